@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/err.h"
+
+static void record(struct err *e, enum err_kind kind, int code, const char *fmt, va_list ap)
+{
+	e->code = code;
+	e->kind = kind;
+	e->hint[0] = '\0';
+	vsnprintf(e->text, sizeof(e->text), fmt, ap);
+}
+
+int err_set(struct err *e, int code, const char *fmt, ...)
+{
+	va_list ap;
+
+	assert(code < 0);
+	if (!e)
+		return code;
+	va_start(ap, fmt);
+	record(e, ERR_UNSPEC, code, fmt, ap);
+	va_end(ap);
+	return code;
+}
+
+int err_fail(struct err *e, enum err_kind kind, int code, const char *fmt, ...)
+{
+	va_list ap;
+
+	assert(code < 0);
+	if (!e)
+		return code;
+	va_start(ap, fmt);
+	record(e, kind, code, fmt, ap);
+	va_end(ap);
+	return code;
+}
+
+int err_prefix(struct err *e, int code, const char *fmt, ...)
+{
+	char inner[sizeof(e->text)];
+	va_list ap;
+	size_t n;
+
+	if (!e)
+		return code;
+	memcpy(inner, e->text, sizeof(inner));
+	va_start(ap, fmt);
+	vsnprintf(e->text, sizeof(e->text), fmt, ap);
+	va_end(ap);
+	n = strlen(e->text);
+	snprintf(e->text + n, sizeof(e->text) - n, ": %s", inner);
+	return code;
+}
+
+int err_classify(struct err *e, enum err_kind kind, int code)
+{
+	if (e && e->kind == ERR_UNSPEC)
+		e->kind = kind;
+	return code;
+}
+
+int err_hint(struct err *e, int code, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (!e)
+		return code;
+	va_start(ap, fmt);
+	vsnprintf(e->hint, sizeof(e->hint), fmt, ap);
+	va_end(ap);
+	return code;
+}
+
+int err_status(const struct err *e)
+{
+	if (e->kind != ERR_UNSPEC)
+		return (int)e->kind;
+
+	switch (-e->code) {
+	case ENOENT:
+	case ENODEV:
+	case ENXIO:
+		return ERR_MISSING;
+	case EACCES:
+	case EPERM:
+		return ERR_PERMISSION;
+	case ENOTTY:
+	case EOPNOTSUPP:
+		return ERR_UNSUPPORTED;
+	case EIO:
+	case ENOSPC:
+	case EDQUOT:
+	case EFBIG:
+	case EPIPE:
+		return ERR_IO;
+	default:
+		return ERR_SYSTEM;
+	}
+}
+
+const char *err_name(int code)
+{
+	const char *name = strerrorname_np(-code);
+
+	return name ? name : "unknown errno";
+}

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * Errors
+ *
+ * A function that can fail returns 0 or a negative errno. The errno is what the system said;
+ * struct err, always the last parameter, is the story: what was being done, and to what.
+ * Positive returns are not errors but outcomes that the direct caller must handle (end of
+ * stream, nothing pending); each is named beside its function.
+ *
+ * Below src/cmd/ nothing prints and nothing exits.
+ */
+
+#include <stdarg.h>
+
+#define _printf_(fmt, first) __attribute__((format(printf, fmt, first)))
+#define _must_check_ __attribute__((warn_unused_result))
+
+/*
+ * Kinds of failure. The values are the exit statuses of vfiomigctl(8), a promise to scripts:
+ * the worse, the larger, so that fan-out tools that keep the largest keep the worst.
+ */
+enum err_kind {
+	ERR_UNSPEC = 0, /* not classified: err_status() goes by the errno */
+	ERR_NONCONFORMING = 1, /* `verify` or `check` says no */
+	ERR_USAGE = 64,
+	ERR_IMAGE = 65, /* not an image, damaged, or of another device */
+	ERR_MISSING = 66, /* no such device or input file */
+	ERR_UNSUPPORTED = 69, /* the device or its driver cannot do it */
+	ERR_BUG = 70,
+	ERR_SYSTEM = 71,
+	ERR_OUTPUT = 73, /* the output cannot be created */
+	ERR_IO = 74, /* reading or writing failed half-way */
+	ERR_ABORTED = 75, /* stopped half-way; the source runs, trying again is safe */
+	ERR_PERMISSION = 77,
+	ERR_DEVICE = 81, /* the device is in ERROR or not where it should be */
+};
+
+/**
+ * struct err - why a call failed
+ * @code: negative errno, 0 while nothing failed
+ * @kind: what it means for whoever called the program
+ * @text: "outer: inner", without strerror and without newline
+ * @hint: what to do about it, or empty
+ *
+ * Fixed size: recording a failure cannot fail. Never shared between threads.
+ */
+struct err {
+	int code;
+	enum err_kind kind;
+	char text[512];
+	char hint[256];
+};
+
+/**
+ * err_set() - record a new failure, its kind left to the errno
+ * @e: where to, may be NULL
+ * @code: negative errno
+ *
+ * Return: @code, so that a failing function ends in one line.
+ */
+int err_set(struct err *e, int code, const char *fmt, ...) _printf_(3, 4);
+
+/** err_fail() - record a new failure of a kind. Return: @code. */
+int err_fail(struct err *e, enum err_kind kind, int code, const char *fmt, ...) _printf_(4, 5);
+
+/** err_prefix() - say what the caller was doing when @code came up. Return: @code. */
+int err_prefix(struct err *e, int code, const char *fmt, ...) _printf_(3, 4);
+
+/** err_classify() - give a failure from below its kind, unless it has one. Return: @code. */
+int err_classify(struct err *e, enum err_kind kind, int code);
+
+/** err_hint() - say what to do about the failure. Return: @code. */
+int err_hint(struct err *e, int code, const char *fmt, ...) _printf_(3, 4);
+
+/** err_status() - the exit status for a failure: its kind, or what its errno suggests. */
+int err_status(const struct err *e);
+
+/** err_name() - "EINVAL" for -EINVAL; never NULL. */
+const char *err_name(int code);

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <stdio.h>
+
+#include "base/log.h"
+#include "base/printable.h"
+
+static int log_level = LOG_LEVEL_WARN;
+static const char *log_prefix = "vfiomigctl";
+
+void log_setup(int level, const char *prefix)
+{
+	log_level = level;
+	log_prefix = prefix;
+}
+
+/* One fprintf() a line: stdio locks the stream, so lines of two threads never mix. */
+static void emit(const char *word, const char *fmt, va_list ap)
+{
+	char text[1024];
+
+	vsnprintf(text, sizeof(text), fmt, ap);
+	make_printable(text);
+	fprintf(stderr, "%s: %s%s\n", log_prefix, word, text);
+}
+
+void log_warn(const char *fmt, ...)
+{
+	va_list ap;
+
+	if (log_level < LOG_LEVEL_WARN)
+		return;
+	va_start(ap, fmt);
+	emit("warning: ", fmt, ap);
+	va_end(ap);
+}
+
+void log_info(const char *fmt, ...)
+{
+	va_list ap;
+
+	if (log_level < LOG_LEVEL_INFO)
+		return;
+	va_start(ap, fmt);
+	emit("", fmt, ap);
+	va_end(ap);
+}
+
+void log_debug(const char *fmt, ...)
+{
+	va_list ap;
+
+	if (log_level < LOG_LEVEL_DEBUG)
+		return;
+	va_start(ap, fmt);
+	emit("debug: ", fmt, ap);
+	va_end(ap);
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * Words on the way
+ *
+ * What the tool does (info, debug) and what the user should know (warnings), on stderr. Errors
+ * are not logged: they travel up in struct err and main() prints them once. Safe from threads.
+ */
+
+#include "base/err.h"
+
+enum log_level {
+	LOG_LEVEL_QUIET = -1, /* -q: nothing, not even warnings */
+	LOG_LEVEL_WARN = 0,
+	LOG_LEVEL_INFO = 1, /* -v */
+	LOG_LEVEL_DEBUG = 2, /* -vv: every call to the kernel */
+};
+
+/** log_setup() - once, before any thread. @level: as enum log_level, or beyond; @prefix must outlive the process. */
+void log_setup(int level, const char *prefix);
+
+void log_warn(const char *fmt, ...) _printf_(1, 2);
+void log_info(const char *fmt, ...) _printf_(1, 2);
+void log_debug(const char *fmt, ...) _printf_(1, 2);

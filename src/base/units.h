@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * Numbers as people write and read them
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Large enough for any of the format functions below. */
+#define UNITS_MAX 32
+
+/* "96 B", "1.5 MiB": binary units, three significant digits. Return: @buf. */
+char *format_bytes(char buf[UNITS_MAX], uint64_t bytes);
+
+/* "742 ns", "13.8 us", "1.20 s". Return: @buf. */
+char *format_duration(char buf[UNITS_MAX], uint64_t ns);
+
+/* "512 MiB/s", or "-" when no time has passed. Return: @buf. */
+char *format_rate(char buf[UNITS_MAX], uint64_t bytes, uint64_t ns);
+
+/**
+ * parse_uint() - the whole of a string as a number
+ * @base: as of strtoull()
+ *
+ * Return: 0, or -EINVAL for anything but digits, -ERANGE above @max.
+ */
+int parse_uint(const char *text, int base, uint64_t max, uint64_t *ret);

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <ctype.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "base/macros.h"
+#include "fsm/fsm.h"
+
+#define P2P MIG_CAP_P2P
+#define PRE MIG_CAP_PRE_COPY
+
+/*
+ * One row per arc. The device must report all of @needs and none of @lacks: with P2P there is no
+ * direct RUNNING <-> STOP, every stop passes the quiescent state.
+ */
+static const struct arc {
+	enum mig_state from, to;
+	unsigned int needs, lacks;
+} arcs[] = {
+	/* clang-format off */
+	{ MIG_RUNNING,      MIG_STOP,         0,         P2P },
+	{ MIG_STOP,         MIG_RUNNING,      0,         P2P },
+	{ MIG_RUNNING,      MIG_RUNNING_P2P,  P2P,       0   },
+	{ MIG_RUNNING_P2P,  MIG_RUNNING,      P2P,       0   },
+	{ MIG_RUNNING_P2P,  MIG_STOP,         P2P,       0   },
+	{ MIG_STOP,         MIG_RUNNING_P2P,  P2P,       0   },
+	{ MIG_STOP,         MIG_STOP_COPY,    0,         0   },
+	{ MIG_STOP_COPY,    MIG_STOP,         0,         0   },
+	{ MIG_STOP,         MIG_RESUMING,     0,         0   },
+	{ MIG_RESUMING,     MIG_STOP,         0,         0   },
+	{ MIG_RUNNING,      MIG_PRE_COPY,     PRE,       0   },
+	{ MIG_PRE_COPY,     MIG_RUNNING,      PRE,       0   },
+	{ MIG_PRE_COPY,     MIG_STOP_COPY,    PRE,       P2P },
+	{ MIG_PRE_COPY,     MIG_PRE_COPY_P2P, PRE | P2P, 0   },
+	{ MIG_PRE_COPY_P2P, MIG_PRE_COPY,     PRE | P2P, 0   },
+	{ MIG_PRE_COPY_P2P, MIG_RUNNING_P2P,  PRE | P2P, 0   },
+	{ MIG_RUNNING_P2P,  MIG_PRE_COPY_P2P, PRE | P2P, 0   },
+	{ MIG_PRE_COPY_P2P, MIG_STOP_COPY,    PRE | P2P, 0   },
+	/* clang-format on */
+};
+
+static const char *const names[MIG_NR_STATES] = {
+	[MIG_ERROR] = "error",	     [MIG_STOP] = "stop",
+	[MIG_RUNNING] = "running",   [MIG_STOP_COPY] = "stop-copy",
+	[MIG_RESUMING] = "resuming", [MIG_RUNNING_P2P] = "running-p2p",
+	[MIG_PRE_COPY] = "pre-copy", [MIG_PRE_COPY_P2P] = "pre-copy-p2p",
+};
+
+bool fsm_saving(enum mig_state state)
+{
+	return state == MIG_PRE_COPY || state == MIG_PRE_COPY_P2P || state == MIG_STOP_COPY;
+}
+
+bool fsm_runs(enum mig_state state)
+{
+	return state == MIG_RUNNING || state == MIG_RUNNING_P2P || state == MIG_PRE_COPY ||
+	       state == MIG_PRE_COPY_P2P;
+}
+
+bool fsm_supported(enum mig_state state, unsigned int caps)
+{
+	switch (state) {
+	case MIG_RUNNING_P2P:
+		return caps & P2P;
+	case MIG_PRE_COPY:
+		return caps & PRE;
+	case MIG_PRE_COPY_P2P:
+		return (caps & P2P) && (caps & PRE);
+	default:
+		return (unsigned int)state < MIG_NR_STATES;
+	}
+}
+
+/*
+ * One saving session is one stream: a path may stay inside the saving group, or end in it, but
+ * never pass through it, since the stream it opened on the way would be lost.
+ */
+static bool arc_open(const struct arc *a, enum mig_state from, enum mig_state to, unsigned int caps)
+{
+	if ((caps & a->needs) != a->needs || (caps & a->lacks))
+		return false;
+	return a->to == to || !fsm_saving(a->to) || (fsm_saving(from) && fsm_saving(to));
+}
+
+enum mig_state fsm_next(enum mig_state from, enum mig_state to, unsigned int caps)
+{
+	uint8_t hops[MIG_NR_STATES];
+	bool moved = true;
+
+	if (!fsm_supported(from, caps) || !fsm_supported(to, caps) || from == MIG_ERROR)
+		return MIG_ERROR;
+	if (from == to)
+		return to;
+	if (from == MIG_STOP_COPY && fsm_saving(to))
+		return MIG_ERROR; /* a finished stream cannot be reopened */
+
+	/* Hops left to @to from every state; eight states, so relax until it settles. */
+	memset(hops, UINT8_MAX, sizeof(hops));
+	hops[to] = 0;
+	while (moved) {
+		moved = false;
+		for (size_t i = 0; i < ARRAY_SIZE(arcs); i++) {
+			const struct arc *a = &arcs[i];
+
+			if (hops[a->to] == UINT8_MAX || hops[a->from] <= hops[a->to] + 1 ||
+			    !arc_open(a, from, to, caps))
+				continue;
+			hops[a->from] = (uint8_t)(hops[a->to] + 1);
+			moved = true;
+		}
+	}
+
+	for (size_t i = 0; i < ARRAY_SIZE(arcs); i++)
+		if (arcs[i].from == from && arc_open(&arcs[i], from, to, caps) &&
+		    hops[arcs[i].to] + 1 == hops[from])
+			return arcs[i].to;
+	return MIG_ERROR;
+}
+
+const char *fsm_name(enum mig_state state)
+{
+	return (unsigned int)state < MIG_NR_STATES ? names[state] : "unknown";
+}
+
+static bool same_word(const char *a, const char *b)
+{
+	for (; *a && *b; a++, b++) {
+		char x = *a == '_' ? '-' : (char)tolower((unsigned char)*a);
+
+		if (x != *b)
+			return false;
+	}
+	return !*a && !*b;
+}
+
+bool fsm_parse(const char *name, enum mig_state *ret)
+{
+	for (unsigned int i = 0; i < MIG_NR_STATES; i++)
+		if (same_word(name, names[i])) {
+			*ret = (enum mig_state)i;
+			return true;
+		}
+	return false;
+}

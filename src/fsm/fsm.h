@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * Migration state machine
+ *
+ * The arcs between migration states as data, and the path from one to another, as the uAPI text
+ * of VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE has them. Pure: no device, no fd, no clock.
+ *
+ * The kernel can walk a path by itself (a "combination transition"). The tool never asks it to:
+ * arc by arc each can be timed, and after a failure it is known which arc it was.
+ */
+
+#include <stdbool.h>
+
+#include "uapi/vfio.h"
+
+/* The longest path has this many arcs: PRE_COPY, RUNNING, RUNNING_P2P, STOP, RESUMING. */
+#define FSM_ARCS_MAX 5
+
+/**
+ * fsm_next() - first arc on the way from one state to another
+ * @from: state the device is in; a peer may have said anything
+ * @caps: MIG_CAP_* that the device reported
+ *
+ * Return: the next state, @to itself once there, MIG_ERROR where there is no way.
+ */
+enum mig_state fsm_next(enum mig_state from, enum mig_state to, unsigned int caps);
+
+/** fsm_supported() - a device with @caps can be in @state. MIG_ERROR always can. */
+bool fsm_supported(enum mig_state state, unsigned int caps);
+
+/** fsm_saving() - @state belongs to the saving group, whose states share one stream. */
+bool fsm_saving(enum mig_state state);
+
+/** fsm_runs() - a device in @state may do DMA and raise interrupts on its own. */
+bool fsm_runs(enum mig_state state);
+
+/** fsm_name() - "pre-copy-p2p"; "unknown" for what is no state. */
+const char *fsm_name(enum mig_state state);
+
+/**
+ * fsm_parse() - a state's name
+ *
+ * Any case; '-' and '_' mean the same, so that debugfs' words ("STOP_COPY") fit too.
+ *
+ * Return: false for what is no state; @ret is then untouched.
+ */
+bool fsm_parse(const char *name, enum mig_state *ret);

@@ -1,0 +1,787 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "base/cancel.h"
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/io.h"
+#include "base/log.h"
+#include "base/macros.h"
+#include "base/units.h"
+#include "base/uuid.h"
+
+/* err */
+
+static void a_failure_is_recorded_and_its_code_handed_on(void **state)
+{
+	struct err e = { 0 };
+
+	(void)state;
+	assert_int_equal(err_set(&e, -ENOENT, "%s: %d", "a", 7), -ENOENT);
+	assert_int_equal(e.code, -ENOENT);
+	assert_int_equal(e.kind, ERR_UNSPEC);
+	assert_string_equal(e.text, "a: 7");
+	assert_string_equal(e.hint, "");
+
+	assert_int_equal(err_fail(&e, ERR_IMAGE, -EBADMSG, "b"), -EBADMSG);
+	assert_int_equal(e.code, -EBADMSG);
+	assert_int_equal(e.kind, ERR_IMAGE);
+	assert_string_equal(e.text, "b");
+}
+
+static void a_prefix_adds_words_and_keeps_the_rest(void **state)
+{
+	struct err e = { 0 };
+	int r;
+
+	(void)state;
+	r = err_fail(&e, ERR_DEVICE, -EIO, "inner");
+	err_hint(&e, r, "try %s", "this");
+	assert_int_equal(err_prefix(&e, r, "outer %u", 1u), -EIO);
+	assert_int_equal(err_prefix(&e, r, "outermost"), -EIO);
+	assert_string_equal(e.text, "outermost: outer 1: inner");
+	assert_int_equal(e.code, -EIO);
+	assert_int_equal(e.kind, ERR_DEVICE);
+	assert_string_equal(e.hint, "try this");
+}
+
+static void a_new_failure_forgets_the_old_one(void **state)
+{
+	struct err e = { 0 };
+
+	(void)state;
+	err_hint(&e, err_fail(&e, ERR_DEVICE, -EIO, "a long story"), "help");
+	err_set(&e, -EPERM, "b");
+	assert_int_equal(e.kind, ERR_UNSPEC);
+	assert_string_equal(e.text, "b");
+	assert_string_equal(e.hint, "");
+}
+
+static void a_kind_is_given_once(void **state)
+{
+	struct err e = { 0 };
+
+	(void)state;
+	err_set(&e, -EIO, "x");
+	assert_int_equal(err_classify(&e, ERR_IMAGE, -EIO), -EIO);
+	assert_int_equal(e.kind, ERR_IMAGE);
+	assert_int_equal(err_classify(&e, ERR_DEVICE, -EIO), -EIO);
+	assert_int_equal(e.kind, ERR_IMAGE);
+}
+
+static void nowhere_to_record_is_fine(void **state)
+{
+	(void)state;
+	assert_int_equal(err_set(NULL, -EIO, "x"), -EIO);
+	assert_int_equal(err_fail(NULL, ERR_BUG, -EIO, "x"), -EIO);
+	assert_int_equal(err_prefix(NULL, -EIO, "x"), -EIO);
+	assert_int_equal(err_classify(NULL, ERR_BUG, -EIO), -EIO);
+	assert_int_equal(err_hint(NULL, -EIO, "x"), -EIO);
+}
+
+static void what_does_not_fit_is_cut_off(void **state)
+{
+	char much[2 * sizeof(((struct err *)0)->text)];
+	struct err e = { 0 };
+
+	(void)state;
+	memset(much, 'x', sizeof(much) - 1);
+	much[sizeof(much) - 1] = '\0';
+
+	err_set(&e, -EIO, "%s", much);
+	assert_int_equal(strlen(e.text), sizeof(e.text) - 1);
+	err_prefix(&e, -EIO, "why");
+	assert_int_equal(strlen(e.text), sizeof(e.text) - 1);
+	assert_memory_equal(e.text, "why: xxx", 8);
+
+	err_set(&e, -EIO, "inner");
+	err_prefix(&e, -EIO, "%s", much);
+	assert_int_equal(strlen(e.text), sizeof(e.text) - 1);
+	assert_int_equal(e.text[0], 'x');
+	for (size_t len = sizeof(e.text) - 10; len < sizeof(e.text) + 2; len++) {
+		err_set(&e, -EIO, "inner");
+		err_prefix(&e, -EIO, "%.*s", (int)len, much);
+		assert_int_equal(strlen(e.text), MIN(len + strlen(": inner"), sizeof(e.text) - 1));
+	}
+
+	err_hint(&e, -EIO, "%s", much);
+	assert_int_equal(strlen(e.hint), sizeof(e.hint) - 1);
+}
+
+/* The numbers are a promise to scripts: written out here once more, on purpose. */
+static void exit_statuses_keep_their_numbers(void **state)
+{
+	static const struct {
+		enum err_kind kind;
+		int status;
+	} rows[] = {
+		/* clang-format off */
+		{ ERR_NONCONFORMING,  1 },
+		{ ERR_USAGE,         64 },
+		{ ERR_IMAGE,         65 },
+		{ ERR_MISSING,       66 },
+		{ ERR_UNSUPPORTED,   69 },
+		{ ERR_BUG,           70 },
+		{ ERR_SYSTEM,        71 },
+		{ ERR_OUTPUT,        73 },
+		{ ERR_IO,            74 },
+		{ ERR_ABORTED,       75 },
+		{ ERR_PERMISSION,    77 },
+		{ ERR_DEVICE,        81 },
+		/* clang-format on */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct err e = { 0 };
+
+		err_fail(&e, rows[i].kind, -ENOENT, "x");
+		assert_int_equal(err_status(&e), rows[i].status);
+	}
+}
+
+static void an_errno_alone_suggests_a_status(void **state)
+{
+	static const struct {
+		int code, status;
+	} rows[] = {
+		/* clang-format off */
+		{ -ENOENT,     66 },
+		{ -ENODEV,     66 },
+		{ -ENXIO,      66 },
+		{ -EACCES,     77 },
+		{ -EPERM,      77 },
+		{ -ENOTTY,     69 },
+		{ -EOPNOTSUPP, 69 },
+		{ -EIO,        74 },
+		{ -ENOSPC,     74 },
+		{ -EDQUOT,     74 },
+		{ -EFBIG,      74 },
+		{ -EPIPE,      74 },
+		{ -ENOMEM,     71 },
+		{ -EMFILE,     71 },
+		{ -EBUSY,      71 },
+		{ -EINVAL,     71 },
+		{ -4000,       71 },
+		/* clang-format on */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct err e = { 0 };
+
+		err_set(&e, rows[i].code, "x");
+		if (err_status(&e) != rows[i].status)
+			fail_msg("%s: %d, not %d", err_name(rows[i].code), err_status(&e),
+				 rows[i].status);
+	}
+}
+
+static void an_errno_has_a_name(void **state)
+{
+	(void)state;
+	assert_string_equal(err_name(-EINVAL), "EINVAL");
+	assert_string_equal(err_name(-ENOMSG), "ENOMSG");
+	assert_string_equal(err_name(-4000), "unknown errno");
+}
+
+/* units */
+
+static void bytes_are_written_with_three_digits(void **state)
+{
+	static const struct {
+		uint64_t bytes;
+		const char *text;
+	} rows[] = {
+		/* clang-format off */
+		{ 0,                        "0 B" },
+		{ 1,                        "1 B" },
+		{ 1023,                     "1023 B" },
+		{ 1024,                     "1.00 KiB" },
+		{ 1536,                     "1.50 KiB" },
+		{ 10234,                    "9.99 KiB" },
+		{ 10235,                    "10.0 KiB" },
+		{ 102348,                   "99.9 KiB" },
+		{ 102349,                   "100 KiB" },
+		{ 1048063,                  "1023 KiB" },
+		{ 1048064,                  "1.00 MiB" }, /* 1023.5 KiB */
+		{ 1048166,                  "1.00 MiB" }, /* 1023.6 KiB */
+		{ UINT64_C(1) << 20,        "1.00 MiB" },
+		{ UINT64_C(1073217535),     "1023 MiB" },
+		{ UINT64_C(1073217536),     "1.00 GiB" },
+		{ UINT64_C(1) << 30,        "1.00 GiB" },
+		{ UINT64_C(1) << 40,        "1.00 TiB" },
+		{ UINT64_C(1) << 50,        "1.00 PiB" },
+		{ UINT64_C(3) << 59,        "1.50 EiB" },
+		{ UINT64_MAX,               "16.0 EiB" },
+		/* clang-format on */
+	};
+	char buf[UNITS_MAX];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		assert_string_equal(format_bytes(buf, rows[i].bytes), rows[i].text);
+}
+
+static void durations_are_written_with_three_digits(void **state)
+{
+	static const struct {
+		uint64_t ns;
+		const char *text;
+	} rows[] = {
+		/* clang-format off */
+		{ 0,                       "0 ns" },
+		{ 742,                     "742 ns" },
+		{ 999,                     "999 ns" },
+		{ 1000,                    "1.00 us" },
+		{ 13800,                   "13.8 us" },
+		{ 999499,                  "999 us" },
+		{ 999500,                  "1.00 ms" },
+		{ 1000000,                 "1.00 ms" },
+		{ 99949999,                "99.9 ms" },
+		{ 99950000,                "100 ms" },
+		{ 999499999,               "999 ms" },
+		{ 999500000,               "1.00 s" },
+		{ 1200000000,              "1.20 s" },
+		{ UINT64_C(60000000000),   "60.0 s" },
+		{ UINT64_C(3600000000000), "3600 s" },
+		{ UINT64_MAX,              "18446744074 s" },
+		/* clang-format on */
+	};
+	char buf[UNITS_MAX];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		assert_string_equal(format_duration(buf, rows[i].ns), rows[i].text);
+}
+
+static void rates_are_bytes_a_second(void **state)
+{
+	static const struct {
+		uint64_t bytes, ns;
+		const char *text;
+	} rows[] = {
+		/* clang-format off */
+		{ 1000,             0,                "-" },
+		{ 0,                NSEC_PER_SEC,     "0 B/s" },
+		{ 512 << 20,        NSEC_PER_SEC,     "512 MiB/s" },
+		{ 512 << 20,        NSEC_PER_SEC / 2, "1.00 GiB/s" },
+		{ 1023,             NSEC_PER_SEC,     "1023 B/s" },
+		{ 1,                UINT64_MAX,       "0 B/s" },
+		{ UINT64_C(1) << 60, NSEC_PER_SEC,    "1.00 EiB/s" },
+		/* clang-format on */
+	};
+	char buf[UNITS_MAX];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		assert_string_equal(format_rate(buf, rows[i].bytes, rows[i].ns), rows[i].text);
+}
+
+static void only_the_whole_of_a_string_is_a_number(void **state)
+{
+	static const struct {
+		const char *text;
+		int base;
+		uint64_t max;
+		int result;
+		uint64_t value;
+	} rows[] = {
+		/* clang-format off */
+		{ "0",                     10, UINT64_MAX, 0,       0 },
+		{ "007",                   10, UINT64_MAX, 0,       7 },
+		{ "18446744073709551615",  10, UINT64_MAX, 0,       UINT64_MAX },
+		{ "18446744073709551616",  10, UINT64_MAX, -ERANGE, 0 },
+		{ "99999999999999999999x", 10, UINT64_MAX, -EINVAL, 0 },
+		{ "255",                   10, 255,        0,       255 },
+		{ "256",                   10, 255,        -ERANGE, 0 },
+		{ "1",                     10, 0,          -ERANGE, 0 },
+		{ "ff",                    16, UINT64_MAX, 0,       255 },
+		{ "FF",                    16, UINT64_MAX, 0,       255 },
+		{ "0x1f",                  16, UINT64_MAX, 0,       31 },
+		{ "0x1f",                  0,  UINT64_MAX, 0,       31 },
+		{ "0x",                    16, UINT64_MAX, -EINVAL, 0 },
+		{ "0x1f",                  10, UINT64_MAX, -EINVAL, 0 },
+		{ "ff",                    10, UINT64_MAX, -EINVAL, 0 },
+		{ "",                      10, UINT64_MAX, -EINVAL, 0 },
+		{ " 1",                    10, UINT64_MAX, -EINVAL, 0 },
+		{ "\t1",                   10, UINT64_MAX, -EINVAL, 0 },
+		{ "1 ",                    10, UINT64_MAX, -EINVAL, 0 },
+		{ "+1",                    10, UINT64_MAX, -EINVAL, 0 },
+		{ "-1",                    10, UINT64_MAX, -EINVAL, 0 },
+		{ "-0",                    10, UINT64_MAX, -EINVAL, 0 },
+		{ "1.5",                   10, UINT64_MAX, -EINVAL, 0 },
+		{ "1e3",                   10, UINT64_MAX, -EINVAL, 0 },
+		{ "\xb2",                  10, UINT64_MAX, -EINVAL, 0 },
+		/* clang-format on */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		uint64_t value = 4711;
+		int r = parse_uint(rows[i].text, rows[i].base, rows[i].max, &value);
+
+		if (r != rows[i].result || value != (r < 0 ? 4711 : rows[i].value))
+			fail_msg("\"%s\": %d, %llu", rows[i].text, r, (unsigned long long)value);
+	}
+}
+
+/* uuid */
+
+static void a_uuid_is_its_bytes_in_the_order_of_its_text(void **state)
+{
+	static const uint8_t want[UUID_SIZE] = { 0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef,
+						 0xfe, 0xdc, 0xba, 0x98, 0x76, 0x54, 0x32, 0x10 };
+	uint8_t got[UUID_SIZE] = { 0 };
+
+	(void)state;
+	assert_true(uuid_parse("01234567-89ab-cdef-fedc-ba9876543210", got));
+	assert_memory_equal(got, want, sizeof(want));
+	memset(got, 0, sizeof(got));
+	assert_true(uuid_parse("01234567-89AB-CDEF-FEDC-BA9876543210", got));
+	assert_memory_equal(got, want, sizeof(want));
+	assert_true(uuid_parse("01234567-89ab-cdef-fedc-ba9876543210", NULL));
+}
+
+static void what_is_no_uuid_is_refused(void **state)
+{
+	static const char *const rows[] = {
+		"",
+		"-",
+		"01234567",
+		"01234567-89ab-cdef-fedc-ba987654321",
+		"01234567-89ab-cdef-fedc-ba98765432100",
+		"01234567-89ab-cdef-fedc-ba9876543210 ",
+		"01234567_89ab-cdef-fedc-ba9876543210",
+		"0123456789ab-cdef-fedc-ba9876543210--",
+		"g1234567-89ab-cdef-fedc-ba9876543210",
+		"01234567-89ab-cdef-fedc-ba987654321\xe9",
+		"{01234567-89ab-cdef-fedc-ba9876543210}",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		if (uuid_parse(rows[i], NULL))
+			fail_msg("\"%s\"", rows[i]);
+}
+
+/* cancel */
+
+struct canceller {
+	struct cancel c;
+	int pipe[2];
+};
+
+static int cancel_setup(void **state)
+{
+	struct canceller *k = calloc(1, sizeof(*k));
+
+	assert_non_null(k);
+	assert_int_equal(cancel_init(&k->c, NULL), 0);
+	assert_int_equal(pipe2(k->pipe, O_CLOEXEC), 0);
+	*state = k;
+	return 0;
+}
+
+static int cancel_teardown(void **state)
+{
+	struct canceller *k = *state;
+
+	cancel_done(&k->c);
+	cancel_done(&k->c);
+	fd_closep(&k->pipe[0]);
+	fd_closep(&k->pipe[1]);
+	free(k);
+	return 0;
+}
+
+static void nothing_is_cancelled_until_somebody_asks(void **state)
+{
+	struct canceller *k = *state;
+	struct err e = { 0 };
+
+	assert_int_equal(cancel_check(&k->c, &e), 0);
+	assert_int_equal(cancel_pause(&k->c, 1, &e), 0);
+	assert_int_equal(e.code, 0);
+	assert_true(cancel_request(&k->c));
+	assert_true(cancel_request(&k->c));
+	assert_int_equal(cancel_check(&k->c, &e), -ECANCELED);
+	assert_int_equal(err_status(&e), 75);
+}
+
+static void a_request_is_seen_in_every_poll(void **state)
+{
+	struct canceller *k = *state;
+	struct pollfd p = { .fd = k->c.fd, .events = POLLIN };
+
+	assert_int_equal(poll(&p, 1, 0), 0);
+	assert_true(cancel_request(&k->c));
+	assert_int_equal(poll(&p, 1, 0), 1);
+	assert_int_equal(cancel_poll(&k->c, k->pipe[0], POLLIN, NULL), -ECANCELED);
+	assert_int_equal(cancel_poll(&k->c, k->pipe[1], POLLOUT, NULL), -ECANCELED);
+	assert_int_equal(cancel_pause(&k->c, 60 * 60 * 1000, NULL), -ECANCELED);
+}
+
+static void a_full_counter_is_a_request_all_the_same(void **state)
+{
+	const uint64_t most = UINT64_MAX - 1;
+	struct canceller *k = *state;
+
+	assert_int_equal(write(k->c.fd, &most, sizeof(most)), sizeof(most));
+	assert_true(cancel_request(&k->c));
+	assert_int_equal(cancel_check(&k->c, NULL), -ECANCELED);
+}
+
+static void what_is_ready_is_not_waited_for(void **state)
+{
+	struct canceller *k = *state;
+
+	assert_int_equal(cancel_poll(&k->c, k->pipe[1], POLLOUT, NULL), 0);
+	assert_int_equal(write(k->pipe[1], "x", 1), 1);
+	assert_int_equal(cancel_poll(&k->c, k->pipe[0], POLLIN, NULL), 0);
+}
+
+static void a_broken_descriptor_ends_a_wait(void **state)
+{
+	struct canceller *k = *state;
+
+	close(TAKE_FD(k->pipe[1]));
+	assert_int_equal(cancel_poll(&k->c, k->pipe[0], POLLIN, NULL), 0);
+	assert_int_equal(cancel_poll(&k->c, 9999, POLLIN, NULL), 0);
+}
+
+static void *request(void *arg)
+{
+	struct canceller *k = arg;
+
+	cancel_request(&k->c);
+	return NULL;
+}
+
+static void *make_ready(void *arg)
+{
+	struct canceller *k = arg;
+
+	return write(k->pipe[1], "x", 1) == 1 ? NULL : arg;
+}
+
+static void a_wait_is_ended_from_another_thread(void **state)
+{
+	struct canceller *k = *state;
+	pthread_t thread;
+
+	assert_int_equal(pthread_create(&thread, NULL, request, k), 0);
+	assert_int_equal(cancel_poll(&k->c, k->pipe[0], POLLIN, NULL), -ECANCELED);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+}
+
+static void past_the_point_of_no_return_nothing_is_heard(void **state)
+{
+	struct canceller *k = *state;
+	pthread_t thread;
+
+	assert_true(cancel_request(&k->c));
+	cancel_close(&k->c);
+	assert_false(cancel_request(&k->c));
+	assert_int_equal(cancel_check(&k->c, NULL), 0);
+	assert_int_equal(cancel_pause(&k->c, 1, NULL), 0);
+	assert_int_equal(pthread_create(&thread, NULL, make_ready, k), 0);
+	assert_int_equal(cancel_poll(&k->c, k->pipe[0], POLLIN, NULL), 0);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+}
+
+/* io */
+
+static void pipe_of(int p[2], const void *buf, size_t len)
+{
+	assert_int_equal(pipe2(p, O_CLOEXEC), 0);
+	assert_int_equal(write(p[1], buf, len), (ssize_t)len);
+}
+
+static void a_read_is_short_only_at_the_end(void **state)
+{
+	_cleanup_fd_ int r = -1;
+	char buf[8];
+	int p[2];
+
+	(void)state;
+	pipe_of(p, "abcdefgh", 8);
+	r = p[0];
+	assert_int_equal(read_full(p[0], buf, 5), 5);
+	assert_memory_equal(buf, "abcde", 5);
+	assert_int_equal(read_full(p[0], buf, 0), 0);
+	close(p[1]);
+	assert_int_equal(read_full(p[0], buf, sizeof(buf)), 3);
+	assert_memory_equal(buf, "fgh", 3);
+	assert_int_equal(read_full(p[0], buf, sizeof(buf)), 0);
+	assert_int_equal(read_full(-1, buf, sizeof(buf)), -EBADF);
+}
+
+static void nothing_to_do(int sig)
+{
+	(void)sig;
+}
+
+struct interrupter {
+	pthread_t reader;
+	int fd;
+	bool wrote;
+};
+
+static void *interrupt_and_write(void *arg)
+{
+	struct interrupter *i = arg;
+
+	i->wrote = true;
+	for (char c = 'a'; c < 'a' + 8; c++) {
+		for (int n = 0; n < 20; n++) {
+			pthread_kill(i->reader, SIGUSR1);
+			sched_yield();
+		}
+		i->wrote &= write(i->fd, &c, 1) == 1;
+	}
+	return NULL;
+}
+
+static void signals_and_pieces_do_not_shorten_a_read(void **state)
+{
+	const struct sigaction interrupts = { .sa_handler = nothing_to_do };
+	struct interrupter i = { .reader = pthread_self() };
+	struct sigaction before;
+	pthread_t thread;
+	char buf[8];
+	int p[2];
+
+	(void)state;
+	pipe_of(p, "", 0);
+	i.fd = p[1];
+	assert_int_equal(sigaction(SIGUSR1, &interrupts, &before), 0);
+	assert_int_equal(pthread_create(&thread, NULL, interrupt_and_write, &i), 0);
+	assert_int_equal(read_full(p[0], buf, sizeof(buf)), sizeof(buf));
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_int_equal(sigaction(SIGUSR1, &before, NULL), 0);
+	assert_true(i.wrote);
+	assert_memory_equal(buf, "abcdefgh", sizeof(buf));
+	close(p[0]);
+	close(p[1]);
+}
+
+struct drainer {
+	int fd;
+	size_t want;
+	bool good;
+};
+
+static void *drain_slowly(void *arg)
+{
+	struct drainer *d = arg;
+	char buf[4093];
+	size_t at = 0;
+	ssize_t n;
+
+	d->good = true;
+	while (at < d->want && (n = read(d->fd, buf, sizeof(buf))) > 0)
+		for (ssize_t i = 0; i < n; i++, at++)
+			d->good &= buf[i] == (char)(at * 7);
+	d->good &= at == d->want;
+	return NULL;
+}
+
+static void a_write_is_whole_however_small_the_pipe(void **state)
+{
+	enum {
+		LEN = 300000
+	};
+	_cleanup_free_ char *buf = malloc(LEN);
+	struct drainer d = { .want = LEN };
+	pthread_t thread;
+	int p[2];
+
+	(void)state;
+	assert_non_null(buf);
+	for (size_t i = 0; i < LEN; i++)
+		buf[i] = (char)(i * 7);
+	pipe_of(p, "", 0);
+	d.fd = p[0];
+	assert_int_equal(pthread_create(&thread, NULL, drain_slowly, &d), 0);
+	assert_int_equal(write_full(p[1], buf, LEN), 0);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_true(d.good);
+	close(p[0]);
+	close(p[1]);
+}
+
+static void a_failed_write_says_why(void **state)
+{
+	_cleanup_fd_ int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
+
+	(void)state;
+	assert_true(full >= 0);
+	assert_int_equal(write_full(full, "x", 1), -ENOSPC);
+	assert_int_equal(write_full(-1, "x", 1), -EBADF);
+	assert_int_equal(write_full(-1, "x", 0), 0);
+}
+
+/* A file without a name. Return: "/proc/self/fd/N", good until the next call. */
+static const char *file_of(int *fd, const char *text, size_t len)
+{
+	static char path[64];
+
+	fd_closep(fd);
+	*fd = memfd_create("text", MFD_CLOEXEC);
+	assert_true(*fd >= 0);
+	assert_int_equal(write(*fd, text, len), (ssize_t)len);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", *fd);
+	return path;
+}
+
+static void a_text_is_read_without_what_trails(void **state)
+{
+	static const struct {
+		const char *file, *text;
+	} rows[] = {
+		{ "", "" },
+		{ "\n", "" },
+		{ "0x15b3\n", "0x15b3" },
+		{ "a b \t\r\n", "a b" },
+		{ " a\nb\n\n", " a\nb" },
+	};
+	_cleanup_fd_ int fd = -1;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		_cleanup_free_ char *text = NULL;
+
+		assert_int_equal(read_text(AT_FDCWD,
+					   file_of(&fd, rows[i].file, strlen(rows[i].file)), &text),
+				 0);
+		assert_string_equal(text, rows[i].text);
+	}
+}
+
+static void a_text_has_a_largest_size(void **state)
+{
+	enum {
+		LARGEST = 64 << 10
+	};
+	_cleanup_free_ char *big = malloc(LARGEST + 1);
+	_cleanup_free_ char *text = NULL;
+	_cleanup_fd_ int fd = -1;
+
+	(void)state;
+	assert_non_null(big);
+	memset(big, 'x', LARGEST + 1);
+	assert_int_equal(read_text(AT_FDCWD, file_of(&fd, big, LARGEST), &text), 0);
+	assert_int_equal(strlen(text), LARGEST);
+	text = mfree(text);
+	assert_int_equal(read_text(AT_FDCWD, file_of(&fd, big, LARGEST + 1), &text), -EFBIG);
+	assert_null(text);
+}
+
+static void a_text_that_cannot_be_read_says_why(void **state)
+{
+	char *text = NULL;
+
+	(void)state;
+	assert_int_equal(read_text(AT_FDCWD, "/proc/self/no-such-file", &text), -ENOENT);
+	assert_int_equal(read_text(AT_FDCWD, "/proc/self", &text), -EISDIR);
+	assert_int_equal(read_text(-1, "relative", &text), -EBADF);
+	assert_null(text);
+}
+
+static void an_inherited_descriptor_is_not_passed_on(void **state)
+{
+	_cleanup_fd_ int fd = memfd_create("fd", 0);
+
+	(void)state;
+	assert_int_equal(fcntl(fd, F_GETFD), 0);
+	assert_int_equal(fd_cloexec(fd), 0);
+	assert_int_equal(fcntl(fd, F_GETFD), FD_CLOEXEC);
+	assert_int_equal(fd_cloexec(-1), -EBADF);
+}
+
+/* log */
+
+static void only_what_was_asked_for_is_logged(void **state)
+{
+	static const struct {
+		int level;
+		const char *text;
+	} rows[] = {
+		{ LOG_LEVEL_QUIET, "" },
+		{ LOG_LEVEL_WARN, "me: warning: 1\n" },
+		{ LOG_LEVEL_INFO, "me: warning: 1\nme: 2\n" },
+		{ LOG_LEVEL_DEBUG, "me: warning: 1\nme: 2\nme: debug: 3\n" },
+		{ LOG_LEVEL_DEBUG + 1, "me: warning: 1\nme: 2\nme: debug: 3\n" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		int before = dup(STDERR_FILENO), fd = memfd_create("log", MFD_CLOEXEC);
+		char got[256] = "";
+
+		dup2(fd, STDERR_FILENO);
+		log_setup(rows[i].level, "me");
+		log_warn("%d", 1);
+		log_info("%d", 2);
+		log_debug("%d", 3);
+		dup2(before, STDERR_FILENO);
+		close(before);
+		assert_true(pread(fd, got, sizeof(got) - 1, 0) >= 0);
+		close(fd);
+		assert_string_equal(got, rows[i].text);
+	}
+}
+
+#define CANCEL_TEST(f) cmocka_unit_test_setup_teardown(f, cancel_setup, cancel_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_failure_is_recorded_and_its_code_handed_on),
+		cmocka_unit_test(a_prefix_adds_words_and_keeps_the_rest),
+		cmocka_unit_test(a_new_failure_forgets_the_old_one),
+		cmocka_unit_test(a_kind_is_given_once),
+		cmocka_unit_test(nowhere_to_record_is_fine),
+		cmocka_unit_test(what_does_not_fit_is_cut_off),
+		cmocka_unit_test(exit_statuses_keep_their_numbers),
+		cmocka_unit_test(an_errno_alone_suggests_a_status),
+		cmocka_unit_test(an_errno_has_a_name),
+		cmocka_unit_test(bytes_are_written_with_three_digits),
+		cmocka_unit_test(durations_are_written_with_three_digits),
+		cmocka_unit_test(rates_are_bytes_a_second),
+		cmocka_unit_test(only_the_whole_of_a_string_is_a_number),
+		cmocka_unit_test(a_uuid_is_its_bytes_in_the_order_of_its_text),
+		cmocka_unit_test(what_is_no_uuid_is_refused),
+		CANCEL_TEST(nothing_is_cancelled_until_somebody_asks),
+		CANCEL_TEST(a_request_is_seen_in_every_poll),
+		CANCEL_TEST(a_full_counter_is_a_request_all_the_same),
+		CANCEL_TEST(what_is_ready_is_not_waited_for),
+		CANCEL_TEST(a_broken_descriptor_ends_a_wait),
+		CANCEL_TEST(a_wait_is_ended_from_another_thread),
+		CANCEL_TEST(past_the_point_of_no_return_nothing_is_heard),
+		cmocka_unit_test(a_read_is_short_only_at_the_end),
+		cmocka_unit_test(signals_and_pieces_do_not_shorten_a_read),
+		cmocka_unit_test(a_write_is_whole_however_small_the_pipe),
+		cmocka_unit_test(a_failed_write_says_why),
+		cmocka_unit_test(a_text_is_read_without_what_trails),
+		cmocka_unit_test(a_text_has_a_largest_size),
+		cmocka_unit_test(a_text_that_cannot_be_read_says_why),
+		cmocka_unit_test(an_inherited_descriptor_is_not_passed_on),
+		cmocka_unit_test(only_what_was_asked_for_is_logged),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
