@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include "base/macros.h"
+#include "host/dev-name.h"
+#include "host/sysfs.h"
+#include "host/vfio-node.h"
+
+/* So many members of a group are named in a message; the rest are counted. */
+#define MEMBERS_SHOWN 8
+
+static const struct {
+	enum dev_form form;
+	const char *folder; /* below /sys */
+	const char *what;
+} places[] = {
+	/* clang-format off */
+	{ DEV_FORM_PCI,  "bus/pci/devices",  "PCI device" },
+	{ DEV_FORM_MDEV, "bus/mdev/devices", "mdev" },
+	{ DEV_FORM_VFIO, "class/vfio-dev",   "VFIO device" },
+	/* clang-format on */
+};
+
+static int refuse(const char *spec, const char *why, struct err *err)
+{
+	err_fail(err, ERR_USAGE, -EINVAL, "%s: %s", *spec ? spec : "\"\"", why);
+	return err_hint(
+		err, -EINVAL,
+		"a device is named by its PCI address (0000:3b:00.1 or 3b:00.1), an mdev's UUID, "
+		"vfioN, /dev/vfio/devices/vfioN, a sysfs path, or fd:N");
+}
+
+static int visible(const struct dirent *entry)
+{
+	return entry->d_name[0] != '.';
+}
+
+/* "0000:3b:00.1, 0000:3b:00.2", or "no device". */
+static void name_members(const struct host *host, const char *group, char *buf, size_t size)
+{
+	_cleanup_free_ char *path = path_fmt("%s/kernel/iommu_groups/%s/devices", host->sys, group);
+	struct dirent **entries = NULL;
+	size_t used = 0;
+	int i, n;
+
+	n = path ? scandir(path, &entries, visible, alphasort) : 0;
+	snprintf(buf, size, "no device");
+	for (i = 0; i < n; i++) {
+		if (i < MEMBERS_SHOWN && used < size)
+			used += (size_t)snprintf(buf + used, size - used, "%s%s", i ? ", " : "",
+						 entries[i]->d_name);
+		free(entries[i]);
+	}
+	if (n > MEMBERS_SHOWN && used < size)
+		snprintf(buf + used, size - used, " and %d more", n - MEMBERS_SHOWN);
+	free(entries);
+}
+
+/* @group: "7", or "noiommu-7" as its node is called. */
+static int refuse_group(const struct host *host, const char *spec, const char *group,
+			struct err *err)
+{
+	char members[320];
+
+	if (strncmp(group, "noiommu-", 8) == 0)
+		group += 8;
+	name_members(host, group, members, sizeof(members));
+	err_fail(err, ERR_USAGE, -EINVAL, "%s: a group, not a device; it holds %s", spec, members);
+	return err_hint(err, -EINVAL, "name one of its devices");
+}
+
+/* In words of the user rather than of the folder where the device should have been. */
+static int find(const struct host *host, const char *spec, const char *what, const char *path,
+		struct vfio_node **ret, struct err *err)
+{
+	int r = vfio_node_from_sysfs(host, path, ret, err);
+
+	if (r == -ENODEV)
+		return err_fail(err, ERR_MISSING, r, "%s: no such %s", spec, what);
+	return r;
+}
+
+/*
+ * A node is known by its number, not by where it is: containers and private /dev trees have nodes
+ * of their own, under names of their own.
+ */
+static int find_by_number(const struct host *host, const char *spec, dev_t number,
+			  struct vfio_node **ret, struct err *err)
+{
+	_cleanup_free_ char *real = NULL, *class = NULL;
+	int r;
+
+	r = path_real(&real, "%s/dev/char/%u:%u", host->sys, major(number), minor(number));
+	if (r == 0)
+		r = sysfs_link_name(real, "subsystem", &class);
+	if (r == -ENOENT)
+		return err_fail(err, ERR_MISSING, -ENODEV, "%s: no device behind this node", spec);
+	if (r < 0)
+		return err_set(err, r, "%s", spec);
+	if (strcmp(class, "vfio") == 0)
+		return refuse_group(host, spec, path_base(real), err);
+	if (strcmp(class, "vfio-dev") != 0)
+		return refuse(spec, "not the node of a VFIO device", err);
+	return find(host, spec, "VFIO device", real, ret, err);
+}
+
+static int find_by_folder(const struct host *host, const char *spec, struct vfio_node **ret,
+			  struct err *err)
+{
+	_cleanup_free_ char *real = NULL, *root = NULL, *class = NULL;
+	const char *inside;
+	int r;
+
+	r = path_real(&real, "%s", spec);
+	if (r == 0)
+		r = path_real(&root, "%s", host->sys);
+	if (r < 0)
+		return err_set(err, r, "%s", spec);
+	inside = path_inside(real, root);
+	if (!inside)
+		return refuse(spec, "not the folder of a device in sysfs", err);
+	if (strncmp(inside, "/kernel/iommu_groups/", 21) == 0 && !strchr(inside + 21, '/'))
+		return refuse_group(host, spec, inside + 21, err);
+	r = sysfs_link_name(real, "subsystem", &class);
+	if (r == -ENOENT && path_exists(real, "."))
+		return refuse(spec, "not the folder of a device in sysfs", err);
+	if (r == 0 && strcmp(class, "vfio") == 0)
+		return refuse_group(host, spec, path_base(real), err);
+	return find(host, spec, "device", real, ret, err);
+}
+
+static int find_by_path(const struct host *host, const char *spec, struct vfio_node **ret,
+			struct err *err)
+{
+	struct stat st;
+	int r = stat(spec, &st) < 0 ? -errno : 0;
+
+	if (r == -ENOENT || r == -ENOTDIR)
+		return err_fail(err, ERR_MISSING, -ENODEV, "%s: no such device", spec);
+	if (r < 0)
+		return err_set(err, r, "%s", spec);
+	if (S_ISCHR(st.st_mode))
+		return find_by_number(host, spec, st.st_rdev, ret, err);
+	if (S_ISDIR(st.st_mode))
+		return find_by_folder(host, spec, ret, err);
+	return refuse(spec, "neither a VFIO device's node nor its sysfs folder", err);
+}
+
+int vfio_node_resolve(const struct host *host, const char *spec, struct vfio_node **ret,
+		      struct err *err)
+{
+	struct dev_name name;
+	size_t i;
+
+	if (dev_name_parse(spec, &name) == DEV_FORM_PATH)
+		return find_by_path(host, spec, ret, err);
+	for (i = 0; i < ARRAY_SIZE(places); i++) {
+		_cleanup_free_ char *path = NULL;
+
+		if (places[i].form != name.form)
+			continue;
+		path = path_fmt("%s/%s", places[i].folder, name.kernel);
+		if (!path)
+			return err_set(err, -ENOMEM, "%s", spec);
+		return find(host, name.kernel, places[i].what, path, ret, err);
+	}
+	return refuse(spec, "not a device name", err);
+}
