@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+
+#include "device/acquire.h"
+#include "uapi/vfio.h"
+
+static int open_node(const char *dir, const char *name, int *ret, struct err *err)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	*ret = open(path, O_RDWR | O_CLOEXEC);
+	return *ret < 0 ? err_set(err, -errno, "%s", path) : 0;
+}
+
+/*
+ * Bound, not attached: migration needs no address space, and with none attached the device
+ * cannot reach memory.
+ */
+static int bind_iommufd(const struct acquired *acq, const uint8_t *vf_token)
+{
+	struct uapi_bind_iommufd bind = {
+		.argsz = vf_token ? sizeof(bind) : UAPI_BIND_MINSZ,
+		.flags = vf_token ? UAPI_BIND_TOKEN : 0,
+		.iommufd = acq->keep[0],
+		.token_uuid_ptr = (uintptr_t)vf_token,
+	};
+
+	return ioctl(acq->fd, UAPI_DEVICE_BIND_IOMMUFD, &bind) < 0 ? -errno : 0;
+}
+
+static int bind_failed(const struct host *host, const struct vfio_node *node, bool token, int r,
+		       struct err *err)
+{
+	/* A second open of a cdev is told apart from other misuse only by who else is there. */
+	if (r == -EBUSY || (r == -EINVAL && !token))
+		return acquire_busy(host, node, err);
+	err_set(err, r, "%s: VFIO_DEVICE_BIND_IOMMUFD", node->name);
+	if (r == -EINVAL) {
+		err_classify(err, ERR_UNSUPPORTED, r);
+		return err_hint(err, r,
+				"kernels before 6.18 take a VF token only by the group "
+				"(--via group)");
+	}
+	if (r == -EPERM)
+		return err_hint(err, r,
+				"no interrupt remapping? see allow_unsafe_interrupts of "
+				"the module iommufd");
+	return r;
+}
+
+int acquire_cdev(const struct host *host, const struct vfio_node *node, const uint8_t *vf_token,
+		 struct acquired *ret, struct err *err)
+{
+	char dir[PATH_MAX];
+	int r;
+
+	if (!node->cdev) {
+		err_fail(err, ERR_UNSUPPORTED, -ENODEV, "%s: has no VFIO character device",
+			 node->name);
+		return err_hint(err, -ENODEV,
+				"the kernel lacks CONFIG_VFIO_DEVICE_CDEV: use the "
+				"group (--via group)");
+	}
+	snprintf(dir, sizeof(dir), "%s/vfio/devices", host->dev);
+	r = open_node(dir, node->cdev, &ret->fd, err);
+	if (r < 0)
+		return r;
+	r = open_node(host->dev, "iommu", &ret->keep[0], err);
+	if (r == -ENOENT)
+		err_classify(err, ERR_UNSUPPORTED, r);
+	if (r < 0)
+		return err_prefix(err, r, "%s: no iommufd", node->name);
+
+	r = bind_iommufd(ret, vf_token);
+	return r < 0 ? bind_failed(host, node, vf_token, r, err) : 0;
+}

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/vfio.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#include "base/macros.h"
+#include "device/acquire.h"
+
+enum {
+	GROUP,
+	CONTAINER
+}; /* places in acquired.keep */
+
+static int open_container(const struct host *host, struct acquired *acq, struct err *err)
+{
+	char path[PATH_MAX];
+	int version;
+
+	snprintf(path, sizeof(path), "%s/vfio/vfio", host->dev);
+	acq->keep[CONTAINER] = open(path, O_RDWR | O_CLOEXEC);
+	if (acq->keep[CONTAINER] < 0)
+		return err_set(err, -errno, "%s", path);
+	version = ioctl(acq->keep[CONTAINER], VFIO_GET_API_VERSION);
+	if (version != VFIO_API_VERSION)
+		return err_fail(err, ERR_UNSUPPORTED, -EPROTO, "%s: API version %d, not %d", path,
+				version, VFIO_API_VERSION);
+	return 0;
+}
+
+static int open_group(const struct host *host, const struct vfio_node *node, struct acquired *acq,
+		      struct err *err)
+{
+	struct vfio_group_status status = { .argsz = sizeof(status) };
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/vfio/%s%d", host->dev, node->noiommu ? "noiommu-" : "",
+		 node->group);
+	acq->keep[GROUP] = open(path, O_RDWR | O_CLOEXEC);
+	if (acq->keep[GROUP] < 0 && errno == EBUSY)
+		return acquire_busy(host, node, err);
+	if (acq->keep[GROUP] < 0)
+		return err_set(err, -errno, "%s", path);
+	if (ioctl(acq->keep[GROUP], VFIO_GROUP_GET_STATUS, &status) < 0)
+		return err_set(err, -errno, "%s: VFIO_GROUP_GET_STATUS", path);
+	if (!(status.flags & VFIO_GROUP_FLAGS_VIABLE)) {
+		err_fail(err, ERR_UNSUPPORTED, -EPERM, "%s: group %d is not viable", node->name,
+			 node->group);
+		return err_hint(err, -EPERM,
+				"bind every device of the group to a vfio driver, or to none");
+	}
+	return 0;
+}
+
+/* An IOMMU type is asked for because no device can be had without one; nothing is mapped. */
+static int set_iommu(const struct vfio_node *node, const struct acquired *acq, struct err *err)
+{
+	static const int with_iommu[] = { VFIO_TYPE1v2_IOMMU, VFIO_TYPE1_IOMMU };
+	static const int without[] = { VFIO_NOIOMMU_IOMMU };
+	const int *types = node->noiommu ? without : with_iommu;
+	size_t n = node->noiommu ? ARRAY_SIZE(without) : ARRAY_SIZE(with_iommu);
+	int r = -ENODEV;
+
+	for (size_t i = 0; i < n; i++) {
+		if (ioctl(acq->keep[CONTAINER], VFIO_CHECK_EXTENSION, types[i]) <= 0)
+			continue;
+		if (ioctl(acq->keep[CONTAINER], VFIO_SET_IOMMU, types[i]) == 0)
+			return 0;
+		r = -errno;
+	}
+	err_set(err, r, "%s: VFIO_SET_IOMMU", node->name);
+	if (r == -EPERM && node->noiommu)
+		return err_hint(err, r, "a no-IOMMU group needs CAP_SYS_RAWIO");
+	if (r == -EPERM)
+		return err_hint(err, r,
+				"no interrupt remapping? see allow_unsafe_interrupts of "
+				"the module vfio_iommu_type1");
+	return r;
+}
+
+static int get_device(const struct vfio_node *node, const char *vf_token, struct acquired *acq,
+		      struct err *err)
+{
+	char name[PATH_MAX];
+	int r;
+
+	snprintf(name, sizeof(name), "%s%s%s", node->name, vf_token ? " vf_token=" : "",
+		 vf_token ? vf_token : "");
+	acq->fd = ioctl(acq->keep[GROUP], VFIO_GROUP_GET_DEVICE_FD, name);
+	if (acq->fd >= 0)
+		return 0;
+	r = err_set(err, -errno, "%s: VFIO_GROUP_GET_DEVICE_FD", node->name);
+	if (r == -EACCES)
+		return err_hint(err, r,
+				vf_token ? "the VF token is not the PF's"
+					 : "its PF is in use by VFIO: give --vf-token");
+	return r;
+}
+
+int acquire_group(const struct host *host, const struct vfio_node *node, const char *vf_token,
+		  struct acquired *ret, struct err *err)
+{
+	int r;
+
+	if (node->group < 0)
+		return err_fail(err, ERR_UNSUPPORTED, -ENODEV, "%s: is in no IOMMU group",
+				node->name);
+	r = open_container(host, ret, err);
+	if (r < 0)
+		return r;
+	r = open_group(host, node, ret, err);
+	if (r < 0)
+		return r;
+	if (ioctl(ret->keep[GROUP], VFIO_GROUP_SET_CONTAINER, &ret->keep[CONTAINER]) < 0) {
+		if (errno == EBUSY)
+			return acquire_busy(host, node, err);
+		return err_set(err, -errno, "%s: VFIO_GROUP_SET_CONTAINER", node->name);
+	}
+	r = set_iommu(node, ret, err);
+	if (r < 0)
+		return r;
+	return get_device(node, vf_token, ret, err);
+}

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/vfio.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/uuid.h"
+#include "device/acquire.h"
+#include "host/holder.h"
+
+const char *acquire_via_name(enum acquire_via via)
+{
+	static const char *const names[] = {
+		[ACQUIRE_AUTO] = "auto",
+		[ACQUIRE_CDEV] = "cdev",
+		[ACQUIRE_GROUP] = "group",
+		[ACQUIRE_FD] = "fd",
+	};
+
+	return names[via];
+}
+
+static bool usable(const char *dir, const char *name)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	return access(path, F_OK) == 0;
+}
+
+static int not_vfio(const struct vfio_node *node, struct err *err)
+{
+	err_fail(err, ERR_UNSUPPORTED, -ENODEV, "%s: not bound to a VFIO driver (its driver is %s)",
+		 node->name, node->driver ? node->driver : "none");
+	return err_hint(err, -ENODEV, "bind it to the vfio driver made for it");
+}
+
+/*
+ * Group only where there is a reason: a kernel without character devices or iommufd, or a VF
+ * token, which cdevs take from Linux 6.18 on.
+ */
+static enum acquire_via choose(const struct host *host, const struct vfio_node *node,
+			       const struct acquire_options *opts)
+{
+	bool cdev = node->cdev && usable(host->dev, "iommu");
+	bool group = node->group >= 0 && usable(host->dev, "vfio/vfio");
+
+	if (opts->via != ACQUIRE_AUTO)
+		return opts->via;
+	if (group && (!cdev || opts->vf_token))
+		return ACQUIRE_GROUP;
+	return ACQUIRE_CDEV;
+}
+
+int acquire_node(const struct host *host, const struct vfio_node *node,
+		 const struct acquire_options *opts, struct acquired *ret, struct err *err)
+{
+	struct acquired acq = ACQUIRED_NONE;
+	uint8_t token[UUID_SIZE];
+	enum acquire_via via;
+	int r;
+
+	if (opts->vf_token && !uuid_parse(opts->vf_token, token))
+		return err_fail(err, ERR_USAGE, -EINVAL, "VF token '%s': not a UUID",
+				opts->vf_token);
+	if (!node->vfio)
+		return not_vfio(node, err);
+	via = choose(host, node, opts);
+	if (via == ACQUIRE_GROUP)
+		r = acquire_group(host, node, opts->vf_token, &acq, err);
+	else
+		r = acquire_cdev(host, node, opts->vf_token ? token : NULL, &acq, err);
+	if (r < 0) {
+		acquired_done(&acq);
+		return r;
+	}
+	acq.via = via;
+	log_info("%s: opened by %s", node->name, acquire_via_name(via));
+	*ret = acq;
+	return 0;
+}
+
+int acquire_inherited(int fd, struct acquired *ret, struct err *err)
+{
+	struct vfio_device_info info = { .argsz = sizeof(info) };
+	struct acquired acq = ACQUIRED_NONE;
+	int r = 0;
+
+	acq.via = ACQUIRE_FD;
+	acq.fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	if (acq.fd < 0)
+		return err_fail(err, ERR_MISSING, -errno, "fd:%d: not open here", fd);
+	if (ioctl(acq.fd, VFIO_DEVICE_GET_INFO, &info) < 0)
+		r = -errno;
+	if (r == -EINVAL) {
+		err_fail(err, ERR_MISSING, r, "fd:%d: a VFIO device that is not bound yet", fd);
+		err_hint(err, r, "whoever hands it over must VFIO_DEVICE_BIND_IOMMUFD first");
+	} else if (r < 0) {
+		err_fail(err, ERR_MISSING, r, "fd:%d: not a VFIO device", fd);
+	}
+	if (r < 0) {
+		acquired_done(&acq);
+		return r;
+	}
+	*ret = acq;
+	return 0;
+}
+
+void acquired_done(struct acquired *acq)
+{
+	/* The device first: the kernel detaches it from what it was attached to. */
+	if (acq->fd >= 0)
+		close(acq->fd);
+	for (int i = 0; i < 2; i++)
+		if (acq->keep[i] >= 0)
+			close(acq->keep[i]);
+	*acq = ACQUIRED_NONE;
+}
+
+int acquire_busy(const struct host *host, const struct vfio_node *node, struct err *err)
+{
+	struct holders holders = { 0 };
+	char text[256] = "";
+	size_t at = 0;
+
+	if (holders_find(host, node, &holders, NULL) < 0 || !holders.n)
+		snprintf(text, sizeof(text), " (who it is cannot be seen from here)");
+	for (size_t i = 0; i < holders.n && at < sizeof(text); i++) {
+		const struct holder *h = &holders.v[i];
+
+		at += (size_t)snprintf(text + at, sizeof(text) - at, "%s %s (pid %d, fd %d)",
+				       i ? "," : "", h->comm, (int)h->pid, h->fd);
+	}
+	holders_done(&holders);
+	err_fail(err, ERR_SYSTEM, -EBUSY, "%s: held by another process:%s", node->name, text);
+	return err_hint(err, -EBUSY, "end it, or have it hand over its device fd (fd:N)");
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * How a device fd comes to be
+ *
+ * By the character device and iommufd, by group and container, or inherited. Whichever it was,
+ * a backend speaks to it the same way.
+ *
+ * Opening is not harmless: vfio-pci resets a function on its first open and on its last close.
+ */
+
+#include <stdbool.h>
+
+#include "base/err.h"
+#include "host/vfio-node.h"
+
+enum acquire_via {
+	ACQUIRE_AUTO, /* the character device where the system has it, else the group */
+	ACQUIRE_CDEV,
+	ACQUIRE_GROUP,
+	ACQUIRE_FD, /* not a choice: what an inherited fd reports */
+};
+
+/**
+ * struct acquire_options
+ * @vf_token: UUID text that the driver of a VF's PF asks for, or NULL
+ */
+struct acquire_options {
+	enum acquire_via via;
+	const char *vf_token;
+};
+
+/**
+ * struct acquired - an open device
+ * @fd: the device; -1 for none
+ * @keep: fds that must stay open as long: iommufd, or group and container
+ * @via: which way it was
+ */
+struct acquired {
+	int fd;
+	int keep[2];
+	enum acquire_via via;
+};
+
+#define ACQUIRED_NONE ((struct acquired){ .fd = -1, .keep = { -1, -1 } })
+
+/**
+ * acquire_node() - open a device
+ *
+ * Return: 0; -EBUSY with who holds it as far as can be seen; -ENODEV (ERR_UNSUPPORTED) when
+ * VFIO does not have the device; -EACCES, -EPERM.
+ */
+_must_check_ int acquire_node(const struct host *host, const struct vfio_node *node,
+			      const struct acquire_options *opts, struct acquired *ret,
+			      struct err *err);
+
+/**
+ * acquire_inherited() - take over an fd that the caller's parent left open
+ *
+ * Takes a copy: @fd itself stays as it is. Return: 0; -EBADF; -ENOTTY (ERR_MISSING) for
+ * something else than a VFIO device, or a character device that nobody has bound.
+ */
+_must_check_ int acquire_inherited(int fd, struct acquired *ret, struct err *err);
+
+void acquired_done(struct acquired *acq);
+
+/** acquire_via_name() - "cdev", "group", "fd". */
+const char *acquire_via_name(enum acquire_via via);
+
+/* The two ways, one file each. @ret is ACQUIRED_NONE on entry and, on failure, the caller's to clean up. */
+_must_check_ int acquire_cdev(const struct host *host, const struct vfio_node *node,
+			      const uint8_t *vf_token, struct acquired *ret, struct err *err);
+_must_check_ int acquire_group(const struct host *host, const struct vfio_node *node,
+			       const char *vf_token, struct acquired *ret, struct err *err);
+
+/** acquire_busy() - an -EBUSY that names the holders. Return: -EBUSY. */
+int acquire_busy(const struct host *host, const struct vfio_node *node, struct err *err);

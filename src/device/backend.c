@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <linux/vfio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/macros.h"
+#include "device/backend.h"
+#include "fsm/fsm.h"
+
+/* vfio_pci tries for a lock and says EAGAIN when somebody has it: for 2 s in all. */
+#define RESET_TRIES 20
+#define RESET_PAUSE_NS (100 * NSEC_PER_MSEC)
+
+/* Asking is harmless, and not to know is the worst that can happen. */
+#define STATE_TRIES 3
+
+static void drop_stream(struct mig_dev *dev)
+{
+	if (dev->stream)
+		dev->stream->ops->close(dev->stream);
+	dev->stream = NULL;
+}
+
+static bool in_session(enum mig_state state)
+{
+	return fsm_saving(state) || state == MIG_RESUMING;
+}
+
+/* @to is where the device is now; a stream outlives an arc only inside its own session. */
+static void enter(struct mig_dev *dev, enum mig_state to)
+{
+	bool same = fsm_saving(dev->state) == fsm_saving(to) && in_session(to);
+
+	if (!same)
+		drop_stream(dev);
+	dev->state = to;
+	dev->state_known = true;
+}
+
+int mig_query(struct mig_dev *dev, struct err *err)
+{
+	int r;
+
+	r = dev->ops->query(dev, err);
+	if (r < 0)
+		return r;
+	if (!(dev->caps & MIG_CAP_STOP_COPY))
+		return err_fail(err, ERR_UNSUPPORTED, -EOPNOTSUPP,
+				"%s: the driver's migration has no STOP_COPY", dev->name);
+	return mig_refresh(dev, err);
+}
+
+int mig_refresh(struct mig_dev *dev, struct err *err)
+{
+	enum mig_state state = MIG_ERROR;
+	int r = 0;
+
+	for (int i = 0; i < STATE_TRIES; i++) {
+		r = dev->ops->get_state(dev, &state, err);
+		if (r >= 0)
+			break;
+	}
+	if (r < 0) {
+		dev->state_known = false;
+		return err_prefix(err, r, "%s: cannot ask for the state", dev->name);
+	}
+	if ((unsigned int)state >= MIG_NR_STATES) {
+		dev->state_known = false;
+		return err_fail(err, ERR_DEVICE, -EPROTO, "%s: reports state %u, which is none",
+				dev->name, (unsigned int)state);
+	}
+	enter(dev, state);
+	return 0;
+}
+
+/* After a failed SET only the device knows; its answer must not cover the first failure. */
+static int failed_arc(struct mig_dev *dev, enum mig_state next, int r, struct err *err)
+{
+	enum mig_state from = dev->state;
+
+	if (mig_refresh(dev, NULL) < 0)
+		return err_prefix(err, r, "%s: %s to %s failed and the state is unknown", dev->name,
+				  fsm_name(from), fsm_name(next));
+	/* The kernel may have opened a session and failed to hand over its fd. */
+	return err_prefix(err, r, "%s: %s to %s failed, the device is in %s", dev->name,
+			  fsm_name(from), fsm_name(next), fsm_name(dev->state));
+}
+
+static int take_arc(struct mig_dev *dev, enum mig_state next, struct err *err)
+{
+	struct mig_arc arc = { .from = dev->state, .to = next, .start_ns = clock_ns() };
+	struct mig_stream *stream = NULL;
+	bool opens;
+
+	opens = in_session(next) && !(fsm_saving(dev->state) && fsm_saving(next));
+	arc.result = dev->ops->set_state(dev, next, &stream, err);
+	arc.ns = clock_ns() - arc.start_ns;
+	log_debug("%s: %s -> %s: %s", dev->name, fsm_name(arc.from), fsm_name(arc.to),
+		  arc.result < 0 ? err_name(arc.result) : "done");
+	if (dev->on_arc)
+		dev->on_arc(dev->on_arc_ctx, &arc);
+	if (arc.result < 0)
+		return failed_arc(dev, next, arc.result, err);
+
+	enter(dev, next);
+	if (stream) {
+		drop_stream(dev);
+		dev->stream = stream;
+	}
+	if (opens && !stream)
+		return err_fail(err, ERR_DEVICE, -EBADF,
+				"%s: entered %s, and the driver gave no data fd", dev->name,
+				fsm_name(next));
+	return 0;
+}
+
+int mig_goto(struct mig_dev *dev, enum mig_state to, struct err *err)
+{
+	if (!dev->state_known) {
+		int r = mig_refresh(dev, err);
+
+		if (r < 0)
+			return r;
+	}
+	/* A driver that moves by itself (pds) must not keep us walking for ever. */
+	for (int arcs = 0; dev->state != to; arcs++) {
+		enum mig_state next = fsm_next(dev->state, to, dev->caps);
+		int r;
+
+		if (dev->state == MIG_ERROR) {
+			err_fail(err, ERR_DEVICE, -EIO, "%s: in error, which only a reset ends",
+				 dev->name);
+			return err_hint(err, -EIO, "vfiomigctl reset %s; its state is lost",
+					dev->name);
+		}
+		if (dev->state == MIG_RESUMING && !dev->stream) {
+			err_fail(err, ERR_DEVICE, -EBUSY,
+				 "%s: in resuming, with a load that somebody else left", dev->name);
+			return err_hint(err, -EBUSY, "vfiomigctl reset %s", dev->name);
+		}
+		if (next == MIG_ERROR || arcs == FSM_ARCS_MAX)
+			return err_fail(err, ERR_UNSUPPORTED, -EINVAL, "%s: no way from %s to %s",
+					dev->name, fsm_name(dev->state), fsm_name(to));
+		r = take_arc(dev, next, err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int mig_reset(struct mig_dev *dev, struct err *err)
+{
+	const struct timespec pause = { .tv_nsec = RESET_PAUSE_NS };
+	int r;
+
+	/* Tried even where GET_INFO does not offer it: mtty can be reset and does not say so. */
+	if (!dev->ops->reset)
+		return err_fail(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "%s: cannot be reset", dev->name);
+	for (int i = 0;; i++) {
+		r = dev->ops->reset(dev, err);
+		if (r != -EAGAIN || i == RESET_TRIES - 1)
+			break;
+		log_debug("%s: reset is busy, trying again", dev->name);
+		nanosleep(&pause, NULL);
+	}
+	if (r == -ENOTTY || (r == -EINVAL && !dev->can_reset))
+		return err_fail(err, ERR_UNSUPPORTED, r, "%s: cannot be reset", dev->name);
+	if (r < 0)
+		return err_prefix(err, r, "%s", dev->name);
+	log_debug("%s: reset", dev->name);
+	drop_stream(dev);
+	return dev->caps ? mig_refresh(dev, err) : 0;
+}
+
+int mig_data_size(struct mig_dev *dev, uint64_t *ret, struct err *err)
+{
+	if (!dev->ops->data_size)
+		return err_set(err, -EOPNOTSUPP, "%s: the protocol has no size estimate", dev->name);
+	return dev->ops->data_size(dev, ret, err);
+}
+
+bool mig_probe(struct mig_dev *dev, unsigned int feature)
+{
+	return dev->ops->probe && dev->ops->probe(dev, feature);
+}
+
+/* The session can end under us: a reset from elsewhere, a driver that gave up. */
+static int no_stream(struct mig_dev *dev, struct err *err)
+{
+	return err_fail(err, ERR_BUG, -EBADF, "%s: no stream is open in %s", dev->name,
+			fsm_name(dev->state));
+}
+
+ssize_t mig_read(struct mig_dev *dev, void *buf, size_t len, struct err *err)
+{
+	ssize_t n;
+
+	if (!dev->stream)
+		return no_stream(dev, err);
+	n = dev->stream->ops->read(dev->stream, buf, len);
+	if (n == -ENOMSG && dev->state != MIG_STOP_COPY)
+		return MIG_READ_NOTHING;
+	if (n < 0)
+		return err_fail(err, ERR_IO, (int)n, "%s: reading the device's stream in %s%s",
+				dev->name, fsm_name(dev->state),
+				n == -ENOMSG ? " (a driver must not say so there)" : "");
+	return n;
+}
+
+int mig_write(struct mig_dev *dev, const void *buf, size_t len, struct err *err)
+{
+	size_t done = 0;
+
+	if (!dev->stream)
+		return no_stream(dev, err);
+	while (done < len) {
+		ssize_t n;
+
+		n = dev->stream->ops->write(dev->stream, (const char *)buf + done, len - done);
+		if (n == 0)
+			n = -EIO; /* a driver that takes nothing would keep us here */
+		if (n < 0)
+			return err_fail(err, ERR_IO, (int)n,
+					"%s: the driver refused the stream's data", dev->name);
+		done += (size_t)n;
+	}
+	return 0;
+}
+
+int mig_precopy(struct mig_dev *dev, struct mig_precopy_info *ret, struct err *err)
+{
+	int r;
+
+	if (!dev->stream)
+		return no_stream(dev, err);
+	if (!dev->stream->ops->precopy_info)
+		return err_set(err, -EOPNOTSUPP, "%s: no pre-copy information", dev->name);
+	r = dev->stream->ops->precopy_info(dev->stream, ret);
+	if (r < 0)
+		return err_set(err, r, "%s: VFIO_MIG_GET_PRECOPY_INFO", dev->name);
+	if (!dev->precopy_v2)
+		ret->reinit = false; /* before the opt-in flags mean nothing */
+	return 0;
+}
+
+int dev_info(struct mig_dev *dev, struct dev_info *ret, struct err *err)
+{
+	return dev->dev_ops->info(dev, ret, err);
+}
+
+int dev_region(struct mig_dev *dev, uint32_t index, struct dev_region *ret, struct err *err)
+{
+	return dev->dev_ops->region(dev, index, ret, err);
+}
+
+int dev_irq(struct mig_dev *dev, uint32_t index, struct dev_irq *ret, struct err *err)
+{
+	return dev->dev_ops->irq(dev, index, ret, err);
+}
+
+ssize_t dev_config_read(struct mig_dev *dev, void *buf, size_t len, struct err *err)
+{
+	struct dev_region region;
+	struct dev_info info;
+	int r;
+
+	r = dev_info(dev, &info, err);
+	if (r < 0)
+		return r;
+	if (!(info.flags & VFIO_DEVICE_FLAGS_PCI) || info.n_regions <= VFIO_PCI_CONFIG_REGION_INDEX)
+		return 0;
+	r = dev_region(dev, VFIO_PCI_CONFIG_REGION_INDEX, &region, err);
+	if (r < 0)
+		return r;
+	if (!(region.flags & VFIO_REGION_INFO_FLAG_READ))
+		return 0;
+	return dev->dev_ops->read(dev, &region, 0, buf, MIN(len, region.size), err);
+}
+
+struct mig_dev *mig_close(struct mig_dev *dev)
+{
+	if (dev) {
+		_cleanup_free_ char *name = dev->name;
+
+		drop_stream(dev);
+		dev->ops->close(dev);
+	}
+	return NULL;
+}

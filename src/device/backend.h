@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * Migration backends
+ *
+ * A device speaks the protocol over v2 feature ioctls, the v1 region or vfio-user messages;
+ * above this header nobody can tell. How its fd was obtained is device/acquire.h's business and
+ * never a backend's.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "device/stream.h"
+#include "uapi/vfio.h"
+
+struct mig_dev;
+
+/**
+ * struct mig_ops - one way of speaking the migration protocol
+ *
+ * Called only through the mig_*() wrappers, which keep @mig_dev.state and the stream; an op does
+ * its exchange and nothing else. All are required unless marked optional. Backends embed struct
+ * mig_dev and find themselves by container_of().
+ */
+struct mig_ops {
+	const char *name; /* the protocol's: "v2" */
+
+	/** @query: Fill @dev->caps and @dev->can_reset. Called once, before any other op. */
+	int (*query)(struct mig_dev *dev, struct err *err);
+
+	/** @get_state: Ask the device. */
+	int (*get_state)(struct mig_dev *dev, enum mig_state *ret, struct err *err);
+
+	/**
+	 * @set_state: Take one arc.
+	 *
+	 * On success the device is in @to; @ret_stream is set if the arc opened a session, and is
+	 * the caller's. On failure the device may be anywhere: ask.
+	 */
+	int (*set_state)(struct mig_dev *dev, enum mig_state to, struct mig_stream **ret_stream,
+			 struct err *err);
+
+	/** @data_size: Optional. The driver's estimate of what STOP_COPY will yield. */
+	int (*data_size)(struct mig_dev *dev, uint64_t *ret, struct err *err);
+
+	/** @reset: Optional. Back to RUNNING from anything, losing the device's state. */
+	int (*reset)(struct mig_dev *dev, struct err *err);
+
+	/** @probe: Optional. Whether the kernel knows enum uapi_feature @feature. */
+	bool (*probe)(struct mig_dev *dev, unsigned int feature);
+
+	/** @close: Release everything, @dev too, but @dev->name. Cannot fail. */
+	void (*close)(struct mig_dev *dev);
+};
+
+/* A device's regions and interrupts as VFIO_DEVICE_GET_INFO and its sisters tell. */
+struct dev_info {
+	uint32_t flags; /* VFIO_DEVICE_FLAGS_* */
+	uint32_t n_regions, n_irqs;
+};
+
+struct dev_region {
+	uint32_t flags; /* VFIO_REGION_INFO_FLAG_* */
+	uint64_t size, offset;
+};
+
+struct dev_irq {
+	uint32_t flags; /* VFIO_IRQ_INFO_* */
+	uint32_t count;
+};
+
+/** struct dev_ops - the device beside its migration; @info to @irq work before mig_query(). */
+struct dev_ops {
+	int (*info)(struct mig_dev *dev, struct dev_info *ret, struct err *err);
+	int (*region)(struct mig_dev *dev, uint32_t index, struct dev_region *ret, struct err *err);
+	int (*irq)(struct mig_dev *dev, uint32_t index, struct dev_irq *ret, struct err *err);
+	/** @read: Return: bytes read, maybe fewer than @len. */
+	ssize_t (*read)(struct mig_dev *dev, const struct dev_region *region, uint64_t at,
+			void *buf, size_t len, struct err *err);
+};
+
+/**
+ * struct mig_arc - one arc as it was taken
+ * @result: 0 or negative errno
+ */
+struct mig_arc {
+	enum mig_state from, to;
+	uint64_t start_ns, ns;
+	int result;
+};
+
+/**
+ * struct mig_dev - a device that can be migrated
+ * @ops: backend, constant for the device's life
+ * @name: what the user called it; in every message about it
+ * @caps: MIG_CAP_*, valid after mig_query()
+ * @can_reset: the device says that it can be reset; some that can do not say so
+ * @precopy_v2: the PRECOPY_INFOv2 opt-in was accepted
+ * @state: last state that the device confirmed
+ * @state_known: false after a failure that could not be followed by a question
+ * @stream: of the session that is open, or NULL; the device's
+ * @on_arc: told of every arc tried, if set
+ */
+struct mig_dev {
+	const struct mig_ops *ops;
+	const struct dev_ops *dev_ops;
+	char *name;
+	unsigned int caps;
+	bool can_reset;
+	bool precopy_v2;
+	enum mig_state state;
+	bool state_known;
+	struct mig_stream *stream;
+	void (*on_arc)(void *ctx, const struct mig_arc *arc);
+	void *on_arc_ctx;
+};
+
+/**
+ * mig_query() - learn what the device can do and where it is
+ *
+ * Return: 0; -ENOTTY, -EOPNOTSUPP (ERR_UNSUPPORTED) when it cannot migrate.
+ */
+_must_check_ int mig_query(struct mig_dev *dev, struct err *err);
+
+/** mig_refresh() - ask for the state; drops the stream when its session has ended. */
+_must_check_ int mig_refresh(struct mig_dev *dev, struct err *err);
+
+/**
+ * mig_goto() - bring a device to a state, arc by arc
+ *
+ * Never sets a state while the device is in ERROR: the kernel has no arc out of it and answers
+ * with a WARN; only a reset helps. Nor while it is in RESUMING without a stream of ours: the load
+ * is somebody else's and cut off, a driver might take it for complete, and mtty of Linux 6.12
+ * follows a NULL pointer.
+ *
+ * Return: 0, or negative errno, with @dev->state telling how far it got as the device itself
+ * says. Never assumes: a failed SET may leave the device anywhere on the path.
+ */
+_must_check_ int mig_goto(struct mig_dev *dev, enum mig_state to, struct err *err);
+
+/**
+ * mig_reset() - reset the device, trying again for a while when it is busy (EAGAIN)
+ *
+ * The device's state is lost; a running session's stream with it. Afterwards the device is where
+ * it says that it is, RUNNING by the uAPI; one that cannot migrate is not asked.
+ */
+_must_check_ int mig_reset(struct mig_dev *dev, struct err *err);
+
+/**
+ * mig_data_size() - what the driver expects STOP_COPY to yield
+ *
+ * An estimate: pds and qat report their maximum, a vGPU may not know at all. Nothing may be
+ * allocated or ended by it. Return: 0, or -EOPNOTSUPP and the like.
+ */
+_must_check_ int mig_data_size(struct mig_dev *dev, uint64_t *ret, struct err *err);
+
+bool mig_probe(struct mig_dev *dev, unsigned int feature);
+
+/* Outcome of mig_read(); not an error. */
+#define MIG_READ_NOTHING 0 /* the end in STOP_COPY; nothing for now before it */
+
+/**
+ * mig_read() - the next bytes of the stream
+ *
+ * Return: bytes, MIG_READ_NOTHING, or negative errno. An EINTR is passed on: a retry could hide
+ * a loss.
+ */
+_must_check_ ssize_t mig_read(struct mig_dev *dev, void *buf, size_t len, struct err *err);
+
+/** mig_write() - all of @len bytes into the stream, however the driver takes them. */
+_must_check_ int mig_write(struct mig_dev *dev, const void *buf, size_t len, struct err *err);
+
+/** mig_precopy() - Return: 0, -EOPNOTSUPP where the protocol has no such question, or worse. */
+_must_check_ int mig_precopy(struct mig_dev *dev, struct mig_precopy_info *ret, struct err *err);
+
+_must_check_ int dev_info(struct mig_dev *dev, struct dev_info *ret, struct err *err);
+_must_check_ int dev_region(struct mig_dev *dev, uint32_t index, struct dev_region *ret,
+			    struct err *err);
+_must_check_ int dev_irq(struct mig_dev *dev, uint32_t index, struct dev_irq *ret, struct err *err);
+
+/**
+ * dev_config_read() - the PCI configuration space
+ *
+ * Return: bytes read, at most @len; 0 for a device that has none; negative errno.
+ */
+_must_check_ ssize_t dev_config_read(struct mig_dev *dev, void *buf, size_t len, struct err *err);
+
+struct mig_dev *mig_close(struct mig_dev *dev);
+DEFINE_CLEANUP(struct mig_dev *, mig_close)

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/io.h"
+#include "base/log.h"
+#include "base/units.h"
+#include "device/device.h"
+#include "device/kernel-v2.h"
+#include "device/quirks.h"
+
+/*
+ * Which device an inherited fd is: a cdev's link names its node, and from Linux 6.18 on fdinfo
+ * names the device of any VFIO fd. Else it stays unknown, which is no failure.
+ */
+static struct vfio_node *node_of_fd(const struct host *host, int fd)
+{
+	static const char key[] = "vfio-device-syspath:";
+	_cleanup_free_ char *info = NULL;
+	char path[PATH_MAX], link[PATH_MAX];
+	struct vfio_node *node = NULL;
+	const char *line;
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "%s/self/fd/%d", host->proc, fd);
+	n = readlink(path, link, sizeof(link) - 1);
+	if (n > 0) {
+		link[n] = '\0';
+		if (strstr(link, "/vfio/devices/") &&
+		    vfio_node_resolve(host, link, &node, NULL) >= 0)
+			return node;
+	}
+	snprintf(path, sizeof(path), "%s/self/fdinfo/%d", host->proc, fd);
+	if (read_text(AT_FDCWD, path, &info) < 0)
+		return NULL;
+	line = strstr(info, key);
+	if (!line || sscanf(line + strlen(key), " %4095[^\n]", path) != 1 ||
+	    vfio_node_from_sysfs(host, path, &node, NULL) < 0)
+		return NULL;
+	return node;
+}
+
+static int find_inherited(struct device *dev, struct err *err)
+{
+	uint64_t fd;
+
+	if (parse_uint(dev->spec + strlen("fd:"), 10, INT_MAX, &fd) < 0)
+		return err_fail(err, ERR_USAGE, -EINVAL, "%s: not a file descriptor's number",
+				dev->spec);
+	dev->inherited = (int)fd;
+	dev->node = node_of_fd(dev->host, dev->inherited);
+	return 0;
+}
+
+int device_find(const struct host *host, const char *spec, struct device **ret, struct err *err)
+{
+	_cleanup_(device_freep) struct device *dev = NULL;
+	int r;
+
+	dev = calloc(1, sizeof(*dev));
+	if (!dev)
+		return err_set(err, -ENOMEM, "%s", spec);
+	dev->host = host;
+	dev->inherited = -1;
+	dev->spec = strdup(spec);
+	if (!dev->spec)
+		return err_set(err, -ENOMEM, "%s", spec);
+
+	if (!strncmp(spec, "fd:", strlen("fd:")))
+		r = find_inherited(dev, err);
+	else
+		r = vfio_node_resolve(host, spec, &dev->node, err);
+	if (r < 0)
+		return r;
+	dev->has_ids = dev->node && pci_ids_from_sysfs(host, dev->node, &dev->ids) >= 0;
+	*ret = TAKE_PTR(dev);
+	return 0;
+}
+
+int device_open(struct device *dev, const struct acquire_options *opts, struct err *err)
+{
+	struct acquired acq = ACQUIRED_NONE;
+	ssize_t n;
+	int r;
+
+	if (dev->inherited >= 0)
+		r = acquire_inherited(dev->inherited, &acq, err);
+	else
+		r = acquire_node(dev->host, dev->node, opts, &acq, err);
+	if (r < 0)
+		return r;
+	dev->via = acq.via;
+	r = kernel_v2_open(&acq, device_name(dev), &dev->mig, err);
+	if (r < 0)
+		return r;
+
+	n = dev_config_read(dev->mig, dev->config, sizeof(dev->config), err);
+	if (n < 0)
+		return (int)n;
+	dev->config_size = (size_t)n;
+	if (pci_ids_from_config(dev->config, dev->config_size, &dev->ids) >= 0)
+		dev->has_ids = true;
+	return 0;
+}
+
+bool device_reset_by_open(const struct device *dev)
+{
+	return dev->inherited < 0 && dev->node && !strcmp(dev->node->bus, "pci");
+}
+
+bool device_keeps_state(const struct device *dev)
+{
+	return dev->inherited >= 0 || quirks_keeps_state(device_driver(dev));
+}
+
+const char *device_name(const struct device *dev)
+{
+	return dev->node ? dev->node->name : dev->spec;
+}
+
+const char *device_driver(const struct device *dev)
+{
+	return dev->node ? dev->node->driver : NULL;
+}
+
+struct device *device_free(struct device *dev)
+{
+	if (dev) {
+		mig_close(dev->mig);
+		vfio_node_free(dev->node);
+		free(dev->spec);
+		free(dev);
+	}
+	return NULL;
+}

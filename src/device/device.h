@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * A device as a command names it: found first, opened later
+ *
+ * In two steps because opening can reset: whatever can be known before it is known by then.
+ */
+
+#include "device/acquire.h"
+#include "device/backend.h"
+#include "host/pci-ids.h"
+#include "host/vfio-node.h"
+
+#define DEVICE_CONFIG_MAX 4096
+
+/**
+ * struct device - one device
+ * @spec: what the user called it
+ * @node: its place in sysfs; NULL for an inherited fd whose device cannot be told
+ * @inherited: the fd of "fd:N", else -1
+ * @mig: the open device, NULL until device_open()
+ * @via: how it was opened
+ * @has_ids, @ids: PCI numbers, from sysfs before and from the configuration space after opening
+ * @config, @config_size: the configuration space as found when it was opened
+ */
+struct device {
+	const struct host *host;
+	char *spec;
+	struct vfio_node *node;
+	int inherited;
+	struct mig_dev *mig;
+	enum acquire_via via;
+	bool has_ids;
+	struct pci_ids ids;
+	uint8_t config[DEVICE_CONFIG_MAX];
+	size_t config_size;
+};
+
+/**
+ * device_find() - resolve what the user called a device; opens nothing
+ * @spec: as vfio_node_resolve() takes it, or "fd:N"
+ */
+_must_check_ int device_find(const struct host *host, const char *spec, struct device **ret,
+			     struct err *err);
+
+/** device_open() - acquire it and read its configuration space; asks nothing of migration. */
+_must_check_ int device_open(struct device *dev, const struct acquire_options *opts,
+			     struct err *err);
+
+/**
+ * device_reset_by_open() - opening it resets it, and closing it will again
+ *
+ * True of every PCI function that this process itself opens.
+ */
+bool device_reset_by_open(const struct device *dev);
+
+/** device_keeps_state() - what was loaded outlives this process. */
+bool device_keeps_state(const struct device *dev);
+
+/** device_name() - the kernel's name where it is known, else what the user said. */
+const char *device_name(const struct device *dev);
+
+/** device_driver() - or NULL. */
+const char *device_driver(const struct device *dev);
+
+struct device *device_free(struct device *dev);
+DEFINE_CLEANUP(struct device *, device_free)

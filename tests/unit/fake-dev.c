@@ -1,0 +1,345 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/macros.h"
+#include "fsm/fsm.h"
+#include "fake-dev.h"
+
+struct fake_stream {
+	struct mig_stream s;
+	struct fake *f;
+	unsigned int session;
+};
+
+static const struct mig_stream_ops stream_ops, told_stream_ops;
+
+uint8_t fake_byte(uint64_t at)
+{
+	return (uint8_t)(at * 31 + (at >> 8) * 7 + (at >> 20));
+}
+
+static struct fake *of(struct mig_dev *dev)
+{
+	return container_of(dev, struct fake, dev);
+}
+
+static void note(struct fake *f, const char *what, const char *of_what, bool failed)
+{
+	size_t at = strlen(f->log);
+
+	snprintf(f->log + at, sizeof(f->log) - at, "%s%s%s%s", at ? " " : "", what, of_what,
+		 failed ? "!" : "");
+}
+
+static void wrong(struct fake *f, const char *what)
+{
+	note(f, "WRONG:", what, false);
+	f->sins++;
+}
+
+/* Counts the call. Return: how it is to fail, or NULL. */
+static const struct fake_fault *called(struct fake *f, enum fake_call call)
+{
+	unsigned int n = ++f->calls[call];
+
+	if (f->cancel_n == n && f->cancel_at == call)
+		cancel_request(f->cancel);
+	for (size_t i = 0; i < FAKE_FAULTS; i++) {
+		const struct fake_fault *t = &f->faults[i];
+
+		if (t->nth && t->call == call && n >= t->nth && n - t->nth < t->times)
+			return t;
+	}
+	return NULL;
+}
+
+static bool in_session(enum mig_state state)
+{
+	return fsm_saving(state) || state == MIG_RESUMING;
+}
+
+/* Return: a session has begun. */
+static bool land(struct fake *f, enum mig_state to)
+{
+	bool same = fsm_saving(f->state) == fsm_saving(to) &&
+		    in_session(f->state) == in_session(to);
+
+	f->state = to;
+	if (!same)
+		f->session++;
+	if (!same && to == MIG_RESUMING) {
+		f->loaded = 0;
+		f->load_good = true;
+	} else if (!same && in_session(to)) {
+		f->at = 0;
+		f->ready = f->n_rounds ? 0 : f->unasked;
+		f->round = 0;
+	}
+	if (to == MIG_STOP_COPY)
+		f->ready = MAX(f->ready, f->size);
+	return !same && in_session(to);
+}
+
+static struct mig_stream *open_stream(struct fake *f)
+{
+	struct fake_stream *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		abort();
+	s->s.ops = f->n_rounds ? &told_stream_ops : &stream_ops;
+	s->f = f;
+	s->session = f->session;
+	f->opened++;
+	return &s->s;
+}
+
+static int dev_query(struct mig_dev *dev, struct err *err)
+{
+	const struct fake_fault *t = called(of(dev), FAKE_QUERY);
+
+	return t ? err_set(err, t->error, "the fake will not tell") : 0;
+}
+
+static int dev_get_state(struct mig_dev *dev, enum mig_state *ret, struct err *err)
+{
+	struct fake *f = of(dev);
+	const struct fake_fault *t = called(f, FAKE_GET);
+
+	note(f, "get", "", t);
+	if (t)
+		return err_set(err, t->error, "the fake will not say");
+	*ret = f->lies ? f->reports : f->state;
+	return 0;
+}
+
+static int dev_set_state(struct mig_dev *dev, enum mig_state to, struct mig_stream **ret_stream,
+			 struct err *err)
+{
+	struct fake *f = of(dev);
+	const struct fake_fault *t = called(f, FAKE_SET);
+
+	note(f, "set:", fsm_name(to), t && t->error);
+	if (f->state == MIG_ERROR)
+		wrong(f, "set-in-error");
+	else if (fsm_next(f->state, to, f->dev.caps) != to || f->state == to)
+		wrong(f, "no-such-arc");
+	if (f->state == MIG_RESUMING && to == MIG_STOP && f->load_cut)
+		wrong(f, "cut-load-accepted");
+	if (!t || !t->error)
+		if (land(f, to) && !f->no_fd)
+			*ret_stream = open_stream(f);
+	if (t && t->lands != FAKE_STAYS)
+		land(f, t->lands);
+	return t && t->error ? err_set(err, t->error, "the fake said no") : 0;
+}
+
+static int dev_data_size(struct mig_dev *dev, uint64_t *ret, struct err *err)
+{
+	(void)err;
+	*ret = of(dev)->size;
+	return 0;
+}
+
+static int dev_reset(struct mig_dev *dev, struct err *err)
+{
+	struct fake *f = of(dev);
+	const struct fake_fault *t = called(f, FAKE_RESET);
+
+	note(f, "reset", "", t || f->cannot_reset);
+	if (f->cannot_reset)
+		return err_set(err, -EINVAL, "the fake will not be reset");
+	if (t) {
+		if (t->lands != FAKE_STAYS)
+			land(f, t->lands);
+		return err_set(err, t->error, "the fake will not be reset");
+	}
+	land(f, f->reset_to);
+	f->load_cut = false;
+	return 0;
+}
+
+static void dev_close(struct mig_dev *dev)
+{
+	of(dev)->dev_closed = true;
+}
+
+/*
+ * The stream
+ */
+
+static struct fake_stream *stream_of(struct mig_stream *s)
+{
+	return container_of(s, struct fake_stream, s);
+}
+
+static bool usable(const struct fake_stream *s)
+{
+	if (s->session != s->f->session)
+		wrong(s->f, "dead-stream");
+	return s->session == s->f->session;
+}
+
+static ssize_t stream_read(struct mig_stream *stream, void *buf, size_t len)
+{
+	/* However reads are cut, it is one stream. */
+	static const size_t pieces[] = { 1, 4093, 65537, 7, 1 << 20, 300001 };
+	struct fake_stream *s = stream_of(stream);
+	struct fake *f = s->f;
+	const struct fake_fault *t = called(f, FAKE_READ);
+	size_t n;
+
+	if (t) {
+		if (t->lands != FAKE_STAYS)
+			land(f, t->lands);
+		return t->error;
+	}
+	if (!usable(s) || !fsm_saving(f->state))
+		return -ENODEV;
+	n = MIN(len, pieces[f->calls[FAKE_READ] % ARRAY_SIZE(pieces)]);
+	n = MIN(n, f->ready - f->at);
+	if (!n)
+		return f->state == MIG_STOP_COPY ? 0 : f->empty;
+	for (size_t i = 0; i < n; i++)
+		((uint8_t *)buf)[i] = fake_byte(f->at + i);
+	f->at += n;
+	return (ssize_t)n;
+}
+
+static ssize_t stream_write(struct mig_stream *stream, const void *buf, size_t len)
+{
+	struct fake_stream *s = stream_of(stream);
+	struct fake *f = s->f;
+	const struct fake_fault *t = called(f, FAKE_WRITE);
+	size_t n = f->takes ? MIN(len, f->takes) : len;
+
+	if (t) {
+		if (t->lands != FAKE_STAYS)
+			land(f, t->lands);
+		return t->error;
+	}
+	if (!usable(s) || f->state != MIG_RESUMING)
+		return -ENODEV;
+	for (size_t i = 0; i < n; i++)
+		f->load_good &= ((const uint8_t *)buf)[i] == fake_byte(f->loaded + i);
+	f->loaded += n;
+	return (ssize_t)n;
+}
+
+static int stream_info(struct mig_stream *stream, struct mig_precopy_info *ret)
+{
+	struct fake_stream *s = stream_of(stream);
+	struct fake *f = s->f;
+	const struct fake_fault *t = called(f, FAKE_INFO);
+
+	if (t)
+		return t->error;
+	if (!usable(s) || (f->state != MIG_PRE_COPY && f->state != MIG_PRE_COPY_P2P))
+		return -EINVAL;
+	*ret = (struct mig_precopy_info){ 0 };
+	if (f->round < f->n_rounds) {
+		ret->initial_bytes = f->rounds[f->round].initial;
+		ret->dirty_bytes = f->rounds[f->round].dirty;
+		ret->reinit = f->rounds[f->round].reinit;
+		f->ready += ret->initial_bytes + ret->dirty_bytes;
+		f->round++;
+	}
+	return 0;
+}
+
+static int stream_fd(struct mig_stream *stream)
+{
+	(void)stream;
+	return -1;
+}
+
+static void stream_close(struct mig_stream *stream)
+{
+	struct fake_stream *s = stream_of(stream);
+
+	s->f->closed++;
+	free(s);
+}
+
+static const struct mig_stream_ops stream_ops = {
+	.read = stream_read,
+	.write = stream_write,
+	.fd = stream_fd,
+	.close = stream_close,
+};
+
+static const struct mig_stream_ops told_stream_ops = {
+	.read = stream_read,
+	.write = stream_write,
+	.precopy_info = stream_info,
+	.fd = stream_fd,
+	.close = stream_close,
+};
+
+static const struct mig_ops fake_ops = {
+	.name = "fake",
+	.query = dev_query,
+	.get_state = dev_get_state,
+	.set_state = dev_set_state,
+	.data_size = dev_data_size,
+	.reset = dev_reset,
+	.close = dev_close,
+};
+
+struct fake *fake_new(unsigned int caps)
+{
+	struct fake *f = calloc(1, sizeof(*f));
+
+	if (!f)
+		abort();
+	f->ops = fake_ops;
+	f->dev.ops = &f->ops;
+	f->dev.caps = caps;
+	f->dev.can_reset = true;
+	f->dev.name = strdup("dev0");
+	f->state = MIG_RUNNING;
+	f->reset_to = MIG_RUNNING;
+	return f;
+}
+
+int fake_free(struct fake *f)
+{
+	bool good;
+
+	if (!f->dev_closed)
+		mig_close(&f->dev);
+	good = !f->sins && f->opened == f->closed && f->dev_closed;
+	if (!good)
+		fprintf(stderr, "%u sins, %u streams opened, %u closed: %s\n", f->sins, f->opened,
+			f->closed, f->log);
+	free(f);
+	return good ? 0 : -1;
+}
+
+void fake_query(struct fake *f)
+{
+	if (mig_query(&f->dev, NULL) < 0)
+		abort();
+	memset(f->calls, 0, sizeof(f->calls));
+	f->log[0] = '\0';
+}
+
+struct fake_fault *fake_fail(struct fake *f, enum fake_call call, unsigned int nth, int error,
+			     enum mig_state lands)
+{
+	for (size_t i = 0; i < FAKE_FAULTS; i++)
+		if (!f->faults[i].nth) {
+			f->faults[i] = (struct fake_fault){ call, nth, 1, error, lands };
+			return &f->faults[i];
+		}
+	abort();
+}
+
+void fake_forget(struct fake *f)
+{
+	memset(f->faults, 0, sizeof(f->faults));
+	memset(f->calls, 0, sizeof(f->calls));
+	f->log[0] = '\0';
+}
