@@ -1,0 +1,564 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <inttypes.h>
+#include <json-c/json.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/macros.h"
+#include "base/units.h"
+#include "image/format.h"
+#include "image/manifest.h"
+#include "base/printable.h"
+
+#define MANIFEST_SCHEMA 1
+#define MANIFEST_TEXT_FLAGS \
+	(JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE)
+
+/*
+ * json-c spends some hundred bytes on "[]" and "{}". No manifest of ours comes near these, and
+ * with them a hostile one of IMAGE_MANIFEST_MAX bytes takes a few times its size, not hundreds.
+ */
+#define MANIFEST_DEPTH_MAX 16
+#define MANIFEST_CONTAINERS_MAX 4096
+#define MANIFEST_VALUES_MAX 65536
+
+DEFINE_CLEANUP(struct json_object *, json_object_put)
+DEFINE_CLEANUP(struct json_tokener *, json_tokener_free)
+
+/* The fields of a device, for both directions. */
+
+static const struct text_field {
+	const char *key;
+	size_t at;
+	bool required;
+} text_fields[] = {
+	/* clang-format off */
+	{ "address",        offsetof(struct image_device, address),        true },
+	{ "bus",            offsetof(struct image_device, bus),            false },
+	{ "driver",         offsetof(struct image_device, driver),         false },
+	{ "driver_version", offsetof(struct image_device, driver_version), false },
+	{ "protocol",       offsetof(struct image_device, protocol),       true },
+	/* clang-format on */
+};
+
+/* Hexadecimal with all leading zeros, as lspci shows them. */
+static const struct id_field {
+	const char *key;
+	size_t at;
+	size_t size; /* of the member */
+	int digits;
+} id_fields[] = {
+#define ID(key, member, digits)                                            \
+	{                                                                  \
+		key, offsetof(struct image_device, member),                \
+			sizeof(((struct image_device *)0)->member), digits \
+	}
+	/* clang-format off */
+	ID("vendor",           vendor,           4),
+	ID("device",           device,           4),
+	ID("subsystem_vendor", subsystem_vendor, 4),
+	ID("subsystem_device", subsystem_device, 4),
+	ID("class",            class_code,       6),
+	ID("revision",         revision,         2),
+/* clang-format on */
+#undef ID
+};
+
+/* Bits of image_device.caps, which are the kernel's VFIO_MIGRATION_*. */
+static const char *const cap_words[] = { "stop-copy", "p2p", "pre-copy" };
+
+static char **text_of(struct image_device *dev, const struct text_field *f)
+{
+	return (char **)((char *)dev + f->at);
+}
+
+static uint32_t id_get(const struct image_device *dev, const struct id_field *f)
+{
+	const char *member = (const char *)dev + f->at;
+
+	switch (f->size) {
+	case sizeof(uint8_t):
+		return *(const uint8_t *)member;
+	case sizeof(uint16_t):
+		return *(const uint16_t *)member;
+	default:
+		return *(const uint32_t *)member;
+	}
+}
+
+static void id_put(struct image_device *dev, const struct id_field *f, uint32_t value)
+{
+	char *member = (char *)dev + f->at;
+
+	switch (f->size) {
+	case sizeof(uint8_t):
+		*(uint8_t *)member = (uint8_t)value;
+		break;
+	case sizeof(uint16_t):
+		*(uint16_t *)member = (uint16_t)value;
+		break;
+	default:
+		*(uint32_t *)member = value;
+	}
+}
+
+void image_manifest_done(struct image_manifest *m)
+{
+	for (uint32_t i = 0; m->devices && i < m->n_devices; i++) {
+		for (size_t f = 0; f < ARRAY_SIZE(text_fields); f++)
+			free(*text_of(&m->devices[i], &text_fields[f]));
+		free(m->devices[i].config);
+	}
+	free(m->devices);
+	free(m->kernel);
+	free(m->tool);
+	*m = (struct image_manifest){ 0 };
+}
+
+/* Encoding */
+
+/* @value becomes @o's in any case; a NULL one is json-c without memory, never a JSON null. */
+static int add(struct json_object *o, const char *key, struct json_object *value, struct err *err)
+{
+	if (!value || json_object_object_add(o, key, value)) {
+		json_object_put(value);
+		return err_set(err, -ENOMEM, "manifest");
+	}
+	return 0;
+}
+
+static int append(struct json_object *array, struct json_object *value, struct err *err)
+{
+	if (!value || json_object_array_add(array, value)) {
+		json_object_put(value);
+		return err_set(err, -ENOMEM, "manifest");
+	}
+	return 0;
+}
+
+static int add_text(struct json_object *o, const char *key, const char *text, struct err *err)
+{
+	_cleanup_free_ char *copy = NULL;
+
+	if (!text)
+		return 0;
+	if (strlen(text) > IMAGE_TEXT_MAX)
+		return err_set(err, -EINVAL, "manifest: \"%s\" of %zu bytes, more than %u", key,
+			       strlen(text), IMAGE_TEXT_MAX);
+	copy = strdup(text);
+	if (!copy)
+		return err_set(err, -ENOMEM, "manifest");
+	make_printable(copy);
+	return add(o, key, json_object_new_string(copy), err);
+}
+
+static int add_hex(struct json_object *o, const char *key, int digits, uint64_t value,
+		   struct err *err)
+{
+	char text[2 + 16 + 1];
+
+	snprintf(text, sizeof(text), "0x%0*" PRIx64, digits, value);
+	return add(o, key, json_object_new_string(text), err);
+}
+
+static int add_caps(struct json_object *o, uint64_t caps, struct err *err)
+{
+	struct json_object *words;
+	int r;
+
+	words = json_object_new_array();
+	r = add(o, "migration", words, err);
+	for (size_t i = 0; !r && i < ARRAY_SIZE(cap_words); i++)
+		if (caps & UINT64_C(1) << i)
+			r = append(words, json_object_new_string(cap_words[i]), err);
+	caps >>= ARRAY_SIZE(cap_words);
+	caps <<= ARRAY_SIZE(cap_words);
+	if (!r && caps)
+		r = add_hex(o, "flags", 1, caps, err);
+	return r;
+}
+
+static int add_config(struct json_object *o, const uint8_t *config, size_t size, struct err *err)
+{
+	static const char nibbles[] = "0123456789abcdef";
+	char text[2 * IMAGE_CONFIG_MAX];
+
+	if (!config || !size)
+		return 0;
+	if (size > IMAGE_CONFIG_MAX)
+		return err_set(err, -EINVAL, "manifest: configuration space of %zu bytes", size);
+	for (size_t i = 0; i < size; i++) {
+		text[2 * i] = nibbles[config[i] >> 4];
+		text[2 * i + 1] = nibbles[config[i] & 15];
+	}
+	return add(o, "config", json_object_new_string_len(text, (int)(2 * size)), err);
+}
+
+static int encode_device(struct json_object *o, struct image_device *dev, struct err *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; !r && i < ARRAY_SIZE(text_fields); i++) {
+		const struct text_field *f = &text_fields[i];
+		const char *text = *text_of(dev, f);
+
+		if (f->required && !text)
+			return err_set(err, -EINVAL, "manifest: a device without \"%s\"", f->key);
+		r = add_text(o, f->key, text, err);
+	}
+	for (size_t i = 0; !r && dev->has_ids && i < ARRAY_SIZE(id_fields); i++)
+		r = add_hex(o, id_fields[i].key, id_fields[i].digits, id_get(dev, &id_fields[i]),
+			    err);
+	if (!r)
+		r = add_caps(o, dev->caps, err);
+	if (!r)
+		r = add_config(o, dev->config, dev->config_size, err);
+	return r;
+}
+
+static int encode(struct json_object *root, const struct image_manifest *m, struct err *err)
+{
+	struct json_object *devices, *o;
+	int r;
+
+	r = add(root, "schema", json_object_new_int(MANIFEST_SCHEMA), err);
+	if (!r)
+		r = add_text(root, "tool", m->tool, err);
+	if (!r)
+		r = add_text(root, "kernel", m->kernel, err);
+	devices = r ? NULL : json_object_new_array();
+	if (!r)
+		r = add(root, "devices", devices, err);
+	for (uint32_t i = 0; !r && i < m->n_devices; i++) {
+		o = json_object_new_object();
+		r = append(devices, o, err);
+		if (!r)
+			r = encode_device(o, &m->devices[i], err);
+	}
+	return r;
+}
+
+int image_manifest_encode(const struct image_manifest *m, char **ret, size_t *ret_len,
+			  struct err *err)
+{
+	_cleanup_(json_object_putp) struct json_object *root = NULL;
+	const char *text;
+	size_t len;
+	int r;
+
+	if (!m->n_devices || m->n_devices > IMAGE_DEVICES_MAX)
+		return err_set(err, -EINVAL, "manifest: %" PRIu32 " devices, not 1 to %u",
+			       m->n_devices, IMAGE_DEVICES_MAX);
+	root = json_object_new_object();
+	if (!root)
+		return err_set(err, -ENOMEM, "manifest");
+	r = encode(root, m, err);
+	if (r < 0)
+		return r;
+	text = json_object_to_json_string_length(root, MANIFEST_TEXT_FLAGS, &len);
+	if (!text)
+		return err_set(err, -ENOMEM, "manifest");
+	if (len > IMAGE_MANIFEST_MAX)
+		return err_set(err, -EINVAL, "manifest of %zu bytes, more than %u", len,
+			       IMAGE_MANIFEST_MAX);
+	*ret = strndup(text, len);
+	if (!*ret)
+		return err_set(err, -ENOMEM, "manifest");
+	*ret_len = len;
+	return 0;
+}
+
+/* Decoding */
+
+static int refuse(struct err *err, const char *key, const char *why)
+{
+	err_fail(err, ERR_IMAGE, -EBADMSG, "\"%s\" %s", key, why);
+	return -EBADMSG; /* in so many words, for the compiler: not PRESENT */
+}
+
+/* Before json-c sees it. Brackets and commas in strings count, too; there are few. */
+static int check_text(const char *text, size_t len, struct err *err)
+{
+	size_t containers = 0, values = 0;
+
+	if (len > IMAGE_MANIFEST_MAX)
+		return err_fail(err, ERR_IMAGE, -EBADMSG, "%zu bytes, more than %u", len,
+				IMAGE_MANIFEST_MAX);
+	for (size_t i = 0; i < len; i++) {
+		if (!text[i])
+			return err_fail(err, ERR_IMAGE, -EBADMSG, "not JSON: a NUL byte");
+		containers += text[i] == '[' || text[i] == '{';
+		values += text[i] == ',';
+	}
+	if (containers > MANIFEST_CONTAINERS_MAX || values > MANIFEST_VALUES_MAX)
+		return err_fail(err, ERR_IMAGE, -EBADMSG, "more values than any manifest has");
+	return 0;
+}
+
+static int parse(const char *text, size_t len, struct json_object **ret, struct err *err)
+{
+	_cleanup_(json_tokener_freep) struct json_tokener *tokener = NULL;
+	_cleanup_(json_object_putp) struct json_object *root = NULL;
+	enum json_tokener_error fault;
+
+	tokener = json_tokener_new_ex(MANIFEST_DEPTH_MAX);
+	if (!tokener)
+		return err_set(err, -ENOMEM, "manifest");
+	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
+	root = json_tokener_parse_ex(tokener, text, (int)len);
+	fault = json_tokener_get_error(tokener);
+	if (fault == json_tokener_continue)
+		return err_fail(err, ERR_IMAGE, -EBADMSG, "not JSON: it ends too early");
+	if (fault != json_tokener_success)
+		return err_fail(err, ERR_IMAGE, -EBADMSG, "not JSON: %s",
+				json_tokener_error_desc(fault));
+	if (json_tokener_get_parse_end(tokener) != len)
+		return err_fail(err, ERR_IMAGE, -EBADMSG, "bytes after the JSON");
+	if (!json_object_is_type(root, json_type_object))
+		return err_fail(err, ERR_IMAGE, -EBADMSG, "not a JSON object");
+	*ret = TAKE_PTR(root);
+	return 0;
+}
+
+/* Outcomes of the functions below: the key is there, or not. A JSON null is of a wrong type. */
+enum {
+	ABSENT = 0,
+	PRESENT = 1
+};
+
+static int get_string(struct json_object *o, const char *key, const char **ret, size_t *ret_len,
+		      struct err *err)
+{
+	struct json_object *value;
+
+	if (!json_object_object_get_ex(o, key, &value))
+		return ABSENT;
+	if (!json_object_is_type(value, json_type_string))
+		return refuse(err, key, "is not a string");
+	*ret = json_object_get_string(value);
+	*ret_len = (size_t)json_object_get_string_len(value);
+	return PRESENT;
+}
+
+static int get_text(struct json_object *o, const char *key, char **ret, struct err *err)
+{
+	const char *text;
+	size_t len;
+	int r;
+
+	r = get_string(o, key, &text, &len, err);
+	if (r != PRESENT)
+		return r;
+	if (len > IMAGE_TEXT_MAX)
+		return refuse(err, key, "is too long");
+	if (!is_printable(text, len))
+		return refuse(err, key, "has characters that cannot be printed");
+	*ret = strndup(text, len);
+	if (!*ret)
+		return err_set(err, -ENOMEM, "manifest");
+	return PRESENT;
+}
+
+/* @digits: exactly so many; 0 for any number of them that fits. */
+static int get_hex(struct json_object *o, const char *key, size_t digits, uint64_t *ret,
+		   struct err *err)
+{
+	const char *text;
+	size_t len, n;
+	int r;
+
+	r = get_string(o, key, &text, &len, err);
+	if (r != PRESENT)
+		return r;
+	if (len < 2 || memcmp(text, "0x", 2))
+		return refuse(err, key, "is not a hexadecimal number");
+	n = strspn(text + 2, "0123456789abcdef");
+	if (n != len - 2 || (digits && n != digits) || parse_uint(text + 2, 16, UINT64_MAX, ret) < 0)
+		return refuse(err, key, "is not a hexadecimal number of the right length");
+	return PRESENT;
+}
+
+static int get_array(struct json_object *o, const char *key, struct json_object **ret,
+		     struct err *err)
+{
+	if (!json_object_object_get_ex(o, key, ret))
+		return ABSENT;
+	if (!json_object_is_type(*ret, json_type_array))
+		return refuse(err, key, "is not a list");
+	return PRESENT;
+}
+
+/* All of the numbers or none. */
+static int decode_ids(struct json_object *o, struct image_device *dev, struct err *err)
+{
+	size_t present = 0;
+	uint64_t value;
+	int r;
+
+	for (size_t i = 0; i < ARRAY_SIZE(id_fields); i++) {
+		const struct id_field *f = &id_fields[i];
+
+		r = get_hex(o, f->key, (size_t)f->digits, &value, err);
+		if (r < 0)
+			return r;
+		if (r == ABSENT && present)
+			return refuse(err, f->key, "is missing");
+		if (r == ABSENT)
+			continue;
+		if (present++ != i)
+			return refuse(err, id_fields[0].key, "is missing");
+		id_put(dev, f, (uint32_t)value);
+	}
+	dev->has_ids = present > 0;
+	return 0;
+}
+
+/* Words this version does not know stand for capabilities it could make no use of. */
+static int decode_caps(struct json_object *o, struct image_device *dev, struct err *err)
+{
+	struct json_object *words, *word;
+	int r;
+
+	r = get_hex(o, "flags", 0, &dev->caps, err);
+	if (r < 0)
+		return r;
+	r = get_array(o, "migration", &words, err);
+	if (r != PRESENT)
+		return r;
+	for (size_t i = 0; i < json_object_array_length(words); i++) {
+		word = json_object_array_get_idx(words, i);
+		if (!json_object_is_type(word, json_type_string))
+			return refuse(err, "migration", "is not a list of words");
+		for (size_t bit = 0; bit < ARRAY_SIZE(cap_words); bit++)
+			if (!strcmp(json_object_get_string(word), cap_words[bit]))
+				dev->caps |= UINT64_C(1) << bit;
+	}
+	return 0;
+}
+
+static int nibble(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+static int decode_config(struct json_object *o, struct image_device *dev, struct err *err)
+{
+	const char *text;
+	size_t len;
+	int r;
+
+	r = get_string(o, "config", &text, &len, err);
+	if (r != PRESENT)
+		return r;
+	if (!len || len % 2 || len > 2 * IMAGE_CONFIG_MAX)
+		return refuse(err, "config", "has a wrong length");
+	dev->config = malloc(len / 2);
+	if (!dev->config)
+		return err_set(err, -ENOMEM, "manifest");
+	dev->config_size = len / 2;
+	for (size_t i = 0; i < len / 2; i++) {
+		int high = nibble(text[2 * i]), low = nibble(text[2 * i + 1]);
+
+		if (high < 0 || low < 0)
+			return refuse(err, "config", "is not in lower-case hexadecimal");
+		dev->config[i] = (uint8_t)(high << 4 | low);
+	}
+	return 0;
+}
+
+static int decode_device(struct json_object *o, struct image_device *dev, struct err *err)
+{
+	int r;
+
+	if (!json_object_is_type(o, json_type_object))
+		return err_fail(err, ERR_IMAGE, -EBADMSG, "not an object");
+	for (size_t i = 0; i < ARRAY_SIZE(text_fields); i++) {
+		const struct text_field *f = &text_fields[i];
+
+		r = get_text(o, f->key, text_of(dev, f), err);
+		if (r < 0)
+			return r;
+		if (r == ABSENT && f->required)
+			return refuse(err, f->key, "is missing");
+	}
+	r = decode_ids(o, dev, err);
+	if (r < 0)
+		return r;
+	r = decode_caps(o, dev, err);
+	if (r < 0)
+		return r;
+	return decode_config(o, dev, err);
+}
+
+static int decode_devices(struct json_object *root, struct image_manifest *m, struct err *err)
+{
+	struct json_object *list;
+	size_t n;
+	int r;
+
+	r = get_array(root, "devices", &list, err);
+	if (r < 0)
+		return r;
+	n = r == PRESENT ? json_object_array_length(list) : 0;
+	if (!n || n > IMAGE_DEVICES_MAX)
+		return err_fail(err, ERR_IMAGE, -EBADMSG, "%zu devices, not 1 to %u", n,
+				IMAGE_DEVICES_MAX);
+	m->devices = calloc(n, sizeof(*m->devices));
+	if (!m->devices)
+		return err_set(err, -ENOMEM, "manifest");
+	m->n_devices = (uint32_t)n;
+	for (size_t i = 0; i < n; i++) {
+		r = decode_device(json_object_array_get_idx(list, i), &m->devices[i], err);
+		if (r < 0)
+			return err_prefix(err, r, "device %zu", i);
+	}
+	return 0;
+}
+
+static int check_schema(struct json_object *root, struct err *err)
+{
+	struct json_object *schema;
+	int64_t value;
+
+	if (!json_object_object_get_ex(root, "schema", &schema) ||
+	    !json_object_is_type(schema, json_type_int))
+		return refuse(err, "schema", "is not a number");
+	value = json_object_get_int64(schema);
+	if (value != MANIFEST_SCHEMA)
+		return err_fail(err, ERR_IMAGE, -EBADMSG,
+				"schema %" PRId64 "; this tool reads schema %d", value,
+				MANIFEST_SCHEMA);
+	return 0;
+}
+
+int image_manifest_decode(const char *text, size_t len, struct image_manifest *ret, struct err *err)
+{
+	_cleanup_(image_manifest_done) struct image_manifest m = { 0 };
+	_cleanup_(json_object_putp) struct json_object *root = NULL;
+	int r;
+
+	r = check_text(text, len, err);
+	if (r < 0)
+		return r;
+	r = parse(text, len, &root, err);
+	if (r < 0)
+		return r;
+	r = check_schema(root, err);
+	if (r < 0)
+		return r;
+	r = get_text(root, "tool", &m.tool, err);
+	if (r < 0)
+		return r;
+	r = get_text(root, "kernel", &m.kernel, err);
+	if (r < 0)
+		return r;
+	r = decode_devices(root, &m, err);
+	if (r < 0)
+		return r;
+	*ret = m;
+	m = (struct image_manifest){ 0 };
+	return 0;
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * The manifest: what the devices of an image are
+ *
+ * JSON, so that people and scripts can read it and later versions can add to it: what this
+ * version does not know is ignored on reading. The keys are in vfiomig-image(5).
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/cleanup.h"
+#include "base/err.h"
+
+/* Of one string, without the NUL; and of a configuration space (PCI Express has 4096 bytes). */
+#define IMAGE_TEXT_MAX 4096u
+#define IMAGE_CONFIG_MAX 4096u
+
+/**
+ * struct image_device - one device as it was when it was saved
+ * @address: PCI address or mdev UUID, or what the user called it; never NULL
+ * @bus: "pci", "mdev"; NULL when unknown
+ * @driver: kernel driver, or NULL when unknown (an inherited fd)
+ * @driver_version: of an out-of-tree module, say; NULL when it has none
+ * @has_ids: the PCI numbers are known
+ * @caps: migration flags as the kernel reported them (MIG_CAP_*)
+ * @protocol: "v2", "v1" or "vfio-user"; never NULL
+ * @config: PCI configuration space as found, NULL when there is none
+ */
+struct image_device {
+	char *address;
+	char *bus;
+	char *driver;
+	char *driver_version;
+	bool has_ids;
+	uint16_t vendor, device;
+	uint16_t subsystem_vendor, subsystem_device;
+	uint32_t class_code;
+	uint8_t revision;
+	uint64_t caps;
+	char *protocol;
+	uint8_t *config;
+	size_t config_size;
+};
+
+/** struct image_manifest - @kernel and @tool say who wrote it: release and version, or NULL */
+struct image_manifest {
+	char *kernel;
+	char *tool;
+	struct image_device *devices;
+	uint32_t n_devices;
+};
+
+/**
+ * image_manifest_encode() - as JSON text
+ * @ret: NUL-terminated; the caller frees it
+ *
+ * What cannot be printed in a string is written as '?': no name keeps a state from being saved.
+ *
+ * Return: 0, -EINVAL for what no reader would accept, -ENOMEM.
+ */
+_must_check_ int image_manifest_encode(const struct image_manifest *m, char **ret, size_t *ret_len,
+				       struct err *err);
+
+/**
+ * image_manifest_decode() - from JSON text that may say anything
+ * @ret: for image_manifest_done(); untouched on failure
+ *
+ * Bounds depth, counts, lengths and ranges; a field of the wrong type is refused by name. All
+ * strings can be printed as they are.
+ *
+ * Return: 0, -EBADMSG (ERR_IMAGE), -ENOMEM.
+ */
+_must_check_ int image_manifest_decode(const char *text, size_t len, struct image_manifest *ret,
+				       struct err *err);
+void image_manifest_done(struct image_manifest *m);

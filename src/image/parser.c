@@ -1,0 +1,406 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/macros.h"
+#include "image/parser.h"
+#include "image/tally.h"
+#include "image/unpack.h"
+#include "image/window.h"
+
+/* What a section may be next. */
+enum parser_state {
+	AT_HEADER,
+	AT_MANIFEST,
+	AT_SECTION,
+	AT_EOF, /* IMAGE END was good */
+	REFUSED,
+};
+
+/* @at is the place in the image of the window's first byte; @need as of window_space(). */
+struct image_parser {
+	const struct image_sink *sink;
+	void *ctx;
+	enum parser_state state;
+	uint64_t at;
+	size_t need;
+	struct window window;
+	struct image_info info;
+	struct image_digest work;
+	struct image_manifest manifest;
+	struct image_tallies tallies;
+	struct image_unpacker unpacker;
+};
+
+/* A section that lies whole in the window; @content is its payload, decompressed. */
+struct section {
+	struct image_head head;
+	const uint8_t *payload, *content;
+};
+
+/* Outcomes of the steps below: the bytes there were not enough, or something was taken. */
+enum {
+	STEP_WAIT = 0,
+	STEP_TAKEN = 1
+};
+
+int image_parser_new(const struct image_sink *sink, void *ctx, struct image_parser **ret,
+		     struct err *err)
+{
+	struct image_parser *p;
+
+	p = calloc(1, sizeof(*p));
+	if (!p)
+		return err_set(err, -ENOMEM, "image parser");
+	p->sink = sink;
+	p->ctx = ctx;
+	p->need = IMAGE_PAGE;
+	*ret = p;
+	return 0;
+}
+
+struct image_parser *image_parser_free(struct image_parser *p)
+{
+	if (!p)
+		return NULL;
+	image_unpacker_done(&p->unpacker);
+	image_tallies_done(&p->tallies);
+	image_manifest_done(&p->manifest);
+	image_digest_done(&p->work);
+	window_done(&p->window);
+	free(p);
+	return NULL;
+}
+
+int image_parser_buffer(struct image_parser *p, void **ret, size_t *ret_len, struct err *err)
+{
+	uint8_t *buf;
+	int r;
+
+	assert(p->state != REFUSED);
+	r = window_space(&p->window, p->need, &buf, ret_len, err);
+	if (r < 0)
+		return r;
+	*ret = buf;
+	return 0;
+}
+
+static void take(struct image_parser *p, size_t len)
+{
+	window_take(&p->window, len);
+	p->at += len;
+	p->need = IMAGE_PAGE;
+}
+
+static int check_padding(const uint8_t *buf, size_t used, size_t len, struct err *err)
+{
+	for (size_t i = used; i < len; i++)
+		if (buf[i])
+			return err_fail(err, ERR_IMAGE, -EBADMSG, "padding is not zero");
+	return 0;
+}
+
+static int take_header(struct image_parser *p, struct err *err)
+{
+	const uint8_t *buf = window_bytes(&p->window);
+	size_t have = window_len(&p->window);
+	int r;
+
+	r = image_header_decode(buf, MIN(have, IMAGE_HEADER_SIZE), &p->info, err);
+	if (r < 0)
+		return r;
+	if (have < IMAGE_PAGE)
+		return STEP_WAIT;
+	r = check_padding(buf, IMAGE_HEADER_SIZE, IMAGE_PAGE, err);
+	if (r < 0)
+		return r;
+	r = image_digest_init(&p->work, image_seed(&p->info), err);
+	if (r < 0)
+		return r;
+	take(p, IMAGE_PAGE);
+	p->state = AT_MANIFEST;
+	return STEP_TAKEN;
+}
+
+static int check_manifest(struct image_parser *p, const struct section *s, struct err *err)
+{
+	int r;
+
+	if (p->state != AT_MANIFEST)
+		return err_fail(err, ERR_IMAGE, -EBADMSG, "a second MANIFEST");
+	r = image_manifest_decode((const char *)s->payload, s->head.size, &p->manifest, err);
+	if (r < 0)
+		return err_prefix(err, r, "MANIFEST");
+	return image_tallies_init(&p->tallies, p->manifest.n_devices, image_seed(&p->info), err);
+}
+
+/* The device must exist and its stream be open. */
+static int check_open(const struct image_parser *p, const struct image_head *head, struct err *err)
+{
+	const char *name = image_section_name(head->type);
+
+	if (head->device >= p->tallies.n_devices)
+		return err_fail(err, ERR_IMAGE, -EBADMSG,
+				"%s of device %" PRIu32 ", but there are only %" PRIu32, name,
+				head->device, p->tallies.n_devices);
+	if (p->tallies.devices[head->device].ended)
+		return err_fail(err, ERR_IMAGE, -EBADMSG, "%s of device %" PRIu32 " after its end",
+				name, head->device);
+	return 0;
+}
+
+static int check_data(struct image_parser *p, struct section *s, struct err *err)
+{
+	const struct image_head *head = &s->head;
+	const struct image_tally *tally;
+	int r;
+
+	r = check_open(p, head, err);
+	if (r < 0)
+		return r;
+	tally = &p->tallies.devices[head->device];
+	if (head->sequence != tally->count)
+		return err_fail(err, ERR_IMAGE, -EBADMSG,
+				"frame %" PRIu64 " of device %" PRIu32 " where frame %" PRIu64
+				" should be",
+				head->sequence, head->device, tally->count);
+	if (head->offset != tally->bytes)
+		return err_fail(err, ERR_IMAGE, -EBADMSG,
+				"frame %" PRIu64 " of device %" PRIu32 " is for offset %" PRIu64
+				", not %" PRIu64,
+				head->sequence, head->device, head->offset, tally->bytes);
+	if (!(head->flags & IMAGE_ZSTD))
+		return 0;
+	r = image_unpack(&p->unpacker, s->payload, head->size, head->raw_size, &s->content, err);
+	if (r < 0)
+		return err_prefix(err, r, "frame %" PRIu64 " of device %" PRIu32, head->sequence,
+				  head->device);
+	return 0;
+}
+
+static int check_device_end(struct image_parser *p, const struct section *s, struct err *err)
+{
+	struct image_tally *tally;
+	struct image_end said;
+	int r;
+
+	r = check_open(p, &s->head, err);
+	if (r < 0)
+		return r;
+	r = image_device_end_decode(s->payload, &said, err);
+	if (r < 0)
+		return r;
+	tally = &p->tallies.devices[s->head.device];
+	r = image_tally_check(tally, &said, "frames", err);
+	if (r < 0)
+		return err_prefix(err, r, "end of device %" PRIu32, s->head.device);
+	tally->ended = true;
+	return 0;
+}
+
+static int check_end(struct image_parser *p, const struct section *s, struct err *err)
+{
+	struct image_end said;
+	int r;
+
+	for (uint32_t i = 0; i < p->tallies.n_devices; i++)
+		if (!p->tallies.devices[i].ended)
+			return err_fail(err, ERR_IMAGE, -EBADMSG,
+					"IMAGE END before the end of device %" PRIu32, i);
+	r = image_end_decode(s->payload, &said, err);
+	if (r < 0)
+		return r;
+	r = image_tally_check(&p->tallies.all, &said, "sections", err);
+	if (r < 0)
+		return err_prefix(err, r, "IMAGE END");
+	return 0;
+}
+
+static int check_checksum(struct image_parser *p, const struct image_head *head, const uint8_t *buf,
+			  struct err *err)
+{
+	uint64_t is = image_section_checksum(&p->work, buf, buf + IMAGE_SECTION_HEADER, head->size);
+
+	if (is == head->checksum)
+		return 0;
+	if (head->type == IMAGE_DATA)
+		return err_fail(err, ERR_IMAGE, -EBADMSG,
+				"checksum of frame %" PRIu64 " of device %" PRIu32 " is wrong",
+				head->sequence, head->device);
+	return err_fail(err, ERR_IMAGE, -EBADMSG, "checksum of %s is wrong",
+			image_section_name(head->type));
+}
+
+/* Everything about a section that lies at @buf, @len bytes with its padding. */
+static int check_section(struct image_parser *p, struct section *s, const uint8_t *buf, size_t len,
+			 struct err *err)
+{
+	int r;
+
+	r = check_checksum(p, &s->head, buf, err);
+	if (r < 0)
+		return r;
+	r = check_padding(buf, IMAGE_SECTION_HEADER + s->head.size, len, err);
+	if (r < 0)
+		return r;
+	r = image_head_check(&s->head, err);
+	if (r < 0)
+		return r;
+	if (p->state == AT_MANIFEST && s->head.type != IMAGE_MANIFEST)
+		return err_fail(err, ERR_IMAGE, -EBADMSG, "%s where the MANIFEST should be",
+				image_section_name(s->head.type));
+
+	switch (s->head.type) {
+	case IMAGE_MANIFEST:
+		return check_manifest(p, s, err);
+	case IMAGE_DATA:
+		return check_data(p, s, err);
+	case IMAGE_DEVICE_END:
+		return check_device_end(p, s, err);
+	case IMAGE_END:
+		return check_end(p, s, err);
+	default:
+		return 0;
+	}
+}
+
+static int tell_section(struct image_parser *p, const struct image_head *head, struct err *err)
+{
+	struct image_section_info info = {
+		.at = p->at,
+		.type = head->type,
+		.flags = head->flags,
+		.size = head->size,
+		.raw_size = head->raw_size,
+		.device = head->device,
+		.sequence = head->sequence,
+	};
+
+	return p->sink->section ? p->sink->section(p->ctx, &info, err) : 0;
+}
+
+static int tell_device_end(struct image_parser *p, uint32_t device, struct err *err)
+{
+	const struct image_tally *tally = &p->tallies.devices[device];
+	struct image_totals totals = {
+		.bytes = tally->bytes,
+		.stored = tally->stored,
+		.frames = tally->count,
+	};
+
+	image_digest_value(&tally->digest, totals.digest);
+	return p->sink->device_end ? p->sink->device_end(p->ctx, device, &totals, err) : 0;
+}
+
+/* The sink hears of a section only here, after all of check_section(). */
+static int tell(struct image_parser *p, const struct section *s, struct err *err)
+{
+	const struct image_sink *sink = p->sink;
+	int r;
+
+	r = tell_section(p, &s->head, err);
+	if (r < 0)
+		return r;
+	switch (s->head.type) {
+	case IMAGE_MANIFEST:
+		return sink->begin ? sink->begin(p->ctx, &p->info, &p->manifest, err) : 0;
+	case IMAGE_DATA:
+		if (!sink->data)
+			return 0;
+		return sink->data(p->ctx, s->head.device, s->content, s->head.raw_size, err);
+	case IMAGE_DEVICE_END:
+		return tell_device_end(p, s->head.device, err);
+	default:
+		return 0;
+	}
+}
+
+static void account(struct image_parser *p, const struct image_head *head)
+{
+	if (head->type == IMAGE_END) {
+		p->state = AT_EOF;
+		return;
+	}
+	if (head->type == IMAGE_MANIFEST)
+		p->state = AT_SECTION;
+	image_tallies_section(&p->tallies, head);
+}
+
+static int take_section(struct image_parser *p, struct err *err)
+{
+	const uint8_t *buf = window_bytes(&p->window);
+	size_t have = window_len(&p->window);
+	struct section s;
+	int r;
+
+	if (have < IMAGE_SECTION_HEADER)
+		return STEP_WAIT;
+	r = image_head_decode(buf, &s.head, err);
+	if (r < 0)
+		return err_prefix(err, r, "at byte %" PRIu64, p->at);
+	p->need = ALIGN_UP(IMAGE_SECTION_HEADER + s.head.size, IMAGE_PAGE);
+	if (have < p->need)
+		return STEP_WAIT;
+
+	s.payload = s.content = buf + IMAGE_SECTION_HEADER;
+	r = check_section(p, &s, buf, p->need, err);
+	if (r < 0)
+		return err_prefix(err, r, "at byte %" PRIu64, p->at);
+	account(p, &s.head);
+	r = tell(p, &s, err);
+	if (r < 0)
+		return r;
+	take(p, p->need);
+	return STEP_TAKEN;
+}
+
+static int step(struct image_parser *p, struct err *err)
+{
+	int r;
+
+	if (!window_len(&p->window))
+		return STEP_WAIT;
+	switch (p->state) {
+	case AT_HEADER:
+		r = take_header(p, err);
+		return r < 0 ? err_prefix(err, r, "at byte 0") : r;
+	case AT_MANIFEST:
+	case AT_SECTION:
+		return take_section(p, err);
+	default:
+		r = err_fail(err, ERR_IMAGE, -EBADMSG, "bytes after the end of the image");
+		return err_prefix(err, r, "at byte %" PRIu64, p->at);
+	}
+}
+
+int image_parser_filled(struct image_parser *p, size_t len, struct err *err)
+{
+	int r;
+
+	assert(p->state != REFUSED);
+	window_fill(&p->window, len);
+	do
+		r = step(p, err);
+	while (r == STEP_TAKEN);
+	if (r < 0) {
+		p->state = REFUSED;
+		return r;
+	}
+	return p->state == AT_EOF ? IMAGE_COMPLETE : IMAGE_MORE;
+}
+
+int image_parser_eof(const struct image_parser *p, struct err *err)
+{
+	uint64_t at = p->at + window_len(&p->window);
+
+	if (p->state == AT_EOF)
+		return 0;
+	if (p->state == REFUSED)
+		return err_fail(err, ERR_IMAGE, -EBADMSG, "at byte %" PRIu64 ": refused before",
+				p->at);
+	if (!at)
+		return err_fail(err, ERR_IMAGE, -EBADMSG, "empty, not even a HEADER");
+	return err_fail(err, ERR_IMAGE, -EBADMSG, "at byte %" PRIu64 ": image is truncated", at);
+}

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * Reading an image
+ *
+ * A push parser without fd, clock or thread: the caller brings bytes, the parser calls a sink
+ * with what it has verified. Nothing reaches the sink before the checksum of its section, its
+ * sequence number and its place in the stream have been checked; that nothing is missing at the
+ * end is known only when IMAGE_COMPLETE is returned. Input may be hostile: memory is bounded by
+ * the caps of image/format.h.
+ */
+
+#include <stdint.h>
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "image/format.h"
+#include "image/manifest.h"
+
+struct image_parser;
+
+/* A section as it stood in the image, for whoever wants to list them. */
+struct image_section_info {
+	uint64_t at; /* place in the image */
+	uint32_t type, flags, size, raw_size, device;
+	uint64_t sequence;
+};
+
+/* Totals of a device, verified; @stored is payload as it lay in the image. */
+struct image_totals {
+	uint64_t bytes, stored, frames;
+	uint8_t digest[16];
+};
+
+/**
+ * struct image_sink - what becomes of an image's parts
+ *
+ * All functions are optional. A negative return stops the parser and is passed on as it is.
+ * What they are given is theirs until they return; the manifest, as long as the parser lives.
+ */
+struct image_sink {
+	/** @begin: HEADER and MANIFEST are good. Called once, before any @data. */
+	int (*begin)(void *ctx, const struct image_info *info, const struct image_manifest *m,
+		     struct err *err);
+
+	/** @data: the next bytes of a device's stream, in order and without gaps. */
+	int (*data)(void *ctx, uint32_t device, const void *buf, size_t len, struct err *err);
+
+	/** @device_end: the device's stream is complete. */
+	int (*device_end)(void *ctx, uint32_t device, const struct image_totals *totals,
+			  struct err *err);
+
+	/**
+	 * @section: any section, known or not, once all of it is verified; called before the
+	 * function above that is for its type.
+	 */
+	int (*section)(void *ctx, const struct image_section_info *section, struct err *err);
+};
+
+/* Outcomes of image_parser_filled(); not errors. */
+enum image_progress {
+	IMAGE_MORE = 0, /* wants more bytes */
+	IMAGE_COMPLETE = 1, /* IMAGE END verified; any byte after it is an error */
+};
+
+_must_check_ int image_parser_new(const struct image_sink *sink, void *ctx,
+				  struct image_parser **ret, struct err *err);
+
+/**
+ * image_parser_buffer() - where the next bytes of the image go
+ * @ret_len: room there, never 0
+ *
+ * Read straight into it, and as much as there is room for: a section is parsed where it lies,
+ * and frames of one size then take one read each. Memory grows with what a header announces, up
+ * to the caps, hence the possible failure. @ret is valid until the next call for this parser.
+ */
+_must_check_ int image_parser_buffer(struct image_parser *p, void **ret, size_t *ret_len,
+				     struct err *err);
+
+/**
+ * image_parser_filled() - @len bytes have been put there
+ *
+ * Return: enum image_progress; -EBADMSG (ERR_IMAGE) with the place and what is wrong; or what
+ * the sink returned. After a failure the parser may only be freed.
+ */
+_must_check_ int image_parser_filled(struct image_parser *p, size_t len, struct err *err);
+
+/**
+ * image_parser_eof() - the input has ended
+ *
+ * Return: 0 after IMAGE_COMPLETE, else -EBADMSG: truncated, with the place.
+ */
+_must_check_ int image_parser_eof(const struct image_parser *p, struct err *err);
+
+struct image_parser *image_parser_free(struct image_parser *p);
+DEFINE_CLEANUP(struct image_parser *, image_parser_free)

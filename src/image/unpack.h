@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * Decompression of one frame, whose contents somebody may have chosen
+ *
+ * What comes out has the size that the section's header announced, which the caller has capped,
+ * or there is nothing.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+struct image_unpacker {
+	struct ZSTD_DCtx_s *zstd;
+	uint8_t *buf;
+	size_t room;
+};
+
+/**
+ * image_unpack() - decompress the one zstd frame that @src is
+ * @ret: @raw_size bytes, valid until the next call
+ *
+ * Return: 0; -EBADMSG (ERR_IMAGE); -ENOMEM.
+ */
+_must_check_ int image_unpack(struct image_unpacker *u, const void *src, size_t len,
+			      size_t raw_size, const uint8_t **ret, struct err *err);
+
+void image_unpacker_done(struct image_unpacker *u);

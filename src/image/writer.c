@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <sys/random.h>
+#include <zstd.h>
+#include <zstd_errors.h>
+
+#include "base/clock.h"
+#include "base/macros.h"
+#include "image/tally.h"
+#include "image/writer.h"
+
+/*
+ * Buffers are whole pages on a page: @small holds a section that is not DATA, @packed, only there
+ * when compressing, a frame.
+ */
+struct image_writer {
+	image_write_fn *write;
+	void *ctx;
+	struct image_tallies tallies;
+	struct image_digest work;
+	uint64_t size;
+	int failed; /* what a write returned: bytes may be missing from here on */
+	uint8_t *small;
+	ZSTD_CCtx *zstd;
+	uint8_t *packed;
+};
+
+static int write_out(struct image_writer *w, const void *buf, size_t len, struct err *err)
+{
+	int r;
+
+	r = w->write(w->ctx, buf, len, err);
+	if (r < 0) {
+		w->failed = r;
+		return r;
+	}
+	w->size += len;
+	return 0;
+}
+
+static int check_usable(const struct image_writer *w, struct err *err)
+{
+	assert(!w->tallies.all.ended);
+	if (w->failed)
+		return err_set(err, w->failed, "image already broken by a failed write");
+	return 0;
+}
+
+/*
+ * Put the header in front of the payload that lies at @buf + IMAGE_SECTION_HEADER, zeros behind
+ * it, and enter it in the books. Return: the section's size with all of it.
+ */
+static size_t seal(struct image_writer *w, uint8_t *buf, struct image_head *head)
+{
+	size_t used = IMAGE_SECTION_HEADER + head->size;
+	size_t len = ALIGN_UP(used, IMAGE_PAGE);
+
+	image_head_encode(head, buf);
+	head->checksum =
+		image_section_checksum(&w->work, buf, buf + IMAGE_SECTION_HEADER, head->size);
+	image_head_encode(head, buf);
+	memset(buf + used, 0, len - used);
+	if (head->type != IMAGE_END)
+		image_tallies_section(&w->tallies, head);
+	return len;
+}
+
+static int write_start(struct image_writer *w, const struct image_info *info, const char *manifest,
+		       size_t len, struct err *err)
+{
+	_cleanup_free_ uint8_t *buf = NULL;
+	struct image_head head = {
+		.type = IMAGE_MANIFEST,
+		.flags = IMAGE_MANDATORY,
+		.size = (uint32_t)len,
+		.device = IMAGE_NO_DEVICE,
+		.raw_size = (uint32_t)len,
+	};
+	size_t room = IMAGE_PAGE + ALIGN_UP(IMAGE_SECTION_HEADER + len, IMAGE_PAGE);
+
+	buf = aligned_alloc(IMAGE_PAGE, room);
+	if (!buf)
+		return err_set(err, -ENOMEM, "image manifest");
+	memset(buf, 0, IMAGE_PAGE);
+	image_header_encode(info, buf);
+	memcpy(buf + IMAGE_PAGE + IMAGE_SECTION_HEADER, manifest, len);
+	len = seal(w, buf + IMAGE_PAGE, &head);
+	return write_out(w, buf, IMAGE_PAGE + len, err);
+}
+
+static int name_image(const struct image_writer_options *opts, struct image_info *ret,
+		      struct err *err)
+{
+	struct timespec now;
+
+	*ret = (struct image_info){
+		.major = IMAGE_MAJOR,
+		.minor = IMAGE_MINOR,
+		.created_ns = opts->created_ns,
+	};
+	if (!ret->created_ns) {
+		clock_gettime(CLOCK_REALTIME, &now);
+		ret->created_ns = (uint64_t)now.tv_sec * NSEC_PER_SEC + (uint64_t)now.tv_nsec;
+	}
+	if (opts->id)
+		memcpy(ret->id, opts->id, sizeof(ret->id));
+	else if (getrandom(ret->id, sizeof(ret->id), 0) != sizeof(ret->id))
+		return err_set(err, -errno, "image id");
+	return 0;
+}
+
+static int setup_zstd(struct image_writer *w, int level, struct err *err)
+{
+	size_t r;
+
+	if (level < ZSTD_minCLevel() || level > ZSTD_maxCLevel())
+		return err_fail(err, ERR_USAGE, -EINVAL, "zstd level %d: not within %d and %d",
+				level, ZSTD_minCLevel(), ZSTD_maxCLevel());
+	w->zstd = ZSTD_createCCtx();
+	w->packed = aligned_alloc(IMAGE_PAGE, IMAGE_FRAME_SIZE);
+	if (!w->zstd || !w->packed)
+		return err_set(err, -ENOMEM, "zstd");
+	r = ZSTD_CCtx_setParameter(w->zstd, ZSTD_c_compressionLevel, level);
+	if (ZSTD_isError(r))
+		return err_set(err, -EINVAL, "zstd level %d: %s", level, ZSTD_getErrorName(r));
+	return 0;
+}
+
+int image_writer_new(const struct image_manifest *m, const struct image_writer_options *opts,
+		     image_write_fn *write, void *ctx, struct image_writer **ret, struct err *err)
+{
+	_cleanup_(image_writer_freep) struct image_writer *w = NULL;
+	_cleanup_free_ char *manifest = NULL;
+	struct image_info info;
+	size_t len;
+	int r;
+
+	r = image_manifest_encode(m, &manifest, &len, err);
+	if (r < 0)
+		return r;
+	r = name_image(opts, &info, err);
+	if (r < 0)
+		return r;
+
+	w = calloc(1, sizeof(*w));
+	if (!w)
+		return err_set(err, -ENOMEM, "image writer");
+	w->write = write;
+	w->ctx = ctx;
+	w->small = aligned_alloc(IMAGE_PAGE, IMAGE_PAGE);
+	if (!w->small)
+		return err_set(err, -ENOMEM, "image writer");
+	r = image_digest_init(&w->work, image_seed(&info), err);
+	if (r < 0)
+		return r;
+	r = image_tallies_init(&w->tallies, m->n_devices, image_seed(&info), err);
+	if (r < 0)
+		return r;
+	if (opts->zstd_level) {
+		r = setup_zstd(w, opts->zstd_level, err);
+		if (r < 0)
+			return r;
+	}
+	r = write_start(w, &info, manifest, len, err);
+	if (r < 0)
+		return r;
+	*ret = TAKE_PTR(w);
+	return 0;
+}
+
+struct image_writer *image_writer_free(struct image_writer *w)
+{
+	if (!w)
+		return NULL;
+	image_tallies_done(&w->tallies);
+	image_digest_done(&w->work);
+	ZSTD_freeCCtx(w->zstd);
+	free(w->packed);
+	free(w->small);
+	free(w);
+	return NULL;
+}
+
+/*
+ * Compress the payload into @w->packed. It is given one page less than the plain frame takes, so
+ * that zstd itself gives up on what would save nothing.
+ *
+ * Return: compressed size, 0 when the frame is to be stored plain, or a negative errno.
+ */
+static ssize_t pack(struct image_writer *w, const uint8_t *payload, size_t len, struct err *err)
+{
+	size_t plain = ALIGN_UP(IMAGE_SECTION_HEADER + len, IMAGE_PAGE);
+	size_t r;
+
+	if (!w->zstd || plain == IMAGE_PAGE)
+		return 0;
+	r = ZSTD_compress2(w->zstd, w->packed + IMAGE_SECTION_HEADER,
+			   plain - IMAGE_PAGE - IMAGE_SECTION_HEADER, payload, len);
+	if (!ZSTD_isError(r))
+		return (ssize_t)r;
+	switch (ZSTD_getErrorCode(r)) {
+	case ZSTD_error_dstSize_tooSmall:
+		return 0;
+	case ZSTD_error_memory_allocation:
+		return err_set(err, -ENOMEM, "zstd");
+	default:
+		return err_fail(err, ERR_BUG, -EINVAL, "zstd: %s", ZSTD_getErrorName(r));
+	}
+}
+
+int image_writer_data(struct image_writer *w, uint32_t device, struct image_frame *frame,
+		      size_t len, struct err *err)
+{
+	struct image_head head = {
+		.type = IMAGE_DATA,
+		.flags = IMAGE_MANDATORY,
+		.size = (uint32_t)len,
+		.device = device,
+		.raw_size = (uint32_t)len,
+	};
+	uint8_t *buf = frame->payload - IMAGE_SECTION_HEADER;
+	struct image_tally *tally;
+	ssize_t packed;
+	int r;
+
+	assert(device < w->tallies.n_devices && len <= IMAGE_FRAME_PAYLOAD);
+	tally = &w->tallies.devices[device];
+	assert(!tally->ended);
+	r = check_usable(w, err);
+	if (r < 0 || !len)
+		return r;
+
+	packed = pack(w, frame->payload, len, err);
+	if (packed < 0)
+		return (int)packed;
+	if (packed) {
+		head.flags |= IMAGE_ZSTD;
+		head.size = (uint32_t)packed;
+		buf = w->packed;
+	}
+	head.sequence = tally->count;
+	head.offset = tally->bytes;
+	len = seal(w, buf, &head);
+	return write_out(w, buf, len, err);
+}
+
+int image_writer_device_end(struct image_writer *w, uint32_t device, struct err *err)
+{
+	struct image_head head = {
+		.type = IMAGE_DEVICE_END,
+		.flags = IMAGE_MANDATORY,
+		.size = IMAGE_END_SIZE,
+		.device = device,
+		.raw_size = IMAGE_END_SIZE,
+	};
+	struct image_tally *tally;
+	struct image_end end;
+	int r;
+
+	assert(device < w->tallies.n_devices);
+	tally = &w->tallies.devices[device];
+	assert(!tally->ended);
+	r = check_usable(w, err);
+	if (r < 0)
+		return r;
+
+	image_tally_end(tally, &end);
+	image_device_end_encode(&end, w->small + IMAGE_SECTION_HEADER);
+	tally->ended = true;
+	return write_out(w, w->small, seal(w, w->small, &head), err);
+}
+
+int image_writer_end(struct image_writer *w, struct err *err)
+{
+	struct image_head head = {
+		.type = IMAGE_END,
+		.flags = IMAGE_MANDATORY,
+		.size = IMAGE_END_SIZE,
+		.device = IMAGE_NO_DEVICE,
+		.raw_size = IMAGE_END_SIZE,
+	};
+	struct image_end end;
+	int r;
+
+	r = check_usable(w, err);
+	if (r < 0)
+		return r;
+	for (uint32_t i = 0; i < w->tallies.n_devices; i++)
+		assert(w->tallies.devices[i].ended);
+
+	image_tally_end(&w->tallies.all, &end);
+	image_end_encode(&end, w->small + IMAGE_SECTION_HEADER);
+	w->tallies.all.ended = true;
+	return write_out(w, w->small, seal(w, w->small, &head), err);
+}
+
+uint64_t image_writer_size(const struct image_writer *w)
+{
+	return w->size;
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * Writing an image
+ *
+ * Turns frames of device streams into the format's sections, one write each, and keeps the
+ * totals and digests that END sections need. Where the bytes go is the caller's: a function.
+ * The threads of several devices take turns with it.
+ */
+
+#include <stdint.h>
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "image/format.h"
+#include "image/manifest.h"
+
+struct image_writer;
+
+/**
+ * image_write_fn - takes all of @len bytes or fails
+ *
+ * Called once a section, HEADER and MANIFEST together, with whole pages that start on a page.
+ * After a failure the writer refuses everything but image_writer_free().
+ */
+typedef int image_write_fn(void *ctx, const void *buf, size_t len, struct err *err);
+
+/**
+ * struct image_frame - a page-aligned buffer that holds one frame
+ * @payload: where to read stream bytes to; room for IMAGE_FRAME_PAYLOAD
+ *
+ * The header goes in front of the payload, so that a frame is one write without a copy.
+ */
+struct image_frame {
+	uint8_t *payload;
+};
+
+/* NULL without memory. */
+struct image_frame *image_frame_new(void);
+struct image_frame *image_frame_free(struct image_frame *frame);
+DEFINE_CLEANUP(struct image_frame *, image_frame_free)
+
+/**
+ * struct image_writer_options
+ * @zstd_level: 0 for plain frames, else what libzstd takes: negative is faster yet. A frame
+ *	that would not get smaller is stored plain all the same.
+ * @created_ns: since 1970; 0 for now
+ * @id: NULL for random
+ */
+struct image_writer_options {
+	int zstd_level;
+	uint64_t created_ns;
+	const uint8_t *id;
+};
+
+/** image_writer_new() - writes HEADER and MANIFEST. */
+_must_check_ int image_writer_new(const struct image_manifest *m,
+				  const struct image_writer_options *opts, image_write_fn *write,
+				  void *ctx, struct image_writer **ret, struct err *err);
+
+/**
+ * image_writer_data() - one frame: the first @len bytes of @frame's payload. 0 is nothing.
+ *
+ * The frame is the caller's again on return; what follows its first @len bytes may have changed.
+ */
+_must_check_ int image_writer_data(struct image_writer *w, uint32_t device,
+				   struct image_frame *frame, size_t len, struct err *err);
+
+/** image_writer_device_end() - the device's stream is complete. */
+_must_check_ int image_writer_device_end(struct image_writer *w, uint32_t device, struct err *err);
+
+/** image_writer_end() - IMAGE END; every device must have ended. */
+_must_check_ int image_writer_end(struct image_writer *w, struct err *err);
+
+/** image_writer_size() - bytes of the image so far, headers and padding included. */
+uint64_t image_writer_size(const struct image_writer *w);
+
+struct image_writer *image_writer_free(struct image_writer *w);
+DEFINE_CLEANUP(struct image_writer *, image_writer_free)
