@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+
+#include "base/log.h"
+#include "engine/destination.h"
+#include "engine/identity.h"
+#include "engine/scan.h"
+#include "fsm/fsm.h"
+
+#define RAW_CHUNK ((size_t)1 << 20)
+
+static void on_arc(void *ctx, const struct mig_arc *arc)
+{
+	struct destination *d = ctx;
+
+	timeline_add(&d->timeline, arc);
+	if (arc->result >= 0)
+		atomic_store(&d->transfer->state, arc->to);
+}
+
+/*
+ * Opens the device and brings it to RESUMING. Whatever it holds is going to be replaced, so what
+ * somebody else left half-done (mig_settle()) is no obstacle; only ERROR is: it may be broken.
+ */
+static int begin_load(struct destination *d, const struct image_device *saved, struct err *err)
+{
+	struct mig_dev *mig;
+	int r;
+
+	r = device_open(d->dev, d->acquire, err);
+	if (r < 0)
+		return r;
+	mig = d->dev->mig;
+	r = mig_query(mig, err);
+	if (r < 0)
+		return r;
+	atomic_store(&d->transfer->bytes, 0); /* what was verified is now to be loaded */
+	d->opened = true;
+	d->found = mig->state;
+	atomic_store(&d->transfer->state, mig->state);
+	mig->on_arc = on_arc;
+	mig->on_arc_ctx = d;
+	if (saved) {
+		r = identity_check(saved, d->dev, d->force_mismatch, err);
+		if (r < 0)
+			return r;
+	}
+	d->touched = true;
+	r = mig_settle(mig, err);
+	if (r < 0)
+		return r;
+	d->found = mig->state;
+	r = mig_goto(mig, MIG_RESUMING, err);
+	d->loading = mig->state == MIG_RESUMING;
+	d->start_ns = clock_ns();
+	return r;
+}
+
+static int put(struct destination *d, const void *buf, size_t len, struct err *err)
+{
+	int r;
+
+	r = cancel_check(d->cancel, err);
+	if (r >= 0)
+		r = mig_write(d->dev->mig, buf, len, err);
+	if (r < 0)
+		return r;
+	d->bytes += len;
+	atomic_fetch_add(&d->transfer->bytes, len);
+	return 0;
+}
+
+/*
+ * Sinks
+ */
+
+static int on_begin(struct destination *d, const struct image_info *info,
+		    const struct image_manifest *m, struct err *err)
+{
+	d->info = *info;
+	if (m->n_devices != 1) {
+		err_fail(err, ERR_IMAGE, -EINVAL, "holds %u devices, not one", m->n_devices);
+		return err_hint(err, -EINVAL, "vfiomigctl inspect lists them");
+	}
+	/* Before the device is opened: sysfs knows enough to spare it a reset. */
+	return identity_check(&m->devices[0], d->dev, d->force_mismatch, err);
+}
+
+static int verify_begin(void *ctx, const struct image_info *info, const struct image_manifest *m,
+			struct err *err)
+{
+	return on_begin(ctx, info, m, err);
+}
+
+static int verify_end(void *ctx, uint32_t device, const struct image_totals *totals, struct err *err)
+{
+	struct destination *d = ctx;
+
+	(void)device;
+	(void)err;
+	atomic_store(&d->transfer->expected, totals->bytes);
+	return 0;
+}
+
+static int verify_data(void *ctx, uint32_t device, const void *buf, size_t len, struct err *err)
+{
+	struct destination *d = ctx;
+
+	(void)device;
+	(void)buf;
+	(void)err;
+	atomic_fetch_add(&d->transfer->bytes, len);
+	return 0;
+}
+
+static const struct image_sink verify_sink = {
+	.data = verify_data,
+	.begin = verify_begin,
+	.device_end = verify_end,
+};
+
+static int load_begin(void *ctx, const struct image_info *info, const struct image_manifest *m,
+		      struct err *err)
+{
+	int r = on_begin(ctx, info, m, err);
+
+	return r < 0 ? r : begin_load(ctx, &m->devices[0], err);
+}
+
+static int load_data(void *ctx, uint32_t device, const void *buf, size_t len, struct err *err)
+{
+	(void)device;
+	return put(ctx, buf, len, err);
+}
+
+static const struct image_sink load_sink = { .begin = load_begin, .data = load_data };
+
+/*
+ * The two kinds of input
+ */
+
+static int load_image(struct destination *d, struct err *err)
+{
+	int r;
+
+	if (input_rewindable(d->in)) {
+		r = scan_image(d->in, &verify_sink, d, d->cancel, err);
+		if (r >= 0)
+			r = input_rewind(d->in, err);
+		if (r < 0)
+			return r;
+		log_info("%s: verified", input_name(d->in));
+	}
+	if (d->verify_only)
+		return 0;
+	return scan_image(d->in, &load_sink, d, d->cancel, err);
+}
+
+static int load_raw(struct destination *d, struct err *err)
+{
+	_cleanup_free_ void *buf = NULL;
+	ssize_t n;
+	int r;
+
+	if (d->verify_only)
+		return 0;
+	buf = malloc(RAW_CHUNK);
+	if (!buf)
+		return err_set(err, -ENOMEM, "a buffer of 1 MiB");
+	r = begin_load(d, NULL, err);
+	while (r >= 0) {
+		n = input_read(d->in, buf, RAW_CHUNK, err);
+		if (n <= 0)
+			return (int)n;
+		r = put(d, buf, (size_t)n, err);
+	}
+	return r;
+}
+
+static int judge_and_start(struct destination *d, struct err *err)
+{
+	struct mig_dev *mig = d->dev->mig;
+	int r;
+
+	r = cancel_check(d->cancel, err);
+	if (r < 0)
+		return r;
+	r = mig_goto(mig, MIG_STOP, err);
+	if (r < 0) {
+		err_classify(err, ERR_IMAGE, r);
+		return err_prefix(err, r, "the driver did not accept the state");
+	}
+	d->accepted = true;
+	if (!d->run)
+		return 0;
+	r = cancel_check(d->cancel, err);
+	if (r < 0)
+		return r;
+	cancel_close(d->cancel);
+	return mig_goto(mig, MIG_RUNNING, err);
+}
+
+/* Once a load has begun there is no way back to what the device was: blank and stopped it is. */
+static void abort_load(struct destination *d, struct err *err)
+{
+	bool session = fsm_saving(d->found) || d->found == MIG_RESUMING;
+	enum mig_state want = d->loading || session ? MIG_STOP : d->found;
+	struct err why = { 0 };
+
+	d->recovered = true;
+	if (mig_recover(d->dev->mig, want, d->loading, &d->recovery, &why)) {
+		err_classify(err, ERR_ABORTED, err->code);
+		if (d->recovery.reset)
+			err_hint(err, err->code, "the device was reset and is in %s",
+				 fsm_name(want));
+		return;
+	}
+	err->kind = ERR_DEVICE;
+	err_hint(err, err->code, "it could not be brought to %s: %s (%s)", fsm_name(want), why.text,
+		 err_name(why.code));
+}
+
+static int run(struct destination *d, struct err *err)
+{
+	int r;
+
+	r = d->raw ? load_raw(d, err) : load_image(d, err);
+	if (d->loading)
+		d->stream_ns = clock_ns() - d->start_ns;
+	if (r >= 0 && !d->verify_only)
+		r = judge_and_start(d, err);
+	if (r < 0 && d->touched)
+		abort_load(d, err);
+	if (d->opened) {
+		d->left = d->dev->mig->state;
+		d->left_known = d->dev->mig->state_known;
+		d->dev->mig->on_arc = NULL;
+	}
+	return r;
+}
+
+int destination_run(void *destination, struct err *err)
+{
+	struct destination *d = destination;
+	int r;
+
+	r = input_open(&d->uri, d->cancel, &d->in, err);
+	if (r >= 0)
+		r = run(d, err);
+	d->in = input_free(d->in);
+	return r;
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * The destination's side: put a state into a device
+ */
+
+#include "base/cancel.h"
+#include "device/device.h"
+#include "device/recover.h"
+#include "engine/timeline.h"
+#include "engine/transfer.h"
+#include "image/parser.h"
+#include "transport/input.h"
+
+/**
+ * struct destination - one device being loaded
+ * @dev: found, not open
+ * @uri: the input
+ * @raw: the input is the bare stream, up to its end
+ * @force_mismatch: load the state of another kind of device all the same
+ * @run: bring it to RUNNING when the driver has accepted the state
+ * @verify_only: check everything that can be checked without opening the device
+ *
+ * Set by destination_run():
+ * @bytes, @stream_ns: of the stream, and how long it took to load
+ * @found, @left: as in struct source; valid if @opened
+ * @accepted: the driver has: RESUMING -> STOP succeeded
+ * @recovery: what an abort took, if @recovered
+ */
+struct destination {
+	struct device *dev;
+	const struct acquire_options *acquire;
+	struct uri uri;
+	bool raw;
+	bool force_mismatch;
+	bool run;
+	bool verify_only;
+	struct cancel *cancel;
+	struct transfer *transfer;
+
+	uint64_t bytes, start_ns, stream_ns;
+	struct image_info info;
+	enum mig_state found, left;
+	bool opened, left_known;
+	bool touched; /* something was asked of it */
+	bool loading; /* it has been in RESUMING: its own state is gone */
+	bool accepted;
+	struct timeline timeline;
+	bool recovered;
+	struct mig_recovery recovery;
+
+	struct input *in;
+};
+
+/**
+ * destination_run() - verify, open, load, have the driver judge, start
+ *
+ * An input that can be read twice is verified whole before the device is opened. From any other,
+ * each frame is verified before it reaches the device, and the device leaves RESUMING only after
+ * the image's END. Whatever fails once the load has begun, the device is reset and left in STOP;
+ * it never runs a part of a state.
+ *
+ * Called in a thread with every signal blocked. @destination: struct destination. The device is
+ * left open.
+ */
+_must_check_ int destination_run(void *destination, struct err *err);

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * From a device's stream into frames
+ *
+ * Frames are filled whatever the driver's reads look like, and carried over from pre-copy into
+ * STOP_COPY: the saving group is one stream.
+ */
+
+#include "base/cancel.h"
+#include "device/backend.h"
+#include "engine/transfer.h"
+#include "image/writer.h"
+
+/** Takes the first @len payload bytes of @frame, or fails. */
+typedef int pump_sink_fn(void *ctx, struct image_frame *frame, size_t len, struct err *err);
+
+/**
+ * struct pump - one stream on its way
+ * @frame: being filled; the pump's own from pump_init() to pump_done()
+ * @len: payload bytes in it so far
+ * @bytes, @ns: of the stream so far, and the time spent in pump_run()
+ */
+struct pump {
+	struct mig_dev *dev;
+	pump_sink_fn *sink;
+	void *ctx;
+	struct cancel *cancel;
+	struct transfer *transfer;
+	struct image_frame *frame;
+	size_t len;
+	uint64_t bytes, ns;
+};
+
+/** pump_init() - the rest of the fields are the caller's to set. Return: 0 or -ENOMEM. */
+_must_check_ int pump_init(struct pump *p, struct err *err);
+void pump_done(struct pump *p);
+
+/**
+ * pump_run() - read until there is nothing more, now or for good
+ *
+ * Called in a thread with every signal blocked. Return: 0, -ECANCELED, or what failed.
+ */
+_must_check_ int pump_run(struct pump *p, struct err *err);
+
+/** pump_flush() - the stream is complete: hand on the last frame. */
+_must_check_ int pump_flush(struct pump *p, struct err *err);

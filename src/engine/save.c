@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "base/log.h"
+#include "engine/identity.h"
+#include "engine/save.h"
+
+static int raw_sink(void *ctx, struct image_frame *frame, size_t len, struct err *err)
+{
+	struct save *s = ctx;
+
+	s->written += len;
+	return output_write(s->out, frame->payload, len, err);
+}
+
+static int image_sink(void *ctx, struct image_frame *frame, size_t len, struct err *err)
+{
+	struct save *s = ctx;
+
+	return image_writer_data(s->writer, 0, frame, len, err);
+}
+
+static int begin_image(struct save *s, struct err *err)
+{
+	const struct image_writer_options opts = { .zstd_level = s->zstd_level };
+	struct image_manifest m;
+	int r;
+
+	r = identity_manifest(s->dev, &m, err);
+	if (r < 0)
+		return r;
+	r = image_writer_new(&m, &opts, output_write, s->out, &s->writer, err);
+	image_manifest_done(&m);
+	return r;
+}
+
+static int end_image(struct save *s, struct err *err)
+{
+	int r;
+
+	r = image_writer_device_end(s->writer, 0, err);
+	if (r >= 0)
+		r = image_writer_end(s->writer, err);
+	s->written = image_writer_size(s->writer);
+	return r;
+}
+
+/* The point of no return is the file's name. */
+static int finish(struct save *s, struct err *err)
+{
+	int r = 0;
+
+	if (!s->raw)
+		r = end_image(s, err);
+	if (r >= 0)
+		r = cancel_check(&s->cancel, err);
+	if (r < 0)
+		return r;
+	cancel_close(&s->cancel);
+	r = output_publish(s->out, err);
+	s->published = r >= 0;
+	return r;
+}
+
+static int open_device(struct save *s, struct err *err)
+{
+	int r;
+
+	r = device_open(s->dev, s->acquire, err);
+	if (r >= 0)
+		r = mig_query(s->dev->mig, err);
+	if (r < 0)
+		return r;
+	if (device_reset_by_open(s->dev))
+		log_warn("%s: opening it has reset it: this saves a blank device (a live one is "
+			 "saved by the fd that its user holds: fd:N)",
+			 device_name(s->dev));
+	return 0;
+}
+
+static int drain_and_finish(struct save *s, struct err *err)
+{
+	struct err late = { 0 };
+	int r, finished;
+
+	s->started = true;
+	s->source.dev = s->dev;
+	s->source.sink = s->raw ? raw_sink : image_sink;
+	s->source.sink_ctx = s;
+	s->source.cancel = &s->cancel;
+	r = source_run(&s->source, err);
+	if (!s->source.complete)
+		return r;
+	finished = finish(s, &late);
+	if (r < 0 || finished >= 0)
+		return r;
+	*err = late;
+	if (s->source.left != s->source.found)
+		source_abort(&s->source, err);
+	return finished;
+}
+
+int save_run(void *save, struct err *err)
+{
+	struct save *s = save;
+	int r;
+
+	r = output_open(&s->uri, s->force, &s->cancel, &s->out, err);
+	if (r >= 0)
+		r = open_device(s, err);
+	if (r >= 0 && !s->raw)
+		r = begin_image(s, err);
+	if (r >= 0)
+		r = drain_and_finish(s, err);
+	s->writer = image_writer_free(s->writer);
+	s->out = output_free(s->out);
+	return r;
+}

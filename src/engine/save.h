@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * From a device to a file: source, image and output together
+ */
+
+#include "device/device.h"
+#include "engine/source.h"
+#include "image/writer.h"
+#include "transport/output.h"
+
+/**
+ * struct save - one save
+ * @dev: found, not open
+ * @raw: the bare stream instead of an image
+ * @force: an existing file may be replaced
+ * @zstd_level: 0 for plain frames
+ * @cancel: initialised by the caller
+ * @source: policy is the caller's; device, sink and cancel are set by save_run()
+ *
+ * Set by save_run():
+ * @started: the device was opened and is migratable: @source tells the rest
+ * @written: bytes of the file
+ * @published: the file has its name
+ */
+struct save {
+	struct device *dev;
+	const struct acquire_options *acquire;
+	struct uri uri;
+	bool raw;
+	bool force;
+	int zstd_level;
+	struct cancel cancel;
+	struct source source;
+
+	bool started;
+	uint64_t written;
+	bool published;
+
+	struct output *out;
+	struct image_writer *writer;
+};
+
+/**
+ * save_run() - open the output, then the device; save; publish
+ * @save: struct save
+ *
+ * The file appears only when it is complete and synced. It also does when the stream was
+ * complete and the device then went wrong on its way back: it may be the only copy of the state.
+ */
+_must_check_ int save_run(void *save, struct err *err);

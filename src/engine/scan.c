@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "engine/scan.h"
+
+/* One read into the parser's own buffer. Return: enum image_progress, or negative errno. */
+static int step(struct input *in, struct image_parser *parser, bool *eof, struct err *err)
+{
+	size_t room;
+	void *buf;
+	ssize_t n;
+	int r;
+
+	r = image_parser_buffer(parser, &buf, &room, err);
+	if (r < 0)
+		return r;
+	n = input_read(in, buf, room, err);
+	if (n < 0)
+		return (int)n;
+	*eof = n == 0;
+	return *eof ? image_parser_eof(parser, err) : image_parser_filled(parser, (size_t)n, err);
+}
+
+int scan_image(struct input *in, const struct image_sink *sink, void *ctx, struct cancel *cancel,
+	       struct err *err)
+{
+	_cleanup_(image_parser_freep) struct image_parser *parser = NULL;
+	bool eof = false;
+	int r;
+
+	r = image_parser_new(sink, ctx, &parser, err);
+	if (r < 0)
+		return r;
+	do {
+		r = cancel_check(cancel, err);
+		if (r >= 0)
+			r = step(in, parser, &eof, err);
+		if (r < 0)
+			return err->kind == ERR_IMAGE ? err_prefix(err, r, "%s", input_name(in))
+						      : r;
+	} while (!eof && (r == IMAGE_MORE || input_rewindable(in)));
+	return 0;
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * Read an image from an input to its end
+ */
+
+#include "base/cancel.h"
+#include "image/parser.h"
+#include "transport/input.h"
+
+/**
+ * scan_image() - parse all of @in
+ * @sink: gets the parts, each verified; may be empty to only verify
+ *
+ * An input that can be read twice must end where the image does. One that cannot (a pipe, a
+ * socket) may stay open: nothing is read after the image's end.
+ *
+ * Return: 0 when the image was complete; -ECANCELED; what the parser, the sink or the input said.
+ */
+_must_check_ int scan_image(struct input *in, const struct image_sink *sink, void *ctx,
+			    struct cancel *cancel, struct err *err);

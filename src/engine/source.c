@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+
+#include "base/log.h"
+#include "engine/source.h"
+#include "fsm/fsm.h"
+
+/* Between two questions about pre-copy data; virtio answers anew once a second. */
+#define PRECOPY_PAUSE_MS 100
+
+static void on_arc(void *ctx, const struct mig_arc *arc)
+{
+	struct source *s = ctx;
+
+	timeline_add(&s->timeline, arc);
+	if (arc->result >= 0)
+		atomic_store(&s->transfer->state, arc->to);
+}
+
+/* What the driver says is an estimate, and only good for a progress line. */
+static void expect_size(struct source *s)
+{
+	uint64_t size;
+
+	if (mig_data_size(s->dev->mig, &size, NULL) >= 0)
+		atomic_store(&s->transfer->expected, size);
+}
+
+/*
+ * What the device tells, or NULL where it tells nothing. No answer is no failure: virtio has errors
+ * here that pass, and pre-copy only ever saves time; a device that is really gone says so at the
+ * next read.
+ */
+static const struct mig_precopy_info *ask_precopy(struct source *s, struct mig_precopy_info *info)
+{
+	struct err why = { 0 };
+
+	if (mig_precopy(s->dev->mig, info, &why) >= 0)
+		return info;
+	log_debug("%s: %s", why.text, err_name(why.code));
+	return NULL;
+}
+
+/* Rounds in PRE_COPY until the policy says to stop. */
+static int precopy_rounds(struct source *s, struct pump *pump, struct err *err)
+{
+	static const char *const why[] = {
+		[PRECOPY_CONVERGED] = "converged",
+		[PRECOPY_DIVERGES] = "no longer shrinks",
+		[PRECOPY_LIMIT] = "is at its limit",
+	};
+
+	for (uint64_t before = 0;;) {
+		struct mig_precopy_info info;
+		enum precopy_verdict verdict;
+		int r;
+
+		verdict = precopy_step(s->precopy, ask_precopy(s, &info), pump->bytes - before,
+				       clock_ns());
+		if (verdict != PRECOPY_CONTINUE) {
+			log_info("%s: pre-copy %s after %u rounds, %llu bytes", s->dev->mig->name,
+				 why[verdict], s->precopy->rounds, (unsigned long long)pump->bytes);
+			return 0;
+		}
+		before = pump->bytes;
+		r = pump_run(pump, err);
+		if (r >= 0 && pump->bytes == before)
+			r = cancel_pause(s->cancel, PRECOPY_PAUSE_MS, err);
+		if (r < 0)
+			return r;
+	}
+}
+
+/*
+ * A device can be reconfigured between the last look and its quiescence (REINIT): then what
+ * pre-copy brought is stale, and another turn costs less than a long stop.
+ */
+static int precopy(struct source *s, struct pump *pump, struct err *err)
+{
+	struct mig_dev *mig = s->dev->mig;
+	bool again;
+	int r;
+
+	precopy_start(s->precopy, clock_ns());
+	do {
+		r = mig_goto(mig, MIG_PRE_COPY, err);
+		if (r >= 0)
+			r = precopy_rounds(s, pump, err);
+		if (r < 0)
+			return r;
+		again = false;
+		if (mig->precopy_v2 && fsm_supported(MIG_PRE_COPY_P2P, mig->caps)) {
+			struct mig_precopy_info info;
+
+			r = mig_goto(mig, MIG_PRE_COPY_P2P, err);
+			again = r >= 0 && ask_precopy(s, &info) && info.reinit &&
+				s->precopy->rounds < s->precopy->max_rounds;
+		}
+	} while (again);
+	return r;
+}
+
+static int drain(struct source *s, struct pump *pump, struct err *err)
+{
+	struct mig_dev *mig = s->dev->mig;
+	int r;
+
+	expect_size(s);
+	if (s->precopy && fsm_supported(MIG_PRE_COPY, mig->caps) && fsm_runs(mig->state)) {
+		r = precopy(s, pump, err);
+		if (r < 0)
+			return r;
+	}
+	r = mig_goto(mig, MIG_STOP_COPY, err);
+	if (r >= 0)
+		r = pump_run(pump, err);
+	if (r >= 0)
+		r = pump_flush(pump, err);
+	return r;
+}
+
+static void recover(struct source *s, enum mig_state want, struct err *err)
+{
+	struct err why = { 0 };
+	bool ok;
+
+	ok = mig_recover(s->dev->mig, want, false, &s->recovery, &why);
+	s->recovered = true;
+	if (ok && !s->recovery.reset) {
+		err_classify(err, ERR_ABORTED, err->code);
+		err_hint(err, err->code, "the device is in %s again", fsm_name(want));
+		return;
+	}
+	err->kind = ERR_DEVICE;
+	if (ok)
+		err_hint(err, err->code, "it had to be reset: it is in %s, its state is lost",
+			 fsm_name(want));
+	else
+		err_hint(err, err->code, "it could not be brought back to %s: %s (%s)",
+			 fsm_name(want), why.text, err_name(why.code));
+}
+
+void source_abort(struct source *s, struct err *err)
+{
+	struct mig_dev *mig = s->dev->mig;
+
+	mig->on_arc = on_arc;
+	mig->on_arc_ctx = s;
+	recover(s, s->found, err);
+	mig->on_arc = NULL;
+	s->left = mig->state;
+	s->left_known = mig->state_known;
+}
+
+static int run(struct source *s, struct pump *pump, struct err *err)
+{
+	struct mig_dev *mig = s->dev->mig;
+	int r;
+
+	r = mig_settle(mig, err);
+	if (r < 0)
+		return err_classify(err, ERR_DEVICE, r);
+	s->found = mig->state;
+	r = drain(s, pump, err);
+	s->complete = r >= 0;
+	s->bytes = pump->bytes;
+	s->stream_ns = pump->ns;
+	if (r >= 0)
+		r = mig_goto(mig, s->leave_stopped ? MIG_STOP : s->found, err);
+	if (r < 0)
+		recover(s, s->complete && s->leave_stopped ? MIG_STOP : s->found, err);
+	/* The way back failed once and then went well: nothing is wrong any more. */
+	if (r < 0 && s->complete && err->kind != ERR_DEVICE) {
+		log_warn("%s (%s), recovered", err->text, err_name(r));
+		r = 0;
+	}
+	return r;
+}
+
+int source_run(struct source *s, struct err *err)
+{
+	struct mig_dev *mig = s->dev->mig;
+	struct pump pump = {
+		.dev = mig,
+		.sink = s->sink,
+		.ctx = s->sink_ctx,
+		.cancel = s->cancel,
+		.transfer = s->transfer,
+	};
+	int r;
+
+	s->found = s->left = mig->state;
+	s->left_known = mig->state_known;
+	if (mig->state == MIG_ERROR || mig->state == MIG_RESUMING) {
+		r = err_fail(err, ERR_DEVICE, -EBUSY, "%s: is in %s: there is no state to save",
+			     mig->name, fsm_name(mig->state));
+		return err_hint(err, r, "vfiomigctl reset %s", mig->name);
+	}
+	r = pump_init(&pump, err);
+	if (r < 0)
+		return r;
+	mig->on_arc = on_arc;
+	mig->on_arc_ctx = s;
+	atomic_store(&s->transfer->state, mig->state);
+	r = run(s, &pump, err);
+	s->left = mig->state;
+	s->left_known = mig->state_known;
+	mig->on_arc = NULL;
+	pump_done(&pump);
+	return r;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * Where an image comes from
+ */
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "base/cancel.h"
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "transport/uri.h"
+
+struct input;
+
+/**
+ * input_open() - Return: 0; -ENOENT (ERR_MISSING) and the like; -EINVAL (ERR_USAGE) for a
+ * terminal.
+ * @cancel: ends a wait for a slow writer
+ */
+_must_check_ int input_open(const struct uri *uri, struct cancel *cancel, struct input **ret,
+			    struct err *err);
+
+/** input_read() - Return: bytes, 0 at the end, negative errno (ERR_IO). */
+_must_check_ ssize_t input_read(struct input *in, void *buf, size_t len, struct err *err);
+
+/** input_rewindable() - it can be read twice: verify first, then use. */
+bool input_rewindable(const struct input *in);
+
+/** input_rewind() - back to where it was when it was opened. */
+_must_check_ int input_rewind(struct input *in, struct err *err);
+
+const char *input_name(const struct input *in);
+
+struct input *input_free(struct input *in);
+DEFINE_CLEANUP(struct input *, input_free)

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * Where an image goes
+ *
+ * A path, a descriptor or standard output. A path gets its file only when all of it is there and
+ * synced: until then the bytes have no name (O_TMPFILE), or where the file system cannot do that
+ * (NFS, overlays, hostfs) a name of their own beside it.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/cancel.h"
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "transport/uri.h"
+
+struct output;
+
+/**
+ * output_open() - prepare to write
+ * @uri: kind and place
+ * @force: an existing file may be replaced
+ * @cancel: ends a wait for a slow reader
+ *
+ * Refuses (ERR_OUTPUT) what exists, a terminal, a folder. What is there stays untouched.
+ */
+_must_check_ int output_open(const struct uri *uri, bool force, struct cancel *cancel,
+			     struct output **ret, struct err *err);
+
+/** output_check() - what output_open() would refuse by name, without opening anything. */
+_must_check_ int output_check(const struct uri *uri, bool force, struct err *err);
+
+/** output_write() - all of @len bytes. -ENOSPC, -EPIPE and the rest are ERR_IO. */
+_must_check_ int output_write(void *output, const void *buf, size_t len, struct err *err);
+
+/**
+ * output_publish() - everything was written: make it durable and give it its name
+ *
+ * Syncs the file, links it in place, syncs the folder. For a descriptor: syncs a regular file, and
+ * tells a failed close.
+ */
+_must_check_ int output_publish(struct output *out, struct err *err);
+
+/** output_name() - for messages. */
+const char *output_name(const struct output *out);
+
+/** output_free() - without output_publish() nothing is left behind. */
+struct output *output_free(struct output *out);
+DEFINE_CLEANUP(struct output *, output_free)
