@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# fish completion for vfiomigctl(8)
+#
+# Nothing here opens a device, since opening one may reset it; names come from sysfs.
+
+# Names of what is bound to VFIO: vfioN, addresses, UUIDs.
+function __vfiomigctl_devices
+    for dev in /sys/class/vfio-dev/*
+        set -l real (path resolve $dev/device 2>/dev/null; or readlink -f $dev/device)
+        printf '%s\t%s\n' (string replace -r '.*/' '' -- $dev $real) \
+            (string replace -r '.*/' '' -- $real $dev)
+    end
+    test -d /sys/class/vfio-dev; and return
+    # Before Linux 6.1 there is no such class.
+    for dev in /sys/bus/mdev/devices/* /sys/bus/pci/drivers/*vfio*/*:*:*.*
+        string replace -r '.*/' '' -- $dev
+    end
+end
+
+# The arguments so far that are no options, the command among them.
+function __vfiomigctl_arguments
+    set -l skip no
+    for word in (commandline -opc)[2..-1]
+        if test $skip = yes
+            set skip no
+        else if string match -qr '^--(via|vf-token|progress|status-fd|compress|leave|device)$' -- $word
+            set skip yes
+        else if not string match -q -- '-*' $word; or test "$word" = -
+            echo $word
+        end
+    end
+end
+
+function __vfiomigctl_first
+    test (count (__vfiomigctl_arguments)) -eq 0
+end
+
+# __vfiomigctl_at N COMMAND...: the Nth argument of one of these is to come.
+function __vfiomigctl_at
+    set -l words (__vfiomigctl_arguments)
+    test (count $words) -eq $argv[1]; and contains -- "$words[1]" $argv[2..-1]
+end
+
+function __vfiomigctl_command
+    set -l words (__vfiomigctl_arguments)
+    contains -- "$words[1]" $argv
+end
+
+complete -c vfiomigctl -f
+
+complete -c vfiomigctl -n __vfiomigctl_first -a save -d "stream a device's state to a file"
+complete -c vfiomigctl -n __vfiomigctl_first -a resume -d "load a state into a device, start it, hold it"
+complete -c vfiomigctl -n __vfiomigctl_first -a list -d "show the devices bound to VFIO, without opening them"
+complete -c vfiomigctl -n __vfiomigctl_first -a info -d "show what a device is and what its migration can do"
+complete -c vfiomigctl -n __vfiomigctl_first -a state -d "read or set a device's migration state"
+complete -c vfiomigctl -n __vfiomigctl_first -a reset -d "reset a device, losing what it holds"
+complete -c vfiomigctl -n __vfiomigctl_first -a inspect -d "show what an image holds"
+complete -c vfiomigctl -n __vfiomigctl_first -a verify -d "check an image"
+complete -c vfiomigctl -n __vfiomigctl_first -a extract -d "take the raw stream out of an image"
+
+complete -c vfiomigctl -n '__vfiomigctl_at 1 save resume info state reset' -a '(__vfiomigctl_devices)' -F
+complete -c vfiomigctl -n '__vfiomigctl_at 2 save resume extract' -F
+complete -c vfiomigctl -n '__vfiomigctl_at 1 inspect verify extract' -F
+complete -c vfiomigctl -n '__vfiomigctl_at 2 state' -a 'stop running stop-copy resuming running-p2p pre-copy pre-copy-p2p'
+
+complete -c vfiomigctl -s j -l json -d "print one JSON document"
+complete -c vfiomigctl -s v -l verbose -d "say what is done; twice: each call to the kernel"
+complete -c vfiomigctl -s q -l quiet -d "no warnings, no progress, no report"
+complete -c vfiomigctl -l progress -x -a 'auto always never json' -d "when to show progress"
+complete -c vfiomigctl -l status-fd -x -a '1 2' -d "write progress as JSON lines to a descriptor"
+complete -c vfiomigctl -s '?' -l help -d "give a help list"
+complete -c vfiomigctl -l usage -d "give a short usage message"
+complete -c vfiomigctl -s V -l version -d "print program version"
+
+complete -c vfiomigctl -n '__vfiomigctl_command save resume list info state reset' -l via -x -a 'cdev group' -d "open by cdev or group"
+complete -c vfiomigctl -n '__vfiomigctl_command save resume list info state reset' -l vf-token -x -d "token that the driver of the VF's PF asks for"
+complete -c vfiomigctl -n '__vfiomigctl_command save resume state reset' -l dry-run -d "change nothing, open nothing"
+
+complete -c vfiomigctl -n '__vfiomigctl_command save' -l compress -x -a 'none zstd zstd:1 zstd:3 zstd:19' -d "none or zstd[:LEVEL]"
+complete -c vfiomigctl -n '__vfiomigctl_command save' -l leave -x -a 'found stop' -d "the state to leave the device in"
+complete -c vfiomigctl -n '__vfiomigctl_command save' -l pre-copy -d "read what can be read while the device runs"
+complete -c vfiomigctl -n '__vfiomigctl_command save' -l raw -d "write the bare stream and nothing else"
+complete -c vfiomigctl -n '__vfiomigctl_command save' -l force -d "replace FILE if it exists"
+
+complete -c vfiomigctl -n '__vfiomigctl_command resume' -l raw -d "FILE is a bare stream, not an image"
+complete -c vfiomigctl -n '__vfiomigctl_command resume' -l run -d "start the device even if no DMA is mapped for it"
+complete -c vfiomigctl -n '__vfiomigctl_command resume' -l stop -d "leave the device stopped"
+complete -c vfiomigctl -n '__vfiomigctl_command resume' -l no-hold -d "exit at once; for devices that keep their state"
+complete -c vfiomigctl -n '__vfiomigctl_command resume' -l force-mismatch -d "load the state of another kind of device"
+
+complete -c vfiomigctl -n '__vfiomigctl_command list' -l probe -d "open devices that nobody holds and ask them"
+complete -c vfiomigctl -n '__vfiomigctl_command inspect' -l sections -d "list each section of the image"
+
+complete -c vfiomigctl -n '__vfiomigctl_command extract' -l device -x -d "address or number of the device in the image"
+complete -c vfiomigctl -n '__vfiomigctl_command extract' -l force -d "replace OUT if it exists"

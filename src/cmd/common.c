@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/macros.h"
+#include "base/units.h"
+#include "cmd/cmd.h"
+
+enum {
+	OPT_PROGRESS = OPT_COMMON,
+	OPT_STATUS_FD
+};
+enum {
+	OPT_VIA = OPT_DEVICE,
+	OPT_VF_TOKEN
+};
+
+/*
+ * Options of every command, before or after its name
+ */
+
+static const struct argp_option common_options[] = {
+	{ "json", 'j', NULL, 0, "print one JSON document", 0 },
+	{ "verbose", 'v', NULL, 0, "say what is done; twice: each arc and each retry", 0 },
+	{ "quiet", 'q', NULL, 0, "no warnings, no progress, no report", 0 },
+	{ "progress", OPT_PROGRESS, "WHEN", 0, "auto, always, never or json", 0 },
+	{ "status-fd", OPT_STATUS_FD, "N", 0, "write progress as JSON lines to descriptor N", 0 },
+	{ 0 },
+};
+
+static bool parse_progress(const char *arg, enum progress_mode *ret)
+{
+	static const char *const words[] = {
+		[PROGRESS_AUTO] = "auto",
+		[PROGRESS_ALWAYS] = "always",
+		[PROGRESS_NEVER] = "never",
+		[PROGRESS_JSON] = "json",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		if (!strcmp(arg, words[i])) {
+			*ret = (enum progress_mode)i;
+			return true;
+		}
+	return false;
+}
+
+static error_t parse_common(int key, char *arg, struct argp_state *state)
+{
+	struct invocation *inv = state->input;
+	uint64_t fd;
+
+	switch (key) {
+	case 'j':
+		inv->json = true;
+		return 0;
+	case 'v':
+		inv->verbosity = inv->verbosity < 0 ? 1 : inv->verbosity + 1;
+		return 0;
+	case 'q':
+		inv->verbosity = -1;
+		return 0;
+	case OPT_PROGRESS:
+		if (!parse_progress(arg, &inv->progress))
+			argp_error(state, "--progress is auto, always, never or json, not '%s'",
+				   arg);
+		return 0;
+	case OPT_STATUS_FD:
+		if (parse_uint(arg, 10, INT_MAX, &fd) < 0 || fcntl((int)fd, F_GETFD) < 0)
+			argp_error(state, "--status-fd: '%s' is not an open descriptor", arg);
+		inv->status_fd = (int)fd;
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+const struct argp common_argp = { .options = common_options, .parser = parse_common };
+
+/*
+ * How to open a device
+ */
+
+static const struct argp_option acquire_options[] = {
+	{ "via", OPT_VIA, "WAY", 0, "open by cdev or group, whatever the system has", 0 },
+	{ "vf-token", OPT_VF_TOKEN, "UUID", 0, "token that the driver of the VF's PF asks for", 0 },
+	{ 0 },
+};
+
+static error_t parse_acquire(int key, char *arg, struct argp_state *state)
+{
+	struct acquire_options *o = state->input;
+
+	switch (key) {
+	case OPT_VIA:
+		if (!strcmp(arg, "cdev"))
+			o->via = ACQUIRE_CDEV;
+		else if (!strcmp(arg, "group"))
+			o->via = ACQUIRE_GROUP;
+		else
+			argp_error(state, "--via is cdev or group, not '%s'", arg);
+		return 0;
+	case OPT_VF_TOKEN:
+		o->vf_token = arg;
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+const struct argp acquire_argp = { .options = acquire_options, .parser = parse_acquire };
+
+/*
+ * Positional arguments
+ */
+
+static error_t take(const char **slot, const char *name, int key, char *arg,
+		    const struct argp_state *state)
+{
+	if (key == ARGP_KEY_ARG && !*slot) {
+		*slot = arg;
+		return 0;
+	}
+	if (key == ARGP_KEY_END && !*slot)
+		argp_error(state, "no %s", name);
+	return ARGP_ERR_UNKNOWN;
+}
+
+static error_t parse_device(int key, char *arg, struct argp_state *state)
+{
+	struct device_args *a = state->input;
+
+	if (key == ARGP_KEY_INIT) {
+		state->child_inputs[0] = &a->acquire;
+		return 0;
+	}
+	return take(&a->spec, "DEV", key, arg, state);
+}
+
+static error_t parse_file(int key, char *arg, struct argp_state *state)
+{
+	struct file_args *a = state->input;
+
+	return take(&a->text, "FILE", key, arg, state);
+}
+
+static const struct argp_child device_children[] = {
+	{ &acquire_argp, 0, "Opening the device:", 1 },
+	{ 0 },
+};
+
+const struct argp device_argp = { .parser = parse_device, .children = device_children };
+const struct argp file_argp = { .parser = parse_file };
+
+void cmd_parse(const struct invocation *inv, const struct argp *argp, int argc, char **argv,
+	       void *input)
+{
+	argp_parse(argp, argc, argv, 0, NULL, input);
+	log_setup(inv->verbosity, program_invocation_short_name);
+}
+
+int cmd_stdout_taken(struct invocation *inv, struct err *err)
+{
+	inv->stdout_taken = true;
+	if (!inv->json)
+		return 0;
+	err_fail(err, ERR_USAGE, -EINVAL, "--json and the data both want standard output");
+	return err_hint(err, -EINVAL, "name a file, or use --status-fd for JSON");
+}
+
+struct progress cmd_progress(const struct invocation *inv, const struct transfer *transfer,
+			     const char *name)
+{
+	return (struct progress){
+		.mode = inv->verbosity < 0 && inv->progress == PROGRESS_AUTO ? PROGRESS_NEVER
+									     : inv->progress,
+		.status_fd = inv->status_fd,
+		.command = inv->command->name,
+		.kind = "device",
+		.name = name,
+		.transfer = transfer,
+	};
+}

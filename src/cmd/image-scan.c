@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <stdio.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "ui/session.h"
+#include "cmd/image-scan.h"
+#include "cmd/render.h"
+
+static int work(void *ctx, struct err *err)
+{
+	struct image_scan *scan = ctx;
+	_cleanup_(input_freep) struct input *in = NULL;
+	struct uri uri;
+	int r;
+
+	r = uri_parse(scan->file, &uri, err);
+	if (r >= 0)
+		r = input_open(&uri, &scan->cancel, &in, err);
+	return r < 0 ? r : scan_image(in, scan->sink, scan->ctx, &scan->cancel, err);
+}
+
+int image_scan_run(struct image_scan *scan, struct err *err)
+{
+	struct progress progress = cmd_progress(scan->inv, &scan->transfer, scan->file);
+	int r;
+
+	progress.kind = "file";
+	r = cancel_init(&scan->cancel, err);
+	if (r < 0)
+		return r;
+	transfer_start(&scan->transfer);
+	report_string(scan->inv->report, "file", scan->file);
+	r = session_run(work, scan, &scan->cancel, &progress, err);
+	cancel_done(&scan->cancel);
+	return r;
+}
+
+static void render_created(struct json_object *o, uint64_t ns)
+{
+	time_t seconds = (time_t)(ns / NSEC_PER_SEC);
+	struct tm tm;
+	char text[64];
+
+	report_uint(o, "created_ns", ns);
+	if (gmtime_r(&seconds, &tm) && strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm))
+		report_string(o, "created", text);
+}
+
+static void render_image_device(struct json_object *o, const struct image_device *d)
+{
+	const struct pci_ids ids = {
+		.vendor = d->vendor,
+		.device = d->device,
+		.subsystem_vendor = d->subsystem_vendor,
+		.subsystem_device = d->subsystem_device,
+		.class_code = d->class_code,
+		.revision = d->revision,
+	};
+
+	report_string(o, "address", d->address);
+	report_string(o, "bus", d->bus);
+	report_string(o, "driver", d->driver);
+	report_string(o, "driver_version", d->driver_version);
+	report_string(o, "protocol", d->protocol);
+	render_caps(o, d->caps);
+	report_uint(o, "config_bytes", d->config_size);
+	if (d->has_ids)
+		render_ids(report_object(o, "ids"), &ids);
+}
+
+void render_image(struct json_object *report, const struct image_info *info,
+		  const struct image_manifest *m)
+{
+	struct json_object *o = report_object(report, "image"), *list;
+	char id[2 * sizeof(info->id) + 1], version[32];
+
+	snprintf(version, sizeof(version), "%u.%u", info->major, info->minor);
+	for (size_t i = 0; i < sizeof(info->id); i++)
+		snprintf(id + 2 * i, 3, "%02x", info->id[i]);
+	report_string(o, "version", version);
+	report_string(o, "id", id);
+	render_created(o, info->created_ns);
+	report_string(o, "kernel", m->kernel);
+	report_string(o, "tool", m->tool);
+	list = report_array(report, "devices");
+	for (uint32_t i = 0; i < m->n_devices; i++)
+		render_image_device(report_append(list), &m->devices[i]);
+}
+
+void render_totals(struct json_object *report, uint32_t device, const struct image_totals *totals)
+{
+	char digest[2 * sizeof(totals->digest) + 1];
+	struct json_object *list, *o;
+
+	json_object_object_get_ex(report, "devices", &list);
+	o = json_object_array_get_idx(list, device);
+	for (size_t i = 0; i < sizeof(totals->digest); i++)
+		snprintf(digest + 2 * i, 3, "%02x", totals->digest[i]);
+	report_uint(o, "bytes", totals->bytes);
+	report_uint(o, "stored_bytes", totals->stored);
+	report_uint(o, "frames", totals->frames);
+	report_string(o, "digest", digest);
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * Reading an image: what inspect, verify and extract share
+ */
+
+#include "cmd/cmd.h"
+#include "engine/scan.h"
+
+/**
+ * struct image_scan - an image being read
+ * @inv, @file: the caller's
+ * @sink, @ctx: get the parts
+ * @transfer: the sink counts into it
+ */
+struct image_scan {
+	struct invocation *inv;
+	const char *file;
+	const struct image_sink *sink;
+	void *ctx;
+	struct cancel cancel;
+	struct transfer transfer;
+};
+
+/** image_scan_run() - open the file and scan it in a session of its own. */
+_must_check_ int image_scan_run(struct image_scan *scan, struct err *err);
+
+/** render_image() - "image": header and writer; "devices": what they are. */
+void render_image(struct json_object *report, const struct image_info *info,
+		  const struct image_manifest *m);
+
+/** render_totals() - the device's totals, into its entry of "devices". */
+void render_totals(struct json_object *report, uint32_t device, const struct image_totals *totals);

@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <linux/vfio.h>
+
+#include "base/macros.h"
+#include "device/device.h"
+#include "device/quirks.h"
+#include "fsm/fsm.h"
+#include "cmd/cmd.h"
+#include "cmd/render.h"
+
+/* A peer may claim any number of regions; nobody reads more lines than this. */
+#define INDEX_MAX 64u
+
+struct args {
+	struct invocation *inv;
+	struct device_args dev;
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct args *a = state->input;
+
+	(void)arg;
+	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &a->dev;
+		state->child_inputs[1] = a->inv;
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const struct argp_child children[] = {
+	{ &device_argp, 0, NULL, 1 },
+	{ &common_argp, 0, "Output:", 2 },
+	{ 0 },
+};
+
+static const struct argp argp = {
+	.parser = parse,
+	.args_doc = "DEV",
+	.doc = "Show what a device is and what its migration can do.\v"
+	       "Opens the device, which resets a PCI function that nobody holds.",
+	.children = children,
+};
+
+static void view(FILE *f, struct json_object *report)
+{
+	static const struct report_row rows[] = {
+		{ "device.address", "device", REPORT_TEXT },
+		{ "device.ids.name", "name", REPORT_TEXT },
+		{ "device.bus", "bus", REPORT_TEXT },
+		{ "device.driver", "driver", REPORT_TEXT },
+		{ "device.driver_version", "driver version", REPORT_TEXT },
+		{ "device.iommu_group", "IOMMU group", REPORT_TEXT },
+		{ "device.cdev", "cdev", REPORT_TEXT },
+		{ "device.via", "opened by", REPORT_TEXT },
+		{ "device.ids.vendor", "vendor", REPORT_TEXT },
+		{ "device.ids.device", "device id", REPORT_TEXT },
+		{ "device.ids.subsystem_vendor", "subsystem vendor", REPORT_TEXT },
+		{ "device.ids.subsystem_device", "subsystem device", REPORT_TEXT },
+		{ "device.ids.class", "class", REPORT_TEXT },
+		{ "device.ids.revision", "revision", REPORT_TEXT },
+		{ "resettable", "can be reset", REPORT_TEXT },
+		{ "migratable", "migratable", REPORT_TEXT },
+		{ "reason", "because", REPORT_TEXT },
+		{ "protocol", "protocol", REPORT_TEXT },
+		{ "migration_flags", "migration flags", REPORT_TEXT },
+		{ "state", "state", REPORT_TEXT },
+		{ "stop_copy_bytes", "STOP_COPY size, by the driver", REPORT_BYTES_EXACT },
+		{ "precopy_info_v2", "PRECOPY_INFOv2", REPORT_TEXT },
+		{ "dma_logging", "DMA logging", REPORT_TEXT },
+	};
+	static const struct report_row regions[] = {
+		{ "index", "REGION", REPORT_TEXT },
+		{ "size", "SIZE", REPORT_BYTES },
+		{ "access", "ACCESS", REPORT_TEXT },
+	};
+	static const struct report_row irqs[] = {
+		{ "index", "IRQ", REPORT_TEXT },
+		{ "count", "VECTORS", REPORT_TEXT },
+		{ "flags", "FLAGS", REPORT_TEXT },
+	};
+	struct json_object *list;
+
+	report_lines(f, report, rows, ARRAY_SIZE(rows));
+	if (json_object_object_get_ex(report, "regions", &list))
+		report_table(f, list, regions, ARRAY_SIZE(regions));
+	if (json_object_object_get_ex(report, "irqs", &list))
+		report_table(f, list, irqs, ARRAY_SIZE(irqs));
+	if (json_object_object_get_ex(report, "quirks", &list))
+		for (size_t i = 0; i < json_object_array_length(list); i++)
+			fprintf(f, "known: %s\n",
+				json_object_get_string(json_object_array_get_idx(list, i)));
+}
+
+struct flag_name {
+	uint32_t bit;
+	const char *name;
+};
+
+static void add_flags(struct json_object *o, const char *key, uint32_t flags,
+		      const struct flag_name *names, size_t n)
+{
+	struct json_object *list = report_array(o, key);
+
+	for (size_t i = 0; i < n; i++)
+		if (flags & names[i].bit)
+			report_append_string(list, names[i].name);
+}
+
+/* Regions and interrupts of no size are how a PCI device says that it has none there. */
+static void add_regions(struct json_object *report, struct mig_dev *mig, uint32_t n)
+{
+	static const struct flag_name access[] = {
+		{ VFIO_REGION_INFO_FLAG_READ, "read" },
+		{ VFIO_REGION_INFO_FLAG_WRITE, "write" },
+		{ VFIO_REGION_INFO_FLAG_MMAP, "mmap" },
+	};
+	struct json_object *list = report_array(report, "regions"), *o;
+	struct dev_region region;
+
+	for (uint32_t i = 0; i < MIN(n, INDEX_MAX); i++) {
+		if (dev_region(mig, i, &region, NULL) < 0 || !region.size)
+			continue;
+		o = report_append(list);
+		report_uint(o, "index", i);
+		report_uint(o, "size", region.size);
+		report_hex(o, "offset", 1, region.offset);
+		add_flags(o, "access", region.flags, access, ARRAY_SIZE(access));
+	}
+}
+
+static void add_irqs(struct json_object *report, struct mig_dev *mig, uint32_t n)
+{
+	static const struct flag_name names[] = {
+		{ VFIO_IRQ_INFO_EVENTFD, "eventfd" },
+		{ VFIO_IRQ_INFO_MASKABLE, "maskable" },
+		{ VFIO_IRQ_INFO_AUTOMASKED, "automasked" },
+		{ VFIO_IRQ_INFO_NORESIZE, "noresize" },
+	};
+	struct json_object *list = report_array(report, "irqs"), *o;
+	struct dev_irq irq;
+
+	for (uint32_t i = 0; i < MIN(n, INDEX_MAX); i++) {
+		if (dev_irq(mig, i, &irq, NULL) < 0 || !irq.count)
+			continue;
+		o = report_append(list);
+		report_uint(o, "index", i);
+		report_uint(o, "count", irq.count);
+		add_flags(o, "flags", irq.flags, names, ARRAY_SIZE(names));
+	}
+}
+
+static void add_migration(struct json_object *o, struct mig_dev *mig)
+{
+	uint64_t size;
+
+	report_string(o, "protocol", mig->ops->name);
+	render_caps(o, mig->caps);
+	render_state(o, "state", mig->state, mig->state_known);
+	/* An estimate only, and some drivers have none. */
+	if (mig_data_size(mig, &size, NULL) >= 0)
+		report_uint(o, "stop_copy_bytes", size);
+	else
+		report_null(o, "stop_copy_bytes");
+	report_bool(o, "precopy_info_v2", mig->precopy_v2);
+}
+
+static void add_quirks(struct json_object *report, const char *driver)
+{
+	struct json_object *list = report_array(report, "quirks");
+	const struct quirks *q = quirks_of(driver);
+
+	for (size_t i = 0; q && i < ARRAY_SIZE(q->notes) && q->notes[i]; i++)
+		report_append_string(list, q->notes[i]);
+}
+
+/* A device that cannot migrate is an answer here, not a failure. */
+static int describe(struct json_object *report, struct device *dev, struct err *err)
+{
+	struct err why = { 0 };
+	struct dev_info info;
+	bool migratable;
+	int r;
+
+	r = dev_info(dev->mig, &info, err);
+	if (r < 0)
+		return r;
+	report_bool(report, "resettable", info.flags & VFIO_DEVICE_FLAGS_RESET);
+	r = mig_query(dev->mig, &why);
+	migratable = r >= 0;
+	if (!migratable && err_status(&why) != ERR_UNSUPPORTED) {
+		*err = why;
+		return r;
+	}
+	report_bool(report, "migratable", migratable);
+	if (migratable)
+		add_migration(report, dev->mig);
+	else
+		render_reason(report, dev, &why);
+	report_bool(report, "dma_logging", mig_probe(dev->mig, UAPI_FEATURE_DMA_LOGGING_START));
+	add_regions(report, dev->mig, info.n_regions);
+	add_irqs(report, dev->mig, info.n_irqs);
+	add_quirks(report, device_driver(dev));
+	return 0;
+}
+
+static int run(struct invocation *inv, int argc, char **argv, struct err *err)
+{
+	_cleanup_(device_freep) struct device *dev = NULL;
+	struct args a = { .inv = inv };
+	int r;
+
+	cmd_parse(inv, &argp, argc, argv, &a);
+	inv->view = view;
+	r = device_find(&host_live, a.dev.spec, &dev, err);
+	if (r >= 0)
+		r = device_open(dev, &a.dev.acquire, err);
+	if (r < 0)
+		return r;
+	render_device(inv->report, dev);
+	return describe(inv->report, dev, err);
+}
+
+const struct command cmd_info = {
+	.name = "info",
+	.args_doc = "DEV",
+	.summary = "show what a device is and what its migration can do",
+	.run = run,
+};

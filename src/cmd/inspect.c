@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "base/macros.h"
+#include "cmd/cmd.h"
+#include "cmd/image-scan.h"
+
+enum {
+	OPT_SECTIONS = OPT_COMMAND
+};
+
+struct args {
+	struct invocation *inv;
+	struct file_args file;
+	bool sections;
+	struct image_scan scan;
+};
+
+static const struct argp_option options[] = {
+	{ "sections", OPT_SECTIONS, NULL, 0, "list each section of the image", 0 },
+	{ 0 },
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct args *a = state->input;
+
+	(void)arg;
+	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &a->file;
+		state->child_inputs[1] = a->inv;
+		return 0;
+	case OPT_SECTIONS:
+		a->sections = true;
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const struct argp_child children[] = {
+	{ &file_argp, 0, NULL, 1 },
+	{ &common_argp, 0, "Output:", 2 },
+	{ 0 },
+};
+
+static const struct argp argp = {
+	.options = options,
+	.parser = parse,
+	.args_doc = "FILE",
+	.doc = "Show what an image holds.\v"
+	       "Reads and checks all of it, and needs no device. FILE is a path, file:PATH, - or fd:N.",
+	.children = children,
+};
+
+static void view(FILE *f, struct json_object *report)
+{
+	static const struct report_row image[] = {
+		{ "file", "file", REPORT_TEXT },
+		{ "image.version", "format", REPORT_TEXT },
+		{ "image.id", "image id", REPORT_TEXT },
+		{ "image.created", "created", REPORT_TEXT },
+		{ "image.tool", "by", REPORT_TEXT },
+		{ "image.kernel", "on kernel", REPORT_TEXT },
+		{ "complete", "complete", REPORT_TEXT },
+	};
+	static const struct report_row device[] = {
+		{ "address", "device", REPORT_TEXT },
+		{ "ids.name", "name", REPORT_TEXT },
+		{ "driver", "driver", REPORT_TEXT },
+		{ "driver_version", "driver version", REPORT_TEXT },
+		{ "ids.vendor", "vendor", REPORT_TEXT },
+		{ "ids.device", "device id", REPORT_TEXT },
+		{ "ids.class", "class", REPORT_TEXT },
+		{ "ids.revision", "revision", REPORT_TEXT },
+		{ "protocol", "protocol", REPORT_TEXT },
+		{ "migration_flags", "migration flags", REPORT_TEXT },
+		{ "config_bytes", "config space", REPORT_BYTES },
+		{ "bytes", "stream", REPORT_BYTES_EXACT },
+		{ "stored_bytes", "stored in", REPORT_BYTES_EXACT },
+		{ "frames", "frames", REPORT_TEXT },
+		{ "digest", "digest", REPORT_TEXT },
+	};
+	static const struct report_row sections[] = {
+		{ "at", "AT", REPORT_TEXT },	     { "type", "SECTION", REPORT_TEXT },
+		{ "device", "DEVICE", REPORT_TEXT }, { "sequence", "SEQUENCE", REPORT_TEXT },
+		{ "size", "SIZE", REPORT_TEXT },     { "raw_size", "UNPACKED", REPORT_TEXT },
+	};
+	struct json_object *list;
+
+	report_lines(f, report, image, ARRAY_SIZE(image));
+	if (json_object_object_get_ex(report, "devices", &list))
+		for (size_t i = 0; i < json_object_array_length(list); i++) {
+			fputc('\n', f);
+			report_lines(f, json_object_array_get_idx(list, i), device,
+				     ARRAY_SIZE(device));
+		}
+	if (json_object_object_get_ex(report, "sections", &list)) {
+		fputc('\n', f);
+		report_table(f, list, sections, ARRAY_SIZE(sections));
+	}
+}
+
+static int on_begin(void *ctx, const struct image_info *info, const struct image_manifest *m,
+		    struct err *err)
+{
+	struct args *a = ctx;
+
+	(void)err;
+	render_image(a->inv->report, info, m);
+	return 0;
+}
+
+static int on_data(void *ctx, uint32_t device, const void *buf, size_t len, struct err *err)
+{
+	struct args *a = ctx;
+
+	(void)device;
+	(void)buf;
+	(void)err;
+	atomic_fetch_add(&a->scan.transfer.bytes, len);
+	return 0;
+}
+
+static int on_device_end(void *ctx, uint32_t device, const struct image_totals *totals,
+			 struct err *err)
+{
+	struct args *a = ctx;
+
+	(void)err;
+	render_totals(a->inv->report, device, totals);
+	return 0;
+}
+
+static const char *section_name(uint32_t type)
+{
+	static const char *const names[] = {
+		[IMAGE_MANIFEST] = "manifest",
+		[IMAGE_DATA] = "data",
+		[IMAGE_DEVICE_END] = "device end",
+		[IMAGE_END] = "image end",
+	};
+
+	return type < ARRAY_SIZE(names) && names[type] ? names[type] : "unknown";
+}
+
+static int on_section(void *ctx, const struct image_section_info *s, struct err *err)
+{
+	struct args *a = ctx;
+	struct json_object *list, *o;
+
+	(void)err;
+	if (!a->sections)
+		return 0;
+	if (!json_object_object_get_ex(a->inv->report, "sections", &list))
+		list = report_array(a->inv->report, "sections");
+	o = report_append(list);
+	report_uint(o, "at", s->at);
+	report_string(o, "type", section_name(s->type));
+	report_uint(o, "type_number", s->type);
+	report_uint(o, "size", s->size);
+	if (s->device != IMAGE_NO_DEVICE)
+		report_uint(o, "device", s->device);
+	if (s->type == IMAGE_DATA) {
+		report_uint(o, "sequence", s->sequence);
+		report_uint(o, "raw_size", s->raw_size);
+	}
+	return 0;
+}
+
+static const struct image_sink sink = {
+	.begin = on_begin,
+	.data = on_data,
+	.device_end = on_device_end,
+	.section = on_section,
+};
+
+static int run(struct invocation *inv, int argc, char **argv, struct err *err)
+{
+	struct args a = { .inv = inv };
+	int r;
+
+	cmd_parse(inv, &argp, argc, argv, &a);
+	inv->view = view;
+	a.scan.inv = inv;
+	a.scan.file = a.file.text;
+	a.scan.sink = &sink;
+	a.scan.ctx = &a;
+	r = image_scan_run(&a.scan, err);
+	if (r >= 0 || err->kind == ERR_IMAGE)
+		report_bool(inv->report, "complete", r >= 0);
+	else
+		report_null(inv->report, "complete");
+	return r;
+}
+
+const struct command cmd_inspect = {
+	.name = "inspect",
+	.args_doc = "FILE",
+	.summary = "show what an image holds",
+	.run = run,
+};

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+
+#include "base/macros.h"
+#include "device/device.h"
+#include "fsm/fsm.h"
+#include "host/debugfs.h"
+#include "host/holder.h"
+#include "cmd/cmd.h"
+#include "cmd/render.h"
+
+enum {
+	OPT_PROBE = OPT_COMMAND
+};
+
+struct args {
+	struct invocation *inv;
+	struct acquire_options acquire;
+	bool probe;
+};
+
+static const struct argp_option options[] = {
+	{ "probe", OPT_PROBE, NULL, 0,
+	  "open each device that nobody holds and ask it; this resets PCI functions", 0 },
+	{ 0 },
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct args *a = state->input;
+
+	(void)arg;
+	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &a->acquire;
+		state->child_inputs[1] = a->inv;
+		return 0;
+	case OPT_PROBE:
+		a->probe = true;
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const struct argp_child children[] = {
+	{ &acquire_argp, 0, "Opening a device (--probe):", 1 },
+	{ &common_argp, 0, "Output:", 2 },
+	{ 0 },
+};
+
+static const struct argp argp = {
+	.options = options,
+	.parser = parse,
+	.args_doc = "",
+	.doc = "List the devices bound to VFIO.\v"
+	       "Opens nothing unless --probe is given: what is not known then is shown as '-'.",
+	.children = children,
+};
+
+static void view(FILE *f, struct json_object *report)
+{
+	static const struct report_row columns[] = {
+		{ "address", "DEVICE", REPORT_TEXT },	     { "driver", "DRIVER", REPORT_TEXT },
+		{ "iommu_group", "GROUP", REPORT_TEXT },     { "cdev", "CDEV", REPORT_TEXT },
+		{ "migratable", "MIGRATABLE", REPORT_TEXT }, { "state", "STATE", REPORT_TEXT },
+		{ "holder", "HELD BY", REPORT_TEXT },	     { "ids.name", "NAME", REPORT_TEXT },
+	};
+	struct json_object *devices;
+
+	if (!json_object_object_get_ex(report, "devices", &devices))
+		return;
+	if (json_object_array_length(devices))
+		report_table(f, devices, columns, ARRAY_SIZE(columns));
+	else
+		fputs("no device is bound to VFIO\n", f);
+}
+
+/* "qemu-system-x86[1234]" for the table; all of them for JSON. Return: how many there are. */
+static size_t render_holders(struct json_object *o, const struct vfio_node *node)
+{
+	struct json_object *list = report_array(o, "holders");
+	struct holders holders = { 0 };
+	char first[64];
+	size_t n;
+
+	report_null(o, "holder");
+	if (holders_find(&host_live, node, &holders, NULL) < 0)
+		holders.partial = true;
+	n = holders.n;
+	for (size_t i = 0; i < n; i++) {
+		const struct holder *h = &holders.v[i];
+		struct json_object *item = report_append(list);
+
+		report_int(item, "pid", h->pid);
+		report_string(item, "comm", h->comm);
+		report_int(item, "fd", h->fd);
+		report_string(item, "how", h->how);
+	}
+	if (n) {
+		snprintf(first, sizeof(first), "%s[%d]%s", holders.v[0].comm, (int)holders.v[0].pid,
+			 n > 1 ? ", ..." : "");
+		report_string(o, "holder", first);
+	}
+	report_bool(o, "holders_partial", holders.partial);
+	holders_done(&holders);
+	return n;
+}
+
+/* What debugfs knows without opening. */
+static void render_debugfs(struct json_object *o, const struct vfio_node *node)
+{
+	enum mig_state state;
+	char word[32];
+
+	report_null(o, "migratable");
+	report_null(o, "state");
+	switch (debugfs_migration_state(&host_live, node, word, sizeof(word), NULL)) {
+	case DEBUGFS_STATE:
+		report_bool(o, "migratable", true);
+		if (fsm_parse(word, &state))
+			render_state(o, "state", state, true);
+		break;
+	case DEBUGFS_NOT_MIGRATABLE:
+		report_bool(o, "migratable", false);
+		report_string(o, "reason", "its driver offers no migration");
+		break;
+	default:
+		break;
+	}
+}
+
+static void probe(struct json_object *o, struct device *dev, const struct acquire_options *opts)
+{
+	struct err why = { 0 };
+	int r;
+
+	r = device_open(dev, opts, &why);
+	if (r >= 0)
+		r = mig_query(dev->mig, &why);
+	if (r >= 0) {
+		report_bool(o, "migratable", true);
+		render_caps(o, dev->mig->caps);
+		render_state(o, "state", dev->mig->state, true);
+	} else {
+		if (err_status(&why) == ERR_UNSUPPORTED)
+			report_bool(o, "migratable", false);
+		render_reason(o, dev, &why);
+	}
+	if (dev->has_ids)
+		render_ids(report_object(o, "ids"), &dev->ids);
+}
+
+static int render_node(struct json_object *list, const struct vfio_node *node, const struct args *a,
+		       struct err *err)
+{
+	_cleanup_(device_freep) struct device *dev = NULL;
+	struct json_object *o;
+	size_t held;
+	int r;
+
+	r = device_find(&host_live, node->sysfs, &dev, err);
+	if (r == -ENODEV)
+		return 0; /* gone since it was listed */
+	if (r < 0)
+		return r;
+	o = report_append(list);
+	render_node_facts(o, dev);
+	held = render_holders(o, node);
+	render_debugfs(o, node);
+	if (a->probe && !held)
+		probe(o, dev, &a->acquire);
+	return 0;
+}
+
+static int run(struct invocation *inv, int argc, char **argv, struct err *err)
+{
+	struct args a = { .inv = inv };
+	struct json_object *list;
+	struct vfio_nodes nodes;
+	int r;
+
+	cmd_parse(inv, &argp, argc, argv, &a);
+	inv->view = view;
+	r = vfio_nodes_list(&host_live, &nodes, err);
+	if (r < 0)
+		return r;
+	list = report_array(inv->report, "devices");
+	for (size_t i = 0; r >= 0 && i < nodes.n; i++)
+		r = render_node(list, nodes.v[i], &a, err);
+	vfio_nodes_done(&nodes);
+	return r;
+}
+
+const struct command cmd_list = {
+	.name = "list",
+	.args_doc = "",
+	.summary = "show the devices bound to VFIO, without opening them",
+	.run = run,
+};

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/macros.h"
+#include "cmd/render.h"
+#include "fsm/fsm.h"
+
+void render_ids(struct json_object *o, const struct pci_ids *ids)
+{
+	char name[256];
+
+	report_hex(o, "vendor", 4, ids->vendor);
+	report_hex(o, "device", 4, ids->device);
+	report_hex(o, "subsystem_vendor", 4, ids->subsystem_vendor);
+	report_hex(o, "subsystem_device", 4, ids->subsystem_device);
+	report_hex(o, "class", 6, ids->class_code);
+	report_hex(o, "revision", 2, ids->revision);
+	pci_ids_name(ids, name, sizeof(name));
+	report_string(o, "name", *name ? name : NULL);
+}
+
+void render_node_facts(struct json_object *o, const struct device *dev)
+{
+	const struct vfio_node *node = dev->node;
+
+	report_string(o, "address", device_name(dev));
+	report_string(o, "bus", node ? node->bus : NULL);
+	report_string(o, "driver", device_driver(dev));
+	report_string(o, "driver_version", node ? node->driver_version : NULL);
+	if (node && node->group >= 0)
+		report_int(o, "iommu_group", node->group);
+	else
+		report_null(o, "iommu_group");
+	report_string(o, "cdev", node ? node->cdev : NULL);
+	if (dev->mig)
+		report_string(o, "via", acquire_via_name(dev->via));
+	if (dev->has_ids)
+		render_ids(report_object(o, "ids"), &dev->ids);
+}
+
+void render_device(struct json_object *report, const struct device *dev)
+{
+	render_node_facts(report_object(report, "device"), dev);
+}
+
+void render_caps(struct json_object *o, uint64_t caps)
+{
+	static const struct {
+		unsigned int bit;
+		const char *name;
+	} bits[] = {
+		{ MIG_CAP_STOP_COPY, "stop-copy" },
+		{ MIG_CAP_P2P, "p2p" },
+		{ MIG_CAP_PRE_COPY, "pre-copy" },
+	};
+	struct json_object *list = report_array(o, "migration_flags");
+
+	for (size_t i = 0; i < ARRAY_SIZE(bits); i++)
+		if (caps & bits[i].bit)
+			report_append_string(list, bits[i].name);
+}
+
+void render_state(struct json_object *o, const char *key, enum mig_state state, bool known)
+{
+	report_string(o, key, known ? fsm_name(state) : NULL);
+}
+
+void render_arcs(struct json_object *report, const struct timeline *t, enum mig_state left)
+{
+	struct json_object *list = report_array(report, "arcs");
+	uint64_t downtime;
+	bool down;
+
+	for (unsigned int i = 0; i < t->n; i++) {
+		const struct mig_arc *a = &t->arcs[i];
+		struct json_object *o = report_append(list);
+
+		report_string(o, "from", fsm_name(a->from));
+		report_string(o, "to", fsm_name(a->to));
+		report_uint(o, "ns", a->ns);
+		if (a->result < 0)
+			report_string(o, "error", err_name(a->result));
+	}
+	downtime = timeline_downtime(t, &down);
+	report_uint(report, "downtime_ns", downtime);
+	/* A reset leads back to RUNNING without an arc. */
+	report_bool(report, "down", down && left != MIG_RUNNING);
+}
+
+void render_rate(struct json_object *o, uint64_t bytes, uint64_t ns)
+{
+	double rate = (double)bytes * (double)NSEC_PER_SEC;
+
+	if (ns)
+		report_uint(o, "bytes_per_second", (uint64_t)(rate / (double)ns));
+}
+
+void render_reason(struct json_object *o, const struct device *dev, const struct err *why)
+{
+	size_t n = strlen(device_name(dev));
+	bool named = !strncmp(why->text, device_name(dev), n) && !strncmp(why->text + n, ": ", 2);
+
+	report_string(o, "reason", named ? why->text + n + 2 : why->text);
+}
+
+void render_recovery(struct json_object *report, const struct mig_recovery *r)
+{
+	struct json_object *o = report_object(report, "recovery");
+
+	render_state(o, "found", r->found, r->found_known);
+	render_state(o, "end", r->end, r->end_known);
+	report_bool(o, "reset", r->reset);
+	report_bool(o, "ok", r->ok);
+}
+
+void view_arcs(FILE *f, struct json_object *report)
+{
+	static const struct report_row columns[] = {
+		{ "from", "FROM", REPORT_TEXT },
+		{ "to", "TO", REPORT_TEXT },
+		{ "ns", "TIME", REPORT_NS },
+	};
+	struct json_object *arcs;
+
+	if (json_object_object_get_ex(report, "arcs", &arcs) && json_object_array_length(arcs))
+		report_table(f, arcs, columns, ARRAY_SIZE(columns));
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * Parts of reports that several commands share
+ */
+
+#include "device/device.h"
+#include "device/recover.h"
+#include "engine/timeline.h"
+#include "image/manifest.h"
+#include "ui/report.h"
+
+/** render_node_facts() - into @o itself: address, driver, group, PCI numbers, ... */
+void render_node_facts(struct json_object *o, const struct device *dev);
+
+/** render_device() - the same as "device". */
+void render_device(struct json_object *report, const struct device *dev);
+
+/** render_ids() - "vendor", "device", ..., "name" of the PCI ID database. */
+void render_ids(struct json_object *o, const struct pci_ids *ids);
+
+/** render_caps() - "migration_flags": ["stop-copy", ...]. */
+void render_caps(struct json_object *o, uint64_t caps);
+
+/** render_state() - @key: the state's name, or null. */
+void render_state(struct json_object *o, const char *key, enum mig_state state, bool known);
+
+/** render_arcs() - "arcs", "downtime_ns", "down": it does not run now, in @left. */
+void render_arcs(struct json_object *report, const struct timeline *t, enum mig_state left);
+
+/** render_rate() - "bytes_per_second", if any time has passed. */
+void render_rate(struct json_object *o, uint64_t bytes, uint64_t ns);
+
+/** render_reason() - "reason": a failure about @dev, without its name in front. */
+void render_reason(struct json_object *o, const struct device *dev, const struct err *why);
+
+/** render_recovery() - "recovery". */
+void render_recovery(struct json_object *report, const struct mig_recovery *r);
+
+/** view_arcs() - the arcs as a table. */
+void view_arcs(FILE *f, struct json_object *report);

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "base/clock.h"
+#include "base/macros.h"
+#include "device/device.h"
+#include "ui/session.h"
+#include "cmd/cmd.h"
+#include "cmd/render.h"
+
+enum {
+	OPT_DRY_RUN = OPT_COMMAND
+};
+
+struct args {
+	struct invocation *inv;
+	struct device_args dev;
+	bool dry_run;
+
+	struct device *device;
+	enum mig_state found;
+	bool found_known;
+	uint64_t ns;
+	struct cancel cancel;
+};
+
+static const struct argp_option options[] = {
+	{ "dry-run", OPT_DRY_RUN, NULL, 0, "say what would be done, open nothing", 0 },
+	{ 0 },
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct args *a = state->input;
+
+	(void)arg;
+	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &a->dev;
+		state->child_inputs[1] = a->inv;
+		return 0;
+	case OPT_DRY_RUN:
+		a->dry_run = true;
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const struct argp_child children[] = {
+	{ &device_argp, 0, NULL, 1 },
+	{ &common_argp, 0, "Output:", 2 },
+	{ 0 },
+};
+
+static const struct argp argp = {
+	.options = options,
+	.parser = parse,
+	.args_doc = "DEV",
+	.doc = "Reset a device; what it holds is lost.\v"
+	       "The only way out of the state ERROR and out of a load that was cut off. Afterwards the "
+	       "device is in RUNNING. A reset that finds the device busy (EAGAIN) is tried again for "
+	       "2 seconds.",
+	.children = children,
+};
+
+static void view(FILE *f, struct json_object *report)
+{
+	static const struct report_row rows[] = {
+		{ "device.address", "device", REPORT_TEXT },
+		{ "found", "state before", REPORT_TEXT },
+		{ "reset_ns", "reset took", REPORT_NS },
+		{ "state", "state now", REPORT_TEXT },
+		{ "opening_resets", "opening resets it", REPORT_TEXT },
+	};
+
+	report_lines(f, report, rows, ARRAY_SIZE(rows));
+}
+
+static int work(void *ctx, struct err *err)
+{
+	struct args *a = ctx;
+	uint64_t start;
+	int r;
+
+	r = device_open(a->device, &a->dev.acquire, err);
+	if (r < 0)
+		return r;
+	/* A device that cannot migrate can be reset all the same. */
+	r = mig_query(a->device->mig, err);
+	if (r < 0 && err_status(err) != ERR_UNSUPPORTED)
+		return r;
+	a->found = a->device->mig->state;
+	a->found_known = a->device->mig->state_known;
+	start = clock_ns();
+	r = mig_reset(a->device->mig, err);
+	a->ns = clock_ns() - start;
+	return r < 0 ? err_classify(err, ERR_DEVICE, r) : 0;
+}
+
+static int reset(struct args *a, struct err *err)
+{
+	struct json_object *o = a->inv->report;
+	int r;
+
+	r = cancel_init(&a->cancel, err);
+	if (r < 0)
+		return r;
+	cancel_close(&a->cancel); /* not to be stopped half-way */
+	r = session_run(work, a, &a->cancel, NULL, err);
+	cancel_done(&a->cancel);
+	render_device(o, a->device);
+	if (r >= 0) {
+		struct mig_dev *mig = a->device->mig;
+
+		render_state(o, "found", a->found, a->found_known);
+		report_uint(o, "reset_ns", a->ns);
+		render_state(o, "state", mig->state, mig->state_known);
+	}
+	return r;
+}
+
+static int run(struct invocation *inv, int argc, char **argv, struct err *err)
+{
+	struct args a = { .inv = inv };
+	int r;
+
+	cmd_parse(inv, &argp, argc, argv, &a);
+	inv->view = view;
+	r = device_find(&host_live, a.dev.spec, &a.device, err);
+	if (r < 0)
+		return r;
+	if (a.dry_run) {
+		render_device(inv->report, a.device);
+		report_bool(inv->report, "dry_run", true);
+		report_bool(inv->report, "opening_resets", device_reset_by_open(a.device));
+	} else {
+		r = reset(&a, err);
+	}
+	device_free(a.device);
+	return r;
+}
+
+const struct command cmd_reset = {
+	.name = "reset",
+	.args_doc = "DEV",
+	.summary = "reset a device, losing what it holds",
+	.run = run,
+};

@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+
+#include "base/macros.h"
+#include "engine/destination.h"
+#include "ui/session.h"
+#include "cmd/cmd.h"
+#include "cmd/render.h"
+
+enum {
+	OPT_RAW = OPT_COMMAND,
+	OPT_RUN,
+	OPT_STOP,
+	OPT_NO_HOLD,
+	OPT_FORCE,
+	OPT_DRY_RUN
+};
+
+struct args {
+	struct invocation *inv;
+	struct device_args dev;
+	struct file_args file;
+	struct destination dest;
+	bool run, stop, no_hold, dry_run;
+};
+
+static const struct argp_option options[] = {
+	{ "raw", OPT_RAW, NULL, 0, "FILE is a bare stream, not an image", 0 },
+	{ "run", OPT_RUN, NULL, 0, "start the device even if no DMA is mapped for it", 0 },
+	{ "stop", OPT_STOP, NULL, 0, "leave the device stopped", 0 },
+	{ "no-hold", OPT_NO_HOLD, NULL, 0, "exit at once; for devices that keep their state", 0 },
+	{ "force-mismatch", OPT_FORCE, NULL, 0, "load the state of another kind of device", 0 },
+	{ "dry-run", OPT_DRY_RUN, NULL, 0, "verify the image, open nothing", 0 },
+	{ 0 },
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct args *a = state->input;
+
+	(void)arg;
+	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &a->dev;
+		state->child_inputs[1] = &a->file;
+		state->child_inputs[2] = a->inv;
+		return 0;
+	case OPT_RAW:
+		a->dest.raw = true;
+		return 0;
+	case OPT_RUN:
+		a->run = true;
+		return 0;
+	case OPT_STOP:
+		a->stop = true;
+		return 0;
+	case OPT_NO_HOLD:
+		a->no_hold = true;
+		return 0;
+	case OPT_FORCE:
+		a->dest.force_mismatch = true;
+		return 0;
+	case OPT_DRY_RUN:
+		a->dry_run = true;
+		return 0;
+	case ARGP_KEY_END:
+		if (a->run && a->stop)
+			argp_error(state, "--run and --stop exclude each other");
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const struct argp_child children[] = {
+	{ &device_argp, 0, NULL, 1 },
+	{ &file_argp, 0, NULL, 1 },
+	{ &common_argp, 0, "Output:", 2 },
+	{ 0 },
+};
+
+static const struct argp argp = {
+	.options = options,
+	.parser = parse,
+	.args_doc = "DEV FILE",
+	.doc = "Load a state from FILE into a device, have the driver verify it, start the device and "
+	       "keep it open.\v"
+	       "A PCI function that this command opens itself has no DMA mapped: it is left stopped "
+	       "unless --run is given. It would be reset as soon as nobody holds it, so it is held "
+	       "until SIGINT or SIGTERM.",
+	.children = children,
+};
+
+static void view(FILE *f, struct json_object *report)
+{
+	static const struct report_row rows[] = {
+		{ "device.address", "device", REPORT_TEXT },
+		{ "file", "file", REPORT_TEXT },
+		{ "bytes", "stream", REPORT_BYTES_EXACT },
+		{ "stream_ns", "stream time", REPORT_NS },
+		{ "bytes_per_second", "stream rate", REPORT_RATE },
+		{ "state.left", "state now", REPORT_TEXT },
+		{ "verified", "verified", REPORT_TEXT },
+		{ "opening_resets", "opening resets it", REPORT_TEXT },
+	};
+
+	view_arcs(f, report);
+	report_lines(f, report, rows, ARRAY_SIZE(rows));
+}
+
+static void render(const struct args *a, int r)
+{
+	const struct destination *d = &a->dest;
+	struct json_object *o = a->inv->report, *state;
+
+	render_device(o, d->dev);
+	report_string(o, "file", a->file.text);
+	report_string(o, "format", d->raw ? "raw" : "image");
+	if (a->dry_run) {
+		report_bool(o, "dry_run", true);
+		report_bool(o, "verified", r >= 0 && !d->raw);
+		report_bool(o, "opening_resets", device_reset_by_open(d->dev));
+	}
+	if (!d->opened)
+		return;
+	report_uint(o, "bytes", d->bytes);
+	report_uint(o, "stream_ns", d->stream_ns);
+	render_rate(o, d->bytes, d->stream_ns);
+	report_bool(o, "accepted", d->accepted);
+	state = report_object(o, "state");
+	render_state(state, "found", d->found, true);
+	render_state(state, "left", d->left, d->left_known);
+	render_arcs(o, &d->timeline, d->left);
+	if (d->recovered)
+		render_recovery(o, &d->recovery);
+}
+
+/* After an abort nobody has the state but the file; where it came from is not ours to know. */
+static void settle_outcome(const struct args *a, int r, const struct err *err)
+{
+	struct invocation *inv = a->inv;
+	bool lost = r < 0 && a->dest.opened && err->kind == ERR_DEVICE;
+
+	inv->moves_state = !a->dry_run;
+	inv->outcome = r >= 0 ? OUTCOME_COMPLETED : lost ? OUTCOME_DEVICE_ERROR : OUTCOME_ABORTED;
+	inv->owner = r >= 0 ? OWNER_DESTINATION : lost ? OWNER_UNKNOWN : OWNER_NONE;
+}
+
+/* A state lives as long as somebody holds the device. */
+static int check_hold(const struct args *a, struct err *err)
+{
+	const struct device *dev = a->dest.dev;
+
+	if (!a->no_hold || device_keeps_state(dev))
+		return 0;
+	err_fail(err, ERR_UNSUPPORTED, -EOPNOTSUPP,
+		 "%s: --no-hold: the device is reset when it is closed, and the state lost",
+		 device_name(dev));
+	return err_hint(err, -EOPNOTSUPP, "leave out --no-hold, or hand over an open fd (fd:N)");
+}
+
+static int hold(const struct args *a, struct err *err)
+{
+	const struct destination *d = &a->dest;
+	bool stopped = d->left == MIG_STOP;
+	const char *why = "its state may not outlive this process";
+
+	if (device_reset_by_open(d->dev))
+		why = "closing it resets it";
+	else if (device_keeps_state(d->dev))
+		why = "it would keep its state without (--no-hold)";
+	if (a->inv->verbosity >= 0)
+		fprintf(stderr, "%s: %s%s; held open until SIGINT or SIGTERM: %s\n",
+			device_name(d->dev), stopped ? "stopped" : "running",
+			stopped && !a->stop ? ", as no DMA is mapped (--run starts it all the same)"
+					    : "",
+			why);
+	return session_hold(err);
+}
+
+static int resume(struct args *a, struct err *err)
+{
+	struct destination *d = &a->dest;
+	struct transfer transfer;
+	struct cancel cancel;
+	struct progress progress = cmd_progress(a->inv, &transfer, device_name(d->dev));
+	int r;
+
+	r = cancel_init(&cancel, err);
+	if (r < 0)
+		return r;
+	transfer_start(&transfer);
+	d->acquire = &a->dev.acquire;
+	d->cancel = &cancel;
+	d->transfer = &transfer;
+	d->verify_only = a->dry_run;
+	d->run = !a->stop && (a->run || !device_reset_by_open(d->dev));
+	r = session_run(destination_run, d, &cancel, &progress, err);
+	/* A signal that came too late to abort still means: do not stay. */
+	a->no_hold |= atomic_load(&cancel.requested);
+	render(a, r);
+	settle_outcome(a, r, err);
+	cancel_done(&cancel);
+	return r;
+}
+
+static int run(struct invocation *inv, int argc, char **argv, struct err *err)
+{
+	struct args a = { .inv = inv };
+	int r;
+
+	cmd_parse(inv, &argp, argc, argv, &a);
+	inv->view = view;
+	r = uri_parse(a.file.text, &a.dest.uri, err);
+	if (r >= 0)
+		r = device_find(&host_live, a.dev.spec, &a.dest.dev, err);
+	if (r >= 0)
+		r = check_hold(&a, err);
+	if (r >= 0)
+		r = resume(&a, err);
+	if (r >= 0 && !a.no_hold && !a.dry_run) {
+		/* Whoever waits for the result must have it before the wait begins. */
+		inv->show(inv, r, err);
+		r = hold(&a, err);
+	}
+	device_free(a.dest.dev);
+	return r;
+}
+
+const struct command cmd_resume = {
+	.name = "resume",
+	.args_doc = "DEV FILE",
+	.summary = "load a state into a device, start it, hold it",
+	.run = run,
+};

@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <string.h>
+
+#include "base/macros.h"
+#include "base/units.h"
+#include "engine/save.h"
+#include "host/debugfs.h"
+#include "ui/session.h"
+#include "cmd/cmd.h"
+#include "cmd/render.h"
+
+enum {
+	OPT_RAW = OPT_COMMAND,
+	OPT_COMPRESS,
+	OPT_FORCE,
+	OPT_LEAVE,
+	OPT_PRE_COPY,
+	OPT_DRY_RUN
+};
+
+#define PRE_COPY_SECONDS 60
+#define PRE_COPY_ROUNDS 1000000
+#define PRE_COPY_SMALL ((uint64_t)64 << 10)
+
+/* zstd's own, before ZSTD_maxCLevel() says the same at run time. */
+#define ZSTD_LEVEL_DEFAULT 3
+#define ZSTD_LEVEL_MAX 19
+
+struct args {
+	struct invocation *inv;
+	struct device_args dev;
+	struct file_args file;
+	struct save save;
+	uint64_t precopy_seconds;
+	bool precopy, leave_stopped, dry_run;
+};
+
+static const struct argp_option options[] = {
+	{ "raw", OPT_RAW, NULL, 0, "write the bare stream and nothing else", 0 },
+	{ "compress", OPT_COMPRESS, "HOW", 0, "none (default) or zstd[:LEVEL]", 0 },
+	{ "force", OPT_FORCE, NULL, 0, "replace FILE if it exists", 0 },
+	{ "leave", OPT_LEAVE, "STATE", 0, "found (default): as it was; stop: stopped", 0 },
+	{ "pre-copy", OPT_PRE_COPY, "SECONDS", OPTION_ARG_OPTIONAL,
+	  "read what can be read while the device runs, for at most SECONDS (60)", 0 },
+	{ "dry-run", OPT_DRY_RUN, NULL, 0, "say what would be done, open nothing", 0 },
+	{ 0 },
+};
+
+static void parse_compress(struct args *a, const char *arg, struct argp_state *state)
+{
+	uint64_t level = ZSTD_LEVEL_DEFAULT;
+
+	if (!strcmp(arg, "none")) {
+		a->save.zstd_level = 0;
+		return;
+	}
+	if (strncmp(arg, "zstd", 4) != 0 || (arg[4] && arg[4] != ':') ||
+	    (arg[4] && (parse_uint(arg + 5, 10, ZSTD_LEVEL_MAX, &level) < 0 || !level)))
+		argp_error(state, "--compress is none or zstd[:1-%d], not '%s'", ZSTD_LEVEL_MAX,
+			   arg);
+	a->save.zstd_level = (int)level;
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct args *a = state->input;
+
+	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &a->dev;
+		state->child_inputs[1] = &a->file;
+		state->child_inputs[2] = a->inv;
+		return 0;
+	case OPT_RAW:
+		a->save.raw = true;
+		return 0;
+	case OPT_COMPRESS:
+		parse_compress(a, arg, state);
+		return 0;
+	case OPT_FORCE:
+		a->save.force = true;
+		return 0;
+	case OPT_LEAVE:
+		a->leave_stopped = !strcmp(arg, "stop");
+		if (!a->leave_stopped && strcmp(arg, "found") != 0)
+			argp_error(state, "--leave is found or stop, not '%s'", arg);
+		return 0;
+	case OPT_PRE_COPY:
+		a->precopy = true;
+		if (arg && parse_uint(arg, 10, 1000000, &a->precopy_seconds) < 0)
+			argp_error(state, "--pre-copy: '%s' is not a number of seconds", arg);
+		return 0;
+	case OPT_DRY_RUN:
+		a->dry_run = true;
+		return 0;
+	case ARGP_KEY_END:
+		if (a->save.raw && a->save.zstd_level)
+			argp_error(state, "--raw and --compress exclude each other");
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const struct argp_child children[] = {
+	{ &device_argp, 0, NULL, 1 },
+	{ &file_argp, 0, NULL, 1 },
+	{ &common_argp, 0, "Output:", 2 },
+	{ 0 },
+};
+
+static const struct argp argp = {
+	.options = options,
+	.parser = parse,
+	.args_doc = "DEV FILE",
+	.doc = "Save a device's state to FILE.\v"
+	       "The device is stopped, its stream written, and the device returned to where it was. "
+	       "DEV is a PCI address, an mdev's UUID, vfioN, /dev/vfio/devices/vfioN, a sysfs path, or "
+	       "fd:N. FILE is a path, file:PATH, - or fd:N; a path gets its file only when all of it "
+	       "is there and synced.",
+	.children = children,
+};
+
+/*
+ * The report
+ */
+
+static void view(FILE *f, struct json_object *report)
+{
+	static const struct report_row rows[] = {
+		{ "device.address", "device", REPORT_TEXT },
+		{ "file", "file", REPORT_TEXT },
+		{ "file_bytes", "file size", REPORT_BYTES_EXACT },
+		{ "bytes", "stream", REPORT_BYTES_EXACT },
+		{ "stream_ns", "stream time", REPORT_NS },
+		{ "bytes_per_second", "stream rate", REPORT_RATE },
+		{ "downtime_ns", "downtime", REPORT_NS },
+		{ "state.left", "state now", REPORT_TEXT },
+		{ "opening_resets", "opening resets it", REPORT_TEXT },
+	};
+
+	view_arcs(f, report);
+	report_lines(f, report, rows, ARRAY_SIZE(rows));
+}
+
+static void render(struct invocation *inv, const struct save *s)
+{
+	const struct source *source = &s->source;
+	struct json_object *o = inv->report, *state;
+
+	render_device(o, s->dev);
+	report_string(o, "file", s->uri.text);
+	report_string(o, "format", s->raw ? "raw" : "image");
+	if (!s->started)
+		return;
+	report_uint(o, "file_bytes", s->published ? s->written : 0);
+	report_uint(o, "bytes", source->bytes);
+	report_uint(o, "stream_ns", source->stream_ns);
+	render_rate(o, source->bytes, source->stream_ns);
+	state = report_object(o, "state");
+	render_state(state, "found", source->found, true);
+	render_state(state, "left", source->left, source->left_known);
+	render_arcs(o, &source->timeline, source->left);
+	if (source->recovered)
+		render_recovery(o, &source->recovery);
+}
+
+/* The source has its state unless it had to be reset or cannot be told. */
+static void settle_outcome(struct invocation *inv, const struct save *s, int r,
+			   const struct err *err)
+{
+	bool lost = r < 0 && s->started && err->kind == ERR_DEVICE;
+
+	inv->moves_state = true;
+	inv->outcome = r >= 0 ? OUTCOME_COMPLETED : lost ? OUTCOME_DEVICE_ERROR : OUTCOME_ABORTED;
+	inv->owner = !lost ? OWNER_SOURCE : s->source.left_known ? OWNER_NONE : OWNER_UNKNOWN;
+}
+
+/* Nothing is opened, so what stands in the way is told as far as names and debugfs tell it. */
+static int plan(struct invocation *inv, const struct save *s, struct err *err)
+{
+	char word[32];
+
+	render_device(inv->report, s->dev);
+	report_string(inv->report, "file", s->uri.text);
+	report_bool(inv->report, "dry_run", true);
+	report_bool(inv->report, "opening_resets", device_reset_by_open(s->dev));
+	if (s->dev->node && debugfs_migration_state(&host_live, s->dev->node, word, sizeof(word),
+						    NULL) == DEBUGFS_NOT_MIGRATABLE)
+		return err_fail(err, ERR_UNSUPPORTED, -ENOTTY, "%s: the driver offers no migration",
+				device_name(s->dev));
+	return output_check(&s->uri, s->force, err);
+}
+
+static int save(struct args *a, struct err *err)
+{
+	struct invocation *inv = a->inv;
+	struct save *s = &a->save;
+	struct precopy policy = {
+		.max_rounds = PRE_COPY_ROUNDS,
+		.max_ns = a->precopy_seconds * NSEC_PER_SEC,
+		.small = PRE_COPY_SMALL,
+	};
+	struct transfer transfer;
+	struct progress progress = cmd_progress(inv, &transfer, device_name(s->dev));
+	int r;
+
+	r = cancel_init(&s->cancel, err);
+	if (r < 0)
+		return r;
+	transfer_start(&transfer);
+	s->acquire = &a->dev.acquire;
+	s->source = (struct source){
+		.precopy = a->precopy ? &policy : NULL,
+		.leave_stopped = a->leave_stopped,
+		.transfer = &transfer,
+	};
+	r = session_run(save_run, s, &s->cancel, &progress, err);
+	render(inv, s);
+	settle_outcome(inv, s, r, err);
+	cancel_done(&s->cancel);
+	return r;
+}
+
+static int run(struct invocation *inv, int argc, char **argv, struct err *err)
+{
+	struct args a = { .inv = inv, .precopy_seconds = PRE_COPY_SECONDS };
+	struct save *s = &a.save;
+	int r;
+
+	cmd_parse(inv, &argp, argc, argv, &a);
+	r = uri_parse(a.file.text, &s->uri, err);
+	if (r >= 0 && s->uri.kind == URI_STDIO)
+		r = cmd_stdout_taken(inv, err);
+	if (r >= 0)
+		r = device_find(&host_live, a.dev.spec, &s->dev, err);
+	if (r < 0)
+		return r;
+	inv->view = view;
+	r = a.dry_run ? plan(inv, s, err) : save(&a, err);
+	device_free(s->dev);
+	return r;
+}
+
+const struct command cmd_save = {
+	.name = "save",
+	.args_doc = "DEV FILE",
+	.summary = "stream a device's state to a file",
+	.run = run,
+};

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "base/log.h"
+#include "base/macros.h"
+#include "device/device.h"
+#include "engine/timeline.h"
+#include "fsm/fsm.h"
+#include "host/debugfs.h"
+#include "ui/session.h"
+#include "cmd/cmd.h"
+#include "cmd/render.h"
+
+enum {
+	OPT_DRY_RUN = OPT_COMMAND
+};
+
+struct args {
+	struct invocation *inv;
+	struct device_args dev;
+	const char *word;
+	enum mig_state want;
+	bool dry_run;
+
+	struct device *device;
+	struct timeline timeline;
+	enum mig_state found;
+	struct cancel cancel;
+};
+
+static const struct argp_option options[] = {
+	{ "dry-run", OPT_DRY_RUN, NULL, 0, "say what would be done, open nothing", 0 },
+	{ 0 },
+};
+
+static void parse_state(struct args *a, const char *arg, const struct argp_state *state)
+{
+	a->word = arg;
+	if (!fsm_parse(arg, &a->want) || a->want == MIG_ERROR)
+		argp_error(state,
+			   "'%s' is not a state: stop, running, stop-copy, resuming, running-p2p, "
+			   "pre-copy or pre-copy-p2p",
+			   arg);
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct args *a = state->input;
+
+	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &a->dev;
+		state->child_inputs[1] = a->inv;
+		return 0;
+	case OPT_DRY_RUN:
+		a->dry_run = true;
+		return 0;
+	case ARGP_KEY_ARG:
+		if (!a->dev.spec || a->word)
+			return ARGP_ERR_UNKNOWN; /* DEV is the group's */
+		parse_state(a, arg, state);
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const struct argp_child children[] = {
+	{ &device_argp, 0, NULL, 1 },
+	{ &common_argp, 0, "Output:", 2 },
+	{ 0 },
+};
+
+static const struct argp argp = {
+	.options = options,
+	.parser = parse,
+	.args_doc = "DEV [STATE]",
+	.doc = "Read or set a device's migration state.\v"
+	       "Reads by debugfs where that is possible, so that nothing has to be opened. Sets arc by "
+	       "arc and says what each took. STATE is stop, running, stop-copy, resuming, running-p2p, "
+	       "pre-copy or pre-copy-p2p.",
+	.children = children,
+};
+
+static void view(FILE *f, struct json_object *report)
+{
+	static const struct report_row rows[] = {
+		{ "device.address", "device", REPORT_TEXT },
+		{ "state", "state", REPORT_TEXT },
+		{ "want", "would set", REPORT_TEXT },
+		{ "opening_resets", "opening resets it", REPORT_TEXT },
+		{ "source", "read by", REPORT_TEXT },
+	};
+
+	view_arcs(f, report);
+	report_lines(f, report, rows, ARRAY_SIZE(rows));
+}
+
+/* Return: true when debugfs knew; @ret is then set. */
+static bool read_debugfs(const struct device *dev, enum mig_state *ret)
+{
+	char word[32];
+
+	return dev->node &&
+	       debugfs_migration_state(&host_live, dev->node, word, sizeof(word), NULL) ==
+		       DEBUGFS_STATE &&
+	       fsm_parse(word, ret);
+}
+
+static int open_device(struct args *a, struct err *err)
+{
+	int r;
+
+	r = device_open(a->device, &a->dev.acquire, err);
+	return r < 0 ? r : mig_query(a->device->mig, err);
+}
+
+static int work(void *ctx, struct err *err)
+{
+	struct args *a = ctx;
+	int r;
+
+	r = open_device(a, err);
+	if (r < 0)
+		return r;
+	a->found = a->device->mig->state;
+	if (!a->word)
+		return 0;
+	a->device->mig->on_arc = timeline_add;
+	a->device->mig->on_arc_ctx = &a->timeline;
+	r = mig_goto(a->device->mig, a->want, err);
+	a->device->mig->on_arc = NULL;
+	/* Told to go somewhere, and it is elsewhere: worth more than the errno. */
+	if (r < 0 && a->timeline.n)
+		err_classify(err, ERR_DEVICE, r);
+	return r;
+}
+
+static void render(struct args *a)
+{
+	struct json_object *o = a->inv->report;
+	struct mig_dev *mig = a->device->mig;
+
+	render_device(o, a->device);
+	if (!mig)
+		return;
+	report_string(o, "source", "device");
+	render_state(o, "found", a->found, true);
+	render_state(o, "state", mig->state, mig->state_known);
+	if (a->word)
+		render_arcs(o, &a->timeline, mig->state);
+}
+
+static int read_or_set(struct args *a, struct err *err)
+{
+	enum mig_state state;
+	int r;
+
+	if (!a->word && a->device->inherited < 0 && read_debugfs(a->device, &state)) {
+		render_device(a->inv->report, a->device);
+		report_string(a->inv->report, "source", "debugfs");
+		render_state(a->inv->report, "state", state, true);
+		return 0;
+	}
+	r = cancel_init(&a->cancel, err);
+	if (r < 0)
+		return r;
+	cancel_close(&a->cancel); /* a walk is short, and half of one helps nobody */
+	r = session_run(work, a, &a->cancel, NULL, err);
+	cancel_done(&a->cancel);
+	render(a);
+	if (r >= 0 && a->word && !device_keeps_state(a->device))
+		log_warn("%s: closing it now resets it: hold it open elsewhere and use fd:N",
+			 device_name(a->device));
+	return r;
+}
+
+/* The arcs depend on the migration flags, and those are known only to who opens the device. */
+static void plan(struct args *a)
+{
+	struct json_object *o = a->inv->report;
+	enum mig_state state;
+
+	render_device(o, a->device);
+	report_bool(o, "dry_run", true);
+	report_string(o, "want", a->word ? fsm_name(a->want) : NULL);
+	report_bool(o, "opening_resets", device_reset_by_open(a->device));
+	if (read_debugfs(a->device, &state))
+		render_state(o, "state", state, true);
+	else
+		report_null(o, "state");
+}
+
+static int run(struct invocation *inv, int argc, char **argv, struct err *err)
+{
+	struct args a = { .inv = inv };
+	int r;
+
+	cmd_parse(inv, &argp, argc, argv, &a);
+	inv->view = view;
+	r = device_find(&host_live, a.dev.spec, &a.device, err);
+	if (r < 0)
+		return r;
+	if (a.dry_run)
+		plan(&a);
+	else
+		r = read_or_set(&a, err);
+	device_free(a.device);
+	return r;
+}
+
+const struct command cmd_state = {
+	.name = "state",
+	.args_doc = "DEV [STATE]",
+	.summary = "read or set a device's migration state",
+	.run = run,
+};

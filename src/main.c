@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/macros.h"
+#include "base/printable.h"
+#include "cmd/cmd.h"
+
+/* The one list of commands: dispatch, --help and the completions' test read it. */
+static const struct command *const commands[] = {
+	&cmd_save,  &cmd_resume,  &cmd_list,   &cmd_info,    &cmd_state,
+	&cmd_reset, &cmd_inspect, &cmd_verify, &cmd_extract,
+};
+
+const char *argp_program_version = PACKAGE_STRING "\nVFIO migration protocol v2, uAPI of Linux 7.2";
+const char *argp_program_bug_address = NULL;
+
+struct args {
+	struct invocation inv;
+	int first; /* index of the command's word in argv */
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct args *a = state->input;
+
+	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &a->inv;
+		return 0;
+	case ARGP_KEY_ARG:
+		for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+			if (!strcmp(commands[i]->name, arg))
+				a->inv.command = commands[i];
+		if (!a->inv.command)
+			argp_error(state, "unknown command '%s'", arg);
+		a->first = state->next - 1;
+		state->next = state->argc; /* the rest is the command's */
+		return 0;
+	case ARGP_KEY_NO_ARGS:
+		argp_error(state, "no command");
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static char *list_commands(int key, const char *text, void *input)
+{
+	char *buf = NULL;
+	size_t size;
+	FILE *f;
+
+	(void)input;
+	if (key != ARGP_KEY_HELP_POST_DOC)
+		return (char *)text;
+	f = open_memstream(&buf, &size);
+	if (!f)
+		return NULL;
+	fputs("Commands:\n", f);
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		fprintf(f, "  %-8s %-13s %s\n", commands[i]->name, commands[i]->args_doc,
+			commands[i]->summary);
+	fputs("\n'vfiomigctl COMMAND --help' says more about each.\n", f);
+	fclose(f);
+	return buf;
+}
+
+static const struct argp_child children[] = { { &common_argp, 0, NULL, 0 }, { 0 } };
+
+static const struct argp argp = {
+	.parser = parse,
+	.args_doc = "COMMAND [ARG...]",
+	.doc = "Save, resume and inspect the migration state of VFIO devices.\v",
+	.children = children,
+	.help_filter = list_commands,
+};
+
+static const char *outcome_name(enum outcome outcome)
+{
+	static const char *const names[] = {
+		[OUTCOME_COMPLETED] = "completed",
+		[OUTCOME_ABORTED] = "aborted",
+		[OUTCOME_IN_DOUBT] = "in-doubt",
+		[OUTCOME_DEVICE_ERROR] = "device-error",
+	};
+
+	return names[outcome];
+}
+
+static const char *owner_name(enum owner owner)
+{
+	static const char *const names[] = {
+		[OWNER_SOURCE] = "source",
+		[OWNER_DESTINATION] = "destination",
+		[OWNER_NONE] = "none",
+		[OWNER_UNKNOWN] = "unknown",
+	};
+
+	return names[owner];
+}
+
+static void add_result(struct invocation *inv, int r, const struct err *err)
+{
+	struct json_object *o = inv->report, *e;
+
+	report_int(o, "status", r < 0 ? err_status(err) : 0);
+	if (inv->moves_state || r < 0) {
+		report_string(o, "outcome", outcome_name(inv->outcome));
+		report_string(o, "owner", owner_name(inv->owner));
+	}
+	if (r >= 0)
+		return;
+	e = report_object(o, "error");
+	report_string(e, "message", err->text);
+	report_string(e, "errno", err_name(err->code));
+	report_string(e, "hint", *err->hint ? err->hint : NULL);
+}
+
+/* Data on standard output sends every human word to standard error. */
+static void show(struct invocation *inv, int r, const struct err *err)
+{
+	FILE *f = inv->stdout_taken ? stderr : stdout;
+
+	inv->show = NULL;
+	add_result(inv, r, err);
+	if (inv->json && !inv->stdout_taken)
+		report_json(stdout, inv->report, true);
+	else if (r >= 0 && inv->view && inv->verbosity >= 0)
+		inv->view(f, inv->report);
+	if (inv->status_fd >= 0) {
+		FILE *status = fdopen(inv->status_fd, "w");
+
+		report_string(inv->report, "event", "result");
+		if (status) {
+			report_json(status, inv->report, false);
+			fflush(status);
+		}
+	}
+	fflush(f);
+}
+
+static void print_error(struct err *err)
+{
+	make_printable(err->text);
+	make_printable(err->hint);
+	fprintf(stderr, "%s: %s: %s (%s)%s%s\n", program_invocation_short_name, err->text,
+		strerror(-err->code), err_name(err->code), *err->hint ? "; " : "", err->hint);
+}
+
+/* What was printed and never arrived is a failure too: a report cut short by a full disk. */
+static int close_stdout(void)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return 0;
+	fprintf(stderr, "%s: standard output: %s\n", program_invocation_short_name, strerror(errno));
+	return ERR_IO;
+}
+
+int main(int argc, char **argv)
+{
+	struct args a = { .inv = { .status_fd = -1, .show = show } };
+	struct invocation *inv = &a.inv;
+	struct err err = { 0 };
+	char name[64];
+	int r, status;
+
+	signal(SIGPIPE, SIG_IGN); /* a reader that is gone is an EPIPE, and handled */
+	argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &a);
+
+	inv->outcome = OUTCOME_ABORTED;
+	inv->owner = OWNER_UNKNOWN;
+	inv->report = report_new(inv->command->name);
+	snprintf(name, sizeof(name), "%s %s", program_invocation_short_name, inv->command->name);
+	argv[a.first] = name;
+	r = inv->command->run(inv, argc - a.first, argv + a.first, &err);
+	if (inv->show)
+		inv->show(inv, r, &err);
+	if (r < 0)
+		print_error(&err);
+	report_done(inv->report);
+	status = close_stdout();
+	return r < 0 ? err_status(&err) : status;
+}

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/units.h"
+#include "fsm/fsm.h"
+#include "ui/progress.h"
+#include "ui/report.h"
+
+bool progress_wanted(const struct progress *p)
+{
+	if (p->status_fd >= 0)
+		return true;
+	if (p->mode == PROGRESS_AUTO)
+		return isatty(STDERR_FILENO);
+	return p->mode != PROGRESS_NEVER;
+}
+
+/* Bytes a second since the last line, which is what a reader watches. */
+static uint64_t rate(struct progress *p, uint64_t bytes)
+{
+	uint64_t now = clock_ns();
+	uint64_t ns = now - (p->last_ns ? p->last_ns : p->transfer->start_ns);
+	uint64_t moved = bytes - p->last_bytes;
+
+	p->last_ns = now;
+	p->last_bytes = bytes;
+	return ns ? (uint64_t)((double)moved * (double)NSEC_PER_SEC / (double)ns) : 0;
+}
+
+/* Return: the device's, or NULL where none is open. */
+static const char *state(const struct progress *p)
+{
+	unsigned int state = atomic_load(&p->transfer->state);
+
+	return state < MIG_NR_STATES ? fsm_name((enum mig_state)state) : NULL;
+}
+
+static void json_line(struct progress *p)
+{
+	_cleanup_(report_donep) struct json_object *o = report_new(p->command);
+	uint64_t bytes = atomic_load(&p->transfer->bytes);
+	uint64_t expected = atomic_load(&p->transfer->expected);
+	char *text;
+
+	report_string(o, "event", "progress");
+	report_string(o, p->kind, p->name);
+	if (state(p))
+		report_string(o, "state", state(p));
+	report_uint(o, "bytes", bytes);
+	if (expected)
+		report_uint(o, "expected_bytes", expected);
+	report_uint(o, "bytes_per_second", rate(p, bytes));
+	report_uint(o, "elapsed_ns", clock_ns() - p->transfer->start_ns);
+	/* One write a line, so that lines of two processes do not mix. Nobody listening: fine. */
+	text = NULL;
+	if (asprintf(&text, "%s\n",
+		     json_object_to_json_string_ext(o, JSON_C_TO_STRING_NOSLASHESCAPE)) > 0)
+		dprintf(p->status_fd >= 0 ? p->status_fd : STDERR_FILENO, "%s", text);
+	free(text);
+}
+
+static void text_line(struct progress *p)
+{
+	char done[UNITS_MAX], all[UNITS_MAX], speed[UNITS_MAX], time[UNITS_MAX];
+	uint64_t bytes = atomic_load(&p->transfer->bytes);
+	uint64_t expected = atomic_load(&p->transfer->expected);
+	bool tty = isatty(STDERR_FILENO);
+
+	format_bytes(done, bytes);
+	format_bytes(all, expected);
+	format_rate(speed, rate(p, bytes), NSEC_PER_SEC);
+	format_duration(time, clock_ns() - p->transfer->start_ns);
+	fprintf(stderr, "%s%s: %s%s%s%s%s  %s  %s%s", tty ? "\r\033[K" : "", p->name,
+		state(p) ? state(p) : "", state(p) ? "  " : "", done, expected ? " of about " : "",
+		expected ? all : "", speed, time, tty ? "" : "\n");
+	fflush(stderr);
+	p->line_open = tty;
+}
+
+void progress_tick(struct progress *p)
+{
+	if (p->status_fd >= 0 || p->mode == PROGRESS_JSON)
+		json_line(p);
+	if (p->mode == PROGRESS_ALWAYS || (p->mode == PROGRESS_AUTO && isatty(STDERR_FILENO)))
+		text_line(p);
+}
+
+void progress_line(struct progress *p)
+{
+	if (p->mode == PROGRESS_JSON)
+		json_line(p);
+	else
+		text_line(p);
+	progress_end(p);
+}
+
+void progress_end(struct progress *p)
+{
+	if (p->line_open)
+		fputc('\n', stderr);
+	p->line_open = false;
+}

@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/macros.h"
+#include "base/printable.h"
+#include "base/units.h"
+#include "ui/report.h"
+
+#define VALUE_MAX 1024
+#define KEY_MAX 64
+
+/* A report that lacks a member for want of memory would lie by silence. */
+static struct json_object *must(struct json_object *o)
+{
+	if (!o)
+		abort();
+	return o;
+}
+
+struct json_object *report_new(const char *command)
+{
+	struct json_object *o = must(json_object_new_object());
+
+	report_int(o, "schema", REPORT_SCHEMA);
+	report_string(o, "command", command);
+	return o;
+}
+
+void report_done(struct json_object *report)
+{
+	json_object_put(report);
+}
+
+static void add(struct json_object *o, const char *key, struct json_object *value)
+{
+	if (json_object_object_add(o, key, value) < 0)
+		abort();
+}
+
+/* JSON is UTF-8, and a path need not be. */
+static struct json_object *new_string(const char *value)
+{
+	_cleanup_free_ char *text = strdup(value);
+
+	if (!text)
+		abort();
+	make_printable(text);
+	return must(json_object_new_string(text));
+}
+
+void report_string(struct json_object *o, const char *key, const char *value)
+{
+	add(o, key, value ? new_string(value) : NULL);
+}
+
+void report_uint(struct json_object *o, const char *key, uint64_t value)
+{
+	add(o, key, must(json_object_new_uint64(value)));
+}
+
+void report_int(struct json_object *o, const char *key, int64_t value)
+{
+	add(o, key, must(json_object_new_int64(value)));
+}
+
+void report_bool(struct json_object *o, const char *key, bool value)
+{
+	add(o, key, must(json_object_new_boolean(value)));
+}
+
+void report_null(struct json_object *o, const char *key)
+{
+	add(o, key, NULL);
+}
+
+void report_hex(struct json_object *o, const char *key, int digits, uint64_t value)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "0x%0*" PRIx64, digits, value);
+	report_string(o, key, text);
+}
+
+struct json_object *report_object(struct json_object *o, const char *key)
+{
+	struct json_object *child = must(json_object_new_object());
+
+	add(o, key, child);
+	return child;
+}
+
+struct json_object *report_array(struct json_object *o, const char *key)
+{
+	struct json_object *child = must(json_object_new_array());
+
+	add(o, key, child);
+	return child;
+}
+
+static struct json_object *append(struct json_object *array, struct json_object *value)
+{
+	if (json_object_array_add(array, must(value)) < 0)
+		abort();
+	return value;
+}
+
+struct json_object *report_append(struct json_object *array)
+{
+	return append(array, json_object_new_object());
+}
+
+void report_append_string(struct json_object *array, const char *value)
+{
+	append(array, new_string(value));
+}
+
+void report_json(FILE *f, struct json_object *report, bool pretty)
+{
+	int flags = JSON_C_TO_STRING_NOSLASHESCAPE |
+		    (pretty ? JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED : 0);
+
+	fprintf(f, "%s\n", json_object_to_json_string_ext(report, flags));
+}
+
+/* "a.b.c": a member of a member of a member. NULL when there is none. */
+static struct json_object *look_up(struct json_object *o, const char *path)
+{
+	char key[KEY_MAX];
+
+	while (o && *path) {
+		size_t n = strcspn(path, ".");
+
+		if (n >= sizeof(key) || !json_object_is_type(o, json_type_object))
+			return NULL;
+		memcpy(key, path, n);
+		key[n] = '\0';
+		path += n + (path[n] == '.');
+		if (!json_object_object_get_ex(o, key, &o))
+			return NULL;
+	}
+	return o;
+}
+
+static void show_list(char *buf, struct json_object *array)
+{
+	size_t at = 0, n = json_object_array_length(array);
+
+	snprintf(buf, VALUE_MAX, "%s", n ? "" : "none");
+	for (size_t i = 0; i < n && at < VALUE_MAX; i++)
+		at += (size_t)snprintf(buf + at, VALUE_MAX - at, "%s%s", i ? " " : "",
+				       json_object_get_string(json_object_array_get_idx(array, i)));
+}
+
+/* @value as @format wants it. Return: @buf. */
+static const char *show(char buf[VALUE_MAX], struct json_object *value, enum report_format format)
+{
+	uint64_t n = json_object_get_uint64(value);
+	char exact[UNITS_MAX];
+
+	switch (format) {
+	case REPORT_BYTES:
+		return format_bytes(buf, n);
+	case REPORT_BYTES_EXACT:
+		format_bytes(exact, n);
+		if (n < 1024)
+			return strcpy(buf, exact);
+		snprintf(buf, VALUE_MAX, "%s (%" PRIu64 " bytes)", exact, n);
+		return buf;
+	case REPORT_NS:
+		return format_duration(buf, n);
+	case REPORT_RATE:
+		return format_rate(buf, n, NSEC_PER_SEC);
+	case REPORT_TEXT:
+		break;
+	}
+	if (json_object_is_type(value, json_type_boolean))
+		return json_object_get_boolean(value) ? "yes" : "no";
+	if (json_object_is_type(value, json_type_array))
+		show_list(buf, value);
+	else
+		snprintf(buf, VALUE_MAX, "%s", json_object_get_string(value));
+	return buf;
+}
+
+void report_lines(FILE *f, struct json_object *o, const struct report_row *rows, size_t n)
+{
+	char buf[VALUE_MAX];
+	int width = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (look_up(o, rows[i].key))
+			width = MAX(width, (int)strlen(rows[i].label));
+	for (size_t i = 0; i < n; i++) {
+		struct json_object *value = look_up(o, rows[i].key);
+
+		if (value)
+			fprintf(f, "%-*s  %s\n", width, rows[i].label,
+				show(buf, value, rows[i].format));
+	}
+}
+
+/* What stands in one cell. */
+static const char *cell(char buf[VALUE_MAX], struct json_object *array, size_t line,
+			const struct report_row *column)
+{
+	struct json_object *value;
+
+	value = look_up(json_object_array_get_idx(array, line), column->key);
+	return value ? show(buf, value, column->format) : "-";
+}
+
+void report_table(FILE *f, struct json_object *array, const struct report_row *columns, size_t n)
+{
+	size_t lines = json_object_array_length(array);
+	char buf[VALUE_MAX];
+	int widths[32] = { 0 };
+
+	if (!lines)
+		return;
+	n = MIN(n, ARRAY_SIZE(widths));
+	for (size_t c = 0; c < n; c++) {
+		widths[c] = (int)strlen(columns[c].label);
+		for (size_t i = 0; i < lines; i++)
+			widths[c] = MAX(widths[c], (int)strlen(cell(buf, array, i, &columns[c])));
+	}
+	for (size_t i = 0; i < lines + 1; i++)
+		for (size_t c = 0; c < n; c++) {
+			const char *text = i ? cell(buf, array, i - 1, &columns[c])
+					     : columns[c].label;
+
+			/* No spaces behind the last column. */
+			fprintf(f, "%-*s%s", c + 1 < n ? widths[c] : 0, text,
+				c + 1 < n ? "  " : "\n");
+		}
+}

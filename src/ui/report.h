@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * What a command has to say: one document, shown as JSON or as text
+ *
+ * The JSON object is the truth; text is a view of it, described by rows that name a key, a
+ * label and a format. So neither can say what the other does not know. Keys carry their unit
+ * ("bytes", "downtime_ns"); 64-bit addresses are hex strings.
+ */
+
+#include <json-c/json.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/cleanup.h"
+
+#define REPORT_SCHEMA 1
+
+enum report_format {
+	REPORT_TEXT, /* as it is; booleans as yes and no; a list with spaces between */
+	REPORT_BYTES, /* 1.5 MiB */
+	REPORT_BYTES_EXACT, /* 1.5 MiB (1572864 bytes) */
+	REPORT_NS, /* 13.8 us */
+	REPORT_RATE, /* bytes a second */
+};
+
+/**
+ * struct report_row - one line of text, or one column of a table
+ * @key: "bytes", or "arcs.0.ns" for what lies deeper
+ * @label: in front of it, or the column's heading
+ */
+struct report_row {
+	const char *key;
+	const char *label;
+	enum report_format format;
+};
+
+/** report_new() - { "schema": 1, "command": @command }. Aborts when memory is out. */
+struct json_object *report_new(const char *command);
+
+void report_done(struct json_object *report);
+DEFINE_CLEANUP(struct json_object *, report_done)
+
+/* Add a member; NULL strings become null. */
+void report_string(struct json_object *o, const char *key, const char *value);
+void report_uint(struct json_object *o, const char *key, uint64_t value);
+void report_int(struct json_object *o, const char *key, int64_t value);
+void report_bool(struct json_object *o, const char *key, bool value);
+void report_null(struct json_object *o, const char *key);
+/* "0x15b3": @digits at least */
+void report_hex(struct json_object *o, const char *key, int digits, uint64_t value);
+struct json_object *report_object(struct json_object *o, const char *key);
+struct json_object *report_array(struct json_object *o, const char *key);
+/* Append a new object to an array. */
+struct json_object *report_append(struct json_object *array);
+void report_append_string(struct json_object *array, const char *value);
+
+/** report_json() - the document, on one line or (@pretty) on many. */
+void report_json(FILE *f, struct json_object *report, bool pretty);
+
+/** report_lines() - "label  value" lines; rows whose key is absent or null are left out. */
+void report_lines(FILE *f, struct json_object *o, const struct report_row *rows, size_t n);
+
+/**
+ * report_table() - a heading and a line for each member; "-" where a value is missing
+ *
+ * Nothing at all for an empty array.
+ */
+void report_table(FILE *f, struct json_object *array, const struct report_row *columns, size_t n);

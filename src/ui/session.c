@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "base/macros.h"
+#include "ui/session.h"
+
+struct worker {
+	session_fn *fn;
+	void *ctx;
+	int done; /* eventfd */
+	int result;
+	struct err err; /* its own: read only after the join */
+};
+
+static void *work(void *arg)
+{
+	struct worker *w = arg;
+	const uint64_t one = 1;
+
+	w->result = w->fn(w->ctx, &w->err);
+	if (write(w->done, &one, sizeof(one)) < 0)
+		log_warn("eventfd: %s", err_name(-errno));
+	return NULL;
+}
+
+/* Everything is blocked before the thread starts, so that it inherits it. */
+static int open_signals(struct err *err)
+{
+	/* Raised by an instruction of the thread itself, never during a read. */
+	static const int faults[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP };
+	sigset_t all, mine;
+	int fd;
+
+	sigemptyset(&mine);
+	sigaddset(&mine, SIGINT);
+	sigaddset(&mine, SIGTERM);
+	sigaddset(&mine, SIGHUP);
+	sigaddset(&mine, SIGUSR1);
+	fd = signalfd(-1, &mine, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (fd < 0)
+		return err_set(err, -errno, "signalfd");
+	sigfillset(&all);
+	for (size_t i = 0; i < ARRAY_SIZE(faults); i++)
+		sigdelset(&all, faults[i]);
+	pthread_sigmask(SIG_SETMASK, &all, NULL);
+	return fd;
+}
+
+static int open_clock(const struct progress *progress, int *ret, struct err *err)
+{
+	const struct itimerspec second = { { 1, 0 }, { 1, 0 } };
+
+	if (!progress || !progress_wanted(progress))
+		return 0;
+	*ret = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (*ret < 0 || timerfd_settime(*ret, 0, &second, NULL) < 0)
+		return err_set(err, -errno, "timerfd");
+	return 0;
+}
+
+static void heard_signal(int fd, struct cancel *cancel, struct progress *progress)
+{
+	struct signalfd_siginfo info;
+
+	if (read(fd, &info, sizeof(info)) != sizeof(info))
+		return;
+	if (info.ssi_signo == SIGUSR1) {
+		if (progress)
+			progress_line(progress);
+		return;
+	}
+	log_info("%s: %s", strsignal((int)info.ssi_signo),
+		 cancel_request(cancel) ? "unwinding" : "too late to stop, finishing");
+}
+
+static void listen(int done, int signals, int clock, struct cancel *cancel,
+		   struct progress *progress)
+{
+	struct pollfd p[] = {
+		{ .fd = done, .events = POLLIN },
+		{ .fd = signals, .events = POLLIN },
+		{ .fd = clock, .events = POLLIN },
+	};
+	uint64_t ticks;
+
+	while (!p[0].revents) {
+		if (poll(p, 3, -1) < 0)
+			continue;
+		if (p[1].revents)
+			heard_signal(signals, cancel, progress);
+		if (p[2].revents && read(clock, &ticks, sizeof(ticks)) > 0)
+			progress_tick(progress);
+	}
+	if (progress)
+		progress_end(progress);
+}
+
+int session_run(session_fn *fn, void *ctx, struct cancel *cancel, struct progress *progress,
+		struct err *err)
+{
+	struct worker w = { .fn = fn, .ctx = ctx };
+	_cleanup_fd_ int signals = -1, clock = -1, done = -1;
+	pthread_t thread;
+	int r;
+
+	signals = open_signals(err);
+	if (signals < 0)
+		return signals;
+	r = open_clock(progress, &clock, err);
+	if (r < 0)
+		return r;
+	done = eventfd(0, EFD_CLOEXEC);
+	if (done < 0)
+		return err_set(err, -errno, "eventfd");
+	w.done = done;
+	r = pthread_create(&thread, NULL, work, &w);
+	if (r)
+		return err_set(err, -r, "pthread_create");
+	listen(done, signals, clock, cancel, progress);
+	pthread_join(thread, NULL);
+	*err = w.err;
+	return w.result;
+}
+
+int session_hold(struct err *err)
+{
+	_cleanup_fd_ int signals = open_signals(err);
+	struct pollfd p = { .fd = signals, .events = POLLIN };
+	struct signalfd_siginfo info;
+
+	if (signals < 0)
+		return signals;
+	do {
+		if (poll(&p, 1, -1) < 0)
+			continue;
+	} while (read(signals, &info, sizeof(info)) != sizeof(info) || info.ssi_signo == SIGUSR1);
+	return 0;
+}

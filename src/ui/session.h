@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * A piece of work beside the signals
+ *
+ * The work runs in a thread of its own with every signal blocked, as a device's stream demands;
+ * the calling thread hears SIGINT, SIGTERM and SIGHUP (stop), SIGUSR1 (say how far it is) and a
+ * clock (progress), and never touches the device meanwhile.
+ */
+
+#include "base/cancel.h"
+#include "ui/progress.h"
+
+typedef int session_fn(void *ctx, struct err *err);
+
+/**
+ * session_run() - run @fn to its end
+ * @cancel: requested at the first signal; @fn unwinds by itself
+ * @progress: may be NULL
+ *
+ * Blocks those signals in the calling thread and leaves them blocked.
+ *
+ * Return: what @fn returned.
+ */
+_must_check_ int session_run(session_fn *fn, void *ctx, struct cancel *cancel,
+			     struct progress *progress, struct err *err);
+
+/** session_hold() - wait for SIGINT, SIGTERM or SIGHUP. */
+_must_check_ int session_hold(struct err *err);

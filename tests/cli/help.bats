@@ -1,0 +1,284 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# --help, the man pages and the completions say the same. Needs no device.
+
+setup()
+{
+	load ../helpers
+	cd "${top_srcdir:-$BATS_TEST_DIRNAME/../..}"
+	unset ARGP_HELP_FMT
+	# Without it there would be no commands to look at, and nothing would fail.
+	"$VFIOMIGCTL" --help >/dev/null
+}
+
+commands()
+{
+	"$VFIOMIGCTL" --help | sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p'
+}
+
+# summary COMMAND, as --help has it.
+summary()
+{
+	"$VFIOMIGCTL" --help | sed -nE "/^Commands:/,/^\$/s/^  $1 +([][A-Z]+ +)*//p"
+}
+
+# same WHAT ONE OTHER: two lists, a word a line, that must not differ.
+same()
+{
+	local what=$1
+
+	shift
+	if ! diff -u <(sort -u <<<"$1") <(sort -u <<<"$2"); then
+		echo "$what"
+		return 1
+	fi
+	# An empty list means that something here no longer finds what it looks for.
+	[[ -n $1 ]]
+}
+
+# Options, short and long, of a command; without one, of the program.
+help_options()
+{
+	"$VFIOMIGCTL" ${1:+"$1"} --help | grep -oE '^ +(-., +)?--[a-z-]+' | grep -oE -- '-[^ ,]+'
+}
+
+# The states that the program says it takes.
+states()
+{
+	"$VFIOMIGCTL" state 0000:00:00.0 nosuch 2>&1 | sed -n "s/.* is not a state: //p" |
+		sed 's/ or /, /; s/, /\n/g'
+}
+
+man_page()
+{
+	echo "man/vfiomigctl${1:+-$1}.8.scd"
+}
+
+man_options()
+{
+	grep -E '^\*-' "$(man_page "$1")" | grep -oE '\*-[^*]+\*' | tr -d '*'
+}
+
+# section NAME FILE: its text.
+section()
+{
+	awk -v name="# $1" '/^# / { inside = $0 == name; next } inside' "$2"
+}
+
+# complete WORD...: what bash offers for the last one.
+complete_bash()
+(
+	# shellcheck source=completions/bash/vfiomigctl
+	source completions/bash/vfiomigctl
+	COMP_WORDS=(vfiomigctl "$@")
+	COMP_CWORD=$#
+	COMP_LINE=${COMP_WORDS[*]}
+	COMP_POINT=${#COMP_LINE}
+	COMPREPLY=()
+	_vfiomigctl
+	((${#COMPREPLY[@]} == 0)) || printf '%s\n' "${COMPREPLY[@]}"
+)
+
+# zsh's and fish's are read as text, so that they are checked where these shells are not.
+zsh_options()
+{
+	awk -v command="$1" '
+		# "(-j --json)"{-j,--json}"[text]": neither what excludes it nor the text.
+		function options(spec) {
+			sub(/\[.*/, "", spec)
+			sub(/^[\t '\''"]*\([^)]*\)/, "", spec)
+			while (match(spec, /-(-[a-z-]+|\\?[a-zA-Z?])/)) {
+				word = substr(spec, RSTART, RLENGTH)
+				sub(/\\/, "", word)
+				list = list word "\n"
+				spec = substr(spec, RSTART + RLENGTH)
+			}
+		}
+		/^\t(common|acquire)=\($/ { array = $1; sub(/=.*/, "", array); list = ""; next }
+		/^\t\)$/ { groups[array] = list; array = list = "" }
+		array != "" { options($0) }
+		/^\t[a-z]+\)$/ { arm = $1; list = "" }
+		arm == command ")" && /^\t\t\t\$/ { printf "%s", groups[substr($1, 2)] }
+		arm == command ")" && /^\t\t\t[^$]/ { options($0) }
+		/^\t\t;;$/ && arm == command ")" { printf "%s", list; arm = "" }
+	' completions/zsh/_vfiomigctl
+}
+
+fish_options()
+{
+	awk -v command="$1" '
+		/^complete / {
+			line = $0
+			if (line ~ / -n / && (!match(line, /__vfiomigctl_command [^'\'']*/) ||
+			    index(substr(line, RSTART, RLENGTH) " ", " " command " ") == 0))
+				next
+			for (i = 2; i < NF && $i != "-d"; i++) {
+				gsub("'\''", "", $(i + 1))
+				if ($i == "-s" || $i == "-l")
+					print ($i == "-s" ? "-" : "--") $(i + 1)
+			}
+		}' completions/fish/vfiomigctl.fish
+}
+
+@test "help: each command has help" {
+	local command
+
+	[[ $(commands | wc -l) -ge 9 ]]
+	for command in $(commands); do
+		migctl 0 "$command" --help
+		[[ $output == "Usage: vfiomigctl $command "* && -z $stderr ]]
+	done
+}
+
+@test "help: --version says what it is" {
+	local version
+
+	version=$(sed -n 's/^AC_INIT(\[vfiomigctl\], \[\([^]]*\)\].*/\1/p' configure.ac)
+	[[ -n $version ]]
+	migctl 0 --version
+	[[ ${output%%$'\n'*} == "vfiomigctl $version" ]]
+	[[ $output == *"migration protocol v2"* ]]
+}
+
+@test "help: misuse exits with 64 and points to --help" {
+	migctl 64
+	[[ $stderr == *"no command"*"--help"* ]]
+	migctl 64 nosuch
+	[[ $stderr == *"unknown command 'nosuch'"* ]]
+	migctl 64 --nosuch list
+	migctl 64 list surplus
+	migctl 64 save
+	[[ $stderr == *"no DEV"* || $stderr == *"no FILE"* ]]
+	migctl 64 --progress=sometimes list
+	migctl 64 --status-fd=999 list
+	[[ -z $output ]]
+}
+
+@test "man: each command has a page, each page a command" {
+	same "commands and pages" "$(commands)" \
+		"$(printf '%s\n' man/*.scd | sed -n 's|^man/vfiomigctl-\(.*\)\.8\.scd$|\1|p')"
+}
+
+@test "man: names and summaries are those of --help" {
+	local command name
+
+	for command in $(commands); do
+		echo "$command"
+		name=$(section NAME "$(man_page "$command")" | tr -d '\n')
+		diff <(echo "$name") <(echo "vfiomigctl-$command - $(summary "$command")")
+	done
+	name=$(section NAME man/vfiomigctl.8.scd | tr -d '\n')
+	migctl 0 --help
+	name=${name#vfiomigctl - }.
+	[[ ${output,,} == *"${name,,}"* ]]
+}
+
+@test "man: synopses are the usages of --help" {
+	local command
+
+	for command in $(commands); do
+		diff <(section SYNOPSIS "$(man_page "$command")" | grep . | tr -d '*_') \
+			<("$VFIOMIGCTL" "$command" --help | sed -nE '1s/^Usage: (.*[^ ]) *$/\1/p')
+	done
+}
+
+@test "man: options are those of --help" {
+	local command
+
+	for command in "" $(commands); do
+		same "$(man_page "$command")" "$(help_options "$command")" "$(man_options "$command")"
+	done
+}
+
+@test "man: vfiomigctl(8) has every exit status" {
+	same "src/base/err.h and the table" \
+		"$(echo 0; grep -oE '^\s+ERR_[A-Z]+ = [1-9][0-9]*' src/base/err.h | grep -oE '[0-9]+$')" \
+		"$(section "EXIT STATUS" man/vfiomigctl.8.scd | sed -nE 's/^\|  \*([0-9]+)\*$/\1/p')"
+}
+
+@test "man: vfiomigctl(8) refers to every other page" {
+	same "SEE ALSO" \
+		"$(printf '%s\n' man/*.scd | sed -nE '/vfiomigctl\.8/d; s|^man/(.*)\.([0-9])\.scd$|\1(\2)|p')" \
+		"$(section "SEE ALSO" man/vfiomigctl.8.scd | grep -oE '\*vfiomig[a-z-]*\*\([0-9]\)' | tr -d '*')"
+}
+
+@test "man: vfiomigctl-state(8) has every state" {
+	same states "$(states)" \
+		"$(sed -nE 's/^[[|][[ ]+\*([a-z0-9-]+)\*$/\1/p' man/vfiomigctl-state.8.scd)"
+}
+
+@test "bash: offers the commands" {
+	same commands "$(commands)" "$(complete_bash "")"
+	same commands "$(commands)" "$(complete_bash --json --progress never "")"
+	[[ $(complete_bash --json extr) == extract ]]
+}
+
+@test "bash: offers the options of each command" {
+	local command
+
+	for command in $(commands); do
+		same "$command" "$(help_options "$command")" "$(complete_bash "$command" -)"
+	done
+	same "no command" "$(help_options)" "$(complete_bash -)"
+}
+
+@test "bash: offers the states, however it splits the device's name" {
+	same states "$(states)" "$(complete_bash state vfio0 "")"
+	same states "$(states)" "$(complete_bash state 0000 : 3b : 00.1 "")"
+	same states $'running\nrunning-p2p' "$(complete_bash state --dry-run vfio0 run)"
+}
+
+@test "bash: offers values that the program takes" {
+	local option value
+
+	for option in via progress leave compress; do
+		[[ -n $(complete_bash save "--$option" "") ]]
+		same "$option" "$(complete_bash save "--$option" "")" "$(complete_bash save "--$option" = "")"
+		for value in $(complete_bash save "--$option" ""); do
+			# A value that is none is complained of before the device that is none.
+			migctl 64 save "--$option=$value" no-device "$BATS_TEST_TMPDIR/file"
+			[[ $stderr == *"no-device: not a device name"* ]]
+		done
+	done
+}
+
+@test "bash: offers files where a file is wanted" {
+	mkdir "$BATS_TEST_TMPDIR/a folder"
+	touch "$BATS_TEST_TMPDIR/a file"
+	for before in "save vfio0" "resume vfio0" inspect verify extract "extract in.img"; do
+		# shellcheck disable=SC2086 # words
+		same "$before" "$BATS_TEST_TMPDIR/a file"$'\n'"$BATS_TEST_TMPDIR/a folder" \
+			"$(complete_bash $before "$BATS_TEST_TMPDIR/a")"
+	done
+}
+
+@test "zsh: has the options, commands and states of --help" {
+	local command
+
+	for command in $(commands); do
+		same "$command" "$(help_options "$command")" "$(zsh_options "$command")"
+		grep -qF "$command:$(summary "$command")" completions/zsh/_vfiomigctl
+	done
+	grep -qxF "	states=($(complete_bash state vfio0 "" | paste -sd ' '))" completions/zsh/_vfiomigctl
+}
+
+@test "fish: has the options, commands and states of --help" {
+	local command
+
+	for command in $(commands); do
+		same "$command" "$(help_options "$command")" "$(fish_options "$command")"
+		grep -qF -- "-a $command -d \"$(summary "$command")\"" completions/fish/vfiomigctl.fish
+	done
+	grep -qF "'$(complete_bash state vfio0 "" | paste -sd ' ')'" completions/fish/vfiomigctl.fish
+}
+
+@test "zsh: its completion can be parsed" {
+	require zsh
+	zsh -f -n completions/zsh/_vfiomigctl
+}
+
+@test "fish: its completion can be parsed" {
+	require fish
+	fish --no-config -n completions/fish/vfiomigctl.fish
+}

@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "base/macros.h"
+#include "ui/report.h"
+
+/* What is printed into a memory stream. */
+struct printed {
+	char *text;
+	size_t len;
+	FILE *f;
+};
+
+static FILE *print_to(struct printed *p)
+{
+	p->f = open_memstream(&p->text, &p->len);
+	assert_non_null(p->f);
+	return p->f;
+}
+
+/* Ends it, compares and frees. */
+static void assert_printed(struct printed *p, const char *want)
+{
+	fclose(p->f);
+	assert_string_equal(p->text, want);
+	free(p->text);
+}
+
+static struct json_object *sample(void)
+{
+	struct json_object *o = report_new("save"), *child, *list;
+
+	report_string(o, "device", "0000:3b:00.1");
+	report_uint(o, "bytes", 1572864);
+	report_int(o, "offset", -1);
+	report_bool(o, "published", true);
+	report_bool(o, "raw", false);
+	report_hex(o, "vendor", 4, 0x15b3);
+	report_hex(o, "address", 1, UINT64_MAX);
+	report_string(o, "driver", NULL);
+	report_null(o, "nothing");
+	report_uint(o, "downtime_ns", 13800);
+	report_uint(o, "most", UINT64_MAX);
+	child = report_object(o, "file");
+	report_string(child, "path", "a/b.img");
+	report_object(child, "empty");
+	list = report_array(o, "flags");
+	report_append_string(list, "stop-copy");
+	report_append_string(list, "p2p");
+	report_array(o, "notes");
+	list = report_array(o, "arcs");
+	child = report_append(list);
+	report_string(child, "to", "stop");
+	report_uint(child, "ns", 742);
+	child = report_append(list);
+	report_string(child, "to", "stop-copy");
+	return o;
+}
+
+static void a_report_on_one_line_is_json(void **state)
+{
+	_cleanup_(report_donep) struct json_object *o = sample();
+	struct printed p;
+
+	(void)state;
+	report_json(print_to(&p), o, false);
+	assert_printed(&p,
+		       "{\"schema\":1,\"command\":\"save\",\"device\":\"0000:3b:00.1\","
+		       "\"bytes\":1572864,\"offset\":-1,\"published\":true,\"raw\":false,"
+		       "\"vendor\":\"0x15b3\",\"address\":\"0xffffffffffffffff\",\"driver\":null,"
+		       "\"nothing\":null,\"downtime_ns\":13800,\"most\":18446744073709551615,"
+		       "\"file\":{\"path\":\"a/b.img\",\"empty\":{}},"
+		       "\"flags\":[\"stop-copy\",\"p2p\"],\"notes\":[],"
+		       "\"arcs\":[{\"to\":\"stop\",\"ns\":742},{\"to\":\"stop-copy\"}]}\n");
+}
+
+static void a_pretty_report_says_the_same(void **state)
+{
+	_cleanup_(report_donep) struct json_object *o = sample(), *back = NULL;
+	struct printed p;
+
+	(void)state;
+	report_json(print_to(&p), o, true);
+	fclose(p.f);
+	assert_non_null(strchr(p.text, '\n'));
+	assert_int_equal(p.text[p.len - 1], '\n');
+	back = json_tokener_parse(p.text);
+	assert_true(json_object_equal(o, back));
+	free(p.text);
+}
+
+static void text_is_a_view_of_the_same_report(void **state)
+{
+	static const struct report_row rows[] = {
+		{ "device", "device", REPORT_TEXT },
+		{ "bytes", "size", REPORT_BYTES },
+		{ "bytes", "exactly", REPORT_BYTES_EXACT },
+		{ "bytes", "rate", REPORT_RATE },
+		{ "offset", "offset", REPORT_TEXT },
+		{ "most", "most", REPORT_TEXT },
+		{ "published", "published", REPORT_TEXT },
+		{ "raw", "raw", REPORT_TEXT },
+		{ "vendor", "vendor", REPORT_TEXT },
+		{ "downtime_ns", "downtime", REPORT_NS },
+		{ "file.path", "file", REPORT_TEXT },
+		{ "flags", "flags", REPORT_TEXT },
+		{ "notes", "notes", REPORT_TEXT },
+	};
+	_cleanup_(report_donep) struct json_object *o = sample();
+	struct printed p;
+
+	(void)state;
+	report_lines(print_to(&p), o, rows, ARRAY_SIZE(rows));
+	assert_printed(&p, "device     0000:3b:00.1\n"
+			   "size       1.50 MiB\n"
+			   "exactly    1.50 MiB (1572864 bytes)\n"
+			   "rate       1.50 MiB/s\n"
+			   "offset     -1\n"
+			   "most       18446744073709551615\n"
+			   "published  yes\n"
+			   "raw        no\n"
+			   "vendor     0x15b3\n"
+			   "downtime   13.8 us\n"
+			   "file       a/b.img\n"
+			   "flags      stop-copy p2p\n"
+			   "notes      none\n");
+}
+
+static void what_is_not_there_takes_no_line_and_no_room(void **state)
+{
+	static const struct report_row rows[] = {
+		{ "missing", "a very long label indeed", REPORT_TEXT },
+		{ "driver", "another long label", REPORT_TEXT }, /* null */
+		{ "nothing", "and another one", REPORT_BYTES },
+		{ "file.missing", "deeper", REPORT_TEXT },
+		{ "missing.path", "not below it", REPORT_TEXT },
+		{ "device.path", "below a string", REPORT_TEXT },
+		{ "flags.0", "below a list", REPORT_TEXT },
+		{ "file.path", "file", REPORT_TEXT },
+	};
+	_cleanup_(report_donep) struct json_object *o = sample();
+	struct printed p;
+
+	(void)state;
+	report_lines(print_to(&p), o, rows, ARRAY_SIZE(rows));
+	assert_printed(&p, "file  a/b.img\n");
+	report_lines(print_to(&p), o, rows, 7);
+	assert_printed(&p, "");
+	report_lines(print_to(&p), o, rows, 0);
+	assert_printed(&p, "");
+}
+
+static void small_sizes_are_exact_as_they_are(void **state)
+{
+	static const struct report_row rows[] = {
+		{ "a", "a", REPORT_BYTES_EXACT },
+		{ "b", "b", REPORT_BYTES_EXACT },
+	};
+	_cleanup_(report_donep) struct json_object *o = report_new("x");
+	struct printed p;
+
+	(void)state;
+	report_uint(o, "a", 1023);
+	report_uint(o, "b", 1024);
+	report_lines(print_to(&p), o, rows, ARRAY_SIZE(rows));
+	assert_printed(&p, "a  1023 B\nb  1.00 KiB (1024 bytes)\n");
+}
+
+static void a_table_is_aligned_and_has_no_trailing_spaces(void **state)
+{
+	static const struct report_row columns[] = {
+		{ "to", "to", REPORT_TEXT },
+		{ "ns", "time", REPORT_NS },
+		{ "why.text", "reason", REPORT_TEXT },
+	};
+	_cleanup_(report_donep) struct json_object *o = sample();
+	struct json_object *line, *list;
+	struct printed p;
+
+	(void)state;
+	assert_true(json_object_object_get_ex(o, "arcs", &list));
+	line = report_append(list);
+	report_string(report_object(line, "why"), "text", "a longer story");
+	report_table(print_to(&p), list, columns, ARRAY_SIZE(columns));
+	assert_printed(&p, "to         time    reason\n"
+			   "stop       742 ns  -\n"
+			   "stop-copy  -       -\n"
+			   "-          -       a longer story\n");
+}
+
+static void an_empty_table_is_nothing_at_all(void **state)
+{
+	static const struct report_row columns[] = {
+		{ "to", "to", REPORT_TEXT },
+		{ "ns", "time", REPORT_NS },
+	};
+	_cleanup_(report_donep) struct json_object *o = sample();
+	struct json_object *list;
+	struct printed p;
+
+	(void)state;
+	assert_true(json_object_object_get_ex(o, "notes", &list));
+	report_table(print_to(&p), list, columns, ARRAY_SIZE(columns));
+	assert_printed(&p, "");
+}
+
+static void values_of_any_length_are_cut_and_not_overrun(void **state)
+{
+	static const struct report_row rows[] = {
+		{ "text", "text", REPORT_TEXT },
+		{ "list", "list", REPORT_TEXT },
+	};
+	_cleanup_(report_donep) struct json_object *o = report_new("x");
+	struct json_object *list = report_array(o, "list");
+	struct printed p;
+	char much[4000];
+
+	(void)state;
+	memset(much, 'x', sizeof(much) - 1);
+	much[sizeof(much) - 1] = '\0';
+	report_string(o, "text", much);
+	for (int i = 0; i < 3; i++)
+		report_append_string(list, i == 1 ? much : "short");
+	report_lines(print_to(&p), o, rows, ARRAY_SIZE(rows));
+	fclose(p.f);
+	assert_memory_equal(p.text, "text  xxx", 9);
+	assert_non_null(strstr(p.text, "\nlist  short xxx"));
+	assert_true(p.len < sizeof(much));
+	free(p.text);
+}
+
+static void no_report_is_nothing_to_free(void **state)
+{
+	(void)state;
+	report_done(NULL);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_report_on_one_line_is_json),
+		cmocka_unit_test(a_pretty_report_says_the_same),
+		cmocka_unit_test(text_is_a_view_of_the_same_report),
+		cmocka_unit_test(what_is_not_there_takes_no_line_and_no_room),
+		cmocka_unit_test(small_sizes_are_exact_as_they_are),
+		cmocka_unit_test(a_table_is_aligned_and_has_no_trailing_spaces),
+		cmocka_unit_test(an_empty_table_is_nothing_at_all),
+		cmocka_unit_test(values_of_any_length_are_cut_and_not_overrun),
+		cmocka_unit_test(no_report_is_nothing_to_free),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
