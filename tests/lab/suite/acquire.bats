@@ -1,0 +1,257 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# What a device may be called, and the ways to open it.
+
+load lab.bash
+
+# opened_by WAY SPEC [OPTION...]: the tool opens $A for that name.
+opened_by()
+{
+	local way=$1 spec=$2
+	shift 2
+
+	migctl 0 --json info "$@" "$spec"
+	expect_json ".device.via == \"$way\"" ".device.address == \"$A\"" '.state == "running"'
+}
+
+@test "DEV: an mdev's UUID, in any case" {
+	opened_by cdev "$A"
+	opened_by cdev "${A^^}"
+}
+
+@test "DEV: vfioN, its node, by any path" {
+	nodes "$A"
+	opened_by cdev "${cdev##*/}"
+	opened_by cdev "$cdev"
+	opened_by cdev "/dev/../$cdev"
+	ln -s "$cdev" link
+	opened_by cdev ./link
+	# A container's own.
+	mknod node c $((0x$(stat -c %t "$cdev"))) $((0x$(stat -c %T "$cdev")))
+	opened_by cdev "$PWD/node"
+}
+
+@test "DEV: a sysfs path, long or short" {
+	local path
+
+	nodes "$A"
+	for path in "/sys/bus/mdev/devices/$A" "/sys/bus/mdev/devices/$A/" \
+		"/sys/class/vfio-dev/${cdev##*/}" "/sys/bus/mdev/drivers/mtty/$A" \
+		"$(readlink -f "/sys/bus/mdev/devices/$A")" \
+		"/sys/bus/mdev/devices/$A/vfio-dev/${cdev##*/}"; do
+		opened_by cdev "$path"
+	done
+	cd "/sys/bus/mdev/devices/$A"
+	opened_by cdev ./
+}
+
+@test "DEV: a PCI address, long or short, is looked for as such" {
+	local spec
+
+	for spec in 0000:3b:00.1 3b:00.1 00000000:3b:00.1 3B:00.1; do
+		migctl 66 info $spec
+		expect_message '0000:3b:00.1: no such PCI device: No such device (ENODEV)'
+	done
+}
+
+@test "DEV: a group's node or folder is refused, and its devices are named" {
+	nodes "$A"
+	migctl 64 info "$group"
+	expect_message "$group: a group, not a device; it holds $A" 'name one of its devices'
+	migctl 64 info "/sys/kernel/iommu_groups/${group##*/}"
+	expect_message "it holds $A"
+}
+
+@test "--via: cdev and group" {
+	opened_by cdev "$A" --via cdev
+	opened_by group "$A" --via group
+	nodes "$A"
+	opened_by group "$cdev" --via group
+	migctl 64 info --via magic "$A"
+	expect_message "--via is cdev or group, not 'magic'"
+}
+
+@test "a kernel without iommufd: the group is taken by itself, --via=cdev says what is missing" {
+	mv /dev/iommu /dev/iommu.away
+	run --separate-stderr "$VFIOMIGCTL" --json info "$A"
+	migctl 66 info --via cdev "$A" && failed='' || failed=66
+	[[ -z $failed ]] || migctl 69 info --via cdev "$A" && failed='' || failed=yes
+	mv /dev/iommu.away /dev/iommu
+	[[ -z $failed ]]
+	expect_message "$A: no iommufd: /dev/iommu: No such file or directory (ENOENT)"
+}
+
+@test "a kernel without containers: cdev by itself, --via=group says what is missing" {
+	local away=/dev/vfio/vfio.away
+
+	mv /dev/vfio/vfio $away
+	opened_by cdev "$A" || failed=yes
+	run --separate-stderr "$VFIOMIGCTL" info --via group "$A"
+	mv $away /dev/vfio/vfio
+	[[ -z ${failed-} ]]
+	((status == 66))
+	expect_message '/dev/vfio/vfio: No such file or directory (ENOENT)'
+}
+
+@test "--vf-token: by group, and refused where it is no UUID" {
+	migctl 64 info --vf-token nonsense "$A"
+	expect_message "VF token 'nonsense': not a UUID"
+	expect_state "$A" running
+}
+
+@test "fd:N: a device that somebody else opened, by cdev and by group" {
+	run -0 --separate-stderr "$tools/with-fd" --via cdev "$A" 9 "$VFIOMIGCTL" --json info fd:9
+	expect_json '.device.via == "fd"' ".device.address == \"$A\"" '.migratable' \
+		'.state == "running"'
+	run -0 --separate-stderr "$tools/with-fd" --via group "$A" 123 "$VFIOMIGCTL" --json info fd:123
+	expect_json '.device.via == "fd"' '.migratable' '.device.ids.device == "0x3253"'
+	# The link of an anonymous fd does not name its device; fdinfo does, from 6.18 on.
+	if [[ $(printf '%s\n' 6.18 "$LAB" | sort -V | head -n 1) == 6.18 ]]; then
+		expect_json ".device.address == \"$A\"" '.device.driver == "mtty"'
+	else
+		expect_json '.device.address == "fd:123"' '.device.driver == null'
+	fi
+}
+
+@test "fd:N: it stays open and bound in who lent it" {
+	run -0 --separate-stderr "$tools/with-fd" --via group "$A" 9 bash -c '
+		"$0" -q state fd:9 stop && "$0" -q state fd:9 running && "$0" -q info fd:9' "$VFIOMIGCTL"
+	expect_state "$A" running
+}
+
+@test "fd:N: a cdev that nobody has bound" {
+	nodes "$A"
+	migctl 66 --json info fd:9 9<>"$cdev"
+	expect_message 'fd:9: a VFIO device that is not bound yet' \
+		'whoever hands it over must VFIO_DEVICE_BIND_IOMMUFD first'
+	expect_json '.status == 66' '.error.errno == "EINVAL"'
+	migctl 66 save fd:9 new 9<>"$cdev"
+	[[ ! -e new ]]
+	expect_state "$A" running
+}
+
+@test "fd:N: of something else, and of nothing" {
+	migctl 66 info fd:9 9</dev/null
+	expect_message 'fd:9: not a VFIO device: Inappropriate ioctl for device (ENOTTY)'
+	migctl 66 info fd:9 9<"$BATS_TEST_FILENAME"
+	migctl 66 info fd:9 9<>/dev/vfio/vfio
+	migctl 66 info fd:99
+	expect_message 'fd:99: not open here: Bad file descriptor (EBADF)'
+}
+
+# hold [OPTION...] UUID: a process called tail has it.
+hold()
+{
+	start holder "$tools/with-fd" "${@:1:$#-1}" "${!#}" 9 tail -f /dev/null
+	eventually runs "$holder" tail
+}
+
+runs()
+{
+	[[ $(<"/proc/$1/comm") == "$2" ]]
+}
+
+# held MESSAGE: whatever would open $A says so.
+held()
+{
+	local command
+
+	for command in info 'state --via cdev' 'state --via group' reset; do
+		# shellcheck disable=SC2086 # words
+		set -- "$1" $command
+		migctl 71 --json "${@:2}" "$A" ${want-}
+		expect_message "$1" 'Device or resource busy (EBUSY)' 'have it hand over its device fd'
+		expect_json '.status == 71' '.error.errno == "EBUSY"'
+	done
+	migctl 71 --json save "$A" new
+	expect_message "$1"
+	expect_json '.outcome == "aborted"' '.owner == "source"'
+	[[ ! -e new ]]
+}
+
+@test "a device that another process has by its cdev: the message names it" {
+	hold --via cdev "$A"
+	# state without a STATE would read debugfs
+	mount -t tmpfs none /sys/kernel/debug
+	held "$A: held by another process: tail (pid $holder, fd 9)"
+	umount /sys/kernel/debug
+	kill "$holder"
+	finish holder 143
+	migctl 0 state "$A" stop
+	expect_state "$A" stop
+}
+
+@test "a device that another process has by its group: the message names it" {
+	hold --keep --via group "$A"
+	mount -t tmpfs none /sys/kernel/debug
+	held "$A: held by another process: tail (pid $holder, fd "
+	umount /sys/kernel/debug
+	kill "$holder"
+	finish holder 143
+}
+
+@test "a device whose fd was handed to another process" {
+	hold --via group "$A"
+	if [[ $(printf '%s\n' 6.18 "$LAB" | sort -V | head -n 1) == 6.18 ]]; then
+		message="tail (pid $holder, fd 9)"
+	else
+		message='(who it is cannot be seen from here)'
+	fi
+	migctl 71 reset --via cdev "$A"
+	expect_message "$A: held by another process:" "$message"
+	kill "$holder"
+	finish holder 143
+}
+
+@test "an unprivileged user: permission denied, by name" {
+	nodes "$A"
+	public_tool
+	for way in cdev group; do
+		run --separate-stderr setpriv --reuid 65534 --regid 65534 --clear-groups \
+			"$tool" --json info --via $way "$A"
+		echo "$output$stderr"
+		((status == 77))
+		expect_json '.status == 77' '.error.errno == "EACCES"'
+	done
+	run --separate-stderr setpriv --reuid 65534 --regid 65534 --clear-groups \
+		"$tool" info "$A"
+	((status == 77))
+	expect_message "$cdev: Permission denied (EACCES)"
+	# Reading the state goes by debugfs, which is root's, and then by the device.
+	run --separate-stderr setpriv --reuid 65534 --regid 65534 --clear-groups "$tool" state "$A"
+	((status == 77))
+	expect_state "$A" running
+}
+
+@test "an unprivileged user who was given the node: nothing else is needed" {
+	local folder
+
+	nodes "$A"
+	public_tool
+	chown 65534 "$cdev" /dev/iommu
+	folder=$(mktemp -d /run/tmp/mine.XXXXXX)
+	chown 65534 "$folder"
+	run --separate-stderr setpriv --reuid 65534 --regid 65534 --clear-groups \
+		"$tool" --json save "$A" "$folder/state.img"
+	chown 0 /dev/iommu
+	echo "$output$stderr"
+	((status == 0))
+	[[ $(stat -c '%u %a' "$folder/state.img") == '65534 600' ]]
+	expect_json '.state.left == "running"'
+	migctl 0 verify "$folder/state.img"
+	rm -r "$folder"
+	expect_state "$A" running
+}
+
+@test "a device that cannot migrate is opened all the same, and asked" {
+	make_device M mdpy-vga
+	migctl 0 --json info "$M"
+	expect_json '.migratable == false' '.reason | contains("the driver offers no migration")' \
+		'.device.driver == "mdpy"' '.regions | length > 0'
+	for way in cdev group; do
+		migctl 69 save --via $way "$M" new
+		expect_message "$M: the driver offers no migration"
+	done
+	[[ ! -e new ]]
+}

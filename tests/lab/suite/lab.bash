@@ -1,0 +1,259 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# What the lab's suite shares: two devices, made anew for every test, and ways to look at them that
+# do not go through the tool under test. Most of it is shell without other programs: in the lab
+# each of them costs as much as the tool itself.
+
+load ../../helpers.bash
+
+# May be relative, and tests leave the folder.
+tools=$(cd "${top_builddir:?}/tests/lab/tools" && pwd -P)
+
+setup()
+{
+	lab_setup
+}
+
+teardown()
+{
+	lab_teardown
+}
+
+# $A and $B, of two ports each; an empty folder, on a tmpfs.
+lab_setup()
+{
+	require lab root
+	mkdir "$BATS_TEST_TMPDIR/work"
+	cd "$BATS_TEST_TMPDIR/work" || return
+	before=(/proc/[0-9]*)
+	devices=()
+	make_device A
+	make_device B
+}
+
+# A test that ends well has ended all of its processes; what a failed one leaves is ended here.
+lab_teardown()
+{
+	local left uuid
+
+	[[ -n ${before-} ]] || return 0
+	exec 8>&-
+	leftovers
+	left=${leftovers[*]}
+	while ((${#leftovers[@]} > 0)); do
+		kill -KILL "${leftovers[@]}" 2>/dev/null || true
+		leftovers
+	done
+	for uuid in "${devices[@]}"; do
+		echo 1 >"/sys/bus/mdev/devices/$uuid/remove"
+	done
+	if [[ -n $left && -n ${BATS_TEST_COMPLETED-} ]]; then
+		echo "still running after the test: $left"
+		return 1
+	fi
+}
+
+# $leftovers: processes that were not there before the test. The kernel's, and dead ones, have no
+# command line.
+leftovers()
+{
+	local dir command
+
+	leftovers=()
+	for dir in /proc/[0-9]*; do
+		[[ " ${before[*]} " != *" $dir "* ]] || continue
+		command=''
+		IFS='' read -r -d '' command 2>/dev/null <"$dir/cmdline" || true
+		[[ -z $command ]] || leftovers+=("${dir#/proc/}")
+	done
+}
+
+# make_device NAME [TYPE]: a new device; its UUID in $NAME. See ../mdev, which does it for people.
+make_device()
+{
+	local type=${2:-mtty-2} uuid
+
+	read -r uuid </proc/sys/kernel/random/uuid
+	echo "$uuid" >"/sys/class/mdev_bus/${type%%-*}/mdev_supported_types/$type/create"
+	devices+=("$uuid")
+	printf -v "$1" %s "$uuid"
+}
+
+# nodes UUID: $cdev and $group.
+# shellcheck disable=SC2034 # for the test
+nodes()
+{
+	local dir=/sys/bus/mdev/devices/$1
+
+	cdev=$(echo "$dir"/vfio-dev/vfio*)
+	cdev=/dev/vfio/devices/${cdev##*/}
+	group=$(readlink "$dir/iommu_group")
+	group=/dev/vfio/${group##*/}
+}
+
+# real_state UUID: $real is where the kernel says that the device is, in the tool's words.
+real_state()
+{
+	read -r real <"/sys/kernel/debug/vfio/$1/migration/state"
+	real=${real,,}
+	real=${real//_/-}
+}
+
+is_in()
+{
+	real_state "$1"
+	[[ $real == "$2" ]]
+}
+
+expect_state()
+{
+	is_in "$1" "$2" || {
+		echo "the device is in $real, not in $2"
+		return 1
+	}
+}
+
+# fill UUID SEED: something in each register and FIFO of its UARTs.
+fill()
+{
+	"$tools/uart" "$1" fill "$2"
+}
+
+# reference SEED: $expected is what a device shows that was filled so. Uses $B.
+reference()
+{
+	fill "$B" "$1"
+	expected=$("$tools/uart" "$B" show)
+	[[ $expected == *'port 1: '*' fifo '* ]]
+	blank "$B"
+}
+
+# blank UUID: it holds something else than any reference.
+blank()
+{
+	fill "$1" 0
+}
+
+# expect_contents UUID: what it holds is what reference said; it is blank afterwards.
+expect_contents()
+{
+	local found
+
+	found=$("$tools/uart" "$1" show)
+	[[ $found == "$expected" ]] || {
+		printf 'the device holds\n%s\nnot\n%s\n' "$found" "$expected"
+		return 1
+	}
+	blank "$1"
+}
+
+# expect_json FILTER...: each is true of the report in $output.
+expect_json()
+{
+	local filter all=true
+
+	for filter; do
+		all+=" and ($filter)"
+	done
+	jq -e "$all" <<<"$output" >/dev/null && return
+	for filter; do
+		jq -e "$filter" <<<"$output" >/dev/null || echo "not so: $filter"
+	done
+	return 1
+}
+
+# expect_message TEXT...: standard error of the last run has each.
+# shellcheck disable=SC2154 # run sets stderr
+expect_message()
+{
+	local text
+
+	for text; do
+		[[ $stderr == *"$text"* ]] || {
+			echo "not said: $text"
+			return 1
+		}
+	done
+}
+
+# expect_files NAME...: they, and nothing else, are in this folder.
+expect_files()
+{
+	local found
+
+	shopt -s nullglob dotglob
+	found=(*)
+	shopt -u nullglob dotglob
+	[[ ${found[*]} == "$*" ]] || {
+		echo "files here: ${found[*]}"
+		return 1
+	}
+}
+
+# start NAME COMMAND...: in the background, its output in NAME.out and NAME.err, its pid in $NAME.
+# Descriptor 9, which tests write into pipes by, it does not get.
+start()
+{
+	local name=$1
+
+	shift
+	"$@" >"$name.out" 2>"$name.err" 3>&- 9>&- &
+	printf -v "$name" %s "$!"
+}
+
+# finish NAME STATUS: it ends, so; $output and $stderr are what it wrote.
+# shellcheck disable=SC2034 # for the test
+finish()
+{
+	local ended=0
+
+	eventually has_ended "${!1}" || kill -KILL "${!1}"
+	wait "${!1}" || ended=$?
+	output=$(<"$1.out")
+	stderr=$(<"$1.err")
+	printf '%s ended:\n%s\n%s\n' "$1" "$output" "$stderr"
+	((ended == $2)) || {
+		echo "exit status $ended, not $2"
+		return 1
+	}
+}
+
+has_ended()
+{
+	local command=''
+
+	IFS='' read -r -d '' command 2>/dev/null <"/proc/$1/cmdline" || true
+	[[ -z $command ]]
+}
+
+# eventually COMMAND...: until it succeeds, ten seconds at most.
+eventually()
+{
+	local end=$((SECONDS + 10))
+
+	until "$@"; do
+		((SECONDS < end)) || {
+			echo "never came true: $*"
+			return 1
+		}
+		sleep 0.01
+	done
+}
+
+# clog FIFO ROOM: a FIFO with a reader that does not read, and room for ROOM bytes more (whole
+# pages). Descriptor 8 is that reader.
+clog()
+{
+	mkfifo "$1"
+	exec 8<>"$1"
+	head -c $((65536 - $2)) /dev/zero >&8
+}
+
+# public_tool: $tool is a copy that any user may run, wherever the real one is.
+public_tool()
+{
+	tool=$(mktemp -d /run/tmp/public.XXXXXX)/vfiomigctl
+	install -m 755 "$VFIOMIGCTL" "$tool"
+	chmod 755 "${tool%/*}"
+}
