@@ -23,6 +23,7 @@ struct args {
 	struct device *device;
 	struct timeline timeline;
 	enum mig_state found;
+	bool found_known;
 	struct cancel cancel;
 };
 
@@ -122,6 +123,7 @@ static int work(void *ctx, struct err *err)
 	if (r < 0)
 		return r;
 	a->found = a->device->mig->state;
+	a->found_known = true;
 	if (!a->word)
 		return 0;
 	a->device->mig->on_arc = timeline_add;
@@ -143,7 +145,7 @@ static void render(struct args *a)
 	if (!mig)
 		return;
 	report_string(o, "source", "device");
-	render_state(o, "found", a->found, true);
+	render_state(o, "found", a->found, a->found_known);
 	render_state(o, "state", mig->state, mig->state_known);
 	if (a->word)
 		render_arcs(o, &a->timeline, mig->state);

@@ -20,7 +20,7 @@ commands()
 # summary COMMAND, as --help has it.
 summary()
 {
-	"$VFIOMIGCTL" --help | sed -nE "/^Commands:/,/^\$/s/^  $1 +([][A-Z]+ +)*//p"
+	"$VFIOMIGCTL" --help | sed -nE "/^Commands:/,/^\$/s/^  $1 +([][A-Z.]+ +)*//p"
 }
 
 # same WHAT ONE OTHER: two lists, a word a line, that must not differ.

@@ -4,16 +4,17 @@
 # Whatever is wrong with an image, a file or a device: the exit status, the message, and where the
 # device is afterwards.
 
+# shellcheck disable=SC2034,SC2154,SC2030,SC2031 # variables are lab.bash's and run's, or theirs
+# shellcheck disable=SC2016 # "$0" is for the shell that is run
 load lab.bash
 
-# $image: a good image of $A. $B holds what reference said, which no failure may change.
+# state.img is a good image of $A. $B holds what reference said, which no failure may change.
 setup()
 {
 	lab_setup
 	reference 7
 	fill "$A" 3
 	fill "$B" 7
-	image=$PWD/state.img
 	"$VFIOMIGCTL" -q save "$A" state.img
 	size=$(stat -c %s state.img)
 }
@@ -26,33 +27,33 @@ expect_untouched()
 	fill "$1" 7
 }
 
+# judged STATUS STATE: the last command failed so, said why, and $B is there.
+judged()
+{
+	if ((status != $1)) || [[ ! -s message ]] || ! is_in "$B" "$2"; then
+		echo "exit status $status, device in $real"
+		cat message
+		return 1
+	fi
+}
+
 # refused FILE: as damaged, by all that read images; a device is not even opened for it.
 refused()
 {
-	"$VFIOMIGCTL" -q verify "$1" 2>message && return 1 || status=$?
-	((status == 1)) && [[ -s message ]] || {
-		echo "verify: $status"
-		cat message
-		return 1
-	}
-	"$VFIOMIGCTL" -q resume --no-hold "$B" "$1" 2>message && return 1 || status=$?
-	((status == 65)) && [[ -s message ]] && is_in "$B" running || {
-		echo "resume: $status, device in $real"
-		cat message
-		return 1
-	}
+	status=0
+	"$VFIOMIGCTL" -q verify "$1" 2>message || status=$?
+	judged 1 running
+	status=0
+	"$VFIOMIGCTL" -q resume --no-hold "$B" "$1" 2>message || status=$?
+	judged 65 running
 }
 
-# refused_on_the_way LENGTH [STATE]: FILE's first LENGTH bytes, by a pipe. The device is in STATE
-# (stop) then.
+# refused_on_the_way FILE LENGTH STATE: its first LENGTH bytes, by a pipe; the device ends in STATE.
 refused_on_the_way()
 {
-	head -c "$2" "$1" | "$VFIOMIGCTL" -q resume --no-hold "$B" - 2>message && return 1 || status=$?
-	((status == 65)) && [[ -s message ]] && is_in "$B" "${3:-stop}" || {
-		echo "first $2 bytes of $1 by a pipe: $status, device in $real"
-		cat message
-		return 1
-	}
+	status=0
+	head -c "$2" "$1" | "$VFIOMIGCTL" -q resume --no-hold "$B" - 2>message || status=$?
+	judged 65 "$3"
 }
 
 # Where sections begin, and the places around that mean something.
@@ -206,7 +207,7 @@ sections()
 	expect_json '.status == 65' '.outcome == "aborted"' '.owner == "none"' \
 		'.error.errno == "EXDEV"' 'has("state") | not'
 	strace -f -e trace=open,openat -o trace "$VFIOMIGCTL" -q resume "$M" state.img 2>&1 && return 1
-	! grep -E '/dev/(vfio|iommu)' trace
+	lacks '/dev/(vfio|iommu)' trace
 	migctl 65 resume "$M" - <state.img
 	# Even so it cannot.
 	migctl 69 resume --force-mismatch "$M" state.img
@@ -423,7 +424,7 @@ sections()
 	[[ ! -e new ]]
 }
 
-@test "save, resume, state, reset: a device that cannot migrate" {
+@test "save, resume, state: a device that cannot migrate; reset: can be all the same" {
 	make_device M mdpy-vga
 	migctl 69 --json save "$M" new
 	expect_message "$M: the driver offers no migration: Inappropriate ioctl for device (ENOTTY)"
@@ -433,10 +434,12 @@ sections()
 	migctl 69 resume --raw "$M" raw
 	expect_message "$M: the driver offers no migration"
 	migctl 69 --json state "$M"
-	expect_json '.status == 69'
-	migctl 69 state "$M" stop
-	migctl 69 reset "$M"
 	expect_message "$M: the driver offers no migration"
+	expect_json '.status == 69' '.state == null' '.found == null'
+	migctl 69 state "$M" stop
+	# That it can.
+	migctl 0 --json reset "$M"
+	expect_json '.status == 0' '.found == null' '.state == null' '.reset_ns > 0'
 	migctl 0 --json info "$M"
 	expect_json '.migratable == false' '.reason | endswith("the driver offers no migration")'
 }
@@ -452,7 +455,8 @@ sections()
 	migctl 0 state "$A" resuming
 	migctl 81 --json save "$A" new
 	expect_message "$A: is in resuming: there is no state to save" "vfiomigctl reset $A"
-	expect_json '.status == 81' '.outcome == "device-error"' '.state == {"found": "resuming", "left": "resuming"}' '.owner == "none"'
+	expect_json '.status == 81' '.outcome == "device-error"' \
+		'.state == {"found": "resuming", "left": "resuming"}' '.owner == "none"'
 	[[ ! -e new ]]
 	expect_state "$A" resuming
 	migctl 0 reset "$A"

@@ -177,6 +177,14 @@ expect_message()
 	done
 }
 
+# lacks PATTERN FILE: no line of it is like that.
+lacks()
+{
+	if grep -E "$1" "$2"; then
+		return 1
+	fi
+}
+
 # expect_files NAME...: they, and nothing else, are in this folder.
 expect_files()
 {
@@ -198,6 +206,7 @@ start()
 	local name=$1
 
 	shift
+	: >"$name.out" 2>"$name.err"
 	"$@" >"$name.out" 2>"$name.err" 3>&- 9>&- &
 	printf -v "$name" %s "$!"
 }
@@ -256,4 +265,10 @@ public_tool()
 	tool=$(mktemp -d /run/tmp/public.XXXXXX)/vfiomigctl
 	install -m 755 "$VFIOMIGCTL" "$tool"
 	chmod 755 "${tool%/*}"
+}
+
+# LeakSanitizer, part of an ASan build, gives up under ptrace.
+strace()
+{
+	ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0 command strace "$@"
 }

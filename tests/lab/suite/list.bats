@@ -3,6 +3,7 @@
 #
 # What is there, without touching it.
 
+# shellcheck disable=SC2034,SC2154,SC2030,SC2031 # variables are lab.bash's and run's, or theirs
 load lab.bash
 
 # device UUID FILTER...: each is true of its entry in the list.
@@ -20,7 +21,7 @@ device()
 	strace -f -e trace=open,openat,openat2,creat -o trace "$VFIOMIGCTL" list >out
 	grep -q "^$A" out
 	grep -q "^$B" out
-	! grep -E '"/dev/(vfio|iommu)' trace
+	lacks '"/dev/(vfio|iommu)' trace
 }
 
 @test "list: address, driver, group, cdev, migratable, state" {
@@ -141,7 +142,7 @@ two_tails()
 	strace -f -e trace=open,openat -o trace "$VFIOMIGCTL" --json list --probe >out
 	output=$(<out)
 	nodes "$A"
-	! grep "\"$cdev\"" trace
+	lacks "\"$cdev\"" trace
 	nodes "$B"
 	grep -q "\"$cdev\"" trace
 	device "$A" '.holders | length == 1' '.migratable and .state == "running"' \

@@ -15,8 +15,8 @@
  *	FAIL_NTH	N
  *	FAIL_ERRNO	EIO or the like: the call is not made and fails with it: for what has no
  *			point where the kernel could fail
- *	FAIL_REPORT	a file: gets "yes RESULT ERRNO" where a fault was hit, else "no RESULT ERRNO", one line
- *			a call; there is none if the call was never made
+ *	FAIL_REPORT	a file: gets a line a call, "yes RESULT ERRNO" where a fault was hit, else
+ *			"no RESULT ERRNO"; nothing if the call was never made
  */
 
 #include <errno.h>
@@ -135,7 +135,7 @@ static long call(const char *what, long number, int fd, long a, long b)
 
 	if (!chosen(what))
 		return syscall(number, fd, a, b);
-	if (error) {
+	if (error && *error) {
 		saved = errno_of(error);
 		report(true, -1, saved);
 		errno = saved;

@@ -28,8 +28,8 @@ static inline _unused_ __attribute__((noreturn)) void die_errno(const char *what
 	exit(EXIT_FAILURE);
 }
 
-/* @spec: as the tool itself takes it, fd:N included. */
-static inline _unused_ void open_device(const char *spec, enum acquire_via via, struct acquired *ret)
+/* @dev: as the tool itself takes it, fd:N included. */
+static inline _unused_ void open_device(const char *dev, enum acquire_via via, struct acquired *ret)
 {
 	const struct acquire_options opts = { .via = via };
 	struct vfio_node *node = NULL;
@@ -37,10 +37,10 @@ static inline _unused_ void open_device(const char *spec, enum acquire_via via, 
 	int r;
 
 	*ret = ACQUIRED_NONE;
-	if (!strncmp(spec, "fd:", strlen("fd:"))) {
-		r = acquire_inherited(atoi(spec + strlen("fd:")), ret, &err);
+	if (!strncmp(dev, "fd:", strlen("fd:"))) {
+		r = acquire_inherited(atoi(dev + strlen("fd:")), ret, &err);
 	} else {
-		r = vfio_node_resolve(&host_live, spec, &node, &err);
+		r = vfio_node_resolve(&host_live, dev, &node, &err);
 		if (r >= 0)
 			r = acquire_node(&host_live, node, &opts, ret, &err);
 		vfio_node_free(node);

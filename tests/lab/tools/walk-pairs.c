@@ -3,9 +3,9 @@
 /*
  * walk-pairs DEV
  *
- * From every state to every state, what is no state included: once by a single SET, where the
- * kernel walks the path by itself, and once by mig_goto(), arc by arc, asking the device after each.
- * Whether there is a way, where the device is afterwards and whether there is a data fd
+ * From every state to every state, and to what is no state: once by a single SET, where the kernel
+ * walks the path by itself, and by mig_goto(), one arc a call and all in one, asking the device
+ * after each. Whether there is a way, where the device is afterwards and whether there is a data fd
  * has to be what fsm_next() says. Prints TAP.
  */
 
