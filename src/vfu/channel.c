@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <assert.h>
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/macros.h"
+#include "vfu/channel.h"
+
+void vfu_fds_done(struct vfu_fds *fds)
+{
+	for (size_t i = 0; i < fds->n; i++)
+		close(fds->fd[i]);
+	fds->n = 0;
+}
+
+/* Aligned as CMSG_*() wants it, with room for as many fds as are ever kept. */
+union control {
+	struct cmsghdr align;
+	char buf[CMSG_SPACE(VFU_FDS_MAX * sizeof(int))];
+};
+
+static void collect(struct msghdr *msg, struct vfu_fds *fds)
+{
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
+		size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+			continue;
+		for (size_t i = 0; i < n; i++) {
+			int fd;
+
+			memcpy(&fd, CMSG_DATA(c) + i * sizeof(fd), sizeof(fd));
+			if (fds->n < VFU_FDS_MAX)
+				fds->fd[fds->n++] = fd;
+			else
+				close(fd);
+		}
+	}
+}
+
+/* Without room for them the kernel itself closes the fds that come along. */
+ssize_t vfu_recv_some(int fd, void *buf, size_t len, struct vfu_fds *fds)
+{
+	struct iovec iov = { .iov_base = buf, .iov_len = len };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+	union control control;
+	ssize_t n;
+
+	if (fds) {
+		msg.msg_control = control.buf;
+		msg.msg_controllen = sizeof(control.buf);
+	}
+	do
+		n = recvmsg(fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return -errno;
+	if (fds)
+		collect(&msg, fds);
+	return n;
+}
+
+ssize_t vfu_send_some(int fd, const struct iovec *iov, size_t n_iov, const int *fds, size_t n_fds)
+{
+	struct msghdr msg = { .msg_iov = (struct iovec *)iov, .msg_iovlen = n_iov };
+	union control control = { 0 };
+	struct cmsghdr *c;
+	ssize_t n;
+
+	assert(n_fds <= VFU_FDS_MAX);
+	if (n_fds) {
+		msg.msg_control = control.buf;
+		msg.msg_controllen = CMSG_SPACE(n_fds * sizeof(int));
+		c = CMSG_FIRSTHDR(&msg);
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN(n_fds * sizeof(int));
+		memcpy(CMSG_DATA(c), fds, n_fds * sizeof(int));
+	}
+	do
+		n = sendmsg(fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
+	while (n < 0 && errno == EINTR);
+	return n < 0 ? -errno : n;
+}
+
+/* Milliseconds until @deadline, rounded up so that it is never asked for in vain. */
+static int remaining(uint64_t deadline)
+{
+	uint64_t now = clock_ns();
+
+	if (now >= deadline)
+		return 0;
+	return (int)MIN((deadline - now + NSEC_PER_MSEC - 1) / NSEC_PER_MSEC, (uint64_t)INT_MAX);
+}
+
+static int wait_for(struct vfu_channel *ch, short events, struct err *err)
+{
+	uint64_t deadline = 0;
+	int r;
+
+	if (ch->timeout_ms >= 0)
+		deadline = clock_ns() + (uint64_t)ch->timeout_ms * NSEC_PER_MSEC;
+	for (;;) {
+		struct pollfd p[] = {
+			{ .fd = ch->fd, .events = events },
+			{ .fd = -1, .events = POLLIN },
+		};
+
+		if (ch->cancel && !atomic_load(&ch->cancel->closed))
+			p[1].fd = ch->cancel->fd;
+		r = ch->cancel ? cancel_check(ch->cancel, err) : 0;
+		if (r < 0)
+			return r;
+		r = poll(p, ARRAY_SIZE(p), ch->timeout_ms < 0 ? -1 : remaining(deadline));
+		if (r < 0 && errno != EINTR)
+			return err_set(err, -errno, "poll");
+		if (r > 0 && p[0].revents)
+			return 0;
+		if (!r)
+			return err_set(err, -ETIMEDOUT, "silent for %d s", ch->timeout_ms / 1000);
+	}
+}
+
+static int receive_all(struct vfu_channel *ch, void *buf, size_t len, struct vfu_fds *fds,
+		       struct err *err)
+{
+	size_t done = 0;
+	ssize_t n;
+	int r;
+
+	while (done < len) {
+		n = vfu_recv_some(ch->fd, (uint8_t *)buf + done, len - done, fds);
+		if (n == -EAGAIN) {
+			r = wait_for(ch, POLLIN, err);
+			if (r < 0)
+				return r;
+			continue;
+		}
+		if (n < 0)
+			return err_set(err, (int)n, "receive");
+		if (!n)
+			return err_set(err, -ECONNRESET, "the peer closed the connection");
+		done += (size_t)n;
+	}
+	return 0;
+}
+
+int vfu_receive(struct vfu_channel *ch, void *buf, size_t len, struct err *err)
+{
+	int r;
+
+	if (len > ch->left)
+		return err_set(err, -EPROTO, "%zu bytes of payload where %zu are needed", ch->left,
+			       len);
+	r = receive_all(ch, buf, len, NULL, err);
+	if (r < 0)
+		return r;
+	ch->left -= len;
+	return 0;
+}
+
+static int drop_rest(struct vfu_channel *ch, struct err *err)
+{
+	uint8_t sink[4096];
+	int r = 0;
+
+	while (!r && ch->left)
+		r = vfu_receive(ch, sink, MIN(ch->left, sizeof(sink)), err);
+	return r;
+}
+
+int vfu_receive_header(struct vfu_channel *ch, struct vfu_header *ret, struct vfu_fds *fds,
+		       struct err *err)
+{
+	uint8_t wire[VFU_HEADER_SIZE];
+	int r;
+
+	if (fds)
+		fds->n = 0;
+	r = drop_rest(ch, err);
+	if (r < 0)
+		return r;
+	r = receive_all(ch, wire, sizeof(wire), fds, err);
+	if (r < 0)
+		return r;
+	r = vfu_header_decode(wire, ret, err);
+	if (r < 0)
+		return r;
+	ch->left = vfu_payload_size(ret);
+	return 0;
+}
+
+/* Skip @n bytes that went out. Return: the first part that is not done. */
+static size_t advance(struct iovec *iov, size_t n_iov, size_t n)
+{
+	size_t i = 0;
+
+	while (i < n_iov && n >= iov[i].iov_len)
+		n -= iov[i++].iov_len;
+	if (i < n_iov) {
+		iov[i].iov_base = (uint8_t *)iov[i].iov_base + n;
+		iov[i].iov_len -= n;
+	}
+	return i;
+}
+
+static int send_all(struct vfu_channel *ch, struct iovec *iov, size_t n_iov, const int *fds,
+		    size_t n_fds, struct err *err)
+{
+	ssize_t n;
+	int r;
+
+	for (size_t i = 0; i < n_iov;) {
+		n = vfu_send_some(ch->fd, iov + i, n_iov - i, fds, n_fds);
+		if (n == -EAGAIN) {
+			r = wait_for(ch, POLLOUT, err);
+			if (r < 0)
+				return r;
+			continue;
+		}
+		if (n < 0)
+			return err_set(err, (int)n, "send");
+		n_fds = 0; /* they went with the first byte */
+		i += advance(iov + i, n_iov - i, (size_t)n);
+	}
+	return 0;
+}
+
+int vfu_send(struct vfu_channel *ch, const struct vfu_header *h, const struct vfu_parts *parts,
+	     struct err *err)
+{
+	static const struct vfu_parts none;
+	const struct vfu_parts *p = parts ? parts : &none;
+	struct vfu_header sized = *h;
+	uint8_t wire[VFU_HEADER_SIZE];
+	struct iovec iov[] = {
+		{ .iov_base = wire, .iov_len = sizeof(wire) },
+		{ .iov_base = (void *)p->head, .iov_len = p->head_len },
+		{ .iov_base = (void *)p->data, .iov_len = p->data_len },
+	};
+
+	if (p->head_len > VFU_SLACK || p->data_len > VFU_PAYLOAD_MAX - p->head_len ||
+	    p->n_fds > VFU_FDS_MAX)
+		return err_set(err, -EMSGSIZE, "a message of %zu bytes and %zu fds",
+			       p->head_len + p->data_len, p->n_fds);
+	sized.size = (uint32_t)(VFU_HEADER_SIZE + p->head_len + p->data_len);
+	vfu_header_encode(&sized, wire);
+	return send_all(ch, iov, ARRAY_SIZE(iov), p->fds, p->n_fds, err);
+}

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "vfu/socket.h"
+
+/* A server takes one client at a time; the next ones wait. */
+#define BACKLOG 16
+#define RETRY_MS 10
+
+static int address(const char *path, struct sockaddr_un *ret, struct err *err)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+
+	if (!*path)
+		return err_set(err, -ENOENT, "a socket without a name");
+	if (strlen(path) >= sizeof(a.sun_path))
+		return err_set(err, -ENAMETOOLONG, "%s", path);
+	strcpy(a.sun_path, path);
+	*ret = a;
+	return 0;
+}
+
+static int connect_to(const struct sockaddr_un *a, int *ret_fd)
+{
+	_cleanup_fd_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int r;
+
+	if (fd < 0)
+		return -errno;
+	do
+		r = connect(fd, (const struct sockaddr *)a, sizeof(*a));
+	while (r < 0 && errno == EINTR);
+	if (r < 0)
+		return -errno;
+	*ret_fd = TAKE_FD(fd);
+	return 0;
+}
+
+static int pause_for(struct cancel *cancel, int milliseconds, struct err *err)
+{
+	if (cancel)
+		return cancel_pause(cancel, milliseconds, err);
+	poll(NULL, 0, milliseconds);
+	return 0;
+}
+
+int vfu_connect(const char *path, struct cancel *cancel, int timeout_ms, int *ret_fd,
+		struct err *err)
+{
+	struct sockaddr_un a;
+	int waited = 0, r;
+
+	r = address(path, &a, err);
+	if (r < 0)
+		return r;
+	/* A full backlog is the only reason to wait, and no poll() tells of its end. */
+	while ((r = connect_to(&a, ret_fd)) == -EAGAIN) {
+		if (timeout_ms >= 0 && waited >= timeout_ms)
+			return err_set(err, -ETIMEDOUT, "%s: the server takes no client", path);
+		r = pause_for(cancel, RETRY_MS, err);
+		if (r < 0)
+			return r;
+		waited += timeout_ms < 0 ? 0 : RETRY_MS;
+	}
+	return r < 0 ? err_set(err, r, "%s", path) : 0;
+}
+
+/* Of files that are no sockets connect() says the same. A full backlog (EAGAIN) is somebody. */
+static void remove_stale(const struct sockaddr_un *a)
+{
+	_cleanup_fd_ int fd = -1;
+	struct stat st;
+
+	if (lstat(a->sun_path, &st) < 0 || !S_ISSOCK(st.st_mode))
+		return;
+	if (connect_to(a, &fd) == -ECONNREFUSED)
+		unlink(a->sun_path);
+}
+
+int vfu_listen(const char *path, int *ret_fd, struct err *err)
+{
+	_cleanup_fd_ int fd = -1;
+	struct sockaddr_un a;
+	int r;
+
+	r = address(path, &a, err);
+	if (r < 0)
+		return r;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return err_set(err, -errno, "%s", path);
+	remove_stale(&a);
+	if (bind(fd, (const struct sockaddr *)&a, sizeof(a)) < 0 || listen(fd, BACKLOG) < 0)
+		return err_set(err, -errno, "%s", path);
+	*ret_fd = TAKE_FD(fd);
+	return 0;
+}
+
+void vfu_send_buffer(int fd)
+{
+	int size = VFU_SEND_BUFFER;
+
+	/* The first is for those whom the system's limit does not bind. */
+	if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size)) < 0 &&
+	    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)) < 0)
+		return;
+}
