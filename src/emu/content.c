@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+#include "base/macros.h"
+#include "emu/content.h"
+
+/* 2^64 over the golden ratio: its multiples are spread evenly. */
+#define STEP UINT64_C(0x9e3779b97f4a7c15)
+
+uint64_t emu_mix(uint64_t n)
+{
+	n += STEP;
+	n = (n ^ n >> 32) * UINT64_C(0xd6e8feb86659fd93);
+	n = (n ^ n >> 29) * UINT64_C(0xd6e8feb86659fd93);
+	return n ^ n >> 32;
+}
+
+/* Word @i of a block but the first. One multiplication: it is made at the speed of a socket. */
+static inline uint64_t word(uint64_t key, uint64_t i)
+{
+	uint64_t n = key + i * STEP;
+
+	return (n ^ n >> 29) * UINT64_C(0xd6e8feb86659fd93);
+}
+
+/* Bytes of one word. Return: how many. */
+static size_t fill_part(uint64_t key, size_t at, uint8_t *to, size_t len)
+{
+	size_t in_word = at % sizeof(key), n = MIN(len, sizeof(key) - in_word);
+	uint64_t w = at < sizeof(key) ? key : word(key, at / sizeof(key));
+
+	memcpy(to, (uint8_t *)&w + in_word, n);
+	return n;
+}
+
+void emu_block_fill(uint64_t key, size_t at, void *buf, size_t len)
+{
+	uint8_t *to = buf, *end = to + len;
+	uint64_t w, i;
+
+	while (to < end && (at < sizeof(w) || at % sizeof(w))) {
+		size_t n = fill_part(key, at, to, (size_t)(end - to));
+
+		to += n;
+		at += n;
+	}
+	for (i = at / sizeof(w); (size_t)(end - to) >= sizeof(w); to += sizeof(w), i++) {
+		w = word(key, i);
+		memcpy(to, &w, sizeof(w));
+	}
+	if (to < end)
+		fill_part(key, i * sizeof(w), to, (size_t)(end - to));
+}
+
+int emu_content_init(struct emu_content *c, uint64_t size, uint64_t seed, struct err *err)
+{
+	uint64_t block = EMU_BLOCK_MIN;
+
+	while (size > block * EMU_BLOCKS_MAX)
+		block *= 2;
+	*c = (struct emu_content){
+		.seed = seed,
+		.size = size,
+		.block_size = (uint32_t)block,
+		.n_blocks = (uint32_t)((size + block - 1) / block),
+	};
+	c->keys = calloc(c->n_blocks ? c->n_blocks : 1, sizeof(*c->keys));
+	if (!c->keys)
+		return err_set(err, -ENOMEM, "state of the device");
+	emu_content_reset(c);
+	return 0;
+}
+
+void emu_content_done(struct emu_content *c)
+{
+	free(c->keys);
+	c->keys = NULL;
+}
+
+void emu_content_reset(struct emu_content *c)
+{
+	c->n_dirtied = 0;
+	for (uint32_t i = 0; i < c->n_blocks; i++)
+		emu_content_set(c, i, emu_mix(emu_mix(c->seed) + i));
+}
+
+size_t emu_content_len(const struct emu_content *c, uint32_t block)
+{
+	return (size_t)MIN((uint64_t)c->block_size, c->size - (uint64_t)block * c->block_size);
+}
+
+void emu_content_set(struct emu_content *c, uint32_t block, uint64_t key)
+{
+	uint64_t cut = 0;
+
+	memcpy(&cut, &key, MIN(emu_content_len(c, block), sizeof(cut)));
+	c->keys[block] = cut;
+}
+
+uint32_t emu_content_dirty(struct emu_content *c)
+{
+	uint32_t block = (uint32_t)(emu_mix(c->seed ^ c->n_dirtied) % c->n_blocks);
+	uint64_t old = c->keys[block], key = old;
+
+	c->n_dirtied++;
+	/* In a block of a byte or two the new key may be the old one, once it is cut. */
+	while (c->keys[block] == old) {
+		key = emu_mix(key);
+		emu_content_set(c, block, key);
+	}
+	return block;
+}
+
+uint64_t emu_content_digest(const struct emu_content *c)
+{
+	return XXH3_64bits_withSeed(c->keys, c->n_blocks * sizeof(*c->keys), c->size);
+}

@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/macros.h"
+#include "emu/device.h"
+#include "emu/regs.h"
+#include "fsm/fsm.h"
+
+int emu_device_init(struct emu_device *d, const struct emu_config *config, uint32_t number,
+		    uint64_t now_ns, struct err *err)
+{
+	int r;
+
+	*d = (struct emu_device){
+		.config = config,
+		.number = number,
+		.state = MIG_RUNNING,
+		.now_ns = now_ns,
+	};
+	emu_faults_of(&config->faults, number, &d->faults);
+	emu_config_reset(d);
+	r = emu_content_init(&d->content, emu_content_size(config->state_size),
+			     config->seed + number, err);
+	return r;
+}
+
+void emu_device_done(struct emu_device *d)
+{
+	emu_content_done(&d->content);
+}
+
+void emu_device_dirty(struct emu_device *d, uint32_t n)
+{
+	uint32_t block;
+
+	if (!fsm_runs(d->state) || !d->content.n_blocks)
+		return;
+	for (n = MIN(n, 2 * d->content.n_blocks); n; n--) {
+		block = emu_content_dirty(&d->content);
+		if (fsm_saving(d->state))
+			emu_save_dirtied(&d->save, block);
+	}
+}
+
+void emu_device_advance(struct emu_device *d, uint64_t now_ns)
+{
+	uint64_t passed = now_ns - d->now_ns;
+	unsigned __int128 unit, n;
+
+	d->now_ns = now_ns;
+	if (!fsm_runs(d->state) || !passed)
+		return;
+	d->running_ns += passed;
+	if (!d->config->dirty_rate || !d->content.n_blocks)
+		return;
+	unit = (unsigned __int128)emu_content_len(&d->content, 0) * NSEC_PER_SEC;
+	d->credit += (unsigned __int128)d->config->dirty_rate * passed;
+	n = d->credit / unit;
+	d->credit %= unit;
+	emu_device_dirty(d, (uint32_t)MIN(n, UINT32_MAX));
+}
+
+static void fall_into_error(struct emu_device *d)
+{
+	d->state = MIG_ERROR;
+	d->moved = 0;
+}
+
+/* What an arc does beside being taken. */
+static int take_arc(struct emu_device *d, enum mig_state to, struct err *err)
+{
+	bool saving = fsm_saving(d->state);
+	int r;
+
+	if (d->state == MIG_RESUMING) {
+		r = emu_load_finish(&d->load, &d->running_ns, err);
+		if (r < 0)
+			return r;
+	}
+	if (fsm_saving(to) && !saving)
+		emu_save_begin(&d->save, &d->content, d->config->state_size,
+			       d->config->initial_bytes);
+	if (to == MIG_STOP_COPY)
+		emu_save_finish(&d->save, d->running_ns);
+	if (to == MIG_RESUMING)
+		emu_load_begin(&d->load, &d->content, d->config->state_size);
+	if (!saving || !fsm_saving(to))
+		d->moved = 0;
+	d->state = to;
+	return 0;
+}
+
+static int fault_at_arc(struct emu_device *d, enum mig_state to, struct err *err)
+{
+	struct emu_fault *f;
+
+	f = emu_faults_arc(&d->faults, FAULT_STALL_ARC, d->state, to);
+	if (f) {
+		emu_fault_used(f);
+		return EMU_STALLED;
+	}
+	f = emu_faults_arc(&d->faults, FAULT_ERROR, d->state, to);
+	if (f) {
+		emu_fault_used(f);
+		fall_into_error(d);
+		return err_set(err, -EIO, "--fault error");
+	}
+	f = emu_faults_arc(&d->faults, FAULT_FAIL_ARC, d->state, to);
+	if (f) {
+		emu_fault_used(f);
+		return err_set(err, f->code, "--fault fail");
+	}
+	f = emu_faults_arc(&d->faults, FAULT_DRAIN, d->state, to);
+	if (!f)
+		return 0;
+	if (!f->since_ns)
+		f->since_ns = d->now_ns;
+	if (d->now_ns - f->since_ns < f->ns)
+		return err_set(err, -EBUSY, "--fault drain");
+	f->since_ns = 0;
+	emu_fault_used(f);
+	return 0;
+}
+
+int emu_device_set_state(struct emu_device *d, uint32_t to, uint64_t *ret_delay_ns, struct err *err)
+{
+	enum mig_state from = d->state, next;
+	int r;
+
+	*ret_delay_ns = 0;
+	if (to == MIG_ERROR || to >= MIG_NR_STATES)
+		return err_set(err, -EINVAL, "%" PRIu32 " is no state to go to", to);
+	while (d->state != to) {
+		next = fsm_next(d->state, (enum mig_state)to, d->config->caps);
+		if (next == MIG_ERROR)
+			return err_set(err, -EINVAL, "no way from %s to %s", fsm_name(d->state),
+				       fsm_name((enum mig_state)to));
+		*ret_delay_ns += d->config->delay_ns[d->state][next];
+		r = fault_at_arc(d, next, err);
+		if (!r)
+			r = take_arc(d, next, err);
+		if (r < 0)
+			return err_prefix(err, r, "%s to %s, at %s", fsm_name(from),
+					  fsm_name((enum mig_state)to), fsm_name(next));
+		if (r > 0)
+			return r;
+	}
+	return EMU_DONE;
+}
+
+static void reset(struct emu_device *d)
+{
+	emu_content_reset(&d->content);
+	emu_dma_log_stop(&d->log);
+	emu_config_reset(d);
+	d->running_ns = 0;
+	d->credit = 0;
+	d->moved = 0;
+	d->ready_ns = 0;
+	d->n_resets++;
+	d->state = MIG_RUNNING;
+}
+
+int emu_device_reset(struct emu_device *d, struct err *err)
+{
+	struct emu_fault *f = emu_faults_any(&d->faults, FAULT_REFUSE_RESET);
+
+	if (f) {
+		emu_fault_used(f);
+		return err_set(err, f->code, "--fault refuse-reset");
+	}
+	reset(d);
+	return 0;
+}
+
+void emu_device_gone(struct emu_device *d)
+{
+	if (d->config->reset_on_disconnect)
+		reset(d);
+}
+
+/* Moving @size bytes now: may they, and when will they have arrived? */
+static int fault_at_data(struct emu_device *d, uint32_t size, struct err *err)
+{
+	uint64_t end = d->moved + MAX(size, 1u);
+	struct emu_fault *f;
+
+	f = emu_faults_at(&d->faults, FAULT_DIE, 0, end);
+	if (f)
+		return EMU_DIED;
+	f = emu_faults_at(&d->faults, FAULT_STALL_AT, 0, end);
+	if (f) {
+		emu_fault_used(f);
+		return EMU_STALLED;
+	}
+	f = emu_faults_at(&d->faults, FAULT_FAIL_AT, 0, end);
+	if (f) {
+		emu_fault_used(f);
+		return err_set(err, f->code, "--fault fail");
+	}
+	return EMU_DONE;
+}
+
+static uint64_t data_delay(struct emu_device *d, uint32_t size)
+{
+	unsigned __int128 ns;
+
+	if (!d->config->data_rate)
+		return 0;
+	ns = (unsigned __int128)size * NSEC_PER_SEC / d->config->data_rate;
+	d->ready_ns = MAX(d->ready_ns, d->now_ns) + (uint64_t)ns;
+	return d->ready_ns - d->now_ns;
+}
+
+static void corrupt(struct emu_device *d, uint8_t *buf, uint32_t size)
+{
+	for (size_t i = 0; i < d->faults.n; i++) {
+		struct emu_fault *f = &d->faults.list[i];
+
+		if (f->kind != FAULT_CORRUPT || !f->times || f->at < d->moved ||
+		    f->at >= d->moved + size)
+			continue;
+		buf[f->at - d->moved] ^= 1;
+		emu_fault_used(f);
+	}
+}
+
+int emu_device_read(struct emu_device *d, void *buf, uint32_t *size, uint64_t *ret_delay_ns,
+		    struct err *err)
+{
+	uint32_t wanted = *size;
+	struct emu_fault *f;
+	int r;
+
+	if (!fsm_saving(d->state))
+		return err_set(err, -EINVAL, "no data to read in %s", fsm_name(d->state));
+	r = fault_at_data(d, wanted, err);
+	if (r)
+		return r;
+	f = emu_faults_at(&d->faults, FAULT_TRUNCATE, 0, d->moved + wanted);
+	if (f)
+		wanted = f->at > d->moved ? (uint32_t)(f->at - d->moved) : 0;
+	if (wanted > 1 && emu_faults_any(&d->faults, FAULT_SHORT_READ))
+		wanted = 1 + (uint32_t)(emu_mix(d->n_reads++) % (wanted - 1));
+	*size = (uint32_t)emu_save_read(&d->save, buf, wanted);
+	corrupt(d, buf, *size);
+	d->moved += *size;
+	*ret_delay_ns = data_delay(d, *size);
+	return EMU_DONE;
+}
+
+int emu_device_write(struct emu_device *d, const void *buf, uint32_t size, uint64_t *ret_delay_ns,
+		     struct err *err)
+{
+	int r;
+
+	if (d->state != MIG_RESUMING)
+		return err_set(err, -EINVAL, "no data to write in %s", fsm_name(d->state));
+	r = fault_at_data(d, size, err);
+	if (r)
+		return r;
+	emu_load_write(&d->load, buf, size);
+	d->moved += size;
+	*ret_delay_ns = data_delay(d, size);
+	return EMU_DONE;
+}

@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/macros.h"
+#include "base/units.h"
+#include "emu/content.h"
+#include "emu/faults.h"
+#include "emu/quantity.h"
+
+/* What stands after the '='. */
+enum operand {
+	NOTHING,
+	ARC,
+	ARC_ERRNO,
+	ARC_DURATION,
+	BYTES,
+	BYTES_OR_NOTHING,
+	BYTES_ERRNO,
+	ERRNO
+};
+
+/* Two of a word differ by whether a number comes first: that one is in front. */
+static const struct kind {
+	const char *word;
+	enum emu_fault_kind kind;
+	enum operand operand;
+	const char *form;
+} kinds[] = {
+	/* clang-format off */
+	{ "fail",         FAULT_FAIL_AT,      BYTES_ERRNO,      "BYTES:ERRNO" },
+	{ "fail",         FAULT_FAIL_ARC,     ARC_ERRNO,        "FROM:TO:ERRNO or BYTES:ERRNO" },
+	{ "error",        FAULT_ERROR,        ARC,              "FROM:TO" },
+	{ "stall",        FAULT_STALL_AT,     BYTES,            "BYTES" },
+	{ "stall",        FAULT_STALL_ARC,    ARC,              "FROM:TO or BYTES" },
+	{ "drain",        FAULT_DRAIN,        ARC_DURATION,     "FROM:TO:DURATION" },
+	{ "short-read",   FAULT_SHORT_READ,   NOTHING,          "nothing" },
+	{ "truncate",     FAULT_TRUNCATE,     BYTES,            "BYTES" },
+	{ "corrupt",      FAULT_CORRUPT,      BYTES,            "BYTES" },
+	{ "die-at",       FAULT_DIE,          BYTES,            "BYTES" },
+	{ "refuse-reset", FAULT_REFUSE_RESET, ERRNO,            "ERRNO" },
+	{ "garbage",      FAULT_GARBAGE,      BYTES_OR_NOTHING, "BYTES or nothing" },
+	/* clang-format on */
+};
+
+static bool starts_with_digit(const char *text)
+{
+	return text && *text >= '0' && *text <= '9';
+}
+
+static const struct kind *find_kind(const char *word, const char *operand)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		const struct kind *k = &kinds[i];
+
+		if (strcmp(k->word, word) != 0)
+			continue;
+		if ((k->operand == BYTES_ERRNO || k->kind == FAULT_STALL_AT) &&
+		    !starts_with_digit(operand))
+			continue;
+		return k;
+	}
+	return NULL;
+}
+
+/* Cut @text at the last colon. Return: what was behind it. */
+static int cut_last(char *text, char **ret, struct err *err)
+{
+	char *colon = strrchr(text, ':');
+
+	if (!colon)
+		return err_set(err, -EINVAL, "'%s' has no ':'", text);
+	*colon = '\0';
+	*ret = colon + 1;
+	return 0;
+}
+
+static int parse_operand(struct emu_fault *f, enum operand operand, char *text, struct err *err)
+{
+	char *last = NULL;
+	int r;
+
+	switch (operand) {
+	case ARC:
+		return emu_parse_arc(text, &f->from, &f->to, err);
+	case ARC_ERRNO:
+	case ARC_DURATION:
+		r = cut_last(text, &last, err);
+		if (r < 0)
+			return r;
+		r = emu_parse_arc(text, &f->from, &f->to, err);
+		if (r < 0)
+			return r;
+		return operand == ARC_ERRNO ? emu_parse_errno(last, &f->code, err)
+					    : emu_parse_duration(last, &f->ns, err);
+	case BYTES_ERRNO:
+		r = cut_last(text, &last, err);
+		if (!r)
+			r = emu_parse_errno(last, &f->code, err);
+		return r < 0 ? r : emu_parse_size(text, UINT64_MAX, &f->at, err);
+	case BYTES:
+	case BYTES_OR_NOTHING:
+		return emu_parse_size(text, UINT64_MAX, &f->at, err);
+	case ERRNO:
+		return emu_parse_errno(text, &f->code, err);
+	default:
+		return err_set(err, -EINVAL, "'%s' where nothing belongs", text);
+	}
+}
+
+static int parse_kind(struct emu_fault *f, char *text, struct err *err)
+{
+	char *operand = strchr(text, '=');
+	const struct kind *k;
+	int r;
+
+	if (operand)
+		*operand++ = '\0';
+	k = find_kind(text, operand);
+	if (!k)
+		return err_set(err, -EINVAL, "'%s' is no kind of fault", text);
+	f->kind = k->kind;
+	if (!operand && k->operand != NOTHING && k->operand != BYTES_OR_NOTHING)
+		return err_set(err, -EINVAL, "'%s' is missing what it wants: %s", k->word, k->form);
+	r = operand ? parse_operand(f, k->operand, operand, err) : 0;
+	if (r < 0)
+		return err_prefix(err, r, "%s wants %s", k->word, k->form);
+	return 0;
+}
+
+int emu_faults_parse(struct emu_faults *f, const char *text, struct err *err)
+{
+	struct emu_fault fault = { .times = EMU_FOREVER, .device = EMU_EVERY_DEVICE };
+	char copy[128], *at, *star, *kind = copy;
+	uint64_t n;
+	int r;
+
+	if (f->n == EMU_FAULTS_MAX)
+		return err_set(err, -ENOSPC, "more than %d faults", EMU_FAULTS_MAX);
+	if (strlen(text) >= sizeof(copy))
+		return err_set(err, -EINVAL, "'%.20s...' is too long", text);
+	strcpy(copy, text);
+	at = strchr(copy, '@');
+	if (at) {
+		*at = '\0';
+		if (parse_uint(copy, 10, EMU_EVERY_DEVICE - 1, &n) < 0)
+			return err_set(err, -EINVAL, "'%s' is no device's number", copy);
+		fault.device = (uint32_t)n;
+		kind = at + 1;
+	}
+	star = strchr(kind, '*');
+	if (star) {
+		*star = '\0';
+		if (parse_uint(star + 1, 10, EMU_FOREVER - 1, &n) < 0 || !n)
+			return err_set(err, -EINVAL, "'*%s' is no number of times", star + 1);
+		fault.times = (uint32_t)n;
+	}
+	r = parse_kind(&fault, kind, err);
+	if (r < 0)
+		return r;
+	f->list[f->n++] = fault;
+	return 0;
+}
+
+static bool has_arc(const struct emu_fault *f)
+{
+	return f->kind == FAULT_FAIL_ARC || f->kind == FAULT_ERROR || f->kind == FAULT_STALL_ARC ||
+	       f->kind == FAULT_DRAIN;
+}
+
+int emu_faults_resolve(struct emu_faults *f, unsigned int caps, struct err *err)
+{
+	int r;
+
+	for (size_t i = 0; i < f->n; i++) {
+		struct emu_fault *fault = &f->list[i];
+
+		r = has_arc(fault) ? emu_last_arc(&fault->from, fault->to, caps, err) : 0;
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+void emu_faults_of(const struct emu_faults *all, uint32_t device, struct emu_faults *ret)
+{
+	ret->n = 0;
+	for (size_t i = 0; i < all->n; i++)
+		if (all->list[i].device == EMU_EVERY_DEVICE || all->list[i].device == device)
+			ret->list[ret->n++] = all->list[i];
+}
+
+struct emu_fault *emu_faults_arc(struct emu_faults *f, enum emu_fault_kind kind,
+				 enum mig_state from, enum mig_state to)
+{
+	for (size_t i = 0; i < f->n; i++) {
+		struct emu_fault *fault = &f->list[i];
+
+		if (fault->kind == kind && fault->times && fault->from == from && fault->to == to)
+			return fault;
+	}
+	return NULL;
+}
+
+struct emu_fault *emu_faults_at(struct emu_faults *f, enum emu_fault_kind kind, uint64_t begin,
+				uint64_t end)
+{
+	for (size_t i = 0; i < f->n; i++) {
+		struct emu_fault *fault = &f->list[i];
+
+		if (fault->kind == kind && fault->times && fault->at >= begin && fault->at < end)
+			return fault;
+	}
+	return NULL;
+}
+
+struct emu_fault *emu_faults_any(struct emu_faults *f, enum emu_fault_kind kind)
+{
+	return emu_faults_at(f, kind, 0, UINT64_MAX);
+}
+
+void emu_fault_used(struct emu_fault *fault)
+{
+	if (fault->times != EMU_FOREVER)
+		fault->times--;
+}

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <string.h>
+
+#include "base/macros.h"
+#include "emu/load.h"
+
+void emu_load_begin(struct emu_load *l, struct emu_content *content, uint64_t state_size)
+{
+	*l = (struct emu_load){ .content = content, .state_size = state_size };
+	emu_bitmap_fill(&l->missing, content->n_blocks);
+	l->phase = state_size >= EMU_RECORDS_MIN ? LOAD_HEAD : LOAD_PLAIN;
+}
+
+static void check_head(struct emu_load *l)
+{
+	struct emu_head head;
+
+	memcpy(&head, l->record, sizeof(head));
+	if (head.magic != EMU_HEAD_MAGIC || head.version != EMU_STREAM_VERSION || head.reserved)
+		l->wrong = "not a stream of this kind of device";
+	else if (head.state_size != l->state_size || head.content_size != l->content->size)
+		l->wrong = "a stream of a device with another size";
+	l->phase = LOAD_RECORD;
+}
+
+static void check_extent(struct emu_load *l)
+{
+	const struct emu_content *c = l->content;
+	struct emu_extent extent;
+
+	memcpy(&extent, l->record, sizeof(extent));
+	if (extent.number != l->n_extents++ || extent.reserved) {
+		l->wrong = "a run of blocks out of turn";
+		return;
+	}
+	if (!extent.len || extent.at >= c->size || extent.len > c->size - extent.at ||
+	    extent.at % c->block_size ||
+	    (extent.len % c->block_size && extent.at + extent.len != c->size)) {
+		l->wrong = "a run of blocks that are not there";
+		return;
+	}
+	l->at = extent.at;
+	l->end = extent.at + extent.len;
+	l->phase = LOAD_EXTENT;
+}
+
+static void check_trail(struct emu_load *l)
+{
+	struct emu_trail trail;
+
+	memcpy(&trail, l->record, sizeof(trail));
+	if (l->missing.n)
+		l->wrong = "blocks are missing";
+	else if (trail.n_extents != l->n_extents || trail.len != l->total ||
+		 trail.digest != emu_trail_digest(l->content, trail.running_ns))
+		l->wrong = "the digest does not fit";
+	l->running_ns = trail.running_ns;
+	l->phase = LOAD_END;
+}
+
+static void check_record(struct emu_load *l)
+{
+	uint32_t magic;
+
+	memcpy(&magic, l->record, sizeof(magic));
+	if (l->phase == LOAD_HEAD)
+		check_head(l);
+	else if (magic == EMU_EXTENT_MAGIC)
+		check_extent(l);
+	else if (magic == EMU_TRAIL_MAGIC)
+		check_trail(l);
+	else
+		l->wrong = "neither blocks nor the end where either is due";
+	l->record_len = 0;
+}
+
+static size_t write_record(struct emu_load *l, const uint8_t *from, size_t len)
+{
+	size_t n = MIN(len, EMU_RECORD_SIZE - l->record_len);
+
+	memcpy(l->record + l->record_len, from, n);
+	l->record_len += n;
+	l->total += n;
+	if (l->record_len == EMU_RECORD_SIZE)
+		check_record(l);
+	return n;
+}
+
+/* Whether @len bytes @at of a block are those that its key makes. */
+static bool belongs(uint64_t key, size_t at, const uint8_t *bytes, size_t len)
+{
+	uint8_t again[EMU_BLOCK_MIN];
+	size_t n;
+
+	for (; len; at += n, bytes += n, len -= n) {
+		n = MIN(len, sizeof(again));
+		emu_block_fill(key, at, again, n);
+		if (memcmp(again, bytes, n) != 0)
+			return false;
+	}
+	return true;
+}
+
+static size_t write_blocks(struct emu_load *l, const uint8_t *from, size_t len)
+{
+	struct emu_content *c = l->content;
+	uint32_t block = (uint32_t)(l->at / c->block_size);
+	size_t size = emu_content_len(c, block), in_block = (size_t)(l->at % c->block_size);
+	size_t n = MIN(len, size - in_block), in_key = 0;
+
+	if (!in_block)
+		l->key = 0;
+	if (in_block < EMU_KEY_SIZE) {
+		in_key = MIN(n, EMU_KEY_SIZE - in_block);
+		memcpy((uint8_t *)&l->key + in_block, from, in_key);
+	}
+	if (!belongs(l->key, in_block + in_key, from + in_key, n - in_key))
+		l->wrong = "bytes that do not belong where they are";
+	l->at += n;
+	l->total += n;
+	if (in_block + n == size) {
+		emu_content_set(c, block, l->key);
+		emu_bitmap_remove(&l->missing, block);
+	}
+	if (l->at == l->end)
+		l->phase = LOAD_RECORD;
+	return n;
+}
+
+static size_t write_plain(struct emu_load *l, const uint8_t *from, size_t len)
+{
+	if (len > l->state_size - l->record_len) {
+		l->wrong = "more bytes than the state has";
+		return len;
+	}
+	memcpy(l->record + l->record_len, from, len);
+	l->record_len += len;
+	return len;
+}
+
+void emu_load_write(struct emu_load *l, const void *buf, size_t len)
+{
+	const uint8_t *from = buf;
+	size_t n;
+
+	for (; len && !l->wrong; from += n, len -= n) {
+		switch (l->phase) {
+		case LOAD_HEAD:
+		case LOAD_RECORD:
+			n = write_record(l, from, len);
+			break;
+		case LOAD_EXTENT:
+			n = write_blocks(l, from, len);
+			break;
+		case LOAD_PLAIN:
+			n = write_plain(l, from, len);
+			break;
+		default:
+			l->wrong = "bytes after the end";
+			return;
+		}
+	}
+}
+
+static void finish_plain(struct emu_load *l)
+{
+	size_t size = (size_t)l->content->size;
+	uint8_t check = 0;
+
+	if (l->record_len != l->state_size) {
+		l->wrong = "it ends too early";
+		return;
+	}
+	for (size_t i = 0; i < size; i++)
+		check = emu_check_byte(check, l->record[i]);
+	memcpy(&l->key, l->record, MIN(size, EMU_KEY_SIZE));
+	if ((l->state_size && check != l->record[size]) || !belongs(l->key, 0, l->record, size))
+		l->wrong = "bytes that do not belong where they are";
+	else if (size)
+		emu_content_set(l->content, 0, l->key);
+}
+
+int emu_load_finish(struct emu_load *l, uint64_t *ret_running_ns, struct err *err)
+{
+	if (!l->wrong && l->phase == LOAD_PLAIN)
+		finish_plain(l);
+	else if (!l->wrong && l->phase != LOAD_END)
+		l->wrong = "it ends too early";
+	if (l->wrong)
+		return err_set(err, -EINVAL, "state refused: %s", l->wrong);
+	if (l->phase == LOAD_END)
+		*ret_running_ns = l->running_ns;
+	return 0;
+}

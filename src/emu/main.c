@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+/*
+ * vfiomig-emu: emulated devices that migrate
+ */
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "emu/server.h"
+
+#ifndef PACKAGE_STRING
+#define PACKAGE_STRING "vfiomig-emu"
+#endif
+
+const char *argp_program_version = PACKAGE_STRING "\nvfio-user 0.2";
+
+/* Before the parent could have ended unseen, and after. */
+static bool follow_parent(pid_t parent)
+{
+	return prctl(PR_SET_PDEATHSIG, SIGTERM) == 0 && getppid() == parent;
+}
+
+int main(int argc, char **argv)
+{
+	pid_t parent = getppid();
+	struct emu_options o;
+	struct err err = { 0 };
+	sigset_t set;
+
+	emu_options_parse(&o, argc, argv);
+	log_setup(o.verbosity, program_invocation_short_name);
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	if (o.exit_with_parent && !follow_parent(parent))
+		return 0;
+	if (emu_serve(&o, &err) < 0) {
+		fprintf(stderr, "%s: %s: %s (%s)\n", program_invocation_short_name, err.text,
+			strerror(-err.code), err_name(err.code));
+		return err_status(&err);
+	}
+	return 0;
+}

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/clock.h"
+#include "base/macros.h"
+#include "fsm/fsm.h"
+#include "emu/quantity.h"
+
+#define DAY_NS (86400 * NSEC_PER_SEC)
+
+/* Digits, and where they end. */
+static int parse_number(const char *text, uint64_t *ret, const char **ret_end)
+{
+	char *end;
+
+	if (!isdigit((unsigned char)*text))
+		return -EINVAL;
+	errno = 0;
+	*ret = strtoull(text, &end, 10);
+	*ret_end = end;
+	return errno ? -ERANGE : 0;
+}
+
+static int multiply(uint64_t n, uint64_t by, uint64_t max, uint64_t *ret)
+{
+	if (n && by > max / n)
+		return -ERANGE;
+	*ret = n * by;
+	return 0;
+}
+
+int emu_parse_size(const char *text, uint64_t max, uint64_t *ret, struct err *err)
+{
+	static const char units[] = "kmgt";
+	const char *end, *unit;
+	uint64_t n, by = 1;
+	int r;
+
+	r = parse_number(text, &n, &end);
+	if (!r && *end) {
+		unit = strchr(units, tolower((unsigned char)*end));
+		by = unit ? UINT64_C(1) << 10 * (unit - units + 1) : 1;
+		r = unit && (!end[1] || !strcasecmp(end + 1, "iB") || !strcasecmp(end + 1, "B"))
+			    ? 0
+			    : -EINVAL;
+	}
+	if (r == -EINVAL)
+		return err_set(err, r, "'%s' is not a size such as 4096, 64K or 1GiB", text);
+	if (!r)
+		r = multiply(n, by, max, ret);
+	return r < 0 ? err_set(err, r, "'%s' is too large", text) : 0;
+}
+
+int emu_parse_duration(const char *text, uint64_t *ret_ns, struct err *err)
+{
+	static const struct {
+		const char *word;
+		uint64_t ns;
+	} units[] = {
+		{ "us", 1000 },
+		{ "ms", NSEC_PER_MSEC },
+		{ "s", NSEC_PER_SEC },
+	};
+	const char *end;
+	uint64_t n, by = 0;
+	int r;
+
+	r = parse_number(text, &n, &end);
+	for (size_t i = 0; !r && i < ARRAY_SIZE(units); i++)
+		if (!strcmp(end, units[i].word))
+			by = units[i].ns;
+	if (r == -EINVAL || (!r && !by && (n || *end)))
+		return err_set(err, -EINVAL, "'%s' is not a duration such as 50ms or 2s", text);
+	if (!r)
+		r = multiply(n, by, DAY_NS, ret_ns);
+	return r < 0 ? err_set(err, r, "'%s' is longer than a day", text) : 0;
+}
+
+int emu_parse_errno(const char *text, int *ret, struct err *err)
+{
+	const char *name;
+
+	for (int i = 1; i < 134; i++) {
+		name = strerrorname_np(i);
+		if (name && !strcmp(name, text)) {
+			*ret = -i;
+			return 0;
+		}
+	}
+	return err_set(err, -EINVAL, "'%s' is not an error number such as EIO", text);
+}
+
+int emu_parse_arc(const char *text, enum mig_state *from, enum mig_state *to, struct err *err)
+{
+	const char *colon = strchr(text, ':');
+	char first[32];
+
+	if (!colon)
+		return err_set(err, -EINVAL, "'%s' is not FROM:TO", text);
+	snprintf(first, sizeof(first), "%.*s", (int)(colon - text), text);
+	if (!fsm_parse(first, from))
+		return err_set(err, -EINVAL, "'%s' is not a state", first);
+	if (!fsm_parse(colon + 1, to))
+		return err_set(err, -EINVAL, "'%s' is not a state", colon + 1);
+	return 0;
+}
+
+int emu_parse_caps(const char *text, unsigned int *ret, struct err *err)
+{
+	static const char *const words[] = { "stop-copy", "p2p", "pre-copy" };
+	unsigned int caps = 0;
+	size_t len, i;
+
+	for (const char *at = text;; at += len + 1) {
+		len = strcspn(at, ",");
+		for (i = 0; i < ARRAY_SIZE(words); i++)
+			if (len == strlen(words[i]) && !strncmp(at, words[i], len))
+				break;
+		if (i == ARRAY_SIZE(words))
+			return err_set(err, -EINVAL,
+				       "'%s' is not a list of stop-copy, p2p, pre-copy", text);
+		caps |= 1u << i;
+		if (!at[len])
+			break;
+	}
+	if (!(caps & MIG_CAP_STOP_COPY))
+		return err_set(err, -EINVAL, "'%s': every device that migrates has stop-copy", text);
+	*ret = caps;
+	return 0;
+}
+
+int emu_last_arc(enum mig_state *from, enum mig_state to, unsigned int caps, struct err *err)
+{
+	enum mig_state at = *from, next;
+
+	for (next = MIG_ERROR; at != to; at = next) {
+		next = fsm_next(at, to, caps);
+		if (next == to || next == MIG_ERROR)
+			break;
+	}
+	if (next == MIG_ERROR)
+		return err_set(err, -EINVAL, "no device with these capabilities goes from %s to %s",
+			       fsm_name(*from), fsm_name(to));
+	*from = at;
+	return 0;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * Sizes, durations, error numbers and arcs as options write them
+ */
+
+#include <stdint.h>
+
+#include "base/err.h"
+#include "uapi/vfio.h"
+
+/** emu_parse_size() - "4096", "64K", "1MiB", "2g": binary. Return: 0, -EINVAL, -ERANGE. */
+_must_check_ int emu_parse_size(const char *text, uint64_t max, uint64_t *ret, struct err *err);
+
+/** emu_parse_duration() - "50ms", "2s", "100us", "0". Return: 0, -EINVAL, -ERANGE. */
+_must_check_ int emu_parse_duration(const char *text, uint64_t *ret_ns, struct err *err);
+
+/** emu_parse_errno() - "EIO". Return: 0 with a negative errno in @ret, or -EINVAL. */
+_must_check_ int emu_parse_errno(const char *text, int *ret, struct err *err);
+
+/** emu_parse_arc() - "running:stop". Return: 0, or -EINVAL. */
+_must_check_ int emu_parse_arc(const char *text, enum mig_state *from, enum mig_state *to,
+			       struct err *err);
+
+/** emu_parse_caps() - "stop-copy,p2p,pre-copy". Return: 0, or -EINVAL: stop-copy must be there. */
+_must_check_ int emu_parse_caps(const char *text, unsigned int *ret, struct err *err);
+
+/**
+ * emu_last_arc() - the arc that a pair of states stands for
+ *
+ * Itself where it is one; else the last one on the way: with P2P, running:stop is
+ * running-p2p:stop.
+ *
+ * Return: 0, or -EINVAL where there is no way.
+ */
+_must_check_ int emu_last_arc(enum mig_state *from, enum mig_state to, unsigned int caps,
+			      struct err *err);

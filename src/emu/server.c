@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/macros.h"
+#include "emu/conn.h"
+#include "emu/server.h"
+#include "vfu/socket.h"
+
+/* A device and its door: one client at a time, the next ones wait. */
+struct port {
+	struct emu_device device;
+	char *path;
+	int listen_fd;
+	struct emu_conn *conn;
+};
+
+/* @polls: two of each port, and the signals' */
+struct server {
+	struct port *ports;
+	uint32_t n;
+	int signal_fd;
+	struct pollfd *polls;
+};
+
+static void port_done(struct port *p)
+{
+	emu_conn_free(p->conn);
+	if (p->listen_fd >= 0) {
+		unlink(p->path);
+		close(p->listen_fd);
+	}
+	free(p->path);
+	emu_device_done(&p->device);
+}
+
+static void server_done(struct server *s)
+{
+	for (uint32_t i = 0; s->ports && i < s->n; i++)
+		port_done(&s->ports[i]);
+	free(s->ports);
+	free(s->polls);
+	if (s->signal_fd >= 0)
+		close(s->signal_fd);
+}
+
+static int open_port(struct port *p, const struct emu_options *o, uint32_t number, struct err *err)
+{
+	int n, r;
+
+	n = number ? asprintf(&p->path, "%s.%u", o->path, number)
+		   : asprintf(&p->path, "%s", o->path);
+	if (n < 0) {
+		p->path = NULL;
+		return err_set(err, -ENOMEM, "%s", o->path);
+	}
+	r = emu_device_init(&p->device, &o->config, number, clock_ns(), err);
+	return r < 0 ? r : vfu_listen(p->path, &p->listen_fd, err);
+}
+
+static int open_signals(struct server *s, struct err *err)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	s->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return s->signal_fd < 0 ? err_set(err, -errno, "signalfd") : 0;
+}
+
+/* Ready are they all or none: whoever reads the first line may use the last device. */
+static int open_server(struct server *s, const struct emu_options *o, struct err *err)
+{
+	int r;
+
+	s->ports = calloc(o->n_devices, sizeof(*s->ports));
+	s->polls = calloc(o->n_devices + 1, sizeof(*s->polls));
+	if (!s->ports || !s->polls)
+		return err_set(err, -ENOMEM, "%u devices", o->n_devices);
+	for (; s->n < o->n_devices; s->n++)
+		s->ports[s->n].listen_fd = -1;
+	r = open_signals(s, err);
+	for (uint32_t i = 0; !r && i < s->n; i++)
+		r = open_port(&s->ports[i], o, i, err);
+	if (r < 0)
+		return r;
+	for (uint32_t i = 0; i < s->n; i++)
+		printf("ready: %s\n", s->ports[i].path);
+	if (fflush(stdout) == EOF)
+		log_warn("standard output: cannot say that the devices are ready");
+	return 0;
+}
+
+static void accept_client(struct port *p)
+{
+	int fd = accept4(p->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	if (fd < 0)
+		return; /* gone again */
+	vfu_send_buffer(fd);
+	p->conn = emu_conn_new(fd);
+	if (p->conn)
+		log_info("%s: a client", p->path);
+	else
+		log_warn("%s: no memory for a client", p->path);
+}
+
+static void drop_client(struct port *p)
+{
+	p->conn = emu_conn_free(p->conn);
+	emu_device_gone(&p->device);
+}
+
+/* As dead as a process can be: no word, no clean-up, the sockets left behind. */
+static void die(const struct port *p)
+{
+	log_info("%s: --fault die-at", p->path);
+	raise(SIGKILL);
+}
+
+static void run_client(struct port *p, short revents, uint64_t now_ns)
+{
+	struct err err = { 0 };
+	int r = CONN_CLOSED;
+
+	/* Nothing to read or to send, and an event: the client has gone while it was to wait. */
+	if (!(revents & (POLLHUP | POLLERR)) || emu_conn_events(p->conn, now_ns))
+		r = emu_conn_run(p->conn, &p->device, p->path, now_ns, &err);
+	if (r == CONN_WAITS)
+		return;
+	if (r == CONN_DIED)
+		die(p);
+	if (r < 0)
+		log_warn("%s: client dropped: %s: %s", p->path, err.text, err_name(r));
+	else
+		log_info("%s: the client is gone", p->path);
+	drop_client(p);
+}
+
+static int timeout_ms(const struct server *s, uint64_t now_ns)
+{
+	uint64_t until = UINT64_MAX;
+
+	for (uint32_t i = 0; i < s->n; i++)
+		if (s->ports[i].conn)
+			until = MIN(until, emu_conn_waits_until(s->ports[i].conn));
+	if (until == UINT64_MAX)
+		return -1;
+	/* Not due yet, then at least a millisecond: it is not asked for in vain. */
+	return until <= now_ns ? -1 : (int)MIN((until - now_ns) / NSEC_PER_MSEC + 1, 60000u);
+}
+
+static void set_polls(struct server *s, uint64_t now_ns)
+{
+	for (uint32_t i = 0; i < s->n; i++) {
+		const struct port *p = &s->ports[i];
+
+		s->polls[i].fd = p->conn ? p->conn->fd : p->listen_fd;
+		s->polls[i].events = p->conn ? emu_conn_events(p->conn, now_ns) : POLLIN;
+	}
+	s->polls[s->n].fd = s->signal_fd;
+	s->polls[s->n].events = POLLIN;
+}
+
+static void run_port(struct port *p, short revents, uint64_t now_ns)
+{
+	bool due = p->conn && emu_conn_waits_until(p->conn) <= now_ns;
+
+	if (!revents && !due)
+		return;
+	if (p->conn)
+		run_client(p, revents, now_ns);
+	else
+		accept_client(p);
+}
+
+int emu_serve(const struct emu_options *o, struct err *err)
+{
+	_cleanup_(server_done) struct server s = { .signal_fd = -1 };
+	uint64_t now_ns;
+	int r;
+
+	r = open_server(&s, o, err);
+	if (r < 0)
+		return r;
+	for (;;) {
+		now_ns = clock_ns();
+		set_polls(&s, now_ns);
+		r = poll(s.polls, s.n + 1, timeout_ms(&s, now_ns));
+		if (r < 0 && errno != EINTR)
+			return err_set(err, -errno, "poll");
+		if (r < 0)
+			continue;
+		if (s.polls[s.n].revents)
+			return 0;
+		now_ns = clock_ns();
+		for (uint32_t i = 0; i < s.n; i++)
+			run_port(&s.ports[i], s.polls[i].revents, now_ns);
+	}
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * The sockets of all devices, in one thread
+ */
+
+#include "emu/options.h"
+
+/**
+ * emu_serve() - until a signal says that it is enough
+ *
+ * SIGTERM, SIGINT and SIGHUP must be blocked. Return: 0, or negative errno.
+ */
+_must_check_ int emu_serve(const struct emu_options *o, struct err *err);
