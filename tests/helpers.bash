@@ -48,3 +48,57 @@ require()
 		esac
 	done
 }
+
+# expect_json FILTER...: each is true of the report in $output.
+expect_json()
+{
+	local filter all=true
+
+	for filter; do
+		all+=" and ($filter)"
+	done
+	jq -e "$all" <<<"$output" >/dev/null && return
+	for filter; do
+		jq -e "$filter" <<<"$output" >/dev/null || echo "not so: $filter"
+	done
+	return 1
+}
+
+# finish NAME STATUS: it ends, so; $output and $stderr are what it wrote.
+# shellcheck disable=SC2034 # for the test
+finish()
+{
+	local ended=0
+
+	eventually has_ended "${!1}" || kill -KILL "${!1}"
+	wait "${!1}" || ended=$?
+	output=$(<"$1.out")
+	stderr=$(<"$1.err")
+	printf '%s ended:\n%s\n%s\n' "$1" "$output" "$stderr"
+	((ended == $2)) || {
+		echo "exit status $ended, not $2"
+		return 1
+	}
+}
+
+has_ended()
+{
+	local command=''
+
+	IFS='' read -r -d '' command 2>/dev/null <"/proc/$1/cmdline" || true
+	[[ -z $command ]]
+}
+
+# eventually COMMAND...: until it succeeds, a minute at most.
+eventually()
+{
+	local end=$((SECONDS + 60))
+
+	until "$@"; do
+		((SECONDS < end)) || {
+			echo "never came true: $*"
+			return 1
+		}
+		sleep 0.01
+	done
+}

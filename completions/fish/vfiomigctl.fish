@@ -24,7 +24,7 @@ function __vfiomigctl_arguments
     for word in (commandline -opc)[2..-1]
         if test $skip = yes
             set skip no
-        else if string match -qr '^--(via|vf-token|progress|status-fd|compress|leave|device)$' -- $word
+        else if string match -qr '^--(via|vf-token|timeout|progress|status-fd|compress|leave|device)$' -- $word
             set skip yes
         else if not string match -q -- '-*' $word; or test "$word" = -
             echo $word
@@ -60,12 +60,13 @@ complete -c vfiomigctl -n __vfiomigctl_first -a verify -d "check an image"
 complete -c vfiomigctl -n __vfiomigctl_first -a extract -d "take the raw stream out of an image"
 
 complete -c vfiomigctl -n '__vfiomigctl_at 1 save resume info state reset' -a '(__vfiomigctl_devices)' -F
+complete -c vfiomigctl -n '__vfiomigctl_command list' -a '(__vfiomigctl_devices)' -F
 complete -c vfiomigctl -n '__vfiomigctl_at 2 save resume extract' -F
 complete -c vfiomigctl -n '__vfiomigctl_at 1 inspect verify extract' -F
 complete -c vfiomigctl -n '__vfiomigctl_at 2 state' -a 'stop running stop-copy resuming running-p2p pre-copy pre-copy-p2p'
 
 complete -c vfiomigctl -s j -l json -d "print one JSON document"
-complete -c vfiomigctl -s v -l verbose -d "say what is done; twice: each call to the kernel"
+complete -c vfiomigctl -s v -l verbose -d "say what is done; twice: each arc and each retry"
 complete -c vfiomigctl -s q -l quiet -d "no warnings, no progress, no report"
 complete -c vfiomigctl -l progress -x -a 'auto always never json' -d "when to show progress"
 complete -c vfiomigctl -l status-fd -x -a '1 2' -d "write progress as JSON lines to a descriptor"
@@ -75,6 +76,7 @@ complete -c vfiomigctl -s V -l version -d "print program version"
 
 complete -c vfiomigctl -n '__vfiomigctl_command save resume list info state reset' -l via -x -a 'cdev group' -d "open by cdev or group"
 complete -c vfiomigctl -n '__vfiomigctl_command save resume list info state reset' -l vf-token -x -d "token that the driver of the VF's PF asks for"
+complete -c vfiomigctl -n '__vfiomigctl_command save resume list info state reset' -l timeout -x -d 'give up on a silent vfio-user server'
 complete -c vfiomigctl -n '__vfiomigctl_command save resume state reset' -l dry-run -d "change nothing, open nothing"
 
 complete -c vfiomigctl -n '__vfiomigctl_command save' -l compress -x -a 'none zstd zstd:1 zstd:3 zstd:19' -d "none or zstd[:LEVEL]"

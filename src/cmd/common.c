@@ -15,8 +15,11 @@ enum {
 };
 enum {
 	OPT_VIA = OPT_DEVICE,
-	OPT_VF_TOKEN
+	OPT_VF_TOKEN,
+	OPT_TIMEOUT
 };
+
+#define TIMEOUT_SECONDS 30
 
 /*
  * Options of every command, before or after its name
@@ -87,14 +90,25 @@ const struct argp common_argp = { .options = common_options, .parser = parse_com
 static const struct argp_option acquire_options[] = {
 	{ "via", OPT_VIA, "WAY", 0, "open by cdev or group, whatever the system has", 0 },
 	{ "vf-token", OPT_VF_TOKEN, "UUID", 0, "token that the driver of the VF's PF asks for", 0 },
+	{ "timeout", OPT_TIMEOUT, "SECONDS", 0,
+	  "give up on a vfio-user server after so much silence (30)", 0 },
 	{ 0 },
 };
 
 static error_t parse_acquire(int key, char *arg, struct argp_state *state)
 {
 	struct acquire_options *o = state->input;
+	uint64_t seconds;
 
 	switch (key) {
+	case ARGP_KEY_INIT:
+		o->timeout_ms = TIMEOUT_SECONDS * 1000;
+		return 0;
+	case OPT_TIMEOUT:
+		if (parse_uint(arg, 10, INT_MAX / 1000, &seconds) < 0 || !seconds)
+			argp_error(state, "--timeout: '%s' is not a number of seconds", arg);
+		o->timeout_ms = (int)seconds * 1000;
+		return 0;
 	case OPT_VIA:
 		if (!strcmp(arg, "cdev"))
 			o->via = ACQUIRE_CDEV;

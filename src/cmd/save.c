@@ -115,8 +115,8 @@ static const struct argp argp = {
 	.args_doc = "DEV FILE",
 	.doc = "Save a device's state to FILE.\v"
 	       "The device is stopped, its stream written, and the device returned to where it was. "
-	       "DEV is a PCI address, an mdev's UUID, vfioN, /dev/vfio/devices/vfioN, a sysfs path, or "
-	       "fd:N. FILE is a path, file:PATH, - or fd:N; a path gets its file only when all of it "
+	       "DEV is a PCI address, an mdev's UUID, vfioN, /dev/vfio/devices/vfioN, a sysfs path, "
+	       "fd:N, or vfio-user:PATH. FILE is a path, file:PATH, - or fd:N; a path gets its file only when all of it "
 	       "is there and synced.",
 	.children = children,
 };

@@ -19,16 +19,19 @@ enum acquire_via {
 	ACQUIRE_AUTO, /* the character device where the system has it, else the group */
 	ACQUIRE_CDEV,
 	ACQUIRE_GROUP,
-	ACQUIRE_FD, /* not a choice: what an inherited fd reports */
+	ACQUIRE_FD, /* not choices: what an inherited fd reports, and a socket */
+	ACQUIRE_VFIO_USER,
 };
 
 /**
  * struct acquire_options
  * @vf_token: UUID text that the driver of a VF's PF asks for, or NULL
+ * @timeout_ms: silence after which a vfio-user server counts as gone
  */
 struct acquire_options {
 	enum acquire_via via;
 	const char *vf_token;
+	int timeout_ms;
 };
 
 /**

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
 #include <linux/vfio.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -27,6 +28,11 @@ static void drop_stream(struct mig_dev *dev)
 static bool in_session(enum mig_state state)
 {
 	return fsm_saving(state) || state == MIG_RESUMING;
+}
+
+bool mig_opens_session(enum mig_state from, enum mig_state to)
+{
+	return in_session(to) && !(fsm_saving(from) && fsm_saving(to));
 }
 
 /* @to is where the device is now; a stream outlives an arc only inside its own session. */
@@ -93,9 +99,8 @@ static int take_arc(struct mig_dev *dev, enum mig_state next, struct err *err)
 {
 	struct mig_arc arc = { .from = dev->state, .to = next, .start_ns = clock_ns() };
 	struct mig_stream *stream = NULL;
-	bool opens;
+	bool opens = mig_opens_session(dev->state, next);
 
-	opens = in_session(next) && !(fsm_saving(dev->state) && fsm_saving(next));
 	arc.result = dev->ops->set_state(dev, next, &stream, err);
 	arc.ns = clock_ns() - arc.start_ns;
 	log_debug("%s: %s -> %s: %s", dev->name, fsm_name(arc.from), fsm_name(arc.to),
@@ -194,8 +199,23 @@ static int no_stream(struct mig_dev *dev, struct err *err)
 			fsm_name(dev->state));
 }
 
+/* A stream that has a story of its own tells it; one over an fd has only the errno. */
+static int stream_failed(struct mig_dev *dev, int code, const char *what, struct err *err)
+{
+	const struct err *why = dev->stream->ops->why ? dev->stream->ops->why(dev->stream) : NULL;
+
+	if (code == -ECANCELED)
+		return err_fail(err, ERR_ABORTED, code, "interrupted");
+	if (!why || why->code != code)
+		return err_fail(err, ERR_IO, code, "%s: %s", dev->name, what);
+	err_fail(err, why->kind ? why->kind : ERR_IO, code, "%s: %s: %s", dev->name, what,
+		 why->text);
+	return code;
+}
+
 ssize_t mig_read(struct mig_dev *dev, void *buf, size_t len, struct err *err)
 {
+	char what[96];
 	ssize_t n;
 
 	if (!dev->stream)
@@ -203,10 +223,12 @@ ssize_t mig_read(struct mig_dev *dev, void *buf, size_t len, struct err *err)
 	n = dev->stream->ops->read(dev->stream, buf, len);
 	if (n == -ENOMSG && dev->state != MIG_STOP_COPY)
 		return MIG_READ_NOTHING;
-	if (n < 0)
-		return err_fail(err, ERR_IO, (int)n, "%s: reading the device's stream in %s%s",
-				dev->name, fsm_name(dev->state),
-				n == -ENOMSG ? " (a driver must not say so there)" : "");
+	if (n < 0) {
+		snprintf(what, sizeof(what), "reading the device's stream in %s%s",
+			 fsm_name(dev->state),
+			 n == -ENOMSG ? " (a driver must not say so there)" : "");
+		return stream_failed(dev, (int)n, what, err);
+	}
 	return n;
 }
 
@@ -223,8 +245,8 @@ int mig_write(struct mig_dev *dev, const void *buf, size_t len, struct err *err)
 		if (n == 0)
 			n = -EIO; /* a driver that takes nothing would keep us here */
 		if (n < 0)
-			return err_fail(err, ERR_IO, (int)n,
-					"%s: the driver refused the stream's data", dev->name);
+			return stream_failed(dev, (int)n, "the driver refused the stream's data",
+					     err);
 		done += (size_t)n;
 	}
 	return 0;

@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/cancel.h"
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "device/stream.h"
@@ -67,6 +68,7 @@ struct dev_info {
 struct dev_region {
 	uint32_t flags; /* VFIO_REGION_INFO_FLAG_* */
 	uint64_t size, offset;
+	uint32_t index;
 };
 
 struct dev_irq {
@@ -104,6 +106,7 @@ struct mig_arc {
  * @state: last state that the device confirmed
  * @state_known: false after a failure that could not be followed by a question
  * @stream: of the session that is open, or NULL; the device's
+ * @cancel: watched while a stream waits for its peer, if set
  * @on_arc: told of every arc tried, if set
  */
 struct mig_dev {
@@ -116,6 +119,7 @@ struct mig_dev {
 	enum mig_state state;
 	bool state_known;
 	struct mig_stream *stream;
+	struct cancel *cancel;
 	void (*on_arc)(void *ctx, const struct mig_arc *arc);
 	void *on_arc_ctx;
 };
@@ -150,6 +154,9 @@ _must_check_ int mig_goto(struct mig_dev *dev, enum mig_state to, struct err *er
  * it says that it is, RUNNING by the uAPI; one that cannot migrate is not asked.
  */
 _must_check_ int mig_reset(struct mig_dev *dev, struct err *err);
+
+/** mig_opens_session() - the arc begins a data transfer session: a stream comes with it. */
+bool mig_opens_session(enum mig_state from, enum mig_state to);
 
 /**
  * mig_data_size() - what the driver expects STOP_COPY to yield

@@ -12,6 +12,7 @@
 #include "device/device.h"
 #include "device/kernel-v2.h"
 #include "device/quirks.h"
+#include "device/vfio-user.h"
 
 /*
  * Which device an inherited fd is: a cdev's link names its node, and from Linux 6.18 on fdinfo
@@ -70,8 +71,11 @@ int device_find(const struct host *host, const char *spec, struct device **ret, 
 	if (!dev->spec)
 		return err_set(err, -ENOMEM, "%s", spec);
 
+	r = 0;
 	if (!strncmp(spec, "fd:", strlen("fd:")))
 		r = find_inherited(dev, err);
+	else if (!strncmp(spec, "vfio-user:", strlen("vfio-user:")))
+		dev->socket = dev->spec + strlen("vfio-user:");
 	else
 		r = vfio_node_resolve(host, spec, &dev->node, err);
 	if (r < 0)
@@ -81,10 +85,9 @@ int device_find(const struct host *host, const char *spec, struct device **ret, 
 	return 0;
 }
 
-int device_open(struct device *dev, const struct acquire_options *opts, struct err *err)
+static int open_kernel(struct device *dev, const struct acquire_options *opts, struct err *err)
 {
 	struct acquired acq = ACQUIRED_NONE;
-	ssize_t n;
 	int r;
 
 	if (dev->inherited >= 0)
@@ -94,7 +97,20 @@ int device_open(struct device *dev, const struct acquire_options *opts, struct e
 	if (r < 0)
 		return r;
 	dev->via = acq.via;
-	r = kernel_v2_open(&acq, device_name(dev), &dev->mig, err);
+	return kernel_v2_open(&acq, device_name(dev), &dev->mig, err);
+}
+
+int device_open(struct device *dev, const struct acquire_options *opts, struct err *err)
+{
+	ssize_t n;
+	int r;
+
+	if (dev->socket) {
+		dev->via = ACQUIRE_VFIO_USER;
+		r = vfio_user_open(dev->socket, dev->spec, opts->timeout_ms, &dev->mig, err);
+	} else {
+		r = open_kernel(dev, opts, err);
+	}
 	if (r < 0)
 		return r;
 
@@ -114,7 +130,7 @@ bool device_reset_by_open(const struct device *dev)
 
 bool device_keeps_state(const struct device *dev)
 {
-	return dev->inherited >= 0 || quirks_keeps_state(device_driver(dev));
+	return dev->inherited >= 0 || dev->socket || quirks_keeps_state(device_driver(dev));
 }
 
 const char *device_name(const struct device *dev)

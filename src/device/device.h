@@ -19,6 +19,7 @@
  * @spec: what the user called it
  * @node: its place in sysfs; NULL for an inherited fd whose device cannot be told
  * @inherited: the fd of "fd:N", else -1
+ * @socket: the path of "vfio-user:PATH", else NULL; points into @spec
  * @mig: the open device, NULL until device_open()
  * @via: how it was opened
  * @has_ids, @ids: PCI numbers, from sysfs before and from the configuration space after opening
@@ -29,6 +30,7 @@ struct device {
 	char *spec;
 	struct vfio_node *node;
 	int inherited;
+	const char *socket;
 	struct mig_dev *mig;
 	enum acquire_via via;
 	bool has_ids;
@@ -39,7 +41,7 @@ struct device {
 
 /**
  * device_find() - resolve what the user called a device; opens nothing
- * @spec: as vfio_node_resolve() takes it, or "fd:N"
+ * @spec: as vfio_node_resolve() takes it, or "fd:N", or "vfio-user:PATH"
  */
 _must_check_ int device_find(const struct host *host, const char *spec, struct device **ret,
 			     struct err *err);

@@ -252,6 +252,7 @@ static int kernel_v2_region(struct mig_dev *dev, uint32_t index, struct dev_regi
 		return err_set(err, -errno, "%s: VFIO_DEVICE_GET_REGION_INFO of %u", dev->name,
 			       index);
 	*ret = (struct dev_region){
+		.index = index,
 		.flags = info.flags,
 		.size = info.size,
 		.offset = info.offset,

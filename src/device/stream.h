@@ -47,6 +47,9 @@ struct mig_stream_ops {
 	/** @fd: Something to poll(), or -1. Most drivers' fds are always "ready". */
 	int (*fd)(struct mig_stream *s);
 
+	/** @why: Optional. The story behind the last errno, valid until the next call. */
+	const struct err *(*why)(struct mig_stream *s);
+
 	void (*close)(struct mig_stream *s);
 };
 

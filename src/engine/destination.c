@@ -40,6 +40,7 @@ static int begin_load(struct destination *d, const struct image_device *saved, s
 	atomic_store(&d->transfer->state, mig->state);
 	mig->on_arc = on_arc;
 	mig->on_arc_ctx = d;
+	mig->cancel = d->cancel;
 	if (saved) {
 		r = identity_check(saved, d->dev, d->force_mismatch, err);
 		if (r < 0)
@@ -187,7 +188,8 @@ static int judge_and_start(struct destination *d, struct err *err)
 		return r;
 	r = mig_goto(mig, MIG_STOP, err);
 	if (r < 0) {
-		err_classify(err, ERR_IMAGE, r);
+		/* A device that is busy may take it later; anything else is about the state. */
+		err_classify(err, r == -EBUSY || r == -EAGAIN ? ERR_ABORTED : ERR_IMAGE, r);
 		return err_prefix(err, r, "the driver did not accept the state");
 	}
 	d->accepted = true;
@@ -235,6 +237,7 @@ static int run(struct destination *d, struct err *err)
 		d->left = d->dev->mig->state;
 		d->left_known = d->dev->mig->state_known;
 		d->dev->mig->on_arc = NULL;
+		d->dev->mig->cancel = NULL;
 	}
 	return r;
 }

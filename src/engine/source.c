@@ -201,11 +201,13 @@ int source_run(struct source *s, struct err *err)
 		return r;
 	mig->on_arc = on_arc;
 	mig->on_arc_ctx = s;
+	mig->cancel = s->cancel;
 	atomic_store(&s->transfer->state, mig->state);
 	r = run(s, &pump, err);
 	s->left = mig->state;
 	s->left_known = mig->state_known;
 	mig->on_arc = NULL;
+	mig->cancel = NULL;
 	pump_done(&pump);
 	return r;
 }

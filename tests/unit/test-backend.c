@@ -796,12 +796,12 @@ static void the_configuration_space_is_read_where_there_is_one(void **state)
 		ssize_t result;
 	} rows[] = {
 		/* clang-format off */
-		{ { VFIO_DEVICE_FLAGS_PCI, 9, 5 }, { VFIO_REGION_INFO_FLAG_READ, 256, 0 }, 0, 0, 256 },
-		{ { VFIO_DEVICE_FLAGS_PCI, 9, 5 }, { VFIO_REGION_INFO_FLAG_READ, 9999, 0 }, 0, 0, 4096 },
-		{ { VFIO_DEVICE_FLAGS_PCI, 9, 5 }, { VFIO_REGION_INFO_FLAG_READ, 0, 0 }, 0, 0, 0 },
-		{ { VFIO_DEVICE_FLAGS_PCI, 9, 5 }, { 0, 256, 0 }, 0, 0, 0 },
-		{ { VFIO_DEVICE_FLAGS_PCI, 7, 5 }, { VFIO_REGION_INFO_FLAG_READ, 256, 0 }, 0, 0, 0 },
-		{ { 0, 9, 5 }, { VFIO_REGION_INFO_FLAG_READ, 256, 0 }, 0, 0, 0 },
+		{ { VFIO_DEVICE_FLAGS_PCI, 9, 5 }, { VFIO_REGION_INFO_FLAG_READ, 256, 0, 0 }, 0, 0, 256 },
+		{ { VFIO_DEVICE_FLAGS_PCI, 9, 5 }, { VFIO_REGION_INFO_FLAG_READ, 9999, 0, 0 }, 0, 0, 4096 },
+		{ { VFIO_DEVICE_FLAGS_PCI, 9, 5 }, { VFIO_REGION_INFO_FLAG_READ, 0, 0, 0 }, 0, 0, 0 },
+		{ { VFIO_DEVICE_FLAGS_PCI, 9, 5 }, { 0, 256, 0, 0 }, 0, 0, 0 },
+		{ { VFIO_DEVICE_FLAGS_PCI, 7, 5 }, { VFIO_REGION_INFO_FLAG_READ, 256, 0, 0 }, 0, 0, 0 },
+		{ { 0, 9, 5 }, { VFIO_REGION_INFO_FLAG_READ, 256, 0, 0 }, 0, 0, 0 },
 		{ { VFIO_DEVICE_FLAGS_PCI, 9, 5 }, { 0 }, -ENODEV, 0, -ENODEV },
 		{ { VFIO_DEVICE_FLAGS_PCI, 9, 5 }, { 0 }, 0, -EINVAL, -EINVAL },
 		/* clang-format on */

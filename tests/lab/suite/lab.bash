@@ -148,21 +148,6 @@ expect_contents()
 	blank "$1"
 }
 
-# expect_json FILTER...: each is true of the report in $output.
-expect_json()
-{
-	local filter all=true
-
-	for filter; do
-		all+=" and ($filter)"
-	done
-	jq -e "$all" <<<"$output" >/dev/null && return
-	for filter; do
-		jq -e "$filter" <<<"$output" >/dev/null || echo "not so: $filter"
-	done
-	return 1
-}
-
 # expect_message TEXT...: standard error of the last run has each.
 # shellcheck disable=SC2154 # run sets stderr
 expect_message()
@@ -209,45 +194,6 @@ start()
 	: >"$name.out" 2>"$name.err"
 	"$@" >"$name.out" 2>"$name.err" 3>&- 9>&- &
 	printf -v "$name" %s "$!"
-}
-
-# finish NAME STATUS: it ends, so; $output and $stderr are what it wrote.
-# shellcheck disable=SC2034 # for the test
-finish()
-{
-	local ended=0
-
-	eventually has_ended "${!1}" || kill -KILL "${!1}"
-	wait "${!1}" || ended=$?
-	output=$(<"$1.out")
-	stderr=$(<"$1.err")
-	printf '%s ended:\n%s\n%s\n' "$1" "$output" "$stderr"
-	((ended == $2)) || {
-		echo "exit status $ended, not $2"
-		return 1
-	}
-}
-
-has_ended()
-{
-	local command=''
-
-	IFS='' read -r -d '' command 2>/dev/null <"/proc/$1/cmdline" || true
-	[[ -z $command ]]
-}
-
-# eventually COMMAND...: until it succeeds, ten seconds at most.
-eventually()
-{
-	local end=$((SECONDS + 10))
-
-	until "$@"; do
-		((SECONDS < end)) || {
-			echo "never came true: $*"
-			return 1
-		}
-		sleep 0.01
-	done
 }
 
 # clog FIFO ROOM: a FIFO with a reader that does not read, and room for ROOM bytes more (whole

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * Devices that live in a process: vfio-user over a UNIX socket
+ *
+ * libvfio-user refuses much while a device is in STOP or STOP_COPY, so what can be known of a
+ * device is asked when it is opened. A disconnect leaves the state as it is, and with servers of
+ * 2026 and later so does a reset: whatever state is found must be lived with.
+ */
+
+#include "device/backend.h"
+
+/** vfio_user_open() - connect to the server at @path. */
+_must_check_ int vfio_user_open(const char *path, const char *name, int timeout_ms,
+				struct mig_dev **ret, struct err *err);

@@ -1,0 +1,673 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Every command on a device that lives in another process, and whatever state it is found in.
+
+# shellcheck disable=SC2034,SC2154,SC2030,SC2031 # variables are emu.bash's and run's, or theirs
+load ../emu
+
+states=(stop running stop-copy resuming running-p2p pre-copy pre-copy-p2p)
+
+setup()
+{
+	emu_setup
+}
+
+teardown()
+{
+	emu_teardown
+}
+
+#
+# info, state, reset
+#
+
+@test "info: tells all that the server does" {
+	emu_start
+	migctl 0 info "$A"
+	[[ -z $stderr ]]
+	grep -qx "device  *$A" <<<"$output"
+	grep -qx 'opened by  *vfio-user' <<<"$output"
+	grep -qx 'vendor  *0x1234' <<<"$output"
+	grep -qx 'can be reset  *yes' <<<"$output"
+	grep -qx 'migratable  *yes' <<<"$output"
+	grep -qx 'migration flags  *stop-copy p2p pre-copy' <<<"$output"
+	grep -qx 'state  *running' <<<"$output"
+	grep -qx '7  *256 B  *read write' <<<"$output"
+	grep -qx '0  *1  *eventfd maskable automasked' <<<"$output"
+
+	migctl 0 --json info "$A"
+	expect_json '.schema == 1 and .command == "info" and .status == 0' \
+		".device.address == \"$A\"" '.device.via == "vfio-user"' '.device.driver == null' \
+		'.device.ids.vendor == "0x1234" and .device.ids.device == "0x5646"' \
+		'.device.ids.class == "0xff0000" and .device.ids.revision == "0x01"' \
+		'.resettable and .migratable' '.protocol == "vfio-user"' \
+		'.migration_flags == ["stop-copy", "p2p", "pre-copy"]' '.state == "running"' \
+		'.stop_copy_bytes == null' '.precopy_info_v2 == false' '.dma_logging' \
+		'[.regions[] | [.index, .size]] == [[0, 4096], [7, 256]]' \
+		'[.irqs[] | [.index, .count]] == [[0, 1]]'
+	expect_state "$A" running
+}
+
+@test "info: has the capabilities that the device has" {
+	local caps
+
+	for caps in stop-copy stop-copy,p2p stop-copy,pre-copy stop-copy,p2p,pre-copy; do
+		emu_start --caps "$caps"
+		migctl 0 --json info "$A"
+		expect_json ".migration_flags | join(\",\") == \"$caps\""
+		emu_stop
+	done
+}
+
+@test "state: says what the device's own register says" {
+	local numbers=(1 2 3 4 5 6 7) state
+
+	require python3
+	emu_start
+	for state in "${!states[@]}"; do
+		[[ ${states[state]} != resuming ]] || set_state "$A" running
+		migctl 0 state "$A" "${states[state]}"
+		register emu state
+		((register == numbers[state]))
+		migctl 0 --json state "$A"
+		expect_json ".state == \"${states[state]}\"" ".found == .state" '.source == "device"'
+		[[ ${states[state]} != resuming ]] || migctl 0 reset "$A"
+	done
+}
+
+# supported STATE CAPS
+supported()
+{
+	case $1 in
+	pre-copy) [[ $2 == *pre-copy* ]] ;;
+	running-p2p) [[ $2 == *p2p* ]] ;;
+	pre-copy-p2p) [[ $2 == *p2p*pre-copy* ]] ;;
+	esac
+}
+
+# Somebody else's load can only be thrown away, and a finished stream not be reopened.
+pair_status()
+{
+	local caps=$3
+
+	if ! supported "$2" "$caps"; then
+		if [[ $1 == resuming ]]; then echo 81; else echo 69; fi
+	elif [[ $1 == "$2" ]]; then
+		echo 0
+	elif [[ $1 == resuming ]]; then
+		echo 81
+	elif [[ $1 == stop-copy && $2 == pre-copy* ]]; then
+		echo 69
+	else
+		echo 0
+	fi
+}
+
+# go STATE: from $real, by a way that is open.
+go()
+{
+	[[ $real != "$1" ]] || return 0
+	[[ $real != resuming ]] || bounded -q reset "$A"
+	[[ $real:$1 != stop-copy:pre-copy* ]] || set_state "$A" running
+	set_state "$A" "$1"
+}
+
+# pairs CAPS N: there are as many.
+pairs()
+{
+	local from to want n=0
+
+	emu_start --caps "$1"
+	real=running
+	for from in "${states[@]}"; do
+		supported "$from" "$1" || continue
+		for to in "${states[@]}"; do
+			go "$from"
+			want=$(pair_status "$from" "$to" "$1")
+			migctl "$want" --json state "$A" "$to"
+			if ((want == 0)); then
+				expect_state "$A" "$to"
+			else
+				expect_state "$A" "$from"
+				[[ -n $stderr ]]
+			fi
+			[[ $output == *"\"found\": \"$from\""* && $output == *"\"state\": \"$real\""* ]]
+			n=$((n + 1))
+		done
+	done
+	echo "$n pairs"
+	((n == $2))
+}
+
+@test "state: every pair of states, with all capabilities" {
+	pairs stop-copy,p2p,pre-copy 49
+}
+
+@test "state: every pair of states, without P2P" {
+	pairs stop-copy,pre-copy 35
+}
+
+@test "state: every pair of states, without pre-copy" {
+	pairs stop-copy,p2p 35
+}
+
+@test "state: every pair of states, with neither" {
+	pairs stop-copy 28
+}
+
+@test "state: each arc is told, with its time" {
+	emu_start
+	migctl 0 --json state "$A" stop-copy
+	expect_arcs running:running-p2p running-p2p:stop stop:stop-copy
+	expect_json '.arcs | all(.ns > 0)' '.found == "running" and .state == "stop-copy"'
+}
+
+@test "state: a load that somebody else left is not made to run" {
+	emu_start
+	set_state "$A" resuming
+	migctl 81 state "$A" running
+	expect_message "$A: in resuming, with a load that somebody else left" "vfiomigctl reset $A"
+	expect_state "$A" resuming
+}
+
+@test "reset: from every state to running, and blank" {
+	local state
+
+	emu_start
+	reference "$B"
+	bounded -q save "$B" image
+	for state in "${states[@]}"; do
+		bounded -q resume --no-hold --stop "$A" image
+		set_state "$A" "$state"
+		migctl 0 --json reset "$A"
+		expect_json ".found == \"$state\"" '.state == "running"' '.reset_ns > 0'
+		expect_state "$A" running
+		run ! holds "$A"
+	done
+	expect_state "$B" stop
+}
+
+@test "reset: a device that is busy is tried again" {
+	emu_start --fault 'refuse-reset=EAGAIN*3' --fault '1@refuse-reset=EIO'
+	migctl 0 --json reset "$A"
+	expect_json '.state == "running"'
+	migctl 81 reset "$B"
+	expect_message "$B: DEVICE_RESET" '(EIO)'
+	expect_state "$B" running
+}
+
+@test "reset: a device in ERROR gets out of it" {
+	emu_start --fault 'error=stop:stop-copy*1'
+	migctl 81 --json state "$A" stop-copy
+	expect_message "$A: stop to stop-copy failed, the device is in error: " '(EIO)'
+	expect_json '.state == "error"'
+	migctl 0 --json info "$A"
+	expect_json '.state == "error"'
+	migctl 81 state "$A" running
+	expect_message "$A: in error, which only a reset ends" "vfiomigctl reset $A; its state is lost"
+	expect_state "$A" error
+	migctl 0 --json reset "$A"
+	expect_json '.found == "error"' '.state == "running"'
+	expect_state "$A" running
+}
+
+#
+# save, and what can be made of a file
+#
+
+@test "save, inspect, verify, extract, resume: nothing is lost on the way" {
+	emu_start --state-size 3M
+	reference "$A"
+	[[ $(stat -c %s reference) == $((3 << 20)) ]]
+	migctl 0 --json save "$A" image
+	expect_json '.outcome == "completed" and .owner == "source"' ".bytes == $((3 << 20))" \
+		'.state == {"found": "stop", "left": "stop"}' \
+		".file_bytes == $(stat -c %s image)" '.format == "image"'
+	migctl 0 --json inspect image
+	expect_json '.complete' '.devices | length == 1' \
+		'.devices[0] | .address == "vfio-user:emu" and .protocol == "vfio-user"'
+	migctl 0 --json verify image
+	expect_json '.good' ".bytes == $((3 << 20))"
+	migctl 0 extract image raw
+	cmp raw reference
+	run ! holds "$B"
+	set_state "$B" running
+	migctl 0 --json resume --no-hold --stop "$B" image
+	expect_json '.outcome == "completed" and .owner == "destination"' '.accepted' \
+		".bytes == $((3 << 20))" '.state == {"found": "running", "left": "stop"}'
+	expect_state "$B" stop
+	holds "$B"
+	holds "$A"
+	expect_files found image raw reference
+}
+
+@test "save, resume: the digests in the devices' registers are equal" {
+	local digest
+
+	require python3
+	emu_start --state-size 2M
+	register emu digest
+	digest=$register
+	register emu.1 digest
+	[[ $register != "$digest" ]]
+	migctl 0 save "$A" image
+	migctl 0 resume --no-hold "$B" image
+	register emu.1 digest
+	[[ $register == "$digest" ]]
+	register emu digest
+	[[ $register == "$digest" ]]
+}
+
+@test "save: a running device is stopped and runs again, and that is told" {
+	emu_start
+	migctl 0 --json save "$A" image
+	expect_arcs running:running-p2p running-p2p:stop stop:stop-copy stop-copy:stop \
+		stop:running-p2p running-p2p:running
+	expect_json '.state == {"found": "running", "left": "running"}' '.down == false' \
+		'.downtime_ns > 0' '.status == 0'
+	expect_state "$A" running
+	migctl 0 save "$A" other
+	grep -qE '^stop  *stop-copy  *[0-9.]+ ' <<<"$output"
+	grep -qx 'state now  *running' <<<"$output"
+	grep -qx 'stream  *1.00 MiB (1048576 bytes)' <<<"$output"
+	migctl 73 save "$A" other
+	expect_message 'other'
+	expect_state "$A" running
+}
+
+@test "save: with --leave=stop it stays stopped" {
+	emu_start
+	migctl 0 --json save --leave=stop "$A" image
+	expect_json '.state == {"found": "running", "left": "stop"}' '.down'
+	expect_state "$A" stop
+	reference "$A"
+	migctl 0 resume --no-hold --stop "$B" image
+	holds "$B"
+}
+
+@test "save, resume: the bare stream, and a pipe, and compressed" {
+	emu_start --state-size 2500K
+	reference "$A"
+	migctl 0 --json save --raw "$A" raw
+	expect_json '.format == "raw"' ".file_bytes == $((2500 << 10))"
+	cmp raw reference
+	migctl 0 --json resume --raw --no-hold --stop "$B" raw
+	expect_json '.accepted' ".bytes == $((2500 << 10))"
+	holds "$B"
+
+	bounded -q reset "$B" || set_state "$B" running
+	bounded -q save "$A" - | bounded -q resume --no-hold --stop "$B" -
+	holds "$B"
+
+	set_state "$B" running
+	bounded -q reset "$B"
+	bounded -q save --raw "$A" - | bounded -q resume --raw --no-hold --stop "$B" -
+	holds "$B"
+
+	set_state "$B" running
+	bounded -q reset "$B"
+	migctl 0 save --compress=zstd "$A" packed
+	migctl 0 verify packed
+	migctl 0 extract packed unpacked
+	cmp unpacked reference
+	migctl 0 resume --no-hold --stop "$B" packed
+	holds "$B"
+}
+
+@test "save: with pre-copy it is stopped late, and nothing that changed is lost" {
+	emu_start --state-size 4M --dirty-rate 200M
+	migctl 0 --json save --pre-copy=1 --leave=stop "$A" image
+	expect_arcs running:pre-copy pre-copy:pre-copy-p2p pre-copy-p2p:stop-copy stop-copy:stop
+	expect_json ".bytes > $((4 << 20))"
+	expect_state "$A" stop
+	reference "$A"
+	migctl 0 verify image
+	migctl 0 resume --no-hold --stop "$B" image
+	holds "$B"
+}
+
+@test "save: with pre-copy of a device that does not change" {
+	local initial
+
+	for initial in 0 100K 4M; do
+		emu_start --state-size 4M --initial-bytes $initial
+		migctl 0 --json save --pre-copy --leave=stop "$A" "image.$initial"
+		expect_arcs running:pre-copy pre-copy:pre-copy-p2p pre-copy-p2p:stop-copy stop-copy:stop
+		reference "$A"
+		migctl 0 resume --no-hold --stop "$B" "image.$initial"
+		holds "$B"
+		emu_stop
+	done
+}
+
+@test "save: --pre-copy without P2P, and of a device without pre-copy" {
+	emu_start --caps stop-copy,pre-copy
+	migctl 0 --json save --pre-copy "$A" one
+	expect_arcs running:pre-copy pre-copy:stop-copy stop-copy:stop stop:running
+	migctl 0 resume --no-hold "$B" one
+	emu_stop
+	emu_start --caps stop-copy,p2p
+	migctl 0 --json save --pre-copy "$A" two
+	expect_arcs running:running-p2p running-p2p:stop stop:stop-copy stop-copy:stop \
+		stop:running-p2p running-p2p:running
+	migctl 0 resume --no-hold "$B" two
+	emu_stop
+	emu_start --caps stop-copy
+	migctl 0 --json save --pre-copy "$A" three
+	expect_arcs running:stop stop:stop-copy stop-copy:stop stop:running
+	migctl 0 --json resume --no-hold "$B" three
+	expect_arcs running:stop stop:resuming resuming:stop stop:running
+}
+
+@test "save: a device that was stopped is not woken for pre-copy" {
+	emu_start
+	set_state "$A" stop
+	migctl 0 --json save --pre-copy "$A" image
+	expect_arcs stop:stop-copy stop-copy:stop
+	expect_state "$A" stop
+}
+
+@test "save: every profile's device can be saved and resumed" {
+	local profile
+
+	for profile in hisi pds qat virtio mtty; do
+		emu_start --profile $profile
+		reference "$A"
+		migctl 0 save --pre-copy "$A" $profile
+		migctl 0 resume --no-hold --stop "$B" $profile
+		holds "$B"
+		emu_stop
+	done
+}
+
+@test "save, resume, state, reset: --dry-run does not even connect" {
+	emu_start
+	reference "$A"
+	migctl 0 save "$A" image
+	migctl 0 --json save --dry-run "$B" other
+	expect_json '.dry_run' '.opening_resets == false'
+	migctl 0 --json resume --dry-run "$B" image
+	expect_json '.dry_run and .verified' '.opening_resets == false'
+	migctl 0 --json state --dry-run "$B" stop
+	expect_json '.dry_run' '.want == "stop"'
+	migctl 0 --json reset --dry-run "$B"
+	expect_json '.dry_run'
+	expect_state "$B" running
+	expect_files image reference
+	emu_stop
+	migctl 0 save --dry-run "$A" other
+	migctl 0 resume --dry-run "$A" image
+	migctl 0 state --dry-run "$A" stop
+	migctl 0 reset --dry-run "$A"
+	dd if=/dev/zero of=image bs=1 count=16 seek=600000 conv=notrunc status=none
+	migctl 65 resume --dry-run "$A" image
+}
+
+@test "resume: holds the device until it is told not to, and lets go of it" {
+	emu_start
+	reference "$A"
+	migctl 0 save "$A" image
+	start resume resume "$B" image
+	eventually said 'held open until SIGINT or SIGTERM' resume.err
+	said "$B: running; " resume.err
+	said 'it would keep its state without (--no-hold)' resume.err
+	# Who needs the result has it by now; the other device is not affected.
+	said 'state now' resume.out
+	expect_state "$A" stop
+	kill -TERM "$resume"
+	finish resume 0
+	expect_state "$B" running
+	has_run "$B"
+}
+
+@test "resume: a state of another kind of device is refused before anything is done" {
+	emu_start --profile qat
+	emu_start --socket other --profile virtio --state-size 4K --seed 9
+	migctl 0 save "$A" image
+	reference vfio-user:other
+	set_state vfio-user:other running
+	migctl 65 --json resume --no-hold vfio-user:other image
+	expect_message 'vendor' '0x8086' '0x1af4' '(EXDEV)'
+	expect_json '.outcome == "aborted"' '.owner == "none"' '.arcs == []' '.state.left == "running"'
+	expect_state vfio-user:other running
+	has_run vfio-user:other
+	# The emulated devices do not care for their numbers.
+	migctl 0 resume --no-hold --force-mismatch vfio-user:other image
+	run ! has_run vfio-user:other
+}
+
+@test "resume: a damaged file is refused before the device is connected to" {
+	emu_start
+	reference "$B"
+	migctl 0 save "$A" image
+	cp image short
+	truncate -s 500000 short
+	dd if=/dev/zero of=image bs=1 count=16 seek=600000 conv=notrunc status=none
+	migctl 65 --json resume --no-hold "$B" image
+	expect_json 'has("arcs") | not' '.owner == "none"'
+	migctl 65 resume --no-hold "$B" short
+	holds "$B"
+	# Of what comes in by a pipe that is found out late: it never runs.
+	run -65 --separate-stderr bounded --json resume --no-hold "$B" - < <(cat short)
+	expect_message 'the device was reset and is in stop'
+	expect_json '.accepted == false' '.state.left == "stop"' '.recovery.reset'
+	expect_state "$B" stop
+	run ! holds "$B"
+}
+
+@test "resume: the device's own check finds a raw stream that lost, moved or changed a byte" {
+	local bad
+
+	emu_start
+	reference "$A"
+	head -c 1000000 reference >short
+	{ cat reference; echo; } >long
+	{ head -c 500000 reference; tail -c +500002 reference; echo; } >moved
+	cp reference changed
+	printf x | dd of=changed bs=1 seek=700000 conv=notrunc status=none
+	: >empty
+	for bad in short long moved changed empty; do
+		migctl 65 --json resume --raw --no-hold "$B" $bad
+		expect_message 'the driver did not accept the state' '(EINVAL)' \
+			'the device was reset and is in stop'
+		expect_json '.status == 65' '.outcome == "aborted"' '.owner == "none"' \
+			'.accepted == false' '.recovery == {"found": "resuming", "end": "stop",
+				"reset": true, "ok": true}'
+		expect_state "$B" stop
+	done
+	migctl 0 resume --raw --no-hold --stop "$B" reference
+	holds "$B"
+}
+
+#
+# Found states
+#
+
+# found STATE LEFT [NOTE]: a save of a device found in STATE leaves it in LEFT, and a resume works.
+found()
+{
+	set_state "$A" running
+	set_state "$A" "$1"
+	migctl 0 --json save "$A" "image.$1"
+	if [[ -n ${3-} ]]; then
+		expect_message "warning: $A: was left in $1 by somebody else; now in $3"
+	else
+		[[ -z $stderr ]]
+	fi
+	expect_json ".state == {\"found\": \"$2\", \"left\": \"$2\"}" '.outcome == "completed"'
+	expect_state "$A" "$2"
+	bounded -q verify "image.$1"
+
+	set_state "$A" running
+	set_state "$A" "$1"
+	migctl 0 --json resume --no-hold "$A" other
+	if [[ -n ${3-} ]]; then
+		expect_message "warning: $A: was left in $1 by somebody else; now in $3"
+	else
+		[[ -z $stderr ]]
+	fi
+	expect_json '.state.left == "running"' '.accepted'
+	expect_state "$A" running
+	has_run "$A"
+	set_state "$A" running
+	bounded -q reset "$A"
+}
+
+@test "save, resume: a device that is found elsewhere than in running" {
+	emu_start
+	reference "$B"
+	bounded -q save "$B" other
+	found running running
+	found running-p2p running-p2p
+	found stop stop
+	found stop-copy stop stop
+	found pre-copy running running
+	found pre-copy-p2p running-p2p running-p2p
+}
+
+@test "save, resume: a load that somebody else left holds nothing, and can be replaced" {
+	emu_start
+	reference "$B"
+	bounded -q save "$B" other
+	set_state "$A" resuming
+	migctl 81 --json save "$A" image
+	expect_message "$A: is in resuming: there is no state to save" "vfiomigctl reset $A"
+	expect_json '.outcome == "device-error"' '.state.left == "resuming"'
+	expect_state "$A" resuming
+	expect_files other reference
+	migctl 0 --json resume --no-hold "$A" other
+	expect_message "warning: $A: was left in resuming by somebody else; now in stop"
+	expect_state "$A" running
+	has_run "$A"
+}
+
+@test "save, resume: a device that is found in ERROR is left alone" {
+	emu_start --fault '0@error=running:stop*1'
+	bounded -q save "$B" other
+	migctl 81 state "$A" stop
+	migctl 81 --json save "$A" image
+	expect_message "$A: is in error: there is no state to save" "vfiomigctl reset $A"
+	migctl 81 --json resume --no-hold "$A" other
+	expect_message "$A: in error, which only a reset ends"
+	expect_json '.outcome == "device-error"' '.state.left == "error"'
+	expect_state "$A" error
+	expect_files other
+}
+
+@test "save, resume: after a client that was killed half-way" {
+	emu_start --state-size 4M
+	reference "$A"
+	set_state "$A" running
+	bounded -q save "$A" good
+	mkfifo fifo
+	exec 9<>fifo
+	start save -q save --raw "$A" fifo
+	eventually in_fifo
+	kill -KILL "$save"
+	finish save 137
+	expect_state "$A" stop-copy
+	migctl 0 save "$A" image
+	expect_state "$A" stop
+	exec 9>&-
+
+	# What did not fit in the pipe has been read, and the first frame is in the device.
+	exec 9<>fifo
+	start resume -q resume --no-hold "$B" fifo
+	head -c 2000000 good >&9
+	kill -KILL "$resume"
+	finish resume 137
+	exec 9>&-
+	expect_state "$B" resuming
+	migctl 0 --json resume --no-hold "$B" good
+	expect_message "warning: $B: was left in resuming by somebody else; now in stop"
+	has_run "$B"
+}
+
+# Somebody has written into the FIFO.
+in_fifo()
+{
+	IFS='' read -r -t 0 -u 9
+}
+
+#
+# A server that does as libvfio-user: while the device is stopped it answers little
+#
+
+@test "strict: save and resume ask nothing that is refused" {
+	emu_start --strict
+	reference "$A"
+	set_state "$A" running
+	migctl 0 save "$A" image
+	migctl 0 save --pre-copy "$A" pre-copy
+	migctl 0 resume --no-hold "$B" image
+	has_run "$B"
+	expect_state "$B" stop
+	migctl 0 --json resume --no-hold --stop "$B" pre-copy
+	expect_state "$B" stop
+	reference "$B"
+	bounded -q save "$B" other
+	found running running
+	found running-p2p running-p2p
+	found stop stop
+	found stop-copy stop stop
+	found pre-copy running running
+}
+
+@test "strict: info tells less of a stopped device, and does not fail" {
+	local state
+
+	emu_start --strict
+	for state in stop stop-copy; do
+		set_state "$A" running
+		set_state "$A" $state
+		migctl 0 --json info "$A"
+		[[ -z $stderr ]]
+		expect_json ".state == \"$state\"" '.migratable' '.device.ids.vendor == "0x1234"' \
+			'.migration_flags == ["stop-copy", "p2p", "pre-copy"]' \
+			'[.regions[].index] == [7]' '.irqs == []'
+		expect_state "$A" $state
+	done
+}
+
+@test "strict: a reset that is refused says what to do" {
+	local state
+
+	emu_start --strict
+	for state in stop stop-copy; do
+		set_state "$A" $state
+		migctl 81 reset "$A"
+		expect_message "$A: DEVICE_RESET: Invalid argument (EINVAL)" \
+			"it may refuse that while stopped: vfiomigctl state $A running"
+		expect_state "$A" $state
+	done
+	migctl 0 state "$A" running
+	migctl 0 reset "$A"
+	for state in running running-p2p pre-copy resuming; do
+		set_state "$A" $state
+		migctl 0 reset "$A"
+		expect_state "$A" running
+	done
+}
+
+@test "strict: a load that is refused is reset and stopped" {
+	emu_start --strict
+	reference "$A"
+	head -c 500000 reference >short
+	migctl 65 --json resume --raw --no-hold "$B" short
+	expect_message 'the device was reset and is in stop'
+	expect_state "$B" stop
+	# Found stopped, too: the way to RESUMING is free.
+	migctl 65 --json resume --raw --no-hold "$B" short
+	expect_state "$B" stop
+}
+
+@test "strict: a device that accepted a load and does not start stays stopped" {
+	emu_start --strict --fault '1@fail=stop:running-p2p:EIO'
+	migctl 0 save "$A" image
+	migctl 81 --json resume --no-hold "$B" image
+	expect_message "$B: stop to running-p2p failed, the device is in stop" \
+		'it could not be brought to stop'
+	expect_json '.accepted' '.state.left == "stop"' '.outcome == "device-error"'
+	expect_state "$B" stop
+}
