@@ -13,9 +13,13 @@ enum {
 	OPT_PROBE = OPT_COMMAND
 };
 
+#define DEVICES_MAX 256
+
 struct args {
 	struct invocation *inv;
 	struct acquire_options acquire;
+	const char *specs[DEVICES_MAX]; /* none: all that VFIO has */
+	size_t n;
 	bool probe;
 };
 
@@ -29,7 +33,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct args *a = state->input;
 
-	(void)arg;
 	switch (key) {
 	case ARGP_KEY_INIT:
 		state->child_inputs[0] = &a->acquire;
@@ -37,6 +40,11 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case OPT_PROBE:
 		a->probe = true;
+		return 0;
+	case ARGP_KEY_ARG:
+		if (a->n == DEVICES_MAX)
+			argp_error(state, "more than %d devices", DEVICES_MAX);
+		a->specs[a->n++] = arg;
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -52,9 +60,10 @@ static const struct argp_child children[] = {
 static const struct argp argp = {
 	.options = options,
 	.parser = parse,
-	.args_doc = "",
-	.doc = "List the devices bound to VFIO.\v"
-	       "Opens nothing unless --probe is given: what is not known then is shown as '-'.",
+	.args_doc = "[DEV...]",
+	.doc = "List the devices bound to VFIO, or these.\v"
+	       "Opens nothing unless --probe is given: what is not known then is shown as '-'. A "
+	       "vfio-user device is asked all the same: that resets nothing.",
 	.children = children,
 };
 
@@ -151,50 +160,64 @@ static void probe(struct json_object *o, struct device *dev, const struct acquir
 		render_ids(report_object(o, "ids"), &dev->ids);
 }
 
-static int render_node(struct json_object *list, const struct vfio_node *node, const struct args *a,
-		       struct err *err)
+static int render_one(struct json_object *list, const char *spec, const struct args *a,
+		      struct err *err)
 {
 	_cleanup_(device_freep) struct device *dev = NULL;
 	struct json_object *o;
-	size_t held;
+	size_t held = 0;
 	int r;
 
-	r = device_find(&host_live, node->sysfs, &dev, err);
-	if (r == -ENODEV)
-		return 0; /* gone since it was listed */
+	r = device_find(&host_live, spec, &dev, err);
 	if (r < 0)
 		return r;
 	o = report_append(list);
 	render_node_facts(o, dev);
-	held = render_holders(o, node);
-	render_debugfs(o, node);
-	if (a->probe && !held)
+	if (dev->node) {
+		held = render_holders(o, dev->node);
+		render_debugfs(o, dev->node);
+	}
+	if (dev->socket || dev->inherited >= 0 || (a->probe && !held))
 		probe(o, dev, &a->acquire);
 	return 0;
+}
+
+static int list_all(struct json_object *list, const struct args *a, struct err *err)
+{
+	struct vfio_nodes nodes;
+	int r;
+
+	r = vfio_nodes_list(&host_live, &nodes, err);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; r >= 0 && i < nodes.n; i++) {
+		r = render_one(list, nodes.v[i]->sysfs, a, err);
+		if (r == -ENODEV)
+			r = 0; /* gone since it was listed */
+	}
+	vfio_nodes_done(&nodes);
+	return r;
 }
 
 static int run(struct invocation *inv, int argc, char **argv, struct err *err)
 {
 	struct args a = { .inv = inv };
 	struct json_object *list;
-	struct vfio_nodes nodes;
-	int r;
+	int r = 0;
 
 	cmd_parse(inv, &argp, argc, argv, &a);
 	inv->view = view;
-	r = vfio_nodes_list(&host_live, &nodes, err);
-	if (r < 0)
-		return r;
 	list = report_array(inv->report, "devices");
-	for (size_t i = 0; r >= 0 && i < nodes.n; i++)
-		r = render_node(list, nodes.v[i], &a, err);
-	vfio_nodes_done(&nodes);
+	if (!a.n)
+		return list_all(list, &a, err);
+	for (size_t i = 0; r >= 0 && i < a.n; i++)
+		r = render_one(list, a.specs[i], &a, err);
 	return r;
 }
 
 const struct command cmd_list = {
 	.name = "list",
-	.args_doc = "",
+	.args_doc = "[DEV...]",
 	.summary = "show the devices bound to VFIO, without opening them",
 	.run = run,
 };
