@@ -86,14 +86,18 @@ copy_sources()
 	fi
 }
 
-# build NAME [CONFIGURE-ARGUMENT...]: build/NAME, configured with these and made.
+# build NAME [--ARGUMENT...] [TARGET...]: build/NAME, configured with these and made.
 build()
 {
-	local dir=$BUILD/$1 name=$1
+	local dir=$BUILD/$1 name=$1 arguments=()
 	shift
+	while [[ ${1-} == -* ]]; do
+		arguments+=("$1")
+		shift
+	done
 	mkdir -p "$dir"
 	if [[ ! -e $dir/config.status || $BUILD/src/configure -nt $dir/config.status ]]; then
-		run_quietly "configure $name" env -C "$dir" ../src/configure --quiet "$@"
+		run_quietly "configure $name" env -C "$dir" ../src/configure --quiet "${arguments[@]}"
 	fi
-	run_quietly "make $name" make -C "$dir" -j "$jobs"
+	run_quietly "make $name" make -C "$dir" -j "$jobs" "$@"
 }
