@@ -198,7 +198,10 @@ int vfu_client_open(struct vfu_client *c, const char *path, int timeout_ms, stru
 {
 	int fd, r;
 
-	*c = (struct vfu_client){ .channel = { .fd = -1, .timeout_ms = timeout_ms } };
+	*c = (struct vfu_client){
+		.channel = { .fd = -1, .timeout_ms = timeout_ms },
+		.connection = c->connection + 1,
+	};
 	r = vfu_connect(path, NULL, timeout_ms, &fd, err);
 	if (r == -ECONNREFUSED)
 		return refused(path, r, err);

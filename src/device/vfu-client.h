@@ -21,16 +21,18 @@
  * struct vfu_client - one connection
  * @channel: with the timeout of silence
  * @agreed: what was negotiated; its transfer size is the smaller of both sides'
+ * @connection: counts vfu_client_open(): what was asked on another is answered by nobody
  * @broken: errno after which nothing more can be said, 0 while all is well
  */
 struct vfu_client {
 	struct vfu_channel channel;
 	struct vfu_version agreed;
 	uint16_t next_id;
+	unsigned int connection;
 	int broken;
 };
 
-/** vfu_client_open() - connect and negotiate. Return: 0; ERR_MISSING, ERR_PEER kinds. */
+/** vfu_client_open() - connect and negotiate; @c is zero, or was closed. Return: 0; ERR_MISSING, ERR_PEER kinds. */
 _must_check_ int vfu_client_open(struct vfu_client *c, const char *path, int timeout_ms,
 				 struct err *err);
 void vfu_client_close(struct vfu_client *c);

@@ -622,7 +622,7 @@ static void waiting_can_be_cancelled(void **state)
 
 static void sockets_have_paths(void **state)
 {
-	char dir[] = "/tmp/vfu.XXXXXX", path[64], name[200];
+	char dir[] = P_tmpdir "/vfu.XXXXXX", path[64], name[200];
 	int listening, again, fd;
 
 	(void)state;
@@ -652,7 +652,7 @@ static void sockets_have_paths(void **state)
 
 static void a_server_with_too_many_clients_is_given_up(void **state)
 {
-	char dir[] = "/tmp/vfu.XXXXXX", path[64];
+	char dir[] = P_tmpdir "/vfu.XXXXXX", path[64];
 	int listening, fds[64], n = 0, r;
 
 	(void)state;

@@ -240,7 +240,7 @@ held()
 	nodes "$A"
 	public_tool
 	chown 65534 "$cdev" /dev/iommu
-	folder=$(mktemp -d /run/tmp/mine.XXXXXX)
+	folder=$(mktemp -d "$TMPDIR/mine.XXXXXX")
 	chown 65534 "$folder"
 	run --separate-stderr setpriv --reuid 65534 --regid 65534 --clear-groups \
 		"$tool" --json save "$A" "$folder/state.img"

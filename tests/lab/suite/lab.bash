@@ -208,7 +208,7 @@ clog()
 # public_tool: $tool is a copy that any user may run, wherever the real one is.
 public_tool()
 {
-	tool=$(mktemp -d /run/tmp/public.XXXXXX)/vfiomigctl
+	tool=$(mktemp -d "$TMPDIR/public.XXXXXX")/vfiomigctl
 	install -m 755 "$VFIOMIGCTL" "$tool"
 	chmod 755 "${tool%/*}"
 }
