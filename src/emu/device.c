@@ -9,6 +9,8 @@
 #include "emu/regs.h"
 #include "fsm/fsm.h"
 
+#define LATENESS_NS (20 * NSEC_PER_MSEC)
+
 int emu_device_init(struct emu_device *d, const struct emu_config *config, uint32_t number,
 		    uint64_t now_ns, struct err *err)
 {
@@ -204,15 +206,17 @@ static int fault_at_data(struct emu_device *d, uint32_t size, struct err *err)
 	return EMU_DONE;
 }
 
+/* A timer is late by some milliseconds; as much is made good, or the rate would never be reached. */
 static uint64_t data_delay(struct emu_device *d, uint32_t size)
 {
+	uint64_t earliest = d->now_ns > LATENESS_NS ? d->now_ns - LATENESS_NS : 0;
 	unsigned __int128 ns;
 
 	if (!d->config->data_rate)
 		return 0;
 	ns = (unsigned __int128)size * NSEC_PER_SEC / d->config->data_rate;
-	d->ready_ns = MAX(d->ready_ns, d->now_ns) + (uint64_t)ns;
-	return d->ready_ns - d->now_ns;
+	d->ready_ns = MAX(d->ready_ns, earliest) + (uint64_t)ns;
+	return d->ready_ns > d->now_ns ? d->ready_ns - d->now_ns : 0;
 }
 
 static void corrupt(struct emu_device *d, uint8_t *buf, uint32_t size)
