@@ -45,16 +45,17 @@ static int feature(struct vfio_user *u, uint32_t flags, void *data, size_t size,
 		.flags = flags,
 	};
 	struct vfu_parts parts = { .head = &head, .head_len = sizeof(head) };
+	bool probe = flags & UAPI_FEATURE_PROBE;
 	uint8_t reply[sizeof(head) + 64];
 	size_t len;
 	int r;
 
-	if (flags & UAPI_FEATURE_SET) {
+	if (!probe && (flags & UAPI_FEATURE_SET)) {
 		parts.data = data;
 		parts.data_len = size;
 	}
 	r = vfu_client_call(&u->client, VFU_FEATURE, &parts, NULL, reply, sizeof(reply), &len, err);
-	if (r < 0 || !(flags & UAPI_FEATURE_GET))
+	if (r < 0 || probe || !(flags & UAPI_FEATURE_GET))
 		return r;
 	r = vfu_feature_data(reply, len, flags, data, size, err);
 	return r < 0 ? err_classify(err, ERR_PEER, r) : 0;
@@ -65,6 +66,20 @@ static bool vfio_user_probe(struct mig_dev *dev, unsigned int index)
 	return feature(vfio_user(dev), UAPI_FEATURE_PROBE | index, NULL, 0, NULL) == 0;
 }
 
+/* Asked before it is used: what a server does with a feature that it does not know is its own. */
+static int probe_migration(struct vfio_user *u, struct err *err)
+{
+	int r;
+
+	r = feature(u, UAPI_FEATURE_PROBE | UAPI_FEATURE_GET | UAPI_FEATURE_MIGRATION, NULL, 0, err);
+	if (r >= 0)
+		r = feature(u,
+			    UAPI_FEATURE_PROBE | UAPI_FEATURE_GET | UAPI_FEATURE_SET |
+				    UAPI_FEATURE_MIG_DEVICE_STATE,
+			    NULL, 0, err);
+	return r;
+}
+
 static int vfio_user_query(struct mig_dev *dev, struct err *err)
 {
 	struct vfio_user *u = vfio_user(dev);
@@ -72,7 +87,9 @@ static int vfio_user_query(struct mig_dev *dev, struct err *err)
 	int r;
 
 	dev->can_reset = u->info.flags & VFIO_DEVICE_FLAGS_RESET;
-	r = feature(u, UAPI_FEATURE_GET | UAPI_FEATURE_MIGRATION, &m, sizeof(m), err);
+	r = probe_migration(u, err);
+	if (r >= 0)
+		r = feature(u, UAPI_FEATURE_GET | UAPI_FEATURE_MIGRATION, &m, sizeof(m), err);
 	/* A server without migration answers EINVAL to every feature. */
 	if (r == -EINVAL || r == -ENOTTY || r == -EOPNOTSUPP)
 		return err_fail(err, ERR_UNSUPPORTED, r, "%s: the server offers no migration",
