@@ -191,6 +191,11 @@ fish_options()
 	done
 }
 
+@test "man: vfiomig-emu(8) has the options of its --help" {
+	same vfiomig-emu "$("$VFIOMIG_EMU" --help | grep -oE '^ +(-., +)?--[a-z-]+' | grep -oE -- '-[^ ,]+')" \
+		"$(grep -E '^\*-' man/vfiomig-emu.8.scd | grep -oE '\*-[^*]+\*' | tr -d '*')"
+}
+
 @test "man: vfiomigctl(8) has every exit status" {
 	same "src/base/err.h and the table" \
 		"$(echo 0; grep -oE '^\s+ERR_[A-Z]+ = [1-9][0-9]*' src/base/err.h | grep -oE '[0-9]+$')" \
