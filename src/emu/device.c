@@ -209,7 +209,8 @@ static int fault_at_data(struct emu_device *d, uint32_t size, struct err *err)
 /* A timer is late by some milliseconds; as much is made good, or the rate would never be reached. */
 static uint64_t data_delay(struct emu_device *d, uint32_t size)
 {
-	uint64_t earliest = d->now_ns > LATENESS_NS ? d->now_ns - LATENESS_NS : 0;
+	bool first = !d->ready_ns;
+	uint64_t earliest = first ? d->now_ns : d->now_ns - MIN(d->now_ns, LATENESS_NS);
 	unsigned __int128 ns;
 
 	if (!d->config->data_rate)
