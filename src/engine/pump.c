@@ -7,6 +7,7 @@ int pump_init(struct pump *p, struct err *err)
 {
 	p->frame = image_frame_new();
 	p->len = 0;
+	p->deadline_ns = 0;
 	p->bytes = 0;
 	p->ns = 0;
 	return p->frame ? 0 : err_set(err, -ENOMEM, "a frame of 1 MiB");
@@ -36,6 +37,8 @@ static int run(struct pump *p, struct err *err)
 		r = cancel_check(p->cancel, err);
 		if (r < 0)
 			return r;
+		if (p->deadline_ns && clock_ns() >= p->deadline_ns)
+			return 0;
 		n = mig_read(p->dev, p->frame->payload + p->len, IMAGE_FRAME_PAYLOAD - p->len, err);
 		if (n <= 0)
 			return (int)n;

@@ -20,6 +20,8 @@ typedef int pump_sink_fn(void *ctx, struct image_frame *frame, size_t len, struc
  * struct pump - one stream on its way
  * @frame: being filled; the pump's own from pump_init() to pump_done()
  * @len: payload bytes in it so far
+ * @deadline_ns: when pump_run() stops even if there is more, 0 for never: a device that makes data
+ *               as fast as it is read would hold it for ever
  * @bytes, @ns: of the stream so far, and the time spent in pump_run()
  */
 struct pump {
@@ -30,6 +32,7 @@ struct pump {
 	struct transfer *transfer;
 	struct image_frame *frame;
 	size_t len;
+	uint64_t deadline_ns;
 	uint64_t bytes, ns;
 };
 
@@ -38,7 +41,7 @@ _must_check_ int pump_init(struct pump *p, struct err *err);
 void pump_done(struct pump *p);
 
 /**
- * pump_run() - read until there is nothing more, now or for good
+ * pump_run() - read until there is nothing more, now or for good, or the deadline has passed
  *
  * Called in a thread with every signal blocked. Return: 0, -ECANCELED, or what failed.
  */

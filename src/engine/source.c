@@ -41,8 +41,9 @@ static const struct mig_precopy_info *ask_precopy(struct source *s, struct mig_p
 	return NULL;
 }
 
-/* Rounds in PRE_COPY until the policy says to stop. */
-static int precopy_rounds(struct source *s, struct pump *pump, struct err *err)
+/* Rounds in PRE_COPY until the policy says to stop; @ret is what it said. */
+static int precopy_rounds(struct source *s, struct pump *pump, enum precopy_verdict *ret,
+			  struct err *err)
 {
 	static const char *const why[] = {
 		[PRECOPY_CONVERGED] = "converged",
@@ -55,8 +56,11 @@ static int precopy_rounds(struct source *s, struct pump *pump, struct err *err)
 		enum precopy_verdict verdict;
 		int r;
 
-		verdict = precopy_step(s->precopy, ask_precopy(s, &info), pump->bytes - before,
-				       clock_ns());
+		r = cancel_check(s->cancel, err);
+		if (r < 0)
+			return r;
+		verdict = *ret = precopy_step(s->precopy, ask_precopy(s, &info),
+					      pump->bytes - before, clock_ns());
 		if (verdict != PRECOPY_CONTINUE) {
 			log_info("%s: pre-copy %s after %u rounds, %llu bytes", s->dev->mig->name,
 				 why[verdict], s->precopy->rounds, (unsigned long long)pump->bytes);
@@ -78,14 +82,16 @@ static int precopy_rounds(struct source *s, struct pump *pump, struct err *err)
 static int precopy(struct source *s, struct pump *pump, struct err *err)
 {
 	struct mig_dev *mig = s->dev->mig;
+	enum precopy_verdict verdict;
 	bool again;
 	int r;
 
 	precopy_start(s->precopy, clock_ns());
+	pump->deadline_ns = s->precopy->start_ns + s->precopy->max_ns;
 	do {
 		r = mig_goto(mig, MIG_PRE_COPY, err);
 		if (r >= 0)
-			r = precopy_rounds(s, pump, err);
+			r = precopy_rounds(s, pump, &verdict, err);
 		if (r < 0)
 			return r;
 		again = false;
@@ -94,9 +100,10 @@ static int precopy(struct source *s, struct pump *pump, struct err *err)
 
 			r = mig_goto(mig, MIG_PRE_COPY_P2P, err);
 			again = r >= 0 && ask_precopy(s, &info) && info.reinit &&
-				s->precopy->rounds < s->precopy->max_rounds;
+				verdict != PRECOPY_LIMIT;
 		}
 	} while (again);
+	pump->deadline_ns = 0;
 	return r;
 }
 
@@ -127,6 +134,9 @@ static void recover(struct source *s, enum mig_state want, struct err *err)
 	ok = mig_recover(s->dev->mig, want, false, &s->recovery, &why);
 	s->recovered = true;
 	if (ok && !s->recovery.reset) {
+		/* Whatever was wrong on the way, the device has its state and is where it was. */
+		if (err->kind == ERR_DEVICE)
+			err->kind = ERR_ABORTED;
 		err_classify(err, ERR_ABORTED, err->code);
 		err_hint(err, err->code, "the device is in %s again", fsm_name(want));
 		return;
