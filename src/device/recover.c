@@ -29,21 +29,36 @@ static bool reset_and_walk(struct mig_dev *dev, enum mig_state want, bool *ret_r
 	return *ret_reset && walk(dev, want, err);
 }
 
+/* Nobody set it to RUNNING, and it was stopped: somebody else's reset, or a disconnect's. */
+static bool was_reset(bool known, enum mig_state before, const struct mig_dev *dev)
+{
+	return known && !fsm_runs(before) && before != MIG_ERROR && dev->state == MIG_RUNNING;
+}
+
 bool mig_recover(struct mig_dev *dev, enum mig_state want, bool discard, struct mig_recovery *ret,
 		 struct err *err)
 {
 	struct err why = { 0 }, ignored = { 0 };
+	enum mig_state before = dev->state;
+	bool known = dev->state_known, lost;
 
 	*ret = (struct mig_recovery){ 0 };
 	ret->found_known = mig_refresh(dev, &why) >= 0;
 	ret->found = dev->state;
+	lost = ret->found_known && was_reset(known, before, dev);
 	ret->ok = ret->found_known && !discard && walk(dev, want, &why);
-	if (!ret->ok)
+	if (!ret->ok) {
+		known = dev->state_known;
+		before = dev->state;
 		ret->ok = reset_and_walk(dev, want, &ret->reset, &why);
-	/* A reset that failed may still have moved the device. */
+	}
 	ret->end_known = ret->ok || mig_refresh(dev, &ignored) >= 0;
-	if (!ret->ok && ret->end_known && !discard && !ret->reset)
-		ret->ok = is_in(dev, want, &ignored);
+	/* A reset whose answer got lost may have happened: then the device is elsewhere now. */
+	if (!ret->ok && ret->end_known && !ret->reset) {
+		lost |= !known || dev->state != before;
+		ret->ok = !discard && is_in(dev, want, &ignored);
+	}
+	ret->reset |= lost;
 	ret->end = dev->state;
 	log_info("%s: recovered from %s to %s%s", dev->name,
 		 ret->found_known ? fsm_name(ret->found) : "an unknown state",

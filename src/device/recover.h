@@ -14,7 +14,7 @@
  * struct mig_recovery - what had to be done
  * @found: where the device was, if @found_known
  * @end: where it is now, if @end_known
- * @reset: it was reset: its own state is lost
+ * @reset: it was reset, by us or, as its state tells, by somebody else: its own state is lost
  * @ok: it is where it was wanted
  */
 struct mig_recovery {
