@@ -9,6 +9,7 @@
 #include "device/vfio-user.h"
 #include "device/vfu-client.h"
 #include "device/vfu-stream.h"
+#include "fsm/fsm.h"
 
 #define INDEX_MAX 32u
 #define REGION_READ_MAX 4096
@@ -140,8 +141,12 @@ static int vfio_user_set_state(struct mig_dev *dev, enum mig_state to,
 			       struct mig_stream **ret_stream, struct err *err)
 {
 	struct vfu_mig_state m = { .state = to, .data_fd = -1 };
-	int r;
+	int r = 0;
 
+	if (dev->stream && !mig_opens_session(dev->state, to) && fsm_saving(to))
+		r = vfu_stream_quiesce(dev->stream, err);
+	if (r < 0)
+		return r;
 	r = feature(vfio_user(dev), UAPI_FEATURE_SET | UAPI_FEATURE_MIG_DEVICE_STATE, &m, sizeof(m),
 		    err);
 	if (r < 0 || dev->stream || !mig_opens_session(dev->state, to))

@@ -21,6 +21,11 @@ static int give_up(struct vfu_client *c, int r, struct err *err)
 	return err_classify(err, ERR_PEER, r);
 }
 
+int vfu_client_give_up(struct vfu_client *c, const char *why, struct err *err)
+{
+	return give_up(c, err_set(err, -EPROTO, "%s", why), err);
+}
+
 static int usable(const struct vfu_client *c, struct err *err)
 {
 	if (c->broken)
@@ -56,6 +61,9 @@ int vfu_client_wait(struct vfu_client *c, struct cancel *cancel, struct err *err
 	int r;
 
 	r = usable(c, err);
+	/* First, since a server that never stops talking must not keep it from being heard. */
+	if (r >= 0 && cancel)
+		r = cancel_check(cancel, err);
 	if (r < 0)
 		return r;
 	do

@@ -61,6 +61,9 @@ _must_check_ int vfu_client_wait(struct vfu_client *c, struct cancel *cancel, st
  */
 _must_check_ int vfu_client_next(struct vfu_client *c, struct vfu_header *ret, struct err *err);
 
+/** vfu_client_give_up() - the server breaks the protocol: -EPROTO, now and from here on. */
+int vfu_client_give_up(struct vfu_client *c, const char *why, struct err *err);
+
 /** vfu_client_receive() - @len bytes of that payload. */
 _must_check_ int vfu_client_receive(struct vfu_client *c, void *buf, size_t len, struct err *err);
 

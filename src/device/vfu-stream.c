@@ -11,6 +11,8 @@
 #define READ_CHUNK (256u << 10)
 #define READ_DEPTH 4
 
+#define STRAYS_MAX 256
+
 /**
  * struct request - a MIG_DATA_READ under way
  * @len: bytes that its reply brought, @done once it is there
@@ -40,6 +42,7 @@ struct vfu_stream {
 	unsigned int first, n, depth;
 	uint32_t chunk;
 	bool ended, again;
+	unsigned int strays; /* replies to nothing, in a row */
 	unsigned int connection;
 	struct err err; /* the story behind the last errno */
 };
@@ -132,8 +135,12 @@ static int collect(struct vfu_stream *s)
 	q = find(s, h.id);
 	if (!q) {
 		log_debug("reply %u is nobody's", h.id);
-		return 0;
+		return ++s->strays <= STRAYS_MAX
+			       ? 0
+			       : vfu_client_give_up(s->client, "replies that fit no command",
+						    &s->err);
 	}
+	s->strays = 0;
 	q->done = true;
 	q->code = vfu_reply_code(&h);
 	if (q->code < 0) {
@@ -244,6 +251,20 @@ static const struct mig_stream_ops vfu_stream_ops = {
 	.why = vfu_stream_why,
 	.close = vfu_stream_close,
 };
+
+int vfu_stream_quiesce(struct mig_stream *stream, struct err *err)
+{
+	struct vfu_stream *s = vfu_stream(stream);
+	int r = stale(s);
+
+	s->ended = s->again = true;
+	for (unsigned int i = 0; r >= 0 && i < s->n; i++)
+		while (r >= 0 && !nth(s, i)->done)
+			r = collect(s);
+	if (r < 0)
+		*err = s->err;
+	return r;
+}
 
 int vfu_stream_new(struct mig_dev *dev, struct vfu_client *client, struct mig_stream **ret,
 		   struct err *err)
