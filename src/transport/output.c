@@ -194,7 +194,9 @@ static int settle_style(struct output *out, struct err *err)
 		err_fail(err, ERR_USAGE, -EINVAL, "%s: is a terminal", out->name);
 		return err_hint(err, -EINVAL, "an image is binary: redirect it");
 	}
-	out->regular = S_ISREG(st.st_mode);
+	out->regular = S_ISREG(st.st_mode) || S_ISBLK(st.st_mode);
+	if (S_ISCHR(st.st_mode) && (fcntl(out->fd, F_GETFL) & O_NONBLOCK))
+		out->style = OUTPUT_NONBLOCK;
 	if (S_ISFIFO(st.st_mode))
 		out->style = reopen_pipe(&out->fd) < 0 ? OUTPUT_PIECEMEAL : OUTPUT_NONBLOCK;
 	else if (S_ISSOCK(st.st_mode))
@@ -281,6 +283,19 @@ int output_write(void *output, const void *buf, size_t len, struct err *err)
 	return 0;
 }
 
+/* The temporary name becomes @name, which must not be there; FAT has no links to do it by. */
+static int name_new(struct output *out, const char *name)
+{
+	if (linkat(out->folder, out->temporary, out->folder, name, 0) == 0)
+		unlinkat(out->folder, out->temporary, 0);
+	else if (errno != EPERM && errno != EOPNOTSUPP)
+		return -errno;
+	else if (renameat2(out->folder, out->temporary, out->folder, name, RENAME_NOREPLACE) < 0)
+		return -errno;
+	out->temporary = mfree(out->temporary);
+	return 0;
+}
+
 /* Gives the file its name. linkat() never replaces, so --force goes by a name beside it. */
 static int link_in_place(struct output *out, struct err *err)
 {
@@ -299,12 +314,9 @@ static int link_in_place(struct output *out, struct err *err)
 			return r;
 		if (linkat(AT_FDCWD, self, out->folder, out->temporary, AT_SYMLINK_FOLLOW) < 0)
 			return create_error(err, -errno, out->path);
-	} else if (!out->force && linkat(out->folder, out->temporary, out->folder, name, 0) < 0) {
-		return create_error(err, -errno, out->path);
 	} else if (!out->force) {
-		unlinkat(out->folder, out->temporary, 0);
-		out->temporary = mfree(out->temporary);
-		return 0;
+		r = name_new(out, name);
+		return r < 0 ? create_error(err, r, out->path) : 0;
 	}
 	if (renameat(out->folder, out->temporary, out->folder, name) < 0)
 		return create_error(err, -errno, out->path);
@@ -327,8 +339,13 @@ int output_publish(struct output *out, struct err *err)
 	r = link_in_place(out, err);
 	if (r < 0)
 		return r;
-	if (fsync(out->folder) < 0 && errno != EINVAL)
-		return err_fail(err, ERR_IO, -errno, "%s: syncing its folder", out->path);
+	if (fsync(out->folder) < 0 && errno != EINVAL) {
+		r = err_fail(err, ERR_IO, -errno, "%s: syncing its folder", out->path);
+		/* What is not sure to be there must not be; what it replaced cannot come back. */
+		if (!out->force)
+			unlinkat(out->folder, last_part(out->path), 0);
+		return r;
+	}
 	return 0;
 }
 
