@@ -21,7 +21,8 @@ static uint64_t rate(struct progress *p, uint64_t bytes)
 {
 	uint64_t now = clock_ns();
 	uint64_t ns = now - (p->last_ns ? p->last_ns : p->transfer->start_ns);
-	uint64_t moved = bytes - p->last_bytes;
+	/* A resume counts anew when it goes from verifying to loading. */
+	uint64_t moved = bytes < p->last_bytes ? bytes : bytes - p->last_bytes;
 
 	p->last_ns = now;
 	p->last_bytes = bytes;

@@ -33,19 +33,31 @@ static void *work(void *arg)
 	return NULL;
 }
 
+/*
+ * What nohup asked for stays ignored: a device that is held must outlive the terminal. SIGINT is
+ * heard even where a shell ignores it, for what it runs in the background: a script must be able to
+ * stop what it started there.
+ */
+static bool is_ignored(int signal)
+{
+	struct sigaction sa;
+
+	return sigaction(signal, NULL, &sa) == 0 && sa.sa_handler == SIG_IGN;
+}
+
 /* Everything is blocked before the thread starts, so that it inherits it. */
 static int open_signals(struct err *err)
 {
 	/* Raised by an instruction of the thread itself, never during a read. */
 	static const int faults[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP };
+	static const int heard[] = { SIGINT, SIGTERM, SIGHUP, SIGUSR1 };
 	sigset_t all, mine;
 	int fd;
 
 	sigemptyset(&mine);
-	sigaddset(&mine, SIGINT);
-	sigaddset(&mine, SIGTERM);
-	sigaddset(&mine, SIGHUP);
-	sigaddset(&mine, SIGUSR1);
+	for (size_t i = 0; i < ARRAY_SIZE(heard); i++)
+		if (heard[i] != SIGHUP || !is_ignored(SIGHUP))
+			sigaddset(&mine, heard[i]);
 	fd = signalfd(-1, &mine, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (fd < 0)
 		return err_set(err, -errno, "signalfd");
