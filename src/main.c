@@ -108,6 +108,8 @@ static void add_result(struct invocation *inv, int r, const struct err *err)
 {
 	struct json_object *o = inv->report, *e;
 
+	if (!inv->moves_state && r < 0 && err->kind == ERR_DEVICE)
+		inv->outcome = OUTCOME_DEVICE_ERROR;
 	report_int(o, "status", r < 0 ? err_status(err) : 0);
 	if (inv->moves_state || r < 0) {
 		report_string(o, "outcome", outcome_name(inv->outcome));

@@ -169,11 +169,18 @@ static void render(struct invocation *inv, const struct save *s)
 static void settle_outcome(struct invocation *inv, const struct save *s, int r,
 			   const struct err *err)
 {
+	const struct source *source = &s->source;
 	bool lost = r < 0 && s->started && err->kind == ERR_DEVICE;
 
 	inv->moves_state = true;
 	inv->outcome = r >= 0 ? OUTCOME_COMPLETED : lost ? OUTCOME_DEVICE_ERROR : OUTCOME_ABORTED;
-	inv->owner = !lost ? OWNER_SOURCE : s->source.left_known ? OWNER_NONE : OWNER_UNKNOWN;
+	if (!lost)
+		inv->owner = OWNER_SOURCE;
+	else if (!source->left_known)
+		inv->owner = OWNER_UNKNOWN;
+	else
+		inv->owner = source->recovered && !source->recovery.reset ? OWNER_SOURCE
+									  : OWNER_NONE;
 }
 
 /* Nothing is opened, so what stands in the way is told as far as names and debugfs tell it. */

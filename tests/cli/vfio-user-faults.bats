@@ -262,7 +262,7 @@ swept()
 		--fault 2@fail=running-p2p:running:EIO --fault refuse-reset=EIO
 	for k in 0 1 2; do
 		migctl 81 --json save "$(device $k)" file.$k
-		judge "$(device $k)" 81 device-error/none "${back[k]%:*}"
+		judge "$(device $k)" 81 device-error/source "${back[k]%:*}"
 		expect_message 'it could not be brought back to running: ' 'DEVICE_RESET (EIO)'
 		bounded -q verify file.$k
 	done
@@ -336,8 +336,8 @@ swept()
 @test "save, resume: interrupted while the server is silent: heard, and unwound" {
 	image
 	emu_start --state-size $size --fault stall=700000
-	start save --json --progress=json save --timeout 2 "$A" file
-	start resume --json --progress=json resume --no-hold --timeout 2 "$B" image
+	start save --json --progress=json save --timeout 8 "$A" file
+	start resume --json --progress=json resume --no-hold --timeout 8 "$B" image
 	eventually said stop-copy save.err
 	eventually said resuming resume.err
 	kill -INT "$save" "$resume"

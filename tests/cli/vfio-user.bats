@@ -671,3 +671,25 @@ in_fifo()
 	expect_json '.accepted' '.state.left == "stop"' '.outcome == "device-error"'
 	expect_state "$B" stop
 }
+
+@test "save: pre-copy ends in time though the device makes data as fast as it is read" {
+	emu_start --state-size 4M --dirty-rate 400M --data-rate 50M --caps stop-copy,pre-copy
+	migctl 0 --json save --pre-copy=1 "$A" file
+	expect_json '.outcome == "completed"' '.state.left == "running"' \
+		'any(.arcs[]; .from == "pre-copy" and .to == "stop-copy")'
+	migctl 0 verify file
+}
+
+@test "resume: what nohup starts outlives the terminal" {
+	emu_start --state-size 4M --devices 2
+	migctl 0 save "$A" file
+	trap '' HUP
+	start resume resume "$B" file
+	trap - HUP
+	eventually said 'held open until' resume.err
+	kill -HUP "$resume"
+	kill -USR1 "$resume"
+	run ! has_ended "$resume"
+	kill -TERM "$resume"
+	finish resume 0
+}
