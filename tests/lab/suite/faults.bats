@@ -253,7 +253,7 @@ judge_stopped()
 		((index == 1)) || {
 			((status == 81))
 			expect_message 'it could not be brought back to running'
-			expect_json '.recovery.ok == false' '.owner == "none"'
+			expect_json '.recovery.ok == false' '.owner == "source"'
 		}
 	done
 }
