@@ -13,10 +13,12 @@
  * One row per arc. The device must report all of @needs and none of @lacks: with P2P there is no
  * direct RUNNING <-> STOP, every stop passes the quiescent state.
  */
-static const struct arc {
+struct arc {
 	enum mig_state from, to;
 	unsigned int needs, lacks;
-} arcs[] = {
+};
+
+static const struct arc v2_arcs[] = {
 	/* clang-format off */
 	{ MIG_RUNNING,      MIG_STOP,         0,         P2P },
 	{ MIG_STOP,         MIG_RUNNING,      0,         P2P },
@@ -38,6 +40,30 @@ static const struct arc {
 	{ MIG_PRE_COPY_P2P, MIG_STOP_COPY,    PRE | P2P, 0   },
 	/* clang-format on */
 };
+
+static const struct arc v1_arcs[] = {
+	/* clang-format off */
+	{ MIG_RUNNING,      MIG_STOP,         0,         0   },
+	{ MIG_STOP,         MIG_RUNNING,      0,         0   },
+	{ MIG_RUNNING,      MIG_PRE_COPY,     PRE,       0   },
+	{ MIG_PRE_COPY,     MIG_RUNNING,      PRE,       0   },
+	{ MIG_PRE_COPY,     MIG_STOP_COPY,    PRE,       0   },
+	{ MIG_RUNNING,      MIG_STOP_COPY,    0,         0   },
+	{ MIG_STOP,         MIG_STOP_COPY,    0,         0   },
+	{ MIG_STOP_COPY,    MIG_STOP,         0,         0   },
+	{ MIG_RUNNING,      MIG_RESUMING,     0,         0   },
+	{ MIG_STOP,         MIG_RESUMING,     0,         0   },
+	{ MIG_RESUMING,     MIG_STOP,         0,         0   },
+	/* clang-format on */
+};
+
+struct machine {
+	const struct arc *arcs;
+	size_t n;
+};
+
+static const struct machine v2 = { v2_arcs, ARRAY_SIZE(v2_arcs) };
+static const struct machine v1 = { v1_arcs, ARRAY_SIZE(v1_arcs) };
 
 static const char *const names[MIG_NR_STATES] = {
 	[MIG_ERROR] = "error",	     [MIG_STOP] = "stop",
@@ -82,7 +108,8 @@ static bool arc_open(const struct arc *a, enum mig_state from, enum mig_state to
 	return a->to == to || !fsm_saving(a->to) || (fsm_saving(from) && fsm_saving(to));
 }
 
-enum mig_state fsm_next(enum mig_state from, enum mig_state to, unsigned int caps)
+static enum mig_state next(const struct machine *m, enum mig_state from, enum mig_state to,
+			   unsigned int caps)
 {
 	uint8_t hops[MIG_NR_STATES];
 	bool moved = true;
@@ -99,8 +126,8 @@ enum mig_state fsm_next(enum mig_state from, enum mig_state to, unsigned int cap
 	hops[to] = 0;
 	while (moved) {
 		moved = false;
-		for (size_t i = 0; i < ARRAY_SIZE(arcs); i++) {
-			const struct arc *a = &arcs[i];
+		for (size_t i = 0; i < m->n; i++) {
+			const struct arc *a = &m->arcs[i];
 
 			if (hops[a->to] == UINT8_MAX || hops[a->from] <= hops[a->to] + 1 ||
 			    !arc_open(a, from, to, caps))
@@ -110,11 +137,46 @@ enum mig_state fsm_next(enum mig_state from, enum mig_state to, unsigned int cap
 		}
 	}
 
-	for (size_t i = 0; i < ARRAY_SIZE(arcs); i++)
-		if (arcs[i].from == from && arc_open(&arcs[i], from, to, caps) &&
-		    hops[arcs[i].to] + 1 == hops[from])
-			return arcs[i].to;
+	for (const struct arc *a = m->arcs; a < m->arcs + m->n; a++)
+		if (a->from == from && arc_open(a, from, to, caps) && hops[a->to] + 1 == hops[from])
+			return a->to;
 	return MIG_ERROR;
+}
+
+enum mig_state fsm_next(enum mig_state from, enum mig_state to, unsigned int caps)
+{
+	return next(&v2, from, to, caps);
+}
+
+enum mig_state fsm_v1_next(enum mig_state from, enum mig_state to, unsigned int caps)
+{
+	return next(&v1, from, to, caps & ~(unsigned int)P2P);
+}
+
+static const unsigned int v1_bits[MIG_NR_STATES] = {
+	[MIG_ERROR] = UAPI_V1_SAVING | UAPI_V1_RESUMING,
+	[MIG_STOP] = 0,
+	[MIG_RUNNING] = UAPI_V1_RUNNING,
+	[MIG_STOP_COPY] = UAPI_V1_SAVING,
+	[MIG_RESUMING] = UAPI_V1_RESUMING,
+	[MIG_RUNNING_P2P] = UAPI_V1_RUNNING, /* v1 has no quiescent states */
+	[MIG_PRE_COPY] = UAPI_V1_SAVING | UAPI_V1_RUNNING,
+	[MIG_PRE_COPY_P2P] = UAPI_V1_SAVING | UAPI_V1_RUNNING,
+};
+
+unsigned int fsm_v1_bits(enum mig_state state)
+{
+	return v1_bits[(unsigned int)state < MIG_NR_STATES ? state : MIG_ERROR];
+}
+
+bool fsm_v1_state(unsigned int bits, enum mig_state *ret)
+{
+	for (unsigned int i = 0; i < MIG_NR_STATES; i++)
+		if (fsm_supported((enum mig_state)i, PRE) && v1_bits[i] == bits) {
+			*ret = (enum mig_state)i;
+			return true;
+		}
+	return false;
 }
 
 const char *fsm_name(enum mig_state state)

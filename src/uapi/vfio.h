@@ -91,3 +91,27 @@ struct uapi_precopy_info {
 
 /* Output; means something only after SET of MIG_PRECOPY_INFO_V2: older drivers echo input. */
 #define UAPI_PRECOPY_INFO_REINIT (1u << 0)
+
+/*
+ * The older protocol, v1: a region that begins with registers. Its structure left linux/vfio.h with
+ * Linux 5.18; out-of-tree drivers and older SPDK targets still have it.
+ */
+
+#define UAPI_REGION_TYPE_MIGRATION 3u
+#define UAPI_REGION_SUBTYPE_MIGRATION 1u
+
+enum uapi_v1_bits {
+	UAPI_V1_RUNNING = 1 << 0,
+	UAPI_V1_SAVING = 1 << 1,
+	UAPI_V1_RESUMING = 1 << 2,
+	UAPI_V1_MASK = 7, /* other bits are to be written back as they were read */
+};
+
+/* struct vfio_device_migration_info: places in the region */
+struct uapi_v1_registers {
+	__u32 device_state;
+	__u32 reserved;
+	__u64 pending_bytes;
+	__u64 data_offset;
+	__u64 data_size;
+};

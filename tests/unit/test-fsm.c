@@ -361,6 +361,61 @@ static void what_is_no_name_is_refused_and_sets_nothing(void **state)
 			fail_msg("\"%s\" was taken for %s", rows[i], fsm_name(got));
 }
 
+/* The transitions that the uAPI text of v1 draws, and the shortest ways that they make. */
+static void v1_walks_what_its_text_draws(void **state)
+{
+	static const char *const rows[] = { "RP",  "RC",  "PC",	 "CS",	"SR",  "RL",
+					    "SL",  "LS",  "RS",	 "SC",	"PR",  "LSR",
+					    "CSR", "CSL", "PRS", "PRL", "LSC", "SRP" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const char *path = rows[i];
+		enum mig_state to = lettered(path[strlen(path) - 1]);
+
+		for (; path[1]; path++)
+			assert_int_equal(fsm_v1_next(lettered(path[0]), to, BASE | PRE),
+					 lettered(path[1]));
+	}
+}
+
+static void v1_has_no_way_where_v2_has_none(void **state)
+{
+	(void)state;
+	for (unsigned int s = 0; s < MIG_NR_STATES; s++) {
+		enum mig_state at = (enum mig_state)s;
+
+		assert_int_equal(fsm_v1_next(MIG_ERROR, at, BASE | PRE), MIG_ERROR);
+		assert_int_equal(fsm_v1_next(at, MIG_ERROR, BASE | PRE), MIG_ERROR);
+		assert_int_equal(fsm_v1_next(at, MIG_RUNNING_P2P, BASE | PRE | P2P), MIG_ERROR);
+		assert_int_equal(fsm_v1_next(at, MIG_PRE_COPY_P2P, BASE | PRE | P2P), MIG_ERROR);
+	}
+	assert_int_equal(fsm_v1_next(MIG_STOP_COPY, MIG_PRE_COPY, BASE | PRE), MIG_ERROR);
+	assert_int_equal(fsm_v1_next(MIG_RUNNING, MIG_PRE_COPY, BASE), MIG_ERROR);
+}
+
+/* _RESUMING _SAVING _RUNNING */
+static void v1_bits_are_those_of_its_table(void **state)
+{
+	static const int table[UAPI_V1_MASK + 1] = {
+		MIG_STOP, MIG_RUNNING, MIG_STOP_COPY, MIG_PRE_COPY, MIG_RESUMING, -1, MIG_ERROR, -1
+	};
+
+	(void)state;
+	for (unsigned int bits = 0; bits <= UAPI_V1_MASK; bits++) {
+		enum mig_state got = MIG_NR_STATES;
+
+		assert_int_equal(fsm_v1_state(bits, &got), table[bits] >= 0);
+		if (table[bits] >= 0) {
+			assert_int_equal(got, table[bits]);
+			assert_int_equal(fsm_v1_bits(got), bits);
+		} else {
+			assert_int_equal(got, MIG_NR_STATES);
+		}
+	}
+	assert_int_equal(fsm_v1_bits((enum mig_state)99), UAPI_V1_SAVING | UAPI_V1_RESUMING);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -372,6 +427,9 @@ int main(void)
 		cmocka_unit_test(capabilities_of_later_kernels_change_nothing),
 		cmocka_unit_test(what_is_no_state_leads_nowhere),
 		cmocka_unit_test(states_are_grouped_as_the_uapi_groups_them),
+		cmocka_unit_test(v1_walks_what_its_text_draws),
+		cmocka_unit_test(v1_has_no_way_where_v2_has_none),
+		cmocka_unit_test(v1_bits_are_those_of_its_table),
 		cmocka_unit_test(names_parse_back_in_any_spelling),
 		cmocka_unit_test(what_is_no_name_is_refused_and_sets_nothing),
 	};
