@@ -132,7 +132,7 @@ int mig_goto(struct mig_dev *dev, enum mig_state to, struct err *err)
 	}
 	/* A driver that moves by itself (pds) must not keep us walking for ever. */
 	for (int arcs = 0; dev->state != to; arcs++) {
-		enum mig_state next = fsm_next(dev->state, to, dev->caps);
+		enum mig_state next = dev->ops->next(dev->state, to, dev->caps);
 		int r;
 
 		if (dev->state == MIG_ERROR) {
@@ -252,6 +252,13 @@ int mig_write(struct mig_dev *dev, const void *buf, size_t len, struct err *err)
 	return 0;
 }
 
+bool mig_mid_chunk(const struct mig_dev *dev)
+{
+	const struct mig_stream *s = dev->stream;
+
+	return s && s->ops->mid_chunk && s->ops->mid_chunk(s);
+}
+
 int mig_precopy(struct mig_dev *dev, struct mig_precopy_info *ret, struct err *err)
 {
 	int r;
@@ -283,9 +290,9 @@ int dev_irq(struct mig_dev *dev, uint32_t index, struct dev_irq *ret, struct err
 	return dev->dev_ops->irq(dev, index, ret, err);
 }
 
-ssize_t dev_config_read(struct mig_dev *dev, void *buf, size_t len, struct err *err)
+/* Return: 1; 0 for a device that has none. */
+static int config_region(struct mig_dev *dev, struct dev_region *ret, struct err *err)
 {
-	struct dev_region region;
 	struct dev_info info;
 	int r;
 
@@ -294,12 +301,34 @@ ssize_t dev_config_read(struct mig_dev *dev, void *buf, size_t len, struct err *
 		return r;
 	if (!(info.flags & VFIO_DEVICE_FLAGS_PCI) || info.n_regions <= VFIO_PCI_CONFIG_REGION_INDEX)
 		return 0;
-	r = dev_region(dev, VFIO_PCI_CONFIG_REGION_INDEX, &region, err);
+	r = dev_region(dev, VFIO_PCI_CONFIG_REGION_INDEX, ret, err);
+	return r < 0 ? r : 1;
+}
+
+ssize_t dev_config_read(struct mig_dev *dev, void *buf, size_t len, struct err *err)
+{
+	struct dev_region region;
+	int r;
+
+	r = config_region(dev, &region, err);
+	if (r <= 0 || !(region.flags & VFIO_REGION_INFO_FLAG_READ))
+		return MIN(r, 0);
+	return dev->dev_ops->read(dev, &region, 0, buf, MIN(len, region.size), err);
+}
+
+int dev_config_write(struct mig_dev *dev, uint64_t at, const void *buf, size_t len, struct err *err)
+{
+	struct dev_region region;
+	int r;
+
+	r = config_region(dev, &region, err);
 	if (r < 0)
 		return r;
-	if (!(region.flags & VFIO_REGION_INFO_FLAG_READ))
-		return 0;
-	return dev->dev_ops->read(dev, &region, 0, buf, MIN(len, region.size), err);
+	if (!r || !(region.flags & VFIO_REGION_INFO_FLAG_WRITE) || at > region.size ||
+	    len > region.size - at)
+		return err_fail(err, ERR_UNSUPPORTED, -EOPNOTSUPP,
+				"%s: has no PCI configuration space to write to", dev->name);
+	return dev->dev_ops->write(dev, &region, at, buf, len, err);
 }
 
 struct mig_dev *mig_close(struct mig_dev *dev)

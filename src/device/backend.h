@@ -31,6 +31,9 @@ struct mig_dev;
 struct mig_ops {
 	const char *name; /* the protocol's: "v2" */
 
+	/** @next: Of the protocol's state machine, as fsm_next(). */
+	enum mig_state (*next)(enum mig_state from, enum mig_state to, unsigned int caps);
+
 	/** @query: Fill @dev->caps and @dev->can_reset. Called once, before any other op. */
 	int (*query)(struct mig_dev *dev, struct err *err);
 
@@ -84,6 +87,9 @@ struct dev_ops {
 	/** @read: Return: bytes read, maybe fewer than @len. */
 	ssize_t (*read)(struct mig_dev *dev, const struct dev_region *region, uint64_t at,
 			void *buf, size_t len, struct err *err);
+	/** @write: All of @len bytes, as one access. */
+	int (*write)(struct mig_dev *dev, const struct dev_region *region, uint64_t at,
+		     const void *buf, size_t len, struct err *err);
 };
 
 /**
@@ -182,6 +188,13 @@ _must_check_ ssize_t mig_read(struct mig_dev *dev, void *buf, size_t len, struct
 /** mig_write() - all of @len bytes into the stream, however the driver takes them. */
 _must_check_ int mig_write(struct mig_dev *dev, const void *buf, size_t len, struct err *err);
 
+/**
+ * mig_mid_chunk() - the session must not change its state now
+ *
+ * v1 hands out its stream in chunks, and one that was begun has to be read to its end.
+ */
+bool mig_mid_chunk(const struct mig_dev *dev);
+
 /** mig_precopy() - Return: 0, -EOPNOTSUPP where the protocol has no such question, or worse. */
 _must_check_ int mig_precopy(struct mig_dev *dev, struct mig_precopy_info *ret, struct err *err);
 
@@ -196,6 +209,10 @@ _must_check_ int dev_irq(struct mig_dev *dev, uint32_t index, struct dev_irq *re
  * Return: bytes read, at most @len; 0 for a device that has none; negative errno.
  */
 _must_check_ ssize_t dev_config_read(struct mig_dev *dev, void *buf, size_t len, struct err *err);
+
+/** dev_config_write() - one register of it: 1, 2 or 4 bytes at their natural place. */
+_must_check_ int dev_config_write(struct mig_dev *dev, uint64_t at, const void *buf, size_t len,
+				  struct err *err);
 
 struct mig_dev *mig_close(struct mig_dev *dev);
 DEFINE_CLEANUP(struct mig_dev *, mig_close)

@@ -1,19 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
-#include <linux/vfio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/io.h"
 #include "base/macros.h"
+#include "device/kernel-dev.h"
 #include "device/kernel-v2.h"
-
-struct kernel_v2 {
-	struct mig_dev dev;
-	struct acquired acq;
-};
+#include "fsm/fsm.h"
 
 struct data_fd {
 	struct mig_stream stream;
@@ -99,24 +94,29 @@ static int data_fd_new(int fd, struct mig_stream **ret, struct err *err)
  * The device
  */
 
-static struct kernel_v2 *kernel_v2(struct mig_dev *dev)
-{
-	return container_of(dev, struct kernel_v2, dev);
-}
-
 static int feature(struct mig_dev *dev, struct uapi_device_feature *f)
 {
-	return ioctl(kernel_v2(dev)->acq.fd, UAPI_DEVICE_FEATURE, f) < 0 ? -errno : 0;
+	return ioctl(kernel_dev(dev)->acq.fd, UAPI_DEVICE_FEATURE, f) < 0 ? -errno : 0;
 }
 
-static bool kernel_v2_probe(struct mig_dev *dev, unsigned int index)
+static bool probe(int fd, unsigned int index)
 {
 	struct uapi_device_feature f = {
 		.argsz = UAPI_FEATURE_HEADER,
 		.flags = UAPI_FEATURE_PROBE | index,
 	};
 
-	return feature(dev, &f) == 0;
+	return ioctl(fd, UAPI_DEVICE_FEATURE, &f) >= 0;
+}
+
+static bool kernel_v2_probe(struct mig_dev *dev, unsigned int index)
+{
+	return probe(kernel_dev(dev)->acq.fd, index);
+}
+
+bool kernel_v2_spoken(int fd)
+{
+	return probe(fd, UAPI_FEATURE_MIGRATION);
 }
 
 /* Per open of the device; kernels and drivers that do not know it say ENOTTY or EINVAL. */
@@ -136,14 +136,11 @@ static int kernel_v2_query(struct mig_dev *dev, struct err *err)
 		.argsz = UAPI_FEATURE_HEADER + sizeof(f.migration_flags),
 		.flags = UAPI_FEATURE_GET | UAPI_FEATURE_MIGRATION,
 	};
-	struct dev_info info;
 	int r;
 
-	r = dev_info(dev, &info, err);
+	r = kernel_dev_query_reset(dev, err);
 	if (r < 0)
 		return r;
-	dev->can_reset = info.flags & VFIO_DEVICE_FLAGS_RESET;
-
 	r = feature(dev, &f);
 	if (r == -ENOTTY)
 		return err_fail(err, ERR_UNSUPPORTED, r, "%s: the driver offers no migration",
@@ -201,109 +198,37 @@ static int kernel_v2_data_size(struct mig_dev *dev, uint64_t *ret, struct err *e
 	return 0;
 }
 
-static int kernel_v2_reset(struct mig_dev *dev, struct err *err)
-{
-	if (ioctl(kernel_v2(dev)->acq.fd, UAPI_DEVICE_RESET) < 0)
-		return err_set(err, -errno, "VFIO_DEVICE_RESET");
-	return 0;
-}
-
 static void kernel_v2_close(struct mig_dev *dev)
 {
-	acquired_done(&kernel_v2(dev)->acq);
-	free(kernel_v2(dev));
+	kernel_dev_done(kernel_dev(dev));
+	free(kernel_dev(dev));
 }
 
 static const struct mig_ops kernel_v2_ops = {
 	.name = "v2",
+	.next = fsm_next,
 	.query = kernel_v2_query,
 	.get_state = kernel_v2_get_state,
 	.set_state = kernel_v2_set_state,
 	.data_size = kernel_v2_data_size,
-	.reset = kernel_v2_reset,
+	.reset = kernel_dev_reset,
 	.probe = kernel_v2_probe,
 	.close = kernel_v2_close,
 };
 
-/*
- * The device beside its migration
- */
-
-static int kernel_v2_info(struct mig_dev *dev, struct dev_info *ret, struct err *err)
-{
-	struct vfio_device_info info = { .argsz = sizeof(info) };
-
-	if (ioctl(kernel_v2(dev)->acq.fd, VFIO_DEVICE_GET_INFO, &info) < 0)
-		return err_set(err, -errno, "%s: VFIO_DEVICE_GET_INFO", dev->name);
-	*ret = (struct dev_info){
-		.flags = info.flags,
-		.n_regions = info.num_regions,
-		.n_irqs = info.num_irqs,
-	};
-	return 0;
-}
-
-static int kernel_v2_region(struct mig_dev *dev, uint32_t index, struct dev_region *ret,
-			    struct err *err)
-{
-	struct vfio_region_info info = { .argsz = sizeof(info), .index = index };
-
-	if (ioctl(kernel_v2(dev)->acq.fd, VFIO_DEVICE_GET_REGION_INFO, &info) < 0)
-		return err_set(err, -errno, "%s: VFIO_DEVICE_GET_REGION_INFO of %u", dev->name,
-			       index);
-	*ret = (struct dev_region){
-		.index = index,
-		.flags = info.flags,
-		.size = info.size,
-		.offset = info.offset,
-	};
-	return 0;
-}
-
-static int kernel_v2_irq(struct mig_dev *dev, uint32_t index, struct dev_irq *ret, struct err *err)
-{
-	struct vfio_irq_info info = { .argsz = sizeof(info), .index = index };
-
-	if (ioctl(kernel_v2(dev)->acq.fd, VFIO_DEVICE_GET_IRQ_INFO, &info) < 0)
-		return err_set(err, -errno, "%s: VFIO_DEVICE_GET_IRQ_INFO of %u", dev->name, index);
-	*ret = (struct dev_irq){ .flags = info.flags, .count = info.count };
-	return 0;
-}
-
-static ssize_t kernel_v2_read(struct mig_dev *dev, const struct dev_region *region, uint64_t at,
-			      void *buf, size_t len, struct err *err)
-{
-	ssize_t n;
-
-	n = pread(kernel_v2(dev)->acq.fd, buf, len, (off_t)(region->offset + at));
-	if (n < 0)
-		return err_set(err, -errno, "%s: reading a region", dev->name);
-	return n;
-}
-
-static const struct dev_ops kernel_dev_ops = {
-	.info = kernel_v2_info,
-	.region = kernel_v2_region,
-	.irq = kernel_v2_irq,
-	.read = kernel_v2_read,
-};
-
 int kernel_v2_open(struct acquired *acq, const char *name, struct mig_dev **ret, struct err *err)
 {
-	struct kernel_v2 *k;
+	struct kernel_dev *k = malloc(sizeof(*k));
+	int r;
 
-	k = calloc(1, sizeof(*k));
-	if (k)
-		k->dev.name = strdup(name);
-	if (!k || !k->dev.name) {
-		free(k);
+	if (!k) {
 		acquired_done(acq);
 		return err_set(err, -ENOMEM, "%s", name);
 	}
-	k->acq = *acq;
-	*acq = ACQUIRED_NONE;
-	k->dev.ops = &kernel_v2_ops;
-	k->dev.dev_ops = &kernel_dev_ops;
-	*ret = &k->dev;
-	return 0;
+	r = kernel_dev_init(k, &kernel_v2_ops, acq, name, err);
+	if (r < 0)
+		free(k);
+	else
+		*ret = &k->dev;
+	return r;
 }

@@ -8,6 +8,9 @@
 #include "device/acquire.h"
 #include "device/backend.h"
 
+/** kernel_v2_spoken() - the device behind @fd has the feature; asks nothing of it. */
+bool kernel_v2_spoken(int fd);
+
 /**
  * kernel_v2_open() - speak v2 to a VFIO device
  * @acq: consumed, on success or failure

@@ -11,6 +11,7 @@
  * signal, and what it had consumed by then is lost.
  */
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -43,6 +44,9 @@ struct mig_stream_ops {
 
 	/** @precopy_info: Optional. Some drivers make new data only when asked this. */
 	int (*precopy_info)(struct mig_stream *s, struct mig_precopy_info *ret);
+
+	/** @mid_chunk: Optional. See mig_mid_chunk(). */
+	bool (*mid_chunk)(const struct mig_stream *s);
 
 	/** @fd: Something to poll(), or -1. Most drivers' fds are always "ready". */
 	int (*fd)(struct mig_stream *s);

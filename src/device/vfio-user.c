@@ -179,6 +179,7 @@ static void vfio_user_close(struct mig_dev *dev)
 
 static const struct mig_ops vfio_user_ops = {
 	.name = "vfio-user",
+	.next = fsm_next,
 	.query = vfio_user_query,
 	.get_state = vfio_user_get_state,
 	.set_state = vfio_user_set_state,
@@ -215,6 +216,19 @@ static int vfio_user_irq(struct mig_dev *dev, uint32_t index, struct dev_irq *re
 	return 0;
 }
 
+static int check_access(struct mig_dev *dev, const struct vfu_region_access *asked,
+			const uint8_t *reply, size_t len, bool data, struct err *err)
+{
+	struct vfu_region_access got = { 0 };
+	int r;
+
+	memcpy(&got, reply, MIN(len, sizeof(got)));
+	r = vfu_region_check(asked, &got, len, data, err);
+	if (r < 0)
+		err_classify(err, ERR_PEER, err_prefix(err, r, "%s", dev->name));
+	return r;
+}
+
 static ssize_t vfio_user_read(struct mig_dev *dev, const struct dev_region *region, uint64_t at,
 			      void *buf, size_t len, struct err *err)
 {
@@ -235,11 +249,36 @@ static ssize_t vfio_user_read(struct mig_dev *dev, const struct dev_region *regi
 			    err);
 	if (r < 0)
 		return err_prefix(err, r, "%s: region %u", dev->name, access.region);
-	if (n < sizeof(access) + len)
-		return err_fail(err, ERR_PEER, -EPROTO, "%s: region %u: REGION_READ: %zu bytes",
-				dev->name, access.region, n);
+	r = check_access(dev, &access, reply, n, true, err);
+	if (r < 0)
+		return r;
 	memcpy(buf, reply + sizeof(access), len);
 	return (ssize_t)len;
+}
+
+static int vfio_user_write(struct mig_dev *dev, const struct dev_region *region, uint64_t at,
+			   const void *buf, size_t len, struct err *err)
+{
+	struct vfu_region_access access = {
+		.offset = at,
+		.region = region->index,
+		.count = (uint32_t)len,
+	};
+	const struct vfu_parts parts = {
+		.head = &access,
+		.head_len = sizeof(access),
+		.data = buf,
+		.data_len = len,
+	};
+	uint8_t reply[sizeof(access)];
+	size_t n;
+	int r;
+
+	r = vfu_client_call(&vfio_user(dev)->client, VFU_REGION_WRITE, &parts, NULL, reply,
+			    sizeof(reply), &n, err);
+	if (r < 0)
+		return err_prefix(err, r, "%s: region %u", dev->name, access.region);
+	return check_access(dev, &access, reply, n, false, err);
 }
 
 static const struct dev_ops vfio_user_dev_ops = {
@@ -247,6 +286,7 @@ static const struct dev_ops vfio_user_dev_ops = {
 	.region = vfio_user_region,
 	.irq = vfio_user_irq,
 	.read = vfio_user_read,
+	.write = vfio_user_write,
 };
 
 static int fetch_info(struct vfio_user *u, struct err *err)
@@ -323,7 +363,7 @@ static void assume_pci(struct vfio_user *u)
 	};
 	u->regions[VFIO_PCI_CONFIG_REGION_INDEX] = (struct dev_region){
 		.index = VFIO_PCI_CONFIG_REGION_INDEX,
-		.flags = VFIO_REGION_INFO_FLAG_READ,
+		.flags = VFIO_REGION_INFO_FLAG_READ | VFIO_REGION_INFO_FLAG_WRITE,
 		.size = CONFIG_SIZE,
 	};
 }

@@ -280,6 +280,7 @@ static const struct mig_stream_ops told_stream_ops = {
 
 static const struct mig_ops fake_ops = {
 	.name = "fake",
+	.next = fsm_next,
 	.query = dev_query,
 	.get_state = dev_get_state,
 	.set_state = dev_set_state,

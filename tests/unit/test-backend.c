@@ -788,7 +788,12 @@ static ssize_t read_region(struct mig_dev *dev, const struct dev_region *region,
 
 static void the_configuration_space_is_read_where_there_is_one(void **state)
 {
-	static const struct dev_ops ops = { tell_info, tell_region, tell_irq, read_region };
+	static const struct dev_ops ops = {
+		.info = tell_info,
+		.region = tell_region,
+		.irq = tell_irq,
+		.read = read_region,
+	};
 	static const struct {
 		struct dev_info info;
 		struct dev_region region;
@@ -820,6 +825,44 @@ static void the_configuration_space_is_read_where_there_is_one(void **state)
 	}
 	assert_int_equal(dev_irq(&f->dev, 3, &irq, NULL), 0);
 	assert_int_equal(irq.count, 3);
+}
+
+static uint8_t written[16];
+
+static int write_region(struct mig_dev *dev, const struct dev_region *region, uint64_t at,
+			const void *buf, size_t len, struct err *err)
+{
+	(void)dev;
+	(void)err;
+	assert_int_equal(region->size, sizeof(written));
+	memcpy(written + at, buf, len);
+	return 0;
+}
+
+static void the_configuration_space_is_written_only_inside_of_it(void **state)
+{
+	static const struct dev_ops ops = {
+		.info = tell_info,
+		.region = tell_region,
+		.write = write_region,
+	};
+	static const uint8_t word[2] = { 0x12, 0x34 };
+	struct fake *f = *state;
+	struct err err = { 0 };
+
+	f->dev.dev_ops = &ops;
+	told_info = (struct dev_info){ VFIO_DEVICE_FLAGS_PCI, 9, 5 };
+	told_region = (struct dev_region){ VFIO_REGION_INFO_FLAG_WRITE, sizeof(written), 0, 0 };
+	info_result = region_result = 0;
+	assert_int_equal(dev_config_write(&f->dev, 14, word, 2, &err), 0);
+	assert_memory_equal(written + 14, word, 2);
+	assert_int_equal(dev_config_write(&f->dev, 15, word, 2, &err), -EOPNOTSUPP);
+	assert_int_equal(err_status(&err), ERR_UNSUPPORTED);
+	assert_int_equal(dev_config_write(&f->dev, UINT64_MAX, word, 2, &err), -EOPNOTSUPP);
+	told_region.flags = VFIO_REGION_INFO_FLAG_READ;
+	assert_int_equal(dev_config_write(&f->dev, 4, word, 2, &err), -EOPNOTSUPP);
+	told_info.flags = 0;
+	assert_int_equal(dev_config_write(&f->dev, 4, word, 2, &err), -EOPNOTSUPP);
 }
 
 /* recover */
@@ -1275,6 +1318,7 @@ int main(void)
 		ON(what_a_backend_lacks_is_not_called, setup),
 		ON(closing_ends_the_session_and_takes_no_device_too, setup),
 		ON(the_configuration_space_is_read_where_there_is_one, setup),
+		ON(the_configuration_space_is_written_only_inside_of_it, setup),
 		cmocka_unit_test(recovery_climbs_down_the_ladder),
 		ON(recovery_without_an_answer_says_that_nothing_is_known, setup),
 		cmocka_unit_test(recovery_is_never_silent_about_its_failure),
