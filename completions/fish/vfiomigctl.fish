@@ -24,7 +24,7 @@ function __vfiomigctl_arguments
     for word in (commandline -opc)[2..-1]
         if test $skip = yes
             set skip no
-        else if string match -qr '^--(via|vf-token|timeout|progress|status-fd|compress|leave|device)$' -- $word
+        else if string match -qr '^--(via|vf-token|protocol|timeout|progress|status-fd|compress|leave|device)$' -- $word
             set skip yes
         else if not string match -q -- '-*' $word; or test "$word" = -
             echo $word
@@ -76,6 +76,7 @@ complete -c vfiomigctl -s V -l version -d "print program version"
 
 complete -c vfiomigctl -n '__vfiomigctl_command save resume list info state reset' -l via -x -a 'cdev group' -d "open by cdev or group"
 complete -c vfiomigctl -n '__vfiomigctl_command save resume list info state reset' -l vf-token -x -d "token that the driver of the VF's PF asks for"
+complete -c vfiomigctl -n '__vfiomigctl_command save resume list info state reset' -l protocol -x -a 'v1 v2' -d "speak v1 or v2"
 complete -c vfiomigctl -n '__vfiomigctl_command save resume list info state reset' -l timeout -x -d 'give up on a silent vfio-user server'
 complete -c vfiomigctl -n '__vfiomigctl_command save resume state reset' -l dry-run -d "change nothing, open nothing"
 

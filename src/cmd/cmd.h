@@ -12,7 +12,7 @@
 #include <stdbool.h>
 
 #include "base/err.h"
-#include "device/acquire.h"
+#include "device/device.h"
 #include "engine/transfer.h"
 #include "ui/progress.h"
 #include "ui/report.h"
@@ -80,12 +80,12 @@ extern const struct command cmd_verify;
  */
 
 extern const struct argp common_argp; /* input: struct invocation * */
-extern const struct argp acquire_argp; /* input: struct acquire_options * */
+extern const struct argp open_argp; /* input: struct device_options * */
 
 /** struct device_args - DEV and how to open it */
 struct device_args {
 	const char *spec;
-	struct acquire_options acquire;
+	struct device_options options;
 };
 extern const struct argp device_argp;
 

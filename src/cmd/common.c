@@ -16,6 +16,7 @@ enum {
 enum {
 	OPT_VIA = OPT_DEVICE,
 	OPT_VF_TOKEN,
+	OPT_PROTOCOL,
 	OPT_TIMEOUT
 };
 
@@ -87,45 +88,54 @@ const struct argp common_argp = { .options = common_options, .parser = parse_com
  * How to open a device
  */
 
-static const struct argp_option acquire_options[] = {
+static const struct argp_option open_options[] = {
 	{ "via", OPT_VIA, "WAY", 0, "open by cdev or group, whatever the system has", 0 },
 	{ "vf-token", OPT_VF_TOKEN, "UUID", 0, "token that the driver of the VF's PF asks for", 0 },
+	{ "protocol", OPT_PROTOCOL, "WHICH", 0, "speak v1 or v2, whatever the device has", 0 },
 	{ "timeout", OPT_TIMEOUT, "SECONDS", 0,
 	  "give up on a vfio-user server after so much silence (30)", 0 },
 	{ 0 },
 };
 
-static error_t parse_acquire(int key, char *arg, struct argp_state *state)
+static error_t parse_open(int key, char *arg, struct argp_state *state)
 {
-	struct acquire_options *o = state->input;
+	struct device_options *o = state->input;
 	uint64_t seconds;
 
 	switch (key) {
 	case ARGP_KEY_INIT:
-		o->timeout_ms = TIMEOUT_SECONDS * 1000;
+		o->acquire.timeout_ms = TIMEOUT_SECONDS * 1000;
 		return 0;
 	case OPT_TIMEOUT:
 		if (parse_uint(arg, 10, INT_MAX / 1000, &seconds) < 0 || !seconds)
 			argp_error(state, "--timeout: '%s' is not a number of seconds", arg);
-		o->timeout_ms = (int)seconds * 1000;
+		o->acquire.timeout_ms = (int)seconds * 1000;
 		return 0;
 	case OPT_VIA:
 		if (!strcmp(arg, "cdev"))
-			o->via = ACQUIRE_CDEV;
+			o->acquire.via = ACQUIRE_CDEV;
 		else if (!strcmp(arg, "group"))
-			o->via = ACQUIRE_GROUP;
+			o->acquire.via = ACQUIRE_GROUP;
 		else
 			argp_error(state, "--via is cdev or group, not '%s'", arg);
 		return 0;
+	case OPT_PROTOCOL:
+		if (!strcmp(arg, "v1"))
+			o->protocol = PROTOCOL_V1;
+		else if (!strcmp(arg, "v2"))
+			o->protocol = PROTOCOL_V2;
+		else
+			argp_error(state, "--protocol is v1 or v2, not '%s'", arg);
+		return 0;
 	case OPT_VF_TOKEN:
-		o->vf_token = arg;
+		o->acquire.vf_token = arg;
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
 }
 
-const struct argp acquire_argp = { .options = acquire_options, .parser = parse_acquire };
+const struct argp open_argp = { .options = open_options, .parser = parse_open };
 
 /*
  * Positional arguments
@@ -148,7 +158,7 @@ static error_t parse_device(int key, char *arg, struct argp_state *state)
 	struct device_args *a = state->input;
 
 	if (key == ARGP_KEY_INIT) {
-		state->child_inputs[0] = &a->acquire;
+		state->child_inputs[0] = &a->options;
 		return 0;
 	}
 	return take(&a->spec, "DEV", key, arg, state);
@@ -162,7 +172,7 @@ static error_t parse_file(int key, char *arg, struct argp_state *state)
 }
 
 static const struct argp_child device_children[] = {
-	{ &acquire_argp, 0, "Opening the device:", 1 },
+	{ &open_argp, 0, "Opening the device:", 1 },
 	{ 0 },
 };
 

@@ -68,6 +68,7 @@ static void view(FILE *f, struct json_object *report)
 		{ "protocol", "protocol", REPORT_TEXT },
 		{ "migration_flags", "migration flags", REPORT_TEXT },
 		{ "state", "state", REPORT_TEXT },
+		{ "v1_bits", "device_state", REPORT_TEXT },
 		{ "stop_copy_bytes", "STOP_COPY size, by the driver", REPORT_BYTES_EXACT },
 		{ "precopy_info_v2", "PRECOPY_INFOv2", REPORT_TEXT },
 		{ "dma_logging", "DMA logging", REPORT_TEXT },
@@ -159,7 +160,7 @@ static void add_migration(struct json_object *o, struct mig_dev *mig)
 
 	report_string(o, "protocol", mig->ops->name);
 	render_caps(o, mig->caps);
-	render_state(o, "state", mig->state, mig->state_known);
+	render_device_state(o, mig);
 	/* An estimate only, and some drivers have none. */
 	if (mig_data_size(mig, &size, NULL) >= 0)
 		report_uint(o, "stop_copy_bytes", size);
@@ -217,7 +218,7 @@ static int run(struct invocation *inv, int argc, char **argv, struct err *err)
 	inv->view = view;
 	r = device_find(&host_live, a.dev.spec, &dev, err);
 	if (r >= 0)
-		r = device_open(dev, &a.dev.acquire, err);
+		r = device_open(dev, &a.dev.options, err);
 	if (r < 0)
 		return r;
 	render_device(inv->report, dev);

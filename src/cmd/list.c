@@ -17,7 +17,7 @@ enum {
 
 struct args {
 	struct invocation *inv;
-	struct acquire_options acquire;
+	struct device_options options;
 	const char *specs[DEVICES_MAX]; /* none: all that VFIO has */
 	size_t n;
 	bool probe;
@@ -35,7 +35,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 	switch (key) {
 	case ARGP_KEY_INIT:
-		state->child_inputs[0] = &a->acquire;
+		state->child_inputs[0] = &a->options;
 		state->child_inputs[1] = a->inv;
 		return 0;
 	case OPT_PROBE:
@@ -52,7 +52,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 }
 
 static const struct argp_child children[] = {
-	{ &acquire_argp, 0, "Opening a device (--probe):", 1 },
+	{ &open_argp, 0, "Opening a device (--probe):", 1 },
 	{ &common_argp, 0, "Output:", 2 },
 	{ 0 },
 };
@@ -139,7 +139,7 @@ static void render_debugfs(struct json_object *o, const struct vfio_node *node)
 	}
 }
 
-static void probe(struct json_object *o, struct device *dev, const struct acquire_options *opts)
+static void probe(struct json_object *o, struct device *dev, const struct device_options *opts)
 {
 	struct err why = { 0 };
 	int r;
@@ -178,7 +178,7 @@ static int render_one(struct json_object *list, const char *spec, const struct a
 		render_debugfs(o, dev->node);
 	}
 	if (dev->socket || dev->inherited >= 0 || (a->probe && !held))
-		probe(o, dev, &a->acquire);
+		probe(o, dev, &a->options);
 	return 0;
 }
 

@@ -66,6 +66,18 @@ void render_state(struct json_object *o, const char *key, enum mig_state state, 
 	report_string(o, key, known ? fsm_name(state) : NULL);
 }
 
+void render_device_state(struct json_object *o, const struct mig_dev *mig)
+{
+	static const char *const bits[UAPI_V1_MASK + 1] = {
+		"000",		 "001 _RUNNING", "010 _SAVING",		  "011 _SAVING _RUNNING",
+		"100 _RESUMING", "101",		 "110 _RESUMING _SAVING", "111",
+	};
+
+	render_state(o, "state", mig->state, mig->state_known);
+	if (!strcmp(mig->ops->name, "v1") && mig->state_known)
+		report_string(o, "v1_bits", bits[fsm_v1_bits(mig->state)]);
+}
+
 void render_arcs(struct json_object *report, const struct timeline *t, enum mig_state left)
 {
 	struct json_object *list = report_array(report, "arcs");

@@ -26,6 +26,9 @@ void render_caps(struct json_object *o, uint64_t caps);
 /** render_state() - @key: the state's name, or null. */
 void render_state(struct json_object *o, const char *key, enum mig_state state, bool known);
 
+/** render_device_state() - "state", as last confirmed; for a device that speaks v1 "v1_bits", too. */
+void render_device_state(struct json_object *o, const struct mig_dev *mig);
+
 /** render_arcs() - "arcs", "downtime_ns", "down": it does not run now, in @left. */
 void render_arcs(struct json_object *report, const struct timeline *t, enum mig_state left);
 

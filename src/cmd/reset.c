@@ -81,7 +81,7 @@ static int work(void *ctx, struct err *err)
 	uint64_t start;
 	int r;
 
-	r = device_open(a->device, &a->dev.acquire, err);
+	r = device_open(a->device, &a->dev.options, err);
 	if (r < 0)
 		return r;
 	/* A device that cannot migrate can be reset all the same. */
@@ -113,7 +113,7 @@ static int reset(struct args *a, struct err *err)
 
 		render_state(o, "found", a->found, a->found_known);
 		report_uint(o, "reset_ns", a->ns);
-		render_state(o, "state", mig->state, mig->state_known);
+		render_device_state(o, mig);
 	}
 	return r;
 }

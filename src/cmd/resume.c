@@ -190,7 +190,7 @@ static int resume(struct args *a, struct err *err)
 	if (r < 0)
 		return r;
 	transfer_start(&transfer);
-	d->acquire = &a->dev.acquire;
+	d->options = &a->dev.options;
 	d->cancel = &cancel;
 	d->transfer = &transfer;
 	d->verify_only = a->dry_run;

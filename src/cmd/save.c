@@ -216,7 +216,7 @@ static int save(struct args *a, struct err *err)
 	if (r < 0)
 		return r;
 	transfer_start(&transfer);
-	s->acquire = &a->dev.acquire;
+	s->options = &a->dev.options;
 	s->source = (struct source){
 		.precopy = a->precopy ? &policy : NULL,
 		.leave_stopped = a->leave_stopped,

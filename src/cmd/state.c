@@ -86,6 +86,7 @@ static void view(FILE *f, struct json_object *report)
 	static const struct report_row rows[] = {
 		{ "device.address", "device", REPORT_TEXT },
 		{ "state", "state", REPORT_TEXT },
+		{ "v1_bits", "device_state", REPORT_TEXT },
 		{ "want", "would set", REPORT_TEXT },
 		{ "opening_resets", "opening resets it", REPORT_TEXT },
 		{ "source", "read by", REPORT_TEXT },
@@ -110,7 +111,7 @@ static int open_device(struct args *a, struct err *err)
 {
 	int r;
 
-	r = device_open(a->device, &a->dev.acquire, err);
+	r = device_open(a->device, &a->dev.options, err);
 	return r < 0 ? r : mig_query(a->device->mig, err);
 }
 
@@ -146,7 +147,7 @@ static void render(struct args *a)
 		return;
 	report_string(o, "source", "device");
 	render_state(o, "found", a->found, a->found_known);
-	render_state(o, "state", mig->state, mig->state_known);
+	render_device_state(o, mig);
 	if (a->word)
 		render_arcs(o, &a->timeline, mig->state);
 }

@@ -12,6 +12,7 @@
 #include "device/device.h"
 #include "device/kernel-v2.h"
 #include "device/quirks.h"
+#include "device/region-v1.h"
 #include "device/vfio-user.h"
 
 /*
@@ -85,7 +86,15 @@ int device_find(const struct host *host, const char *spec, struct device **ret, 
 	return 0;
 }
 
-static int open_kernel(struct device *dev, const struct acquire_options *opts, struct err *err)
+/* Both questions are harmless; a device that answers neither is told so as v2. */
+static bool wants_v1(int fd, enum device_protocol protocol)
+{
+	if (protocol != PROTOCOL_AUTO)
+		return protocol == PROTOCOL_V1;
+	return !kernel_v2_spoken(fd) && region_v1_spoken(fd);
+}
+
+static int open_kernel(struct device *dev, const struct device_options *opts, struct err *err)
 {
 	struct acquired acq = ACQUIRED_NONE;
 	int r;
@@ -93,21 +102,28 @@ static int open_kernel(struct device *dev, const struct acquire_options *opts, s
 	if (dev->inherited >= 0)
 		r = acquire_inherited(dev->inherited, &acq, err);
 	else
-		r = acquire_node(dev->host, dev->node, opts, &acq, err);
+		r = acquire_node(dev->host, dev->node, &opts->acquire, &acq, err);
 	if (r < 0)
 		return r;
 	dev->via = acq.via;
+	if (wants_v1(acq.fd, opts->protocol))
+		return region_v1_open(&acq, device_name(dev), &dev->mig, err);
 	return kernel_v2_open(&acq, device_name(dev), &dev->mig, err);
 }
 
-int device_open(struct device *dev, const struct acquire_options *opts, struct err *err)
+int device_open(struct device *dev, const struct device_options *opts, struct err *err)
 {
 	ssize_t n;
 	int r;
 
 	if (dev->socket) {
+		if (opts->protocol != PROTOCOL_AUTO)
+			return err_fail(err, ERR_USAGE, -EINVAL,
+					"%s: --protocol is for devices "
+					"of the kernel",
+					dev->spec);
 		dev->via = ACQUIRE_VFIO_USER;
-		r = vfio_user_open(dev->socket, dev->spec, opts->timeout_ms, &dev->mig, err);
+		r = vfio_user_open(dev->socket, dev->spec, opts->acquire.timeout_ms, &dev->mig, err);
 	} else {
 		r = open_kernel(dev, opts, err);
 	}

@@ -14,6 +14,19 @@
 
 #define DEVICE_CONFIG_MAX 4096
 
+/* How to speak to a device that the kernel has. */
+enum device_protocol {
+	PROTOCOL_AUTO, /* v2 where the driver has it, else v1 where it has that */
+	PROTOCOL_V1,
+	PROTOCOL_V2
+};
+
+/** struct device_options - how to open one, and how to speak to it */
+struct device_options {
+	struct acquire_options acquire;
+	enum device_protocol protocol;
+};
+
 /**
  * struct device - one device
  * @spec: what the user called it
@@ -47,8 +60,7 @@ _must_check_ int device_find(const struct host *host, const char *spec, struct d
 			     struct err *err);
 
 /** device_open() - acquire it and read its configuration space; asks nothing of migration. */
-_must_check_ int device_open(struct device *dev, const struct acquire_options *opts,
-			     struct err *err);
+_must_check_ int device_open(struct device *dev, const struct device_options *opts, struct err *err);
 
 /**
  * device_reset_by_open() - opening it resets it, and closing it will again

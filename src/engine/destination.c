@@ -27,7 +27,7 @@ static int begin_load(struct destination *d, const struct image_device *saved, s
 	struct mig_dev *mig;
 	int r;
 
-	r = device_open(d->dev, d->acquire, err);
+	r = device_open(d->dev, d->options, err);
 	if (r < 0)
 		return r;
 	mig = d->dev->mig;

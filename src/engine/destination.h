@@ -30,7 +30,7 @@
  */
 struct destination {
 	struct device *dev;
-	const struct acquire_options *acquire;
+	const struct device_options *options;
 	struct uri uri;
 	bool raw;
 	bool force_mismatch;

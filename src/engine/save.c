@@ -64,7 +64,7 @@ static int open_device(struct save *s, struct err *err)
 {
 	int r;
 
-	r = device_open(s->dev, s->acquire, err);
+	r = device_open(s->dev, s->options, err);
 	if (r >= 0)
 		r = mig_query(s->dev->mig, err);
 	if (r < 0)

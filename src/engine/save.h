@@ -26,7 +26,7 @@
  */
 struct save {
 	struct device *dev;
-	const struct acquire_options *acquire;
+	const struct device_options *options;
 	struct uri uri;
 	bool raw;
 	bool force;
