@@ -24,7 +24,7 @@ function __vfiomigctl_arguments
     for word in (commandline -opc)[2..-1]
         if test $skip = yes
             set skip no
-        else if string match -qr '^--(via|vf-token|protocol|timeout|progress|status-fd|compress|leave|device)$' -- $word
+        else if string match -qr '^--(via|vf-token|protocol|timeout|progress|status-fd|compress|leave|device|drain-timeout|diff)$' -- $word
             set skip yes
         else if not string match -q -- '-*' $word; or test "$word" = -
             echo $word
@@ -74,11 +74,13 @@ complete -c vfiomigctl -s '?' -l help -d "give a help list"
 complete -c vfiomigctl -l usage -d "give a short usage message"
 complete -c vfiomigctl -s V -l version -d "print program version"
 
-complete -c vfiomigctl -n '__vfiomigctl_command save resume list info state reset' -l via -x -a 'cdev group' -d "open by cdev or group"
-complete -c vfiomigctl -n '__vfiomigctl_command save resume list info state reset' -l vf-token -x -d "token that the driver of the VF's PF asks for"
-complete -c vfiomigctl -n '__vfiomigctl_command save resume list info state reset' -l protocol -x -a 'v1 v2' -d "speak v1 or v2"
-complete -c vfiomigctl -n '__vfiomigctl_command save resume list info state reset' -l timeout -x -d 'give up on a silent vfio-user server'
+complete -c vfiomigctl -n '__vfiomigctl_command save resume list info state reset inspect' -l via -x -a 'cdev group' -d "open by cdev or group"
+complete -c vfiomigctl -n '__vfiomigctl_command save resume list info state reset inspect' -l vf-token -x -d "token that the driver of the VF's PF asks for"
+complete -c vfiomigctl -n '__vfiomigctl_command save resume list info state reset inspect' -l protocol -x -a 'v1 v2' -d "speak v1 or v2"
+complete -c vfiomigctl -n '__vfiomigctl_command save resume list info state reset inspect' -l timeout -x -d 'give up on a silent vfio-user server'
 complete -c vfiomigctl -n '__vfiomigctl_command save resume state reset' -l dry-run -d "change nothing, open nothing"
+
+complete -c vfiomigctl -n '__vfiomigctl_command save state' -l drain-timeout -x -d 'ask a busy device again to be stopped, for so long'
 
 complete -c vfiomigctl -n '__vfiomigctl_command save' -l compress -x -a 'none zstd zstd:1 zstd:3 zstd:19' -d "none or zstd[:LEVEL]"
 complete -c vfiomigctl -n '__vfiomigctl_command save' -l leave -x -a 'found stop' -d "the state to leave the device in"
@@ -91,8 +93,11 @@ complete -c vfiomigctl -n '__vfiomigctl_command resume' -l run -d "start the dev
 complete -c vfiomigctl -n '__vfiomigctl_command resume' -l stop -d "leave the device stopped"
 complete -c vfiomigctl -n '__vfiomigctl_command resume' -l no-hold -d "exit at once; for devices that keep their state"
 complete -c vfiomigctl -n '__vfiomigctl_command resume' -l force-mismatch -d "load the state of another kind of device"
+complete -c vfiomigctl -n '__vfiomigctl_command resume' -l restore-config -d "restore PCI command and interrupt line, too"
 
 complete -c vfiomigctl -n '__vfiomigctl_command list' -l probe -d "open devices that nobody holds and ask them"
+complete -c vfiomigctl -n '__vfiomigctl_command info' -l diff -r -F -d "show how the device differs from the one in an image"
+complete -c vfiomigctl -n '__vfiomigctl_command inspect' -l diff -x -a '(__vfiomigctl_devices)' -d "show how a device differs from the image"
 complete -c vfiomigctl -n '__vfiomigctl_command inspect' -l sections -d "list each section of the image"
 
 complete -c vfiomigctl -n '__vfiomigctl_command extract' -l device -x -d "address or number of the device in the image"

@@ -13,6 +13,7 @@
 
 #include "base/err.h"
 #include "device/device.h"
+#include "engine/drain.h"
 #include "engine/transfer.h"
 #include "ui/progress.h"
 #include "ui/report.h"
@@ -21,6 +22,7 @@
 enum {
 	OPT_COMMON = 0x100,
 	OPT_DEVICE = 0x120,
+	OPT_DRAIN = 0x130,
 	OPT_COMMAND = 0x140
 };
 
@@ -88,6 +90,8 @@ struct device_args {
 	struct device_options options;
 };
 extern const struct argp device_argp;
+
+extern const struct argp drain_argp; /* input: struct drain * */
 
 /** struct file_args - FILE */
 struct file_args {

@@ -138,6 +138,39 @@ static error_t parse_open(int key, char *arg, struct argp_state *state)
 const struct argp open_argp = { .options = open_options, .parser = parse_open };
 
 /*
+ * How long a device may refuse to be stopped
+ */
+
+#define DRAIN_SECONDS 5
+
+static const struct argp_option drain_options[] = {
+	{ "drain-timeout", OPT_DRAIN, "SECONDS", 0,
+	  "ask a device that is too busy to be stopped again, for so long (5)", 0 },
+	{ 0 },
+};
+
+static error_t parse_drain(int key, char *arg, struct argp_state *state)
+{
+	struct drain *d = state->input;
+	uint64_t seconds;
+
+	switch (key) {
+	case ARGP_KEY_INIT:
+		d->budget_ns = DRAIN_SECONDS * NSEC_PER_SEC;
+		return 0;
+	case OPT_DRAIN:
+		if (parse_uint(arg, 10, 86400, &seconds) < 0)
+			argp_error(state, "--drain-timeout: '%s' is not a number of seconds", arg);
+		d->budget_ns = seconds * NSEC_PER_SEC;
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+const struct argp drain_argp = { .options = drain_options, .parser = parse_drain };
+
+/*
  * Positional arguments
  */
 

@@ -65,6 +65,8 @@ static void render_image_device(struct json_object *o, const struct image_device
 	report_string(o, "protocol", d->protocol);
 	render_caps(o, d->caps);
 	report_uint(o, "config_bytes", d->config_size);
+	if (d->config_size)
+		render_interrupts(o, d->interrupts);
 	if (d->has_ids)
 		render_ids(report_object(o, "ids"), &ids);
 }

@@ -5,8 +5,15 @@
 #include "device/device.h"
 #include "device/quirks.h"
 #include "fsm/fsm.h"
+#include "host/pci-config.h"
 #include "cmd/cmd.h"
+#include "cmd/image-diff.h"
+#include "cmd/image-scan.h"
 #include "cmd/render.h"
+
+enum {
+	OPT_DIFF = OPT_COMMAND
+};
 
 /* A peer may claim any number of regions; nobody reads more lines than this. */
 #define INDEX_MAX 64u
@@ -14,17 +21,26 @@
 struct args {
 	struct invocation *inv;
 	struct device_args dev;
+	const char *diff;
+	struct device *device;
+};
+
+static const struct argp_option options[] = {
+	{ "diff", OPT_DIFF, "FILE", 0, "show how the device differs from the one in an image", 0 },
+	{ 0 },
 };
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct args *a = state->input;
 
-	(void)arg;
 	switch (key) {
 	case ARGP_KEY_INIT:
 		state->child_inputs[0] = &a->dev;
 		state->child_inputs[1] = a->inv;
+		return 0;
+	case OPT_DIFF:
+		a->diff = arg;
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -38,6 +54,7 @@ static const struct argp_child children[] = {
 };
 
 static const struct argp argp = {
+	.options = options,
 	.parser = parse,
 	.args_doc = "DEV",
 	.doc = "Show what a device is and what its migration can do.\v"
@@ -72,6 +89,7 @@ static void view(FILE *f, struct json_object *report)
 		{ "stop_copy_bytes", "STOP_COPY size, by the driver", REPORT_BYTES_EXACT },
 		{ "precopy_info_v2", "PRECOPY_INFOv2", REPORT_TEXT },
 		{ "dma_logging", "DMA logging", REPORT_TEXT },
+		{ "interrupts", "interrupts enabled", REPORT_TEXT },
 	};
 	static const struct report_row regions[] = {
 		{ "index", "REGION", REPORT_TEXT },
@@ -94,6 +112,7 @@ static void view(FILE *f, struct json_object *report)
 		for (size_t i = 0; i < json_object_array_length(list); i++)
 			fprintf(f, "known: %s\n",
 				json_object_get_string(json_object_array_get_idx(list, i)));
+	image_diff_view(f, report);
 }
 
 struct flag_name {
@@ -201,6 +220,8 @@ static int describe(struct json_object *report, struct device *dev, struct err *
 		add_migration(report, dev->mig);
 	else
 		render_reason(report, dev, &why);
+	if (dev->config_size)
+		render_interrupts(report, pci_config_interrupts(dev->config, dev->config_size));
 	report_bool(report, "dma_logging", mig_probe(dev->mig, UAPI_FEATURE_DMA_LOGGING_START));
 	add_regions(report, dev->mig, info.n_regions);
 	add_irqs(report, dev->mig, info.n_irqs);
@@ -208,21 +229,42 @@ static int describe(struct json_object *report, struct device *dev, struct err *
 	return 0;
 }
 
+static int on_begin(void *ctx, const struct image_info *info, const struct image_manifest *m,
+		    struct err *err)
+{
+	struct args *a = ctx;
+
+	(void)info;
+	return image_diff(a->inv->report, m, a->device, err);
+}
+
+/* All of the image is checked: a difference from what is damaged says nothing. */
+static int compare(struct args *a, struct err *err)
+{
+	static const struct image_sink sink = { .begin = on_begin };
+	struct image_scan scan = { .inv = a->inv, .file = a->diff, .sink = &sink, .ctx = a };
+
+	return image_scan_run(&scan, err);
+}
+
 static int run(struct invocation *inv, int argc, char **argv, struct err *err)
 {
-	_cleanup_(device_freep) struct device *dev = NULL;
 	struct args a = { .inv = inv };
 	int r;
 
 	cmd_parse(inv, &argp, argc, argv, &a);
 	inv->view = view;
-	r = device_find(&host_live, a.dev.spec, &dev, err);
+	r = device_find(&host_live, a.dev.spec, &a.device, err);
 	if (r >= 0)
-		r = device_open(dev, &a.dev.options, err);
-	if (r < 0)
-		return r;
-	render_device(inv->report, dev);
-	return describe(inv->report, dev, err);
+		r = device_open(a.device, &a.dev.options, err);
+	if (r >= 0) {
+		render_device(inv->report, a.device);
+		r = describe(inv->report, a.device, err);
+	}
+	if (r >= 0 && a.diff)
+		r = compare(&a, err);
+	device_free(a.device);
+	return r;
 }
 
 const struct command cmd_info = {

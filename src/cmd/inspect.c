@@ -1,20 +1,28 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "base/macros.h"
 #include "cmd/cmd.h"
+#include "cmd/image-diff.h"
 #include "cmd/image-scan.h"
+#include "cmd/render.h"
 
 enum {
-	OPT_SECTIONS = OPT_COMMAND
+	OPT_SECTIONS = OPT_COMMAND,
+	OPT_DIFF
 };
 
 struct args {
 	struct invocation *inv;
 	struct file_args file;
+	struct device_options options;
+	const char *diff;
+	struct device *dev; /* to compare with; found, opened once the image's start is good */
 	bool sections;
 	struct image_scan scan;
 };
 
 static const struct argp_option options[] = {
+	{ "diff", OPT_DIFF, "DEV", 0, "open DEV and show how it differs from the image's device",
+	  0 },
 	{ "sections", OPT_SECTIONS, NULL, 0, "list each section of the image", 0 },
 	{ 0 },
 };
@@ -23,11 +31,14 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct args *a = state->input;
 
-	(void)arg;
 	switch (key) {
 	case ARGP_KEY_INIT:
 		state->child_inputs[0] = &a->file;
-		state->child_inputs[1] = a->inv;
+		state->child_inputs[1] = &a->options;
+		state->child_inputs[2] = a->inv;
+		return 0;
+	case OPT_DIFF:
+		a->diff = arg;
 		return 0;
 	case OPT_SECTIONS:
 		a->sections = true;
@@ -39,7 +50,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 static const struct argp_child children[] = {
 	{ &file_argp, 0, NULL, 1 },
-	{ &common_argp, 0, "Output:", 2 },
+	{ &open_argp, 0, "Opening the device (--diff):", 2 },
+	{ &common_argp, 0, "Output:", 3 },
 	{ 0 },
 };
 
@@ -48,7 +60,7 @@ static const struct argp argp = {
 	.parser = parse,
 	.args_doc = "FILE",
 	.doc = "Show what an image holds.\v"
-	       "Reads and checks all of it, and needs no device. FILE is a path, file:PATH, - or fd:N.",
+	       "Reads and checks all of it, and needs no device but for --diff. FILE is a path, file:PATH, - or fd:N.",
 	.children = children,
 };
 
@@ -75,6 +87,7 @@ static void view(FILE *f, struct json_object *report)
 		{ "protocol", "protocol", REPORT_TEXT },
 		{ "migration_flags", "migration flags", REPORT_TEXT },
 		{ "config_bytes", "config space", REPORT_BYTES },
+		{ "interrupts", "interrupts enabled", REPORT_TEXT },
 		{ "bytes", "stream", REPORT_BYTES_EXACT },
 		{ "stored_bytes", "stored in", REPORT_BYTES_EXACT },
 		{ "frames", "frames", REPORT_TEXT },
@@ -98,6 +111,23 @@ static void view(FILE *f, struct json_object *report)
 		fputc('\n', f);
 		report_table(f, list, sections, ARRAY_SIZE(sections));
 	}
+	image_diff_view(f, report);
+}
+
+/* A device that cannot migrate, or not that way, differs in just that. */
+static int compare(struct args *a, const struct image_manifest *m, struct err *err)
+{
+	struct err why = { 0 };
+	int r;
+
+	r = device_open(a->dev, &a->options, err);
+	if (r < 0)
+		return r;
+	if (mig_query(a->dev->mig, &why) < 0 && err_status(&why) != ERR_UNSUPPORTED) {
+		*err = why;
+		return why.code;
+	}
+	return image_diff(a->inv->report, m, a->dev, err);
 }
 
 static int on_begin(void *ctx, const struct image_info *info, const struct image_manifest *m,
@@ -105,9 +135,8 @@ static int on_begin(void *ctx, const struct image_info *info, const struct image
 {
 	struct args *a = ctx;
 
-	(void)err;
 	render_image(a->inv->report, info, m);
-	return 0;
+	return a->dev ? compare(a, m, err) : 0;
 }
 
 static int on_data(void *ctx, uint32_t device, const void *buf, size_t len, struct err *err)
@@ -177,15 +206,22 @@ static const struct image_sink sink = {
 static int run(struct invocation *inv, int argc, char **argv, struct err *err)
 {
 	struct args a = { .inv = inv };
-	int r;
+	int r = 0;
 
 	cmd_parse(inv, &argp, argc, argv, &a);
 	inv->view = view;
+	if (a.diff)
+		r = device_find(&host_live, a.diff, &a.dev, err);
+	if (r < 0)
+		return r;
 	a.scan.inv = inv;
 	a.scan.file = a.file.text;
 	a.scan.sink = &sink;
 	a.scan.ctx = &a;
 	r = image_scan_run(&a.scan, err);
+	if (a.dev)
+		render_device(inv->report, a.dev);
+	device_free(a.dev);
 	if (r >= 0 || err->kind == ERR_IMAGE)
 		report_bool(inv->report, "complete", r >= 0);
 	else

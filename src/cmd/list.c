@@ -130,9 +130,10 @@ static void render_debugfs(struct json_object *o, const struct vfio_node *node)
 		if (fsm_parse(word, &state))
 			render_state(o, "state", state, true);
 		break;
-	case DEBUGFS_NOT_MIGRATABLE:
+	case DEBUGFS_NO_V2:
 		report_bool(o, "migratable", false);
-		report_string(o, "reason", "its driver offers no migration");
+		report_string(o, "reason",
+			      "its driver offers no migration (v2; v1 would show with --probe)");
 		break;
 	default:
 		break;
@@ -149,6 +150,8 @@ static void probe(struct json_object *o, struct device *dev, const struct device
 		r = mig_query(dev->mig, &why);
 	if (r >= 0) {
 		report_bool(o, "migratable", true);
+		json_object_object_del(o, "reason");
+		report_string(o, "protocol", dev->mig->ops->name);
 		render_caps(o, dev->mig->caps);
 		render_state(o, "state", dev->mig->state, true);
 	} else {

@@ -44,21 +44,28 @@ void render_device(struct json_object *report, const struct device *dev)
 	render_node_facts(report_object(report, "device"), dev);
 }
 
+static void add_words(struct json_object *o, const char *key, const char *const *words, size_t n,
+		      uint64_t bits)
+{
+	struct json_object *list = report_array(o, key);
+
+	for (size_t i = 0; i < n; i++)
+		if (bits & UINT64_C(1) << i)
+			report_append_string(list, words[i]);
+}
+
 void render_caps(struct json_object *o, uint64_t caps)
 {
-	static const struct {
-		unsigned int bit;
-		const char *name;
-	} bits[] = {
-		{ MIG_CAP_STOP_COPY, "stop-copy" },
-		{ MIG_CAP_P2P, "p2p" },
-		{ MIG_CAP_PRE_COPY, "pre-copy" },
-	};
-	struct json_object *list = report_array(o, "migration_flags");
+	static const char *const words[] = { "stop-copy", "p2p", "pre-copy" };
 
-	for (size_t i = 0; i < ARRAY_SIZE(bits); i++)
-		if (caps & bits[i].bit)
-			report_append_string(list, bits[i].name);
+	add_words(o, "migration_flags", words, ARRAY_SIZE(words), caps);
+}
+
+void render_interrupts(struct json_object *o, unsigned int bits)
+{
+	static const char *const words[] = { "intx", "msi", "msix" };
+
+	add_words(o, "interrupts", words, ARRAY_SIZE(words), bits);
 }
 
 void render_state(struct json_object *o, const char *key, enum mig_state state, bool known)

@@ -29,6 +29,9 @@ void render_state(struct json_object *o, const char *key, enum mig_state state, 
 /** render_device_state() - "state", as last confirmed; for a device that speaks v1 "v1_bits", too. */
 void render_device_state(struct json_object *o, const struct mig_dev *mig);
 
+/** render_interrupts() - "interrupts": the kinds in @bits (enum pci_interrupts). */
+void render_interrupts(struct json_object *o, unsigned int bits);
+
 /** render_arcs() - "arcs", "downtime_ns", "down": it does not run now, in @left. */
 void render_arcs(struct json_object *report, const struct timeline *t, enum mig_state left);
 

@@ -13,6 +13,7 @@ enum {
 	OPT_STOP,
 	OPT_NO_HOLD,
 	OPT_FORCE,
+	OPT_RESTORE_CONFIG,
 	OPT_DRY_RUN
 };
 
@@ -30,6 +31,8 @@ static const struct argp_option options[] = {
 	{ "stop", OPT_STOP, NULL, 0, "leave the device stopped", 0 },
 	{ "no-hold", OPT_NO_HOLD, NULL, 0, "exit at once; for devices that keep their state", 0 },
 	{ "force-mismatch", OPT_FORCE, NULL, 0, "load the state of another kind of device", 0 },
+	{ "restore-config", OPT_RESTORE_CONFIG, NULL, 0,
+	  "restore PCI command and interrupt line, too, before the device may run", 0 },
 	{ "dry-run", OPT_DRY_RUN, NULL, 0, "verify the image, open nothing", 0 },
 	{ 0 },
 };
@@ -60,12 +63,17 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case OPT_FORCE:
 		a->dest.force_mismatch = true;
 		return 0;
+	case OPT_RESTORE_CONFIG:
+		a->dest.restore_config = true;
+		return 0;
 	case OPT_DRY_RUN:
 		a->dry_run = true;
 		return 0;
 	case ARGP_KEY_END:
 		if (a->run && a->stop)
 			argp_error(state, "--run and --stop exclude each other");
+		if (a->dest.raw && a->dest.restore_config)
+			argp_error(state, "--raw has nothing for --restore-config");
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -104,8 +112,32 @@ static void view(FILE *f, struct json_object *report)
 		{ "opening_resets", "opening resets it", REPORT_TEXT },
 	};
 
+	static const struct report_row restored[] = {
+		{ "register", "RESTORED", REPORT_TEXT },
+		{ "before", "WAS", REPORT_TEXT },
+		{ "after", "IS", REPORT_TEXT },
+	};
+	struct json_object *list;
+
 	view_arcs(f, report);
 	report_lines(f, report, rows, ARRAY_SIZE(rows));
+	if (json_object_object_get_ex(report, "restored", &list))
+		report_table(f, list, restored, ARRAY_SIZE(restored));
+}
+
+static void render_external(struct json_object *report, const struct external *e)
+{
+	struct json_object *list, *o;
+
+	if (!e->has)
+		return;
+	list = report_array(report, "restored");
+	for (unsigned int i = 0; i < e->n; i++) {
+		o = report_append(list);
+		report_string(o, "register", e->changes[i].name);
+		report_hex(o, "before", 2, e->changes[i].before);
+		report_hex(o, "after", 2, e->changes[i].after);
+	}
 }
 
 static void render(const struct args *a, int r)
@@ -127,6 +159,7 @@ static void render(const struct args *a, int r)
 	report_uint(o, "stream_ns", d->stream_ns);
 	render_rate(o, d->bytes, d->stream_ns);
 	report_bool(o, "accepted", d->accepted);
+	render_external(o, &d->external);
 	state = report_object(o, "state");
 	render_state(state, "found", d->found, true);
 	render_state(state, "left", d->left, d->left_known);

@@ -30,6 +30,7 @@ struct args {
 	struct invocation *inv;
 	struct device_args dev;
 	struct file_args file;
+	struct drain drain;
 	struct save save;
 	uint64_t precopy_seconds;
 	bool precopy, leave_stopped, dry_run;
@@ -69,7 +70,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case ARGP_KEY_INIT:
 		state->child_inputs[0] = &a->dev;
 		state->child_inputs[1] = &a->file;
-		state->child_inputs[2] = a->inv;
+		state->child_inputs[2] = &a->drain;
+		state->child_inputs[3] = a->inv;
 		return 0;
 	case OPT_RAW:
 		a->save.raw = true;
@@ -105,6 +107,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 static const struct argp_child children[] = {
 	{ &device_argp, 0, NULL, 1 },
 	{ &file_argp, 0, NULL, 1 },
+	{ &drain_argp, 0, NULL, 0 },
 	{ &common_argp, 0, "Output:", 2 },
 	{ 0 },
 };
@@ -160,6 +163,7 @@ static void render(struct invocation *inv, const struct save *s)
 	state = report_object(o, "state");
 	render_state(state, "found", source->found, true);
 	render_state(state, "left", source->left, source->left_known);
+	report_uint(o, "drain_retries", source->drain.retries);
 	render_arcs(o, &source->timeline, source->left);
 	if (source->recovered)
 		render_recovery(o, &source->recovery);
@@ -192,10 +196,13 @@ static int plan(struct invocation *inv, const struct save *s, struct err *err)
 	report_string(inv->report, "file", s->uri.text);
 	report_bool(inv->report, "dry_run", true);
 	report_bool(inv->report, "opening_resets", device_reset_by_open(s->dev));
-	if (s->dev->node && debugfs_migration_state(&host_live, s->dev->node, word, sizeof(word),
-						    NULL) == DEBUGFS_NOT_MIGRATABLE)
-		return err_fail(err, ERR_UNSUPPORTED, -ENOTTY, "%s: the driver offers no migration",
-				device_name(s->dev));
+	if (s->options->protocol != PROTOCOL_V1 && s->dev->node &&
+	    debugfs_migration_state(&host_live, s->dev->node, word, sizeof(word), NULL) ==
+		    DEBUGFS_NO_V2) {
+		err_fail(err, ERR_UNSUPPORTED, -ENOTTY, "%s: the driver offers no migration",
+			 device_name(s->dev));
+		return err_hint(err, -ENOTTY, "if it speaks v1: --protocol=v1");
+	}
 	return output_check(&s->uri, s->force, err);
 }
 
@@ -216,9 +223,9 @@ static int save(struct args *a, struct err *err)
 	if (r < 0)
 		return r;
 	transfer_start(&transfer);
-	s->options = &a->dev.options;
 	s->source = (struct source){
 		.precopy = a->precopy ? &policy : NULL,
+		.drain = a->drain,
 		.leave_stopped = a->leave_stopped,
 		.transfer = &transfer,
 	};
@@ -244,6 +251,7 @@ static int run(struct invocation *inv, int argc, char **argv, struct err *err)
 	if (r < 0)
 		return r;
 	inv->view = view;
+	s->options = &a.dev.options;
 	r = a.dry_run ? plan(inv, s, err) : save(&a, err);
 	device_free(s->dev);
 	return r;

@@ -16,6 +16,7 @@ enum {
 struct args {
 	struct invocation *inv;
 	struct device_args dev;
+	struct drain drain;
 	const char *word;
 	enum mig_state want;
 	bool dry_run;
@@ -49,7 +50,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	switch (key) {
 	case ARGP_KEY_INIT:
 		state->child_inputs[0] = &a->dev;
-		state->child_inputs[1] = a->inv;
+		state->child_inputs[1] = &a->drain;
+		state->child_inputs[2] = a->inv;
 		return 0;
 	case OPT_DRY_RUN:
 		a->dry_run = true;
@@ -66,6 +68,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 static const struct argp_child children[] = {
 	{ &device_argp, 0, NULL, 1 },
+	{ &drain_argp, 0, NULL, 0 },
 	{ &common_argp, 0, "Output:", 2 },
 	{ 0 },
 };
@@ -129,7 +132,7 @@ static int work(void *ctx, struct err *err)
 		return 0;
 	a->device->mig->on_arc = timeline_add;
 	a->device->mig->on_arc_ctx = &a->timeline;
-	r = mig_goto(a->device->mig, a->want, err);
+	r = drain_goto(&a->drain, a->device->mig, a->want, &a->cancel, err);
 	a->device->mig->on_arc = NULL;
 	/* Told to go somewhere, and it is elsewhere: worth more than the errno. */
 	if (r < 0 && a->timeline.n)

@@ -83,6 +83,12 @@ static int on_begin(struct destination *d, const struct image_info *info,
 		err_fail(err, ERR_IMAGE, -EINVAL, "holds %u devices, not one", m->n_devices);
 		return err_hint(err, -EINVAL, "vfiomigctl inspect lists them");
 	}
+	if (d->restore_config) {
+		int r = external_take(&m->devices[0], &d->external, err);
+
+		if (r < 0)
+			return r;
+	}
 	/* Before the device is opened: sysfs knows enough to spare it a reset. */
 	return identity_check(&m->devices[0], d->dev, d->force_mismatch, err);
 }
@@ -193,8 +199,9 @@ static int judge_and_start(struct destination *d, struct err *err)
 		return err_prefix(err, r, "the driver did not accept the state");
 	}
 	d->accepted = true;
-	if (!d->run)
-		return 0;
+	r = external_restore(&d->external, mig, err);
+	if (r < 0 || !d->run)
+		return r;
 	r = cancel_check(d->cancel, err);
 	if (r < 0)
 		return r;

@@ -8,6 +8,7 @@
 #include "base/cancel.h"
 #include "device/device.h"
 #include "device/recover.h"
+#include "engine/external.h"
 #include "engine/timeline.h"
 #include "engine/transfer.h"
 #include "image/parser.h"
@@ -19,6 +20,7 @@
  * @uri: the input
  * @raw: the input is the bare stream, up to its end
  * @force_mismatch: load the state of another kind of device all the same
+ * @restore_config: write what the image has of external state, see engine/external.h
  * @run: bring it to RUNNING when the driver has accepted the state
  * @verify_only: check everything that can be checked without opening the device
  *
@@ -26,6 +28,7 @@
  * @bytes, @stream_ns: of the stream, and how long it took to load
  * @found, @left: as in struct source; valid if @opened
  * @accepted: the driver has: RESUMING -> STOP succeeded
+ * @external: what was restored beside it
  * @recovery: what an abort took, if @recovered
  */
 struct destination {
@@ -34,6 +37,7 @@ struct destination {
 	struct uri uri;
 	bool raw;
 	bool force_mismatch;
+	bool restore_config;
 	bool run;
 	bool verify_only;
 	struct cancel *cancel;
@@ -46,6 +50,7 @@ struct destination {
 	bool touched; /* something was asked of it */
 	bool loading; /* it has been in RESUMING: its own state is gone */
 	bool accepted;
+	struct external external;
 	struct timeline timeline;
 	bool recovered;
 	struct mig_recovery recovery;

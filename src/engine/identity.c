@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/macros.h"
 #include "engine/identity.h"
+#include "host/pci-config.h"
 
 static char *copy(const char *text, bool *failed)
 {
@@ -36,6 +37,7 @@ static bool describe(const struct device *dev, struct image_device *ret)
 		.revision = dev->ids.revision,
 		.caps = dev->mig->caps,
 		.protocol = copy(dev->mig->ops->name, &failed),
+		.interrupts = pci_config_interrupts(dev->config, dev->config_size),
 	};
 	if (dev->config_size) {
 		ret->config = malloc(dev->config_size);
@@ -66,31 +68,22 @@ int identity_manifest(const struct device *dev, struct image_manifest *ret, stru
 	return 0;
 }
 
-/* Differences as one clause each: "driver is mtty in the image and mdpy here". */
-struct diff {
-	char text[320];
-	size_t at;
+/* Where to tell differences, and whether those that follow are vital. */
+struct comparison {
+	identity_differ_fn *fn;
+	void *ctx;
+	bool vital;
 };
 
-static void differ(struct diff *d, const char *field, const char *saved, const char *here)
-{
-	int n;
-
-	if (d->at >= sizeof(d->text))
-		return;
-	n = snprintf(d->text + d->at, sizeof(d->text) - d->at, "%s%s is %s in the image, %s here",
-		     d->at ? "; " : "", field, saved, here);
-	d->at += n > 0 ? (size_t)n : 0;
-}
-
-static void compare_text(struct diff *d, const char *field, const char *saved, const char *here)
+static void compare_text(const struct comparison *c, const char *field, const char *saved,
+			 const char *here)
 {
 	if (saved && here && strcmp(saved, here) != 0)
-		differ(d, field, saved, here);
+		c->fn(c->ctx, field, saved, here, c->vital);
 }
 
-static void compare_number(struct diff *d, const char *field, int digits, uint64_t saved,
-			   uint64_t here)
+static void compare_number(const struct comparison *c, const char *field, int digits,
+			   uint64_t saved, uint64_t here)
 {
 	char a[32], b[32];
 
@@ -98,51 +91,81 @@ static void compare_number(struct diff *d, const char *field, int digits, uint64
 		return;
 	snprintf(a, sizeof(a), "0x%0*llx", digits, (unsigned long long)saved);
 	snprintf(b, sizeof(b), "0x%0*llx", digits, (unsigned long long)here);
-	differ(d, field, a, b);
+	c->fn(c->ctx, field, a, b, c->vital);
 }
 
-static void compare_vital(struct diff *d, const struct image_device *saved, const struct device *dev)
+static void compare_ids(const struct comparison *c, const struct image_device *saved,
+			const struct pci_ids *ids)
 {
-	const struct pci_ids *ids = &dev->ids;
-
-	compare_text(d, "protocol", saved->protocol, dev->mig ? dev->mig->ops->name : NULL);
-	compare_text(d, "driver", saved->driver, device_driver(dev));
-	if (!saved->has_ids || !dev->has_ids)
-		return;
-	compare_number(d, "vendor", 4, saved->vendor, ids->vendor);
-	compare_number(d, "device", 4, saved->device, ids->device);
-	compare_number(d, "subsystem vendor", 4, saved->subsystem_vendor, ids->subsystem_vendor);
-	compare_number(d, "subsystem device", 4, saved->subsystem_device, ids->subsystem_device);
-	compare_number(d, "class", 6, saved->class_code, ids->class_code);
+	compare_number(c, "vendor", 4, saved->vendor, ids->vendor);
+	compare_number(c, "device", 4, saved->device, ids->device);
+	compare_number(c, "subsystem vendor", 4, saved->subsystem_vendor, ids->subsystem_vendor);
+	compare_number(c, "subsystem device", 4, saved->subsystem_device, ids->subsystem_device);
+	compare_number(c, "class", 6, saved->class_code, ids->class_code);
 }
 
-static void warn_of_the_rest(const struct image_device *saved, const struct device *dev)
+void identity_compare(const struct image_device *saved, const struct device *dev,
+		      identity_differ_fn *fn, void *ctx)
 {
-	struct diff d = { .at = 0 };
+	struct comparison c = { .fn = fn, .ctx = ctx, .vital = true };
+	bool ids = saved->has_ids && dev->has_ids;
 
-	if (saved->has_ids && dev->has_ids)
-		compare_number(&d, "revision", 2, saved->revision, dev->ids.revision);
+	compare_text(&c, "protocol", saved->protocol, dev->mig ? dev->mig->ops->name : NULL);
+	compare_text(&c, "driver", saved->driver, device_driver(dev));
+	if (ids)
+		compare_ids(&c, saved, &dev->ids);
+	c.vital = false;
+	if (ids)
+		compare_number(&c, "revision", 2, saved->revision, dev->ids.revision);
 	if (dev->node)
-		compare_text(&d, "driver version", saved->driver_version, dev->node->driver_version);
-	compare_number(&d, "migration flags", 1, saved->caps, dev->mig->caps);
-	if (d.at)
-		log_warn("%s: %s", device_name(dev), d.text);
+		compare_text(&c, "driver version", saved->driver_version, dev->node->driver_version);
+	if (dev->mig)
+		compare_number(&c, "migration flags", 1, saved->caps, dev->mig->caps);
+}
+
+/* Differences as one clause each: "driver is mtty in the image, mdpy here". */
+struct clauses {
+	char text[320];
+	size_t at;
+};
+
+static void add_clause(struct clauses *c, const char *field, const char *saved, const char *here)
+{
+	int n;
+
+	if (c->at >= sizeof(c->text))
+		return;
+	n = snprintf(c->text + c->at, sizeof(c->text) - c->at, "%s%s is %s in the image, %s here",
+		     c->at ? "; " : "", field, saved, here);
+	c->at += n > 0 ? (size_t)n : 0;
+}
+
+struct verdict {
+	struct clauses vital, rest;
+};
+
+static void judge(void *ctx, const char *field, const char *saved, const char *here, bool vital)
+{
+	struct verdict *v = ctx;
+
+	add_clause(vital ? &v->vital : &v->rest, field, saved, here);
 }
 
 int identity_check(const struct image_device *saved, const struct device *dev, bool force,
 		   struct err *err)
 {
-	struct diff d = { .at = 0 };
+	struct verdict v = { 0 };
 
-	compare_vital(&d, saved, dev);
-	if (d.at && !force) {
+	identity_compare(saved, dev, judge, &v);
+	if (v.vital.at && !force) {
 		err_fail(err, ERR_IMAGE, -EXDEV, "%s: the image is of another device: %s",
-			 device_name(dev), d.text);
+			 device_name(dev), v.vital.text);
 		return err_hint(err, -EXDEV, "--force-mismatch tries all the same");
 	}
-	if (d.at && dev->mig)
-		log_warn("%s: %s", device_name(dev), d.text);
-	if (dev->mig)
-		warn_of_the_rest(saved, dev);
+	/* Said once, when all is known. */
+	if (v.vital.at && dev->mig)
+		log_warn("%s: %s", device_name(dev), v.vital.text);
+	if (v.rest.at && dev->mig)
+		log_warn("%s: %s", device_name(dev), v.rest.text);
 	return 0;
 }

@@ -19,12 +19,27 @@ _must_check_ int identity_manifest(const struct device *dev, struct image_manife
 				   struct err *err);
 
 /**
+ * identity_differ_fn - one difference
+ * @saved, @here: as text
+ * @vital: a state that was saved there is not to be loaded here
+ */
+typedef void identity_differ_fn(void *ctx, const char *field, const char *saved, const char *here,
+				bool vital);
+
+/**
+ * identity_compare() - call @fn for each difference
+ *
+ * As far as both sides are known: before device_open() that is what sysfs has.
+ */
+void identity_compare(const struct image_device *saved, const struct device *dev,
+		      identity_differ_fn *fn, void *ctx);
+
+/**
  * identity_check() - may @dev load a state of @saved?
  * @force: what differs is only warned about
  *
- * Compares protocol, driver, vendor, device, subsystem and class as far as both sides are known:
- * before device_open() that is what sysfs has. Differences in revision, driver version and
- * migration flags are warned about, never refused.
+ * Refuses another protocol, driver, vendor, device, subsystem or class. Differences in revision,
+ * driver version and migration flags are warned about, once the device is open.
  *
  * Return: 0, or -EXDEV (ERR_IMAGE) naming every field that differs.
  */

@@ -37,7 +37,7 @@ static int run(struct pump *p, struct err *err)
 		r = cancel_check(p->cancel, err);
 		if (r < 0)
 			return r;
-		if (p->deadline_ns && clock_ns() >= p->deadline_ns)
+		if (p->deadline_ns && clock_ns() >= p->deadline_ns && !mig_mid_chunk(p->dev))
 			return 0;
 		n = mig_read(p->dev, p->frame->payload + p->len, IMAGE_FRAME_PAYLOAD - p->len, err);
 		if (n <= 0)

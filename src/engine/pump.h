@@ -21,7 +21,7 @@ typedef int pump_sink_fn(void *ctx, struct image_frame *frame, size_t len, struc
  * @frame: being filled; the pump's own from pump_init() to pump_done()
  * @len: payload bytes in it so far
  * @deadline_ns: when pump_run() stops even if there is more, 0 for never: a device that makes data
- *               as fast as it is read would hold it for ever
+ *               as fast as it is read would hold it for ever. A chunk is read to its end
  * @bytes, @ns: of the stream so far, and the time spent in pump_run()
  */
 struct pump {

@@ -107,7 +107,7 @@ static int precopy(struct source *s, struct pump *pump, struct err *err)
 	return r;
 }
 
-static int drain(struct source *s, struct pump *pump, struct err *err)
+static int take(struct source *s, struct pump *pump, struct err *err)
 {
 	struct mig_dev *mig = s->dev->mig;
 	int r;
@@ -118,7 +118,7 @@ static int drain(struct source *s, struct pump *pump, struct err *err)
 		if (r < 0)
 			return r;
 	}
-	r = mig_goto(mig, MIG_STOP_COPY, err);
+	r = drain_goto(&s->drain, mig, MIG_STOP_COPY, s->cancel, err);
 	if (r >= 0)
 		r = pump_run(pump, err);
 	if (r >= 0)
@@ -171,7 +171,7 @@ static int run(struct source *s, struct pump *pump, struct err *err)
 	if (r < 0)
 		return err_classify(err, ERR_DEVICE, r);
 	s->found = mig->state;
-	r = drain(s, pump, err);
+	r = take(s, pump, err);
 	s->complete = r >= 0;
 	s->bytes = pump->bytes;
 	s->stream_ns = pump->ns;

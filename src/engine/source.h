@@ -8,6 +8,7 @@
 #include "base/cancel.h"
 #include "device/device.h"
 #include "device/recover.h"
+#include "engine/drain.h"
 #include "engine/precopy.h"
 #include "engine/pump.h"
 #include "engine/timeline.h"
@@ -17,6 +18,7 @@
  * struct source - one device being saved
  * @dev: open; mig_query() has been called
  * @precopy: policy, or NULL to stop the device at once
+ * @drain: how long it may refuse to be stopped
  * @leave_stopped: leave it in STOP, not where it was found
  * @sink, @sink_ctx: take the stream, frame by frame
  *
@@ -30,6 +32,7 @@
 struct source {
 	struct device *dev;
 	struct precopy *precopy;
+	struct drain drain;
 	bool leave_stopped;
 	pump_sink_fn *sink;
 	void *sink_ctx;

@@ -14,7 +14,7 @@
 enum debugfs_answer {
 	DEBUGFS_STATE = 0, /* @ret is set */
 	DEBUGFS_ABSENT, /* no debugfs, not mounted, or not ours to read: nothing known */
-	DEBUGFS_NOT_MIGRATABLE, /* debugfs shows the device, without a migration folder */
+	DEBUGFS_NO_V2, /* debugfs shows the device, without a migration folder: v1 at best */
 };
 
 /**

@@ -68,6 +68,9 @@ static const struct id_field {
 /* Bits of image_device.caps, which are the kernel's VFIO_MIGRATION_*. */
 static const char *const cap_words[] = { "stop-copy", "p2p", "pre-copy" };
 
+/* Bits of image_device.interrupts, which are enum pci_interrupts. */
+static const char *const interrupt_words[] = { "intx", "msi", "msix" };
+
 static char **text_of(struct image_device *dev, const struct text_field *f)
 {
 	return (char **)((char *)dev + f->at);
@@ -162,16 +165,23 @@ static int add_hex(struct json_object *o, const char *key, int digits, uint64_t 
 	return add(o, key, json_object_new_string(text), err);
 }
 
+/* A list with the word of each bit that is set. */
+static int add_words(struct json_object *o, const char *key, const char *const *words, size_t n,
+		     uint64_t bits, struct err *err)
+{
+	struct json_object *list = json_object_new_array();
+	int r = add(o, key, list, err);
+
+	for (size_t i = 0; !r && i < n; i++)
+		if (bits & UINT64_C(1) << i)
+			r = append(list, json_object_new_string(words[i]), err);
+	return r;
+}
+
 static int add_caps(struct json_object *o, uint64_t caps, struct err *err)
 {
-	struct json_object *words;
-	int r;
+	int r = add_words(o, "migration", cap_words, ARRAY_SIZE(cap_words), caps, err);
 
-	words = json_object_new_array();
-	r = add(o, "migration", words, err);
-	for (size_t i = 0; !r && i < ARRAY_SIZE(cap_words); i++)
-		if (caps & UINT64_C(1) << i)
-			r = append(words, json_object_new_string(cap_words[i]), err);
 	caps >>= ARRAY_SIZE(cap_words);
 	caps <<= ARRAY_SIZE(cap_words);
 	if (!r && caps)
@@ -212,6 +222,9 @@ static int encode_device(struct json_object *o, struct image_device *dev, struct
 			    err);
 	if (!r)
 		r = add_caps(o, dev->caps, err);
+	if (!r && dev->config_size)
+		r = add_words(o, "interrupts", interrupt_words, ARRAY_SIZE(interrupt_words),
+			      dev->interrupts, err);
 	if (!r)
 		r = add_config(o, dev->config, dev->config_size, err);
 	return r;
@@ -414,27 +427,42 @@ static int decode_ids(struct json_object *o, struct image_device *dev, struct er
 	return 0;
 }
 
-/* Words this version does not know stand for capabilities it could make no use of. */
-static int decode_caps(struct json_object *o, struct image_device *dev, struct err *err)
+/* Words that this version does not know stand for what it could make no use of. */
+static int get_words(struct json_object *o, const char *key, const char *const *words, size_t n,
+		     uint64_t *ret, struct err *err)
 {
-	struct json_object *words, *word;
+	struct json_object *list, *word;
 	int r;
 
-	r = get_hex(o, "flags", 0, &dev->caps, err);
-	if (r < 0)
-		return r;
-	r = get_array(o, "migration", &words, err);
+	r = get_array(o, key, &list, err);
 	if (r != PRESENT)
 		return r;
-	for (size_t i = 0; i < json_object_array_length(words); i++) {
-		word = json_object_array_get_idx(words, i);
+	for (size_t i = 0; i < json_object_array_length(list); i++) {
+		word = json_object_array_get_idx(list, i);
 		if (!json_object_is_type(word, json_type_string))
-			return refuse(err, "migration", "is not a list of words");
-		for (size_t bit = 0; bit < ARRAY_SIZE(cap_words); bit++)
-			if (!strcmp(json_object_get_string(word), cap_words[bit]))
-				dev->caps |= UINT64_C(1) << bit;
+			return refuse(err, key, "is not a list of words");
+		for (size_t bit = 0; bit < n; bit++)
+			if (!strcmp(json_object_get_string(word), words[bit]))
+				*ret |= UINT64_C(1) << bit;
 	}
-	return 0;
+	return PRESENT;
+}
+
+static int decode_caps(struct json_object *o, struct image_device *dev, struct err *err)
+{
+	int r = get_hex(o, "flags", 0, &dev->caps, err);
+
+	return r < 0 ? r
+		     : get_words(o, "migration", cap_words, ARRAY_SIZE(cap_words), &dev->caps, err);
+}
+
+static int decode_interrupts(struct json_object *o, struct image_device *dev, struct err *err)
+{
+	uint64_t bits = 0;
+	int r = get_words(o, "interrupts", interrupt_words, ARRAY_SIZE(interrupt_words), &bits, err);
+
+	dev->interrupts = (unsigned int)bits;
+	return r;
 }
 
 static int nibble(char c)
@@ -488,6 +516,9 @@ static int decode_device(struct json_object *o, struct image_device *dev, struct
 	if (r < 0)
 		return r;
 	r = decode_caps(o, dev, err);
+	if (r < 0)
+		return r;
+	r = decode_interrupts(o, dev, err);
 	if (r < 0)
 		return r;
 	return decode_config(o, dev, err);

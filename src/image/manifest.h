@@ -28,6 +28,7 @@
  * @has_ids: the PCI numbers are known
  * @caps: migration flags as the kernel reported them (MIG_CAP_*)
  * @protocol: "v2", "v1" or "vfio-user"; never NULL
+ * @interrupts: which were enabled (enum pci_interrupts)
  * @config: PCI configuration space as found, NULL when there is none
  */
 struct image_device {
@@ -42,6 +43,7 @@ struct image_device {
 	uint8_t revision;
 	uint64_t caps;
 	char *protocol;
+	unsigned int interrupts;
 	uint8_t *config;
 	size_t config_size;
 };

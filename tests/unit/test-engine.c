@@ -576,6 +576,64 @@ static void a_device_that_cannot_be_brought_back_is_told_of(void **state)
 			}
 }
 
+/* A device with page requests under way. */
+static void a_device_that_is_busy_is_asked_again(void **state)
+{
+	static const unsigned int caps[] = { BASE, BASE | MIG_CAP_P2P, FULL };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(caps); i++) {
+		struct bench *b = bench_new(caps[i]);
+		struct err err = { 0 };
+
+		/* The arc to STOP is the second where the first is to RUNNING_P2P. */
+		fake_fail(b->f, FAKE_SET, caps[i] == BASE ? 1 : 2, -EBUSY, FAKE_STAYS)->times = 3;
+		b->s.drain.budget_ns = 60 * NSEC_PER_SEC;
+		assert_int_equal(run(b, &err), 0);
+		assert_int_equal(b->s.drain.retries, 3);
+		assert_int_equal(b->sunk, SIZE);
+		assert_false(b->s.recovered);
+		bench_free(b);
+	}
+}
+
+static void one_that_stays_busy_runs_on(void **state)
+{
+	static const uint64_t budgets[] = { 0, 1, 50 * NSEC_PER_MSEC };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(budgets); i++) {
+		struct bench *b = bench_new(BASE);
+		struct err err = { 0 };
+
+		b->s.drain.budget_ns = budgets[i];
+		fake_fail(b->f, FAKE_SET, 1, -EBUSY, FAKE_STAYS)->times = 1000000;
+		assert_int_equal(run(b, &err), -EBUSY);
+		assert_int_equal(err_status(&err), 75);
+		assert_int_equal(b->f->state, MIG_RUNNING);
+		assert_non_null(strstr(err.text, "not ready to be stopped within"));
+		assert_int_equal(b->s.drain.retries > 0, budgets[i] > 1);
+		assert_int_equal(b->sunk, 0);
+		bench_free(b);
+	}
+}
+
+static void to_wait_for_a_busy_device_can_be_cancelled(void **state)
+{
+	struct bench *b = bench_new(FULL);
+	struct err err = { 0 };
+
+	(void)state;
+	b->s.drain.budget_ns = UINT64_MAX;
+	fake_fail(b->f, FAKE_SET, 2, -EBUSY, FAKE_STAYS)->times = 3;
+	b->f->cancel_at = FAKE_SET;
+	b->f->cancel_n = 4;
+	assert_int_equal(run(b, &err), -ECANCELED);
+	assert_int_equal(err_status(&err), 75);
+	assert_int_equal(b->f->state, MIG_RUNNING);
+	bench_free(b);
+}
+
 static void a_device_that_no_longer_answers_is_told_of(void **state)
 {
 	(void)state;
@@ -989,6 +1047,9 @@ int main(void)
 		cmocka_unit_test(a_request_before_it_began_is_heard),
 		cmocka_unit_test(when_the_sink_fails_the_device_comes_back),
 		cmocka_unit_test(a_device_that_cannot_be_brought_back_is_told_of),
+		cmocka_unit_test(a_device_that_is_busy_is_asked_again),
+		cmocka_unit_test(one_that_stays_busy_runs_on),
+		cmocka_unit_test(to_wait_for_a_busy_device_can_be_cancelled),
 		cmocka_unit_test(a_device_that_no_longer_answers_is_told_of),
 		cmocka_unit_test(a_stream_is_complete_when_only_the_way_back_failed),
 		cmocka_unit_test(a_device_to_be_left_stopped_is_stopped_after_a_failure_too),

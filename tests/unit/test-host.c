@@ -409,8 +409,8 @@ static void debugfs_answers_in_the_words_of_the_kernel(void **state)
 		/* clang-format off */
 		{ NULL, NULL, 32, DEBUGFS_ABSENT, "" },
 		{ "", NULL, 32, DEBUGFS_ABSENT, "" },
-		{ "/0000:3b:00.1", NULL, 32, DEBUGFS_NOT_MIGRATABLE, "" },
-		{ "/0000:3b:00.1/migration", NULL, 32, DEBUGFS_NOT_MIGRATABLE, "" },
+		{ "/0000:3b:00.1", NULL, 32, DEBUGFS_NO_V2, "" },
+		{ "/0000:3b:00.1/migration", NULL, 32, DEBUGFS_NO_V2, "" },
 		{ "/0000:3b:00.1/migration/state", "RUNNING\n", 32, DEBUGFS_STATE, "RUNNING" },
 		{ "/0000:3b:00.1/migration/state", "PRE_COPY_P2P\n", 32, DEBUGFS_STATE,
 		  "PRE_COPY_P2P" },

@@ -33,6 +33,7 @@ static struct image_device full_device(void)
 		.revision = 0xa,
 		.caps = UINT64_C(0x8000000000000015),
 		.protocol = (char *)"v2",
+		.interrupts = 5, /* INTx, MSI-X */
 		.config = config,
 		.config_size = sizeof(config),
 	};
@@ -87,6 +88,7 @@ static void assert_same_device(const struct image_device *a, const struct image_
 	assert_int_equal(a->class_code, b->class_code);
 	assert_int_equal(a->revision, b->revision);
 	assert_int_equal(a->caps, b->caps);
+	assert_int_equal(a->interrupts, b->interrupts);
 	assert_int_equal(a->config_size, b->config_size);
 	if (a->config_size)
 		assert_memory_equal(a->config, b->config, a->config_size);
@@ -178,10 +180,12 @@ static void keys_that_are_not_known_are_ignored(void **state)
 	(void)state;
 	assert_int_equal(decode("{\"later\": {\"deep\": [1, null, true, 1.5]}, \"schema\": 1,"
 				" \"devices\": [{\"address\": \"a\", \"protocol\": \"v3\","
-				" \"migration\": [\"later\", \"p2p\"], \"color\": \"\\u001b\"}]}",
+				" \"migration\": [\"later\", \"p2p\"], \"interrupts\": [\"carrier pigeon\", \"msi\"],"
+				" \"color\": \"\\u001b\"}]}",
 				&m, NULL),
 			 0);
 	assert_int_equal(m.devices[0].caps, 2);
+	assert_int_equal(m.devices[0].interrupts, 2);
 	assert_null(m.tool);
 }
 
@@ -271,6 +275,8 @@ static void fields_that_make_no_sense_are_refused_by_name(void **state)
 		{ "\"migration\":\"p2p\"",       "\"migration\" is not a list" },
 		{ "\"migration\":[1]",           "\"migration\" is not a list of words" },
 		{ "\"migration\":[null]",        "\"migration\" is not a list of words" },
+		{ "\"interrupts\":\"msi\"",      "\"interrupts\" is not a list" },
+		{ "\"interrupts\":[1]",          "\"interrupts\" is not a list of words" },
 		{ "\"config\":[]",               "\"config\" is not a string" },
 		{ "\"config\":\"\"",             "\"config\" has a wrong length" },
 		{ "\"config\":\"abc\"",          "\"config\" has a wrong length" },

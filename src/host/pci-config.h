@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * A PCI configuration space as bytes that somebody read
+ *
+ * Names its registers and says whose they are. Pure: no device, no file; the bytes may say
+ * anything.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Of PCI Express; conventional PCI has 256 bytes. */
+#define PCI_CONFIG_MAX 4096
+
+/* Who gives a register its value. */
+enum pci_owner {
+	PCI_IDENTITY, /* the device: its numbers, see pci-ids.h */
+	PCI_DEVICE, /* the device: what it is, what it can */
+	PCI_USER, /* its user: restored with a state */
+	PCI_HOST, /* the host, or the user anew for each host: addresses, vectors */
+};
+
+/**
+ * struct pci_register - one register, or a part of one
+ * @name: "command", "bar0", "msix control"
+ * @at, @size: in bytes; size 1, 2 or 4
+ */
+struct pci_register {
+	char name[48];
+	uint16_t at, size;
+	enum pci_owner owner;
+};
+
+/**
+ * pci_config_registers() - every byte of a configuration space, once, by register
+ *
+ * Known ones by name, in the order of their place; capabilities are found by the list that
+ * @config itself has. What has no name is called by its capability and offset, or by its place.
+ */
+typedef void pci_register_fn(void *ctx, const struct pci_register *reg);
+void pci_config_registers(const uint8_t *config, size_t size, pci_register_fn *fn, void *ctx);
+
+/** pci_config_get() - @size bytes, little-endian; 0 for what is not there. */
+uint32_t pci_config_get(const uint8_t *config, size_t config_size, uint16_t at, uint16_t size);
+
+/* Interrupts, as enabled: see pci_config_interrupts(). */
+enum pci_interrupts {
+	PCI_INTX = 1 << 0,
+	PCI_MSI = 1 << 1,
+	PCI_MSIX = 1 << 2,
+};
+
+/**
+ * pci_config_interrupts() - which kind of interrupts is enabled
+ *
+ * INTx counts if the function has a pin and neither it is disabled nor MSI or MSI-X enabled.
+ */
+unsigned int pci_config_interrupts(const uint8_t *config, size_t size);
+
+/* PCI_COMMAND's bits that belong to the user; the rest is the device's or hard-wired. */
+#define PCI_COMMAND_OF_USER 0x0547u /* I/O, memory, bus master, parity, SERR#, INTx disable */
