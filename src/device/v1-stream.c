@@ -65,7 +65,7 @@ static int get_chunk(struct v1_stream *v)
 	if (r < 0)
 		return r;
 	if (v->chunk > v1_window_room(v->window, v->offset))
-		return err_fail(&v->why, ERR_DEVICE, -EPROTO,
+		return err_fail(&v->why, ERR_IO, -EPROTO,
 				"data_offset %llu and data_size %llu: not in a region of %llu",
 				(unsigned long long)v->offset, (unsigned long long)v->chunk,
 				(unsigned long long)v->window->size);
@@ -103,7 +103,7 @@ static int next_chunk(struct v1_stream *v)
 		if (r < 0)
 			return r;
 	}
-	return err_fail(&v->why, ERR_DEVICE, -EIO, "%llu bytes are pending, and data_size stays 0",
+	return err_fail(&v->why, ERR_IO, -EIO, "%llu bytes are pending, and data_size stays 0",
 			(unsigned long long)v->pending);
 }
 

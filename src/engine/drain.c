@@ -29,9 +29,10 @@ int drain_goto(struct drain *d, struct mig_dev *dev, enum mig_state to, struct c
 		if (!refused(dev, r))
 			return r;
 		if (clock_ns() - start >= d->budget_ns) {
-			err_classify(err, ERR_ABORTED, r);
-			return err_prefix(err, r, "not ready to be stopped within %s",
-					  format_duration(text, d->budget_ns));
+			return d->budget_ns
+				       ? err_prefix(err, r, "not ready to be stopped within %s",
+						    format_duration(text, d->budget_ns))
+				       : r;
 		}
 		log_debug("%s: not ready to be stopped, asking again", dev->name);
 		d->retries++;

@@ -24,7 +24,7 @@ struct drain {
 /**
  * drain_goto() - mig_goto(), again while the device runs and says EBUSY
  *
- * Return: as mig_goto(); -EBUSY (ERR_ABORTED) when the time is up; -ECANCELED.
+ * Return: as mig_goto(), so -EBUSY when the time is up; -ECANCELED.
  */
 _must_check_ int drain_goto(struct drain *d, struct mig_dev *dev, enum mig_state to,
 			    struct cancel *cancel, struct err *err);

@@ -98,7 +98,7 @@ static int precopy(struct source *s, struct pump *pump, struct err *err)
 		if (mig->precopy_v2 && fsm_supported(MIG_PRE_COPY_P2P, mig->caps)) {
 			struct mig_precopy_info info;
 
-			r = mig_goto(mig, MIG_PRE_COPY_P2P, err);
+			r = drain_goto(&s->drain, mig, MIG_PRE_COPY_P2P, s->cancel, err);
 			again = r >= 0 && ask_precopy(s, &info) && info.reinit &&
 				verdict != PRECOPY_LIMIT;
 		}
