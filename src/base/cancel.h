@@ -7,17 +7,29 @@
  * One eventfd for every poll() of the worker and one flag to look at between calls. The worker
  * alone decides when the point of no return is behind it; a request after that does not stop it,
  * and is there for whoever goes on afterwards.
+ *
+ * A call that can neither poll nor look, a read of a device's stream, is made between
+ * cancel_expose() and cancel_cover(): there, and only there, cancel_kick() ends it with EINTR. It has
+ * to be kicked until it is over, since a kick just before the call is lost.
  */
 
+#include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 
 #include "base/err.h"
 
+/* What kicks: ignored by default, and nobody's unless sockets were told to use it. */
+#define CANCEL_SIGNAL SIGURG
+
 struct cancel {
 	int fd; /* readable once requested */
 	atomic_bool requested;
 	atomic_bool closed; /* past the point of no return */
+	pthread_mutex_t lock; /* of what follows */
+	bool exposed;
+	pthread_t thread; /* that is */
 };
 
 _must_check_ int cancel_init(struct cancel *c, struct err *err);
@@ -31,6 +43,13 @@ void cancel_close(struct cancel *c);
 
 /** cancel_check() - Return: 0, or -ECANCELED (ERR_ABORTED) once requested. */
 _must_check_ int cancel_check(struct cancel *c, struct err *err);
+
+/** cancel_expose() - this thread's next call may be kicked. For one thread at a time. */
+void cancel_expose(struct cancel *c);
+void cancel_cover(struct cancel *c);
+
+/** cancel_kick() - from any thread: end the exposed call, if there is one and it was requested. */
+void cancel_kick(struct cancel *c);
 
 /**
  * cancel_poll() - wait until @fd is ready or the work is cancelled

@@ -213,6 +213,29 @@ static int stream_failed(struct mig_dev *dev, int code, const char *what, struct
 	return code;
 }
 
+/* An EINTR is our own kick, as every other signal is blocked. */
+static ssize_t uncovered(const struct mig_dev *dev, ssize_t n)
+{
+	cancel_cover(dev->cancel);
+	return n == -EINTR && atomic_load(&dev->cancel->requested) ? -ECANCELED : n;
+}
+
+static ssize_t stream_read(struct mig_dev *dev, void *buf, size_t len)
+{
+	if (!dev->cancel)
+		return dev->stream->ops->read(dev->stream, buf, len);
+	cancel_expose(dev->cancel);
+	return uncovered(dev, dev->stream->ops->read(dev->stream, buf, len));
+}
+
+static ssize_t stream_write(struct mig_dev *dev, const void *buf, size_t len)
+{
+	if (!dev->cancel)
+		return dev->stream->ops->write(dev->stream, buf, len);
+	cancel_expose(dev->cancel);
+	return uncovered(dev, dev->stream->ops->write(dev->stream, buf, len));
+}
+
 ssize_t mig_read(struct mig_dev *dev, void *buf, size_t len, struct err *err)
 {
 	char what[96];
@@ -220,7 +243,7 @@ ssize_t mig_read(struct mig_dev *dev, void *buf, size_t len, struct err *err)
 
 	if (!dev->stream)
 		return no_stream(dev, err);
-	n = dev->stream->ops->read(dev->stream, buf, len);
+	n = stream_read(dev, buf, len);
 	if (n == -ENOMSG && dev->state != MIG_STOP_COPY)
 		return MIG_READ_NOTHING;
 	if (n < 0) {
@@ -241,7 +264,7 @@ int mig_write(struct mig_dev *dev, const void *buf, size_t len, struct err *err)
 	while (done < len) {
 		ssize_t n;
 
-		n = dev->stream->ops->write(dev->stream, (const char *)buf + done, len - done);
+		n = stream_write(dev, (const char *)buf + done, len - done);
 		if (n == 0)
 			n = -EIO; /* a driver that takes nothing would keep us here */
 		if (n < 0)

@@ -112,7 +112,7 @@ struct mig_arc {
  * @state: last state that the device confirmed
  * @state_known: false after a failure that could not be followed by a question
  * @stream: of the session that is open, or NULL; the device's
- * @cancel: watched while a stream waits for its peer, if set
+ * @cancel: ends a read or write of the stream that waits for its driver or peer, if set
  * @on_arc: told of every arc tried, if set
  */
 struct mig_dev {

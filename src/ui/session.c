@@ -14,6 +14,8 @@
 #include "base/macros.h"
 #include "ui/session.h"
 
+#define KICK_PAUSE_MS 50
+
 struct worker {
 	session_fn *fn;
 	void *ctx;
@@ -102,12 +104,18 @@ static void listen(int done, int signals, int clock, struct cancel *cancel,
 		{ .fd = done, .events = POLLIN },
 		{ .fd = signals, .events = POLLIN },
 		{ .fd = clock, .events = POLLIN },
+		{ .fd = cancel->fd, .events = POLLIN },
 	};
 	uint64_t ticks;
 
 	while (!p[0].revents) {
-		if (poll(p, 3, -1) < 0)
+		/* Once it is requested that stays so, and what blocks in the kernel is kicked. */
+		if (poll(p, ARRAY_SIZE(p), p[3].fd < 0 ? KICK_PAUSE_MS : -1) < 0)
 			continue;
+		if (p[3].revents)
+			p[3].fd = -1;
+		if (p[3].fd < 0)
+			cancel_kick(cancel);
 		if (p[1].revents)
 			heard_signal(signals, cancel, progress);
 		if (p[2].revents && read(clock, &ticks, sizeof(ticks)) > 0)

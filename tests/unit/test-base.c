@@ -434,6 +434,51 @@ static void a_request_is_seen_in_every_poll(void **state)
 	assert_int_equal(cancel_pause(&k->c, 60 * 60 * 1000, NULL), -ECANCELED);
 }
 
+/* Reads from @k->pipe, in which there is nothing. */
+static void *block(void *arg)
+{
+	static int result;
+	struct canceller *k = arg;
+	char c;
+
+	cancel_expose(&k->c);
+	result = read(k->pipe[0], &c, 1) < 0 ? -errno : 0;
+	cancel_cover(&k->c);
+	return &result;
+}
+
+static void a_blocked_call_is_kicked_once_it_is_requested(void **state)
+{
+	struct canceller *k = *state;
+	pthread_t thread;
+	void *result;
+
+	cancel_kick(&k->c); /* nobody is there */
+	assert_int_equal(pthread_create(&thread, NULL, block, k), 0);
+	cancel_kick(&k->c); /* nobody asked */
+	assert_true(cancel_request(&k->c));
+	/* One may come before the read, and is lost. */
+	while (pthread_tryjoin_np(thread, &result))
+		cancel_kick(&k->c);
+	assert_int_equal(*(int *)result, -EINTR);
+}
+
+static void what_is_past_the_point_of_no_return_is_not_kicked(void **state)
+{
+	struct canceller *k = *state;
+	pthread_t thread;
+	void *result;
+
+	cancel_close(&k->c);
+	assert_int_equal(pthread_create(&thread, NULL, block, k), 0);
+	assert_false(cancel_request(&k->c));
+	for (int i = 0; i < 1000; i++)
+		cancel_kick(&k->c);
+	assert_int_equal(write(k->pipe[1], "x", 1), 1);
+	assert_int_equal(pthread_join(thread, &result), 0);
+	assert_int_equal(*(int *)result, 0);
+}
+
 static void a_full_counter_is_a_request_all_the_same(void **state)
 {
 	const uint64_t most = UINT64_MAX - 1;
@@ -767,6 +812,8 @@ int main(void)
 		cmocka_unit_test(what_is_no_uuid_is_refused),
 		CANCEL_TEST(nothing_is_cancelled_until_somebody_asks),
 		CANCEL_TEST(a_request_is_seen_in_every_poll),
+		CANCEL_TEST(a_blocked_call_is_kicked_once_it_is_requested),
+		CANCEL_TEST(what_is_past_the_point_of_no_return_is_not_kicked),
 		CANCEL_TEST(a_full_counter_is_a_request_all_the_same),
 		CANCEL_TEST(what_is_ready_is_not_waited_for),
 		CANCEL_TEST(a_broken_descriptor_ends_a_wait),
