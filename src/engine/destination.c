@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
+#include <string.h>
 
 #include "base/log.h"
+#include "base/macros.h"
 #include "engine/destination.h"
 #include "engine/identity.h"
 #include "engine/scan.h"
 #include "fsm/fsm.h"
 
-#define RAW_CHUNK ((size_t)1 << 20)
+/* One being filled, one being written to the device, and what evens out the pace of both. */
+#define LOAD_FRAMES 4
 
 static void on_arc(void *ctx, const struct mig_arc *arc)
 {
@@ -16,6 +19,64 @@ static void on_arc(void *ctx, const struct mig_arc *arc)
 	timeline_add(&d->timeline, arc);
 	if (arc->result >= 0)
 		atomic_store(&d->transfer->state, arc->to);
+}
+
+/* In the pipeline's thread. */
+static int load_frame(void *ctx, struct image_frame *frame, size_t len, struct err *err)
+{
+	struct destination *d = ctx;
+	int r;
+
+	r = mig_write(d->dev->mig, frame->payload, len, err);
+	if (r < 0)
+		return r;
+	d->bytes += len;
+	atomic_fetch_add(&d->transfer->bytes, len);
+	return 0;
+}
+
+/* A frame to fill for the device. */
+static int get_frame(struct destination *d, struct err *err)
+{
+	int r;
+
+	r = cancel_check(d->cancel, err);
+	if (r >= 0 && !d->frame)
+		r = pipeline_frame(d->pipe, &d->frame, err);
+	return r;
+}
+
+static void push_frame(struct destination *d)
+{
+	pipeline_push(d->pipe, d->frame_len);
+	d->frame = NULL;
+	d->frame_len = 0;
+}
+
+static int put(struct destination *d, const uint8_t *buf, size_t len, struct err *err)
+{
+	while (len) {
+		size_t n = MIN(len, IMAGE_FRAME_PAYLOAD - d->frame_len);
+		int r;
+
+		r = get_frame(d, err);
+		if (r < 0)
+			return r;
+		memcpy(d->frame->payload + d->frame_len, buf, n);
+		d->frame_len += n;
+		if (d->frame_len == IMAGE_FRAME_PAYLOAD)
+			push_frame(d);
+		buf += n;
+		len -= n;
+	}
+	return 0;
+}
+
+static int finish_load(struct destination *d, struct err *err)
+{
+	if (d->frame_len)
+		push_frame(d);
+	return pipeline_drain(d->pipe, err);
 }
 
 /*
@@ -54,21 +115,9 @@ static int begin_load(struct destination *d, const struct image_device *saved, s
 	r = mig_goto(mig, MIG_RESUMING, err);
 	d->loading = mig->state == MIG_RESUMING;
 	d->start_ns = clock_ns();
-	return r;
-}
-
-static int put(struct destination *d, const void *buf, size_t len, struct err *err)
-{
-	int r;
-
-	r = cancel_check(d->cancel, err);
 	if (r >= 0)
-		r = mig_write(d->dev->mig, buf, len, err);
-	if (r < 0)
-		return r;
-	d->bytes += len;
-	atomic_fetch_add(&d->transfer->bytes, len);
-	return 0;
+		r = pipeline_new(LOAD_FRAMES, load_frame, d, d->cancel, &d->pipe, err);
+	return r;
 }
 
 /*
@@ -165,21 +214,22 @@ static int load_image(struct destination *d, struct err *err)
 
 static int load_raw(struct destination *d, struct err *err)
 {
-	_cleanup_free_ void *buf = NULL;
-	ssize_t n;
+	ssize_t n = 1;
 	int r;
 
 	if (d->verify_only)
 		return 0;
-	buf = malloc(RAW_CHUNK);
-	if (!buf)
-		return err_set(err, -ENOMEM, "a buffer of 1 MiB");
 	r = begin_load(d, NULL, err);
-	while (r >= 0) {
-		n = input_read(d->in, buf, RAW_CHUNK, err);
-		if (n <= 0)
+	while (r >= 0 && n) {
+		r = get_frame(d, err);
+		if (r < 0)
+			return r;
+		n = input_read(d->in, d->frame->payload, IMAGE_FRAME_PAYLOAD, err);
+		if (n < 0)
 			return (int)n;
-		r = put(d, buf, (size_t)n, err);
+		d->frame_len = (size_t)n;
+		if (n)
+			push_frame(d);
 	}
 	return r;
 }
@@ -229,11 +279,29 @@ static void abort_load(struct destination *d, struct err *err)
 		 err_name(why.code));
 }
 
+/* All of the input into the device, and nothing on its way any more. */
+static int load(struct destination *d, struct err *err)
+{
+	struct err why = { 0 };
+	int r;
+
+	r = d->raw ? load_raw(d, err) : load_image(d, err);
+	if (r >= 0 && d->pipe)
+		r = finish_load(d, err);
+	/* What looks like a wish to stop may be the device's refusal, which has the reason. */
+	if (r == -ECANCELED && d->pipe && pipeline_failed(d->pipe, &why) < 0) {
+		r = why.code;
+		*err = why;
+	}
+	d->pipe = pipeline_free(d->pipe);
+	return r;
+}
+
 static int run(struct destination *d, struct err *err)
 {
 	int r;
 
-	r = d->raw ? load_raw(d, err) : load_image(d, err);
+	r = load(d, err);
 	if (d->loading)
 		d->stream_ns = clock_ns() - d->start_ns;
 	if (r >= 0 && !d->verify_only)

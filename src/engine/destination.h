@@ -9,6 +9,7 @@
 #include "device/device.h"
 #include "device/recover.h"
 #include "engine/external.h"
+#include "engine/pipeline.h"
 #include "engine/timeline.h"
 #include "engine/transfer.h"
 #include "image/parser.h"
@@ -56,6 +57,9 @@ struct destination {
 	struct mig_recovery recovery;
 
 	struct input *in;
+	struct pipeline *pipe; /* to the device */
+	struct image_frame *frame; /* being filled with @frame_len bytes, or NULL */
+	size_t frame_len;
 };
 
 /**

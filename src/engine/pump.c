@@ -3,29 +3,36 @@
 
 #include "engine/pump.h"
 
+/* One being read to, one being written, and what evens out the pace of both. */
+#define PUMP_FRAMES 4
+
 int pump_init(struct pump *p, struct err *err)
 {
-	p->frame = image_frame_new();
+	p->frame = NULL;
 	p->len = 0;
 	p->deadline_ns = 0;
 	p->bytes = 0;
 	p->ns = 0;
-	return p->frame ? 0 : err_set(err, -ENOMEM, "a frame of 1 MiB");
+	return pipeline_new(PUMP_FRAMES, p->sink, p->ctx, p->cancel, &p->pipe, err);
 }
 
 void pump_done(struct pump *p)
 {
-	p->frame = image_frame_free(p->frame);
+	p->pipe = pipeline_free(p->pipe);
+}
+
+static void push(struct pump *p)
+{
+	pipeline_push(p->pipe, p->len);
+	p->frame = NULL;
+	p->len = 0;
 }
 
 int pump_flush(struct pump *p, struct err *err)
 {
-	size_t len = p->len;
-
-	if (!len)
-		return 0;
-	p->len = 0;
-	return p->sink(p->ctx, p->frame, len, err);
+	if (p->len)
+		push(p);
+	return pipeline_drain(p->pipe, err);
 }
 
 static int run(struct pump *p, struct err *err)
@@ -35,6 +42,8 @@ static int run(struct pump *p, struct err *err)
 		int r;
 
 		r = cancel_check(p->cancel, err);
+		if (r >= 0 && !p->frame)
+			r = pipeline_frame(p->pipe, &p->frame, err);
 		if (r < 0)
 			return r;
 		if (p->deadline_ns && clock_ns() >= p->deadline_ns && !mig_mid_chunk(p->dev))
@@ -45,11 +54,8 @@ static int run(struct pump *p, struct err *err)
 		p->len += (size_t)n;
 		p->bytes += (uint64_t)n;
 		atomic_fetch_add(&p->transfer->bytes, (uint64_t)n);
-		if (p->len < IMAGE_FRAME_PAYLOAD)
-			continue;
-		r = pump_flush(p, err);
-		if (r < 0)
-			return r;
+		if (p->len == IMAGE_FRAME_PAYLOAD)
+			push(p);
 	}
 }
 
@@ -57,7 +63,13 @@ int pump_run(struct pump *p, struct err *err)
 {
 	uint64_t start = clock_ns();
 	int r = run(p, err);
+	struct err why = { 0 };
 
+	/* What looks like a wish to stop may be the sink's, which has the reason. */
+	if (r == -ECANCELED && pipeline_failed(p->pipe, &why) < 0) {
+		r = why.code;
+		*err = why;
+	}
 	p->ns += clock_ns() - start;
 	return r;
 }

@@ -5,39 +5,40 @@
  * From a device's stream into frames
  *
  * Frames are filled whatever the driver's reads look like, and carried over from pre-copy into
- * STOP_COPY: the saving group is one stream.
+ * STOP_COPY: the saving group is one stream. What becomes of them happens in a thread of its own,
+ * while the next ones are read.
  */
 
 #include "base/cancel.h"
 #include "device/backend.h"
+#include "engine/pipeline.h"
 #include "engine/transfer.h"
-#include "image/writer.h"
-
-/** Takes the first @len payload bytes of @frame, or fails. */
-typedef int pump_sink_fn(void *ctx, struct image_frame *frame, size_t len, struct err *err);
 
 /**
  * struct pump - one stream on its way
- * @frame: being filled; the pump's own from pump_init() to pump_done()
- * @len: payload bytes in it so far
+ * @pipe: the pump's own from pump_init() to pump_done()
+ * @frame, @len: being filled, with so many payload bytes so far; or NULL
  * @deadline_ns: when pump_run() stops even if there is more, 0 for never: a device that makes data
  *               as fast as it is read would hold it for ever. A chunk is read to its end
  * @bytes, @ns: of the stream so far, and the time spent in pump_run()
  */
 struct pump {
 	struct mig_dev *dev;
-	pump_sink_fn *sink;
+	pipeline_sink_fn *sink;
 	void *ctx;
 	struct cancel *cancel;
 	struct transfer *transfer;
+	struct pipeline *pipe;
 	struct image_frame *frame;
 	size_t len;
 	uint64_t deadline_ns;
 	uint64_t bytes, ns;
 };
 
-/** pump_init() - the rest of the fields are the caller's to set. Return: 0 or -ENOMEM. */
+/** pump_init() - with @dev to @transfer set. Return: 0, -ENOMEM, -EAGAIN. */
 _must_check_ int pump_init(struct pump *p, struct err *err);
+
+/** pump_done() - without pump_flush() before, what is still on its way is dropped. */
 void pump_done(struct pump *p);
 
 /**
@@ -47,5 +48,5 @@ void pump_done(struct pump *p);
  */
 _must_check_ int pump_run(struct pump *p, struct err *err);
 
-/** pump_flush() - the stream is complete: hand on the last frame. */
+/** pump_flush() - the stream is complete: hand on the last frame, and wait until all is through. */
 _must_check_ int pump_flush(struct pump *p, struct err *err);

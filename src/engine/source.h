@@ -34,7 +34,7 @@ struct source {
 	struct precopy *precopy;
 	struct drain drain;
 	bool leave_stopped;
-	pump_sink_fn *sink;
+	pipeline_sink_fn *sink;
 	void *sink_ctx;
 	struct cancel *cancel;
 	struct transfer *transfer;

@@ -244,13 +244,13 @@ swept()
 	complete file.1
 }
 
-@test "save: a device that is not drained yet says so, runs, and is saved later" {
+@test "save: a device that is not drained yet is asked again, or runs on" {
 	emu_start --fault drain=running:stop:300ms
-	migctl 75 --json save "$A" file
+	migctl 75 --json save --drain-timeout=0 "$A" file
 	judge "$A" 75 aborted/source running
 	expect_message 'running-p2p to stop failed' '(EBUSY); the device is in running again'
 	expect_files
-	eventually bounded -q save "$A" file 2>/dev/null
+	migctl 0 save --drain-timeout=60 "$A" file
 	bounded -q verify file
 	expect_state "$A" running
 }

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <errno.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "engine/pipeline.h"
+
+/* What the sink saw, and how it behaves. */
+struct sink {
+	struct cancel cancel;
+	struct pipeline *pipe;
+	uint64_t seen; /* frames */
+	uint64_t fail_at; /* fails at this one, from 1 */
+	bool waits; /* until it is cancelled */
+	long slow_ns;
+	atomic_bool busy;
+	bool in_order;
+};
+
+static int take(void *ctx, struct image_frame *frame, size_t len, struct err *err)
+{
+	struct sink *s = ctx;
+	uint64_t number;
+
+	atomic_store(&s->busy, true);
+	if (s->slow_ns)
+		nanosleep(&(struct timespec){ .tv_nsec = s->slow_ns }, NULL);
+	if (s->waits)
+		return cancel_poll(&s->cancel, -1, 0, err);
+	memcpy(&number, frame->payload, sizeof(number));
+	s->in_order &= number == s->seen && len == sizeof(number) + number % 100;
+	memset(frame->payload, 0xee, len); /* it is the sink's */
+	if (++s->seen == s->fail_at)
+		return err_fail(err, ERR_IO, -ENOSPC, "full");
+	return 0;
+}
+
+static int setup(void **state)
+{
+	static struct sink s;
+
+	s = (struct sink){ .in_order = true };
+	assert_int_equal(cancel_init(&s.cancel, NULL), 0);
+	*state = &s;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct sink *s = *state;
+
+	pipeline_free(s->pipe);
+	cancel_done(&s->cancel);
+	return 0;
+}
+
+static void make(struct sink *s, unsigned int frames)
+{
+	assert_int_equal(pipeline_new(frames, take, s, &s->cancel, &s->pipe, NULL), 0);
+}
+
+/* Pushes frame @number. Return: what getting it said. */
+static int push(struct sink *s, uint64_t number, struct err *err)
+{
+	struct image_frame *frame;
+	int r;
+
+	r = pipeline_frame(s->pipe, &frame, err);
+	if (r < 0)
+		return r;
+	memcpy(frame->payload, &number, sizeof(number));
+	pipeline_push(s->pipe, sizeof(number) + number % 100);
+	return 0;
+}
+
+static void all_arrive_in_order(void **state)
+{
+	static const struct {
+		unsigned int frames;
+		long slow_ns;
+		uint64_t n;
+	} rows[] = { { 2, 0, 5000 }, { 4, 0, 5000 }, { 2, 100000, 200 }, { 16, 100000, 200 } };
+	struct sink *s = *state;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		s->seen = 0;
+		s->slow_ns = rows[i].slow_ns;
+		make(s, rows[i].frames);
+		for (uint64_t k = 0; k < rows[i].n; k++)
+			assert_int_equal(push(s, k, NULL), 0);
+		assert_int_equal(pipeline_drain(s->pipe, NULL), 0);
+		assert_int_equal(s->seen, rows[i].n);
+		assert_true(s->in_order);
+		assert_false(atomic_load(&s->cancel.requested));
+		s->pipe = pipeline_free(s->pipe);
+	}
+}
+
+static void it_can_be_drained_and_go_on(void **state)
+{
+	struct sink *s = *state;
+
+	make(s, 3);
+	assert_int_equal(pipeline_drain(s->pipe, NULL), 0);
+	for (uint64_t k = 0; k < 50; k++) {
+		assert_int_equal(push(s, k, NULL), 0);
+		assert_int_equal(pipeline_drain(s->pipe, NULL), 0);
+		assert_int_equal(s->seen, k + 1);
+	}
+}
+
+static void a_frame_is_the_same_until_it_is_pushed(void **state)
+{
+	struct image_frame *a, *b;
+	struct sink *s = *state;
+
+	make(s, 2);
+	assert_int_equal(pipeline_frame(s->pipe, &a, NULL), 0);
+	assert_int_equal(pipeline_frame(s->pipe, &b, NULL), 0);
+	assert_ptr_equal(a, b);
+}
+
+static void a_failure_reaches_whoever_pushes(void **state)
+{
+	struct sink *s = *state;
+	struct err err = { 0 };
+	uint64_t pushed = 0;
+
+	s->fail_at = 10;
+	make(s, 4);
+	while (push(s, pushed, &err) >= 0)
+		assert_true(++pushed < 10 + 4);
+	assert_int_equal(err.code, -ENOSPC);
+	assert_int_equal(err.kind, ERR_IO);
+	assert_string_equal(err.text, "full");
+	assert_true(atomic_load(&s->cancel.requested));
+	memset(&err, 0, sizeof(err));
+	assert_int_equal(pipeline_drain(s->pipe, &err), -ENOSPC);
+	assert_string_equal(err.text, "full");
+	assert_int_equal(pipeline_failed(s->pipe, NULL), -ENOSPC);
+	assert_int_equal(s->seen, 10); /* and nothing after it */
+}
+
+/* A full pipe, a stalled device: nobody joins what cannot be ended. */
+static void freeing_it_ends_a_sink_that_waits(void **state)
+{
+	struct sink *s = *state;
+
+	s->waits = true;
+	make(s, 4);
+	for (uint64_t k = 0; k < 3; k++)
+		assert_int_equal(push(s, k, NULL), 0);
+	while (!atomic_load(&s->busy))
+		nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
+	s->pipe = pipeline_free(s->pipe);
+	assert_true(atomic_load(&s->cancel.requested));
+	assert_int_equal(s->seen, 0);
+}
+
+static void freeing_it_when_all_is_through_cancels_nothing(void **state)
+{
+	struct sink *s = *state;
+
+	make(s, 4);
+	assert_int_equal(push(s, 0, NULL), 0);
+	assert_int_equal(pipeline_drain(s->pipe, NULL), 0);
+	s->pipe = pipeline_free(s->pipe);
+	assert_false(atomic_load(&s->cancel.requested));
+}
+
+#define ON(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		ON(all_arrive_in_order),
+		ON(it_can_be_drained_and_go_on),
+		ON(a_frame_is_the_same_until_it_is_pushed),
+		ON(a_failure_reaches_whoever_pushes),
+		ON(freeing_it_ends_a_sink_that_waits),
+		ON(freeing_it_when_all_is_through_cancels_nothing),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
