@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef MIGSIM_H
+#define MIGSIM_H
+
+/*
+ * migsim: see README.md for what it does; here is how it hangs together.
+ *
+ *	core.c		module, mdev types, open and close, dispatch of VFIO calls
+ *	attrs.c		sysfs: what README.md lists
+ *	profile.c	sets of habits, one row a driver
+ *	fault.c		the list of armed faults
+ *	contents.c	bytes as a function of a seed; the digest; the counter
+ *	record.c	the stream, made and checked: the same for v2 and v1
+ *	v2.c		feature ioctls: states, arcs, data fds
+ *	v1.c		the migration region
+ *	pci.c		configuration space, BAR0
+ *	irq.c		interrupts
+ *	dma-log.c	device DMA logging
+ *	compat.h	where kernels differ
+ *
+ * Locks: @transition, then @lock. @lock is the device's state, taken by everything but the sysfs
+ * attributes' parsing. It is never held while a call sleeps on behalf of a stall or a delay, but
+ * it is over copies from and to the user: so nothing that runs under mmap_lock (mmap, faults) may
+ * take it. @transition makes one SET wait for another that stalls.
+ */
+
+#include <linux/list.h>
+#include <linux/mdev.h>
+#include <linux/mutex.h>
+#include <linux/types.h>
+#include <linux/vfio.h>
+#include <linux/wait.h>
+
+#include "compat.h"
+
+struct eventfd_ctx;
+struct migsim_file;
+struct migsim_log;
+struct migsim;
+
+#define MIGSIM_SIZE_MAX		(8ULL << 30)
+#define MIGSIM_CONFIG_SIZE	256
+#define MIGSIM_BAR0_SIZE	4096
+#define MIGSIM_MSIX_VECTORS	8
+#define MIGSIM_STATES		(VFIO_DEVICE_STATE_PRE_COPY_P2P + 1)
+
+/* Region of index I starts at I << 40 of the device fd. The v1 region comes after the PCI ones. */
+#define MIGSIM_OFFSET_SHIFT	40
+#define MIGSIM_V1_INDEX		VFIO_PCI_NUM_REGIONS
+#define MIGSIM_V1_DATA		4096
+#define MIGSIM_V1_WINDOW_MAX	(64ULL << 20)
+
+enum migsim_data_size { MIGSIM_SIZE_EXACT, MIGSIM_SIZE_OVER, MIGSIM_SIZE_NONE };
+
+#define MIGSIM_RECORD		64	/* bytes of a record's header */
+#define MIGSIM_TIME_MAX		3600000	/* ms that any attribute may ask for */
+
+enum migsim_kind { MIGSIM_INITIAL = 1, MIGSIM_DIRTY, MIGSIM_FINAL };
+
+/* What a profile sets; each field is an attribute of the same name. */
+struct migsim_habits {
+	u64 size;			/* of the contents after a reset */
+	u16 vendor, device, subvendor, subdevice;
+	u32 class;
+	u8 revision;
+	unsigned int caps;
+	enum migsim_data_size data_size;
+	bool can_reset, reset_on_open, dma_logging;
+	unsigned int dma_pattern;
+	u64 initial_bytes, dirty_bytes, dirty_rate;
+	bool dirty_by_query;
+	unsigned int query_interval;	/* ms */
+	unsigned int reinit_after;
+	bool precopy_end_zero;
+	u64 read_max, write_max;
+	unsigned int prepare;		/* ms */
+	bool poll, nonblock;
+	bool check_at_stop, detect_short;
+	int bad_errno;			/* positive */
+	u64 v1_window;
+	bool v1_mmap, v1_borders;
+	s64 page_requests;
+	unsigned int delay[MIGSIM_STATES][MIGSIM_STATES];	/* ms */
+};
+
+/* What the device holds. */
+struct migsim_state {
+	u64 seed, size, counter;
+};
+
+/*
+ * record.c: one session's stream, without fd or lock. The caller holds migsim.lock.
+ */
+
+/* The saving side: what is still to be read, in order. */
+struct migsim_saver {
+	u64 done;		/* bytes of the session that were read */
+	u64 offset;		/* place in the contents of the record under way */
+	u64 length, length_done;
+	u8 header[MIGSIM_RECORD];
+	unsigned int header_done;
+	enum migsim_kind kind;	/* of the record under way */
+	u64 seed;		/* and its contents: the device's may change meanwhile */
+	bool in_record;
+	bool stopped;		/* STOP_COPY: no more initial and dirty records */
+	bool final_made;	/* the final record has been begun */
+	u64 place;		/* in the contents, of the next dirty record */
+	u64 initial_left, dirty_left;	/* contents not yet in a record; PRE_COPY */
+	u64 dirty_pending;	/* dirtied, to become dirty_left by a query */
+	u64 dirty_since;	/* the counter, up to which dirty_rate is accounted for */
+	u64 query_next;		/* ns: before it a query says nothing new */
+	u64 ready_at;		/* ns: STOP_COPY's contents can be read from then on */
+	unsigned int queries;
+	bool reinit_done;
+	bool cut;		/* a fault ended the stream */
+};
+
+/* The loading side. */
+struct migsim_loader {
+	u64 done;
+	u8 header[MIGSIM_RECORD];
+	unsigned int header_done;
+	u64 seed;		/* of the record under way */
+	u64 left;		/* contents of the record under way that are still to come */
+	u64 offset;		/* and where they belong */
+	struct migsim_state incoming;	/* of the final record */
+	bool final_begun, complete;
+	int bad;		/* positive errno since the first wrong byte, or 0 */
+};
+
+struct migsim {
+	struct vfio_device vdev;
+	char name[40];			/* the UUID; data fds may outlive the mdev */
+	bool v1;
+
+	struct mutex transition;
+	struct mutex lock;
+	struct migsim_habits habits;
+	const char *profile;
+	bool profile_changed;
+	struct migsim_state state;	/* counter: without the time since @running_since */
+	u64 running_since;		/* ns, 0 while it does not run */
+	enum vfio_device_mig_state mig_state;	/* v1: what device_state stands for */
+	unsigned int opens, resets;	/* resets: those somebody asked for */
+	bool opened;
+	u64 dirtied;			/* by BAR0, for the session; who adds wakes @readable */
+
+	/* faults */
+	struct list_head faults;
+	unsigned int fault_count;
+	u64 hits;
+	wait_queue_head_t released;
+	unsigned int releases;
+
+	/* the session, v2 or v1: one at a time */
+	struct migsim_saver saver;
+	struct migsim_loader loader;
+	wait_queue_head_t readable;	/* woken when there may be more, or never again */
+
+	/* v2 */
+	bool session;			/* a data fd was made for the state it is in */
+	struct migsim_file *file;	/* NULL: none, or the user closed it */
+	unsigned int dead_files;	/* of earlier sessions, still open */
+
+	/* v1 */
+	void *v1_page;			/* the data section, vmalloc_user() */
+	u64 v1_window;			/* its size while opened */
+	u64 v1_chunk;			/* bytes in the data section now, 0: none */
+	u64 v1_taken;			/* of them: were read from a trapped section */
+	unsigned int v1_step;		/* v1.c's: what may be read next */
+	unsigned int v1_epoch;		/* tells who slept whether anything went on meanwhile */
+	u64 v1_chunks;			/* of the session */
+
+	/* pci */
+	u8 config[MIGSIM_CONFIG_SIZE];
+	struct eventfd_ctx *triggers[MIGSIM_MSIX_VECTORS];
+	unsigned int irq_index;		/* INTX, MSI or MSIX: one at a time */
+	unsigned int irq_vectors;	/* of it that are enabled, 0: none is */
+
+	/* dma log */
+	struct migsim_log *log;		/* NULL: not logging */
+};
+
+#define vdev_to_migsim(v) container_of(v, struct migsim, vdev)
+
+/* A rule was broken by whoever uses the device; the lab's runner looks for this line. */
+#define migsim_misuse(m, fmt, ...) \
+	pr_err("migsim %s: misuse: " fmt "\n", (m)->name, ##__VA_ARGS__)
+
+/* --- core.c ------------------------------------------------------------------------------ */
+
+/* migsim_reset() - to a blank, running device; ends the session. @lock is held. */
+void migsim_reset(struct migsim *m);
+/* migsim_set() - the device is in @state now (v1 too), the counter follows. @lock is held. */
+void migsim_set(struct migsim *m, enum vfio_device_mig_state state);
+/* migsim_error() - the device is in ERROR now, by itself; ends the session. @lock is held. */
+void migsim_error(struct migsim *m);
+/* migsim_shape() - habits have changed: tells VFIO's core what it knows of them. @lock is held. */
+void migsim_shape(struct migsim *m);
+
+/* --- attrs.c ----------------------------------------------------------------------------- */
+
+extern const struct attribute_group *migsim_dev_groups[];
+const char *migsim_state_name(enum vfio_device_mig_state state);	/* "stop-copy" */
+int migsim_state_parse(const char *name, enum vfio_device_mig_state *ret);
+int migsim_errno_parse(const char *text);	/* "EIO" or "5": 5; negative errno when neither */
+int migsim_errno_emit(char *buf, int at, int code);	/* as sysfs_emit_at(): name or number */
+
+/* --- profile.c --------------------------------------------------------------------------- */
+
+/* NULL when there is no such profile. "none" is the default of every attribute. */
+const struct migsim_habits *migsim_profile(const char *name);
+/* The name itself, for good, of what somebody wrote to sysfs; NULL as before. */
+const char *migsim_profile_name(const char *written);
+
+/* --- fault.c ----------------------------------------------------------------------------- */
+
+enum migsim_fault_kind {
+	MIGSIM_FAULT_ARC, MIGSIM_FAULT_READ, MIGSIM_FAULT_WRITE, MIGSIM_FAULT_READ_ERROR,
+	MIGSIM_FAULT_WRITE_ERROR, MIGSIM_FAULT_END, MIGSIM_FAULT_EMPTY, MIGSIM_FAULT_STALL_READ,
+	MIGSIM_FAULT_STALL_WRITE, MIGSIM_FAULT_STALL_ARC, MIGSIM_FAULT_RESET, MIGSIM_FAULT_GET,
+};
+enum migsim_arc_end { MIGSIM_ARC_STAY, MIGSIM_ARC_DONE, MIGSIM_ARC_ERROR };
+
+struct migsim_fault {
+	struct list_head list;
+	enum migsim_fault_kind kind;
+	enum vfio_device_mig_state from, to;
+	enum migsim_arc_end end;
+	int code;		/* positive errno */
+	u64 after;
+	s64 left;		/* times; negative: always */
+};
+
+/* These three take @lock. */
+int migsim_fault_arm(struct migsim *m, const char *line);
+ssize_t migsim_fault_show(struct migsim *m, char *buf);
+void migsim_fault_clear(struct migsim *m);
+
+/*
+ * migsim_fault_take() - does a fault of this kind fire now, with @done bytes of the session moved
+ * (0 for kinds without AFTER)? Counts it down. @lock is held.
+ * The copy in @ret is the caller's. migsim_fault_arc() is the same for the kinds with an arc.
+ */
+bool migsim_fault_take(struct migsim *m, enum migsim_fault_kind kind, u64 done,
+		       struct migsim_fault *ret);
+bool migsim_fault_arc(struct migsim *m, enum migsim_fault_kind kind,
+		      enum vfio_device_mig_state from, enum vfio_device_mig_state to,
+		      struct migsim_fault *ret);
+/* The nearest place after @done where a fault of @kind fires, or U64_MAX: reads end there. */
+u64 migsim_fault_next(struct migsim *m, enum migsim_fault_kind kind, u64 done);
+/* Sleeps until somebody writes "release"; drops and retakes @lock. 0 or -ERESTARTSYS (killed). */
+int migsim_stall(struct migsim *m);
+/* The same for reads and writes, where any signal ends it, as in a driver that waits for data. */
+int migsim_stall_io(struct migsim *m);
+/* Sleeps the arc's delay, if it has one; drops and retakes @lock. */
+void migsim_delay(struct migsim *m, enum vfio_device_mig_state from, enum vfio_device_mig_state to);
+
+/* --- contents.c -------------------------------------------------------------------------- */
+
+void migsim_contents(u64 seed, u64 offset, void *buf, size_t len);
+/* Whether @buf is just what migsim_contents() would make. */
+bool migsim_contents_match(u64 seed, u64 offset, const void *buf, size_t len);
+u64 migsim_hash(const void *buf, size_t len);
+u64 migsim_digest(struct migsim *m);
+u64 migsim_counter(struct migsim *m);
+/* Starts or stops the counter, as @mig_state asks for (migsim_set() does). @lock is held. */
+void migsim_count(struct migsim *m);
+static inline bool migsim_runs(enum vfio_device_mig_state state)
+{
+	return state == VFIO_DEVICE_STATE_RUNNING || state == VFIO_DEVICE_STATE_PRE_COPY;
+}
+
+/* --- record.c ---------------------------------------------------------------------------- */
+
+void migsim_saver_start(struct migsim *m, struct migsim_saver *s);
+/* The session goes into STOP_COPY: the final record is next. */
+void migsim_saver_final(struct migsim *m, struct migsim_saver *s);
+/* What STOP_COPY would yield from now on; @s may be NULL: a session of its own. */
+u64 migsim_saver_size(struct migsim *m, struct migsim_saver *s);
+/* ns until there may be something to read: 0 now, U64_MAX for "nobody knows". */
+u64 migsim_saver_wait(struct migsim *m, struct migsim_saver *s);
+/* Contents and headers still to be read as things stand: PRE_COPY's, or all that is left. */
+u64 migsim_saver_pending(struct migsim *m, struct migsim_saver *s);
+/* What VFIO_MIG_GET_PRECOPY_INFO asks; may make dirty contents readable. */
+void migsim_saver_query(struct migsim *m, struct migsim_saver *s, u64 *initial, u64 *dirty,
+			bool may_reinit, bool *reinit);
+/* The next bytes of the stream: as many as there are, up to @len; 0: none for now. */
+size_t migsim_saver_read(struct migsim *m, struct migsim_saver *s, void *buf, size_t len);
+
+void migsim_loader_start(struct migsim *m, struct migsim_loader *l);
+/* 0, or a negative errno when a byte is wrong and habits say that a write tells. */
+int migsim_loader_write(struct migsim *m, struct migsim_loader *l, const void *buf, size_t len);
+/* The verdict at RESUMING -> STOP; on 0 the device holds what came. */
+int migsim_loader_finish(struct migsim *m, struct migsim_loader *l);
+
+/* --- v2.c -------------------------------------------------------------------------------- */
+
+extern const struct vfio_migration_ops migsim_mig_ops;
+/* The session's data fds are dead from now on; @by_user: who should know it. @lock is held. */
+void migsim_v2_end(struct migsim *m, bool by_user);
+
+/* --- v1.c -------------------------------------------------------------------------------- */
+
+/* Called with @lock held. */
+int migsim_v1_open(struct migsim *m);
+void migsim_v1_close(struct migsim *m);
+void migsim_v1_reset(struct migsim *m);
+/*
+ * The region's registers and data; @at is relative to the region. These take @lock themselves;
+ * the mmap and the info need none, and mmap must not have it: it is called with the mm locked.
+ */
+ssize_t migsim_v1_read(struct migsim *m, char __user *buf, size_t count, u64 at);
+ssize_t migsim_v1_write(struct migsim *m, const char __user *buf, size_t count, u64 at);
+int migsim_v1_mmap(struct migsim *m, struct vm_area_struct *vma);
+int migsim_v1_region_info(struct migsim *m, struct vfio_region_info *info,
+			  struct vfio_info_cap *caps);
+
+/* --- pci.c ------------------------------------------------------------------------------- */
+
+/* At the first open and at a reset, with @lock held: the configuration space, from habits. */
+void migsim_pci_init(struct migsim *m);
+void migsim_pci_identify(struct migsim *m);	/* its numbers, which habits may change */
+/* These take @lock themselves; @at is relative to the region. */
+ssize_t migsim_pci_read(struct migsim *m, unsigned int index, char __user *buf, size_t count,
+			u64 at);
+ssize_t migsim_pci_write(struct migsim *m, unsigned int index, const char __user *buf,
+			 size_t count, u64 at);
+int migsim_pci_region_info(struct migsim *m, struct vfio_region_info *info);
+/* irq.c's: shows in the configuration space whether MSI or MSI-X is on. */
+void migsim_pci_show_irqs(struct migsim *m);
+
+/* --- irq.c ------------------------------------------------------------------------------- */
+
+int migsim_irq_info(struct vfio_irq_info *info);
+int migsim_set_irqs(struct migsim *m, unsigned long arg);	/* takes @lock itself */
+/* At the last close and at a reset (before migsim_pci_init()), with @lock held. */
+void migsim_irqs_off(struct migsim *m);
+
+/* --- dma-log.c --------------------------------------------------------------------------- */
+
+extern const struct vfio_log_ops migsim_log_ops;
+/* At the last close and at a reset, with @lock held. */
+void migsim_log_end(struct migsim *m);
+/* The device wrote again to all that is logged. @lock is held. */
+void migsim_log_dirty(struct migsim *m);
+
+#endif
