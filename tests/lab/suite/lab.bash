@@ -12,7 +12,7 @@ tools=$(cd "${top_builddir:?}/tests/lab/tools" && pwd -P)
 
 setup()
 {
-	lab_setup
+	lab_setup mtty-2
 }
 
 teardown()
@@ -20,16 +20,19 @@ teardown()
 	lab_teardown
 }
 
-# $A and $B, of two ports each; an empty folder, on a tmpfs.
+# lab_setup [TYPE]: $A and $B, mtty of two ports if nothing else is said; an empty folder, on a
+# tmpfs.
 lab_setup()
 {
+	# Else bats traces each command of each function, which takes half of the time.
+	set +T
 	require lab root
 	mkdir "$BATS_TEST_TMPDIR/work"
 	cd "$BATS_TEST_TMPDIR/work" || return
 	before=(/proc/[0-9]*)
 	devices=()
-	make_device A
-	make_device B
+	make_device A "${1:-mtty-2}"
+	make_device B "${1:-mtty-2}"
 }
 
 # A test that ends well has ended all of its processes; what a failed one leaves is ended here.

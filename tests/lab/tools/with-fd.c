@@ -61,7 +61,9 @@ int main(int argc, char **argv)
 	for (int i = 0; i < 2; i++)
 		if (acq.keep[i] >= 0)
 			acq.keep[i] = fcntl(acq.keep[i], F_DUPFD_CLOEXEC, at + 1);
-	if (dup3(acq.fd, at, 0) < 0)
+	if (acq.fd == at)
+		inherit(at);
+	else if (dup3(acq.fd, at, 0) < 0)
 		die_errno("the descriptor's number");
 	for (int i = 0; opts.keep && i < 2; i++)
 		inherit(acq.keep[i]);
