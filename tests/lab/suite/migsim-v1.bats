@@ -152,7 +152,7 @@ transfer()
 	"$VFIOMIGCTL" save --leave=stop "$A" - 2>/dev/null | dd bs=777 status=none |
 		"$tools/with-fd" "$B" 7 "$VFIOMIGCTL" resume --no-hold --stop fd:7 - >out
 	expect_copied
-	# And the test can fail: with the window of another size the borders are others.
+	# And the test can fail: chunks that were made without borders are refused.
 	migctl 0 reset "$B"
 	sim "$B" v1_borders 0
 	migctl 0 reset "$A"
