@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <assert.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "base/cancel.h"
+#include "base/clock.h"
+#include "base/macros.h"
 
 /* Without SA_RESTART: all that it is for is the EINTR. */
 static void kicked(int signal)
@@ -100,21 +104,46 @@ void cancel_kick(struct cancel *c)
 
 int cancel_poll(struct cancel *c, int fd, short events, struct err *err)
 {
-	for (;;) {
-		struct pollfd p[] = {
-			{ .fd = fd, .events = events },
-			{ .fd = atomic_load(&c->closed) ? -1 : c->fd, .events = POLLIN },
-		};
-		int r;
+	struct pollfd p = { .fd = fd, .events = events };
+	int r = cancel_wait(c, &p, 1, -1, err);
 
+	return r < 0 ? r : 0;
+}
+
+/* poll() on @fds and on @c. Return: how many of @fds are ready. */
+static int poll_once(struct cancel *c, struct pollfd *fds, size_t n, int timeout_ms)
+{
+	struct pollfd p[CANCEL_WAIT_MAX + 1];
+	int r;
+
+	memcpy(p, fds, n * sizeof(*fds));
+	p[n] = (struct pollfd){
+		.fd = atomic_load(&c->closed) ? -1 : c->fd,
+		.events = POLLIN,
+	};
+	r = poll(p, n + 1, timeout_ms);
+	if (r < 0)
+		return errno == EINTR ? 0 : -errno;
+	memcpy(fds, p, n * sizeof(*fds));
+	return r - (p[n].revents != 0);
+}
+
+int cancel_wait(struct cancel *c, struct pollfd *fds, size_t n, int timeout_ms, struct err *err)
+{
+	uint64_t end = clock_ns() + (uint64_t)MAX(timeout_ms, 0) * NSEC_PER_MSEC;
+	int r, left;
+
+	assert(n <= CANCEL_WAIT_MAX);
+	do {
 		r = cancel_check(c, err);
 		if (r < 0)
 			return r;
-		if (poll(p, 2, -1) < 0 && errno != EINTR)
-			return err_set(err, -errno, "poll");
-		if (p[0].revents)
-			return 0;
-	}
+		left = timeout_ms < 0 ? -1 : clock_ms_until(end);
+		r = poll_once(c, fds, n, left);
+		if (r < 0)
+			return err_set(err, r, "poll");
+	} while (!r && left);
+	return r;
 }
 
 int cancel_pause(struct cancel *c, int milliseconds, struct err *err)

@@ -13,10 +13,12 @@
  * to be kicked until it is over, since a kick just before the call is lost.
  */
 
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "base/err.h"
 
@@ -59,6 +61,19 @@ void cancel_kick(struct cancel *c);
  * -ECANCELED.
  */
 _must_check_ int cancel_poll(struct cancel *c, int fd, short events, struct err *err);
+
+/* Descriptors that cancel_wait() takes. */
+#define CANCEL_WAIT_MAX 16u
+
+/**
+ * cancel_wait() - the same for several descriptors, and not for ever
+ * @fds: as of poll(), @n of them
+ * @timeout_ms: -1 for ever
+ *
+ * Return: how many are ready, 0 when the time has passed, or -ECANCELED.
+ */
+_must_check_ int cancel_wait(struct cancel *c, struct pollfd *fds, size_t n, int timeout_ms,
+			     struct err *err);
 
 /** cancel_pause() - sleep. Return: 0 when the time has passed, or -ECANCELED. */
 _must_check_ int cancel_pause(struct cancel *c, int milliseconds, struct err *err);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
+#include <limits.h>
 #include <stdint.h>
 #include <time.h>
 
@@ -14,4 +15,15 @@ static inline uint64_t clock_ns(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return (uint64_t)ts.tv_sec * NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
+}
+
+/** clock_ms_until() - for poll(): rounded up, so that it is never asked in vain; 0 once it has passed. */
+static inline int clock_ms_until(uint64_t ns)
+{
+	uint64_t now = clock_ns(), ms;
+
+	if (now >= ns)
+		return 0;
+	ms = (ns - now + NSEC_PER_MSEC - 1) / NSEC_PER_MSEC;
+	return ms < INT_MAX ? (int)ms : INT_MAX;
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <assert.h>
 #include <errno.h>
-#include <limits.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -88,16 +87,6 @@ ssize_t vfu_send_some(int fd, const struct iovec *iov, size_t n_iov, const int *
 	return n < 0 ? -errno : n;
 }
 
-/* Milliseconds until @deadline, rounded up so that it is never asked for in vain. */
-static int remaining(uint64_t deadline)
-{
-	uint64_t now = clock_ns();
-
-	if (now >= deadline)
-		return 0;
-	return (int)MIN((deadline - now + NSEC_PER_MSEC - 1) / NSEC_PER_MSEC, (uint64_t)INT_MAX);
-}
-
 static int wait_for(struct vfu_channel *ch, short events, struct err *err)
 {
 	uint64_t deadline = 0;
@@ -116,7 +105,7 @@ static int wait_for(struct vfu_channel *ch, short events, struct err *err)
 		r = ch->cancel ? cancel_check(ch->cancel, err) : 0;
 		if (r < 0)
 			return r;
-		r = poll(p, ARRAY_SIZE(p), ch->timeout_ms < 0 ? -1 : remaining(deadline));
+		r = poll(p, ARRAY_SIZE(p), ch->timeout_ms < 0 ? -1 : clock_ms_until(deadline));
 		if (r < 0 && errno != EINTR)
 			return err_set(err, -errno, "poll");
 		if (r > 0 && p[0].revents)

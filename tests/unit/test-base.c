@@ -547,6 +547,37 @@ static void past_the_point_of_no_return_nothing_is_heard(void **state)
 	assert_int_equal(pthread_join(thread, NULL), 0);
 }
 
+static void several_are_waited_for_at_once(void **state)
+{
+	struct canceller *k = *state;
+	struct pollfd p[] = {
+		{ .fd = k->pipe[0], .events = POLLIN },
+		{ .fd = -1, .events = POLLIN },
+		{ .fd = k->pipe[1], .events = POLLOUT },
+	};
+
+	assert_int_equal(cancel_wait(&k->c, p, 3, -1, NULL), 1);
+	assert_int_equal(p[0].revents, 0);
+	assert_int_equal(p[2].revents, POLLOUT);
+	assert_int_equal(write(k->pipe[1], "x", 1), 1);
+	assert_int_equal(cancel_wait(&k->c, p, 3, 0, NULL), 2);
+	assert_true(cancel_request(&k->c));
+	assert_int_equal(cancel_wait(&k->c, p, 3, -1, NULL), -ECANCELED);
+}
+
+static void a_wait_ends_when_the_time_has_passed(void **state)
+{
+	struct canceller *k = *state;
+	struct pollfd p = { .fd = k->pipe[0], .events = POLLIN };
+	uint64_t start = clock_ns();
+
+	assert_int_equal(cancel_wait(&k->c, &p, 1, 0, NULL), 0);
+	assert_int_equal(cancel_wait(&k->c, &p, 1, 20, NULL), 0);
+	assert_true(clock_ns() - start >= 20 * NSEC_PER_MSEC);
+	assert_int_equal(clock_ms_until(start), 0);
+	assert_int_equal(clock_ms_until(UINT64_MAX), INT_MAX);
+}
+
 /* io */
 
 static void pipe_of(int p[2], const void *buf, size_t len)
@@ -819,6 +850,8 @@ int main(void)
 		CANCEL_TEST(a_broken_descriptor_ends_a_wait),
 		CANCEL_TEST(a_wait_is_ended_from_another_thread),
 		CANCEL_TEST(past_the_point_of_no_return_nothing_is_heard),
+		CANCEL_TEST(several_are_waited_for_at_once),
+		CANCEL_TEST(a_wait_ends_when_the_time_has_passed),
 		cmocka_unit_test(a_read_is_short_only_at_the_end),
 		cmocka_unit_test(signals_and_pieces_do_not_shorten_a_read),
 		cmocka_unit_test(a_write_is_whole_however_small_the_pipe),
