@@ -6,8 +6,8 @@
 
 #include "base/log.h"
 #include "base/macros.h"
+#include "base/unix-socket.h"
 #include "device/vfu-client.h"
-#include "vfu/socket.h"
 
 /* A server may have this much to say between a command and its reply. */
 #define UNASKED_MAX 256
@@ -210,7 +210,7 @@ int vfu_client_open(struct vfu_client *c, const char *path, int timeout_ms, stru
 		.channel = { .fd = -1, .timeout_ms = timeout_ms },
 		.connection = c->connection + 1,
 	};
-	r = vfu_connect(path, NULL, timeout_ms, &fd, err);
+	r = unix_connect(path, NULL, timeout_ms, &fd, err);
 	if (r == -ECONNREFUSED)
 		return refused(path, r, err);
 	if (r == -ENAMETOOLONG) {

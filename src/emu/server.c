@@ -12,9 +12,9 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/macros.h"
+#include "base/unix-socket.h"
 #include "emu/conn.h"
 #include "emu/server.h"
-#include "vfu/socket.h"
 
 /* A device and its door: one client at a time, the next ones wait. */
 struct port {
@@ -64,7 +64,7 @@ static int open_port(struct port *p, const struct emu_options *o, uint32_t numbe
 		return err_set(err, -ENOMEM, "%s", o->path);
 	}
 	r = emu_device_init(&p->device, &o->config, number, clock_ns(), err);
-	return r < 0 ? r : vfu_listen(p->path, &p->listen_fd, err);
+	return r < 0 ? r : unix_listen(p->path, 0777, &p->listen_fd, err);
 }
 
 static int open_signals(struct server *s, struct err *err)
@@ -108,7 +108,7 @@ static void accept_client(struct port *p)
 
 	if (fd < 0)
 		return; /* gone again */
-	vfu_send_buffer(fd);
+	unix_send_buffer(fd);
 	p->conn = emu_conn_new(fd);
 	if (p->conn)
 		log_info("%s: a client", p->path);

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -20,6 +21,7 @@
 #include "base/log.h"
 #include "base/macros.h"
 #include "base/units.h"
+#include "base/unix-socket.h"
 #include "base/uuid.h"
 
 /* err */
@@ -823,6 +825,62 @@ static void only_what_was_asked_for_is_logged(void **state)
 
 #define CANCEL_TEST(f) cmocka_unit_test_setup_teardown(f, cancel_setup, cancel_teardown)
 
+/* sockets */
+
+static void sockets_have_paths(void **state)
+{
+	char dir[] = P_tmpdir "/unix.XXXXXX", path[64], name[200];
+	mode_t before = umask(0);
+	int listening, again, fd;
+	struct stat st;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/s", dir);
+	assert_int_equal(unix_connect(path, NULL, 1000, &fd, NULL), -ENOENT);
+	assert_int_equal(unix_listen(path, 0600, &listening, NULL), 0);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode, S_IFSOCK | 0600);
+	umask(before);
+	assert_int_equal(unix_connect(path, NULL, 1000, &fd, NULL), 0);
+	assert_int_equal(unix_listen(path, 0600, &again, NULL), -EADDRINUSE);
+	close(fd);
+	close(listening);
+	assert_int_equal(unix_connect(path, NULL, 1000, &fd, NULL), -ECONNREFUSED);
+	assert_int_equal(unix_listen(path, 0600, &listening, NULL), 0); /* left behind: replaced */
+	close(listening);
+	unlink(path);
+	close(open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+	assert_int_equal(unix_listen(path, 0600, &listening, NULL), -EADDRINUSE);
+	assert_int_equal(access(path, F_OK), 0); /* no socket: not ours to remove */
+	unlink(path);
+	rmdir(dir);
+	memset(name, 'x', sizeof(name) - 1);
+	name[sizeof(name) - 1] = '\0';
+	assert_int_equal(unix_connect(name, NULL, 1000, &fd, NULL), -ENAMETOOLONG);
+	assert_int_equal(unix_listen(name, 0600, &fd, NULL), -ENAMETOOLONG);
+	assert_int_equal(unix_connect("", NULL, 1000, &fd, NULL), -ENOENT);
+}
+
+static void a_listener_with_too_many_at_its_door_is_given_up(void **state)
+{
+	char dir[] = P_tmpdir "/unix.XXXXXX", path[64];
+	int listening, fds[64], n = 0, r;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/s", dir);
+	assert_int_equal(unix_listen(path, 0600, &listening, NULL), 0);
+	while (!(r = unix_connect(path, NULL, 20, &fds[n], NULL)) && n < 63)
+		n++;
+	assert_int_equal(r, -ETIMEDOUT);
+	while (n)
+		close(fds[--n]);
+	close(listening);
+	unlink(path);
+	rmdir(dir);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -861,6 +919,8 @@ int main(void)
 		cmocka_unit_test(a_text_that_cannot_be_read_says_why),
 		cmocka_unit_test(an_inherited_descriptor_is_not_passed_on),
 		cmocka_unit_test(only_what_was_asked_for_is_logged),
+		cmocka_unit_test(sockets_have_paths),
+		cmocka_unit_test(a_listener_with_too_many_at_its_door_is_given_up),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,7 +16,6 @@
 #include "base/macros.h"
 #include "uapi/vfio.h"
 #include "vfu/channel.h"
-#include "vfu/socket.h"
 #include "vfu/version.h"
 
 /*
@@ -620,55 +619,6 @@ static void waiting_can_be_cancelled(void **state)
 	close_pair(&p);
 }
 
-static void sockets_have_paths(void **state)
-{
-	char dir[] = P_tmpdir "/vfu.XXXXXX", path[64], name[200];
-	int listening, again, fd;
-
-	(void)state;
-	assert_non_null(mkdtemp(dir));
-	snprintf(path, sizeof(path), "%s/s", dir);
-	assert_int_equal(vfu_connect(path, NULL, 1000, &fd, NULL), -ENOENT);
-	assert_int_equal(vfu_listen(path, &listening, NULL), 0);
-	assert_int_equal(vfu_connect(path, NULL, 1000, &fd, NULL), 0);
-	assert_int_equal(vfu_listen(path, &again, NULL), -EADDRINUSE);
-	close(fd);
-	close(listening);
-	assert_int_equal(vfu_connect(path, NULL, 1000, &fd, NULL), -ECONNREFUSED);
-	assert_int_equal(vfu_listen(path, &listening, NULL), 0); /* left behind: replaced */
-	close(listening);
-	unlink(path);
-	close(open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
-	assert_int_equal(vfu_listen(path, &listening, NULL), -EADDRINUSE);
-	assert_int_equal(access(path, F_OK), 0); /* no socket: not ours to remove */
-	unlink(path);
-	rmdir(dir);
-	memset(name, 'x', sizeof(name) - 1);
-	name[sizeof(name) - 1] = '\0';
-	assert_int_equal(vfu_connect(name, NULL, 1000, &fd, NULL), -ENAMETOOLONG);
-	assert_int_equal(vfu_listen(name, &fd, NULL), -ENAMETOOLONG);
-	assert_int_equal(vfu_connect("", NULL, 1000, &fd, NULL), -ENOENT);
-}
-
-static void a_server_with_too_many_clients_is_given_up(void **state)
-{
-	char dir[] = P_tmpdir "/vfu.XXXXXX", path[64];
-	int listening, fds[64], n = 0, r;
-
-	(void)state;
-	assert_non_null(mkdtemp(dir));
-	snprintf(path, sizeof(path), "%s/s", dir);
-	assert_int_equal(vfu_listen(path, &listening, NULL), 0);
-	while (!(r = vfu_connect(path, NULL, 20, &fds[n], NULL)) && n < 63)
-		n++;
-	assert_int_equal(r, -ETIMEDOUT);
-	while (n)
-		close(fds[--n]);
-	close(listening);
-	unlink(path);
-	rmdir(dir);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -691,8 +641,6 @@ int main(void)
 		cmocka_unit_test(more_fds_than_anybody_wants_are_closed),
 		cmocka_unit_test(a_peer_that_is_gone_or_silent_or_mad_is_told_apart),
 		cmocka_unit_test(waiting_can_be_cancelled),
-		cmocka_unit_test(sockets_have_paths),
-		cmocka_unit_test(a_server_with_too_many_clients_is_given_up),
 	};
 
 	return cmocka_run_group_tests_name("vfu", tests, NULL, NULL);

@@ -8,9 +8,9 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "vfu/socket.h"
+#include "base/unix-socket.h"
 
-/* A server takes one client at a time; the next ones wait. */
+/* Whoever listens takes one at a time; the next ones wait. */
 #define BACKLOG 16
 #define RETRY_MS 10
 
@@ -51,8 +51,8 @@ static int pause_for(struct cancel *cancel, int milliseconds, struct err *err)
 	return 0;
 }
 
-int vfu_connect(const char *path, struct cancel *cancel, int timeout_ms, int *ret_fd,
-		struct err *err)
+int unix_connect(const char *path, struct cancel *cancel, int timeout_ms, int *ret_fd,
+		 struct err *err)
 {
 	struct sockaddr_un a;
 	int waited = 0, r;
@@ -63,7 +63,7 @@ int vfu_connect(const char *path, struct cancel *cancel, int timeout_ms, int *re
 	/* A full backlog is the only reason to wait, and no poll() tells of its end. */
 	while ((r = connect_to(&a, ret_fd)) == -EAGAIN) {
 		if (timeout_ms >= 0 && waited >= timeout_ms)
-			return err_set(err, -ETIMEDOUT, "%s: the server takes no client", path);
+			return err_set(err, -ETIMEDOUT, "%s: nobody takes the connection", path);
 		r = pause_for(cancel, RETRY_MS, err);
 		if (r < 0)
 			return r;
@@ -84,7 +84,7 @@ static void remove_stale(const struct sockaddr_un *a)
 		unlink(a->sun_path);
 }
 
-int vfu_listen(const char *path, int *ret_fd, struct err *err)
+int unix_listen(const char *path, mode_t mode, int *ret_fd, struct err *err)
 {
 	_cleanup_fd_ int fd = -1;
 	struct sockaddr_un a;
@@ -96,6 +96,9 @@ int vfu_listen(const char *path, int *ret_fd, struct err *err)
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return err_set(err, -errno, "%s", path);
+	/* What bind() makes has the mode that the socket itself has: at no time is it any wider. */
+	if (fchmod(fd, mode) < 0)
+		return err_set(err, -errno, "%s", path);
 	remove_stale(&a);
 	if (bind(fd, (const struct sockaddr *)&a, sizeof(a)) < 0 || listen(fd, BACKLOG) < 0)
 		return err_set(err, -errno, "%s", path);
@@ -103,9 +106,9 @@ int vfu_listen(const char *path, int *ret_fd, struct err *err)
 	return 0;
 }
 
-void vfu_send_buffer(int fd)
+void unix_send_buffer(int fd)
 {
-	int size = VFU_SEND_BUFFER;
+	int size = UNIX_SEND_BUFFER;
 
 	/* The first is for those whom the system's limit does not bind. */
 	if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size)) < 0 &&
