@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * What the kinds of input are to input.c: each embeds struct input and fills a table
+ */
+
+#include "transport/input.h"
+
+struct input_ops {
+	/** @read: As input_read(). */
+	ssize_t (*read)(struct input *in, void *buf, size_t len, struct err *err);
+
+	/** @rewind: As input_rewind(); of an input that is rewindable. */
+	int (*rewind)(struct input *in, struct err *err);
+
+	/** @free: Release all but @in->name. Cannot fail. */
+	void (*free)(struct input *in);
+};
+
+/**
+ * struct input
+ * @rewindable: it can be read twice
+ */
+struct input {
+	const struct input_ops *ops;
+	char *name;
+	bool rewindable;
+};
+
+/** input_name_it() - what messages call it: a copy of @name */
+_must_check_ int input_name_it(struct input *in, const char *name, struct err *err);
+
+/* The kinds, one file each. */
+_must_check_ int input_fd_open(const struct uri *uri, struct cancel *cancel, struct input **ret,
+			       struct err *err);

@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/macros.h"
+#include "transport/output-ops.h"
+
+#define FIFO_PAUSE_MS 50
+
+/*
+ * How to write without being stuck behind a slow reader: a cancelled save has a stopped device
+ * to bring back.
+ */
+enum style {
+	STYLE_PLAIN, /* regular files, devices: writes end by themselves */
+	STYLE_NONBLOCK, /* our own description of a pipe, O_NONBLOCK */
+	STYLE_SOCKET, /* MSG_DONTWAIT */
+	STYLE_PIECEMEAL, /* somebody else's pipe: PIPE_BUF bytes never block once ready */
+};
+
+/* What was there before us: a descriptor that was left open, a FIFO, a device node. */
+struct output_fd {
+	struct output out;
+	int fd;
+	enum style style;
+	bool regular; /* worth an fsync() */
+	struct cancel *cancel;
+};
+
+static struct output_fd *fd_of(struct output *out)
+{
+	return container_of(out, struct output_fd, out);
+}
+
+/* A FIFO is opened once somebody reads it; until then a signal must still be heard. */
+static int open_special(struct output_fd *o, const char *path, struct err *err)
+{
+	for (;;) {
+		o->fd = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+		if (o->fd >= 0)
+			return 0;
+		if (errno != ENXIO)
+			return err_fail(err, ERR_OUTPUT, -errno, "%s: cannot create", path);
+		int r = cancel_pause(o->cancel, FIFO_PAUSE_MS, err);
+
+		if (r < 0)
+			return r;
+	}
+}
+
+static int open_descriptor(struct output_fd *o, int fd, struct err *err)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	if (flags >= 0 && (flags & O_ACCMODE) == O_RDONLY)
+		return err_fail(err, ERR_OUTPUT, -EBADF, "%s: not open for writing", o->out.name);
+	o->fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	if (o->fd < 0)
+		return err_fail(err, ERR_OUTPUT, -errno, "%s", o->out.name);
+	return 0;
+}
+
+/* Through /proc, so that O_NONBLOCK is ours alone and not on whoever shares the pipe with us. */
+static int reopen_pipe(int *fd)
+{
+	char path[64];
+	int own;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", *fd);
+	own = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+	if (own < 0)
+		return -errno;
+	close(*fd);
+	*fd = own;
+	return 0;
+}
+
+static int settle_style(struct output_fd *o, struct err *err)
+{
+	struct stat st;
+
+	if (fstat(o->fd, &st) < 0)
+		return err_set(err, -errno, "%s", o->out.name);
+	if (isatty(o->fd)) {
+		err_fail(err, ERR_USAGE, -EINVAL, "%s: is a terminal", o->out.name);
+		return err_hint(err, -EINVAL, "an image is binary: redirect it");
+	}
+	o->regular = S_ISREG(st.st_mode) || S_ISBLK(st.st_mode);
+	if (S_ISCHR(st.st_mode) && (fcntl(o->fd, F_GETFL) & O_NONBLOCK))
+		o->style = STYLE_NONBLOCK;
+	if (S_ISFIFO(st.st_mode))
+		o->style = reopen_pipe(&o->fd) < 0 ? STYLE_PIECEMEAL : STYLE_NONBLOCK;
+	else if (S_ISSOCK(st.st_mode))
+		o->style = STYLE_SOCKET;
+	return 0;
+}
+
+static ssize_t write_some(struct output_fd *o, const void *buf, size_t len)
+{
+	switch (o->style) {
+	case STYLE_SOCKET:
+		return send(o->fd, buf, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	case STYLE_PIECEMEAL:
+		return write(o->fd, buf, MIN(len, PIPE_BUF));
+	default:
+		return write(o->fd, buf, len);
+	}
+}
+
+static int fd_write(struct output *out, const void *buf, size_t len, struct err *err)
+{
+	struct output_fd *o = fd_of(out);
+	size_t done = 0;
+
+	while (done < len) {
+		ssize_t n;
+
+		if (o->style != STYLE_PLAIN) {
+			int r = cancel_poll(o->cancel, o->fd, POLLOUT, err);
+
+			if (r < 0)
+				return r;
+		}
+		n = write_some(o, (const char *)buf + done, len - done);
+		if (n < 0 && (errno == EINTR || errno == EAGAIN))
+			continue;
+		if (n < 0)
+			return err_fail(err, ERR_IO, -errno, "%s: writing", out->name);
+		done += (size_t)n;
+	}
+	return 0;
+}
+
+static int fd_publish(struct output *out, struct err *err)
+{
+	struct output_fd *o = fd_of(out);
+	int r = o->regular ? output_sync(o->fd, out->name, err) : 0;
+
+	if (r >= 0 && close(TAKE_FD(o->fd)) < 0)
+		return err_fail(err, ERR_IO, -errno, "%s: closing", out->name);
+	return r;
+}
+
+static void fd_free(struct output *out)
+{
+	struct output_fd *o = fd_of(out);
+
+	if (o->fd >= 0)
+		close(o->fd);
+	free(o);
+}
+
+static const struct output_ops fd_ops = {
+	.write = fd_write,
+	.publish = fd_publish,
+	.free = fd_free,
+};
+
+static int open_it(struct output_fd *o, const struct uri *uri, struct err *err)
+{
+	switch (uri->kind) {
+	case URI_FILE:
+		return open_special(o, uri->path, err);
+	case URI_STDIO:
+		return open_descriptor(o, STDOUT_FILENO, err);
+	default:
+		return open_descriptor(o, uri->fd, err);
+	}
+}
+
+int output_fd_open(const struct uri *uri, struct cancel *cancel, struct output **ret,
+		   struct err *err)
+{
+	_cleanup_(output_freep) struct output *out = NULL;
+	struct output_fd *o;
+	int r;
+
+	o = calloc(1, sizeof(*o));
+	if (!o)
+		return err_set(err, -ENOMEM, "%s", uri->text);
+	out = &o->out;
+	out->ops = &fd_ops;
+	o->fd = -1;
+	o->cancel = cancel;
+	r = output_name_it(out, uri->kind == URI_STDIO ? "standard output" : uri->text, err);
+	if (r >= 0)
+		r = open_it(o, uri, err);
+	if (r >= 0)
+		r = settle_style(o, err);
+	if (r < 0)
+		return r;
+	*ret = TAKE_PTR(out);
+	return 0;
+}
