@@ -172,6 +172,7 @@ int main(int argc, char **argv)
 	int r, status;
 
 	signal(SIGPIPE, SIG_IGN); /* a reader that is gone is an EPIPE, and handled */
+	signal(SIGCHLD, SIG_DFL); /* ignored, it would take the statuses of our commands away */
 	argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &a);
 
 	inv->outcome = OUTCOME_ABORTED;

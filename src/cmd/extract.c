@@ -69,7 +69,7 @@ static const struct argp argp = {
 	.parser = parse,
 	.args_doc = "FILE [OUT]",
 	.doc = "Take a device's raw stream out of an image.\v"
-	       "OUT is a path, file:PATH, fd:N or - (the default). A path gets its file only when all "
+	       "OUT is a path, file:PATH, fd:N, exec:CMD or - (the default). A path gets its file only when all "
 	       "of the image was good.",
 	.children = children,
 };
@@ -144,7 +144,7 @@ static int run(struct invocation *inv, int argc, char **argv, struct err *err)
 	inv->view = view;
 	if (!a.out_text)
 		a.out_text = "-";
-	r = uri_parse(a.out_text, &a.out_uri, err);
+	r = uri_parse(a.out_text, URI_PLAIN, &a.out_uri, err);
 	if (r >= 0 && a.out_uri.kind == URI_STDIO)
 		r = cmd_stdout_taken(inv, err);
 	if (r < 0)
@@ -155,6 +155,8 @@ static int run(struct invocation *inv, int argc, char **argv, struct err *err)
 	a.scan.ctx = &a;
 	report_string(inv->report, "out", a.out_text);
 	r = image_scan_run(&a.scan, err);
+	if (r >= 0)
+		r = output_finish(a.out, err);
 	if (r >= 0)
 		r = output_publish(a.out, err);
 	report_uint(inv->report, "bytes", a.bytes);

@@ -14,7 +14,7 @@ static int work(void *ctx, struct err *err)
 	struct uri uri;
 	int r;
 
-	r = uri_parse(scan->file, &uri, err);
+	r = uri_parse(scan->file, URI_PLAIN, &uri, err);
 	if (r >= 0)
 		r = input_open(&uri, &scan->cancel, &in, err);
 	return r < 0 ? r : scan_image(in, scan->sink, scan->ctx, &scan->cancel, err);

@@ -119,8 +119,8 @@ static const struct argp argp = {
 	.doc = "Save a device's state to FILE.\v"
 	       "The device is stopped, its stream written, and the device returned to where it was. "
 	       "DEV is a PCI address, an mdev's UUID, vfioN, /dev/vfio/devices/vfioN, a sysfs path, "
-	       "fd:N, or vfio-user:PATH. FILE is a path, file:PATH, - or fd:N; a path gets its file only when all of it "
-	       "is there and synced.",
+	       "fd:N, or vfio-user:PATH. FILE is a path, file:PATH, -, fd:N or exec:CMD; a path gets its "
+	       "file only when all of it is there and synced.",
 	.children = children,
 };
 
@@ -243,7 +243,7 @@ static int run(struct invocation *inv, int argc, char **argv, struct err *err)
 	int r;
 
 	cmd_parse(inv, &argp, argc, argv, &a);
-	r = uri_parse(a.file.text, &s->uri, err);
+	r = uri_parse(a.file.text, URI_PLAIN, &s->uri, err);
 	if (r >= 0 && s->uri.kind == URI_STDIO)
 		r = cmd_stdout_taken(inv, err);
 	if (r >= 0)

@@ -43,13 +43,15 @@ static int end_image(struct save *s, struct err *err)
 	return r;
 }
 
-/* The point of no return is the file's name. */
+/* The point of no return is the file's name; a command has none, and its end can be waited for. */
 static int finish(struct save *s, struct err *err)
 {
 	int r = 0;
 
 	if (!s->raw)
 		r = end_image(s, err);
+	if (r >= 0)
+		r = output_finish(s->out, err);
 	if (r >= 0)
 		r = cancel_check(&s->cancel, err);
 	if (r < 0)

@@ -36,6 +36,6 @@ int scan_image(struct input *in, const struct image_sink *sink, void *ctx, struc
 		if (r < 0)
 			return err->kind == ERR_IMAGE ? err_prefix(err, r, "%s", input_name(in))
 						      : r;
-	} while (!eof && (r == IMAGE_MORE || input_rewindable(in)));
+	} while (!eof && (r == IMAGE_MORE || input_ends(in)));
 	return 0;
 }

@@ -13,8 +13,8 @@
  * scan_image() - parse all of @in
  * @sink: gets the parts, each verified; may be empty to only verify
  *
- * An input that can be read twice must end where the image does. One that cannot (a pipe, a
- * socket) may stay open: nothing is read after the image's end.
+ * An input with an end (input_ends()) must end where the image does. One without (a pipe, a socket)
+ * may stay open: nothing is read after the image's end.
  *
  * Return: 0 when the image was complete; -ECANCELED; what the parser, the sink or the input said.
  */

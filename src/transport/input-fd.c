@@ -51,7 +51,7 @@ static int look_at(struct input_fd *f, struct err *err)
 	if (isatty(f->fd))
 		return err_fail(err, ERR_USAGE, -EINVAL, "%s: is a terminal, not an image", name);
 	f->start = lseek(f->fd, 0, SEEK_CUR);
-	f->in.rewindable = S_ISREG(st.st_mode) && f->start >= 0;
+	f->in.rewindable = f->in.ends = S_ISREG(st.st_mode) && f->start >= 0;
 	return 0;
 }
 

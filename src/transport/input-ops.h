@@ -21,16 +21,19 @@ struct input_ops {
 /**
  * struct input
  * @rewindable: it can be read twice
+ * @ends: it has an end of its own, see input_ends()
  */
 struct input {
 	const struct input_ops *ops;
 	char *name;
-	bool rewindable;
+	bool rewindable, ends;
 };
 
 /** input_name_it() - what messages call it: a copy of @name */
 _must_check_ int input_name_it(struct input *in, const char *name, struct err *err);
 
 /* The kinds, one file each. */
+_must_check_ int input_command_open(const struct uri *uri, struct cancel *cancel,
+				    struct input **ret, struct err *err);
 _must_check_ int input_fd_open(const struct uri *uri, struct cancel *cancel, struct input **ret,
 			       struct err *err);

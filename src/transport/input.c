@@ -13,6 +13,8 @@ int input_name_it(struct input *in, const char *name, struct err *err)
 
 int input_open(const struct uri *uri, struct cancel *cancel, struct input **ret, struct err *err)
 {
+	if (uri->kind == URI_EXEC)
+		return input_command_open(uri, cancel, ret, err);
 	return input_fd_open(uri, cancel, ret, err);
 }
 
@@ -24,6 +26,11 @@ ssize_t input_read(struct input *in, void *buf, size_t len, struct err *err)
 bool input_rewindable(const struct input *in)
 {
 	return in->rewindable;
+}
+
+bool input_ends(const struct input *in)
+{
+	return in->ends;
 }
 
 int input_rewind(struct input *in, struct err *err)

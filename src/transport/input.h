@@ -23,11 +23,19 @@ struct input;
 _must_check_ int input_open(const struct uri *uri, struct cancel *cancel, struct input **ret,
 			    struct err *err);
 
-/** input_read() - Return: bytes, 0 at the end, negative errno (ERR_IO). */
+/** input_read() - Return: bytes, 0 at the end, negative errno (ERR_IO); -ECANCELED. */
 _must_check_ ssize_t input_read(struct input *in, void *buf, size_t len, struct err *err);
 
 /** input_rewindable() - it can be read twice: verify first, then use. */
 bool input_rewindable(const struct input *in);
+
+/**
+ * input_ends() - it ends where the image does, or something is wrong
+ *
+ * True of files, and of commands, whose exit status comes with the end. A pipe or a socket may stay
+ * open.
+ */
+bool input_ends(const struct input *in);
 
 /** input_rewind() - back to where it was when it was opened. */
 _must_check_ int input_rewind(struct input *in, struct err *err);

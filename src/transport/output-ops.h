@@ -11,7 +11,10 @@ struct output_ops {
 	/** @write: All of @len bytes, or a failure. */
 	int (*write)(struct output *out, const void *buf, size_t len, struct err *err);
 
-	/** @publish: Nothing is left to write: make it durable, or known. */
+	/** @finish: As output_finish(). Optional. */
+	int (*finish)(struct output *out, struct err *err);
+
+	/** @publish: As output_publish(). Optional. */
 	int (*publish)(struct output *out, struct err *err);
 
 	/**
@@ -35,5 +38,7 @@ _must_check_ int output_sync(int fd, const char *name, struct err *err);
 /* The kinds, one file each. Until they return 0 nothing is there that output_free() would miss. */
 _must_check_ int output_file_open(const struct uri *uri, bool force, struct output **ret,
 				  struct err *err);
+_must_check_ int output_command_open(const struct uri *uri, struct cancel *cancel,
+				     struct output **ret, struct err *err);
 _must_check_ int output_fd_open(const struct uri *uri, struct cancel *cancel, struct output **ret,
 				struct err *err);

@@ -39,6 +39,8 @@ int output_open(const struct uri *uri, bool force, struct cancel *cancel, struct
 		return r;
 	if (makes_a_file(uri))
 		return output_file_open(uri, force, ret, err);
+	if (uri->kind == URI_EXEC)
+		return output_command_open(uri, cancel, ret, err);
 	return output_fd_open(uri, cancel, ret, err);
 }
 
@@ -49,9 +51,14 @@ int output_write(void *output, const void *buf, size_t len, struct err *err)
 	return out->ops->write(out, buf, len, err);
 }
 
+int output_finish(struct output *out, struct err *err)
+{
+	return out->ops->finish ? out->ops->finish(out, err) : 0;
+}
+
 int output_publish(struct output *out, struct err *err)
 {
-	return out->ops->publish(out, err);
+	return out->ops->publish ? out->ops->publish(out, err) : 0;
 }
 
 const char *output_name(const struct output *out)

@@ -4,7 +4,7 @@
 /*
  * Where an image goes
  *
- * A path, a descriptor or standard output. A path gets its file only when all of it is there and
+ * A path, a descriptor, standard output, a command's input. A path gets its file only when all of it is there and
  * synced: until then the bytes have no name (O_TMPFILE), or where the file system cannot do that
  * (NFS, overlays, hostfs) a name of their own beside it.
  */
@@ -38,7 +38,15 @@ _must_check_ int output_check(const struct uri *uri, bool force, struct err *err
 _must_check_ int output_write(void *output, const void *buf, size_t len, struct err *err);
 
 /**
- * output_publish() - everything was written: make it durable and give it its name
+ * output_finish() - everything was written: wait until whoever reads it has read it all
+ *
+ * Of a command: its end, which must be a success. Nothing of files and descriptors, whose system
+ * takes the bytes. The last that can be cancelled.
+ */
+_must_check_ int output_finish(struct output *out, struct err *err);
+
+/**
+ * output_publish() - it is finished: make it durable and give it its name
  *
  * Syncs the file, links it in place, syncs the folder. For a descriptor: syncs a regular file, and
  * tells a failed close.

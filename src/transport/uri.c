@@ -3,10 +3,100 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "base/macros.h"
 #include "base/units.h"
 #include "transport/uri.h"
+
+/* Parsers of what follows the scheme. Return: it is one. */
+
+static bool parse_path(const char *rest, struct uri *t)
+{
+	t->path = rest;
+	return *rest;
+}
+
+static bool parse_command(const char *rest, struct uri *t)
+{
+	t->command = rest;
+	return *rest;
+}
+
+static bool parse_fd(const char *rest, struct uri *t)
+{
+	uint64_t fd;
+
+	if (parse_uint(rest, 10, INT_MAX, &fd) < 0)
+		return false;
+	t->fd = (int)fd;
+	return true;
+}
+
+static bool parse_port(const char *text, uint64_t max, struct uri *t)
+{
+	uint64_t port;
+
+	if (parse_uint(text, 10, max, &port) < 0)
+		return false;
+	t->port = (uint32_t)port;
+	return true;
+}
+
+/* HOST:PORT. An IPv6 address is in brackets: nobody could tell where it ends. */
+static bool parse_tcp(const char *rest, struct uri *t)
+{
+	const char *colon = strrchr(rest, ':');
+	size_t len;
+
+	if (!colon || !parse_port(colon + 1, UINT16_MAX, t))
+		return false;
+	len = (size_t)(colon - rest);
+	if (len >= 2 && rest[0] == '[' && colon[-1] == ']') {
+		rest++;
+		len -= 2;
+	} else if (memchr(rest, ':', len)) {
+		return false;
+	}
+	if (!len || len > URI_HOST_MAX)
+		return false;
+	memcpy(t->host, rest, len);
+	return true;
+}
+
+static bool parse_vsock(const char *rest, struct uri *t)
+{
+	const char *colon = strchr(rest, ':');
+	char cid[16];
+	uint64_t n;
+
+	if (!colon || (size_t)(colon - rest) >= sizeof(cid))
+		return false;
+	snprintf(cid, sizeof(cid), "%.*s", (int)(colon - rest), rest);
+	if (parse_uint(cid, 10, UINT32_MAX, &n) < 0)
+		return false;
+	t->cid = (uint32_t)n;
+	return parse_port(colon + 1, UINT32_MAX, t);
+}
+
+static const struct scheme {
+	const char *prefix;
+	enum uri_kind kind;
+	const char *form;
+	const char *fault; /* what is said of a text that @parse does not take */
+	bool (*parse)(const char *rest, struct uri *t);
+} schemes[] = {
+	/* clang-format off */
+	{ "file:",  URI_FILE,  "a path, file:PATH", "an empty path",                  parse_path },
+	{ "-",      URI_STDIO, "-",                 NULL,                             NULL },
+	{ "fd:",    URI_FD,    "fd:N",              "not a file descriptor's number", parse_fd },
+	{ "exec:",  URI_EXEC,  "exec:CMD",          "an empty command",               parse_command },
+	{ "unix:",  URI_UNIX,  "unix:PATH",         "an empty path",                  parse_path },
+	{ "tcp:",   URI_TCP,   "tcp:HOST:PORT",     "not tcp:HOST:PORT",              parse_tcp },
+	{ "vsock:", URI_VSOCK, "vsock:CID:PORT",    "not vsock:CID:PORT",             parse_vsock },
+	/* clang-format on */
+};
 
 /* "tcp:host:1" but not "a/b:c" and not "./x:y"; as RFC 3986 spells schemes. */
 static bool has_scheme(const char *text)
@@ -20,37 +110,67 @@ static bool has_scheme(const char *text)
 	return *p == ':';
 }
 
-static int parse_fd(const char *text, struct uri *t, struct err *err)
+static const struct scheme *find(const char *text)
 {
-	uint64_t fd;
+	for (size_t i = 0; i < ARRAY_SIZE(schemes); i++) {
+		const struct scheme *s = &schemes[i];
 
-	if (parse_uint(text + strlen("fd:"), 10, INT_MAX, &fd) < 0)
-		return err_fail(err, ERR_USAGE, -EINVAL, "%s: not a file descriptor's number", text);
-	t->kind = URI_FD;
-	t->fd = (int)fd;
-	return 0;
+		if (s->parse ? !strncmp(text, s->prefix, strlen(s->prefix))
+			     : !strcmp(text, s->prefix))
+			return s;
+	}
+	return NULL;
 }
 
-int uri_parse(const char *text, struct uri *ret, struct err *err)
+static const char *separator(unsigned int left)
+{
+	if (!left)
+		return "";
+	return left & (left - 1) ? ", " : " or ";
+}
+
+/* "a path, file:PATH, - or fd:N" */
+static void list_forms(unsigned int kinds, char *buf, size_t size)
+{
+	size_t at = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(schemes) && at < size; i++) {
+		if (!(kinds & schemes[i].kind))
+			continue;
+		kinds &= ~schemes[i].kind;
+		at += (size_t)snprintf(buf + at, size - at, "%s%s", schemes[i].form,
+				       separator(kinds));
+	}
+}
+
+static int refuse(const char *text, const char *why, unsigned int kinds, struct err *err)
+{
+	char forms[128] = "";
+
+	list_forms(kinds, forms, sizeof(forms));
+	err_fail(err, ERR_USAGE, -EINVAL, "%s: %s", text, why);
+	if (!(kinds & URI_FILE))
+		return err_hint(err, -EINVAL, "%s", forms);
+	return err_hint(err, -EINVAL, "%s; a file of this name is file:%s", forms, text);
+}
+
+int uri_parse(const char *text, unsigned int kinds, struct uri *ret, struct err *err)
 {
 	struct uri t = { .kind = URI_FILE, .text = text, .path = text, .fd = -1 };
-	int r = 0;
+	const struct scheme *s = find(text);
 
-	if (!strcmp(text, "-")) {
-		t.kind = URI_STDIO;
-	} else if (!strncmp(text, "fd:", strlen("fd:"))) {
-		r = parse_fd(text, &t, err);
-	} else if (!strncmp(text, "file:", strlen("file:"))) {
-		t.path = text + strlen("file:");
-	} else if (has_scheme(text)) {
-		r = err_fail(err, ERR_USAGE, -EINVAL, "%s: no such kind of FILE", text);
-		err_hint(err, r, "a path, file:PATH, -, or fd:N; a file of this name is file:%s",
-			 text);
+	if (!*text)
+		return err_fail(err, ERR_USAGE, -EINVAL, "'': an empty path");
+	if (!s && has_scheme(text))
+		return refuse(text, "no such kind of FILE", kinds, err);
+	if (s) {
+		t.kind = s->kind;
+		t.path = NULL;
 	}
-	if (r >= 0 && t.kind == URI_FILE && !*t.path)
-		r = err_fail(err, ERR_USAGE, -EINVAL, "'%s': an empty path", text);
-	if (r < 0)
-		return r;
+	if (!(kinds & t.kind))
+		return refuse(text, "not possible here", kinds, err);
+	if (s && s->parse && !s->parse(text + strlen(s->prefix), &t))
+		return err_fail(err, ERR_USAGE, -EINVAL, "%s: %s", text, s->fault);
 	*ret = t;
 	return 0;
 }

@@ -1019,7 +1019,8 @@ static void an_input_that_is_missing_is_said_first(void **state)
 	struct load *l = *state;
 	struct err err = { 0 };
 
-	l->d.uri = (struct uri){ URI_FILE, "/no/such/file", "/no/such/file", -1 };
+	l->d.uri =
+		(struct uri){ .kind = URI_FILE, .text = "/no/such/file", .path = "/no/such/file" };
 	assert_int_equal(destination_run(&l->d, &err), -ENOENT);
 	assert_int_equal(err_status(&err), 66);
 	assert_null(l->d.in);

@@ -32,6 +32,8 @@
 
 /* uri */
 
+#define ALL (URI_PLAIN | URI_SOCKET)
+
 static void a_file_is_named_as_qemu_names_it(void **state)
 {
 	static const struct {
@@ -63,7 +65,7 @@ static void a_file_is_named_as_qemu_names_it(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		struct uri u;
 
-		assert_int_equal(uri_parse(rows[i].text, &u, NULL), 0);
+		assert_int_equal(uri_parse(rows[i].text, ALL, &u, NULL), 0);
 		assert_int_equal(u.kind, rows[i].kind);
 		assert_ptr_equal(u.text, rows[i].text);
 		if (rows[i].kind == URI_FILE)
@@ -80,14 +82,30 @@ static void what_is_no_file_is_refused(void **state)
 	} rows[] = {
 		/* clang-format off */
 		{ "",              "'': an empty path" },
-		{ "file:",         "'file:': an empty path" },
+		{ "file:",         "file:: an empty path" },
 		{ "fd:",           "fd:: not a file descriptor's number" },
 		{ "fd:-1",         "fd:-1: not a file descriptor's number" },
 		{ "fd:x",          "fd:x: not a file descriptor's number" },
 		{ "fd:1 ",         "fd:1 : not a file descriptor's number" },
 		{ "fd:2147483648", "fd:2147483648: not a file descriptor's number" },
-		{ "tcp:host:1",    "tcp:host:1: no such kind of FILE" },
-		{ "exec:cat",      "exec:cat: no such kind of FILE" },
+		{ "tls:host:1",    "tls:host:1: no such kind of FILE" },
+		{ "exec:",         "exec:: an empty command" },
+		{ "unix:",         "unix:: an empty path" },
+		{ "tcp:",          "tcp:: not tcp:HOST:PORT" },
+		{ "tcp:host",      "tcp:host: not tcp:HOST:PORT" },
+		{ "tcp:host:",     "tcp:host:: not tcp:HOST:PORT" },
+		{ "tcp:host:http", "tcp:host:http: not tcp:HOST:PORT" },
+		{ "tcp:host:65536", "tcp:host:65536: not tcp:HOST:PORT" },
+		{ "tcp::1",        "tcp::1: not tcp:HOST:PORT" },
+		{ "tcp:[]:1",      "tcp:[]:1: not tcp:HOST:PORT" },
+		{ "tcp:::1:1",     "tcp:::1:1: not tcp:HOST:PORT" },
+		{ "vsock:",        "vsock:: not vsock:CID:PORT" },
+		{ "vsock:1",       "vsock:1: not vsock:CID:PORT" },
+		{ "vsock:x:1",     "vsock:x:1: not vsock:CID:PORT" },
+		{ "vsock::1",      "vsock::1: not vsock:CID:PORT" },
+		{ "vsock:1:2:3",   "vsock:1:2:3: not vsock:CID:PORT" },
+		{ "vsock:4294967296:1", "vsock:4294967296:1: not vsock:CID:PORT" },
+		{ "vsock:00000000000000001:1", "vsock:00000000000000001:1: not vsock:CID:PORT" },
 		{ "FILE:a",        "FILE:a: no such kind of FILE" },
 		{ "a+b-c.d:",      "a+b-c.d:: no such kind of FILE" },
 		/* clang-format on */
@@ -98,10 +116,71 @@ static void what_is_no_file_is_refused(void **state)
 		struct uri u = { .fd = 4711 };
 		struct err err = { 0 };
 
-		assert_int_equal(uri_parse(rows[i].text, &u, &err), -EINVAL);
+		assert_int_equal(uri_parse(rows[i].text, ALL, &u, &err), -EINVAL);
 		assert_int_equal(err_status(&err), 64);
 		assert_string_equal(err.text, rows[i].why);
 		assert_int_equal(u.fd, 4711);
+	}
+}
+
+static void a_command_or_an_address_is_taken_apart(void **state)
+{
+	char longest[URI_HOST_MAX + 8] = "tcp:", longer[URI_HOST_MAX + 9];
+	struct uri u;
+
+	(void)state;
+	assert_int_equal(uri_parse("exec:a b:c", ALL, &u, NULL), 0);
+	assert_int_equal(u.kind, URI_EXEC);
+	assert_string_equal(u.command, "a b:c");
+	assert_int_equal(uri_parse("unix:a:b", ALL, &u, NULL), 0);
+	assert_int_equal(u.kind, URI_UNIX);
+	assert_string_equal(u.path, "a:b");
+	assert_int_equal(uri_parse("tcp:host.example:0", ALL, &u, NULL), 0);
+	assert_int_equal(u.kind, URI_TCP);
+	assert_string_equal(u.host, "host.example");
+	assert_int_equal(u.port, 0);
+	assert_int_equal(uri_parse("tcp:[fe80::1%eth0]:65535", ALL, &u, NULL), 0);
+	assert_string_equal(u.host, "fe80::1%eth0");
+	assert_int_equal(u.port, 65535);
+	assert_int_equal(uri_parse("vsock:4294967295:1024", ALL, &u, NULL), 0);
+	assert_int_equal(u.kind, URI_VSOCK);
+	assert_true(u.cid == UINT32_MAX && u.port == 1024);
+
+	memset(longest + 4, 'x', URI_HOST_MAX);
+	snprintf(longer, sizeof(longer), "%sx:1", longest);
+	strcat(longest, ":1");
+	assert_int_equal(uri_parse(longest, ALL, &u, NULL), 0);
+	assert_int_equal(strlen(u.host), URI_HOST_MAX);
+	assert_int_equal(uri_parse(longer, ALL, &u, NULL), -EINVAL);
+}
+
+static void what_is_not_possible_here_is_told_with_what_is(void **state)
+{
+	static const struct {
+		const char *text;
+		unsigned int kinds;
+		const char *why, *hint;
+	} rows[] = {
+		/* clang-format off */
+		{ "tcp:a:1", URI_PLAIN, "tcp:a:1: not possible here",
+		  "a path, file:PATH, -, fd:N or exec:CMD; a file of this name is file:tcp:a:1" },
+		{ "tls:a", URI_FILE | URI_FD, "tls:a: no such kind of FILE",
+		  "a path, file:PATH or fd:N; a file of this name is file:tls:a" },
+		{ "a.img", URI_SOCKET, "a.img: not possible here",
+		  "unix:PATH, tcp:HOST:PORT or vsock:CID:PORT" },
+		{ "-", URI_UNIX, "-: not possible here", "unix:PATH" },
+		/* clang-format on */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct err err = { 0 };
+		struct uri u;
+
+		assert_int_equal(uri_parse(rows[i].text, rows[i].kinds, &u, &err), -EINVAL);
+		assert_int_equal(err_status(&err), 64);
+		assert_string_equal(err.text, rows[i].why);
+		assert_string_equal(err.hint, rows[i].hint);
 	}
 }
 
@@ -1222,6 +1301,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_file_is_named_as_qemu_names_it),
 		cmocka_unit_test(what_is_no_file_is_refused),
+		cmocka_unit_test(a_command_or_an_address_is_taken_apart),
+		cmocka_unit_test(what_is_not_possible_here_is_told_with_what_is),
 		PLACE_TEST(a_file_appears_only_when_it_is_published),
 		PLACE_TEST(a_file_system_without_nameless_files_will_do),
 		PLACE_TEST(what_is_not_published_leaves_nothing_behind),

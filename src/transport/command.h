@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * exec:CMD, a command that takes an image or brings one
+ *
+ * Only what the user typed is ever run. It gets standard input, output and error and no other
+ * descriptor, least of all a device's; no signal is blocked in it. It stays in our process group, so
+ * that ssh(1) may ask the terminal for a password.
+ */
+
+#include <sys/types.h>
+
+#include "base/cancel.h"
+#include "transport/uri.h"
+
+enum command_end {
+	COMMAND_READS, /* its standard input is ours to write; what it prints goes to standard error */
+	COMMAND_WRITES, /* its standard output is ours to read; its input is empty */
+};
+
+/**
+ * struct command - a command that runs
+ * @name: for messages
+ * @fd: our end of the pipe, non-blocking; -1 once closed
+ * @pid, @pidfd: 0 and -1 once it was waited for
+ */
+struct command {
+	const char *name;
+	int fd;
+	pid_t pid;
+	int pidfd;
+};
+
+#define COMMAND_NONE ((struct command){ .fd = -1, .pidfd = -1 })
+
+/** command_start() - @uri outlives @c. On failure, too, command_stop() is the caller's. */
+_must_check_ int command_start(struct command *c, const struct uri *uri, enum command_end end,
+			       struct err *err);
+
+/**
+ * command_wait() - until it has ended
+ * @timeout_ms: -1 for ever
+ *
+ * Return: 0 when its exit status was 0; -EIO (ERR_IO) that tells how it ended; -ETIMEDOUT;
+ * -ECANCELED.
+ */
+_must_check_ int command_wait(struct command *c, struct cancel *cancel, int timeout_ms,
+			      struct err *err);
+
+/** command_stop() - end it if it still runs: asked first, then killed. */
+void command_stop(struct command *c);
