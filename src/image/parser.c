@@ -294,6 +294,15 @@ static int tell_device_end(struct image_parser *p, uint32_t device, struct err *
 	return p->sink->device_end ? p->sink->device_end(p->ctx, device, &totals, err) : 0;
 }
 
+static int tell_end(struct image_parser *p, struct err *err)
+{
+	struct image_receipt receipt = { .accepted = true };
+
+	memcpy(receipt.id, p->info.id, sizeof(receipt.id));
+	image_digest_value(&p->tallies.all.digest, receipt.digest);
+	return p->sink->end ? p->sink->end(p->ctx, &receipt, err) : 0;
+}
+
 /* The sink hears of a section only here, after all of check_section(). */
 static int tell(struct image_parser *p, const struct section *s, struct err *err)
 {
@@ -312,6 +321,8 @@ static int tell(struct image_parser *p, const struct section *s, struct err *err
 		return sink->data(p->ctx, s->head.device, s->content, s->head.raw_size, err);
 	case IMAGE_DEVICE_END:
 		return tell_device_end(p, s->head.device, err);
+	case IMAGE_END:
+		return tell_end(p, err);
 	default:
 		return 0;
 	}

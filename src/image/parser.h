@@ -17,6 +17,7 @@
 #include "base/err.h"
 #include "image/format.h"
 #include "image/manifest.h"
+#include "image/receipt.h"
 
 struct image_parser;
 
@@ -50,6 +51,9 @@ struct image_sink {
 	/** @device_end: the device's stream is complete. */
 	int (*device_end)(void *ctx, uint32_t device, const struct image_totals *totals,
 			  struct err *err);
+
+	/** @end: IMAGE END is good too; @receipt is the answer of who accepts it. */
+	int (*end)(void *ctx, const struct image_receipt *receipt, struct err *err);
 
 	/**
 	 * @section: any section, known or not, once all of it is verified; called before the

@@ -19,6 +19,7 @@
 struct image_writer {
 	image_write_fn *write;
 	void *ctx;
+	struct image_info info;
 	struct image_tallies tallies;
 	struct image_digest work;
 	uint64_t size;
@@ -68,8 +69,7 @@ static size_t seal(struct image_writer *w, uint8_t *buf, struct image_head *head
 	return len;
 }
 
-static int write_start(struct image_writer *w, const struct image_info *info, const char *manifest,
-		       size_t len, struct err *err)
+static int write_start(struct image_writer *w, const char *manifest, size_t len, struct err *err)
 {
 	_cleanup_free_ uint8_t *buf = NULL;
 	struct image_head head = {
@@ -85,7 +85,7 @@ static int write_start(struct image_writer *w, const struct image_info *info, co
 	if (!buf)
 		return err_set(err, -ENOMEM, "image manifest");
 	memset(buf, 0, IMAGE_PAGE);
-	image_header_encode(info, buf);
+	image_header_encode(&w->info, buf);
 	memcpy(buf + IMAGE_PAGE + IMAGE_SECTION_HEADER, manifest, len);
 	len = seal(w, buf + IMAGE_PAGE, &head);
 	return write_out(w, buf, IMAGE_PAGE + len, err);
@@ -134,14 +134,10 @@ int image_writer_new(const struct image_manifest *m, const struct image_writer_o
 {
 	_cleanup_(image_writer_freep) struct image_writer *w = NULL;
 	_cleanup_free_ char *manifest = NULL;
-	struct image_info info;
 	size_t len;
 	int r;
 
 	r = image_manifest_encode(m, &manifest, &len, err);
-	if (r < 0)
-		return r;
-	r = name_image(opts, &info, err);
 	if (r < 0)
 		return r;
 
@@ -150,13 +146,16 @@ int image_writer_new(const struct image_manifest *m, const struct image_writer_o
 		return err_set(err, -ENOMEM, "image writer");
 	w->write = write;
 	w->ctx = ctx;
+	r = name_image(opts, &w->info, err);
+	if (r < 0)
+		return r;
 	w->small = aligned_alloc(IMAGE_PAGE, IMAGE_PAGE);
 	if (!w->small)
 		return err_set(err, -ENOMEM, "image writer");
-	r = image_digest_init(&w->work, image_seed(&info), err);
+	r = image_digest_init(&w->work, image_seed(&w->info), err);
 	if (r < 0)
 		return r;
-	r = image_tallies_init(&w->tallies, m->n_devices, image_seed(&info), err);
+	r = image_tallies_init(&w->tallies, m->n_devices, image_seed(&w->info), err);
 	if (r < 0)
 		return r;
 	if (opts->zstd_level) {
@@ -164,7 +163,7 @@ int image_writer_new(const struct image_manifest *m, const struct image_writer_o
 		if (r < 0)
 			return r;
 	}
-	r = write_start(w, &info, manifest, len, err);
+	r = write_start(w, manifest, len, err);
 	if (r < 0)
 		return r;
 	*ret = TAKE_PTR(w);
@@ -295,6 +294,14 @@ int image_writer_end(struct image_writer *w, struct err *err)
 	image_end_encode(&end, w->small + IMAGE_SECTION_HEADER);
 	w->tallies.all.ended = true;
 	return write_out(w, w->small, seal(w, w->small, &head), err);
+}
+
+void image_writer_receipt(const struct image_writer *w, struct image_receipt *ret)
+{
+	assert(w->tallies.all.ended);
+	*ret = (struct image_receipt){ .accepted = true };
+	memcpy(ret->id, w->info.id, sizeof(ret->id));
+	image_digest_value(&w->tallies.all.digest, ret->digest);
 }
 
 uint64_t image_writer_size(const struct image_writer *w)

@@ -15,6 +15,7 @@
 #include "base/err.h"
 #include "image/format.h"
 #include "image/manifest.h"
+#include "image/receipt.h"
 
 struct image_writer;
 
@@ -72,6 +73,9 @@ _must_check_ int image_writer_device_end(struct image_writer *w, uint32_t device
 
 /** image_writer_end() - IMAGE END; every device must have ended. */
 _must_check_ int image_writer_end(struct image_writer *w, struct err *err);
+
+/** image_writer_receipt() - what a receiver answers that accepts all of it; after image_writer_end() */
+void image_writer_receipt(const struct image_writer *w, struct image_receipt *ret);
 
 /** image_writer_size() - bytes of the image so far, headers and padding included. */
 uint64_t image_writer_size(const struct image_writer *w);
