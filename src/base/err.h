@@ -33,8 +33,9 @@ enum err_kind {
 	ERR_OUTPUT = 73, /* the output cannot be created */
 	ERR_IO = 74, /* reading or writing failed half-way */
 	ERR_ABORTED = 75, /* stopped half-way; the source runs, trying again is safe */
-	ERR_PEER = 76, /* the peer broke the protocol, or fell silent */
+	ERR_PEER = 76, /* the peer broke the protocol; a vfio-user server fell silent */
 	ERR_PERMISSION = 77,
+	ERR_CONFIG = 78, /* not the way it is set up: TCP without protection, credentials */
 	ERR_DEVICE = 81, /* the device is in ERROR or not where it should be */
 };
 

@@ -14,6 +14,9 @@ struct input_ops {
 	/** @rewind: As input_rewind(); of an input that is rewindable. */
 	int (*rewind)(struct input *in, struct err *err);
 
+	/** @answer: As input_answer(). Optional: without, nobody hears. */
+	int (*answer)(struct input *in, const void *buf, size_t len, struct err *err);
+
 	/** @free: Release all but @in->name. Cannot fail. */
 	void (*free)(struct input *in);
 };

@@ -40,6 +40,16 @@ int input_rewind(struct input *in, struct err *err)
 	return in->ops->rewind(in, err);
 }
 
+bool input_answers(const struct input *in)
+{
+	return in->ops->answer;
+}
+
+int input_answer(struct input *in, const void *buf, size_t len, struct err *err)
+{
+	return in->ops->answer(in, buf, len, err);
+}
+
 const char *input_name(const struct input *in)
 {
 	return in->name;

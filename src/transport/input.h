@@ -11,6 +11,7 @@
 #include "base/cancel.h"
 #include "base/cleanup.h"
 #include "base/err.h"
+#include "transport/peer.h"
 #include "transport/uri.h"
 
 struct input;
@@ -22,6 +23,14 @@ struct input;
  */
 _must_check_ int input_open(const struct uri *uri, struct cancel *cancel, struct input **ret,
 			    struct err *err);
+
+/**
+ * input_from_peer() - from somebody who has connected
+ * @peer, @start: taken in any case
+ * @start: @len bytes that were read of it already
+ */
+_must_check_ int input_from_peer(struct peer *peer, uint8_t *start, size_t len, struct input **ret,
+				 struct err *err);
 
 /** input_read() - Return: bytes, 0 at the end, negative errno (ERR_IO); -ECANCELED. */
 _must_check_ ssize_t input_read(struct input *in, void *buf, size_t len, struct err *err);
@@ -39,6 +48,12 @@ bool input_ends(const struct input *in);
 
 /** input_rewind() - back to where it was when it was opened. */
 _must_check_ int input_rewind(struct input *in, struct err *err);
+
+/** input_answers() - there is somebody at the other end who wants to hear what became of it. */
+bool input_answers(const struct input *in);
+
+/** input_answer() - tell them, in at most some hundred bytes; as peer_write_now(). */
+_must_check_ int input_answer(struct input *in, const void *buf, size_t len, struct err *err);
 
 const char *input_name(const struct input *in);
 

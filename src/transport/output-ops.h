@@ -14,6 +14,9 @@ struct output_ops {
 	/** @finish: As output_finish(). Optional. */
 	int (*finish)(struct output *out, struct err *err);
 
+	/** @answer: As output_answer(). Optional: without, nobody answers. */
+	int (*answer)(struct output *out, void *buf, size_t len, struct err *err);
+
 	/** @publish: As output_publish(). Optional. */
 	int (*publish)(struct output *out, struct err *err);
 

@@ -56,6 +56,16 @@ int output_finish(struct output *out, struct err *err)
 	return out->ops->finish ? out->ops->finish(out, err) : 0;
 }
 
+bool output_answers(const struct output *out)
+{
+	return out->ops->answer;
+}
+
+int output_answer(struct output *out, void *buf, size_t len, struct err *err)
+{
+	return out->ops->answer(out, buf, len, err);
+}
+
 int output_publish(struct output *out, struct err *err)
 {
 	return out->ops->publish ? out->ops->publish(out, err) : 0;

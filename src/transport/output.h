@@ -4,7 +4,7 @@
 /*
  * Where an image goes
  *
- * A path, a descriptor, standard output, a command's input. A path gets its file only when all of it is there and
+ * A path, a descriptor, standard output, a command's input, a socket. A path gets its file only when all of it is there and
  * synced: until then the bytes have no name (O_TMPFILE), or where the file system cannot do that
  * (NFS, overlays, hostfs) a name of their own beside it.
  */
@@ -16,6 +16,7 @@
 #include "base/cancel.h"
 #include "base/cleanup.h"
 #include "base/err.h"
+#include "transport/peer.h"
 #include "transport/uri.h"
 
 struct output;
@@ -31,6 +32,14 @@ struct output;
 _must_check_ int output_open(const struct uri *uri, bool force, struct cancel *cancel,
 			     struct output **ret, struct err *err);
 
+/**
+ * output_connect() - to somebody who listens at @uri, one of URI_SOCKET
+ *
+ * Fails as peer_connect(), and later as peer_write().
+ */
+_must_check_ int output_connect(const struct uri *uri, const struct peer_options *opts,
+				struct cancel *cancel, struct output **ret, struct err *err);
+
 /** output_check() - what output_open() would refuse by name, without opening anything. */
 _must_check_ int output_check(const struct uri *uri, bool force, struct err *err);
 
@@ -40,10 +49,21 @@ _must_check_ int output_write(void *output, const void *buf, size_t len, struct 
 /**
  * output_finish() - everything was written: wait until whoever reads it has read it all
  *
- * Of a command: its end, which must be a success. Nothing of files and descriptors, whose system
- * takes the bytes. The last that can be cancelled.
+ * Of a command: its end, which must be a success. Of a socket: our half is closed, see
+ * peer_finish(). Nothing of files and descriptors, whose system takes the bytes. The last that can be
+ * cancelled.
  */
 _must_check_ int output_finish(struct output *out, struct err *err);
+
+/** output_answers() - there is somebody at the other end who can say what became of the bytes. */
+bool output_answers(const struct output *out);
+
+/**
+ * output_answer() - what they say: exactly @len bytes; can be cancelled
+ *
+ * Return: 0; -ECONNRESET when they close the connection before that; as peer_read().
+ */
+_must_check_ int output_answer(struct output *out, void *buf, size_t len, struct err *err);
 
 /**
  * output_publish() - it is finished: make it durable and give it its name

@@ -1,19 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
 
 #include "base/io.h"
 #include "base/macros.h"
+#include "transport/address.h"
 #include "transport/input.h"
+#include "transport/listener.h"
 #include "transport/output.h"
 #include "transport/uri.h"
 
@@ -24,6 +29,7 @@ struct bench {
 	struct cancel cancel;
 	struct uri uri;
 	struct err err;
+	int watched;
 	char buf[MUCH];
 };
 
@@ -264,6 +270,398 @@ static void a_command_finds_nothing_of_ours(void **state)
 	assert_int_equal(input, 0);
 }
 
+/* addresses */
+
+static void what_leaves_this_machine_is_refused_unless_that_is_said(void **state)
+{
+	static const struct {
+		const char *text;
+		bool near;
+	} rows[] = {
+		{ "tcp:127.0.0.1:1", true },
+		{ "tcp:127.255.0.9:1", true },
+		{ "tcp:[::1]:1", true },
+		{ "tcp:[::ffff:127.0.0.1]:1", true },
+		{ "vsock:2:1", true },
+		{ "vsock:4294967295:1", true },
+		{ "tcp:0.0.0.0:1", false },
+		{ "tcp:[::]:1", false },
+		{ "tcp:192.0.2.1:1", false },
+		{ "tcp:[2001:db8::1]:1", false },
+		{ "tcp:126.0.0.1:1", false },
+		{ "tcp:[::ffff:192.0.2.1]:1", false },
+		{ "tcp:[::127.0.0.1]:1", false },
+	};
+	struct address list[ADDRESSES_MAX];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct err err = { 0 };
+		struct uri u;
+		int r;
+
+		assert_int_equal(uri_parse(rows[i].text, ALL, &u, NULL), 0);
+		assert_true(address_resolve(&u, false, list, NULL) >= 1);
+		r = address_allow(&list[0], false, u.text, &err);
+		if (r != (rows[i].near ? 0 : -EPERM))
+			fail_msg("%s: %d", rows[i].text, r);
+		assert_int_equal(address_allow(&list[0], true, u.text, NULL), 0);
+		if (!rows[i].near) {
+			assert_int_equal(err_status(&err), 78);
+			assert_non_null(strstr(err.text, " is beyond this machine"));
+			assert_non_null(strstr(err.hint, "--insecure"));
+		}
+	}
+}
+
+static void an_address_is_shown_as_it_is_written(void **state)
+{
+	static const char *const rows[] = { "tcp:127.0.0.1:1", "tcp:[::1]:65535", "vsock:2:1024" };
+	struct address list[ADDRESSES_MAX];
+	char text[ADDRESS_TEXT_MAX];
+	struct uri u;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		assert_int_equal(uri_parse(rows[i], ALL, &u, NULL), 0);
+		assert_true(address_resolve(&u, false, list, NULL) >= 1);
+		assert_string_equal(address_text(&list[0], text), rows[i]);
+	}
+}
+
+static void port_0_is_nothing_to_connect_to(void **state)
+{
+	struct address list[ADDRESSES_MAX];
+	struct err err = { 0 };
+	struct uri u;
+
+	(void)state;
+	assert_int_equal(uri_parse("tcp:127.0.0.1:0", ALL, &u, NULL), 0);
+	assert_int_equal(address_resolve(&u, false, list, &err), -EINVAL);
+	assert_int_equal(err_status(&err), 64);
+	assert_true(address_resolve(&u, true, list, &err) >= 1);
+}
+
+/* sockets */
+
+#define PATH "channel.socket"
+
+static const struct peer_options near = { .timeout_ms = 60000 };
+
+/* Who listens, and both ends of a connection to it. */
+struct link {
+	struct listener *listener;
+	struct output *out;
+	struct peer *peer;
+};
+
+static struct listener *listener_at(struct bench *b, const char *text)
+{
+	struct listener *l = NULL;
+
+	assert_int_equal(uri_parse(text, ALL, &b->uri, NULL), 0);
+	assert_int_equal(listener_open(&b->uri, &near, &l, &b->err), 0);
+	return l;
+}
+
+static void link_up(struct bench *b, const char *text, int timeout_ms, struct link *l)
+{
+	const struct peer_options opts = { .timeout_ms = timeout_ms };
+	struct pollfd p = { .events = POLLIN };
+
+	l->listener = listener_at(b, text);
+	assert_int_equal(listener_accept(l->listener, &b->cancel, &l->peer, NULL), -EAGAIN);
+	assert_int_equal(uri_parse(listener_name(l->listener), URI_SOCKET, &b->uri, NULL), 0);
+	assert_int_equal(output_connect(&b->uri, &opts, &b->cancel, &l->out, &b->err), 0);
+	assert_true(output_answers(l->out));
+	p.fd = listener_fd(l->listener);
+	assert_int_equal(poll(&p, 1, 60000), 1);
+	assert_int_equal(listener_accept(l->listener, &b->cancel, &l->peer, NULL), 0);
+}
+
+static void link_down(struct link *l)
+{
+	l->out = output_free(l->out);
+	l->peer = peer_free(l->peer);
+	l->listener = listener_free(l->listener);
+}
+
+static const char *const places[] = { "unix:" PATH, "tcp:127.0.0.1:0", "tcp:[::1]:0" };
+
+/* Where there is no IPv6 there is nothing to test of it. */
+static size_t n_places(void)
+{
+	return access("/proc/net/if_inet6", F_OK) == 0 ? 3 : 2;
+}
+
+static void bytes_go_there_and_an_answer_comes_back(void **state)
+{
+	struct bench *b = *state;
+
+	for (size_t i = 0; i < n_places(); i++) {
+		struct link l;
+		char got[8];
+
+		link_up(b, places[i], 60000, &l);
+		assert_int_equal(output_write(l.out, "hello", 5, NULL), 0);
+		assert_int_equal(peer_read(l.peer, got, sizeof(got), NULL), 5);
+		assert_memory_equal(got, "hello", 5);
+		assert_int_equal(peer_read_now(l.peer, got, 1, NULL), -EAGAIN);
+		assert_int_equal(peer_write_now(l.peer, "fine", 4, NULL), 0);
+		assert_int_equal(output_answer(l.out, got, 4, NULL), 0);
+		assert_memory_equal(got, "fine", 4);
+		assert_int_equal(output_publish(l.out, NULL), 0);
+		assert_memory_equal(peer_name(l.peer), places[i], 5);
+		link_down(&l);
+	}
+}
+
+static void what_was_read_already_comes_first(void **state)
+{
+	struct bench *b = *state;
+	struct input *in = NULL;
+	struct link l;
+	char got[8];
+
+	link_up(b, places[0], 60000, &l);
+	assert_int_equal(output_write(l.out, "lo", 2, NULL), 0);
+	assert_int_equal(input_from_peer(l.peer, (uint8_t *)strdup("hel"), 3, &in, NULL), 0);
+	assert_int_equal(input_read(in, got, 2, NULL), 2);
+	assert_int_equal(input_read(in, got + 2, 6, NULL), 1);
+	assert_int_equal(input_read(in, got + 3, 5, NULL), 2);
+	assert_memory_equal(got, "hello", 5);
+	assert_true(input_answers(in) && !input_ends(in) && !input_rewindable(in));
+	assert_int_equal(input_answer(in, "x", 1, NULL), 0);
+	assert_int_equal(output_answer(l.out, got, 1, NULL), 0);
+	input_free(in);
+	l.peer = NULL;
+	link_down(&l);
+}
+
+static void a_socket_is_for_its_owner_and_goes_with_its_listener(void **state)
+{
+	struct bench *b = *state;
+	mode_t before = umask(0);
+	struct listener *l = listener_at(b, "unix:" PATH), *other = NULL;
+	struct stat st;
+
+	umask(before);
+	assert_string_equal(listener_name(l), "unix:" PATH);
+	assert_int_equal(stat(PATH, &st), 0);
+	assert_int_equal(st.st_mode, S_IFSOCK | 0600);
+	assert_int_equal(listener_open(&b->uri, &near, &other, &b->err), -EADDRINUSE);
+	assert_int_equal(err_status(&b->err), 71);
+	assert_string_equal(b->err.text, "unix:" PATH ": cannot listen");
+	assert_null(listener_free(l));
+	assert_int_equal(access(PATH, F_OK), -1);
+	assert_null(listener_free(NULL));
+}
+
+static void what_is_no_socket_is_not_replaced_nor_removed(void **state)
+{
+	struct bench *b = *state;
+	struct listener *l = listener_at(b, "unix:" PATH), *other = NULL;
+
+	assert_int_equal(unlink(PATH), 0);
+	close(open(PATH, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+	listener_free(l);
+	assert_int_equal(access(PATH, F_OK), 0);
+	assert_int_equal(listener_open(&b->uri, &near, &other, &b->err), -EADDRINUSE);
+	assert_int_equal(access(PATH, F_OK), 0);
+	unlink(PATH);
+}
+
+static void a_listener_that_was_left_open_will_do(void **state)
+{
+	const struct peer_options far = { .timeout_ms = 60000, .insecure = true };
+	struct bench *b = *state;
+	struct listener *l = listener_at(b, "tcp:127.0.0.1:0"), *theirs = NULL;
+	struct uri u = { .kind = URI_FD, .text = "fd:N" };
+	char name[ADDRESS_TEXT_MAX];
+
+	u.fd = listener_fd(l);
+	assert_int_equal(listener_open(&u, &near, &theirs, NULL), 0);
+	strcpy(name, listener_name(l));
+	assert_string_equal(listener_name(theirs), name);
+	listener_free(theirs);
+	assert_int_equal(fcntl(u.fd, F_GETFD), FD_CLOEXEC);
+	listener_free(l);
+
+	assert_int_equal(uri_parse("tcp:0.0.0.0:0", ALL, &b->uri, NULL), 0);
+	assert_int_equal(listener_open(&b->uri, &near, &l, &b->err), -EPERM);
+	assert_int_equal(err_status(&b->err), 78);
+	assert_int_equal(listener_open(&b->uri, &far, &l, NULL), 0);
+	u.fd = listener_fd(l);
+	assert_int_equal(listener_open(&u, &near, &theirs, &b->err), -EPERM);
+	assert_int_equal(err_status(&b->err), 78);
+	listener_free(l);
+}
+
+static void a_descriptor_that_does_not_listen_is_refused(void **state)
+{
+	struct bench *b = *state;
+	struct listener *l = NULL;
+	int pair[2];
+	struct {
+		int fd, code, status;
+	} rows[] = {
+		{ 9999, -EBADF, 66 },
+		{ b->cancel.fd, -ENOTSOCK, 64 },
+		{ -1, -EINVAL, 64 },
+	};
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	rows[2].fd = pair[0];
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct uri u = { .kind = URI_FD, .text = "fd:N", .fd = rows[i].fd };
+
+		assert_int_equal(listener_open(&u, &near, &l, &b->err), rows[i].code);
+		assert_int_equal(err_status(&b->err), rows[i].status);
+	}
+	close(pair[0]);
+	close(pair[1]);
+}
+
+static void where_nobody_listens_nothing_can_be_written(void **state)
+{
+	struct bench *b = *state;
+	struct listener *l = listener_at(b, "tcp:127.0.0.1:0");
+	char refused[ADDRESS_TEXT_MAX];
+	const struct {
+		const char *text;
+		int code;
+	} rows[] = {
+		{ refused, -ECONNREFUSED },
+		{ "unix:/no/such/socket", -ENOENT },
+		{ "unix:/dev/null", -ECONNREFUSED },
+	};
+
+	strcpy(refused, listener_name(l));
+	listener_free(l);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct output *out = NULL;
+
+		assert_int_equal(uri_parse(rows[i].text, ALL, &b->uri, NULL), 0);
+		assert_int_equal(peer_check(&b->uri, &near, NULL), 0);
+		assert_int_equal(output_connect(&b->uri, &near, &b->cancel, &out, &b->err),
+				 rows[i].code);
+		assert_int_equal(err_status(&b->err), 73);
+		assert_null(out);
+	}
+}
+
+static void who_is_silent_for_too_long_is_given_up(void **state)
+{
+	struct bench *b = *state;
+
+	for (size_t i = 0; i < n_places(); i++) {
+		struct link l;
+		int r;
+
+		link_up(b, places[i], 50, &l);
+		assert_int_equal(output_answer(l.out, b->buf, 1, &b->err), -ETIMEDOUT);
+		assert_int_equal(err_status(&b->err), 75);
+		do
+			r = output_write(l.out, b->buf, MUCH, &b->err);
+		while (!r);
+		assert_int_equal(r, -ETIMEDOUT);
+		assert_int_equal(err_status(&b->err), 75);
+		assert_non_null(strstr(b->err.text, ": silent for "));
+		assert_int_equal(output_finish(l.out, &b->err), -ETIMEDOUT);
+		link_down(&l);
+	}
+}
+
+static void who_is_gone_is_noticed(void **state)
+{
+	struct bench *b = *state;
+
+	for (size_t i = 0; i < n_places(); i++) {
+		struct link l;
+		int r;
+
+		link_up(b, places[i], 60000, &l);
+		l.peer = peer_free(l.peer);
+		assert_int_equal(output_answer(l.out, b->buf, 1, &b->err), -ECONNRESET);
+		assert_int_equal(err_status(&b->err), 75);
+		assert_non_null(strstr(b->err.text, ": closed the connection without an answer"));
+		do
+			r = output_write(l.out, b->buf, MUCH, &b->err);
+		while (!r);
+		assert_true(r == -EPIPE || r == -ECONNRESET);
+		assert_int_equal(err_status(&b->err), 75);
+		link_down(&l);
+
+		/* With something unread, which is lost. */
+		link_up(b, places[i], 60000, &l);
+		assert_int_equal(output_write(l.out, "lost", 4, NULL), 0);
+		l.peer = peer_free(l.peer);
+		assert_int_equal(output_finish(l.out, &b->err), -ECONNRESET);
+		assert_int_equal(err_status(&b->err), 75);
+		link_down(&l);
+	}
+}
+
+static void *drain(void *arg)
+{
+	struct link *l = arg;
+	char buf[4096];
+	ssize_t n;
+
+	while ((n = peer_read(l->peer, buf, sizeof(buf), NULL)) > 0)
+		continue;
+	return n ? NULL : l;
+}
+
+static void to_finish_is_to_wait_for_the_other_end(void **state)
+{
+	struct bench *b = *state;
+
+	for (size_t i = 0; i < n_places(); i++) {
+		pthread_t thread;
+		struct link l;
+		void *good;
+
+		link_up(b, places[i], 60000, &l);
+		assert_int_equal(pthread_create(&thread, NULL, drain, &l), 0);
+		assert_int_equal(output_write(l.out, b->buf, MUCH, NULL), 0);
+		assert_int_equal(output_finish(l.out, NULL), 0);
+		assert_int_equal(pthread_join(thread, &good), 0);
+		assert_non_null(good);
+		link_down(&l);
+	}
+}
+
+static void *request_when_readable(void *arg)
+{
+	struct bench *b = arg;
+	struct pollfd p = { .fd = b->watched, .events = POLLIN };
+
+	while (poll(&p, 1, -1) < 0)
+		continue;
+	return request(b);
+}
+
+static void waiting_for_a_peer_can_be_cancelled(void **state)
+{
+	struct bench *b = *state;
+	pthread_t thread;
+	struct link l;
+	int r;
+
+	link_up(b, places[0], 60000, &l);
+	b->watched = peer_fd(l.peer);
+	assert_int_equal(pthread_create(&thread, NULL, request_when_readable, b), 0);
+	do
+		r = output_write(l.out, b->buf, MUCH, &b->err);
+	while (!r);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_int_equal(r, -ECANCELED);
+	assert_int_equal(output_answer(l.out, b->buf, 1, NULL), -ECANCELED);
+	assert_int_equal(output_finish(l.out, NULL), -ECANCELED);
+	link_down(&l);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -277,6 +675,20 @@ int main(void)
 		TEST(a_command_that_does_not_read_can_be_cancelled),
 		TEST(a_command_that_does_not_want_to_end_is_killed),
 		TEST(a_command_finds_nothing_of_ours),
+		TEST(what_leaves_this_machine_is_refused_unless_that_is_said),
+		TEST(an_address_is_shown_as_it_is_written),
+		TEST(port_0_is_nothing_to_connect_to),
+		TEST(bytes_go_there_and_an_answer_comes_back),
+		TEST(what_was_read_already_comes_first),
+		TEST(a_socket_is_for_its_owner_and_goes_with_its_listener),
+		TEST(what_is_no_socket_is_not_replaced_nor_removed),
+		TEST(a_listener_that_was_left_open_will_do),
+		TEST(a_descriptor_that_does_not_listen_is_refused),
+		TEST(where_nobody_listens_nothing_can_be_written),
+		TEST(who_is_silent_for_too_long_is_given_up),
+		TEST(who_is_gone_is_noticed),
+		TEST(to_finish_is_to_wait_for_the_other_end),
+		TEST(waiting_for_a_peer_can_be_cancelled),
 	};
 
 	signal(SIGPIPE, SIG_IGN); /* as main() does */

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/macros.h"
+#include "transport/input-ops.h"
+
+/* What was read of it to see who it is comes first. */
+struct input_peer {
+	struct input in;
+	struct peer *peer;
+	uint8_t *start;
+	size_t len, done;
+};
+
+static struct input_peer *peer_of(struct input *in)
+{
+	return container_of(in, struct input_peer, in);
+}
+
+static ssize_t sock_read(struct input *in, void *buf, size_t len, struct err *err)
+{
+	struct input_peer *p = peer_of(in);
+	size_t n = MIN(len, p->len - p->done);
+
+	if (!n)
+		return peer_read(p->peer, buf, len, err);
+	memcpy(buf, p->start + p->done, n);
+	p->done += n;
+	return (ssize_t)n;
+}
+
+static int sock_answer(struct input *in, const void *buf, size_t len, struct err *err)
+{
+	return peer_write_now(peer_of(in)->peer, buf, len, err);
+}
+
+static void sock_free(struct input *in)
+{
+	struct input_peer *p = peer_of(in);
+
+	peer_free(p->peer);
+	free(p->start);
+	free(p);
+}
+
+static const struct input_ops peer_ops = {
+	.read = sock_read,
+	.answer = sock_answer,
+	.free = sock_free,
+};
+
+int input_from_peer(struct peer *peer, uint8_t *start, size_t len, struct input **ret,
+		    struct err *err)
+{
+	_cleanup_(input_freep) struct input *in = NULL;
+	struct input_peer *p = calloc(1, sizeof(*p));
+	int r;
+
+	if (!p) {
+		r = err_set(err, -ENOMEM, "%s", peer_name(peer));
+		peer_free(peer);
+		free(start);
+		return r;
+	}
+	in = &p->in;
+	in->ops = &peer_ops;
+	p->peer = peer;
+	p->start = start;
+	p->len = len;
+	r = input_name_it(in, peer_name(peer), err);
+	if (r < 0)
+		return r;
+	*ret = TAKE_PTR(in);
+	return 0;
+}

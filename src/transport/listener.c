@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/macros.h"
+#include "base/unix-socket.h"
+#include "transport/address.h"
+#include "transport/listener.h"
+
+#define SOCKET_MODE 0600
+
+struct listener {
+	int fd;
+	char *name;
+	int timeout_ms; /* of those who come */
+	const char *path; /* of a UNIX socket that is ours, else NULL; points into @name */
+	struct stat file; /* what is at @path */
+};
+
+static int local_address(int fd, struct address *ret)
+{
+	ret->len = sizeof(ret->sa);
+	return getsockname(fd, (struct sockaddr *)&ret->sa, &ret->len) < 0 ? -errno : 0;
+}
+
+static int name_it(struct listener *l, const struct uri *uri, struct err *err)
+{
+	char text[ADDRESS_TEXT_MAX];
+	struct address here;
+	int r;
+
+	r = local_address(l->fd, &here);
+	if (r < 0)
+		return err_set(err, r, "%s", uri->text);
+	l->name = strdup(here.sa.ss_family == AF_UNIX ? uri->text : address_text(&here, text));
+	return l->name ? 0 : err_set(err, -ENOMEM, "%s", uri->text);
+}
+
+static int bind_to(const struct address *a, int *ret_fd)
+{
+	_cleanup_fd_ int fd = -1;
+	int one = 1;
+
+	fd = socket(a->sa.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -errno;
+	/* The connections of the last run, still in TIME_WAIT, are no obstacle. */
+	if (a->sa.ss_family != AF_VSOCK &&
+	    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) < 0)
+		return -errno;
+	/* A full backlog makes a good sender wait a second, until its system asks again. */
+	if (bind(fd, (const struct sockaddr *)&a->sa, a->len) < 0 || listen(fd, SOMAXCONN) < 0)
+		return -errno;
+	*ret_fd = TAKE_FD(fd);
+	return 0;
+}
+
+/* The first address that is one of ours. */
+static int open_address(struct listener *l, const struct uri *uri, const struct peer_options *opts,
+			struct err *err)
+{
+	struct address list[ADDRESSES_MAX];
+	int n, r = 0;
+
+	n = address_resolve(uri, true, list, err);
+	if (n < 0)
+		return n;
+	for (int i = 0; i < n; i++) {
+		r = address_allow(&list[i], opts->insecure, uri->text, err);
+		if (r < 0)
+			return r;
+		r = bind_to(&list[i], &l->fd);
+		if (r >= 0)
+			return name_it(l, uri, err);
+	}
+	return err_set(err, r, "%s: cannot listen", uri->text);
+}
+
+static int open_path(struct listener *l, const struct uri *uri, struct err *err)
+{
+	int r;
+
+	r = unix_listen(uri->path, SOCKET_MODE, &l->fd, err);
+	if (r < 0)
+		return err_set(err, r, "%s: cannot listen", uri->text);
+	r = name_it(l, uri, err);
+	if (r < 0)
+		return r;
+	if (lstat(uri->path, &l->file) < 0)
+		return err_set(err, -errno, "%s", uri->text);
+	l->path = l->name + (uri->path - uri->text);
+	return 0;
+}
+
+static int get_option(int fd, int name)
+{
+	socklen_t len = sizeof(int);
+	int value = 0;
+
+	return getsockopt(fd, SOL_SOCKET, name, &value, &len) < 0 ? -errno : value;
+}
+
+/*
+ * Somebody else's: its file, if it has one, stays. O_NONBLOCK is set on what is shared with them;
+ * systemd has it so, and who comes may be gone again before accept().
+ */
+static int open_inherited(struct listener *l, const struct uri *uri,
+			  const struct peer_options *opts, struct err *err)
+{
+	struct address here;
+	int r;
+
+	l->fd = fcntl(uri->fd, F_DUPFD_CLOEXEC, 3);
+	if (l->fd < 0)
+		return err_fail(err, ERR_MISSING, -errno, "%s: not open here", uri->text);
+	r = get_option(l->fd, SO_ACCEPTCONN);
+	if (r < 0)
+		return err_fail(err, ERR_USAGE, r, "%s: not a socket", uri->text);
+	if (!r || get_option(l->fd, SO_TYPE) != SOCK_STREAM)
+		return err_fail(err, ERR_USAGE, -EINVAL, "%s: not a listening stream socket",
+				uri->text);
+	r = local_address(l->fd, &here);
+	if (r >= 0 && fcntl(l->fd, F_SETFL, O_NONBLOCK) < 0)
+		r = -errno;
+	if (r < 0)
+		return err_set(err, r, "%s", uri->text);
+	r = address_allow(&here, opts->insecure, uri->text, err);
+	return r < 0 ? r : name_it(l, uri, err);
+}
+
+int listener_open(const struct uri *uri, const struct peer_options *opts, struct listener **ret,
+		  struct err *err)
+{
+	_cleanup_(listener_freep) struct listener *l = calloc(1, sizeof(*l));
+	int r;
+
+	if (!l)
+		return err_set(err, -ENOMEM, "%s", uri->text);
+	l->fd = -1;
+	l->timeout_ms = opts->timeout_ms;
+	if (uri->kind == URI_UNIX)
+		r = open_path(l, uri, err);
+	else if (uri->kind == URI_FD)
+		r = open_inherited(l, uri, opts, err);
+	else
+		r = open_address(l, uri, opts, err);
+	if (r < 0)
+		return r;
+	*ret = TAKE_PTR(l);
+	return 0;
+}
+
+const char *listener_name(const struct listener *l)
+{
+	return l->name;
+}
+
+int listener_fd(const struct listener *l)
+{
+	return l->fd;
+}
+
+/* Nobody there, nobody any more, or somebody whose network has trouble: see accept(2). */
+static bool is_nobody(int error)
+{
+	static const int errors[] = { EAGAIN,	    EINTR,	 ECONNABORTED, ENETDOWN,
+				      EPROTO,	    ENOPROTOOPT, EHOSTDOWN,    ENONET,
+				      EHOSTUNREACH, EOPNOTSUPP,	 ENETUNREACH,  EPERM };
+
+	for (size_t i = 0; i < ARRAY_SIZE(errors); i++)
+		if (errors[i] == error)
+			return true;
+	return false;
+}
+
+/* Of a UNIX socket's client the system knows who it is; an address it does not have. */
+static void name_peer(const struct listener *l, int fd, const struct address *from, char *buf,
+		      size_t size)
+{
+	socklen_t len = sizeof(struct ucred);
+	char text[ADDRESS_TEXT_MAX];
+	struct ucred cred;
+
+	if (from->sa.ss_family == AF_UNIX &&
+	    getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) == 0)
+		snprintf(buf, size, "%s (process %d of user %u)", l->name, (int)cred.pid, cred.uid);
+	else
+		snprintf(buf, size, "%s", address_text(from, text));
+}
+
+int listener_accept(struct listener *l, struct cancel *cancel, struct peer **ret, struct err *err)
+{
+	struct address from = { .len = sizeof(from.sa) };
+	char name[256];
+	int fd;
+
+	fd = accept4(l->fd, (struct sockaddr *)&from.sa, &from.len, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (fd < 0)
+		return is_nobody(errno) ? -EAGAIN : err_set(err, -errno, "%s: accepting", l->name);
+	name_peer(l, fd, &from, name, sizeof(name));
+	return peer_new(fd, name, l->timeout_ms, cancel, ret, err);
+}
+
+/* Whatever has come to @path since is not ours to remove. */
+static void remove_file(const struct listener *l)
+{
+	struct stat now;
+
+	if (l->path && lstat(l->path, &now) == 0 && now.st_ino == l->file.st_ino &&
+	    now.st_dev == l->file.st_dev)
+		unlink(l->path);
+}
+
+struct listener *listener_free(struct listener *l)
+{
+	if (l) {
+		remove_file(l);
+		if (l->fd >= 0)
+			close(l->fd);
+		free(l->name);
+		free(l);
+	}
+	return NULL;
+}

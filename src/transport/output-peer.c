@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/macros.h"
+#include "transport/output-ops.h"
+
+struct output_peer {
+	struct output out;
+	struct peer *peer;
+};
+
+static struct output_peer *peer_of(struct output *out)
+{
+	return container_of(out, struct output_peer, out);
+}
+
+static int sock_write(struct output *out, const void *buf, size_t len, struct err *err)
+{
+	return peer_write(peer_of(out)->peer, buf, len, err);
+}
+
+static int sock_finish(struct output *out, struct err *err)
+{
+	return peer_finish(peer_of(out)->peer, err);
+}
+
+static int sock_answer(struct output *out, void *buf, size_t len, struct err *err)
+{
+	size_t done = 0;
+
+	while (done < len) {
+		ssize_t n = peer_read(peer_of(out)->peer, (char *)buf + done, len - done, err);
+
+		if (n < 0)
+			return (int)n;
+		if (!n)
+			return err_fail(err, ERR_ABORTED, -ECONNRESET,
+					"%s: closed the connection without an answer", out->name);
+		done += (size_t)n;
+	}
+	return 0;
+}
+
+static void sock_free(struct output *out)
+{
+	struct output_peer *o = peer_of(out);
+
+	peer_free(o->peer);
+	free(o);
+}
+
+static const struct output_ops peer_ops = {
+	.write = sock_write,
+	.finish = sock_finish,
+	.answer = sock_answer,
+	.free = sock_free,
+};
+
+int output_connect(const struct uri *uri, const struct peer_options *opts, struct cancel *cancel,
+		   struct output **ret, struct err *err)
+{
+	_cleanup_(output_freep) struct output *out = NULL;
+	struct output_peer *o;
+	int r;
+
+	o = calloc(1, sizeof(*o));
+	if (!o)
+		return err_set(err, -ENOMEM, "%s", uri->text);
+	out = &o->out;
+	out->ops = &peer_ops;
+	r = output_name_it(out, uri->text, err);
+	if (r >= 0)
+		r = peer_connect(uri, opts, cancel, &o->peer, err);
+	if (r < 0)
+		return r;
+	*ret = TAKE_PTR(out);
+	return 0;
+}

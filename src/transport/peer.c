@@ -1,0 +1,344 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <linux/sockios.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/macros.h"
+#include "base/unix-socket.h"
+#include "transport/address.h"
+#include "transport/peer.h"
+
+/* Between two looks at what is still on its way; nothing tells when it has arrived. */
+#define FINISH_PAUSE_MS 10
+
+/* Unanswered questions after which a host counts as gone. */
+#define PROBES 3
+
+struct peer {
+	int fd;
+	char *name;
+	int timeout_ms;
+	struct cancel *cancel;
+};
+
+static void set(int fd, int level, int option, int value)
+{
+	/* Best effort: without, it takes longer to find out that nobody is there. */
+	if (setsockopt(fd, level, option, &value, sizeof(value)) < 0)
+		return;
+}
+
+/* A host that is gone says nothing, and is asked: after @timeout_ms it is known. */
+static void watch_tcp(int fd, int timeout_ms)
+{
+	int seconds = MAX(timeout_ms / 1000 / (PROBES + 1), 1);
+
+	set(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+	set(fd, IPPROTO_TCP, TCP_KEEPIDLE, seconds);
+	set(fd, IPPROTO_TCP, TCP_KEEPINTVL, seconds);
+	set(fd, IPPROTO_TCP, TCP_KEEPCNT, PROBES);
+	set(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, timeout_ms);
+	/* The end of an image, and the answer, wait for nothing that could go with them. */
+	set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+}
+
+static int family(int fd)
+{
+	struct sockaddr_storage sa;
+	socklen_t len = sizeof(sa);
+
+	return getsockname(fd, (struct sockaddr *)&sa, &len) < 0 ? AF_UNSPEC : sa.ss_family;
+}
+
+int peer_new(int fd, const char *name, int timeout_ms, struct cancel *cancel, struct peer **ret,
+	     struct err *err)
+{
+	_cleanup_(peer_freep) struct peer *p = calloc(1, sizeof(*p));
+
+	if (!p) {
+		close(fd);
+		return err_set(err, -ENOMEM, "%s", name);
+	}
+	p->fd = fd;
+	p->timeout_ms = timeout_ms;
+	p->cancel = cancel;
+	p->name = strdup(name);
+	if (!p->name)
+		return err_set(err, -ENOMEM, "%s", name);
+	if (family(fd) == AF_INET || family(fd) == AF_INET6)
+		watch_tcp(fd, timeout_ms);
+	else
+		unix_send_buffer(fd);
+	*ret = TAKE_PTR(p);
+	return 0;
+}
+
+struct peer *peer_free(struct peer *p)
+{
+	if (p) {
+		close(p->fd);
+		free(p->name);
+		free(p);
+	}
+	return NULL;
+}
+
+const char *peer_name(const struct peer *p)
+{
+	return p->name;
+}
+
+int peer_fd(const struct peer *p)
+{
+	return p->fd;
+}
+
+/*
+ * Connecting
+ */
+
+/* Until a connect() under way has come to something. */
+static int await_connection(int fd, int timeout_ms, struct cancel *cancel, struct err *err)
+{
+	struct pollfd p = { .fd = fd, .events = POLLOUT };
+	socklen_t len = sizeof(int);
+	int r, result = 0;
+
+	r = cancel_wait(cancel, &p, 1, timeout_ms, err);
+	if (r < 0)
+		return r;
+	if (!r)
+		return -ETIMEDOUT;
+	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &result, &len) < 0)
+		return -errno;
+	return -result;
+}
+
+static int connect_to(const struct address *a, int timeout_ms, struct cancel *cancel, int *ret_fd,
+		      struct err *err)
+{
+	_cleanup_fd_ int fd = -1;
+	int r = 0;
+
+	fd = socket(a->sa.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -errno;
+	if (connect(fd, (const struct sockaddr *)&a->sa, a->len) < 0)
+		r = errno == EINPROGRESS || errno == EINTR
+			    ? await_connection(fd, timeout_ms, cancel, err)
+			    : -errno;
+	if (r < 0)
+		return r;
+	*ret_fd = TAKE_FD(fd);
+	return 0;
+}
+
+/* The first address that answers. */
+static int connect_any(const struct uri *uri, const struct peer_options *opts,
+		       struct cancel *cancel, int *ret_fd, struct err *err)
+{
+	struct address list[ADDRESSES_MAX];
+	int n, r = 0;
+
+	n = address_resolve(uri, false, list, err);
+	if (n < 0)
+		return n;
+	for (int i = 0; i < n; i++) {
+		r = address_allow(&list[i], opts->insecure, uri->text, err);
+		if (r < 0)
+			return r;
+		r = connect_to(&list[i], opts->timeout_ms, cancel, ret_fd, err);
+		if (r >= 0 || r == -ECANCELED)
+			return r;
+	}
+	return err_fail(err, ERR_OUTPUT, r, "%s: cannot connect", uri->text);
+}
+
+static int connect_unix(const struct uri *uri, const struct peer_options *opts,
+			struct cancel *cancel, int *ret_fd, struct err *err)
+{
+	int r = unix_connect(uri->path, cancel, opts->timeout_ms, ret_fd, err);
+
+	if (r < 0 && r != -ECANCELED)
+		return err_fail(err, ERR_OUTPUT, r, "%s: cannot connect", uri->text);
+	return r;
+}
+
+int peer_check(const struct uri *uri, const struct peer_options *opts, struct err *err)
+{
+	struct address list[ADDRESSES_MAX];
+	int n, r = 0;
+
+	if (uri->kind == URI_UNIX)
+		return 0;
+	n = address_resolve(uri, false, list, err);
+	for (int i = 0; i < n && r >= 0; i++)
+		r = address_allow(&list[i], opts->insecure, uri->text, err);
+	return n < 0 ? n : r;
+}
+
+int peer_connect(const struct uri *uri, const struct peer_options *opts, struct cancel *cancel,
+		 struct peer **ret, struct err *err)
+{
+	int fd, r;
+
+	if (uri->kind == URI_UNIX)
+		r = connect_unix(uri, opts, cancel, &fd, err);
+	else
+		r = connect_any(uri, opts, cancel, &fd, err);
+	return r < 0 ? r : peer_new(fd, uri->text, opts->timeout_ms, cancel, ret, err);
+}
+
+/*
+ * Moving bytes
+ */
+
+static int silent(const struct peer *p, struct err *err)
+{
+	return err_fail(err, ERR_ABORTED, -ETIMEDOUT, "%s: silent for %d s", p->name,
+			p->timeout_ms / 1000);
+}
+
+static int wait_for(struct peer *p, short events, struct err *err)
+{
+	struct pollfd fd = { .fd = p->fd, .events = events };
+	int r = cancel_wait(p->cancel, &fd, 1, p->timeout_ms, err);
+
+	return r ? r : silent(p, err);
+}
+
+ssize_t peer_read_now(struct peer *p, void *buf, size_t len, struct err *err)
+{
+	ssize_t n;
+
+	do
+		n = recv(p->fd, buf, len, MSG_DONTWAIT);
+	while (n < 0 && errno == EINTR);
+	if (n >= 0)
+		return n;
+	if (errno == EAGAIN)
+		return -EAGAIN;
+	return err_fail(err, ERR_ABORTED, -errno, "%s: receiving", p->name);
+}
+
+ssize_t peer_read(struct peer *p, void *buf, size_t len, struct err *err)
+{
+	ssize_t n;
+	int r;
+
+	while ((n = peer_read_now(p, buf, len, err)) == -EAGAIN) {
+		r = wait_for(p, POLLIN, err);
+		if (r < 0)
+			return r;
+	}
+	return n;
+}
+
+static ssize_t write_some(struct peer *p, const void *buf, size_t len, struct err *err)
+{
+	ssize_t n;
+
+	do
+		n = send(p->fd, buf, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	while (n < 0 && errno == EINTR);
+	if (n >= 0)
+		return n;
+	if (errno == EAGAIN)
+		return -EAGAIN;
+	return err_fail(err, ERR_ABORTED, -errno, "%s: sending", p->name);
+}
+
+int peer_write(struct peer *p, const void *buf, size_t len, struct err *err)
+{
+	size_t done = 0;
+	int r;
+
+	while (done < len) {
+		ssize_t n = write_some(p, (const char *)buf + done, len - done, err);
+
+		if (n == -EAGAIN) {
+			r = wait_for(p, POLLOUT, err);
+			if (r < 0)
+				return r;
+			continue;
+		}
+		if (n < 0)
+			return (int)n;
+		done += (size_t)n;
+	}
+	return 0;
+}
+
+int peer_write_now(struct peer *p, const void *buf, size_t len, struct err *err)
+{
+	ssize_t n = write_some(p, buf, len, err);
+
+	if (n < 0 && n != -EAGAIN)
+		return (int)n;
+	if (n != (ssize_t)len)
+		return err_fail(err, ERR_ABORTED, -EAGAIN, "%s: has no room for an answer", p->name);
+	return 0;
+}
+
+/* Bytes that the other end's system has not confirmed; 0 where ours does not count them. */
+static int unconfirmed(const struct peer *p)
+{
+	int n;
+
+	return ioctl(p->fd, SIOCOUTQ, &n) < 0 ? 0 : n;
+}
+
+static int pending_error(const struct peer *p)
+{
+	socklen_t len = sizeof(int);
+	int error = 0;
+
+	return getsockopt(p->fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0 ? -errno : -error;
+}
+
+/* What is no longer connected has a reason for it. */
+static int close_half(const struct peer *p)
+{
+	int r, error;
+
+	if (shutdown(p->fd, SHUT_WR) == 0)
+		return 0;
+	r = -errno;
+	if (r == -ENOTCONN && (error = pending_error(p)) < 0)
+		r = error;
+	return r;
+}
+
+int peer_finish(struct peer *p, struct err *err)
+{
+	uint64_t heard = clock_ns();
+	int before = 0, r = close_half(p);
+
+	if (r < 0)
+		return err_fail(err, ERR_ABORTED, r, "%s: sending", p->name);
+	for (;;) {
+		int left = unconfirmed(p);
+
+		r = pending_error(p);
+		if (r < 0)
+			return err_fail(err, ERR_ABORTED, r, "%s: sending", p->name);
+		if (!left)
+			return 0;
+		if (left != before)
+			heard = clock_ns();
+		before = left;
+		if (!clock_ms_until(heard + (uint64_t)p->timeout_ms * NSEC_PER_MSEC))
+			return silent(p, err);
+		r = cancel_pause(p->cancel, FINISH_PAUSE_MS, err);
+		if (r < 0)
+			return r;
+	}
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * The other end of a connection
+ *
+ * It may be slow, silent, gone or mad; whatever it is, a call ends: with bytes, when the work is
+ * cancelled, or when there was silence for too long. Failures of a connection are ERR_ABORTED:
+ * nothing is lost by them, and another try is as good.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/cancel.h"
+#include "base/cleanup.h"
+#include "transport/uri.h"
+
+struct peer;
+
+/**
+ * struct peer_options
+ * @timeout_ms: of silence, in which not a byte was moved
+ * @insecure: TCP may leave this machine
+ */
+struct peer_options {
+	int timeout_ms;
+	bool insecure;
+};
+
+/** peer_check() - what peer_connect() would refuse by name, without connecting. */
+_must_check_ int peer_check(const struct uri *uri, const struct peer_options *opts, struct err *err);
+
+/**
+ * peer_connect() - connect to who listens at @uri, one of URI_SOCKET
+ *
+ * Return: 0; -ECONNREFUSED and the like, -ETIMEDOUT (ERR_OUTPUT); -EPERM (ERR_CONFIG); -ECANCELED.
+ */
+_must_check_ int peer_connect(const struct uri *uri, const struct peer_options *opts,
+			      struct cancel *cancel, struct peer **ret, struct err *err);
+
+/** peer_new() - @fd, which is taken in any case, is a connection to @name */
+_must_check_ int peer_new(int fd, const char *name, int timeout_ms, struct cancel *cancel,
+			  struct peer **ret, struct err *err);
+
+/** peer_read() - Return: bytes, 0 when the peer has closed its half; -ETIMEDOUT, -ECONNRESET, -ECANCELED. */
+_must_check_ ssize_t peer_read(struct peer *p, void *buf, size_t len, struct err *err);
+
+/** peer_read_now() - what is there. Return: as above; -EAGAIN, without a story, for nothing. */
+_must_check_ ssize_t peer_read_now(struct peer *p, void *buf, size_t len, struct err *err);
+
+/** peer_write() - all of @len bytes. Return: 0; -EPIPE, -ECONNRESET, -ETIMEDOUT, -ECANCELED. */
+_must_check_ int peer_write(struct peer *p, const void *buf, size_t len, struct err *err);
+
+/**
+ * peer_write_now() - a record that has room in an empty buffer, without waiting
+ *
+ * For last words: nobody who does not listen can hold them up. Return: 0, -EAGAIN, or as above.
+ */
+_must_check_ int peer_write_now(struct peer *p, const void *buf, size_t len, struct err *err);
+
+/**
+ * peer_finish() - nothing more is written: close our half
+ *
+ * Waits until the other end's system has all of it, as far as ours can tell. That the peer has read
+ * it, only its answer could say. Return: as peer_write().
+ */
+_must_check_ int peer_finish(struct peer *p, struct err *err);
+
+const char *peer_name(const struct peer *p);
+int peer_fd(const struct peer *p);
+
+struct peer *peer_free(struct peer *p);
+DEFINE_CLEANUP(struct peer *, peer_free)
