@@ -77,7 +77,7 @@ complete -c vfiomigctl -s V -l version -d "print program version"
 complete -c vfiomigctl -n '__vfiomigctl_command save resume list info state reset inspect' -l via -x -a 'cdev group' -d "open by cdev or group"
 complete -c vfiomigctl -n '__vfiomigctl_command save resume list info state reset inspect' -l vf-token -x -d "token that the driver of the VF's PF asks for"
 complete -c vfiomigctl -n '__vfiomigctl_command save resume list info state reset inspect' -l protocol -x -a 'v1 v2' -d "speak v1 or v2"
-complete -c vfiomigctl -n '__vfiomigctl_command save resume list info state reset inspect' -l timeout -x -d 'give up on a silent vfio-user server'
+complete -c vfiomigctl -n '__vfiomigctl_command save resume list info state reset inspect' -l timeout -x -d 'give up on a silent vfio-user server or peer'
 complete -c vfiomigctl -n '__vfiomigctl_command save resume state reset' -l dry-run -d "change nothing, open nothing"
 
 complete -c vfiomigctl -n '__vfiomigctl_command save state' -l drain-timeout -x -d 'ask a busy device again to be stopped, for so long'
@@ -86,6 +86,7 @@ complete -c vfiomigctl -n '__vfiomigctl_command save' -l compress -x -a 'none zs
 complete -c vfiomigctl -n '__vfiomigctl_command save' -l leave -x -a 'found stop' -d "the state to leave the device in"
 complete -c vfiomigctl -n '__vfiomigctl_command save' -l pre-copy -d "read what can be read while the device runs"
 complete -c vfiomigctl -n '__vfiomigctl_command save' -l raw -d "write the bare stream and nothing else"
+complete -c vfiomigctl -n '__vfiomigctl_command save' -l insecure -d "let TCP go beyond this machine"
 complete -c vfiomigctl -n '__vfiomigctl_command save' -l force -d "replace FILE if it exists"
 
 complete -c vfiomigctl -n '__vfiomigctl_command resume' -l raw -d "FILE is a bare stream, not an image"
@@ -94,6 +95,9 @@ complete -c vfiomigctl -n '__vfiomigctl_command resume' -l stop -d "leave the de
 complete -c vfiomigctl -n '__vfiomigctl_command resume' -l no-hold -d "exit at once; for devices that keep their state"
 complete -c vfiomigctl -n '__vfiomigctl_command resume' -l force-mismatch -d "load the state of another kind of device"
 complete -c vfiomigctl -n '__vfiomigctl_command resume' -l restore-config -d "restore PCI command and interrupt line, too"
+
+complete -c vfiomigctl -n '__vfiomigctl_command resume' -l listen -d "FILE is a socket: receive from who connects to it"
+complete -c vfiomigctl -n '__vfiomigctl_command resume' -l insecure -d "let TCP come from beyond this machine"
 
 complete -c vfiomigctl -n '__vfiomigctl_command list' -l probe -d "open devices that nobody holds and ask them"
 complete -c vfiomigctl -n '__vfiomigctl_command info' -l diff -r -F -d "show how the device differs from the one in an image"

@@ -93,7 +93,7 @@ static const struct argp_option open_options[] = {
 	{ "vf-token", OPT_VF_TOKEN, "UUID", 0, "token that the driver of the VF's PF asks for", 0 },
 	{ "protocol", OPT_PROTOCOL, "WHICH", 0, "speak v1 or v2, whatever the device has", 0 },
 	{ "timeout", OPT_TIMEOUT, "SECONDS", 0,
-	  "give up on a vfio-user server after so much silence (30)", 0 },
+	  "give up on a vfio-user server or a peer after so much silence (30)", 0 },
 	{ 0 },
 };
 

@@ -14,6 +14,8 @@ enum {
 	OPT_NO_HOLD,
 	OPT_FORCE,
 	OPT_RESTORE_CONFIG,
+	OPT_LISTEN,
+	OPT_INSECURE,
 	OPT_DRY_RUN
 };
 
@@ -22,7 +24,7 @@ struct args {
 	struct device_args dev;
 	struct file_args file;
 	struct destination dest;
-	bool run, stop, no_hold, dry_run;
+	bool run, stop, no_hold, dry_run, listen, insecure;
 };
 
 static const struct argp_option options[] = {
@@ -33,6 +35,8 @@ static const struct argp_option options[] = {
 	{ "force-mismatch", OPT_FORCE, NULL, 0, "load the state of another kind of device", 0 },
 	{ "restore-config", OPT_RESTORE_CONFIG, NULL, 0,
 	  "restore PCI command and interrupt line, too, before the device may run", 0 },
+	{ "listen", OPT_LISTEN, NULL, 0, "FILE is a socket: receive from who connects to it", 0 },
+	{ "insecure", OPT_INSECURE, NULL, 0, "let TCP come from beyond this machine", 0 },
 	{ "dry-run", OPT_DRY_RUN, NULL, 0, "verify the image, open nothing", 0 },
 	{ 0 },
 };
@@ -66,6 +70,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case OPT_RESTORE_CONFIG:
 		a->dest.restore_config = true;
 		return 0;
+	case OPT_LISTEN:
+		a->listen = true;
+		return 0;
+	case OPT_INSECURE:
+		a->insecure = true;
+		return 0;
 	case OPT_DRY_RUN:
 		a->dry_run = true;
 		return 0;
@@ -74,6 +84,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 			argp_error(state, "--run and --stop exclude each other");
 		if (a->dest.raw && a->dest.restore_config)
 			argp_error(state, "--raw has nothing for --restore-config");
+		if (a->listen && a->dry_run)
+			argp_error(state, "--listen and --dry-run exclude each other");
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -211,6 +223,26 @@ static int hold(const struct args *a, struct err *err)
 	return session_hold(err);
 }
 
+/* A sender needs to know the port, if the system chose it. */
+static int listen_at(struct args *a, const struct uri *uri, const struct progress *progress,
+		     struct err *err)
+{
+	const struct peer_options opts = {
+		.timeout_ms = a->dev.options.acquire.timeout_ms,
+		.insecure = a->insecure,
+	};
+	int r;
+
+	r = listener_open(uri, &opts, &a->dest.listener, err);
+	if (r < 0)
+		return r;
+	if (a->inv->verbosity >= 0)
+		fprintf(stderr, "%s: listening on %s\n", device_name(a->dest.dev),
+			listener_name(a->dest.listener));
+	progress_event(progress, "listening", "address", listener_name(a->dest.listener));
+	return 0;
+}
+
 static int resume(struct args *a, struct err *err)
 {
 	struct destination *d = &a->dest;
@@ -223,6 +255,12 @@ static int resume(struct args *a, struct err *err)
 	if (r < 0)
 		return r;
 	transfer_start(&transfer);
+	if (a->listen)
+		r = listen_at(a, &d->uri, &progress, err);
+	if (r < 0) {
+		cancel_done(&cancel);
+		return r;
+	}
 	d->options = &a->dev.options;
 	d->cancel = &cancel;
 	d->transfer = &transfer;
@@ -244,7 +282,7 @@ static int run(struct invocation *inv, int argc, char **argv, struct err *err)
 
 	cmd_parse(inv, &argp, argc, argv, &a);
 	inv->view = view;
-	r = uri_parse(a.file.text, URI_PLAIN, &a.dest.uri, err);
+	r = uri_parse(a.file.text, a.listen ? URI_LISTEN : URI_PLAIN, &a.dest.uri, err);
 	if (r >= 0)
 		r = device_find(&host_live, a.dev.spec, &a.dest.dev, err);
 	if (r >= 0)
@@ -256,6 +294,7 @@ static int run(struct invocation *inv, int argc, char **argv, struct err *err)
 		inv->show(inv, r, err);
 		r = hold(&a, err);
 	}
+	listener_free(a.dest.listener);
 	device_free(a.dest.dev);
 	return r;
 }

@@ -15,6 +15,7 @@ enum {
 	OPT_FORCE,
 	OPT_LEAVE,
 	OPT_PRE_COPY,
+	OPT_INSECURE,
 	OPT_DRY_RUN
 };
 
@@ -43,6 +44,7 @@ static const struct argp_option options[] = {
 	{ "leave", OPT_LEAVE, "STATE", 0, "found (default): as it was; stop: stopped", 0 },
 	{ "pre-copy", OPT_PRE_COPY, "SECONDS", OPTION_ARG_OPTIONAL,
 	  "read what can be read while the device runs, for at most SECONDS (60)", 0 },
+	{ "insecure", OPT_INSECURE, NULL, 0, "let TCP go beyond this machine", 0 },
 	{ "dry-run", OPT_DRY_RUN, NULL, 0, "say what would be done, open nothing", 0 },
 	{ 0 },
 };
@@ -92,6 +94,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		if (arg && parse_uint(arg, 10, 1000000, &a->precopy_seconds) < 0)
 			argp_error(state, "--pre-copy: '%s' is not a number of seconds", arg);
 		return 0;
+	case OPT_INSECURE:
+		a->save.peer.insecure = true;
+		return 0;
 	case OPT_DRY_RUN:
 		a->dry_run = true;
 		return 0;
@@ -119,8 +124,9 @@ static const struct argp argp = {
 	.doc = "Save a device's state to FILE.\v"
 	       "The device is stopped, its stream written, and the device returned to where it was. "
 	       "DEV is a PCI address, an mdev's UUID, vfioN, /dev/vfio/devices/vfioN, a sysfs path, "
-	       "fd:N, or vfio-user:PATH. FILE is a path, file:PATH, -, fd:N or exec:CMD; a path gets its "
-	       "file only when all of it is there and synced.",
+	       "fd:N, or vfio-user:PATH. FILE is a path, file:PATH, -, fd:N, exec:CMD, or a socket where "
+	       "somebody listens (resume --listen): unix:PATH, tcp:HOST:PORT, vsock:CID:PORT. A path gets "
+	       "its file only when all of it is there and synced; whoever listens has the last word.",
 	.children = children,
 };
 
@@ -203,6 +209,8 @@ static int plan(struct invocation *inv, const struct save *s, struct err *err)
 			 device_name(s->dev));
 		return err_hint(err, -ENOTTY, "if it speaks v1: --protocol=v1");
 	}
+	if (s->uri.kind & URI_SOCKET)
+		return peer_check(&s->uri, &s->peer, err);
 	return output_check(&s->uri, s->force, err);
 }
 
@@ -243,7 +251,8 @@ static int run(struct invocation *inv, int argc, char **argv, struct err *err)
 	int r;
 
 	cmd_parse(inv, &argp, argc, argv, &a);
-	r = uri_parse(a.file.text, URI_PLAIN, &s->uri, err);
+	s->peer.timeout_ms = a.dev.options.acquire.timeout_ms;
+	r = uri_parse(a.file.text, URI_PLAIN | URI_SOCKET, &s->uri, err);
 	if (r >= 0 && s->uri.kind == URI_STDIO)
 		r = cmd_stdout_taken(inv, err);
 	if (r >= 0)

@@ -4,8 +4,10 @@
 
 #include "base/log.h"
 #include "base/macros.h"
+#include "engine/confirm.h"
 #include "engine/destination.h"
 #include "engine/identity.h"
+#include "engine/reception.h"
 #include "engine/scan.h"
 #include "fsm/fsm.h"
 
@@ -189,7 +191,20 @@ static int load_data(void *ctx, uint32_t device, const void *buf, size_t len, st
 	return put(ctx, buf, len, err);
 }
 
-static const struct image_sink load_sink = { .begin = load_begin, .data = load_data };
+static int load_end(void *ctx, const struct image_receipt *receipt, struct err *err)
+{
+	struct destination *d = ctx;
+
+	(void)err;
+	d->receipt = *receipt;
+	return 0;
+}
+
+static const struct image_sink load_sink = {
+	.begin = load_begin,
+	.data = load_data,
+	.end = load_end,
+};
 
 /*
  * The two kinds of input
@@ -234,6 +249,11 @@ static int load_raw(struct destination *d, struct err *err)
 	return r;
 }
 
+static bool wants_answer(const struct destination *d)
+{
+	return !d->raw && input_answers(d->in);
+}
+
 static int judge_and_start(struct destination *d, struct err *err)
 {
 	struct mig_dev *mig = d->dev->mig;
@@ -250,12 +270,17 @@ static int judge_and_start(struct destination *d, struct err *err)
 	}
 	d->accepted = true;
 	r = external_restore(&d->external, mig, err);
-	if (r < 0 || !d->run)
+	if (r < 0 || (!d->run && !wants_answer(d)))
 		return r;
 	r = cancel_check(d->cancel, err);
 	if (r < 0)
 		return r;
+	/* Once the sender has heard it, this end cannot have failed. */
 	cancel_close(d->cancel);
+	d->answered = true;
+	r = wants_answer(d) ? confirm_accept(d->in, &d->receipt, err) : 0;
+	if (r < 0 || !d->run)
+		return r;
 	return mig_goto(mig, MIG_RUNNING, err);
 }
 
@@ -317,14 +342,42 @@ static int run(struct destination *d, struct err *err)
 	return r;
 }
 
+/* From here on nobody else is listened to: to connect is to be refused. */
+static int receive(struct destination *d, struct err *err)
+{
+	const struct reception reception = {
+		.listener = d->listener,
+		.judge = d->raw ? NULL : verify_begin,
+		.ctx = d,
+		.timeout_ms = d->options->acquire.timeout_ms,
+		.cancel = d->cancel,
+	};
+	int r = reception_run(&reception, &d->in, err);
+
+	d->listener = listener_free(d->listener);
+	return r;
+}
+
+static void refuse(struct destination *d, const struct err *err)
+{
+	uint8_t wire[IMAGE_RECEIPT_SIZE];
+
+	confirm_refuse(err, wire);
+	if (input_answer(d->in, wire, sizeof(wire), NULL) < 0)
+		log_info("%s: could not be told why", input_name(d->in));
+}
+
 int destination_run(void *destination, struct err *err)
 {
 	struct destination *d = destination;
 	int r;
 
-	r = input_open(&d->uri, d->cancel, &d->in, err);
-	if (r >= 0)
+	r = d->listener ? receive(d, err) : input_open(&d->uri, d->cancel, &d->in, err);
+	if (r >= 0) {
 		r = run(d, err);
+		if (r < 0 && wants_answer(d) && !d->answered)
+			refuse(d, err);
+	}
 	d->in = input_free(d->in);
 	return r;
 }

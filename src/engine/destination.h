@@ -14,11 +14,14 @@
 #include "engine/transfer.h"
 #include "image/parser.h"
 #include "transport/input.h"
+#include "transport/listener.h"
 
 /**
  * struct destination - one device being loaded
  * @dev: found, not open
- * @uri: the input
+ * @uri: the input, unless there is a @listener
+ * @listener: the input is the first good sender that connects; the caller's, and closed once it is
+ *            there
  * @raw: the input is the bare stream, up to its end
  * @force_mismatch: load the state of another kind of device all the same
  * @restore_config: write what the image has of external state, see engine/external.h
@@ -36,6 +39,7 @@ struct destination {
 	struct device *dev;
 	const struct device_options *options;
 	struct uri uri;
+	struct listener *listener;
 	bool raw;
 	bool force_mismatch;
 	bool restore_config;
@@ -46,11 +50,13 @@ struct destination {
 
 	uint64_t bytes, start_ns, stream_ns;
 	struct image_info info;
+	struct image_receipt receipt; /* what accepts it, once it was all there */
 	enum mig_state found, left;
 	bool opened, left_known;
 	bool touched; /* something was asked of it */
 	bool loading; /* it has been in RESUMING: its own state is gone */
 	bool accepted;
+	bool answered; /* the sender may believe that it has succeeded */
 	struct external external;
 	struct timeline timeline;
 	bool recovered;
@@ -69,6 +75,9 @@ struct destination {
  * each frame is verified before it reaches the device, and the device leaves RESUMING only after
  * the image's END. Whatever fails once the load has begun, the device is reset and left in STOP;
  * it never runs a part of a state.
+ *
+ * A sender at the other end of a socket is told what became of it: that the driver has accepted the
+ * state, before the device runs; or why not.
  *
  * Called in a thread with every signal blocked. @destination: struct destination. The device is
  * left open.

@@ -1,14 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "base/log.h"
+#include "engine/confirm.h"
 #include "engine/identity.h"
 #include "engine/save.h"
+
+/* Where the bytes go; a receiver that takes no more may have said why. */
+static int put(void *ctx, const void *buf, size_t len, struct err *err)
+{
+	struct save *s = ctx;
+	int r = output_write(s->out, buf, len, err);
+
+	return r < 0 && !s->raw ? confirm_explain(s->out, r, err) : r;
+}
 
 static int raw_sink(void *ctx, struct image_frame *frame, size_t len, struct err *err)
 {
 	struct save *s = ctx;
 
 	s->written += len;
-	return output_write(s->out, frame->payload, len, err);
+	return put(s, frame->payload, len, err);
 }
 
 static int image_sink(void *ctx, struct image_frame *frame, size_t len, struct err *err)
@@ -27,7 +37,7 @@ static int begin_image(struct save *s, struct err *err)
 	r = identity_manifest(s->dev, &m, err);
 	if (r < 0)
 		return r;
-	r = image_writer_new(&m, &opts, output_write, s->out, &s->writer, err);
+	r = image_writer_new(&m, &opts, put, s, &s->writer, err);
 	image_manifest_done(&m);
 	return r;
 }
@@ -43,6 +53,14 @@ static int end_image(struct save *s, struct err *err)
 	return r;
 }
 
+static int await_receipt(struct save *s, struct err *err)
+{
+	struct image_receipt want;
+
+	image_writer_receipt(s->writer, &want);
+	return confirm_await(s->out, &want, err);
+}
+
 /* The point of no return is the file's name; a command has none, and its end can be waited for. */
 static int finish(struct save *s, struct err *err)
 {
@@ -51,7 +69,8 @@ static int finish(struct save *s, struct err *err)
 	if (!s->raw)
 		r = end_image(s, err);
 	if (r >= 0)
-		r = output_finish(s->out, err);
+		r = !s->raw && output_answers(s->out) ? await_receipt(s, err)
+						      : output_finish(s->out, err);
 	if (r >= 0)
 		r = cancel_check(&s->cancel, err);
 	if (r < 0)
@@ -105,7 +124,10 @@ int save_run(void *save, struct err *err)
 	struct save *s = save;
 	int r;
 
-	r = output_open(&s->uri, s->force, &s->cancel, &s->out, err);
+	if (s->uri.kind & URI_SOCKET)
+		r = output_connect(&s->uri, &s->peer, &s->cancel, &s->out, err);
+	else
+		r = output_open(&s->uri, s->force, &s->cancel, &s->out, err);
 	if (r >= 0)
 		r = open_device(s, err);
 	if (r >= 0 && !s->raw)

@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * From a device to a file: source, image and output together
+ * From a device to a file or a receiver: source, image and output together
  */
 
 #include "device/device.h"
@@ -13,6 +13,7 @@
 /**
  * struct save - one save
  * @dev: found, not open
+ * @peer: of a @uri that is a socket
  * @raw: the bare stream instead of an image
  * @force: an existing file may be replaced
  * @zstd_level: 0 for plain frames
@@ -22,12 +23,13 @@
  * Set by save_run():
  * @started: the device was opened and is migratable: @source tells the rest
  * @written: bytes of the file
- * @published: the file has its name
+ * @published: the file has its name, the receiver has accepted the state
  */
 struct save {
 	struct device *dev;
 	const struct device_options *options;
 	struct uri uri;
+	struct peer_options peer;
 	bool raw;
 	bool force;
 	int zstd_level;
@@ -46,7 +48,8 @@ struct save {
  * save_run() - open the output, then the device; save; publish
  * @save: struct save
  *
- * The file appears only when it is complete and synced. It also does when the stream was
+ * A receiver has the last word: without its receipt nothing was saved. The file appears only when it is
+ * complete and synced. It also does when the stream was
  * complete and the device then went wrong on its way back: it may be the only copy of the state.
  */
 _must_check_ int save_run(void *save, struct err *err);

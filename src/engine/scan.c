@@ -1,5 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+
 #include "engine/scan.h"
+
+/* Who can still answer has not come to an end, but gone. */
+static int ended(struct input *in, const struct image_parser *parser, struct err *err)
+{
+	int r = image_parser_eof(parser, err);
+
+	if (r < 0 && input_answers(in))
+		return err_fail(err, ERR_ABORTED, -ECONNRESET,
+				"%s: gone before the end of the image", input_name(in));
+	return r;
+}
 
 /* One read into the parser's own buffer. Return: enum image_progress, or negative errno. */
 static int step(struct input *in, struct image_parser *parser, bool *eof, struct err *err)
@@ -16,7 +29,7 @@ static int step(struct input *in, struct image_parser *parser, bool *eof, struct
 	if (n < 0)
 		return (int)n;
 	*eof = n == 0;
-	return *eof ? image_parser_eof(parser, err) : image_parser_filled(parser, (size_t)n, err);
+	return *eof ? ended(in, parser, err) : image_parser_filled(parser, (size_t)n, err);
 }
 
 int scan_image(struct input *in, const struct image_sink *sink, void *ctx, struct cancel *cancel,

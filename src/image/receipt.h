@@ -4,7 +4,7 @@
 /*
  * What a receiver answers
  *
- * Over a socket the last word is the receiver's: one record of 256 bytes, sent back once the driver
+ * Over a socket the last word is the receiver's: one record of 512 bytes, sent back once the driver
  * has accepted the state, or as soon as something has gone wrong. It is not part of the image. Like
  * there, numbers are little-endian; vfiomig-image(5) says the same in words.
  *
@@ -14,8 +14,8 @@
  *	 12  u32     verdict    0 accepted, 1 refused
  *	 16  u8[16]  id         of the image; zeros where it is refused before it was read
  *	 32  u8[16]  digest     of its IMAGE END; zeros unless it is accepted
- *	 48  u8[200] reason     of a refusal: text, at least its last byte 0
- *	248  u64     checksum   XXH3-64, seed 0, over bytes 0 to 247
+ *	 48  u8[456] reason     of a refusal: text, at least its last byte 0
+ *	504  u64     checksum   XXH3-64, seed 0, over bytes 0 to 503
  */
 
 #include <stdbool.h>
@@ -27,7 +27,7 @@
 
 #define IMAGE_RECEIPT_MAGIC "\x89VRCP\r\n\x1a"
 #define IMAGE_RECEIPT_MAJOR 1
-#define IMAGE_REASON_SIZE 200u
+#define IMAGE_REASON_SIZE 456u
 
 struct image_receipt_wire {
 	uint8_t magic[8];
@@ -40,8 +40,8 @@ struct image_receipt_wire {
 	uint64_t checksum;
 };
 
-_Static_assert(sizeof(struct image_receipt_wire) == 256, "drawn above");
-_Static_assert(offsetof(struct image_receipt_wire, checksum) == 248, "drawn above");
+_Static_assert(sizeof(struct image_receipt_wire) == 512, "drawn above");
+_Static_assert(offsetof(struct image_receipt_wire, checksum) == 504, "drawn above");
 
 #define IMAGE_RECEIPT_SIZE sizeof(struct image_receipt_wire)
 

@@ -37,15 +37,43 @@ static const char *state(const struct progress *p)
 	return state < MIG_NR_STATES ? fsm_name((enum mig_state)state) : NULL;
 }
 
+static struct json_object *new_event(const struct progress *p, const char *event)
+{
+	struct json_object *o = report_new(p->command);
+
+	report_string(o, "event", event);
+	report_string(o, p->kind, p->name);
+	return o;
+}
+
+/* One write a line, so that lines of two processes do not mix. Nobody listening: fine. */
+static void write_event(const struct progress *p, struct json_object *o)
+{
+	char *text = NULL;
+
+	if (asprintf(&text, "%s\n",
+		     json_object_to_json_string_ext(o, JSON_C_TO_STRING_NOSLASHESCAPE)) > 0)
+		dprintf(p->status_fd >= 0 ? p->status_fd : STDERR_FILENO, "%s", text);
+	free(text);
+}
+
+void progress_event(const struct progress *p, const char *event, const char *key, const char *value)
+{
+	_cleanup_(report_donep) struct json_object *o = NULL;
+
+	if (p->status_fd < 0 && p->mode != PROGRESS_JSON)
+		return;
+	o = new_event(p, event);
+	report_string(o, key, value);
+	write_event(p, o);
+}
+
 static void json_line(struct progress *p)
 {
-	_cleanup_(report_donep) struct json_object *o = report_new(p->command);
+	_cleanup_(report_donep) struct json_object *o = new_event(p, "progress");
 	uint64_t bytes = atomic_load(&p->transfer->bytes);
 	uint64_t expected = atomic_load(&p->transfer->expected);
-	char *text;
 
-	report_string(o, "event", "progress");
-	report_string(o, p->kind, p->name);
 	if (state(p))
 		report_string(o, "state", state(p));
 	report_uint(o, "bytes", bytes);
@@ -53,12 +81,7 @@ static void json_line(struct progress *p)
 		report_uint(o, "expected_bytes", expected);
 	report_uint(o, "bytes_per_second", rate(p, bytes));
 	report_uint(o, "elapsed_ns", clock_ns() - p->transfer->start_ns);
-	/* One write a line, so that lines of two processes do not mix. Nobody listening: fine. */
-	text = NULL;
-	if (asprintf(&text, "%s\n",
-		     json_object_to_json_string_ext(o, JSON_C_TO_STRING_NOSLASHESCAPE)) > 0)
-		dprintf(p->status_fd >= 0 ? p->status_fd : STDERR_FILENO, "%s", text);
-	free(text);
+	write_event(p, o);
 }
 
 static void text_line(struct progress *p)

@@ -42,6 +42,9 @@ bool progress_wanted(const struct progress *p);
 /** progress_tick() - a second has passed. */
 void progress_tick(struct progress *p);
 
+/** progress_event() - a JSON line of its own, with @key: @value, if there are any. */
+void progress_event(const struct progress *p, const char *event, const char *key, const char *value);
+
 /** progress_line() - one line now, whatever the mode (SIGUSR1). */
 void progress_line(struct progress *p);
 

@@ -16,6 +16,162 @@ teardown()
 	emu_teardown
 }
 
+# receive PLACE ARG...: the second device is loaded by the first good sender that connects to PLACE.
+# $at is where that is.
+receive()
+{
+	local place=$1
+
+	shift
+	: >resume.err # not to be taken for what the last one said
+	start resume resume --listen --no-hold --stop "$@" "$B" "$place"
+	eventually said 'listening on ' resume.err
+	at=$(sed -n 's/.*: listening on //p' resume.err)
+}
+
+# received STATUS: resume ends so.
+received()
+{
+	finish resume "$1"
+}
+
+# end KIND [ARG]: the other end of a connection, as no program of ours would be. Ended with the test.
+#	receivers, at the socket "it":
+#	deaf		reads nothing
+#	mute		reads everything, says nothing
+#	rude		closes when it has some of the image
+#	answer TEXT	reads everything, then says it; "\xNN" are bytes
+#	senders, to the socket "it" or TCP port ARG of this machine:
+#	silent, junk, close, header, greedy, slow
+#	image		sends the file "image" and shows the verdict of the answer
+#	start		sends the start of the file "image", makes the file "started", and waits for "go"
+end()
+{
+	write_end
+	python3 end.py "$@" 3>&-
+}
+
+write_end()
+{
+	require python3
+	cat >end.py <<-'END'
+		import os, socket, struct, sys, time
+
+		kind, arg = sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else ""
+
+		def accept():
+		    s = socket.socket(socket.AF_UNIX)
+		    s.bind("it")
+		    s.listen()
+		    print("ready", flush=True)
+		    return s.accept()[0]
+
+		def connect():
+		    if arg:
+		        return socket.create_connection(("127.0.0.1", int(arg)))
+		    s = socket.socket(socket.AF_UNIX)
+		    s.connect("it")
+		    return s
+
+		def read_all(s):
+		    s.settimeout(1)
+		    try:
+		        while s.recv(1 << 20):
+		            pass
+		    except TimeoutError:
+		        pass
+		    s.settimeout(None)
+
+		def wait():
+		    print("waits", flush=True)
+		    time.sleep(1000)
+
+		def verdict(s):
+		    answer = b""
+		    while len(answer) < 512:
+		        more = s.recv(512 - len(answer))
+		        if not more:
+		            break
+		        answer += more
+		    print("no answer" if len(answer) < 512 else
+		          ["accepted", "refused"][answer[12]] + " " + answer[48:504].rstrip(b"\0").decode(),
+		          flush=True)
+
+		# Who refuses does not wait for the end.
+		def send(s, data):
+		    try:
+		        s.sendall(data)
+		    except OSError:
+		        pass
+
+		def image():
+		    with open("image", "rb") as f:
+		        return f.read()
+
+		if kind in ("deaf", "mute", "rude", "answer"):
+		    s = accept()
+		    if kind == "rude":
+		        s.recv(100000)
+		        sys.exit()
+		    if kind != "deaf":
+		        read_all(s)
+		    if kind == "answer":
+		        s.sendall(arg.encode("latin1").decode("unicode_escape").encode("latin1"))
+		    wait()
+		s = connect()
+		if kind == "junk":
+		    s.sendall(b"GET / HTTP/1.0\r\n\r\n" * 100)
+		    verdict(s)
+		elif kind == "silent":
+		    wait()
+		elif kind == "header":
+		    s.sendall(image()[:4096])
+		    wait()
+		elif kind == "greedy":
+		    # A MANIFEST of 4 MiB, as far as they let it be one.
+		    send(s, image()[:4096] + struct.pack("<IIII48x", 1, 1, 4 << 20, 0xffffffff) + bytes(4 << 20))
+		    verdict(s)
+		elif kind == "slow":
+		    print("waits", flush=True)
+		    try:
+		        for byte in image():
+		            s.sendall(bytes([byte]))
+		            time.sleep(0.1)
+		    except OSError:
+		        verdict(s)
+		elif kind == "image":
+		    send(s, image())
+		    verdict(s)
+		elif kind == "start":
+		    s.sendall(image()[:100000])
+		    open("started", "w").close()
+		    while not os.path.exists("go"):
+		        time.sleep(0.01)
+		    send(s, image()[100000:])
+		    verdict(s)
+	END
+}
+
+# far NAME KIND [ARG]: such an end in the background, what it says in NAME.out.
+far()
+{
+	local name=$1
+
+	shift
+	write_end
+	python3 end.py "$@" >"$name.out" 2>&1 3>&- &
+	started+=("$!")
+	printf -v "$name" %s "$!"
+}
+
+# receiver KIND [ARG]: one that "it" leads to.
+receiver()
+{
+	: >other.out
+	far other "$@"
+	eventually said ready other.out
+}
+
 #
 # exec:
 #
@@ -112,4 +268,377 @@ teardown()
 	cat fds
 	run ! grep -E 'socket:|anon_inode|/dev/null' fds
 	exec 7>&-
+}
+
+#
+# Sockets
+#
+
+@test "sockets: a state goes from device to device, and both say so" {
+	local digest place
+
+	require python3
+	for place in unix:it tcp:127.0.0.1:0 tcp:localhost:0; do
+		emu_start --state-size 3M
+		register emu digest
+		digest=$register
+		receive "$place"
+		migctl 0 --json save "$A" "$at"
+		expect_json '.outcome == "completed" and .owner == "source"' ".file == \"$at\"" \
+			'.file_bytes > 3145728' '.state == {"found": "running", "left": "running"}'
+		[[ -z $stderr ]]
+		received 0
+		[[ $output == *'state now    stop'* ]]
+		register emu.1 digest
+		[[ $register == "$digest" ]]
+		[[ ! -e it ]]
+		reference "$A"
+		set_state "$B" stop
+		emu_stop
+	done
+}
+
+@test "sockets: --leave=stop, and what arrives is the same to the last bit" {
+	emu_start --state-size 2500K
+	receive unix:it --json
+	migctl 0 save --leave=stop --compress=zstd "$A" unix:it
+	received 0
+	expect_json '.accepted' ".bytes == $((2500 << 10))" '.owner == "destination"' \
+		'.file == "unix:it" and .state.left == "stop"'
+	reference "$A"
+	holds "$B"
+}
+
+@test "sockets: --pre-copy" {
+	emu_start --state-size 4M --dirty-rate 200M
+	receive unix:it
+	migctl 0 save --pre-copy=1 --leave=stop "$A" unix:it
+	received 0
+	reference "$A"
+	holds "$B"
+}
+
+@test "sockets: the bare stream" {
+	local place
+
+	for place in unix:it tcp:127.0.0.1:0; do
+		emu_start --state-size 3M
+		receive "$place" --raw
+		migctl 0 save --raw --leave=stop "$A" "$at"
+		received 0
+		reference "$A"
+		holds "$B"
+		emu_stop
+	done
+}
+
+@test "sockets: the port is among the JSON lines" {
+	emu_start
+	"$tool" -q --status-fd=5 resume --listen --no-hold "$B" tcp:127.0.0.1:0 5>status 3>&- &
+	started+=("$!")
+	eventually said '"event":"listening"' status
+	at=$(jq -r 'select(.event == "listening") | .address' status)
+	[[ $at =~ ^tcp:127\.0\.0\.1:[1-9][0-9]*$ ]]
+	migctl 0 save "$A" "$at"
+	wait "${started[-1]}"
+	jq -se '.[-1].event == "result" and .[-1].accepted' status
+}
+
+@test "sockets: one that was left open, as systemd does" {
+	require python3
+	emu_start
+	cat >listen.py <<-'END'
+		import os, socket, sys
+
+		s = socket.socket()
+		s.bind(("127.0.0.1", 0))
+		s.listen()
+		os.dup2(s.fileno(), 3)
+		os.set_inheritable(3, True)
+		os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1", LISTEN_FDNAMES="image")
+		os.execv(sys.argv[1], sys.argv[1:])
+	END
+	python3 listen.py "$tool" resume --listen --no-hold --stop "$B" fd:3 \
+		>resume.out 2>resume.err 3>&- &
+	resume=$!
+	started+=("$resume")
+	eventually said 'listening on ' resume.err
+	at=$(sed -n 's/.*: listening on //p' resume.err)
+	migctl 0 save --leave=stop "$A" "$at"
+	received 0
+	reference "$A"
+	holds "$B"
+}
+
+@test "sockets: what cannot be is refused before a device is touched" {
+	local socket
+
+	emu_start
+	migctl 73 save "$A" unix:it
+	expect_message 'unix:it: cannot connect: No such file or directory'
+	migctl 73 save "$A" tcp:127.0.0.1:1
+	expect_message 'cannot connect: Connection refused'
+	migctl 64 save "$A" tcp:127.0.0.1:0
+	migctl 64 save "$A" tcp:127.0.0.1
+	migctl 64 save "$A" tls:127.0.0.1:1
+	expect_message 'no such kind of FILE' 'unix:PATH, tcp:HOST:PORT or vsock:CID:PORT'
+	for socket in tcp:192.0.2.1:1 'tcp:[2001:db8::1]:1'; do
+		migctl 78 save "$A" "$socket"
+		expect_message 'is beyond this machine' 'ssh tunnel' '--insecure'
+		migctl 78 save --dry-run "$A" "$socket"
+		migctl 0 save --dry-run --insecure "$A" "$socket"
+	done
+	migctl 78 resume --listen "$B" tcp:0.0.0.0:0
+	expect_message 'is beyond this machine' '--insecure'
+	migctl 64 resume --listen "$B" image
+	expect_message 'not possible here' 'fd:N, unix:PATH, tcp:HOST:PORT or vsock:CID:PORT'
+	migctl 64 resume "$B" unix:it
+	expect_message 'not possible here' 'a path, file:PATH'
+	migctl 64 resume --listen --dry-run "$B" unix:it
+	migctl 64 resume --listen "$B" fd:2
+	migctl 71 resume --listen "$B" unix:emu
+	expect_message 'unix:emu: cannot listen: Address already in use'
+	: >file
+	migctl 71 resume --listen "$B" unix:file
+	migctl 66 resume --listen "$B" unix:nosuch/it
+	migctl 64 verify unix:it
+	migctl 64 extract file unix:it
+	expect_state "$A" running
+	expect_state "$B" running
+}
+
+@test "sockets: a UNIX socket is for its owner only, and what a crash left is replaced" {
+	emu_start
+	umask 0
+	receive unix:it
+	[[ $(stat -c %a it) == 600 ]]
+	kill -KILL "$resume"
+	finish resume 137
+	[[ -S it ]]
+	receive unix:it
+	migctl 0 save "$A" unix:it
+	received 0
+	[[ ! -e it ]]
+}
+
+@test "sockets: resume can be interrupted while nobody has come, and cleans up" {
+	emu_start
+	receive unix:it
+	kill -TERM "$resume"
+	received 75
+	[[ $stderr == *interrupted* && ! -e it ]]
+	expect_state "$B" running
+}
+
+#
+# Who says no
+#
+
+@test "sockets: an image of another kind of device is refused, and the sender told" {
+	emu_start --profile qat
+	emu_start --socket other --profile virtio
+	receive unix:it
+	migctl 75 --json save vfio-user:other unix:it
+	expect_json '.outcome == "aborted" and .owner == "source"' '.file_bytes == 0' \
+		'.state.left == "running"'
+	expect_message 'unix:it: refused by the receiver: ' 'vendor is 0x1af4 in the image' class
+	expect_state vfio-user:other running
+	received 65
+	expect_state "$B" running
+}
+
+@test "sockets: a state that the driver refuses is the sender's to know" {
+	local fault
+
+	for fault in fail=resuming:stop:EINVAL fail=1000000:EIO; do
+		emu_start --state-size 3M --devices 1
+		emu_start --state-size 3M --socket other --devices 1 --fault "$fault"
+		B=vfio-user:other
+		receive unix:it
+		migctl 75 save --leave=stop "$A" unix:it
+		expect_message 'unix:it: refused by the receiver: ' "$B" 'the device is in running again'
+		expect_state "$A" running
+		run ! received 0
+		[[ $stderr == *"$B"* ]]
+		expect_state "$B" stop
+		emu_stop "$emu"
+		emu_teardown
+	done
+}
+
+@test "sockets: who is interrupted lets the other end know" {
+	emu_start --state-size 1G --data-rate 20M
+	receive unix:it
+	start save save --leave=stop "$A" unix:it
+	eventually is_loading
+	kill -INT "$resume"
+	received 75
+	finish save 75
+	[[ $stderr == *'refused by the receiver: '*interrupted* ]]
+	expect_state "$A" running
+	expect_state "$B" stop
+}
+
+# The receiver has opened its device, which takes no other client then.
+is_loading()
+{
+	[[ ! -e it ]]
+}
+
+@test "sockets: a sender that dies leaves nothing that runs" {
+	emu_start --state-size 1G --data-rate 20M
+	receive unix:it
+	start save save "$A" unix:it
+	eventually is_loading
+	kill -KILL "$save"
+	finish save 137
+	received 75
+	[[ $stderr == *'unix:it '*': gone before the end of the image'* ]]
+	expect_state "$B" stop
+}
+
+#
+# Receivers that are none
+#
+
+@test "receiver: one that takes nothing in is given up" {
+	emu_start --state-size 64M
+	receiver deaf
+	migctl 75 save --timeout=1 --leave=stop "$A" unix:it
+	expect_message 'unix:it: silent for 1 s: Connection timed out' 'the device is in running again'
+	expect_state "$A" running
+}
+
+@test "receiver: without an answer nothing was saved" {
+	emu_start
+	receiver mute
+	migctl 75 --json save --timeout=3 --leave=stop "$A" unix:it
+	expect_json '.outcome == "aborted" and .owner == "source"' '.file_bytes == 0'
+	expect_message 'unix:it: silent for 3 s' 'the device is in running again'
+	expect_state "$A" running
+}
+
+@test "receiver: one that goes away is said to be gone" {
+	emu_start --state-size 64M
+	receiver rude
+	migctl 75 save --leave=stop "$A" unix:it
+	expect_message 'unix:it: sending: ' 'the device is in running again'
+	expect_state "$A" running
+}
+
+@test "receiver: an answer that is none, or for something else, is no answer" {
+	emu_start
+	receiver answer "$(printf 'x%.0s' {1..512})"
+	migctl 76 save --leave=stop "$A" unix:it
+	expect_message 'unix:it: not a receipt' 'the device is in running again'
+	expect_state "$A" running
+	rm it
+	receiver answer short
+	start save save --timeout=2 "$A" unix:it
+	finish save 75
+	expect_state "$A" running
+}
+
+#
+# Senders that are none
+#
+
+@test "sender: an image can come from anywhere, and is answered" {
+	require python3
+	emu_start
+	migctl 0 save --leave=stop "$A" image
+	receive unix:it
+	run end image
+	[[ $output == 'accepted ' ]]
+	received 0
+	reference "$A"
+	holds "$B"
+}
+
+@test "sender: nobody keeps the good one out" {
+	local kind places=() peak
+
+	emu_start
+	migctl 0 save "$A" image
+	receive tcp:127.0.0.1:0 --timeout=30
+	for kind in silent header slow; do
+		far "$kind" "$kind" "${at##*:}"
+		eventually said waits "$kind.out"
+	done
+	for kind in junk greedy junk greedy; do
+		run end "$kind" "${at##*:}"
+		[[ $output == 'refused '* || $output == 'no answer' ]]
+	done
+	: | cat >"/dev/tcp/127.0.0.1/${at##*:}"
+	eventually said 'gone after 0 bytes' resume.err
+	# More at once than there is room for.
+	for kind in {1..20}; do
+		far "more$kind" silent "${at##*:}"
+		eventually said waits "more$kind.out"
+	done
+	peak=$(sed -n 's/^VmHWM:[ \t]*\([0-9]*\) kB/\1/p' "/proc/$resume/status")
+	migctl 0 save --leave=stop "$A" "$at"
+	received 0
+	reference "$A"
+	holds "$B"
+	echo "$peak kB"
+	((peak < 65536))
+	grep -q 'turned away: at byte 0: .*(EBADMSG)' resume.err
+	grep -q 'turned away: .*(EMSGSIZE)' resume.err
+	grep -q 'turned away: silent while others waited: .*(EBUSY)' resume.err
+	grep -q 'turned away: another sender was first: .*(EBUSY)' resume.err
+	# A line each, and no more: 3 at first, 5 that end by themselves, 20 that wait.
+	[[ $(grep -c 'turned away' resume.err) == 28 ]]
+}
+
+@test "sender: who does not say what it brings has to go" {
+	emu_start
+	migctl 0 save "$A" image
+	receive unix:it --timeout=1
+	far slow slow
+	eventually said 'did not say in 1 s what it brings' resume.err
+	eventually said refused slow.out
+	migctl 0 save "$A" unix:it
+	received 0
+}
+
+@test "sender: one that falls silent is given up, and no part of a state runs" {
+	emu_start --state-size 3M
+	migctl 0 save "$A" image
+	receive unix:it --timeout=1
+	far one start
+	eventually test -e started
+	received 75
+	[[ $stderr == *'silent for 1 s'* ]]
+	expect_state "$B" stop
+	: >go
+	eventually said refused one.out
+}
+
+@test "sender: a second one finds nobody listening" {
+	emu_start --state-size 3M
+	migctl 0 save --leave=stop "$A" image
+	receive unix:it
+	far one start
+	eventually test -e started
+	eventually is_loading
+	migctl 73 save "$A" unix:it
+	expect_message 'unix:it: cannot connect'
+	: >go
+	received 0
+	eventually said accepted one.out
+	reference "$A"
+	holds "$B"
+}
+
+@test "sender: an image that is damaged on the way is refused" {
+	require python3
+	emu_start --state-size 3M
+	migctl 0 save "$A" image
+	dd if=/dev/zero of=image bs=1 count=16 seek=2000000 conv=notrunc status=none
+	receive unix:it
+	run end image
+	[[ $output == 'refused '*checksum* ]]
+	received 65
+	expect_state "$B" stop
 }

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * Both ends agree on what has arrived
+ *
+ * The receiver's last word is a receipt (image/receipt.h); a sender has succeeded only with one for
+ * what it has sent. What is lost on the way can only make both believe that it failed, or the sender
+ * alone.
+ */
+
+#include "image/receipt.h"
+#include "transport/input.h"
+#include "transport/output.h"
+
+/**
+ * confirm_await() - the sender's: wait for the answer
+ * @want: what accepts the image that was sent
+ *
+ * Return: 0; -EREMOTEIO (ERR_ABORTED) with the receiver's reason; -EPROTO (ERR_PEER) for no receipt
+ * or one for something else; or as output_answer().
+ */
+_must_check_ int confirm_await(struct output *out, const struct image_receipt *want,
+			       struct err *err);
+
+/**
+ * confirm_explain() - the sender's: output_write() has failed; has the receiver said why?
+ * @code: what it returned
+ *
+ * Return: @code with its story, or -EREMOTEIO with the receiver's.
+ */
+int confirm_explain(struct output *out, int code, struct err *err);
+
+/** confirm_accept() - the receiver's: tell the sender so. */
+_must_check_ int confirm_accept(struct input *in, const struct image_receipt *receipt,
+				struct err *err);
+
+/** confirm_refuse() - the receiver's: what an answer says that refuses because of @why. */
+void confirm_refuse(const struct err *why, uint8_t ret[IMAGE_RECEIPT_SIZE]);

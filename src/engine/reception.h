@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * Which of those who connect is the sender
+ *
+ * The first that brings a HEADER and a MANIFEST that fit; of a bare stream, the first that says
+ * anything. Several are listened to at once, so that one who is slow or silent keeps nobody out, and
+ * nothing that they do costs more than a place: what a guest may say before it is known is bounded,
+ * and so is its time; when all places are taken, whoever has been silent the longest has to go.
+ */
+
+#include "image/parser.h"
+#include "transport/input.h"
+#include "transport/listener.h"
+
+/**
+ * struct reception
+ * @judge: does what the image says of itself fit? As image_sink.begin; NULL for a bare stream
+ * @timeout_ms: for a guest to say who it is
+ */
+struct reception {
+	struct listener *listener;
+	int (*judge)(void *ctx, const struct image_info *info, const struct image_manifest *m,
+		     struct err *err);
+	void *ctx;
+	int timeout_ms;
+	struct cancel *cancel;
+};
+
+/**
+ * reception_run() - wait for the sender, however long
+ * @ret: it, and all that it has said
+ *
+ * Everybody else is told why not, and so is the user.
+ *
+ * Return: 0; -ECANCELED; what listener_accept() said.
+ */
+_must_check_ int reception_run(const struct reception *r, struct input **ret, struct err *err);
