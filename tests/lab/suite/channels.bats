@@ -1,0 +1,115 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# What sockets need a kernel of our own for: vsock, another host, a link that goes down, and a device
+# that sysfs tells of. The rest is in tests/cli/channels.bats.
+
+# shellcheck disable=SC2034,SC2154,SC2030,SC2031 # variables are lab.bash's and run's, or theirs
+load lab.bash
+
+setup()
+{
+	lab_setup
+	reference 20
+	fill "$A" 20
+}
+
+# receive COMMAND...: runs until it listens; $at is where.
+receive()
+{
+	start resume "$@"
+	eventually listens
+	read -r _ _ _ at <resume.err
+}
+
+listens()
+{
+	[[ $(<resume.err) == *': listening on '* ]]
+}
+
+# An emulated device, as big and slow as it takes; $emu is its process.
+emulate()
+{
+	start emu "$VFIOMIG_EMU" --socket emu --exit-with-parent "$@"
+	eventually test -s emu.out
+}
+
+# Two hosts with a link: 10.0.0.1 is this one, 10.0.0.2 is "far".
+two_hosts()
+{
+	ip netns add far
+	ip link add near type veth peer name eth0 netns far
+	ip address add 10.0.0.1/24 dev near
+	ip -n far address add 10.0.0.2/24 dev eth0
+	ip link set near up
+	ip -n far link set eth0 up
+}
+
+one_host()
+{
+	ip netns delete far
+	eventually no_link
+}
+
+no_link()
+{
+	[[ ! -e /sys/class/net/near ]]
+}
+
+@test "sockets: vsock" {
+	receive "$VFIOMIGCTL" resume --listen --no-hold "$B" vsock:1:0
+	[[ $at =~ ^vsock:1:[1-9][0-9]*$ ]]
+	migctl 0 save "$A" "$at"
+	finish resume 0
+	expect_state "$A" running
+	expect_state "$B" running
+	expect_contents "$B"
+	migctl 73 save "$A" "$at"
+	expect_message "$at: cannot connect"
+	expect_state "$A" running
+}
+
+@test "sockets: an image of another kind of device is turned away before anything is opened" {
+	make_device C mdpy-vga
+	receive "$VFIOMIGCTL" resume --listen "$C" unix:it
+	migctl 75 save "$A" unix:it
+	expect_message 'unix:it: refused by the receiver: ' 'the image is of another device'
+	expect_state "$A" running
+	migctl 75 save "$A" unix:it
+	[[ $(grep -c 'unix:it (process .* of user 0): turned away: .*of another device' resume.err) == 2 ]]
+	run ! grep -E 'vfio|iommu' <(readlink "/proc/$resume/fd/"*)
+	kill -TERM "$resume"
+	finish resume 75
+}
+
+@test "sockets: from another host, which has to be wanted" {
+	two_hosts
+	migctl 78 resume --listen --no-hold "$B" tcp:10.0.0.1:0
+	migctl 78 save "$A" tcp:10.0.0.1:1
+	receive "$VFIOMIGCTL" resume --listen --insecure --no-hold "$B" tcp:0.0.0.0:0
+	run --separate-stderr ip netns exec far "$VFIOMIGCTL" save --insecure "$A" \
+		"tcp:10.0.0.1:${at##*:}"
+	((status == 0))
+	finish resume 0
+	expect_contents "$B"
+	one_host
+}
+
+@test "sockets: a link that goes down is found out at both ends" {
+	two_hosts
+	emulate --devices 2 --state-size 1G --data-rate 4M
+	receive "$VFIOMIGCTL" resume --listen --insecure --timeout=3 --no-hold vfio-user:emu.1 \
+		tcp:10.0.0.1:0
+	start save ip netns exec far "$VFIOMIGCTL" --progress=json save --insecure --timeout=3 \
+		--leave=stop vfio-user:emu "$at"
+	eventually grep -qE '"bytes":[0-9]{7}' save.err
+	ip link set near down
+	finish save 75
+	expect_message 'silent for 3 s' 'the device is in running again'
+	finish resume 75
+	# Of the two clocks that find it out here, the system's and ours, either may be first.
+	expect_message 'Connection timed out' 'the device was reset and is in stop'
+	kill "$emu"
+	finish emu 0
+	one_host
+}
