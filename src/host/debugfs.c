@@ -32,7 +32,6 @@ int debugfs_migration_state(const struct host *host, const struct vfio_node *nod
 	}
 	/* The folder lives as long as VFIO has the device; a read that it ends early gives EIO. */
 	if (nothing_known(r) || !path_exists(folder, "."))
-		return r == -ENOENT && path_exists(folder, ".") ? DEBUGFS_NO_V2
-								: DEBUGFS_ABSENT;
+		return r == -ENOENT && path_exists(folder, ".") ? DEBUGFS_NO_V2 : DEBUGFS_ABSENT;
 	return err_set(err, r, "%s: migration state in debugfs", node->name);
 }

@@ -611,7 +611,8 @@ static void one_that_stays_busy_runs_on(void **state)
 		assert_int_equal(run(b, &err), -EBUSY);
 		assert_int_equal(err_status(&err), 75);
 		assert_int_equal(b->f->state, MIG_RUNNING);
-		assert_int_equal(!!strstr(err.text, "not ready to be stopped within"), budgets[i] > 0);
+		assert_int_equal(!!strstr(err.text, "not ready to be stopped within"),
+				 budgets[i] > 0);
 		assert_int_equal(b->s.drain.retries > 0, budgets[i] > 1);
 		assert_int_equal(b->sunk, 0);
 		bench_free(b);

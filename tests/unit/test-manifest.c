@@ -178,12 +178,13 @@ static void keys_that_are_not_known_are_ignored(void **state)
 	_cleanup_(image_manifest_done) struct image_manifest m = { 0 };
 
 	(void)state;
-	assert_int_equal(decode("{\"later\": {\"deep\": [1, null, true, 1.5]}, \"schema\": 1,"
-				" \"devices\": [{\"address\": \"a\", \"protocol\": \"v3\","
-				" \"migration\": [\"later\", \"p2p\"], \"interrupts\": [\"carrier pigeon\", \"msi\"],"
-				" \"color\": \"\\u001b\"}]}",
-				&m, NULL),
-			 0);
+	assert_int_equal(
+		decode("{\"later\": {\"deep\": [1, null, true, 1.5]}, \"schema\": 1,"
+		       " \"devices\": [{\"address\": \"a\", \"protocol\": \"v3\","
+		       " \"migration\": [\"later\", \"p2p\"], \"interrupts\": [\"carrier pigeon\", \"msi\"],"
+		       " \"color\": \"\\u001b\"}]}",
+		       &m, NULL),
+		0);
 	assert_int_equal(m.devices[0].caps, 2);
 	assert_int_equal(m.devices[0].interrupts, 2);
 	assert_null(m.tool);

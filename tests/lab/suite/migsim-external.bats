@@ -39,19 +39,19 @@ use()
 	migctl 0 save --leave=stop "$A" state.img
 	config "$B" r2@4 r1@0x3c r4@0x10
 	was=$output
-	load 0 --stop state.img
+	resume_fd 0 --stop state.img
 	config "$B" r2@4 r1@0x3c r4@0x10
 	[[ $output == "$was" ]]
-	load 0 --stop --json --restore-config state.img
+	resume_fd 0 --stop --json --restore-config state.img
 	expect_json '[.restored[].register] == ["interrupt line", "command"]' \
 		'.restored[1].after == "0x406"' '.accepted' '.state.left == "stop"'
 	config "$B" r2@4 r1@0x3c r4@0x10
 	[[ ${lines[*]} == 'r2@4 0x406 r1@0x3c 0xb r4@0x10 0x0' ]]
 	same_state "$A" "$B"
-	load 0 --stop --restore-config state.img
+	resume_fd 0 --stop --restore-config state.img
 	[[ $output != *RESTORED* ]]
 	migctl 0 reset "$B"
-	load 0 --restore-config state.img
+	resume_fd 0 --restore-config state.img
 	[[ $output == *'interrupt line  '*'0x0b'* && $output == *'command '*'0x406'* ]]
 	expect_state "$B" running
 }
@@ -61,7 +61,7 @@ use()
 	migctl 0 save --leave=stop --raw "$A" state.raw
 	migctl 0 save --leave=stop "$A" state.img
 	sim "$B" fault 'arc resuming stop EINVAL stay'
-	load 65 --stop --restore-config --json state.img
+	resume_fd 65 --stop --restore-config --json state.img
 	expect_json '.restored == []'
 	config "$B" r2@4 r1@0x3c
 	[[ ${lines[*]} != *0x406* && ${lines[*]} != *0xb* ]]

@@ -26,7 +26,7 @@ by_hand()
 transfer()
 {
 	migctl 0 save --leave=stop --force "$@" "$A" state.img
-	load 0 --stop state.img
+	resume_fd 0 --stop state.img
 	expect_copied
 }
 
@@ -144,7 +144,7 @@ transfer()
 	migctl 0 reset "$A"
 	sim "$A" seed 8
 	migctl 0 save --leave=stop --raw "$A" state.raw
-	load 0 --stop --raw state.raw
+	resume_fd 0 --stop --raw state.raw
 	expect_copied
 	migctl 0 reset "$A"
 	sim "$A" seed 9
@@ -160,7 +160,7 @@ transfer()
 	sim "$A" seed 9
 	migctl 0 save --leave=stop --force "$A" state.img
 	sim "$B" v1_borders 1
-	load 74 --stop state.img
+	resume_fd 74 --stop state.img
 	expect_message "writing data_size" EINVAL
 	expect_state "$B" stop
 }
@@ -174,7 +174,7 @@ transfer()
 	sim "$A" dirty_rate 2000000
 	migctl 0 save --leave=stop --force --pre-copy=1 --json "$A" state.img
 	expect_json '.bytes > 400000' '.arcs[0].to == "pre-copy"' '.arcs[1].to == "stop-copy"'
-	load 0 --stop state.img
+	resume_fd 0 --stop state.img
 	expect_copied
 }
 
@@ -230,11 +230,11 @@ transfer()
 		sim "$B" seed 1
 		sim "$B" check $check
 		if [[ $check == stop ]]; then
-			load 65 --json --raw --stop state.raw
+			resume_fd 65 --json --raw --stop state.raw
 			expect_message "the driver did not accept the state" "resuming to stop failed" \
 				"the device is in error"
 		else
-			load 74 --json --raw --stop state.raw
+			resume_fd 74 --json --raw --stop state.raw
 			expect_message "the driver refused the stream's data: writing data_size"
 		fi
 		expect_json '.outcome == "aborted"' '.owner == "none"' '.recovery.reset' '.accepted == false'
@@ -251,7 +251,7 @@ transfer()
 	for cut in 1 7 8 9 1000 65536; do
 		head -c $cut state.raw >cut.raw
 		migctl 0 reset "$B"
-		load 65 --raw --stop cut.raw
+		resume_fd 65 --raw --stop cut.raw
 		expect_message "the stream ends in mid-chunk"
 		expect_state "$B" stop
 		expect_shown "$B" seed 0
@@ -261,7 +261,7 @@ transfer()
 @test "v1: a chunk that the destination has no room for is refused" {
 	migctl 0 save --leave=stop "$A" state.img
 	sim "$B" v1_window 4096
-	load 69 --stop state.img
+	resume_fd 69 --stop state.img
 	expect_message "a chunk of 65536 bytes, and the data section takes 4096" "the device was reset"
 	expect_state "$B" stop
 	expect_shown "$B" seed 0
@@ -295,7 +295,7 @@ transfer()
 	migctl 65 resume --stop "$C" v1.img
 	expect_message "the image is of another device" "protocol is v1 in the image, v2 here"
 	expect_state "$C" stop
-	load 65 --stop v2.img
+	resume_fd 65 --stop v2.img
 	expect_message "protocol is v2 in the image, v1 here"
 	expect_state "$B" running
 	expect_shown "$C" resets 0

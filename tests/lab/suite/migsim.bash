@@ -123,9 +123,10 @@ expect_no_misuse()
 	}
 }
 
-# load STATUS ARG...: resume into $B by an inherited descriptor, so that nobody has to hold it
+# resume_fd STATUS ARG...: resume into $B by an inherited descriptor, so that nobody has to hold it
 # afterwards: plain devices keep what they have. $output and $stderr are what it wrote.
-load()
+# shellcheck disable=SC2154 # tools is lab.bash's; run sets the others
+resume_fd()
 {
 	local want=$1
 
