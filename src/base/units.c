@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <strings.h>
+#include <string.h>
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -77,5 +79,32 @@ int parse_uint(const char *text, int base, uint64_t max, uint64_t *ret)
 	if (errno == ERANGE || value > max)
 		return -ERANGE;
 	*ret = value;
+	return 0;
+}
+
+int parse_bytes(const char *text, uint64_t max, uint64_t *ret)
+{
+	static const char units[] = "kmgt";
+	const char *unit;
+	uint64_t n;
+	char *end;
+
+	if (!isdigit((unsigned char)*text))
+		return -EINVAL;
+	errno = 0;
+	n = strtoull(text, &end, 10);
+	if (errno)
+		return -ERANGE;
+	unit = *end ? strchr(units, tolower((unsigned char)*end)) : NULL;
+	if (*end && (!unit || (end[1] && strcasecmp(end + 1, "iB") && strcasecmp(end + 1, "B"))))
+		return -EINVAL;
+	for (; unit && unit >= units; unit--) {
+		if (n > max >> 10)
+			return -ERANGE;
+		n <<= 10;
+	}
+	if (n > max)
+		return -ERANGE;
+	*ret = n;
 	return 0;
 }

@@ -27,3 +27,10 @@ char *format_rate(char buf[UNITS_MAX], uint64_t bytes, uint64_t ns);
  * Return: 0, or -EINVAL for anything but digits, -ERANGE above @max.
  */
 int parse_uint(const char *text, int base, uint64_t max, uint64_t *ret);
+
+/**
+ * parse_bytes() - "4096", "64K", "1MiB", "2g": binary units up to T
+ *
+ * Return: 0, -EINVAL for anything else, -ERANGE above @max.
+ */
+int parse_bytes(const char *text, uint64_t max, uint64_t *ret);

@@ -16,6 +16,8 @@ enum {
 	OPT_LEAVE,
 	OPT_PRE_COPY,
 	OPT_INSECURE,
+	OPT_THREADS,
+	OPT_BANDWIDTH,
 	OPT_DRY_RUN
 };
 
@@ -45,6 +47,9 @@ static const struct argp_option options[] = {
 	{ "pre-copy", OPT_PRE_COPY, "SECONDS", OPTION_ARG_OPTIONAL,
 	  "read what can be read while the device runs, for at most SECONDS (60)", 0 },
 	{ "insecure", OPT_INSECURE, NULL, 0, "let TCP go beyond this machine", 0 },
+	{ "threads", OPT_THREADS, "N", 0, "compress in N threads (one for each CPU)", 0 },
+	{ "bandwidth", OPT_BANDWIDTH, "RATE", 0, "write at most RATE bytes a second: 10M, 1G, ...",
+	  0 },
 	{ "dry-run", OPT_DRY_RUN, NULL, 0, "say what would be done, open nothing", 0 },
 	{ 0 },
 };
@@ -62,6 +67,15 @@ static void parse_compress(struct args *a, const char *arg, struct argp_state *s
 		argp_error(state, "--compress is none or zstd[:1-%d], not '%s'", ZSTD_LEVEL_MAX,
 			   arg);
 	a->save.zstd_level = (int)level;
+}
+
+static void parse_threads(struct args *a, const char *arg, struct argp_state *state)
+{
+	uint64_t n;
+
+	if (parse_uint(arg, 10, SAVE_THREADS_MAX, &n) < 0 || !n)
+		argp_error(state, "--threads is 1 to %d, not '%s'", SAVE_THREADS_MAX, arg);
+	a->save.threads = (unsigned int)n;
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -93,6 +107,14 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		a->precopy = true;
 		if (arg && parse_uint(arg, 10, 1000000, &a->precopy_seconds) < 0)
 			argp_error(state, "--pre-copy: '%s' is not a number of seconds", arg);
+		return 0;
+	case OPT_THREADS:
+		parse_threads(a, arg, state);
+		return 0;
+	case OPT_BANDWIDTH:
+		if (parse_bytes(arg, INT64_MAX, &a->save.limiter.rate) < 0 || !a->save.limiter.rate)
+			argp_error(state, "--bandwidth: '%s' is not a rate such as 10M or 1GiB",
+				   arg);
 		return 0;
 	case OPT_INSECURE:
 		a->save.peer.insecure = true;

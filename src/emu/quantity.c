@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/macros.h"
+#include "base/units.h"
 #include "fsm/fsm.h"
 #include "emu/quantity.h"
 
@@ -36,23 +37,10 @@ static int multiply(uint64_t n, uint64_t by, uint64_t max, uint64_t *ret)
 
 int emu_parse_size(const char *text, uint64_t max, uint64_t *ret, struct err *err)
 {
-	static const char units[] = "kmgt";
-	const char *end, *unit;
-	uint64_t n, by = 1;
-	int r;
+	int r = parse_bytes(text, max, ret);
 
-	r = parse_number(text, &n, &end);
-	if (!r && *end) {
-		unit = strchr(units, tolower((unsigned char)*end));
-		by = unit ? UINT64_C(1) << 10 * (unit - units + 1) : 1;
-		r = unit && (!end[1] || !strcasecmp(end + 1, "iB") || !strcasecmp(end + 1, "B"))
-			    ? 0
-			    : -EINVAL;
-	}
 	if (r == -EINVAL)
 		return err_set(err, r, "'%s' is not a size such as 4096, 64K or 1GiB", text);
-	if (!r)
-		r = multiply(n, by, max, ret);
 	return r < 0 ? err_set(err, r, "'%s' is too large", text) : 0;
 }
 

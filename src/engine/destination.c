@@ -48,11 +48,13 @@ static int get_frame(struct destination *d, struct err *err)
 	return r;
 }
 
-static void push_frame(struct destination *d)
+static int push_frame(struct destination *d, struct err *err)
 {
-	pipeline_push(d->pipe, d->frame_len);
+	size_t len = d->frame_len;
+
 	d->frame = NULL;
 	d->frame_len = 0;
+	return pipeline_push(d->pipe, len, err);
 }
 
 static int put(struct destination *d, const uint8_t *buf, size_t len, struct err *err)
@@ -66,8 +68,9 @@ static int put(struct destination *d, const uint8_t *buf, size_t len, struct err
 			return r;
 		memcpy(d->frame->payload + d->frame_len, buf, n);
 		d->frame_len += n;
-		if (d->frame_len == IMAGE_FRAME_PAYLOAD)
-			push_frame(d);
+		r = d->frame_len == IMAGE_FRAME_PAYLOAD ? push_frame(d, err) : 0;
+		if (r < 0)
+			return r;
 		buf += n;
 		len -= n;
 	}
@@ -76,9 +79,9 @@ static int put(struct destination *d, const uint8_t *buf, size_t len, struct err
 
 static int finish_load(struct destination *d, struct err *err)
 {
-	if (d->frame_len)
-		push_frame(d);
-	return pipeline_drain(d->pipe, err);
+	int r = d->frame_len ? push_frame(d, err) : 0;
+
+	return r < 0 ? r : pipeline_drain(d->pipe, err);
 }
 
 /*
@@ -90,7 +93,7 @@ static int begin_load(struct destination *d, const struct image_device *saved, s
 	struct mig_dev *mig;
 	int r;
 
-	r = device_open(d->dev, d->options, err);
+	r = d->dev->mig ? 0 : device_open(d->dev, d->options, err);
 	if (r < 0)
 		return r;
 	mig = d->dev->mig;
@@ -118,7 +121,14 @@ static int begin_load(struct destination *d, const struct image_device *saved, s
 	d->loading = mig->state == MIG_RESUMING;
 	d->start_ns = clock_ns();
 	if (r >= 0)
-		r = pipeline_new(LOAD_FRAMES, load_frame, d, d->cancel, &d->pipe, err);
+		r = pipeline_new(
+			&(struct pipeline_options){
+				.frames = LOAD_FRAMES,
+				.sink = load_frame,
+				.ctx = d,
+				.cancel = d->cancel,
+			},
+			&d->pipe, err);
 	return r;
 }
 
@@ -243,8 +253,7 @@ static int load_raw(struct destination *d, struct err *err)
 		if (n < 0)
 			return (int)n;
 		d->frame_len = (size_t)n;
-		if (n)
-			push_frame(d);
+		r = n ? push_frame(d, err) : 0;
 	}
 	return r;
 }

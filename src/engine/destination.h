@@ -18,7 +18,7 @@
 
 /**
  * struct destination - one device being loaded
- * @dev: found, not open
+ * @dev: found, and open or not
  * @uri: the input, unless there is a @listener
  * @listener: the input is the first good sender that connects; the caller's, and closed once it is
  *            there

@@ -5,11 +5,12 @@
  * Frames on their way from one thread to another
  *
  * Whoever has a pipeline fills frames of a fixed pool and pushes them; a thread of the pipeline's
- * hands them to a sink, in that order, while the next ones are being filled. It inherits the
- * signal mask of the thread that makes it.
+ * hands them to a sink, in that order, while the next ones are being filled. In between, workers
+ * may do something to several at once. All threads inherit the signal mask of whoever makes them.
  *
- * One thread pushes. Memory is the pool and nothing else. A sink that fails requests the cancel, so
- * that whoever fills frames, or waits for a device to do so, hears of it; pipeline_failed() is why.
+ * One thread pushes. Memory is the pool and nothing else. A sink or worker that fails requests the
+ * cancel, so that whoever fills frames, or waits for a device to do so, hears of it;
+ * pipeline_failed() is why.
  */
 
 #include "base/cancel.h"
@@ -19,17 +20,44 @@
 
 struct pipeline;
 
+/**
+ * struct parcel - a frame on its way
+ * @len: payload bytes in it
+ * @number, @offset: frames and bytes that were pushed before it
+ */
+struct parcel {
+	struct image_frame *frame;
+	size_t len;
+	uint64_t number, offset;
+};
+
+/** Works on one frame; @worker is from 0 to below the number of workers, each in a thread. */
+typedef int pipeline_work_fn(void *ctx, unsigned int worker, const struct parcel *parcel,
+			     struct err *err);
+
 /** Takes the first @len payload bytes of @frame, or fails; the frame is the pipeline's again. */
 typedef int pipeline_sink_fn(void *ctx, struct image_frame *frame, size_t len, struct err *err);
 
 /**
- * pipeline_new() - with a pool of @frames, at least 2
- * @cancel: outlives it
- *
- * Return: 0, -ENOMEM, -EAGAIN.
+ * struct pipeline_options
+ * @frames: in the pool, at least 2
+ * @work: done to each frame before the sink has it, in any order; may be NULL
+ * @workers: threads for it; 0: whoever pushes does it, which is cheapest for little work, as the
+ *           frame is still in that CPU's cache
+ * @cancel: outlives the pipeline
  */
-_must_check_ int pipeline_new(unsigned int frames, pipeline_sink_fn *sink, void *ctx,
-			      struct cancel *cancel, struct pipeline **ret, struct err *err);
+struct pipeline_options {
+	unsigned int frames;
+	pipeline_work_fn *work;
+	unsigned int workers;
+	pipeline_sink_fn *sink;
+	void *ctx;
+	struct cancel *cancel;
+};
+
+/** pipeline_new() - Return: 0, -ENOMEM, -EAGAIN. */
+_must_check_ int pipeline_new(const struct pipeline_options *opts, struct pipeline **ret,
+			      struct err *err);
 
 /**
  * pipeline_frame() - a frame to fill; waits for one
@@ -38,17 +66,17 @@ _must_check_ int pipeline_new(unsigned int frames, pipeline_sink_fn *sink, void 
  */
 _must_check_ int pipeline_frame(struct pipeline *p, struct image_frame **ret, struct err *err);
 
-/** pipeline_push() - that frame has @len bytes and goes on its way. */
-void pipeline_push(struct pipeline *p, size_t len);
+/** pipeline_push() - that frame has @len bytes and goes on its way. Return: 0; what @work said. */
+_must_check_ int pipeline_push(struct pipeline *p, size_t len, struct err *err);
 
 /** pipeline_drain() - wait until the sink has had all of it. Return: 0, or what went wrong. */
 _must_check_ int pipeline_drain(struct pipeline *p, struct err *err);
 
-/** pipeline_failed() - what the sink said. Return: 0 while all is well. */
+/** pipeline_failed() - what a sink or worker said. Return: 0 while all is well. */
 _must_check_ int pipeline_failed(struct pipeline *p, struct err *err);
 
 /**
- * pipeline_free() - end its thread
+ * pipeline_free() - end its threads
  *
  * Frames that are still on their way are dropped; the cancel is then requested, since the sink may
  * be waiting for somebody.

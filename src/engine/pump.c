@@ -3,7 +3,7 @@
 
 #include "engine/pump.h"
 
-/* One being read to, one being written, and what evens out the pace of both. */
+/* One being read to, one being written, and what evens out the pace of both; more lose the cache. */
 #define PUMP_FRAMES 4
 
 int pump_init(struct pump *p, struct err *err)
@@ -13,7 +13,16 @@ int pump_init(struct pump *p, struct err *err)
 	p->deadline_ns = 0;
 	p->bytes = 0;
 	p->ns = 0;
-	return pipeline_new(PUMP_FRAMES, p->sink, p->ctx, p->cancel, &p->pipe, err);
+	return pipeline_new(
+		&(struct pipeline_options){
+			.frames = PUMP_FRAMES + p->stages->workers,
+			.work = p->stages->work,
+			.workers = p->stages->workers,
+			.sink = p->stages->sink,
+			.ctx = p->stages->ctx,
+			.cancel = p->cancel,
+		},
+		&p->pipe, err);
 }
 
 void pump_done(struct pump *p)
@@ -21,18 +30,20 @@ void pump_done(struct pump *p)
 	p->pipe = pipeline_free(p->pipe);
 }
 
-static void push(struct pump *p)
+static int push(struct pump *p, struct err *err)
 {
-	pipeline_push(p->pipe, p->len);
+	size_t len = p->len;
+
 	p->frame = NULL;
 	p->len = 0;
+	return pipeline_push(p->pipe, len, err);
 }
 
 int pump_flush(struct pump *p, struct err *err)
 {
-	if (p->len)
-		push(p);
-	return pipeline_drain(p->pipe, err);
+	int r = p->len ? push(p, err) : 0;
+
+	return r < 0 ? r : pipeline_drain(p->pipe, err);
 }
 
 static int run(struct pump *p, struct err *err)
@@ -54,8 +65,9 @@ static int run(struct pump *p, struct err *err)
 		p->len += (size_t)n;
 		p->bytes += (uint64_t)n;
 		atomic_fetch_add(&p->transfer->bytes, (uint64_t)n);
-		if (p->len == IMAGE_FRAME_PAYLOAD)
-			push(p);
+		r = p->len == IMAGE_FRAME_PAYLOAD ? push(p, err) : 0;
+		if (r < 0)
+			return r;
 	}
 }
 

@@ -15,6 +15,17 @@
 #include "engine/transfer.h"
 
 /**
+ * struct pump_stages - what becomes of frames, see engine/pipeline.h
+ * @work: may be NULL
+ */
+struct pump_stages {
+	pipeline_work_fn *work;
+	unsigned int workers;
+	pipeline_sink_fn *sink;
+	void *ctx;
+};
+
+/**
  * struct pump - one stream on its way
  * @pipe: the pump's own from pump_init() to pump_done()
  * @frame, @len: being filled, with so many payload bytes so far; or NULL
@@ -24,8 +35,7 @@
  */
 struct pump {
 	struct mig_dev *dev;
-	pipeline_sink_fn *sink;
-	void *ctx;
+	const struct pump_stages *stages;
 	struct cancel *cancel;
 	struct transfer *transfer;
 	struct pipeline *pipe;

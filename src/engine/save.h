@@ -6,17 +6,22 @@
  */
 
 #include "device/device.h"
+#include "engine/limiter.h"
 #include "engine/source.h"
 #include "image/writer.h"
 #include "transport/output.h"
 
+#define SAVE_THREADS_MAX 64
+
 /**
  * struct save - one save
- * @dev: found, not open
+ * @dev: found, and open or not
  * @peer: of a @uri that is a socket
  * @raw: the bare stream instead of an image
  * @force: an existing file may be replaced
  * @zstd_level: 0 for plain frames
+ * @limiter: on what is written
+ * @threads: for compression; 0 for one a CPU, up to SAVE_THREADS_MAX
  * @cancel: initialised by the caller
  * @source: policy is the caller's; device, sink and cancel are set by save_run()
  *
@@ -33,6 +38,8 @@ struct save {
 	bool raw;
 	bool force;
 	int zstd_level;
+	unsigned int threads;
+	struct limiter limiter;
 	struct cancel cancel;
 	struct source source;
 
@@ -42,6 +49,7 @@ struct save {
 
 	struct output *out;
 	struct image_writer *writer;
+	struct image_sealer *sealers[SAVE_THREADS_MAX]; /* one a worker */
 };
 
 /**

@@ -192,8 +192,7 @@ int source_run(struct source *s, struct err *err)
 	struct mig_dev *mig = s->dev->mig;
 	struct pump pump = {
 		.dev = mig,
-		.sink = s->sink,
-		.ctx = s->sink_ctx,
+		.stages = &s->stages,
 		.cancel = s->cancel,
 		.transfer = s->transfer,
 	};

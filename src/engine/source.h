@@ -20,7 +20,7 @@
  * @precopy: policy, or NULL to stop the device at once
  * @drain: how long it may refuse to be stopped
  * @leave_stopped: leave it in STOP, not where it was found
- * @sink, @sink_ctx: take the stream, frame by frame
+ * @stages: take the stream, frame by frame
  *
  * Set by source_run():
  * @found: the state it was found in
@@ -34,8 +34,7 @@ struct source {
 	struct precopy *precopy;
 	struct drain drain;
 	bool leave_stopped;
-	pipeline_sink_fn *sink;
-	void *sink_ctx;
+	struct pump_stages stages;
 	struct cancel *cancel;
 	struct transfer *transfer;
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <stdlib.h>
 
-#include "image/writer.h"
+#include "image/seal.h"
 
 _Static_assert(IMAGE_SECTION_HEADER + IMAGE_FRAME_PAYLOAD == IMAGE_FRAME_SIZE, "one write");
 _Static_assert(IMAGE_FRAME_SIZE % IMAGE_PAGE == 0, "a tail is padded in place");
@@ -11,7 +11,7 @@ struct image_frame *image_frame_new(void)
 	_cleanup_free_ struct image_frame *frame = NULL;
 	uint8_t *buf;
 
-	frame = malloc(sizeof(*frame));
+	frame = calloc(1, sizeof(*frame));
 	if (!frame)
 		return NULL;
 	buf = aligned_alloc(IMAGE_PAGE, IMAGE_FRAME_SIZE);
@@ -23,8 +23,10 @@ struct image_frame *image_frame_new(void)
 
 struct image_frame *image_frame_free(struct image_frame *frame)
 {
-	if (frame)
+	if (frame) {
 		free(frame->payload - IMAGE_SECTION_HEADER);
+		free(frame->packed);
+	}
 	free(frame);
 	return NULL;
 }

@@ -5,17 +5,13 @@
 #include <string.h>
 #include <sys/random.h>
 #include <zstd.h>
-#include <zstd_errors.h>
 
 #include "base/clock.h"
 #include "base/macros.h"
 #include "image/tally.h"
 #include "image/writer.h"
 
-/*
- * Buffers are whole pages on a page: @small holds a section that is not DATA, @packed, only there
- * when compressing, a frame.
- */
+/* @small, a page on a page, holds a section that is not DATA. */
 struct image_writer {
 	image_write_fn *write;
 	void *ctx;
@@ -25,8 +21,8 @@ struct image_writer {
 	uint64_t size;
 	int failed; /* what a write returned: bytes may be missing from here on */
 	uint8_t *small;
-	ZSTD_CCtx *zstd;
-	uint8_t *packed;
+	struct image_sealing sealing;
+	struct image_sealer *sealer; /* for image_writer_data() */
 };
 
 static int write_out(struct image_writer *w, const void *buf, size_t len, struct err *err)
@@ -50,20 +46,11 @@ static int check_usable(const struct image_writer *w, struct err *err)
 	return 0;
 }
 
-/*
- * Put the header in front of the payload that lies at @buf + IMAGE_SECTION_HEADER, zeros behind
- * it, and enter it in the books. Return: the section's size with all of it.
- */
+/* A section that is not DATA, whose payload lies in @buf behind the header. Return: its size. */
 static size_t seal(struct image_writer *w, uint8_t *buf, struct image_head *head)
 {
-	size_t used = IMAGE_SECTION_HEADER + head->size;
-	size_t len = ALIGN_UP(used, IMAGE_PAGE);
+	size_t len = image_section_seal(&w->work, buf, head);
 
-	image_head_encode(head, buf);
-	head->checksum =
-		image_section_checksum(&w->work, buf, buf + IMAGE_SECTION_HEADER, head->size);
-	image_head_encode(head, buf);
-	memset(buf + used, 0, len - used);
 	if (head->type != IMAGE_END)
 		image_tallies_section(&w->tallies, head);
 	return len;
@@ -112,20 +99,11 @@ static int name_image(const struct image_writer_options *opts, struct image_info
 	return 0;
 }
 
-static int setup_zstd(struct image_writer *w, int level, struct err *err)
+static int check_level(int level, struct err *err)
 {
-	size_t r;
-
 	if (level < ZSTD_minCLevel() || level > ZSTD_maxCLevel())
 		return err_fail(err, ERR_USAGE, -EINVAL, "zstd level %d: not within %d and %d",
 				level, ZSTD_minCLevel(), ZSTD_maxCLevel());
-	w->zstd = ZSTD_createCCtx();
-	w->packed = aligned_alloc(IMAGE_PAGE, IMAGE_FRAME_SIZE);
-	if (!w->zstd || !w->packed)
-		return err_set(err, -ENOMEM, "zstd");
-	r = ZSTD_CCtx_setParameter(w->zstd, ZSTD_c_compressionLevel, level);
-	if (ZSTD_isError(r))
-		return err_set(err, -EINVAL, "zstd level %d: %s", level, ZSTD_getErrorName(r));
 	return 0;
 }
 
@@ -158,11 +136,13 @@ int image_writer_new(const struct image_manifest *m, const struct image_writer_o
 	r = image_tallies_init(&w->tallies, m->n_devices, image_seed(&w->info), err);
 	if (r < 0)
 		return r;
-	if (opts->zstd_level) {
-		r = setup_zstd(w, opts->zstd_level, err);
-		if (r < 0)
-			return r;
-	}
+	w->sealing.seed = image_seed(&w->info);
+	w->sealing.zstd_level = opts->zstd_level;
+	r = check_level(opts->zstd_level, err);
+	if (r >= 0)
+		r = image_sealer_new(&w->sealing, &w->sealer, err);
+	if (r < 0)
+		return r;
 	r = write_start(w, manifest, len, err);
 	if (r < 0)
 		return r;
@@ -176,74 +156,47 @@ struct image_writer *image_writer_free(struct image_writer *w)
 		return NULL;
 	image_tallies_done(&w->tallies);
 	image_digest_done(&w->work);
-	ZSTD_freeCCtx(w->zstd);
-	free(w->packed);
+	image_sealer_free(w->sealer);
 	free(w->small);
 	free(w);
 	return NULL;
 }
 
-/*
- * Compress the payload into @w->packed. It is given one page less than the plain frame takes, so
- * that zstd itself gives up on what would save nothing.
- *
- * Return: compressed size, 0 when the frame is to be stored plain, or a negative errno.
- */
-static ssize_t pack(struct image_writer *w, const uint8_t *payload, size_t len, struct err *err)
+struct image_sealing *image_writer_sealing(struct image_writer *w)
 {
-	size_t plain = ALIGN_UP(IMAGE_SECTION_HEADER + len, IMAGE_PAGE);
-	size_t r;
+	return &w->sealing;
+}
 
-	if (!w->zstd || plain == IMAGE_PAGE)
-		return 0;
-	r = ZSTD_compress2(w->zstd, w->packed + IMAGE_SECTION_HEADER,
-			   plain - IMAGE_PAGE - IMAGE_SECTION_HEADER, payload, len);
-	if (!ZSTD_isError(r))
-		return (ssize_t)r;
-	switch (ZSTD_getErrorCode(r)) {
-	case ZSTD_error_dstSize_tooSmall:
-		return 0;
-	case ZSTD_error_memory_allocation:
-		return err_set(err, -ENOMEM, "zstd");
-	default:
-		return err_fail(err, ERR_BUG, -EINVAL, "zstd: %s", ZSTD_getErrorName(r));
-	}
+int image_writer_put(struct image_writer *w, const struct image_frame *frame, struct err *err)
+{
+	const struct image_tally *tally = &w->tallies.devices[frame->head.device];
+	int r;
+
+	r = check_usable(w, err);
+	if (r < 0)
+		return r;
+	assert(!tally->ended);
+	assert(frame->head.sequence == tally->count && frame->head.offset == tally->bytes);
+	image_tallies_section(&w->tallies, &frame->head);
+	return write_out(w, frame->section, frame->len, err);
 }
 
 int image_writer_data(struct image_writer *w, uint32_t device, struct image_frame *frame,
 		      size_t len, struct err *err)
 {
-	struct image_head head = {
-		.type = IMAGE_DATA,
-		.flags = IMAGE_MANDATORY,
-		.size = (uint32_t)len,
-		.device = device,
-		.raw_size = (uint32_t)len,
-	};
-	uint8_t *buf = frame->payload - IMAGE_SECTION_HEADER;
-	struct image_tally *tally;
-	ssize_t packed;
+	const struct image_tally *tally;
+	struct image_place place;
 	int r;
 
-	assert(device < w->tallies.n_devices && len <= IMAGE_FRAME_PAYLOAD);
+	assert(device < w->tallies.n_devices);
 	tally = &w->tallies.devices[device];
 	assert(!tally->ended);
 	r = check_usable(w, err);
 	if (r < 0 || !len)
 		return r;
-
-	packed = pack(w, frame->payload, len, err);
-	if (packed < 0)
-		return (int)packed;
-	if (packed) {
-		head.flags |= IMAGE_ZSTD;
-		head.size = (uint32_t)packed;
-		buf = w->packed;
-	}
-	head.sequence = tally->count;
-	head.offset = tally->bytes;
-	len = seal(w, buf, &head);
-	return write_out(w, buf, len, err);
+	place = (struct image_place){ device, tally->count, tally->bytes };
+	r = image_seal(w->sealer, frame, len, &place, err);
+	return r < 0 ? r : image_writer_put(w, frame, err);
 }
 
 int image_writer_device_end(struct image_writer *w, uint32_t device, struct err *err)

@@ -15,6 +15,7 @@
 #include "base/err.h"
 #include "image/format.h"
 #include "image/manifest.h"
+#include "image/seal.h"
 #include "image/receipt.h"
 
 struct image_writer;
@@ -26,21 +27,6 @@ struct image_writer;
  * After a failure the writer refuses everything but image_writer_free().
  */
 typedef int image_write_fn(void *ctx, const void *buf, size_t len, struct err *err);
-
-/**
- * struct image_frame - a page-aligned buffer that holds one frame
- * @payload: where to read stream bytes to; room for IMAGE_FRAME_PAYLOAD
- *
- * The header goes in front of the payload, so that a frame is one write without a copy.
- */
-struct image_frame {
-	uint8_t *payload;
-};
-
-/* NULL without memory. */
-struct image_frame *image_frame_new(void);
-struct image_frame *image_frame_free(struct image_frame *frame);
-DEFINE_CLEANUP(struct image_frame *, image_frame_free)
 
 /**
  * struct image_writer_options
@@ -60,8 +46,15 @@ _must_check_ int image_writer_new(const struct image_manifest *m,
 				  const struct image_writer_options *opts, image_write_fn *write,
 				  void *ctx, struct image_writer **ret, struct err *err);
 
+/** image_writer_sealing() - what the frames of this image are sealed by; lives as long as @w. */
+struct image_sealing *image_writer_sealing(struct image_writer *w);
+
+/** image_writer_put() - write a sealed frame; those of a device in the order of their sequence. */
+_must_check_ int image_writer_put(struct image_writer *w, const struct image_frame *frame,
+				  struct err *err);
+
 /**
- * image_writer_data() - one frame: the first @len bytes of @frame's payload. 0 is nothing.
+ * image_writer_data() - seal and put in one: one frame: the first @len bytes of @frame's payload. 0 is nothing.
  *
  * The frame is the caller's again on return; what follows its first @len bytes may have changed.
  */

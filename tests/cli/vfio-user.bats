@@ -693,3 +693,29 @@ in_fifo()
 	kill -TERM "$resume"
 	finish resume 0
 }
+
+@test "save: --threads, whatever their number, make the same image" {
+	local n
+
+	emu_start --state-size=9M
+	for n in 1 2 7; do
+		migctl 0 save --compress=zstd:1 --threads=$n --force "$A" image
+		migctl 0 --json inspect image
+		expect_json '.devices[0].bytes == 9437184' '.complete'
+	done
+	migctl 64 save --threads=0 "$A" image
+	expect_message "--threads is 1 to 64, not '0'"
+}
+
+@test "save: --bandwidth lets everything through, and can be interrupted" {
+	emu_start --state-size=3M
+	migctl 0 save --bandwidth=1G "$A" image
+	migctl 0 verify image
+	start save -vv save --force --bandwidth=1K "$A" image
+	eventually said 'stop -> stop-copy: done' save.err
+	kill -INT "$save"
+	finish save 75
+	expect_message 'interrupted; the device is in running again'
+	migctl 64 save --bandwidth=fast "$A" image
+	expect_message "--bandwidth: 'fast' is not a rate"
+}

@@ -379,6 +379,45 @@ static void what_is_no_uuid_is_refused(void **state)
 			fail_msg("\"%s\"", rows[i]);
 }
 
+static void sizes_have_binary_units(void **state)
+{
+	static const struct {
+		const char *text;
+		uint64_t max, value;
+		int result;
+	} rows[] = {
+		{ "0", 0, 0, 0 },
+		{ "4096", UINT64_MAX, 4096, 0 },
+		{ "64K", UINT64_MAX, 65536, 0 },
+		{ "64k", 65536, 65536, 0 },
+		{ "1MiB", UINT64_MAX, 1 << 20, 0 },
+		{ "3GB", UINT64_MAX, UINT64_C(3) << 30, 0 },
+		{ "16777215t", UINT64_MAX, UINT64_C(16777215) << 40, 0 },
+		{ "16777216T", UINT64_MAX, 0, -ERANGE },
+		{ "99999999999999999999", UINT64_MAX, 0, -ERANGE },
+		{ "65K", 65536, 0, -ERANGE },
+		{ "4097", 4096, 0, -ERANGE },
+		{ "", UINT64_MAX, 0, -EINVAL },
+		{ "-1", UINT64_MAX, 0, -EINVAL },
+		{ " 1", UINT64_MAX, 0, -EINVAL },
+		{ "1 K", UINT64_MAX, 0, -EINVAL },
+		{ "1Kib", UINT64_MAX, 1024, 0 },
+		{ "1Kx", UINT64_MAX, 0, -EINVAL },
+		{ "1P", UINT64_MAX, 0, -EINVAL },
+		{ "K", UINT64_MAX, 0, -EINVAL },
+		{ "1.5K", UINT64_MAX, 0, -EINVAL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		uint64_t value = 0;
+
+		if (parse_bytes(rows[i].text, rows[i].max, &value) != rows[i].result ||
+		    value != rows[i].value)
+			fail_msg("\"%s\" is %llu", rows[i].text, (unsigned long long)value);
+	}
+}
+
 /* cancel */
 
 struct canceller {
@@ -899,6 +938,7 @@ int main(void)
 		cmocka_unit_test(only_the_whole_of_a_string_is_a_number),
 		cmocka_unit_test(a_uuid_is_its_bytes_in_the_order_of_its_text),
 		cmocka_unit_test(what_is_no_uuid_is_refused),
+		cmocka_unit_test(sizes_have_binary_units),
 		CANCEL_TEST(nothing_is_cancelled_until_somebody_asks),
 		CANCEL_TEST(a_request_is_seen_in_every_poll),
 		CANCEL_TEST(a_blocked_call_is_kicked_once_it_is_requested),

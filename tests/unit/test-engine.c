@@ -75,8 +75,7 @@ static struct bench *bench_new(unsigned int caps)
 	transfer_start(&b->transfer);
 	b->s = (struct source){
 		.dev = &b->dev,
-		.sink = sink,
-		.sink_ctx = b,
+		.stages = { .sink = sink, .ctx = b },
 		.cancel = &b->cancel,
 		.transfer = &b->transfer,
 	};

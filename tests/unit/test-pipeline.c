@@ -23,7 +23,28 @@ struct sink {
 	long slow_ns;
 	atomic_bool busy;
 	bool in_order;
+
+	bool works;
+	unsigned int workers;
+	atomic_uint worked;
+	uint64_t work_fails_at; /* this frame, from 1 */
 };
+
+/* Marks the frame, so that the sink sees that it was here; and lets the others overtake. */
+static int work(void *ctx, unsigned int worker, const struct parcel *parcel, struct err *err)
+{
+	struct sink *s = ctx;
+	uint64_t number;
+
+	assert_true(worker < (s->workers ? s->workers : 1));
+	memcpy(&number, parcel->frame->payload, sizeof(number));
+	if (number != parcel->number || parcel->len != sizeof(number) + number % 100)
+		return err_fail(err, ERR_BUG, -EINVAL, "another frame");
+	if (number % 3 == 0 && s->workers)
+		nanosleep(&(struct timespec){ .tv_nsec = 200000 }, NULL);
+	parcel->frame->len = number + 1;
+	return ++s->worked == s->work_fails_at ? err_fail(err, ERR_IO, -ENOMEM, "no memory") : 0;
+}
 
 static int take(void *ctx, struct image_frame *frame, size_t len, struct err *err)
 {
@@ -37,6 +58,7 @@ static int take(void *ctx, struct image_frame *frame, size_t len, struct err *er
 		return cancel_poll(&s->cancel, -1, 0, err);
 	memcpy(&number, frame->payload, sizeof(number));
 	s->in_order &= number == s->seen && len == sizeof(number) + number % 100;
+	s->in_order &= !s->works || frame->len == number + 1;
 	memset(frame->payload, 0xee, len); /* it is the sink's */
 	if (++s->seen == s->fail_at)
 		return err_fail(err, ERR_IO, -ENOSPC, "full");
@@ -64,7 +86,16 @@ static int teardown(void **state)
 
 static void make(struct sink *s, unsigned int frames)
 {
-	assert_int_equal(pipeline_new(frames, take, s, &s->cancel, &s->pipe, NULL), 0);
+	const struct pipeline_options opts = {
+		.frames = frames,
+		.work = s->works ? work : NULL,
+		.workers = s->workers,
+		.sink = take,
+		.ctx = s,
+		.cancel = &s->cancel,
+	};
+
+	assert_int_equal(pipeline_new(&opts, &s->pipe, NULL), 0);
 }
 
 /* Pushes frame @number. Return: what getting it said. */
@@ -77,8 +108,7 @@ static int push(struct sink *s, uint64_t number, struct err *err)
 	if (r < 0)
 		return r;
 	memcpy(frame->payload, &number, sizeof(number));
-	pipeline_push(s->pipe, sizeof(number) + number % 100);
-	return 0;
+	return pipeline_push(s->pipe, sizeof(number) + number % 100, err);
 }
 
 static void all_arrive_in_order(void **state)
@@ -176,6 +206,48 @@ static void freeing_it_when_all_is_through_cancels_nothing(void **state)
 	assert_false(atomic_load(&s->cancel.requested));
 }
 
+static void work_is_done_on_each_before_the_sink_has_it(void **state)
+{
+	struct sink *s = *state;
+
+	s->works = true;
+	for (s->workers = 0; s->workers <= 8; s->workers += 2) {
+		s->seen = 0;
+		atomic_store(&s->worked, 0);
+		make(s, 4 + s->workers);
+		for (uint64_t k = 0; k < 500; k++)
+			assert_int_equal(push(s, k, NULL), 0);
+		assert_int_equal(pipeline_drain(s->pipe, NULL), 0);
+		assert_int_equal(s->seen, 500);
+		assert_int_equal(atomic_load(&s->worked), 500);
+		assert_true(s->in_order);
+		s->pipe = pipeline_free(s->pipe);
+	}
+}
+
+static void work_that_fails_ends_the_flow(void **state)
+{
+	struct sink *s = *state;
+
+	s->works = true;
+	for (s->workers = 0; s->workers <= 4; s->workers += 4) {
+		struct err err = { 0 };
+		uint64_t pushed = 0;
+
+		atomic_store(&s->worked, 0);
+		s->seen = 0;
+		s->work_fails_at = 20;
+		make(s, 8);
+		while (push(s, pushed, &err) >= 0)
+			assert_true(++pushed < 20 + 16);
+		assert_int_equal(err.code, -ENOMEM);
+		assert_string_equal(err.text, "no memory");
+		assert_true(s->seen < 20 + 8);
+		assert_true(s->in_order);
+		s->pipe = pipeline_free(s->pipe);
+	}
+}
+
 #define ON(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -185,6 +257,8 @@ int main(void)
 		ON(it_can_be_drained_and_go_on),
 		ON(a_frame_is_the_same_until_it_is_pushed),
 		ON(a_failure_reaches_whoever_pushes),
+		ON(work_is_done_on_each_before_the_sink_has_it),
+		ON(work_that_fails_ends_the_flow),
 		ON(freeing_it_ends_a_sink_that_waits),
 		ON(freeing_it_when_all_is_through_cancels_nothing),
 	};
