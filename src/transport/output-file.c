@@ -24,6 +24,9 @@ struct output_file {
 	char *path; /* final name */
 	char *temporary; /* name until then, NULL with O_TMPFILE */
 	int folder; /* of @path */
+	uint64_t written;
+	uint64_t allocated; /* room that was asked for; UINT64_MAX once it was not to be had */
+	uint64_t sent; /* on its way to the disk */
 };
 
 static struct output_file *file_of(struct output *out)
@@ -111,11 +114,40 @@ int output_check(const struct uri *uri, bool force, struct err *err)
 	return err_hint(err, r, "--force replaces it");
 }
 
+/*
+ * Room is asked for so far ahead, and what was written is sent to the disk so often. Both only save
+ * time, and either may not be had: file systems find better places for what they know is to come,
+ * and the fsync() at the end has little left to wait for.
+ */
+#define AHEAD ((uint64_t)64 << 20)
+#define BEHIND ((uint64_t)8 << 20)
+
+static void help_along(struct output_file *f, size_t len)
+{
+	/* A small file is better off without. */
+	if (f->written >= BEHIND && f->written + len > f->allocated) {
+		f->allocated = f->written + AHEAD;
+		if (fallocate(f->fd, FALLOC_FL_KEEP_SIZE, (off_t)f->written, (off_t)AHEAD) < 0)
+			f->allocated = UINT64_MAX;
+	}
+	if (f->written - f->sent >= BEHIND) {
+		sync_file_range(f->fd, (off_t)f->sent, (off_t)(f->written - f->sent),
+				SYNC_FILE_RANGE_WRITE);
+		f->sent = f->written;
+	}
+}
+
 static int file_write(struct output *out, const void *buf, size_t len, struct err *err)
 {
-	int r = write_full(file_of(out)->fd, buf, len);
+	struct output_file *f = file_of(out);
+	int r;
 
-	return r < 0 ? err_fail(err, ERR_IO, r, "%s: writing", out->name) : 0;
+	help_along(f, len);
+	r = write_full(f->fd, buf, len);
+	if (r < 0)
+		return err_fail(err, ERR_IO, r, "%s: writing", out->name);
+	f->written += len;
+	return 0;
 }
 
 /* The temporary name becomes @name, which must not be there; FAT has no links to do it by. */
@@ -164,6 +196,9 @@ static int file_publish(struct output *out, struct err *err)
 	struct output_file *f = file_of(out);
 	int r;
 
+	/* To the size that it has: what was allocated behind that goes. */
+	if (f->allocated && ftruncate(f->fd, (off_t)f->written) < 0)
+		return err_fail(err, ERR_IO, -errno, "%s: truncating", out->name);
 	r = output_sync(f->fd, out->name, err);
 	if (r >= 0)
 		r = link_in_place(f, err);
