@@ -320,8 +320,8 @@ sections()
 	migctl 73 save "$A" fd:9 9<state.img
 	expect_message 'fd:9: not open for writing'
 	migctl 73 save "$A" fd:88
-	migctl 64 save "$A" tcp:host:1
-	expect_message 'tcp:host:1: no such kind of FILE'
+	migctl 64 save "$A" gopher:host:1
+	expect_message 'gopher:host:1: no such kind of FILE'
 	mkdir ro
 	mount -t tmpfs -o ro none ro
 	migctl 73 save "$A" ro/file

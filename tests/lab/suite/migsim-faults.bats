@@ -1219,7 +1219,7 @@ save_stuck()
 	save_stuck --pre-copy running pre-copy pre-copy-p2p stop-copy stop running-p2p running
 }
 
-@test "save: SIGINT while the driver is stuck in a read: it ends when the driver has" {
+@test "save: SIGINT ends a read that the driver is stuck in" {
 	local at options state
 
 	sim "$A" initial_bytes 1000
@@ -1232,7 +1232,7 @@ save_stuck()
 			start save "$VFIOMIGCTL" --json -v save $options "$A" file
 			eventually stalled "$A"
 			expect_state "$A" $state
-			interrupt save "$A"
+			kill -INT "$save"
 			finish_row save 75 'Interrupt: unwinding' 'interrupted' \
 				'the device is in running again'
 			told left running
@@ -1320,7 +1320,7 @@ save_stuck()
 	expect_shown "$B" seed 5
 }
 
-@test "resume: SIGINT while the driver is stuck in a write: it ends when the driver has" {
+@test "resume: SIGINT ends a write that the driver is stuck in" {
 	local at
 
 	make_image
@@ -1330,7 +1330,7 @@ save_stuck()
 		start resume "$VFIOMIGCTL" --json -v resume "$B" "$image"
 		eventually stalled "$B"
 		expect_state "$B" resuming
-		interrupt resume "$B"
+		kill -INT "$resume"
 		finish_row resume 75 'Interrupt: unwinding' 'interrupted' \
 			'the device was reset and is in stop'
 		told accepted false
@@ -1372,7 +1372,7 @@ save_stuck()
 	arm "$A" 'stall-arc running stop-copy'
 	start save "$VFIOMIGCTL" --json -v save "$A" file
 	eventually stalled "$A"
-	interrupt save "$A"
+	kill -INT "$save"
 	finish_row save 75 'Interrupt: unwinding' 'interrupted' 'the device is in running again'
 	expect_file none
 	kept "$A" running
@@ -1380,7 +1380,7 @@ save_stuck()
 	start save "$VFIOMIGCTL" --json -v save "$A" file
 	eventually stalled "$A"
 	expect_state "$A" stop-copy
-	interrupt save "$A"
+	kill -INT "$save"
 	finish_row save 75 'Interrupt: unwinding' 'interrupted' 'the device is in running again'
 	expect_file none
 	kept "$A" running
@@ -1388,7 +1388,7 @@ save_stuck()
 	start resume "$VFIOMIGCTL" --json -v resume "$B" "$image"
 	eventually stalled "$B"
 	expect_state "$B" resuming
-	interrupt resume "$B"
+	kill -INT "$resume"
 	finish_row resume 75 'Interrupt: unwinding' 'interrupted' 'the device was reset and is in stop'
 	blank "$B" stop
 }
