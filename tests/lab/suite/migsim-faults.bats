@@ -1372,7 +1372,7 @@ save_stuck()
 	arm "$A" 'stall-arc running stop-copy'
 	start save "$VFIOMIGCTL" --json -v save "$A" file
 	eventually stalled "$A"
-	kill -INT "$save"
+	interrupt save "$A"
 	finish_row save 75 'Interrupt: unwinding' 'interrupted' 'the device is in running again'
 	expect_file none
 	kept "$A" running
