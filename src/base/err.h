@@ -36,6 +36,7 @@ enum err_kind {
 	ERR_PEER = 76, /* the peer broke the protocol; a vfio-user server fell silent */
 	ERR_PERMISSION = 77,
 	ERR_CONFIG = 78, /* not the way it is set up: TCP without protection, credentials */
+	ERR_IN_DOUBT = 80, /* who has the state, this end or the other, cannot be told from here */
 	ERR_DEVICE = 81, /* the device is in ERROR or not where it should be */
 };
 

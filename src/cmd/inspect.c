@@ -172,6 +172,9 @@ static const char *section_name(uint32_t type)
 	return type < ARRAY_SIZE(names) && names[type] ? names[type] : "unknown";
 }
 
+/* More than anybody reads; an image may have any number. */
+#define SECTIONS_MAX 65536
+
 static int on_section(void *ctx, const struct image_section_info *s, struct err *err)
 {
 	struct args *a = ctx;
@@ -182,6 +185,10 @@ static int on_section(void *ctx, const struct image_section_info *s, struct err 
 		return 0;
 	if (!json_object_object_get_ex(a->inv->report, "sections", &list))
 		list = report_array(a->inv->report, "sections");
+	if (json_object_array_length(list) == SECTIONS_MAX) {
+		report_bool(a->inv->report, "sections_partial", true);
+		return 0;
+	}
 	o = report_append(list);
 	report_uint(o, "at", s->at);
 	report_string(o, "type", section_name(s->type));

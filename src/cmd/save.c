@@ -206,7 +206,10 @@ static void settle_outcome(struct invocation *inv, const struct save *s, int r,
 
 	inv->moves_state = true;
 	inv->outcome = r >= 0 ? OUTCOME_COMPLETED : lost ? OUTCOME_DEVICE_ERROR : OUTCOME_ABORTED;
-	if (!lost)
+	if (s->unsettled) {
+		inv->outcome = OUTCOME_IN_DOUBT;
+		inv->owner = OWNER_UNKNOWN;
+	} else if (!lost)
 		inv->owner = OWNER_SOURCE;
 	else if (!source->left_known)
 		inv->owner = OWNER_UNKNOWN;

@@ -76,6 +76,9 @@ static int set_bits(struct region_v1 *v, unsigned int bits, struct err *err)
 	r = get_bits(v, &old, err);
 	if (r < 0)
 		return r;
+	/* Since it was last asked, it may have gone there by itself: only a reset helps. */
+	if ((old & UAPI_V1_MASK) == fsm_v1_bits(MIG_ERROR))
+		return err_fail(err, ERR_DEVICE, -EIO, "device_state is 0x%x: in error", old);
 	new = (old & ~(uint32_t)UAPI_V1_MASK) | bits;
 	r = v1_write(&v->window, DEVICE_STATE, &new, sizeof(new));
 	if (r < 0)

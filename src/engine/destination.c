@@ -224,9 +224,9 @@ static int load_image(struct destination *d, struct err *err)
 {
 	int r;
 
-	if (input_rewindable(d->in)) {
+	if (input_rewindable(d->in) || d->verify_only) {
 		r = scan_image(d->in, &verify_sink, d, d->cancel, err);
-		if (r >= 0)
+		if (r >= 0 && !d->verify_only)
 			r = input_rewind(d->in, err);
 		if (r < 0)
 			return r;
@@ -316,17 +316,12 @@ static void abort_load(struct destination *d, struct err *err)
 /* All of the input into the device, and nothing on its way any more. */
 static int load(struct destination *d, struct err *err)
 {
-	struct err why = { 0 };
 	int r;
 
 	r = d->raw ? load_raw(d, err) : load_image(d, err);
 	if (r >= 0 && d->pipe)
 		r = finish_load(d, err);
-	/* What looks like a wish to stop may be the device's refusal, which has the reason. */
-	if (r == -ECANCELED && d->pipe && pipeline_failed(d->pipe, &why) < 0) {
-		r = why.code;
-		*err = why;
-	}
+	r = pipeline_explain(d->pipe, r, err);
 	d->pipe = pipeline_free(d->pipe);
 	return r;
 }

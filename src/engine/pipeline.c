@@ -194,12 +194,13 @@ static int verdict(const struct pipeline *p, struct err *err)
 	return p->failed;
 }
 
-int pipeline_failed(struct pipeline *p, struct err *err)
+int pipeline_explain(struct pipeline *p, int r, struct err *err)
 {
-	int r;
-
+	if (!p || r != -ECANCELED)
+		return r;
 	pthread_mutex_lock(&p->lock);
-	r = verdict(p, err);
+	if (p->failed)
+		r = verdict(p, err);
 	pthread_mutex_unlock(&p->lock);
 	return r;
 }

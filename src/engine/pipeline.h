@@ -10,7 +10,7 @@
  *
  * One thread pushes. Memory is the pool and nothing else. A sink or worker that fails requests the
  * cancel, so that whoever fills frames, or waits for a device to do so, hears of it;
- * pipeline_failed() is why.
+ * pipeline_explain() is why.
  */
 
 #include "base/cancel.h"
@@ -72,8 +72,12 @@ _must_check_ int pipeline_push(struct pipeline *p, size_t len, struct err *err);
 /** pipeline_drain() - wait until the sink has had all of it. Return: 0, or what went wrong. */
 _must_check_ int pipeline_drain(struct pipeline *p, struct err *err);
 
-/** pipeline_failed() - what a sink or worker said. Return: 0 while all is well. */
-_must_check_ int pipeline_failed(struct pipeline *p, struct err *err);
+/**
+ * pipeline_explain() - @r, the caller's own failure, unless a sink or worker is behind it
+ *
+ * What looks like a wish to stop may be theirs, and they have the reason. @p may be NULL.
+ */
+int pipeline_explain(struct pipeline *p, int r, struct err *err);
 
 /**
  * pipeline_free() - end its threads

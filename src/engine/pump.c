@@ -75,13 +75,7 @@ int pump_run(struct pump *p, struct err *err)
 {
 	uint64_t start = clock_ns();
 	int r = run(p, err);
-	struct err why = { 0 };
 
-	/* What looks like a wish to stop may be the sink's, which has the reason. */
-	if (r == -ECANCELED && pipeline_failed(p->pipe, &why) < 0) {
-		r = why.code;
-		*err = why;
-	}
 	p->ns += clock_ns() - start;
 	return r;
 }

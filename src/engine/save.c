@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -11,13 +12,21 @@
 static int put(void *ctx, const void *buf, size_t len, struct err *err)
 {
 	struct save *s = ctx;
-	int r;
+	uint64_t rate = s->limiter.rate;
 
-	r = limiter_wait(&s->limiter, len, &s->cancel, err);
-	if (r < 0)
-		return r;
-	r = output_write(s->out, buf, len, err);
-	return r < 0 && !s->raw ? confirm_explain(s->out, r, err) : r;
+	for (size_t done = 0, n; done < len; done += n) {
+		int r;
+
+		/* In pieces that leave no receiver without a sign of life for long. */
+		n = rate ? MIN(len - done, (size_t)MAX(rate / 10, IMAGE_PAGE)) : len;
+		r = limiter_wait(&s->limiter, n, &s->cancel, err);
+		if (r < 0)
+			return r;
+		r = output_write(s->out, (const char *)buf + done, n, err);
+		if (r < 0)
+			return s->raw ? r : confirm_explain(s->out, r, err);
+	}
+	return 0;
 }
 
 static int raw_sink(void *ctx, struct image_frame *frame, size_t len, struct err *err)
@@ -100,18 +109,39 @@ static int await_receipt(struct save *s, struct err *err)
 	return confirm_await(s->out, &want, err);
 }
 
-/* The point of no return is the file's name; a command has none, and its end can be waited for. */
+/* A receipt that refuses, a connection closed without one, a command that failed. */
+static bool declined(int r)
+{
+	return r == -EREMOTEIO || r == -ENODATA || r == -EIO;
+}
+
+/*
+ * The point of no return is the file's name; but somebody else, a receiver or a command, may act on
+ * the image as soon as it has its end. Until then a wish to stop is heard. After it, what fails
+ * leaves open who goes on with the state, unless it is the other's refusal.
+ */
 static int finish(struct save *s, struct err *err)
 {
-	int r = 0;
+	bool answers = !s->raw && output_answers(s->out);
+	bool acts = s->uri.kind & (URI_SOCKET | URI_EXEC);
+	int r;
 
+	r = cancel_check(&s->cancel, err);
+	if (r < 0)
+		return r;
+	s->unsettled = acts;
+	/* The answer is waited for no longer than --timeout. */
+	if (answers)
+		cancel_close(&s->cancel);
 	if (!s->raw)
 		r = end_image(s, err);
+	if (r >= 0 && acts)
+		log_info("%s: all is sent, waiting for its end", output_name(s->out));
 	if (r >= 0)
-		r = !s->raw && output_answers(s->out) ? await_receipt(s, err)
-						      : output_finish(s->out, err);
-	if (r >= 0)
+		r = answers ? await_receipt(s, err) : output_finish(s->out, err);
+	if (r >= 0 && !acts)
 		r = cancel_check(&s->cancel, err);
+	s->unsettled = acts && r < 0 && !declined(r);
 	if (r < 0)
 		return r;
 	cancel_close(&s->cancel);
@@ -136,6 +166,18 @@ static int open_device(struct save *s, struct err *err)
 	return 0;
 }
 
+/* To have it run again could make two of it. */
+static void leave_in_doubt(const struct save *s, struct err *err)
+{
+	const char *name = device_name(s->dev);
+
+	err->kind = ERR_IN_DOUBT;
+	err_hint(err, err->code,
+		 "%s stays stopped, since the other end may run its state; if it does not: "
+		 "vfiomigctl state %s running",
+		 name, name);
+}
+
 static int drain_and_finish(struct save *s, struct err *err)
 {
 	struct err late = { 0 };
@@ -149,11 +191,20 @@ static int drain_and_finish(struct save *s, struct err *err)
 	r = source_run(&s->source, err);
 	if (!s->source.complete)
 		return r;
+	/* Then the image may be the only copy of the state, whatever was wished before. */
+	if (r < 0 && !(s->uri.kind & URI_EXEC))
+		cancel_close(&s->cancel);
 	finished = finish(s, &late);
+	if (r < 0 && finished < 0)
+		log_warn("%s (%s): no image either", late.text, err_name(finished));
 	if (r < 0 || finished >= 0)
 		return r;
 	*err = late;
-	if (s->source.left != s->source.found)
+	if (s->source.left == s->source.found)
+		s->unsettled = false; /* it runs on, as it was asked to */
+	else if (s->unsettled)
+		leave_in_doubt(s, err);
+	else
 		source_abort(&s->source, err);
 	return finished;
 }

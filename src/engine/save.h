@@ -29,6 +29,7 @@
  * @started: the device was opened and is migratable: @source tells the rest
  * @written: bytes of the file
  * @published: the file has its name, the receiver has accepted the state
+ * @unsettled: the other end may have taken over, and may not; the device was left stopped
  */
 struct save {
 	struct device *dev;
@@ -46,6 +47,7 @@ struct save {
 	bool started;
 	uint64_t written;
 	bool published;
+	bool unsettled;
 
 	struct output *out;
 	struct image_writer *writer;

@@ -171,7 +171,7 @@ static int run(struct source *s, struct pump *pump, struct err *err)
 	if (r < 0)
 		return err_classify(err, ERR_DEVICE, r);
 	s->found = mig->state;
-	r = take(s, pump, err);
+	r = pipeline_explain(pump->pipe, take(s, pump, err), err);
 	s->complete = r >= 0;
 	s->bytes = pump->bytes;
 	s->stream_ns = pump->ns;

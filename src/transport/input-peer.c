@@ -33,7 +33,13 @@ static ssize_t sock_read(struct input *in, void *buf, size_t len, struct err *er
 
 static int sock_answer(struct input *in, const void *buf, size_t len, struct err *err)
 {
-	return peer_write_now(peer_of(in)->peer, buf, len, err);
+	struct peer *peer = peer_of(in)->peer;
+
+	/* TCP would take it all the same; and who gave up waiting goes on as if we had failed. */
+	if (peer_is_gone(peer))
+		return err_fail(err, ERR_ABORTED, -ECONNRESET, "%s: did not wait for an answer",
+				peer_name(peer));
+	return peer_write_now(peer, buf, len, err);
 }
 
 static void sock_free(struct input *in)

@@ -35,7 +35,7 @@ static int sock_answer(struct output *out, void *buf, size_t len, struct err *er
 		if (n < 0)
 			return (int)n;
 		if (!n)
-			return err_fail(err, ERR_ABORTED, -ECONNRESET,
+			return err_fail(err, ERR_ABORTED, done ? -ECONNRESET : -ENODATA,
 					"%s: closed the connection without an answer", out->name);
 		done += (size_t)n;
 	}

@@ -277,6 +277,14 @@ int peer_write(struct peer *p, const void *buf, size_t len, struct err *err)
 	return 0;
 }
 
+bool peer_is_gone(const struct peer *p)
+{
+	char c;
+	ssize_t n = recv(p->fd, &c, sizeof(c), MSG_PEEK | MSG_DONTWAIT);
+
+	return n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
+}
+
 int peer_write_now(struct peer *p, const void *buf, size_t len, struct err *err)
 {
 	ssize_t n = write_some(p, buf, len, err);

@@ -60,6 +60,9 @@ _must_check_ int peer_write(struct peer *p, const void *buf, size_t len, struct 
  */
 _must_check_ int peer_write_now(struct peer *p, const void *buf, size_t len, struct err *err);
 
+/** peer_is_gone() - it has closed the connection, as far as can be known by now. */
+bool peer_is_gone(const struct peer *p);
+
 /**
  * peer_finish() - nothing more is written: close our half
  *

@@ -512,10 +512,59 @@ is_loading()
 @test "receiver: without an answer nothing was saved" {
 	emu_start
 	receiver mute
-	migctl 75 --json save --timeout=3 --leave=stop "$A" unix:it
+	migctl 75 --json save --timeout=1 "$A" unix:it
 	expect_json '.outcome == "aborted" and .owner == "source"' '.file_bytes == 0'
-	expect_message 'unix:it: silent for 3 s' 'the device is in running again'
+	expect_message 'unix:it: silent for 1 s'
 	expect_state "$A" running
+}
+
+@test "receiver: without an answer nobody knows who has the state, and the source does not run" {
+	emu_start
+	receiver mute
+	migctl 80 --json save --timeout=1 --leave=stop "$A" unix:it
+	expect_json '.outcome == "in-doubt" and .owner == "unknown"' '.state.left == "stop"'
+	expect_message 'unix:it: silent for 1 s' "$A stays stopped, since the other end may run its state"
+	expect_state "$A" stop
+}
+
+@test "sockets: a sender that gave up waiting and its receiver never both run" {
+	emu_start --delay=resuming:stop=3s
+	receive unix:it
+	migctl 80 save --timeout=1 --leave=stop "$A" unix:it
+	received 75
+	[[ $stderr == *'did not wait for an answer'*'the device was reset and is in stop'* ]]
+	expect_state "$A" stop
+	expect_state "$B" stop
+}
+
+@test "sockets: once all is sent, a signal no longer takes it back" {
+	emu_start --delay=resuming:stop=2s
+	receive unix:it
+	start save -v save --leave=stop "$A" unix:it
+	eventually said 'all is sent' save.err
+	kill -INT "$save"
+	finish save 0
+	received 0
+	expect_state "$A" stop
+	expect_state "$B" stop
+}
+
+@test "exec: its failure is told, whatever the device was doing then" {
+	emu_start --fault drain=pre-copy:pre-copy-p2p:3s
+	migctl 74 save --pre-copy --drain-timeout=60 "$A" 'exec:head -c 100000 >/dev/null; sleep 1; exit 3'
+	expect_message 'ended with status 3' 'the device is in running again'
+	expect_state "$A" running
+}
+
+@test "resume: --dry-run verifies what comes from a pipe, too" {
+	emu_start
+	migctl 0 save "$A" image
+	run bash -c 'cat image | "$1" resume --dry-run "$2" -' - "$tool" "$B"
+	((status == 0))
+	run bash -c 'head -c 50000 image | "$1" resume --dry-run "$2" -' - "$tool" "$B"
+	echo "$output"
+	((status == 65))
+	migctl 65 resume --dry-run "$B" 'exec:head -c 100000 /dev/urandom'
 }
 
 @test "receiver: one that goes away is said to be gone" {
@@ -529,8 +578,8 @@ is_loading()
 @test "receiver: an answer that is none, or for something else, is no answer" {
 	emu_start
 	receiver answer "$(printf 'x%.0s' {1..512})"
-	migctl 76 save --leave=stop "$A" unix:it
-	expect_message 'unix:it: not a receipt' 'the device is in running again'
+	migctl 76 save "$A" unix:it
+	expect_message 'unix:it: not a receipt'
 	expect_state "$A" running
 	rm it
 	receiver answer short

@@ -198,7 +198,7 @@ fish_options()
 
 @test "man: vfiomigctl(8) has every exit status" {
 	same "src/base/err.h and the table" \
-		"$(echo 0; grep -oE '^\s+ERR_[A-Z]+ = [1-9][0-9]*' src/base/err.h | grep -oE '[0-9]+$')" \
+		"$(echo 0; grep -oE '^\s+ERR_[A-Z_]+ = [1-9][0-9]*' src/base/err.h | grep -oE '[0-9]+$')" \
 		"$(section "EXIT STATUS" man/vfiomigctl.8.scd | sed -nE 's/^\|  \*([0-9]+)\*$/\1/p')"
 }
 

@@ -175,7 +175,9 @@ static void a_failure_reaches_whoever_pushes(void **state)
 	memset(&err, 0, sizeof(err));
 	assert_int_equal(pipeline_drain(s->pipe, &err), -ENOSPC);
 	assert_string_equal(err.text, "full");
-	assert_int_equal(pipeline_failed(s->pipe, NULL), -ENOSPC);
+	assert_int_equal(pipeline_explain(s->pipe, -ECANCELED, &err), -ENOSPC);
+	assert_int_equal(pipeline_explain(s->pipe, -EIO, NULL), -EIO);
+	assert_int_equal(pipeline_explain(NULL, -ECANCELED, NULL), -ECANCELED);
 	assert_int_equal(s->seen, 10); /* and nothing after it */
 }
 
