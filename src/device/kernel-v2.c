@@ -53,11 +53,6 @@ static int data_fd_precopy_info(struct mig_stream *s, struct mig_precopy_info *r
 	return 0;
 }
 
-static int data_fd_fd(struct mig_stream *s)
-{
-	return data_fd(s)->fd;
-}
-
 static void data_fd_close(struct mig_stream *s)
 {
 	close(data_fd(s)->fd);
@@ -68,7 +63,6 @@ static const struct mig_stream_ops data_fd_ops = {
 	.read = data_fd_read,
 	.write = data_fd_write,
 	.precopy_info = data_fd_precopy_info,
-	.fd = data_fd_fd,
 	.close = data_fd_close,
 };
 

@@ -48,9 +48,6 @@ struct mig_stream_ops {
 	/** @mid_chunk: Optional. See mig_mid_chunk(). */
 	bool (*mid_chunk)(const struct mig_stream *s);
 
-	/** @fd: Something to poll(), or -1. Most drivers' fds are always "ready". */
-	int (*fd)(struct mig_stream *s);
-
 	/** @why: Optional. The story behind the last errno, valid until the next call. */
 	const struct err *(*why)(struct mig_stream *s);
 

@@ -225,11 +225,6 @@ static ssize_t vfu_stream_write(struct mig_stream *stream, const void *buf, size
 	return r < 0 ? r : (ssize_t)len;
 }
 
-static int vfu_stream_fd(struct mig_stream *stream)
-{
-	return vfu_stream(stream)->client->channel.fd;
-}
-
 static const struct err *vfu_stream_why(struct mig_stream *stream)
 {
 	return &vfu_stream(stream)->err;
@@ -247,7 +242,6 @@ static void vfu_stream_close(struct mig_stream *stream)
 static const struct mig_stream_ops vfu_stream_ops = {
 	.read = vfu_stream_read,
 	.write = vfu_stream_write,
-	.fd = vfu_stream_fd,
 	.why = vfu_stream_why,
 	.close = vfu_stream_close,
 };

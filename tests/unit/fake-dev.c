@@ -249,12 +249,6 @@ static int stream_info(struct mig_stream *stream, struct mig_precopy_info *ret)
 	return 0;
 }
 
-static int stream_fd(struct mig_stream *stream)
-{
-	(void)stream;
-	return -1;
-}
-
 static void stream_close(struct mig_stream *stream)
 {
 	struct fake_stream *s = stream_of(stream);
@@ -266,7 +260,6 @@ static void stream_close(struct mig_stream *stream)
 static const struct mig_stream_ops stream_ops = {
 	.read = stream_read,
 	.write = stream_write,
-	.fd = stream_fd,
 	.close = stream_close,
 };
 
@@ -274,7 +267,6 @@ static const struct mig_stream_ops told_stream_ops = {
 	.read = stream_read,
 	.write = stream_write,
 	.precopy_info = stream_info,
-	.fd = stream_fd,
 	.close = stream_close,
 };
 
