@@ -58,6 +58,19 @@ static int answer_version(struct emu_session *s, const struct emu_command *c,
 	return 0;
 }
 
+/* What begins with argsz, the size that the client took it for. */
+static int copy_in_sized(void *to, size_t size, const struct emu_command *c, struct err *err)
+{
+	uint32_t argsz;
+	int r;
+
+	r = copy_in(to, size, c, err);
+	if (r < 0)
+		return r;
+	memcpy(&argsz, to, sizeof(argsz));
+	return check_argsz(argsz, size, err);
+}
+
 /* There is no DMA; what the client says about its memory is taken note of by nobody. */
 static int answer_dma_map(const struct emu_command *c, struct err *err)
 {
@@ -82,9 +95,7 @@ static int answer_info(const struct emu_command *c, struct emu_reply *reply, str
 	struct vfu_device_info info;
 	int r;
 
-	r = copy_in(&info, sizeof(info), c, err);
-	if (!r)
-		r = check_argsz(info.argsz, sizeof(info), err);
+	r = copy_in_sized(&info, sizeof(info), c, err);
 	if (r < 0)
 		return r;
 	info = (struct vfu_device_info){
@@ -109,9 +120,7 @@ static int answer_region_info(const struct emu_command *c, struct emu_reply *rep
 	struct vfu_region_info info;
 	int r;
 
-	r = copy_in(&info, sizeof(info), c, err);
-	if (!r)
-		r = check_argsz(info.argsz, sizeof(info), err);
+	r = copy_in_sized(&info, sizeof(info), c, err);
 	if (r < 0)
 		return r;
 	if (info.index >= PCI_REGIONS)
@@ -132,9 +141,7 @@ static int answer_irq_info(const struct emu_command *c, struct emu_reply *reply,
 	struct vfu_irq_info info;
 	int r;
 
-	r = copy_in(&info, sizeof(info), c, err);
-	if (!r)
-		r = check_argsz(info.argsz, sizeof(info), err);
+	r = copy_in_sized(&info, sizeof(info), c, err);
 	if (r < 0)
 		return r;
 	if (info.index >= PCI_IRQS)
@@ -155,9 +162,7 @@ static int answer_set_irqs(const struct emu_command *c, struct err *err)
 	struct vfu_irq_set set;
 	int r;
 
-	r = copy_in(&set, sizeof(set), c, err);
-	if (!r)
-		r = check_argsz(set.argsz, sizeof(set), err);
+	r = copy_in_sized(&set, sizeof(set), c, err);
 	if (!r && set.index >= PCI_IRQS)
 		r = err_set(err, -EINVAL, "no interrupt %" PRIu32, set.index);
 	return r;
