@@ -115,29 +115,11 @@ static void view(FILE *f, struct json_object *report)
 	image_diff_view(f, report);
 }
 
-struct flag_name {
-	uint32_t bit;
-	const char *name;
-};
-
-static void add_flags(struct json_object *o, const char *key, uint32_t flags,
-		      const struct flag_name *names, size_t n)
-{
-	struct json_object *list = report_array(o, key);
-
-	for (size_t i = 0; i < n; i++)
-		if (flags & names[i].bit)
-			report_append_string(list, names[i].name);
-}
-
 /* Regions and interrupts of no size are how a PCI device says that it has none there. */
 static void add_regions(struct json_object *report, struct mig_dev *mig, uint32_t n)
 {
-	static const struct flag_name access[] = {
-		{ VFIO_REGION_INFO_FLAG_READ, "read" },
-		{ VFIO_REGION_INFO_FLAG_WRITE, "write" },
-		{ VFIO_REGION_INFO_FLAG_MMAP, "mmap" },
-	};
+	/* VFIO_REGION_INFO_FLAG_*, from bit 0 on */
+	static const char *const access[] = { "read", "write", "mmap" };
 	struct json_object *list = report_array(report, "regions"), *o;
 	struct dev_region region;
 
@@ -148,18 +130,14 @@ static void add_regions(struct json_object *report, struct mig_dev *mig, uint32_
 		report_uint(o, "index", i);
 		report_uint(o, "size", region.size);
 		report_hex(o, "offset", 1, region.offset);
-		add_flags(o, "access", region.flags, access, ARRAY_SIZE(access));
+		render_words(o, "access", access, ARRAY_SIZE(access), region.flags);
 	}
 }
 
 static void add_irqs(struct json_object *report, struct mig_dev *mig, uint32_t n)
 {
-	static const struct flag_name names[] = {
-		{ VFIO_IRQ_INFO_EVENTFD, "eventfd" },
-		{ VFIO_IRQ_INFO_MASKABLE, "maskable" },
-		{ VFIO_IRQ_INFO_AUTOMASKED, "automasked" },
-		{ VFIO_IRQ_INFO_NORESIZE, "noresize" },
-	};
+	/* VFIO_IRQ_INFO_*, from bit 0 on */
+	static const char *const names[] = { "eventfd", "maskable", "automasked", "noresize" };
 	struct json_object *list = report_array(report, "irqs"), *o;
 	struct dev_irq irq;
 
@@ -169,7 +147,7 @@ static void add_irqs(struct json_object *report, struct mig_dev *mig, uint32_t n
 		o = report_append(list);
 		report_uint(o, "index", i);
 		report_uint(o, "count", irq.count);
-		add_flags(o, "flags", irq.flags, names, ARRAY_SIZE(names));
+		render_words(o, "flags", names, ARRAY_SIZE(names), irq.flags);
 	}
 }
 

@@ -44,8 +44,8 @@ void render_device(struct json_object *report, const struct device *dev)
 	render_node_facts(report_object(report, "device"), dev);
 }
 
-static void add_words(struct json_object *o, const char *key, const char *const *words, size_t n,
-		      uint64_t bits)
+void render_words(struct json_object *o, const char *key, const char *const *words, size_t n,
+		  uint64_t bits)
 {
 	struct json_object *list = report_array(o, key);
 
@@ -58,14 +58,14 @@ void render_caps(struct json_object *o, uint64_t caps)
 {
 	static const char *const words[] = { "stop-copy", "p2p", "pre-copy" };
 
-	add_words(o, "migration_flags", words, ARRAY_SIZE(words), caps);
+	render_words(o, "migration_flags", words, ARRAY_SIZE(words), caps);
 }
 
 void render_interrupts(struct json_object *o, unsigned int bits)
 {
 	static const char *const words[] = { "intx", "msi", "msix" };
 
-	add_words(o, "interrupts", words, ARRAY_SIZE(words), bits);
+	render_words(o, "interrupts", words, ARRAY_SIZE(words), bits);
 }
 
 void render_state(struct json_object *o, const char *key, enum mig_state state, bool known)

@@ -20,6 +20,10 @@ void render_device(struct json_object *report, const struct device *dev);
 /** render_ids() - "vendor", "device", ..., "name" of the PCI ID database. */
 void render_ids(struct json_object *o, const struct pci_ids *ids);
 
+/** render_words() - @key: a list with the word of each bit of @bits that is set, from bit 0 on. */
+void render_words(struct json_object *o, const char *key, const char *const *words, size_t n,
+		  uint64_t bits);
+
 /** render_caps() - "migration_flags": ["stop-copy", ...]. */
 void render_caps(struct json_object *o, uint64_t caps);
 
