@@ -22,7 +22,7 @@ struct image_writer {
 	int failed; /* what a write returned: bytes may be missing from here on */
 	uint8_t *small;
 	struct image_sealing sealing;
-	struct image_sealer *sealer; /* for image_writer_data() */
+	struct image_sealer *sealer; /* for image_writer_data(), once it is called */
 };
 
 static int write_out(struct image_writer *w, const void *buf, size_t len, struct err *err)
@@ -139,8 +139,6 @@ int image_writer_new(const struct image_manifest *m, const struct image_writer_o
 	w->sealing.seed = image_seed(&w->info);
 	w->sealing.zstd_level = opts->zstd_level;
 	r = check_level(opts->zstd_level, err);
-	if (r >= 0)
-		r = image_sealer_new(&w->sealing, &w->sealer, err);
 	if (r < 0)
 		return r;
 	r = write_start(w, manifest, len, err);
@@ -193,6 +191,10 @@ int image_writer_data(struct image_writer *w, uint32_t device, struct image_fram
 	assert(!tally->ended);
 	r = check_usable(w, err);
 	if (r < 0 || !len)
+		return r;
+	if (!w->sealer)
+		r = image_sealer_new(&w->sealing, &w->sealer, err);
+	if (r < 0)
 		return r;
 	place = (struct image_place){ device, tally->count, tally->bytes };
 	r = image_seal(w->sealer, frame, len, &place, err);
