@@ -2,7 +2,11 @@
 #include <endian.h>
 #include <errno.h>
 #include <string.h>
+#ifdef HAVE_XXH_X86DISPATCH
+#include <xxh_x86dispatch.h>
+#else
 #include <xxhash.h>
+#endif
 
 #include "image/digest.h"
 #include "image/format.h"
