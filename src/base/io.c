@@ -8,6 +8,7 @@
 #include "base/io.h"
 
 #define TEXT_MAX ((size_t)64 << 10)
+#define PIPE_ROOM (1 << 20)
 
 ssize_t read_full(int fd, void *buf, size_t len)
 {
@@ -65,6 +66,14 @@ int read_text(int dirfd, const char *path, char **ret)
 	buf[n] = '\0';
 	*ret = strdup(buf);
 	return *ret ? 0 : -ENOMEM;
+}
+
+void pipe_widen(int fd)
+{
+	int room = fcntl(fd, F_GETPIPE_SZ);
+
+	if (room >= 0 && room < PIPE_ROOM)
+		fcntl(fd, F_SETPIPE_SZ, PIPE_ROOM);
 }
 
 int fd_cloexec(int fd)

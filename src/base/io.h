@@ -31,5 +31,12 @@ _must_check_ int write_full(int fd, const void *buf, size_t len);
  */
 _must_check_ int read_text(int dirfd, const char *path, char **ret);
 
+/**
+ * pipe_widen() - room for 1 MiB in a pipe, so that its ends wait for each other less
+ *
+ * What is no pipe, has more, or may not have it (pipe-user-pages-soft) stays as it is.
+ */
+void pipe_widen(int fd);
+
 /** fd_cloexec() - set O_CLOEXEC on an inherited fd. Return: 0, or -EBADF. */
 _must_check_ int fd_cloexec(int fd);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/io.h"
 #include "base/log.h"
 #include "transport/command.h"
 
@@ -90,6 +91,7 @@ int command_start(struct command *c, const struct uri *uri, enum command_end end
 	theirs = end == COMMAND_READS ? p[0] : p[1];
 	if (fcntl(c->fd, F_SETFL, O_NONBLOCK) < 0)
 		return err_set(err, -errno, "%s: pipe", c->name);
+	pipe_widen(c->fd);
 	r = spawn(&c->pid, uri->command, end, theirs);
 	if (r < 0)
 		return err_set(err, r, "%s: cannot run %s", c->name, _PATH_BSHELL);

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/io.h"
 #include "base/macros.h"
 #include "transport/input-ops.h"
 
@@ -37,8 +38,6 @@ static int open_source(struct input_fd *f, const struct uri *uri, struct err *er
 }
 
 /* Regular files are the one kind that is sure to read the same twice. */
-#define PIPE_ROOM (1 << 20)
-
 static int look_at(struct input_fd *f, struct err *err)
 {
 	const char *name = f->in.name;
@@ -54,9 +53,7 @@ static int look_at(struct input_fd *f, struct err *err)
 		return err_fail(err, ERR_USAGE, -EINVAL, "%s: is a terminal, not an image", name);
 	f->start = lseek(f->fd, 0, SEEK_CUR);
 	f->in.rewindable = f->in.ends = S_ISREG(st.st_mode) && f->start >= 0;
-	/* Room for the writer to be ahead; not to be had for everybody, and no matter. */
-	if (S_ISFIFO(st.st_mode))
-		fcntl(f->fd, F_SETPIPE_SZ, PIPE_ROOM);
+	pipe_widen(f->fd);
 	return 0;
 }
 

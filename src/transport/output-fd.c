@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/io.h"
 #include "base/macros.h"
 #include "transport/output-ops.h"
 
@@ -92,6 +93,7 @@ static int settle_style(struct output_fd *o, struct err *err)
 		err_fail(err, ERR_USAGE, -EINVAL, "%s: is a terminal", o->out.name);
 		return err_hint(err, -EINVAL, "an image is binary: redirect it");
 	}
+	pipe_widen(o->fd);
 	o->regular = S_ISREG(st.st_mode) || S_ISBLK(st.st_mode);
 	if (S_ISCHR(st.st_mode) && (fcntl(o->fd, F_GETFL) & O_NONBLOCK))
 		o->style = STYLE_NONBLOCK;

@@ -829,6 +829,25 @@ static void an_inherited_descriptor_is_not_passed_on(void **state)
 	assert_int_equal(fd_cloexec(-1), -EBADF);
 }
 
+static void a_pipe_gets_more_room_and_keeps_what_it_has(void **state)
+{
+	_cleanup_fd_ int memfd = memfd_create("fd", 0);
+	int room, fds[2];
+
+	(void)state;
+	assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+	pipe_widen(fds[1]);
+	assert_int_equal(fcntl(fds[0], F_GETPIPE_SZ), 1 << 20);
+	/* Only a privileged process may. */
+	room = fcntl(fds[0], F_SETPIPE_SZ, 2 << 20);
+	pipe_widen(fds[1]);
+	assert_int_equal(fcntl(fds[0], F_GETPIPE_SZ), room < 0 ? 1 << 20 : 2 << 20);
+	pipe_widen(memfd);
+	pipe_widen(-1);
+	close(fds[0]);
+	close(fds[1]);
+}
+
 /* log */
 
 static void only_what_was_asked_for_is_logged(void **state)
@@ -958,6 +977,7 @@ int main(void)
 		cmocka_unit_test(a_text_has_a_largest_size),
 		cmocka_unit_test(a_text_that_cannot_be_read_says_why),
 		cmocka_unit_test(an_inherited_descriptor_is_not_passed_on),
+		cmocka_unit_test(a_pipe_gets_more_room_and_keeps_what_it_has),
 		cmocka_unit_test(only_what_was_asked_for_is_logged),
 		cmocka_unit_test(sockets_have_paths),
 		cmocka_unit_test(a_listener_with_too_many_at_its_door_is_given_up),

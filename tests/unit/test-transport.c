@@ -921,7 +921,7 @@ static void link_down(struct link *l)
 	fd_closep(&l->theirs);
 }
 
-#define MUCH ((size_t)1 << 20) /* more than a pipe or a socket holds */
+#define MUCH ((size_t)4 << 20) /* more than a pipe or a socket holds */
 
 static void *read_all(void *arg)
 {
