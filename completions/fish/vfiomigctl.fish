@@ -82,6 +82,7 @@ complete -c vfiomigctl -n '__vfiomigctl_command save resume state reset' -l dry-
 
 complete -c vfiomigctl -n '__vfiomigctl_command save state' -l drain-timeout -x -d 'ask a busy device again to be stopped, for so long'
 
+complete -c vfiomigctl -n '__vfiomigctl_command save' -l sha256 -d "sum the stream"
 complete -c vfiomigctl -n '__vfiomigctl_command save' -l bandwidth -x -a '1M 10M 100M 1G' -d "write at most so many bytes a second"
 complete -c vfiomigctl -n '__vfiomigctl_command save' -l threads -x -d "compress in so many threads"
 complete -c vfiomigctl -n '__vfiomigctl_command save' -l compress -x -a 'none zstd zstd:1 zstd:3 zstd:19' -d "none or zstd[:LEVEL]"

@@ -129,7 +129,6 @@ static int on_data(void *ctx, uint32_t device, const void *buf, size_t len, stru
 	if (device != a->index)
 		return 0;
 	a->bytes += len;
-	atomic_fetch_add(&a->scan.transfer.bytes, len);
 	return output_write(a->out, buf, len, err);
 }
 

@@ -17,7 +17,8 @@ static int work(void *ctx, struct err *err)
 	r = uri_parse(scan->file, URI_PLAIN, &uri, err);
 	if (r >= 0)
 		r = input_open(&uri, &scan->cancel, &in, err);
-	return r < 0 ? r : scan_image(in, scan->sink, scan->ctx, &scan->cancel, err);
+	return r < 0 ? r
+		     : scan_image(in, scan->sink, scan->ctx, &scan->cancel, &scan->transfer, err);
 }
 
 int image_scan_run(struct image_scan *scan, struct err *err)
@@ -75,13 +76,11 @@ void render_image(struct json_object *report, const struct image_info *info,
 		  const struct image_manifest *m)
 {
 	struct json_object *o = report_object(report, "image"), *list;
-	char id[2 * sizeof(info->id) + 1], version[32];
+	char version[32];
 
 	snprintf(version, sizeof(version), "%u.%u", info->major, info->minor);
-	for (size_t i = 0; i < sizeof(info->id); i++)
-		snprintf(id + 2 * i, 3, "%02x", info->id[i]);
 	report_string(o, "version", version);
-	report_string(o, "id", id);
+	report_octets(o, "id", info->id, sizeof(info->id));
 	render_created(o, info->created_ns);
 	report_string(o, "kernel", m->kernel);
 	report_string(o, "tool", m->tool);
@@ -92,15 +91,14 @@ void render_image(struct json_object *report, const struct image_info *info,
 
 void render_totals(struct json_object *report, uint32_t device, const struct image_totals *totals)
 {
-	char digest[2 * sizeof(totals->digest) + 1];
 	struct json_object *list, *o;
 
 	json_object_object_get_ex(report, "devices", &list);
 	o = json_object_array_get_idx(list, device);
-	for (size_t i = 0; i < sizeof(totals->digest); i++)
-		snprintf(digest + 2 * i, 3, "%02x", totals->digest[i]);
 	report_uint(o, "bytes", totals->bytes);
 	report_uint(o, "stored_bytes", totals->stored);
 	report_uint(o, "frames", totals->frames);
-	report_string(o, "digest", digest);
+	report_octets(o, "digest", totals->digest, sizeof(totals->digest));
+	if (totals->sha256)
+		report_octets(o, "sha256", totals->sha256, IMAGE_SHA256_SIZE);
 }

@@ -12,7 +12,7 @@
  * struct image_scan - an image being read
  * @inv, @file: the caller's
  * @sink, @ctx: get the parts
- * @transfer: the sink counts into it
+ * @transfer: counts what was read
  */
 struct image_scan {
 	struct invocation *inv;

@@ -92,6 +92,7 @@ static void view(FILE *f, struct json_object *report)
 		{ "stored_bytes", "stored in", REPORT_BYTES_EXACT },
 		{ "frames", "frames", REPORT_TEXT },
 		{ "digest", "digest", REPORT_TEXT },
+		{ "sha256", "sha256", REPORT_TEXT },
 	};
 	static const struct report_row sections[] = {
 		{ "at", "AT", REPORT_TEXT },	     { "type", "SECTION", REPORT_TEXT },
@@ -139,17 +140,6 @@ static int on_begin(void *ctx, const struct image_info *info, const struct image
 	return a->dev ? compare(a, m, err) : 0;
 }
 
-static int on_data(void *ctx, uint32_t device, const void *buf, size_t len, struct err *err)
-{
-	struct args *a = ctx;
-
-	(void)device;
-	(void)buf;
-	(void)err;
-	atomic_fetch_add(&a->scan.transfer.bytes, len);
-	return 0;
-}
-
 static int on_device_end(void *ctx, uint32_t device, const struct image_totals *totals,
 			 struct err *err)
 {
@@ -163,10 +153,9 @@ static int on_device_end(void *ctx, uint32_t device, const struct image_totals *
 static const char *section_name(uint32_t type)
 {
 	static const char *const names[] = {
-		[IMAGE_MANIFEST] = "manifest",
-		[IMAGE_DATA] = "data",
-		[IMAGE_DEVICE_END] = "device end",
-		[IMAGE_END] = "image end",
+		[IMAGE_MANIFEST] = "manifest",	   [IMAGE_DATA] = "data",
+		[IMAGE_DEVICE_END] = "device end", [IMAGE_END] = "image end",
+		[IMAGE_SHA256] = "sha-256",	   [IMAGE_KEEPALIVE] = "keepalive",
 	};
 
 	return type < ARRAY_SIZE(names) && names[type] ? names[type] : "unknown";
@@ -205,7 +194,6 @@ static int on_section(void *ctx, const struct image_section_info *s, struct err 
 
 static const struct image_sink sink = {
 	.begin = on_begin,
-	.data = on_data,
 	.device_end = on_device_end,
 	.section = on_section,
 };

@@ -18,6 +18,7 @@ enum {
 	OPT_INSECURE,
 	OPT_THREADS,
 	OPT_BANDWIDTH,
+	OPT_SHA256,
 	OPT_DRY_RUN
 };
 
@@ -50,6 +51,7 @@ static const struct argp_option options[] = {
 	{ "threads", OPT_THREADS, "N", 0, "compress in N threads (one for each CPU)", 0 },
 	{ "bandwidth", OPT_BANDWIDTH, "RATE", 0, "write at most RATE bytes a second: 10M, 1G, ...",
 	  0 },
+	{ "sha256", OPT_SHA256, NULL, 0, "sum the stream; takes longer than all the rest", 0 },
 	{ "dry-run", OPT_DRY_RUN, NULL, 0, "say what would be done, open nothing", 0 },
 	{ 0 },
 };
@@ -116,6 +118,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 			argp_error(state, "--bandwidth: '%s' is not a rate such as 10M or 1GiB",
 				   arg);
 		return 0;
+	case OPT_SHA256:
+		a->save.sha256 = true;
+		return 0;
 	case OPT_INSECURE:
 		a->save.peer.insecure = true;
 		return 0;
@@ -165,6 +170,7 @@ static void view(FILE *f, struct json_object *report)
 		{ "bytes", "stream", REPORT_BYTES_EXACT },
 		{ "stream_ns", "stream time", REPORT_NS },
 		{ "bytes_per_second", "stream rate", REPORT_RATE },
+		{ "sha256", "sha256", REPORT_TEXT },
 		{ "downtime_ns", "downtime", REPORT_NS },
 		{ "state.left", "state now", REPORT_TEXT },
 		{ "opening_resets", "opening resets it", REPORT_TEXT },
@@ -188,6 +194,8 @@ static void render(struct invocation *inv, const struct save *s)
 	report_uint(o, "bytes", source->bytes);
 	report_uint(o, "stream_ns", source->stream_ns);
 	render_rate(o, source->bytes, source->stream_ns);
+	if (s->sha256 && source->complete)
+		report_octets(o, "sha256", s->sum, sizeof(s->sum));
 	state = report_object(o, "state");
 	render_state(state, "found", source->found, true);
 	render_state(state, "left", source->left, source->left_known);

@@ -170,19 +170,7 @@ static int verify_end(void *ctx, uint32_t device, const struct image_totals *tot
 	return 0;
 }
 
-static int verify_data(void *ctx, uint32_t device, const void *buf, size_t len, struct err *err)
-{
-	struct destination *d = ctx;
-
-	(void)device;
-	(void)buf;
-	(void)err;
-	atomic_fetch_add(&d->transfer->bytes, len);
-	return 0;
-}
-
 static const struct image_sink verify_sink = {
-	.data = verify_data,
 	.begin = verify_begin,
 	.device_end = verify_end,
 };
@@ -225,7 +213,7 @@ static int load_image(struct destination *d, struct err *err)
 	int r;
 
 	if (input_rewindable(d->in) || d->verify_only) {
-		r = scan_image(d->in, &verify_sink, d, d->cancel, err);
+		r = scan_image(d->in, &verify_sink, d, d->cancel, d->transfer, err);
 		if (r >= 0 && !d->verify_only)
 			r = input_rewind(d->in, err);
 		if (r < 0)
@@ -234,7 +222,7 @@ static int load_image(struct destination *d, struct err *err)
 	}
 	if (d->verify_only)
 		return 0;
-	return scan_image(d->in, &load_sink, d, d->cancel, err);
+	return scan_image(d->in, &load_sink, d, d->cancel, NULL, err);
 }
 
 static int load_raw(struct destination *d, struct err *err)

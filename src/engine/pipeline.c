@@ -3,7 +3,10 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <time.h>
 
+#include "base/clock.h"
+#include "base/macros.h"
 #include "engine/pipeline.h"
 
 /* One of the pool's places. */
@@ -19,11 +22,28 @@ struct worker {
 };
 
 /**
+ * struct taker - who has every parcel, in order: the sink, the tap
+ * @worked_on: not before the work on it is done
+ * @idle: may be NULL
+ * @taken: parcels it has had
+ */
+struct taker {
+	struct pipeline *pipe;
+	pipeline_sink_fn *take;
+	bool worked_on;
+	pipeline_idle_fn *idle;
+	uint64_t taken;
+	pthread_t thread;
+};
+
+#define TAKERS_MAX 2
+
+/**
  * struct pipeline
  * @slots, @n: of parcel N the place is N modulo @n
- * @pushed, @taken, @sunk: parcels so far: @taken by workers, @sunk by the sink
+ * @pushed, @begun: parcels so far: @begun by workers
  * @bytes: of all that was pushed
- * @failed, @err: the first failure; no parcel reaches worker or sink after it
+ * @failed, @err: the first failure; no parcel reaches worker or taker after it
  * @ending: nobody pushes any more
  */
 struct pipeline {
@@ -32,14 +52,14 @@ struct pipeline {
 	pthread_cond_t changed;
 	struct slot *slots;
 	unsigned int n;
-	uint64_t pushed, taken, sunk;
+	uint64_t pushed, begun;
 	uint64_t bytes;
 	int failed;
 	struct err err;
 	bool ending;
 
-	pthread_t sinker;
-	bool sinking;
+	struct taker takers[TAKERS_MAX];
+	unsigned int n_takers;
 	struct worker *workers;
 	unsigned int n_workers;
 };
@@ -59,36 +79,86 @@ static void note(struct pipeline *p, int r, const struct err *err)
 	cancel_request(p->opts.cancel);
 }
 
+/* @lock is held. Parcels that nobody needs any more. */
+static uint64_t through(const struct pipeline *p)
+{
+	uint64_t n = p->pushed;
+
+	for (unsigned int i = 0; i < p->n_takers; i++)
+		n = MIN(n, p->takers[i].taken);
+	return n;
+}
+
 /*
- * Threads. @lock is held, and let go while the sink or the work is under way.
+ * Threads. @lock is held, and let go while there is something to do.
  */
 
-static void sink_next(struct pipeline *p)
+static void take_next(struct taker *t)
 {
-	const struct parcel *parcel = &slot(p, p->sunk)->parcel;
+	struct pipeline *p = t->pipe;
+	const struct parcel *parcel = &slot(p, t->taken)->parcel;
 	struct err err = { 0 };
 	int r;
 
 	if (!p->failed) {
 		pthread_mutex_unlock(&p->lock);
-		r = p->opts.sink(p->opts.ctx, parcel->frame, parcel->len, &err);
+		r = t->take(p->opts.ctx, parcel->frame, parcel->len, &err);
 		pthread_mutex_lock(&p->lock);
 		note(p, r, &err);
 	}
-	p->sunk++;
+	t->taken++;
 	pthread_cond_broadcast(&p->changed);
 }
 
-static void *sinker(void *arg)
+static void be_idle(struct taker *t)
 {
-	struct pipeline *p = arg;
+	struct pipeline *p = t->pipe;
+	struct err err = { 0 };
+	int r;
+
+	if (p->failed)
+		return;
+	pthread_mutex_unlock(&p->lock);
+	r = t->idle(p->opts.ctx, &err);
+	pthread_mutex_lock(&p->lock);
+	note(p, r, &err);
+}
+
+static bool has_next(const struct taker *t)
+{
+	struct pipeline *p = t->pipe;
+
+	return t->taken < p->pushed && (!t->worked_on || slot(p, t->taken)->ready);
+}
+
+/* Return: false when @deadline_ns came first. */
+static bool wait_change(struct pipeline *p, uint64_t deadline_ns)
+{
+	const struct timespec at = {
+		.tv_sec = (time_t)(deadline_ns / NSEC_PER_SEC),
+		.tv_nsec = (long)(deadline_ns % NSEC_PER_SEC),
+	};
+
+	return !pthread_cond_timedwait(&p->changed, &p->lock, &at);
+}
+
+static void *taker(void *arg)
+{
+	struct taker *t = arg;
+	struct pipeline *p = t->pipe;
+	uint64_t pause = (uint64_t)p->opts.idle_ms * NSEC_PER_MSEC, idle_at = clock_ns() + pause;
 
 	pthread_mutex_lock(&p->lock);
 	while (!p->ending) {
-		if (p->sunk < p->pushed && slot(p, p->sunk)->ready)
-			sink_next(p);
-		else
+		if (has_next(t))
+			take_next(t);
+		else if (!t->idle)
 			pthread_cond_wait(&p->changed, &p->lock);
+		else if (wait_change(p, idle_at))
+			continue;
+		else
+			be_idle(t);
+		idle_at = clock_ns() + pause;
 	}
 	pthread_mutex_unlock(&p->lock);
 	return NULL;
@@ -97,7 +167,7 @@ static void *sinker(void *arg)
 static void work_next(struct worker *w)
 {
 	struct pipeline *p = w->pipe;
-	struct slot *s = slot(p, p->taken++);
+	struct slot *s = slot(p, p->begun++);
 	struct err err = { 0 };
 	int r;
 
@@ -118,7 +188,7 @@ static void *worker(void *arg)
 
 	pthread_mutex_lock(&p->lock);
 	while (!p->ending) {
-		if (p->taken < p->pushed)
+		if (p->begun < p->pushed)
 			work_next(w);
 		else
 			pthread_cond_wait(&p->changed, &p->lock);
@@ -144,21 +214,51 @@ static bool make_slots(struct pipeline *p)
 	return true;
 }
 
-static int start(struct pipeline *p)
+static int start_taker(struct pipeline *p, const struct taker *what)
 {
+	struct taker *t = &p->takers[p->n_takers];
 	int r;
 
-	r = pthread_create(&p->sinker, NULL, sinker, p);
-	p->sinking = !r;
-	for (; !r && p->n_workers < p->opts.workers; p->n_workers++) {
-		struct worker *w = &p->workers[p->n_workers];
-
-		*w = (struct worker){ .pipe = p, .number = p->n_workers };
-		r = pthread_create(&w->thread, NULL, worker, w);
-		if (r)
-			break;
-	}
+	*t = *what;
+	t->pipe = p;
+	r = pthread_create(&t->thread, NULL, taker, t);
+	p->n_takers += !r;
 	return -r;
+}
+
+static int start_worker(struct pipeline *p)
+{
+	struct worker *w = &p->workers[p->n_workers];
+	int r;
+
+	*w = (struct worker){ .pipe = p, .number = p->n_workers };
+	r = pthread_create(&w->thread, NULL, worker, w);
+	p->n_workers += !r;
+	return -r;
+}
+
+static int start(struct pipeline *p)
+{
+	const struct pipeline_options *o = &p->opts;
+	int r;
+
+	r = start_taker(p, &(struct taker){ .take = o->sink, .worked_on = true, .idle = o->idle });
+	if (r >= 0 && o->tap)
+		r = start_taker(p, &(struct taker){ .take = o->tap });
+	while (r >= 0 && p->n_workers < o->workers)
+		r = start_worker(p);
+	return r;
+}
+
+static void init_locks(struct pipeline *p)
+{
+	pthread_condattr_t attr;
+
+	pthread_mutex_init(&p->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&p->changed, &attr);
+	pthread_condattr_destroy(&attr);
 }
 
 int pipeline_new(const struct pipeline_options *opts, struct pipeline **ret, struct err *err)
@@ -169,8 +269,7 @@ int pipeline_new(const struct pipeline_options *opts, struct pipeline **ret, str
 	if (!p)
 		return err_set(err, -ENOMEM, "a pipeline");
 	p->opts = *opts;
-	pthread_mutex_init(&p->lock, NULL);
-	pthread_cond_init(&p->changed, NULL);
+	init_locks(p);
 	if (opts->workers)
 		p->workers = calloc(opts->workers, sizeof(*p->workers));
 	if (!make_slots(p) || (opts->workers && !p->workers))
@@ -210,7 +309,7 @@ int pipeline_frame(struct pipeline *p, struct image_frame **ret, struct err *err
 	int r;
 
 	pthread_mutex_lock(&p->lock);
-	while (!p->failed && p->pushed - p->sunk == p->n)
+	while (!p->failed && p->pushed - through(p) == p->n)
 		pthread_cond_wait(&p->changed, &p->lock);
 	r = verdict(p, err);
 	*ret = slot(p, p->pushed)->parcel.frame;
@@ -245,7 +344,7 @@ int pipeline_drain(struct pipeline *p, struct err *err)
 	int r;
 
 	pthread_mutex_lock(&p->lock);
-	while (p->sunk != p->pushed)
+	while (through(p) != p->pushed)
 		pthread_cond_wait(&p->changed, &p->lock);
 	r = verdict(p, err);
 	pthread_mutex_unlock(&p->lock);
@@ -262,13 +361,13 @@ static void end_threads(struct pipeline *p)
 
 	pthread_mutex_lock(&p->lock);
 	p->ending = true;
-	busy = p->sunk != p->pushed;
+	busy = through(p) != p->pushed;
 	pthread_cond_broadcast(&p->changed);
 	pthread_mutex_unlock(&p->lock);
 	if (busy)
 		cancel_request(p->opts.cancel);
-	if (p->sinking)
-		pthread_join(p->sinker, NULL);
+	for (unsigned int i = 0; i < p->n_takers; i++)
+		pthread_join(p->takers[i].thread, NULL);
 	for (unsigned int i = 0; i < p->n_workers; i++)
 		pthread_join(p->workers[i].thread, NULL);
 }

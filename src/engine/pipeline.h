@@ -6,7 +6,8 @@
  *
  * Whoever has a pipeline fills frames of a fixed pool and pushes them; a thread of the pipeline's
  * hands them to a sink, in that order, while the next ones are being filled. In between, workers
- * may do something to several at once. All threads inherit the signal mask of whoever makes them.
+ * may do something to several at once, and beside it a tap may look at each, in order, too. All
+ * threads inherit the signal mask of whoever makes them.
  *
  * One thread pushes. Memory is the pool and nothing else. A sink or worker that fails requests the
  * cancel, so that whoever fills frames, or waits for a device to do so, hears of it;
@@ -35,8 +36,14 @@ struct parcel {
 typedef int pipeline_work_fn(void *ctx, unsigned int worker, const struct parcel *parcel,
 			     struct err *err);
 
-/** Takes the first @len payload bytes of @frame, or fails; the frame is the pipeline's again. */
+/**
+ * Takes the first @len payload bytes of @frame, or fails; then it is the pipeline's again. Where
+ * there is a tap, neither of the two changes them.
+ */
 typedef int pipeline_sink_fn(void *ctx, struct image_frame *frame, size_t len, struct err *err);
+
+/** Nothing has come to the sink for a while; called in its thread. */
+typedef int pipeline_idle_fn(void *ctx, struct err *err);
 
 /**
  * struct pipeline_options
@@ -44,6 +51,8 @@ typedef int pipeline_sink_fn(void *ctx, struct image_frame *frame, size_t len, s
  * @work: done to each frame before the sink has it, in any order; may be NULL
  * @workers: threads for it; 0: whoever pushes does it, which is cheapest for little work, as the
  *           frame is still in that CPU's cache
+ * @tap: has the payload of each frame, in order, in a thread of its own; may be NULL
+ * @idle: whenever the sink has had nothing to do for @idle_ms; may be NULL
  * @cancel: outlives the pipeline
  */
 struct pipeline_options {
@@ -51,6 +60,9 @@ struct pipeline_options {
 	pipeline_work_fn *work;
 	unsigned int workers;
 	pipeline_sink_fn *sink;
+	pipeline_sink_fn *tap;
+	pipeline_idle_fn *idle;
+	int idle_ms;
 	void *ctx;
 	struct cancel *cancel;
 };
@@ -69,7 +81,7 @@ _must_check_ int pipeline_frame(struct pipeline *p, struct image_frame **ret, st
 /** pipeline_push() - that frame has @len bytes and goes on its way. Return: 0; what @work said. */
 _must_check_ int pipeline_push(struct pipeline *p, size_t len, struct err *err);
 
-/** pipeline_drain() - wait until the sink has had all of it. Return: 0, or what went wrong. */
+/** pipeline_drain() - wait until sink and tap have had all of it. Return: 0, or what went wrong. */
 _must_check_ int pipeline_drain(struct pipeline *p, struct err *err);
 
 /**

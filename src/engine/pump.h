@@ -14,14 +14,14 @@
 #include "engine/pipeline.h"
 #include "engine/transfer.h"
 
-/**
- * struct pump_stages - what becomes of frames, see engine/pipeline.h
- * @work: may be NULL
- */
+/** struct pump_stages - what becomes of frames, see struct pipeline_options */
 struct pump_stages {
 	pipeline_work_fn *work;
 	unsigned int workers;
 	pipeline_sink_fn *sink;
+	pipeline_sink_fn *tap;
+	pipeline_idle_fn *idle;
+	int idle_ms;
 	void *ctx;
 };
 

@@ -8,6 +8,9 @@
 #include "engine/identity.h"
 #include "engine/save.h"
 
+/* Well below what anybody takes for --timeout, and a page at a time. */
+#define KEEPALIVE_MS 250
+
 /* Where the bytes go; a receiver that takes no more may have said why. */
 static int put(void *ctx, const void *buf, size_t len, struct err *err)
 {
@@ -53,6 +56,21 @@ static int image_sink(void *ctx, struct image_frame *frame, size_t len, struct e
 	return image_writer_put(s->writer, frame, err);
 }
 
+static int tap(void *ctx, struct image_frame *frame, size_t len, struct err *err)
+{
+	const struct save *s = ctx;
+
+	return image_sha256_add(s->hash, frame->payload, len, err);
+}
+
+/* A receiver gives up a sender that is silent, and a device may have little to say for long. */
+static int keep_alive(void *ctx, struct err *err)
+{
+	const struct save *s = ctx;
+
+	return image_writer_keepalive(s->writer, err);
+}
+
 /* A checksum alone is done fastest where the frame was filled; compression wants every CPU. */
 static unsigned int count_workers(const struct save *s)
 {
@@ -81,10 +99,15 @@ static int begin_image(struct save *s, struct err *err)
 	r = identity_manifest(s->dev, &m, err);
 	if (r < 0)
 		return r;
+	m.devices[0].digests = s->sha256 ? IMAGE_HAS_SHA256 : 0;
 	r = image_writer_new(&m, &opts, put, s, &s->writer, err);
 	image_manifest_done(&m);
 	if (r < 0)
 		return r;
+	if (output_answers(s->out)) {
+		s->source.stages.idle = keep_alive;
+		s->source.stages.idle_ms = KEEPALIVE_MS;
+	}
 	s->source.stages.work = seal;
 	s->source.stages.workers = count_workers(s);
 	return make_sealers(s, MAX(s->source.stages.workers, 1u), err);
@@ -94,7 +117,9 @@ static int end_image(struct save *s, struct err *err)
 {
 	int r;
 
-	r = image_writer_device_end(s->writer, 0, err);
+	r = s->sha256 ? image_writer_sha256(s->writer, 0, s->sum, err) : 0;
+	if (r >= 0)
+		r = image_writer_device_end(s->writer, 0, err);
 	if (r >= 0)
 		r = image_writer_end(s->writer, err);
 	s->written = image_writer_size(s->writer);
@@ -186,11 +211,14 @@ static int drain_and_finish(struct save *s, struct err *err)
 	s->started = true;
 	s->source.dev = s->dev;
 	s->source.stages.sink = s->raw ? raw_sink : image_sink;
+	s->source.stages.tap = s->sha256 ? tap : NULL;
 	s->source.stages.ctx = s;
 	s->source.cancel = &s->cancel;
 	r = source_run(&s->source, err);
 	if (!s->source.complete)
 		return r;
+	if (s->sha256)
+		image_sha256_end(s->hash, s->sum);
 	/* Then the image may be the only copy of the state, whatever was wished before. */
 	if (r < 0 && !(s->uri.kind & URI_EXEC))
 		cancel_close(&s->cancel);
@@ -218,6 +246,8 @@ int save_run(void *save, struct err *err)
 		r = output_connect(&s->uri, &s->peer, &s->cancel, &s->out, err);
 	else
 		r = output_open(&s->uri, s->force, &s->cancel, &s->out, err);
+	if (r >= 0 && s->sha256)
+		r = image_sha256_new(&s->hash, err);
 	if (r >= 0)
 		r = open_device(s, err);
 	if (r >= 0 && !s->raw)
@@ -226,6 +256,7 @@ int save_run(void *save, struct err *err)
 		r = drain_and_finish(s, err);
 	for (unsigned int i = 0; i < SAVE_THREADS_MAX; i++)
 		s->sealers[i] = image_sealer_free(s->sealers[i]);
+	s->hash = image_sha256_free(s->hash);
 	s->writer = image_writer_free(s->writer);
 	s->out = output_free(s->out);
 	return r;

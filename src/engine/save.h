@@ -8,6 +8,7 @@
 #include "device/device.h"
 #include "engine/limiter.h"
 #include "engine/source.h"
+#include "image/sha256.h"
 #include "image/writer.h"
 #include "transport/output.h"
 
@@ -20,6 +21,7 @@
  * @raw: the bare stream instead of an image
  * @force: an existing file may be replaced
  * @zstd_level: 0 for plain frames
+ * @sha256: sum the stream, and have the image say so
  * @limiter: on what is written
  * @threads: for compression; 0 for one a CPU, up to SAVE_THREADS_MAX
  * @cancel: initialised by the caller
@@ -29,6 +31,7 @@
  * @started: the device was opened and is migratable: @source tells the rest
  * @written: bytes of the file
  * @published: the file has its name, the receiver has accepted the state
+ * @sum: of the stream, if @sha256 and @source.complete
  * @unsettled: the other end may have taken over, and may not; the device was left stopped
  */
 struct save {
@@ -39,6 +42,7 @@ struct save {
 	bool raw;
 	bool force;
 	int zstd_level;
+	bool sha256;
 	unsigned int threads;
 	struct limiter limiter;
 	struct cancel cancel;
@@ -47,10 +51,12 @@ struct save {
 	bool started;
 	uint64_t written;
 	bool published;
+	uint8_t sum[IMAGE_SHA256_SIZE];
 	bool unsettled;
 
 	struct output *out;
 	struct image_writer *writer;
+	struct image_sha256 *hash;
 	struct image_sealer *sealers[SAVE_THREADS_MAX]; /* one a worker */
 };
 

@@ -33,7 +33,7 @@ static int step(struct input *in, struct image_parser *parser, bool *eof, struct
 }
 
 int scan_image(struct input *in, const struct image_sink *sink, void *ctx, struct cancel *cancel,
-	       struct err *err)
+	       struct transfer *transfer, struct err *err)
 {
 	_cleanup_(image_parser_freep) struct image_parser *parser = NULL;
 	bool eof = false;
@@ -46,6 +46,8 @@ int scan_image(struct input *in, const struct image_sink *sink, void *ctx, struc
 		r = cancel_check(cancel, err);
 		if (r >= 0)
 			r = step(in, parser, &eof, err);
+		if (transfer)
+			atomic_store(&transfer->bytes, image_parser_bytes(parser));
 		if (r < 0)
 			return err->kind == ERR_IMAGE ? err_prefix(err, r, "%s", input_name(in))
 						      : r;

@@ -6,12 +6,14 @@
  */
 
 #include "base/cancel.h"
+#include "engine/transfer.h"
 #include "image/parser.h"
 #include "transport/input.h"
 
 /**
  * scan_image() - parse all of @in
  * @sink: gets the parts, each verified; may be empty to only verify
+ * @transfer: is told the bytes of the streams so far; NULL where that is for the sink to do
  *
  * An input with an end (input_ends()) must end where the image does. One without (a pipe, a socket)
  * may stay open: nothing is read after the image's end.
@@ -19,4 +21,4 @@
  * Return: 0 when the image was complete; -ECANCELED; what the parser, the sink or the input said.
  */
 _must_check_ int scan_image(struct input *in, const struct image_sink *sink, void *ctx,
-			    struct cancel *cancel, struct err *err);
+			    struct cancel *cancel, struct transfer *transfer, struct err *err);

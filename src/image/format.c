@@ -12,15 +12,21 @@
 /* By type. A section that is not in here is unknown, and none may look below @cap. */
 static const struct section_kind {
 	const char *name;
-	uint32_t flags; /* that it may have; IMAGE_MANDATORY it must */
-	uint32_t cap;
+	uint32_t must, may; /* flags that it has, and that it can have besides */
+	uint32_t cap; /* of its payload */
+	bool exact; /* which has that size, no less */
+	bool of_device;
 } kinds[] = {
+#define M IMAGE_MANDATORY
 	/* clang-format off */
-	[IMAGE_MANIFEST]   = { "MANIFEST",   IMAGE_MANDATORY,              IMAGE_MANIFEST_MAX },
-	[IMAGE_DATA]       = { "DATA",       IMAGE_MANDATORY | IMAGE_ZSTD, IMAGE_DATA_MAX },
-	[IMAGE_DEVICE_END] = { "DEVICE END", IMAGE_MANDATORY,              IMAGE_END_SIZE },
-	[IMAGE_END]        = { "IMAGE END",  IMAGE_MANDATORY,              IMAGE_END_SIZE },
-	/* clang-format on */
+	[IMAGE_MANIFEST]   = { "MANIFEST",   M, 0,          IMAGE_MANIFEST_MAX, false, false },
+	[IMAGE_DATA]       = { "DATA",       M, IMAGE_ZSTD, IMAGE_DATA_MAX,     false, true },
+	[IMAGE_DEVICE_END] = { "DEVICE END", M, 0,          IMAGE_END_SIZE,     true,  true },
+	[IMAGE_END]        = { "IMAGE END",  M, 0,          IMAGE_END_SIZE,     true,  false },
+	[IMAGE_SHA256]     = { "SHA-256",    0, 0,          IMAGE_SHA256_SIZE,  true,  true },
+	[IMAGE_KEEPALIVE]  = { "KEEPALIVE",  0, 0,          0,                  true,  false },
+/* clang-format on */
+#undef M
 };
 
 static const struct section_kind *kind_of(uint32_t type)
@@ -148,21 +154,20 @@ int image_head_decode(const uint8_t buf[IMAGE_SECTION_HEADER], struct image_head
 static const char *fault_of(const struct image_head *head, const struct section_kind *kind)
 {
 	bool is_data = head->type == IMAGE_DATA;
-	bool is_end = head->type == IMAGE_DEVICE_END || head->type == IMAGE_END;
 
-	if (!(head->flags & IMAGE_MANDATORY) || head->flags & ~kind->flags)
+	if ((head->flags & kind->must) != kind->must || head->flags & ~(kind->must | kind->may))
 		return "flags it cannot have";
 	if (head->reserved)
 		return "reserved bytes are not zero";
-	if (!head->size || !head->raw_size)
+	if (kind->exact && head->size != kind->cap)
+		return "wrong size";
+	if (!kind->exact && (!head->size || !head->raw_size))
 		return "no payload";
 	if (!(head->flags & IMAGE_ZSTD) && head->raw_size != head->size)
 		return "two sizes, but not compressed";
-	if (is_end && head->size != IMAGE_END_SIZE)
-		return "wrong size";
 	if (!is_data && (head->sequence || head->offset))
 		return "a place in a stream";
-	if (!is_data && head->type != IMAGE_DEVICE_END && head->device != IMAGE_NO_DEVICE)
+	if (!kind->of_device && head->device != IMAGE_NO_DEVICE)
 		return "a device";
 	return NULL;
 }

@@ -18,6 +18,7 @@
  *	| DATA  device 0 #1  |  and compressed ones
  *	| DATA  device 1 #0  |  devices may take turns
  *	| ...                |
+ *	| SHA-256         0  |  of the device's stream, if the MANIFEST announces it
  *	| DEVICE END      0  |  bytes, frames, digest
  *	| DEVICE END      1  |
  *	+--------------------+
@@ -41,7 +42,8 @@
  *
  *	 0  u32    type          enum image_section
  *	 4  u32    flags         IMAGE_MANDATORY: a reader that does not know @type refuses the
- *	                         image (else it skips the section); all sections above have it.
+ *	                         image (else it skips the section); all but SHA-256 and
+ *	                         KEEPALIVE have it.
  *	                         IMAGE_ZSTD: DATA only, the payload is one zstd frame that states
  *	                         its content size
  *	 8  u32    size          payload bytes as stored, the padding not counted
@@ -57,6 +59,13 @@
  * A section of unknown type has its size and checksum verified and nothing else looked at.
  * MANIFEST is the first section; a device has any number of DATA sections, none of them empty,
  * and after them one DEVICE END; IMAGE END is the last.
+ *
+ * SHA-256 stands between a device's last DATA and its DEVICE END if the MANIFEST lists "sha256"
+ * among its digests, and only then, so that whoever wants to check it can sum from the start. Its
+ * payload is the 32 bytes of the SHA-256 of the device's stream, uncompressed.
+ *
+ * KEEPALIVE has no payload and no device. It may stand anywhere after the MANIFEST, and says that the
+ * writer, who has nothing to write at the moment, is still there.
  *
  * DEVICE END payload, 48 bytes:
  *
@@ -95,12 +104,15 @@
 #define IMAGE_UNKNOWN_MAX (4u << 20) /* of a section that is skipped */
 
 #define IMAGE_NO_DEVICE UINT32_MAX
+#define IMAGE_SHA256_SIZE 32u
 
 enum image_section {
 	IMAGE_MANIFEST = 1,
 	IMAGE_DATA = 2,
 	IMAGE_DEVICE_END = 3,
 	IMAGE_END = 4,
+	IMAGE_SHA256 = 5,
+	IMAGE_KEEPALIVE = 6,
 };
 
 enum image_flags {

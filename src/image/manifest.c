@@ -71,6 +71,9 @@ static const char *const cap_words[] = { "stop-copy", "p2p", "pre-copy" };
 /* Bits of image_device.interrupts, which are enum pci_interrupts. */
 static const char *const interrupt_words[] = { "intx", "msi", "msix" };
 
+/* Bits of image_device.digests, which are enum image_digests. */
+static const char *const digest_words[] = { "sha256" };
+
 static char **text_of(struct image_device *dev, const struct text_field *f)
 {
 	return (char **)((char *)dev + f->at);
@@ -225,6 +228,9 @@ static int encode_device(struct json_object *o, struct image_device *dev, struct
 	if (!r && dev->config_size)
 		r = add_words(o, "interrupts", interrupt_words, ARRAY_SIZE(interrupt_words),
 			      dev->interrupts, err);
+	if (!r && dev->digests)
+		r = add_words(o, "digests", digest_words, ARRAY_SIZE(digest_words), dev->digests,
+			      err);
 	if (!r)
 		r = add_config(o, dev->config, dev->config_size, err);
 	return r;
@@ -456,12 +462,14 @@ static int decode_caps(struct json_object *o, struct image_device *dev, struct e
 		     : get_words(o, "migration", cap_words, ARRAY_SIZE(cap_words), &dev->caps, err);
 }
 
-static int decode_interrupts(struct json_object *o, struct image_device *dev, struct err *err)
+/* Those of get_words() that fit an unsigned int. */
+static int get_flags(struct json_object *o, const char *key, const char *const *words, size_t n,
+		     unsigned int *ret, struct err *err)
 {
 	uint64_t bits = 0;
-	int r = get_words(o, "interrupts", interrupt_words, ARRAY_SIZE(interrupt_words), &bits, err);
+	int r = get_words(o, key, words, n, &bits, err);
 
-	dev->interrupts = (unsigned int)bits;
+	*ret = (unsigned int)bits;
 	return r;
 }
 
@@ -518,7 +526,11 @@ static int decode_device(struct json_object *o, struct image_device *dev, struct
 	r = decode_caps(o, dev, err);
 	if (r < 0)
 		return r;
-	r = decode_interrupts(o, dev, err);
+	r = get_flags(o, "interrupts", interrupt_words, ARRAY_SIZE(interrupt_words),
+		      &dev->interrupts, err);
+	if (r < 0)
+		return r;
+	r = get_flags(o, "digests", digest_words, ARRAY_SIZE(digest_words), &dev->digests, err);
 	if (r < 0)
 		return r;
 	return decode_config(o, dev, err);

@@ -19,6 +19,11 @@
 #define IMAGE_TEXT_MAX 4096u
 #define IMAGE_CONFIG_MAX 4096u
 
+/* Of a device's stream, beside the image's own checksums. */
+enum image_digests {
+	IMAGE_HAS_SHA256 = 1u << 0,
+};
+
 /**
  * struct image_device - one device as it was when it was saved
  * @address: PCI address or mdev UUID, or what the user called it; never NULL
@@ -29,6 +34,7 @@
  * @caps: migration flags as the kernel reported them (MIG_CAP_*)
  * @protocol: "v2", "v1" or "vfio-user"; never NULL
  * @interrupts: which were enabled (enum pci_interrupts)
+ * @digests: that the image has of its stream (enum image_digests)
  * @config: PCI configuration space as found, NULL when there is none
  */
 struct image_device {
@@ -44,6 +50,7 @@ struct image_device {
 	uint64_t caps;
 	char *protocol;
 	unsigned int interrupts;
+	unsigned int digests;
 	uint8_t *config;
 	size_t config_size;
 };

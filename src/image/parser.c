@@ -6,6 +6,7 @@
 
 #include "base/macros.h"
 #include "image/parser.h"
+#include "image/sha256.h"
 #include "image/tally.h"
 #include "image/unpack.h"
 #include "image/window.h"
@@ -17,6 +18,13 @@ enum parser_state {
 	AT_SECTION,
 	AT_EOF, /* IMAGE END was good */
 	REFUSED,
+};
+
+/* The SHA-256 of a device's stream: as summed here, if it is, and as it stood in the image. */
+struct stream_sum {
+	struct image_sha256 *running;
+	bool seen;
+	uint8_t said[IMAGE_SHA256_SIZE];
 };
 
 /* @at is the place in the image of the window's first byte; @need as of window_space(). */
@@ -31,6 +39,7 @@ struct image_parser {
 	struct image_digest work;
 	struct image_manifest manifest;
 	struct image_tallies tallies;
+	struct stream_sum *sums; /* one a device */
 	struct image_unpacker unpacker;
 };
 
@@ -66,6 +75,9 @@ struct image_parser *image_parser_free(struct image_parser *p)
 	if (!p)
 		return NULL;
 	image_unpacker_done(&p->unpacker);
+	for (uint32_t i = 0; p->sums && i < p->manifest.n_devices; i++)
+		image_sha256_free(p->sums[i].running);
+	free(p->sums);
 	image_tallies_done(&p->tallies);
 	image_manifest_done(&p->manifest);
 	image_digest_done(&p->work);
@@ -124,6 +136,24 @@ static int take_header(struct image_parser *p, struct err *err)
 	return STEP_TAKEN;
 }
 
+static bool has_sha256(const struct image_parser *p, uint32_t device)
+{
+	return p->manifest.devices[device].digests & IMAGE_HAS_SHA256;
+}
+
+static int start_sums(struct image_parser *p, struct err *err)
+{
+	int r = 0;
+
+	p->sums = calloc(p->manifest.n_devices, sizeof(*p->sums));
+	if (!p->sums)
+		return err_set(err, -ENOMEM, "image parser");
+	for (uint32_t i = 0; r >= 0 && i < p->manifest.n_devices; i++)
+		if (p->sink->sum && has_sha256(p, i))
+			r = image_sha256_new(&p->sums[i].running, err);
+	return r;
+}
+
 static int check_manifest(struct image_parser *p, const struct section *s, struct err *err)
 {
 	int r;
@@ -133,6 +163,9 @@ static int check_manifest(struct image_parser *p, const struct section *s, struc
 	r = image_manifest_decode((const char *)s->payload, s->head.size, &p->manifest, err);
 	if (r < 0)
 		return err_prefix(err, r, "MANIFEST");
+	r = start_sums(p, err);
+	if (r < 0)
+		return r;
 	return image_tallies_init(&p->tallies, p->manifest.n_devices, image_seed(&p->info), err);
 }
 
@@ -151,6 +184,20 @@ static int check_open(const struct image_parser *p, const struct image_head *hea
 	return 0;
 }
 
+static int unpack(struct image_parser *p, struct section *s, struct err *err)
+{
+	const struct image_head *head = &s->head;
+	int r;
+
+	if (!(head->flags & IMAGE_ZSTD))
+		return 0;
+	r = image_unpack(&p->unpacker, s->payload, head->size, head->raw_size, &s->content, err);
+	if (r < 0)
+		return err_prefix(err, r, "frame %" PRIu64 " of device %" PRIu32, head->sequence,
+				  head->device);
+	return 0;
+}
+
 static int check_data(struct image_parser *p, struct section *s, struct err *err)
 {
 	const struct image_head *head = &s->head;
@@ -160,6 +207,9 @@ static int check_data(struct image_parser *p, struct section *s, struct err *err
 	r = check_open(p, head, err);
 	if (r < 0)
 		return r;
+	if (p->sums[head->device].seen)
+		return err_fail(err, ERR_IMAGE, -EBADMSG,
+				"DATA of device %" PRIu32 " after its SHA-256", head->device);
 	tally = &p->tallies.devices[head->device];
 	if (head->sequence != tally->count)
 		return err_fail(err, ERR_IMAGE, -EBADMSG,
@@ -171,12 +221,34 @@ static int check_data(struct image_parser *p, struct section *s, struct err *err
 				"frame %" PRIu64 " of device %" PRIu32 " is for offset %" PRIu64
 				", not %" PRIu64,
 				head->sequence, head->device, head->offset, tally->bytes);
-	if (!(head->flags & IMAGE_ZSTD))
-		return 0;
-	r = image_unpack(&p->unpacker, s->payload, head->size, head->raw_size, &s->content, err);
+	r = unpack(p, s, err);
+	if (r >= 0 && p->sums[head->device].running)
+		r = image_sha256_add(p->sums[head->device].running, s->content, head->raw_size, err);
+	return r;
+}
+
+static int check_sha256(struct image_parser *p, const struct section *s, struct err *err)
+{
+	uint8_t is[IMAGE_SHA256_SIZE];
+	uint32_t device = s->head.device;
+	struct stream_sum *sum;
+	int r;
+
+	r = check_open(p, &s->head, err);
 	if (r < 0)
-		return err_prefix(err, r, "frame %" PRIu64 " of device %" PRIu32, head->sequence,
-				  head->device);
+		return r;
+	sum = &p->sums[device];
+	if (!has_sha256(p, device) || sum->seen)
+		return err_fail(err, ERR_IMAGE, -EBADMSG, "%s SHA-256 of device %" PRIu32,
+				sum->seen ? "a second" : "an unannounced", device);
+	sum->seen = true;
+	memcpy(sum->said, s->payload, sizeof(sum->said));
+	if (!sum->running)
+		return 0;
+	image_sha256_end(sum->running, is);
+	if (memcmp(is, sum->said, sizeof(is)))
+		return err_fail(err, ERR_IMAGE, -EBADMSG, "SHA-256 of device %" PRIu32 " is wrong",
+				device);
 	return 0;
 }
 
@@ -196,6 +268,9 @@ static int check_device_end(struct image_parser *p, const struct section *s, str
 	r = image_tally_check(tally, &said, "frames", err);
 	if (r < 0)
 		return err_prefix(err, r, "end of device %" PRIu32, s->head.device);
+	if (has_sha256(p, s->head.device) && !p->sums[s->head.device].seen)
+		return err_fail(err, ERR_IMAGE, -EBADMSG,
+				"SHA-256 of device %" PRIu32 " is missing", s->head.device);
 	tally->ended = true;
 	return 0;
 }
@@ -257,6 +332,8 @@ static int check_section(struct image_parser *p, struct section *s, const uint8_
 		return check_manifest(p, s, err);
 	case IMAGE_DATA:
 		return check_data(p, s, err);
+	case IMAGE_SHA256:
+		return check_sha256(p, s, err);
 	case IMAGE_DEVICE_END:
 		return check_device_end(p, s, err);
 	case IMAGE_END:
@@ -288,6 +365,7 @@ static int tell_device_end(struct image_parser *p, uint32_t device, struct err *
 		.bytes = tally->bytes,
 		.stored = tally->stored,
 		.frames = tally->count,
+		.sha256 = p->sums[device].seen ? p->sums[device].said : NULL,
 	};
 
 	image_digest_value(&tally->digest, totals.digest);
@@ -414,4 +492,9 @@ int image_parser_eof(const struct image_parser *p, struct err *err)
 	if (!at)
 		return err_fail(err, ERR_IMAGE, -EBADMSG, "empty, not even a HEADER");
 	return err_fail(err, ERR_IMAGE, -EBADMSG, "at byte %" PRIu64 ": image is truncated", at);
+}
+
+uint64_t image_parser_bytes(const struct image_parser *p)
+{
+	return p->tallies.all.bytes;
 }

@@ -11,6 +11,7 @@
  * the caps of image/format.h.
  */
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/cleanup.h"
@@ -28,10 +29,14 @@ struct image_section_info {
 	uint64_t sequence;
 };
 
-/* Totals of a device, verified; @stored is payload as it lay in the image. */
+/*
+ * Totals of a device, verified; @stored is payload as it lay in the image. @sha256 is as it stood
+ * there, and NULL where none did; whether it was checked is for image_sink.sum to say.
+ */
 struct image_totals {
 	uint64_t bytes, stored, frames;
-	uint8_t digest[16];
+	uint8_t digest[IMAGE_DIGEST_SIZE];
+	const uint8_t *sha256;
 };
 
 /**
@@ -41,6 +46,9 @@ struct image_totals {
  * What they are given is theirs until they return; the manifest, as long as the parser lives.
  */
 struct image_sink {
+	/** @sum: check the SHA-256 of streams that have one, too. Takes longer than all the rest. */
+	bool sum;
+
 	/** @begin: HEADER and MANIFEST are good. Called once, before any @data. */
 	int (*begin)(void *ctx, const struct image_info *info, const struct image_manifest *m,
 		     struct err *err);
@@ -96,6 +104,9 @@ _must_check_ int image_parser_filled(struct image_parser *p, size_t len, struct 
  * Return: 0 after IMAGE_COMPLETE, else -EBADMSG: truncated, with the place.
  */
 _must_check_ int image_parser_eof(const struct image_parser *p, struct err *err);
+
+/** image_parser_bytes() - of all devices' streams so far */
+uint64_t image_parser_bytes(const struct image_parser *p);
 
 struct image_parser *image_parser_free(struct image_parser *p);
 DEFINE_CLEANUP(struct image_parser *, image_parser_free)

@@ -201,15 +201,44 @@ int image_writer_data(struct image_writer *w, uint32_t device, struct image_fram
 	return r < 0 ? r : image_writer_put(w, frame, err);
 }
 
-int image_writer_device_end(struct image_writer *w, uint32_t device, struct err *err)
+/* A section whose payload of @size bytes lies in @w->small already. */
+static int write_small(struct image_writer *w, enum image_section type, uint32_t device,
+		       uint32_t flags, uint32_t size, struct err *err)
 {
 	struct image_head head = {
-		.type = IMAGE_DEVICE_END,
-		.flags = IMAGE_MANDATORY,
-		.size = IMAGE_END_SIZE,
+		.type = type,
+		.flags = flags,
+		.size = size,
 		.device = device,
-		.raw_size = IMAGE_END_SIZE,
+		.raw_size = size,
 	};
+
+	return write_out(w, w->small, seal(w, w->small, &head), err);
+}
+
+int image_writer_sha256(struct image_writer *w, uint32_t device,
+			const uint8_t sum[IMAGE_SHA256_SIZE], struct err *err)
+{
+	int r;
+
+	assert(device < w->tallies.n_devices);
+	assert(!w->tallies.devices[device].ended);
+	r = check_usable(w, err);
+	if (r < 0)
+		return r;
+	memcpy(w->small + IMAGE_SECTION_HEADER, sum, IMAGE_SHA256_SIZE);
+	return write_small(w, IMAGE_SHA256, device, 0, IMAGE_SHA256_SIZE, err);
+}
+
+int image_writer_keepalive(struct image_writer *w, struct err *err)
+{
+	int r = check_usable(w, err);
+
+	return r < 0 ? r : write_small(w, IMAGE_KEEPALIVE, IMAGE_NO_DEVICE, 0, 0, err);
+}
+
+int image_writer_device_end(struct image_writer *w, uint32_t device, struct err *err)
+{
 	struct image_tally *tally;
 	struct image_end end;
 	int r;
@@ -224,18 +253,11 @@ int image_writer_device_end(struct image_writer *w, uint32_t device, struct err 
 	image_tally_end(tally, &end);
 	image_device_end_encode(&end, w->small + IMAGE_SECTION_HEADER);
 	tally->ended = true;
-	return write_out(w, w->small, seal(w, w->small, &head), err);
+	return write_small(w, IMAGE_DEVICE_END, device, IMAGE_MANDATORY, IMAGE_END_SIZE, err);
 }
 
 int image_writer_end(struct image_writer *w, struct err *err)
 {
-	struct image_head head = {
-		.type = IMAGE_END,
-		.flags = IMAGE_MANDATORY,
-		.size = IMAGE_END_SIZE,
-		.device = IMAGE_NO_DEVICE,
-		.raw_size = IMAGE_END_SIZE,
-	};
 	struct image_end end;
 	int r;
 
@@ -248,7 +270,7 @@ int image_writer_end(struct image_writer *w, struct err *err)
 	image_tally_end(&w->tallies.all, &end);
 	image_end_encode(&end, w->small + IMAGE_SECTION_HEADER);
 	w->tallies.all.ended = true;
-	return write_out(w, w->small, seal(w, w->small, &head), err);
+	return write_small(w, IMAGE_END, IMAGE_NO_DEVICE, IMAGE_MANDATORY, IMAGE_END_SIZE, err);
 }
 
 void image_writer_receipt(const struct image_writer *w, struct image_receipt *ret)

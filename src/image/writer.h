@@ -61,6 +61,17 @@ _must_check_ int image_writer_put(struct image_writer *w, const struct image_fra
 _must_check_ int image_writer_data(struct image_writer *w, uint32_t device,
 				   struct image_frame *frame, size_t len, struct err *err);
 
+/**
+ * image_writer_sha256() - of the device's stream, which is complete
+ *
+ * For a device whose manifest has IMAGE_HAS_SHA256, and no other.
+ */
+_must_check_ int image_writer_sha256(struct image_writer *w, uint32_t device,
+				     const uint8_t sum[IMAGE_SHA256_SIZE], struct err *err);
+
+/** image_writer_keepalive() - nothing to write, but still here: for whoever waits for the rest */
+_must_check_ int image_writer_keepalive(struct image_writer *w, struct err *err);
+
 /** image_writer_device_end() - the device's stream is complete. */
 _must_check_ int image_writer_device_end(struct image_writer *w, uint32_t device, struct err *err);
 

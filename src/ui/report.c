@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -81,6 +82,16 @@ void report_hex(struct json_object *o, const char *key, int digits, uint64_t val
 	char text[32];
 
 	snprintf(text, sizeof(text), "0x%0*" PRIx64, digits, value);
+	report_string(o, key, text);
+}
+
+void report_octets(struct json_object *o, const char *key, const uint8_t *bytes, size_t len)
+{
+	char text[2 * REPORT_OCTETS_MAX + 1] = "";
+
+	assert(len <= REPORT_OCTETS_MAX);
+	for (size_t i = 0; i < len; i++)
+		snprintf(text + 2 * i, 3, "%02x", bytes[i]);
 	report_string(o, key, text);
 }
 

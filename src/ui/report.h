@@ -17,6 +17,7 @@
 #include "base/cleanup.h"
 
 #define REPORT_SCHEMA 1
+#define REPORT_OCTETS_MAX 32
 
 enum report_format {
 	REPORT_TEXT, /* as it is; booleans as yes and no; a list with spaces between */
@@ -49,6 +50,8 @@ void report_uint(struct json_object *o, const char *key, uint64_t value);
 void report_int(struct json_object *o, const char *key, int64_t value);
 void report_bool(struct json_object *o, const char *key, bool value);
 void report_null(struct json_object *o, const char *key);
+/* Any number of bytes in hexadecimal, as sha256sum(1) prints them; up to REPORT_OCTETS_MAX. */
+void report_octets(struct json_object *o, const char *key, const uint8_t *bytes, size_t len);
 /* "0x15b3": @digits at least */
 void report_hex(struct json_object *o, const char *key, int digits, uint64_t value);
 struct json_object *report_object(struct json_object *o, const char *key);

@@ -38,7 +38,7 @@ received()
 # end KIND [ARG]: the other end of a connection, as no program of ours would be. Ended with the test.
 #	receivers, at the socket "it":
 #	deaf		reads nothing
-#	mute		reads everything, says nothing
+#	mute		reads everything into the file "received", says nothing
 #	rude		closes when it has some of the image
 #	answer TEXT	reads everything, then says it; "\xNN" are bytes
 #	senders, to the socket "it" or TCP port ARG of this machine:
@@ -76,8 +76,9 @@ write_end()
 		def read_all(s):
 		    s.settimeout(1)
 		    try:
-		        while s.recv(1 << 20):
-		            pass
+		        with open("received", "wb") as f:
+		            while data := s.recv(1 << 20):
+		                f.write(data)
 		    except TimeoutError:
 		        pass
 		    s.settimeout(None)
@@ -662,6 +663,22 @@ is_loading()
 	expect_state "$B" stop
 	: >go
 	eventually said refused one.out
+}
+
+@test "sender: one that is busy with its device says that it is still there" {
+	emu_start --delay=stop:stop-copy=6s
+	receive unix:it --timeout=4
+	migctl 0 save "$A" unix:it
+	received 0
+	emu_stop
+	emu_start --delay=stop:stop-copy=2s
+	receiver mute
+	migctl 75 save --timeout=3 "$A" unix:it
+	migctl 0 --json inspect --sections received
+	expect_json '[.sections[] | select(.type == "keepalive")] | length > 0' '.complete'
+	migctl 0 save "$A" image
+	migctl 0 --json inspect --sections image
+	expect_json '[.sections[] | select(.type == "keepalive")] == []'
 }
 
 @test "sender: a second one finds nobody listening" {

@@ -40,7 +40,7 @@ same()
 # Options, short and long, of a command; without one, of the program.
 help_options()
 {
-	"$VFIOMIGCTL" ${1:+"$1"} --help | grep -oE '^ +(-., +)?--[a-z-]+' | grep -oE -- '-[^ ,]+'
+	"$VFIOMIGCTL" ${1:+"$1"} --help | grep -oE '^ +(-., +)?--[a-z0-9-]+' | grep -oE -- '-[^ ,]+'
 }
 
 # The states that the program says it takes.
@@ -88,7 +88,7 @@ zsh_options()
 		function options(spec) {
 			sub(/\[.*/, "", spec)
 			sub(/^[\t '\''"]*\([^)]*\)/, "", spec)
-			while (match(spec, /-(-[a-z-]+|\\?[a-zA-Z?])/)) {
+			while (match(spec, /-(-[a-z0-9-]+|\\?[a-zA-Z?])/)) {
 				word = substr(spec, RSTART, RLENGTH)
 				sub(/\\/, "", word)
 				list = list word "\n"
@@ -192,7 +192,7 @@ fish_options()
 }
 
 @test "man: vfiomig-emu(8) has the options of its --help" {
-	same vfiomig-emu "$("$VFIOMIG_EMU" --help | grep -oE '^ +(-., +)?--[a-z-]+' | grep -oE -- '-[^ ,]+')" \
+	same vfiomig-emu "$("$VFIOMIG_EMU" --help | grep -oE '^ +(-., +)?--[a-z0-9-]+' | grep -oE -- '-[^ ,]+')" \
 		"$(grep -E '^\*-' man/vfiomig-emu.8.scd | grep -oE '\*-[^*]+\*' | tr -d '*')"
 }
 

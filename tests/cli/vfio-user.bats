@@ -719,3 +719,24 @@ in_fifo()
 	migctl 64 save --bandwidth=fast "$A" image
 	[[ $stderr == *"--bandwidth: 'fast' is not a rate"* ]]
 }
+
+@test "save: --sha256 is that of the stream, and verify checks it" {
+	local sum how
+
+	emu_start --state-size=3M
+	for how in '' --compress=zstd '--pre-copy --threads=3'; do
+		# shellcheck disable=SC2086
+		migctl 0 --json save --sha256 --force $how "$A" image
+		sum=$(jq -r .sha256 <<<"$output")
+		migctl 0 verify image
+		migctl 0 --json inspect --sections image
+		expect_json '.devices[0].sha256 == "'"$sum"'"' '[.sections[] | select(.type == "sha-256")] | length == 1'
+		migctl 0 extract --force image stream
+		[[ $(sha256sum stream) == "$sum "* ]]
+	done
+	migctl 0 --json save --raw --sha256 --force "$A" raw
+	expect_json '.sha256 == "'"$(sha256sum <raw | cut -d' ' -f1)"'"'
+	migctl 0 resume --no-hold --stop "$B" image
+	migctl 0 --json save --force "$A" image
+	expect_json '.sha256 == null'
+}

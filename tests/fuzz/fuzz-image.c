@@ -80,6 +80,7 @@ static int on_section(void *ctx, const struct image_section_info *section, struc
 }
 
 static const struct image_sink sink = {
+	.sum = true,
 	.begin = on_begin,
 	.data = on_data,
 	.device_end = on_device_end,
@@ -180,6 +181,7 @@ static size_t make_image(uint8_t *image, size_t max, unsigned int seed)
 		.frame = 2000 + seed % 9000,
 		.zstd_level = (int)(seed % 3) * 2,
 		.random = seed % 5 == 0,
+		.sha256 = seed % 7 == 0,
 	};
 	struct bytes made;
 	size_t len;

@@ -67,6 +67,21 @@ static void write_frames(struct image_writer *w, const struct image_spec *spec)
 	}
 }
 
+/* As a client of the writer sums: the whole stream at once. */
+static void write_sum(struct image_writer *w, const struct image_spec *spec, uint32_t device)
+{
+	_cleanup_(image_sha256_freep) struct image_sha256 *sum = NULL;
+	_cleanup_free_ uint8_t *stream = malloc(spec->sizes[device] + 1);
+	uint8_t value[IMAGE_SHA256_SIZE];
+
+	for (size_t i = 0; i < spec->sizes[device]; i++)
+		stream[i] = stream_byte(spec, device, i);
+	assert_int_equal(image_sha256_new(&sum, NULL), 0);
+	assert_int_equal(image_sha256_add(sum, stream, spec->sizes[device], NULL), 0);
+	image_sha256_end(sum, value);
+	assert_int_equal(image_writer_sha256(w, device, value, NULL), 0);
+}
+
 struct bytes image_make(const struct image_spec *spec)
 {
 	_cleanup_(image_writer_freep) struct image_writer *w = NULL;
@@ -80,10 +95,15 @@ struct bytes image_make(const struct image_spec *spec)
 	struct written out = { 0 };
 
 	fixture_manifest(&m, devices, spec->n_devices);
+	for (uint32_t d = 0; d < spec->n_devices; d++)
+		devices[d].digests = spec->sha256 ? IMAGE_HAS_SHA256 : 0;
 	assert_int_equal(image_writer_new(&m, &opts, written_write, &out, &w, NULL), 0);
 	write_frames(w, spec);
-	for (uint32_t d = 0; d < spec->n_devices; d++)
+	for (uint32_t d = 0; d < spec->n_devices; d++) {
+		if (spec->sha256)
+			write_sum(w, spec, d);
 		assert_int_equal(image_writer_device_end(w, d, NULL), 0);
+	}
 	assert_int_equal(image_writer_end(w, NULL), 0);
 	assert_int_equal(image_writer_size(w), out.image.len);
 	return out.image;
@@ -122,6 +142,9 @@ static int heard_device_end(void *ctx, uint32_t device, const struct image_total
 
 	h->ends++;
 	h->totals[device] = *totals;
+	if (totals->sha256)
+		h->totals[device].sha256 =
+			memcpy(h->sha256[device], totals->sha256, IMAGE_SHA256_SIZE);
 	return count(h, err);
 }
 
@@ -150,11 +173,13 @@ void heard_done(struct heard *h)
 int image_parse(const uint8_t *image, size_t len, size_t chunk, struct heard *h, struct err *err)
 {
 	_cleanup_(image_parser_freep) struct image_parser *p = NULL;
+	struct image_sink sink = heard_sink;
 	size_t room, n;
 	void *buf;
 	int r;
 
-	assert_int_equal(image_parser_new(&heard_sink, h, &p, err), 0);
+	sink.sum = h->sum;
+	assert_int_equal(image_parser_new(&sink, h, &p, err), 0);
 	for (size_t at = 0; at < len; at += n) {
 		assert_int_equal(image_parser_buffer(p, &buf, &room, err), 0);
 		n = MIN(room, len - at);

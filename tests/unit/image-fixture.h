@@ -8,6 +8,7 @@
 #include <stdbool.h>
 
 #include "image/parser.h"
+#include "image/sha256.h"
 #include "image/writer.h"
 #include "image-forge.h"
 
@@ -20,6 +21,7 @@ struct image_spec {
 	size_t frame; /* payload of a frame; 0 for IMAGE_FRAME_PAYLOAD */
 	int zstd_level;
 	bool random; /* contents that do not compress */
+	bool sha256; /* announced, and of each device */
 	const uint8_t *id; /* NULL for one that is the same each time */
 };
 
@@ -50,8 +52,10 @@ struct heard {
 	uint32_t n_devices;
 	struct bytes streams[FIXTURE_DEVICES];
 	struct image_totals totals[FIXTURE_DEVICES];
+	uint8_t sha256[FIXTURE_DEVICES][IMAGE_SHA256_SIZE]; /* what totals.sha256 points to */
 	uint64_t told_to; /* end of the last section that it was told of */
 	bool keep; /* the streams' bytes */
+	bool sum; /* as of struct image_sink */
 };
 
 extern const struct image_sink heard_sink;

@@ -28,6 +28,15 @@ struct sink {
 	unsigned int workers;
 	atomic_uint worked;
 	uint64_t work_fails_at; /* this frame, from 1 */
+
+	bool taps;
+	uint64_t tapped, tap_fails_at;
+	long tap_ns;
+	bool tapped_in_order;
+
+	bool idles;
+	atomic_uint idle;
+	unsigned int idle_fails_at;
 };
 
 /* Marks the frame, so that the sink sees that it was here; and lets the others overtake. */
@@ -59,17 +68,37 @@ static int take(void *ctx, struct image_frame *frame, size_t len, struct err *er
 	memcpy(&number, frame->payload, sizeof(number));
 	s->in_order &= number == s->seen && len == sizeof(number) + number % 100;
 	s->in_order &= !s->works || frame->len == number + 1;
-	memset(frame->payload, 0xee, len); /* it is the sink's */
+	if (!s->taps)
+		memset(frame->payload, 0xee, len); /* it is the sink's alone */
 	if (++s->seen == s->fail_at)
 		return err_fail(err, ERR_IO, -ENOSPC, "full");
 	return 0;
+}
+
+static int tap(void *ctx, struct image_frame *frame, size_t len, struct err *err)
+{
+	struct sink *s = ctx;
+	uint64_t number;
+
+	if (s->tap_ns)
+		nanosleep(&(struct timespec){ .tv_nsec = s->tap_ns }, NULL);
+	memcpy(&number, frame->payload, sizeof(number));
+	s->tapped_in_order &= number == s->tapped && len == sizeof(number) + number % 100;
+	return ++s->tapped == s->tap_fails_at ? err_fail(err, ERR_IO, -EIO, "no sum") : 0;
+}
+
+static int be_idle(void *ctx, struct err *err)
+{
+	struct sink *s = ctx;
+
+	return ++s->idle == s->idle_fails_at ? err_fail(err, ERR_IO, -EPIPE, "nobody there") : 0;
 }
 
 static int setup(void **state)
 {
 	static struct sink s;
 
-	s = (struct sink){ .in_order = true };
+	s = (struct sink){ .in_order = true, .tapped_in_order = true };
 	assert_int_equal(cancel_init(&s.cancel, NULL), 0);
 	*state = &s;
 	return 0;
@@ -91,6 +120,9 @@ static void make(struct sink *s, unsigned int frames)
 		.work = s->works ? work : NULL,
 		.workers = s->workers,
 		.sink = take,
+		.tap = s->taps ? tap : NULL,
+		.idle = s->idles ? be_idle : NULL,
+		.idle_ms = 1,
 		.ctx = s,
 		.cancel = &s->cancel,
 	};
@@ -250,6 +282,84 @@ static void work_that_fails_ends_the_flow(void **state)
 	}
 }
 
+static void a_tap_has_all_of_it_in_order_whoever_is_faster(void **state)
+{
+	static const struct {
+		long sink_ns, tap_ns;
+		unsigned int workers;
+	} rows[] = { { 0, 0, 0 }, { 100000, 0, 0 }, { 0, 100000, 0 }, { 0, 100000, 4 } };
+	struct sink *s = *state;
+
+	s->taps = s->works = true;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		s->seen = s->tapped = 0;
+		s->slow_ns = rows[i].sink_ns;
+		s->tap_ns = rows[i].tap_ns;
+		s->workers = rows[i].workers;
+		make(s, 4 + s->workers);
+		for (uint64_t k = 0; k < 300; k++)
+			assert_int_equal(push(s, k, NULL), 0);
+		assert_int_equal(pipeline_drain(s->pipe, NULL), 0);
+		assert_int_equal(s->seen, 300);
+		assert_int_equal(s->tapped, 300);
+		assert_true(s->in_order);
+		assert_true(s->tapped_in_order);
+		s->pipe = pipeline_free(s->pipe);
+	}
+}
+
+static void a_tap_that_fails_ends_the_flow(void **state)
+{
+	struct sink *s = *state;
+	struct err err = { 0 };
+	uint64_t pushed = 0;
+
+	s->taps = true;
+	s->tap_fails_at = 20;
+	make(s, 4);
+	while (push(s, pushed, &err) >= 0)
+		assert_true(++pushed < 20 + 8);
+	assert_int_equal(err.code, -EIO);
+	assert_string_equal(err.text, "no sum");
+	assert_true(atomic_load(&s->cancel.requested));
+	assert_int_equal(s->tapped, 20);
+}
+
+/* Waits for an event, which the test's time limit bounds. */
+static void a_sink_with_nothing_to_do_is_told(void **state)
+{
+	struct sink *s = *state;
+
+	s->idles = true;
+	make(s, 4);
+	for (uint64_t k = 0; k < 3; k++) {
+		unsigned int was = atomic_load(&s->idle);
+
+		while (atomic_load(&s->idle) < was + 3)
+			nanosleep(&(struct timespec){ .tv_nsec = 100000 }, NULL);
+		assert_int_equal(push(s, k, NULL), 0);
+		assert_int_equal(pipeline_drain(s->pipe, NULL), 0);
+		assert_int_equal(s->seen, k + 1);
+	}
+	assert_false(atomic_load(&s->cancel.requested));
+}
+
+static void who_finds_out_while_idle_ends_the_flow(void **state)
+{
+	struct image_frame *frame;
+	struct sink *s = *state;
+	struct err err = { 0 };
+
+	s->idles = true;
+	s->idle_fails_at = 2;
+	make(s, 4);
+	assert_int_equal(cancel_poll(&s->cancel, -1, 0, &err), -ECANCELED);
+	assert_int_equal(pipeline_explain(s->pipe, -ECANCELED, &err), -EPIPE);
+	assert_string_equal(err.text, "nobody there");
+	assert_int_equal(pipeline_frame(s->pipe, &frame, &err), -EPIPE);
+	assert_int_equal(atomic_load(&s->idle), 2);
+}
+
 #define ON(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -261,6 +371,10 @@ int main(void)
 		ON(a_failure_reaches_whoever_pushes),
 		ON(work_is_done_on_each_before_the_sink_has_it),
 		ON(work_that_fails_ends_the_flow),
+		ON(a_tap_has_all_of_it_in_order_whoever_is_faster),
+		ON(a_tap_that_fails_ends_the_flow),
+		ON(a_sink_with_nothing_to_do_is_told),
+		ON(who_finds_out_while_idle_ends_the_flow),
 		ON(freeing_it_ends_a_sink_that_waits),
 		ON(freeing_it_when_all_is_through_cancels_nothing),
 	};

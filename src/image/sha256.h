@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * The SHA-256 of a device's stream
+ *
+ * For whoever compares streams, or keeps their names elsewhere. It costs many times what the
+ * image's own checksums do, so it is only made when asked for.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "image/format.h"
+
+struct image_sha256;
+
+/* Return: 0, or -ENOMEM or -EIO: the library has failed. */
+_must_check_ int image_sha256_new(struct image_sha256 **ret, struct err *err);
+_must_check_ int image_sha256_add(struct image_sha256 *sum, const void *buf, size_t len,
+				  struct err *err);
+
+/** image_sha256_end() - the sum of all that was added; the next one starts with nothing */
+void image_sha256_end(struct image_sha256 *sum, uint8_t ret[IMAGE_SHA256_SIZE]);
+
+struct image_sha256 *image_sha256_free(struct image_sha256 *sum);
+DEFINE_CLEANUP(struct image_sha256 *, image_sha256_free)
