@@ -22,9 +22,11 @@ int cancel_init(struct cancel *c, struct err *err)
 	const struct sigaction sa = { .sa_handler = kicked };
 
 	atomic_init(&c->requested, false);
+	atomic_init(&c->stalled, false);
 	atomic_init(&c->closed, false);
 	pthread_mutex_init(&c->lock, NULL);
 	c->exposed = false;
+	c->patience_ms = 0;
 	sigaction(CANCEL_SIGNAL, &sa, NULL);
 	c->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (c->fd < 0)
@@ -61,6 +63,9 @@ int cancel_check(struct cancel *c, struct err *err)
 {
 	if (!atomic_load(&c->requested) || atomic_load(&c->closed))
 		return 0;
+	if (atomic_load(&c->stalled))
+		return err_fail(err, ERR_ABORTED, -ETIMEDOUT, "stalled for %d s",
+				c->patience_ms / 1000);
 	return err_fail(err, ERR_ABORTED, -ECANCELED, "interrupted");
 }
 
@@ -78,6 +83,7 @@ static void set_exposed(struct cancel *c, bool exposed)
 	pthread_mutex_lock(&c->lock);
 	c->thread = pthread_self();
 	c->exposed = exposed;
+	c->since_ns = clock_ns();
 	pthread_mutex_unlock(&c->lock);
 }
 
@@ -94,11 +100,24 @@ void cancel_cover(struct cancel *c)
 	mask_kicks(SIG_BLOCK);
 }
 
+/* @lock is held, and a call exposed. */
+static bool out_of_patience(const struct cancel *c)
+{
+	return c->patience_ms && !atomic_load(&c->requested) &&
+	       clock_ns() - c->since_ns >= (uint64_t)c->patience_ms * NSEC_PER_MSEC;
+}
+
 void cancel_kick(struct cancel *c)
 {
 	pthread_mutex_lock(&c->lock);
-	if (c->exposed && atomic_load(&c->requested) && !atomic_load(&c->closed))
-		pthread_kill(c->thread, CANCEL_SIGNAL);
+	if (c->exposed && !atomic_load(&c->closed)) {
+		if (out_of_patience(c)) {
+			atomic_store(&c->stalled, true);
+			cancel_request(c);
+		}
+		if (atomic_load(&c->requested))
+			pthread_kill(c->thread, CANCEL_SIGNAL);
+	}
 	pthread_mutex_unlock(&c->lock);
 }
 

@@ -10,7 +10,8 @@
  *
  * A call that can neither poll nor look, a read of a device's stream, is made between
  * cancel_expose() and cancel_cover(): there, and only there, cancel_kick() ends it with EINTR. It has
- * to be kicked until it is over, since a kick just before the call is lost.
+ * to be kicked until it is over, since a kick just before the call is lost. Where such a call may not
+ * take for ever, the kick also is what finds out that it has, and requests the cancel itself.
  */
 
 #include <poll.h>
@@ -19,19 +20,24 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/err.h"
 
 /* What kicks: ignored by default, and nobody's unless sockets were told to use it. */
 #define CANCEL_SIGNAL SIGURG
 
+/* @patience_ms: how long an exposed call may take, 0 for ever; set after cancel_init(). */
 struct cancel {
 	int fd; /* readable once requested */
 	atomic_bool requested;
+	atomic_bool stalled; /* it was out of patience */
 	atomic_bool closed; /* past the point of no return */
+	int patience_ms;
 	pthread_mutex_t lock; /* of what follows */
 	bool exposed;
-	pthread_t thread; /* that is */
+	pthread_t thread; /* that is, */
+	uint64_t since_ns; /* since then */
 };
 
 _must_check_ int cancel_init(struct cancel *c, struct err *err);
@@ -43,14 +49,22 @@ bool cancel_request(struct cancel *c);
 /** cancel_close() - the point of no return: from here on requests stop nothing. */
 void cancel_close(struct cancel *c);
 
-/** cancel_check() - Return: 0, or -ECANCELED (ERR_ABORTED) once requested. */
+/**
+ * cancel_check() - Return: 0, or -ECANCELED (ERR_ABORTED) once requested; -ETIMEDOUT if by a kick
+ * that was out of patience.
+ */
 _must_check_ int cancel_check(struct cancel *c, struct err *err);
 
 /** cancel_expose() - this thread's next call may be kicked. For one thread at a time. */
 void cancel_expose(struct cancel *c);
 void cancel_cover(struct cancel *c);
 
-/** cancel_kick() - from any thread: end the exposed call, if there is one and it was requested. */
+/**
+ * cancel_kick() - from any thread: end the exposed call, if there is one
+ *
+ * And if that was requested, or is now, since it takes too long. To be called every now and then
+ * where there is patience to lose.
+ */
 void cancel_kick(struct cancel *c);
 
 /**

@@ -93,7 +93,9 @@ static const struct argp_option open_options[] = {
 	{ "vf-token", OPT_VF_TOKEN, "UUID", 0, "token that the driver of the VF's PF asks for", 0 },
 	{ "protocol", OPT_PROTOCOL, "WHICH", 0, "speak v1 or v2, whatever the device has", 0 },
 	{ "timeout", OPT_TIMEOUT, "SECONDS", 0,
-	  "give up on a vfio-user server or a peer after so much silence (30)", 0 },
+	  "give up on a vfio-user server or a peer (30), or on a driver's stream (never), that is "
+	  "silent for so long",
+	  0 },
 	{ 0 },
 };
 
@@ -109,7 +111,7 @@ static error_t parse_open(int key, char *arg, struct argp_state *state)
 	case OPT_TIMEOUT:
 		if (parse_uint(arg, 10, INT_MAX / 1000, &seconds) < 0 || !seconds)
 			argp_error(state, "--timeout: '%s' is not a number of seconds", arg);
-		o->acquire.timeout_ms = (int)seconds * 1000;
+		o->acquire.timeout_ms = o->patience_ms = (int)seconds * 1000;
 		return 0;
 	case OPT_VIA:
 		if (!strcmp(arg, "cdev"))

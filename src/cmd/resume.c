@@ -254,6 +254,7 @@ static int resume(struct args *a, struct err *err)
 	r = cancel_init(&cancel, err);
 	if (r < 0)
 		return r;
+	cancel.patience_ms = device_patience(d->dev, &a->dev.options);
 	transfer_start(&transfer);
 	if (a->listen)
 		r = listen_at(a, &d->uri, &progress, err);

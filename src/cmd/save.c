@@ -263,6 +263,7 @@ static int save(struct args *a, struct err *err)
 	r = cancel_init(&s->cancel, err);
 	if (r < 0)
 		return r;
+	s->cancel.patience_ms = device_patience(s->dev, s->options);
 	transfer_start(&transfer);
 	s->source = (struct source){
 		.precopy = a->precopy ? &policy : NULL,

@@ -204,8 +204,10 @@ static int stream_failed(struct mig_dev *dev, int code, const char *what, struct
 {
 	const struct err *why = dev->stream->ops->why ? dev->stream->ops->why(dev->stream) : NULL;
 
-	if (code == -ECANCELED)
-		return err_fail(err, ERR_ABORTED, code, "interrupted");
+	if (code == -ECANCELED) {
+		code = cancel_check(dev->cancel, err);
+		return code == -ETIMEDOUT ? err_prefix(err, code, "%s: %s", dev->name, what) : code;
+	}
 	if (!why || why->code != code)
 		return err_fail(err, ERR_IO, code, "%s: %s", dev->name, what);
 	err_fail(err, why->kind ? why->kind : ERR_IO, code, "%s: %s: %s", dev->name, what,
@@ -214,10 +216,10 @@ static int stream_failed(struct mig_dev *dev, int code, const char *what, struct
 }
 
 /* An EINTR is our own kick, as every other signal is blocked. */
-static ssize_t uncovered(const struct mig_dev *dev, ssize_t n)
+static ssize_t uncovered(struct mig_dev *dev, ssize_t n)
 {
 	cancel_cover(dev->cancel);
-	return n == -EINTR && atomic_load(&dev->cancel->requested) ? -ECANCELED : n;
+	return n == -EINTR && cancel_check(dev->cancel, NULL) < 0 ? -ECANCELED : n;
 }
 
 static ssize_t stream_read(struct mig_dev *dev, void *buf, size_t len)

@@ -21,9 +21,14 @@ enum device_protocol {
 	PROTOCOL_V2
 };
 
-/** struct device_options - how to open one, and how to speak to it */
+/**
+ * struct device_options - how to open one, and how to speak to it
+ * @patience_ms: how long one read or write of a kernel device's stream may take; 0 for ever, since
+ *               that is for its driver to say. A vfio-user server has @acquire.timeout_ms
+ */
 struct device_options {
 	struct acquire_options acquire;
+	int patience_ms;
 	enum device_protocol protocol;
 };
 
@@ -51,6 +56,12 @@ struct device {
 	uint8_t config[DEVICE_CONFIG_MAX];
 	size_t config_size;
 };
+
+/** device_patience() - @patience_ms where it applies to @dev */
+static inline int device_patience(const struct device *dev, const struct device_options *opts)
+{
+	return dev->socket ? 0 : opts->patience_ms;
+}
 
 /**
  * device_find() - resolve what the user called a device; opens nothing

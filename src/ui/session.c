@@ -106,16 +106,18 @@ static void listen(int done, int signals, int clock, struct cancel *cancel,
 		{ .fd = clock, .events = POLLIN },
 		{ .fd = cancel->fd, .events = POLLIN },
 	};
+	int look = cancel->patience_ms ? MAX(cancel->patience_ms / 4, 1) : -1;
 	uint64_t ticks;
 
 	while (!p[0].revents) {
 		/* Once it is requested that stays so, and what blocks in the kernel is kicked. */
-		if (poll(p, ARRAY_SIZE(p), p[3].fd < 0 ? KICK_PAUSE_MS : -1) < 0)
+		bool requested = p[3].fd < 0;
+
+		if (poll(p, ARRAY_SIZE(p), requested ? KICK_PAUSE_MS : look) < 0)
 			continue;
 		if (p[3].revents)
 			p[3].fd = -1;
-		if (p[3].fd < 0)
-			cancel_kick(cancel);
+		cancel_kick(cancel);
 		if (p[1].revents)
 			heard_signal(signals, cancel, progress);
 		if (p[2].revents && read(clock, &ticks, sizeof(ticks)) > 0)

@@ -504,6 +504,26 @@ static void a_blocked_call_is_kicked_once_it_is_requested(void **state)
 	assert_int_equal(*(int *)result, -EINTR);
 }
 
+static void a_call_that_takes_too_long_is_kicked_unasked(void **state)
+{
+	struct canceller *k = *state;
+	struct err err = { 0 };
+	pthread_t thread;
+	void *result;
+
+	k->c.patience_ms = 1000;
+	assert_int_equal(pthread_create(&thread, NULL, block, k), 0);
+	while (pthread_tryjoin_np(thread, &result)) {
+		nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
+		cancel_kick(&k->c);
+	}
+	assert_int_equal(*(int *)result, -EINTR);
+	assert_int_equal(cancel_check(&k->c, &err), -ETIMEDOUT);
+	assert_string_equal(err.text, "stalled for 1 s");
+	assert_int_equal(err_status(&err), 75);
+	assert_int_equal(cancel_pause(&k->c, 60 * 60 * 1000, NULL), -ETIMEDOUT);
+}
+
 static void what_is_past_the_point_of_no_return_is_not_kicked(void **state)
 {
 	struct canceller *k = *state;
@@ -961,6 +981,7 @@ int main(void)
 		CANCEL_TEST(nothing_is_cancelled_until_somebody_asks),
 		CANCEL_TEST(a_request_is_seen_in_every_poll),
 		CANCEL_TEST(a_blocked_call_is_kicked_once_it_is_requested),
+		CANCEL_TEST(a_call_that_takes_too_long_is_kicked_unasked),
 		CANCEL_TEST(what_is_past_the_point_of_no_return_is_not_kicked),
 		CANCEL_TEST(a_full_counter_is_a_request_all_the_same),
 		CANCEL_TEST(what_is_ready_is_not_waited_for),

@@ -1392,3 +1392,25 @@ save_stuck()
 	finish_row resume 75 'Interrupt: unwinding' 'interrupted' 'the device was reset and is in stop'
 	blank "$B" stop
 }
+
+@test "save, resume: a driver that stalls is given up after --timeout" {
+	local options
+
+	sim "$A" initial_bytes 1000
+	for options in '' --pre-copy; do
+		arm "$A" 'stall-read 100'
+		# shellcheck disable=SC2086 # words
+		migctl 75 --json save --timeout=1 $options "$A" file
+		expect_message "$A: reading the device's stream in " 'stalled for 1 s: Connection timed out (ETIMEDOUT)' \
+			'the device is in running again'
+		told outcome aborted
+		expect_file none
+		expect_state "$A" running
+		run_again "$A"
+	done
+	make_image
+	arm "$B" 'stall-write 100'
+	migctl 75 --json resume --timeout=1 "$B" "$image"
+	expect_message "$B: the driver refused the stream's data: stalled for 1 s" 'the device was reset and is in stop'
+	blank "$B" stop
+}
