@@ -274,11 +274,11 @@ static void work_that_fails_ends_the_flow(void **state)
 		make(s, 8);
 		while (push(s, pushed, &err) >= 0)
 			assert_true(++pushed < 20 + 16);
+		s->pipe = pipeline_free(s->pipe);
 		assert_int_equal(err.code, -ENOMEM);
 		assert_string_equal(err.text, "no memory");
 		assert_true(s->seen < 20 + 8);
 		assert_true(s->in_order);
-		s->pipe = pipeline_free(s->pipe);
 	}
 }
 
@@ -319,6 +319,7 @@ static void a_tap_that_fails_ends_the_flow(void **state)
 	make(s, 4);
 	while (push(s, pushed, &err) >= 0)
 		assert_true(++pushed < 20 + 8);
+	s->pipe = pipeline_free(s->pipe);
 	assert_int_equal(err.code, -EIO);
 	assert_string_equal(err.text, "no sum");
 	assert_true(atomic_load(&s->cancel.requested));
