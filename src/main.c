@@ -154,13 +154,19 @@ static void print_error(struct err *err)
 		strerror(-err->code), err_name(err->code), *err->hint ? "; " : "", err->hint);
 }
 
-/* What was printed and never arrived is a failure too: a report cut short by a full disk. */
-static int close_stdout(void)
+/*
+ * What was printed and never arrived is a failure too: a report cut short by a full disk. But where
+ * something was done to a device, the status says what became of that, and nothing else.
+ */
+static int close_stdout(const struct invocation *inv)
 {
+	struct err err = { 0 };
+
 	if (fflush(stdout) == 0 && !ferror(stdout))
 		return 0;
-	fprintf(stderr, "%s: standard output: %s\n", program_invocation_short_name, strerror(errno));
-	return ERR_IO;
+	err_fail(&err, ERR_IO, -errno, "standard output: the report is lost");
+	print_error(&err);
+	return inv->acts ? 0 : ERR_IO;
 }
 
 int main(int argc, char **argv)
@@ -186,6 +192,6 @@ int main(int argc, char **argv)
 	if (r < 0)
 		print_error(&err);
 	report_done(inv->report);
-	status = close_stdout();
+	status = close_stdout(inv);
 	return r < 0 ? err_status(&err) : status;
 }

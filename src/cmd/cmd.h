@@ -34,6 +34,7 @@ enum {
  * @view: shows @report as text, to standard output or, when that carries data, standard error
  * @show: main()'s: shows the report now, for a command that goes on after its result; NULL once
  *        that is done
+ * @acts: the command does something to a device: the status speaks of that alone
  * @outcome, @owner: of a command that moves state; shown only if @moves_state
  */
 struct invocation {
@@ -47,6 +48,7 @@ struct invocation {
 	struct json_object *report;
 	void (*view)(FILE *f, struct json_object *report);
 	void (*show)(struct invocation *inv, int result, const struct err *err);
+	bool acts;
 	bool moves_state;
 	enum outcome outcome;
 	enum owner owner;

@@ -125,6 +125,7 @@ static int run(struct invocation *inv, int argc, char **argv, struct err *err)
 
 	cmd_parse(inv, &argp, argc, argv, &a);
 	inv->view = view;
+	inv->acts = !a.dry_run;
 	r = device_find(&host_live, a.dev.spec, &a.device, err);
 	if (r < 0)
 		return r;

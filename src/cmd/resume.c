@@ -186,7 +186,7 @@ static void settle_outcome(const struct args *a, int r, const struct err *err)
 	struct invocation *inv = a->inv;
 	bool lost = r < 0 && a->dest.opened && err->kind == ERR_DEVICE;
 
-	inv->moves_state = !a->dry_run;
+	inv->acts = inv->moves_state = !a->dry_run;
 	inv->outcome = r >= 0 ? OUTCOME_COMPLETED : lost ? OUTCOME_DEVICE_ERROR : OUTCOME_ABORTED;
 	inv->owner = r >= 0 ? OWNER_DESTINATION : lost ? OWNER_UNKNOWN : OWNER_NONE;
 }

@@ -212,7 +212,7 @@ static void settle_outcome(struct invocation *inv, const struct save *s, int r,
 	const struct source *source = &s->source;
 	bool lost = r < 0 && s->started && err->kind == ERR_DEVICE;
 
-	inv->moves_state = true;
+	inv->acts = inv->moves_state = true;
 	inv->outcome = r >= 0 ? OUTCOME_COMPLETED : lost ? OUTCOME_DEVICE_ERROR : OUTCOME_ABORTED;
 	if (s->unsettled) {
 		inv->outcome = OUTCOME_IN_DOUBT;

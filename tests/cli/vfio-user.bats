@@ -740,3 +740,27 @@ in_fifo()
 	migctl 0 --json save --force "$A" image
 	expect_json '.sha256 == null'
 }
+
+@test "save, resume, state, reset: a report that is lost is no failure; it is one of what only reports" {
+	local line
+
+	emu_start --state-size=3M
+	for line in "save $A image" "resume --no-hold $B image" "state $A stop" "reset $A"; do
+		# shellcheck disable=SC2086
+		run --separate-stderr bash -c '"$@" >/dev/full' - "$tool" $line
+		((status == 0))
+		expect_message 'standard output: the report is lost: No space left on device (ENOSPC)'
+	done
+	migctl 0 verify image
+	for line in "inspect image" "info $A" "state $A"; do
+		# shellcheck disable=SC2086
+		run --separate-stderr bash -c '"$@" >/dev/full' - "$tool" $line
+		((status == 74))
+	done
+}
+
+@test "save: the rate that is told is that of the flow" {
+	emu_start --state-size=3M
+	migctl 0 --json save --bandwidth=10M "$A" image
+	expect_json '.bytes_per_second < 12 * 1048576'
+}

@@ -481,5 +481,5 @@ sections()
 @test "a report that does not arrive is a failure" {
 	run --separate-stderr bash -c '"$0" inspect "$1" >/dev/full' "$VFIOMIGCTL" state.img
 	((status == 74))
-	expect_message 'standard output: No space left on device'
+	expect_message 'standard output: the report is lost: No space left on device (ENOSPC)'
 }
