@@ -100,6 +100,8 @@ void render_arcs(struct json_object *report, const struct timeline *t, enum mig_
 		report_uint(o, "ns", a->ns);
 		if (a->result < 0)
 			report_string(o, "error", err_name(a->result));
+		if (t->tries[i] > 1)
+			report_uint(o, "tries", t->tries[i]);
 	}
 	downtime = timeline_downtime(t, &down);
 	report_uint(report, "downtime_ns", downtime);
@@ -133,15 +135,25 @@ void render_recovery(struct json_object *report, const struct mig_recovery *r)
 	report_bool(o, "ok", r->ok);
 }
 
+static bool any_failed(struct json_object *arcs)
+{
+	for (size_t i = 0; i < json_object_array_length(arcs); i++)
+		if (json_object_object_get_ex(json_object_array_get_idx(arcs, i), "error", NULL))
+			return true;
+	return false;
+}
+
 void view_arcs(FILE *f, struct json_object *report)
 {
 	static const struct report_row columns[] = {
-		{ "from", "FROM", REPORT_TEXT },
-		{ "to", "TO", REPORT_TEXT },
-		{ "ns", "TIME", REPORT_NS },
+		{ "from", "FROM", REPORT_TEXT },   { "to", "TO", REPORT_TEXT },
+		{ "ns", "TIME", REPORT_NS },	   { "error", "ERROR", REPORT_TEXT },
+		{ "tries", "TRIES", REPORT_TEXT },
 	};
 	struct json_object *arcs;
 
+	/* The last two columns are for the rare case. */
 	if (json_object_object_get_ex(report, "arcs", &arcs) && json_object_array_length(arcs))
-		report_table(f, arcs, columns, ARRAY_SIZE(columns));
+		report_table(f, arcs, columns,
+			     any_failed(arcs) ? ARRAY_SIZE(columns) : ARRAY_SIZE(columns) - 2);
 }

@@ -42,13 +42,6 @@ static int push(struct pump *p, struct err *err)
 	return pipeline_push(p->pipe, len, err);
 }
 
-int pump_flush(struct pump *p, struct err *err)
-{
-	int r = p->len ? push(p, err) : 0;
-
-	return r < 0 ? r : pipeline_drain(p->pipe, err);
-}
-
 static int run(struct pump *p, struct err *err)
 {
 	for (;;) {
@@ -79,6 +72,17 @@ int pump_run(struct pump *p, struct err *err)
 	uint64_t start = clock_ns();
 	int r = run(p, err);
 
+	p->ns += clock_ns() - start;
+	return r;
+}
+
+int pump_flush(struct pump *p, struct err *err)
+{
+	uint64_t start = clock_ns();
+	int r = p->len ? push(p, err) : 0;
+
+	if (r >= 0)
+		r = pipeline_drain(p->pipe, err);
 	p->ns += clock_ns() - start;
 	return r;
 }

@@ -31,7 +31,7 @@ struct pump_stages {
  * @frame, @len: being filled, with so many payload bytes so far; or NULL
  * @deadline_ns: when pump_run() stops even if there is more, 0 for never: a device that makes data
  *               as fast as it is read would hold it for ever. A chunk is read to its end
- * @bytes, @ns: of the stream so far, and the time spent in pump_run()
+ * @bytes, @ns: of the stream so far, and the time it took to read and hand on
  */
 struct pump {
 	struct mig_dev *dev;

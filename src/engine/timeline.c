@@ -1,14 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "engine/timeline.h"
 
+static bool same_failure(const struct mig_arc *a, const struct mig_arc *b)
+{
+	return a->result < 0 && a->result == b->result && a->from == b->from && a->to == b->to;
+}
+
 void timeline_add(void *timeline, const struct mig_arc *arc)
 {
 	struct timeline *t = timeline;
+	struct mig_arc *last = t->n ? &t->arcs[t->n - 1] : NULL;
 
-	if (t->n < TIMELINE_MAX)
+	if (last && same_failure(last, arc)) {
+		last->ns = arc->start_ns + arc->ns - last->start_ns;
+		t->tries[t->n - 1]++;
+	} else if (t->n < TIMELINE_MAX) {
+		t->tries[t->n] = 1;
 		t->arcs[t->n++] = *arc;
-	else
+	} else {
 		t->lost++;
+	}
 }
 
 static bool in_full(enum mig_state s)

@@ -11,10 +11,13 @@
 
 /**
  * struct timeline - arcs in the order they were tried
+ * @tries: an arc that fails over and over, always the same way, is one, from its first try to the end
+ *         of its last; how many they were
  * @lost: arcs that found no room
  */
 struct timeline {
 	struct mig_arc arcs[TIMELINE_MAX];
+	unsigned int tries[TIMELINE_MAX];
 	unsigned int n, lost;
 };
 

@@ -110,6 +110,29 @@ static void an_arc_that_failed_brings_nothing_back(void **state)
 	assert_false(open);
 }
 
+static void what_fails_the_same_way_again_is_one(void **state)
+{
+	const struct mig_arc arcs[] = {
+		{ MIG_RUNNING, MIG_STOP, 1000, 10, -EBUSY },
+		{ MIG_RUNNING, MIG_STOP, 2000, 10, -EBUSY },
+		{ MIG_RUNNING, MIG_STOP, 3000, 10, -EBUSY },
+		{ MIG_RUNNING, MIG_STOP, 4000, 10, -EIO },
+		{ MIG_RUNNING, MIG_STOP, 5000, 10, 0 },
+		{ MIG_RUNNING, MIG_STOP, 6000, 10, 0 },
+	};
+	struct timeline t = { .n = 0 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(arcs) / sizeof(arcs[0]); i++)
+		timeline_add(&t, &arcs[i]);
+	assert_int_equal(t.n, 4);
+	assert_int_equal(t.tries[0], 3);
+	assert_int_equal(t.arcs[0].start_ns, 1000);
+	assert_int_equal(t.arcs[0].ns, 2010);
+	for (int i = 1; i < 4; i++)
+		assert_int_equal(t.tries[i], 1);
+}
+
 static void what_finds_no_room_is_counted(void **state)
 {
 	const struct mig_arc arc = { MIG_RUNNING, MIG_STOP, 1, 1, 0 };
@@ -131,6 +154,7 @@ int main(void)
 		cmocka_unit_test(downtime_is_from_the_first_arc_out_to_the_last_arc_back),
 		cmocka_unit_test(time_in_which_it_ran_is_not_downtime),
 		cmocka_unit_test(an_arc_that_failed_brings_nothing_back),
+		cmocka_unit_test(what_fails_the_same_way_again_is_one),
 		cmocka_unit_test(what_finds_no_room_is_counted),
 	};
 
