@@ -199,19 +199,24 @@ static int no_stream(struct mig_dev *dev, struct err *err)
 			fsm_name(dev->state));
 }
 
-/* A stream that has a story of its own tells it; one over an fd has only the errno. */
-static int stream_failed(struct mig_dev *dev, int code, const char *what, struct err *err)
+/*
+ * A stream that has a story of its own tells it; one over an fd has only the errno. @doing is what was
+ * under way; @verdict is what it means if it is the driver who says so, and no lost connection.
+ */
+static int stream_failed(struct mig_dev *dev, int code, const char *doing, const char *verdict,
+			 struct err *err)
 {
 	const struct err *why = dev->stream->ops->why ? dev->stream->ops->why(dev->stream) : NULL;
 
 	if (code == -ECANCELED) {
 		code = cancel_check(dev->cancel, err);
-		return code == -ETIMEDOUT ? err_prefix(err, code, "%s: %s", dev->name, what) : code;
+		return code == -ETIMEDOUT ? err_prefix(err, code, "%s: %s", dev->name, doing)
+					  : code;
 	}
 	if (!why || why->code != code)
-		return err_fail(err, ERR_IO, code, "%s: %s", dev->name, what);
-	err_fail(err, why->kind ? why->kind : ERR_IO, code, "%s: %s: %s", dev->name, what,
-		 why->text);
+		return err_fail(err, ERR_IO, code, "%s: %s", dev->name, verdict);
+	err_fail(err, why->kind ? why->kind : ERR_IO, code, "%s: %s: %s", dev->name,
+		 why->kind == ERR_PEER ? doing : verdict, why->text);
 	return code;
 }
 
@@ -252,7 +257,7 @@ ssize_t mig_read(struct mig_dev *dev, void *buf, size_t len, struct err *err)
 		snprintf(what, sizeof(what), "reading the device's stream in %s%s",
 			 fsm_name(dev->state),
 			 n == -ENOMSG ? " (a driver must not say so there)" : "");
-		return stream_failed(dev, (int)n, what, err);
+		return stream_failed(dev, (int)n, what, what, err);
 	}
 	return n;
 }
@@ -270,8 +275,8 @@ int mig_write(struct mig_dev *dev, const void *buf, size_t len, struct err *err)
 		if (n == 0)
 			n = -EIO; /* a driver that takes nothing would keep us here */
 		if (n < 0)
-			return stream_failed(dev, (int)n, "the driver refused the stream's data",
-					     err);
+			return stream_failed(dev, (int)n, "writing the device's stream",
+					     "the driver refused the stream's data", err);
 		done += (size_t)n;
 	}
 	return 0;

@@ -262,6 +262,8 @@ static int judge_and_start(struct destination *d, struct err *err)
 	r = mig_goto(mig, MIG_STOP, err);
 	if (r < 0) {
 		/* A device that is busy may take it later; anything else is about the state. */
+		if (err->kind == ERR_PEER)
+			return r; /* that is no verdict */
 		err_classify(err, r == -EBUSY || r == -EAGAIN ? ERR_ABORTED : ERR_IMAGE, r);
 		return err_prefix(err, r, "the driver did not accept the state");
 	}
@@ -291,9 +293,10 @@ static void abort_load(struct destination *d, struct err *err)
 	d->recovered = true;
 	if (mig_recover(d->dev->mig, want, d->loading, &d->recovery, &why)) {
 		err_classify(err, ERR_ABORTED, err->code);
-		if (d->recovery.reset)
-			err_hint(err, err->code, "the device was reset and is in %s",
-				 fsm_name(want));
+		err_hint(err, err->code,
+			 d->recovery.reset ? "the device was reset and is in %s"
+					   : "the device is in %s again",
+			 fsm_name(want));
 		return;
 	}
 	err->kind = ERR_DEVICE;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -203,6 +204,16 @@ static void leave_in_doubt(const struct save *s, struct err *err)
 		 name, name);
 }
 
+/* What is wrong with the device has been said; this is what makes it bearable. */
+static void tell_of_copy(const struct save *s, struct err *err)
+{
+	char hint[sizeof(err->hint)];
+
+	memcpy(hint, err->hint, sizeof(hint));
+	err_hint(err, err->code, "%s%s%s is complete and has the state", hint, *hint ? "; " : "",
+		 output_name(s->out));
+}
+
 static int drain_and_finish(struct save *s, struct err *err)
 {
 	struct err late = { 0 };
@@ -225,6 +236,8 @@ static int drain_and_finish(struct save *s, struct err *err)
 	finished = finish(s, &late);
 	if (r < 0 && finished < 0)
 		log_warn("%s (%s): no image either", late.text, err_name(finished));
+	else if (r < 0)
+		tell_of_copy(s, err);
 	if (r < 0 || finished >= 0)
 		return r;
 	*err = late;

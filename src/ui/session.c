@@ -10,11 +10,15 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/macros.h"
 #include "ui/session.h"
 
 #define KICK_PAUSE_MS 50
+
+/* Who asked to stop and sees nothing happen for so long is told that it was heard. */
+#define WORD_AFTER_MS 3000
 
 struct worker {
 	session_fn *fn;
@@ -82,55 +86,80 @@ static int open_clock(const struct progress *progress, int *ret, struct err *err
 	return 0;
 }
 
-static void heard_signal(int fd, struct cancel *cancel, struct progress *progress)
+/* What the main thread knows of the work; @asked_ns, @signal: when who asked to stop, 0 for nobody. */
+struct watch {
+	struct cancel *cancel;
+	struct progress *progress;
+	uint64_t asked_ns;
+	int signal;
+};
+
+static void heard_signal(struct watch *w, int fd)
 {
 	struct signalfd_siginfo info;
 
 	if (read(fd, &info, sizeof(info)) != sizeof(info))
 		return;
 	if (info.ssi_signo == SIGUSR1) {
-		if (progress)
-			progress_line(progress);
+		if (w->progress)
+			progress_line(w->progress);
 		return;
 	}
-	log_info("%s: %s", strsignal((int)info.ssi_signo),
-		 cancel_request(cancel) ? "unwinding" : "too late to stop, finishing");
+	w->asked_ns = clock_ns();
+	w->signal = (int)info.ssi_signo;
+	log_info("%s: %s", strsignal(w->signal),
+		 cancel_request(w->cancel) ? "unwinding" : "too late to stop, finishing");
 }
 
-static void listen(int done, int signals, int clock, struct cancel *cancel,
-		   struct progress *progress)
+static void reassure(struct watch *w)
+{
+	if (!w->asked_ns || clock_ns() - w->asked_ns < WORD_AFTER_MS * NSEC_PER_MSEC)
+		return;
+	log_warn("%s: heard, but what is under way has to end first", strsignal(w->signal));
+	w->asked_ns = 0;
+}
+
+static int pause_ms(const struct watch *w, bool requested)
+{
+	if (requested)
+		return KICK_PAUSE_MS;
+	if (w->cancel->patience_ms)
+		return MAX(w->cancel->patience_ms / 4, 1);
+	return w->asked_ns ? WORD_AFTER_MS : -1;
+}
+
+static void listen(struct watch *w, int done, int signals, int clock)
 {
 	struct pollfd p[] = {
 		{ .fd = done, .events = POLLIN },
 		{ .fd = signals, .events = POLLIN },
 		{ .fd = clock, .events = POLLIN },
-		{ .fd = cancel->fd, .events = POLLIN },
+		{ .fd = w->cancel->fd, .events = POLLIN },
 	};
-	int look = cancel->patience_ms ? MAX(cancel->patience_ms / 4, 1) : -1;
 	uint64_t ticks;
 
 	while (!p[0].revents) {
 		/* Once it is requested that stays so, and what blocks in the kernel is kicked. */
-		bool requested = p[3].fd < 0;
-
-		if (poll(p, ARRAY_SIZE(p), requested ? KICK_PAUSE_MS : look) < 0)
+		if (poll(p, ARRAY_SIZE(p), pause_ms(w, p[3].fd < 0)) < 0)
 			continue;
 		if (p[3].revents)
 			p[3].fd = -1;
-		cancel_kick(cancel);
+		cancel_kick(w->cancel);
+		reassure(w);
 		if (p[1].revents)
-			heard_signal(signals, cancel, progress);
+			heard_signal(w, signals);
 		if (p[2].revents && read(clock, &ticks, sizeof(ticks)) > 0)
-			progress_tick(progress);
+			progress_tick(w->progress);
 	}
-	if (progress)
-		progress_end(progress);
+	if (w->progress)
+		progress_end(w->progress);
 }
 
 int session_run(session_fn *fn, void *ctx, struct cancel *cancel, struct progress *progress,
 		struct err *err)
 {
 	struct worker w = { .fn = fn, .ctx = ctx };
+	struct watch watch = { .cancel = cancel, .progress = progress };
 	_cleanup_fd_ int signals = -1, clock = -1, done = -1;
 	pthread_t thread;
 	int r;
@@ -148,7 +177,7 @@ int session_run(session_fn *fn, void *ctx, struct cancel *cancel, struct progres
 	r = pthread_create(&thread, NULL, work, &w);
 	if (r)
 		return err_set(err, -r, "pthread_create");
-	listen(done, signals, clock, cancel, progress);
+	listen(&watch, done, signals, clock);
 	pthread_join(thread, NULL);
 	*err = w.err;
 	return w.result;

@@ -185,7 +185,7 @@ swept()
 		migctl 81 --json save "$(device $k)" file.$k
 		judge "$(device $k)" 81 device-error/none running
 		expect_message "$(stays "${back[k]}")" \
-			'(EIO); it had to be reset: it is in running, its state is lost'
+			"(EIO); it had to be reset: it is in running, its state is lost; file.$k is complete and has the state"
 		complete file.$k
 	done
 }
@@ -251,7 +251,13 @@ swept()
 	expect_message 'running-p2p to stop failed' '(EBUSY); the device is in running again'
 	expect_files
 	migctl 0 save --drain-timeout=60 "$A" file
+	[[ $output == *TRIES* && $output =~ 'running-p2p  stop '[^$'\n']*' EBUSY' ]]
 	bounded -q verify file
+	emu_stop
+	emu_start --fault drain=running:stop:300ms
+	migctl 0 --json save --force --drain-timeout=60 "$A" file
+	expect_json '[.arcs[] | select(.error == "EBUSY")] | (length == 1) and (.[0].tries > 1)' \
+		'.drain_retries > 1'
 	expect_state "$A" running
 }
 
@@ -347,6 +353,17 @@ swept()
 	finish resume 75
 	judge "$B" 75 aborted/none stop
 	[[ $stderr == *'interrupted'*'the device was reset and is in stop' ]]
+}
+
+@test "save: interrupted while an arc is not answered: heard, and that is said" {
+	emu_start --fault stall=running:stop
+	start save -vv save --timeout 6 "$A" file
+	eventually said 'running -> running-p2p: done' save.err
+	kill -INT "$save"
+	eventually said 'Interrupt: heard, but what is under way has to end first' save.err
+	finish save 76
+	[[ ! -e file ]]
+	expect_state "$A" running
 }
 
 @test "save: noise instead of a reply, once, at every byte of interest: the device runs again" {
@@ -481,7 +498,7 @@ swept_load()
 	for k in 0 1 2; do
 		migctl 75 --json resume --no-hold "$(device $k)" image
 		judge "$(device $k)" 75 aborted/none running
-		expect_message "$(stays "${load[k]}")" '(EIO)'
+		expect_message "$(stays "${load[k]}")" '(EIO); the device is in running again'
 		expect_json '.recovery.ok and (.recovery.reset | not)' '.accepted == false' '.bytes == 0'
 	done
 }
@@ -532,6 +549,7 @@ swept_load()
 	emu_start --state-size $size --fault stall=resuming:stop
 	migctl 76 --json resume --no-hold --timeout 1 "$A" image
 	judge "$A" 76 aborted/none stop
+	[[ $stderr != *'did not accept'* ]]
 	expect_message 'resuming to stop failed, the device is in resuming: ' 'silent for 1 s' \
 		'the device was reset and is in stop'
 }

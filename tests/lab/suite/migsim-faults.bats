@@ -1411,6 +1411,6 @@ save_stuck()
 	make_image
 	arm "$B" 'stall-write 100'
 	migctl 75 --json resume --timeout=1 "$B" "$image"
-	expect_message "$B: the driver refused the stream's data: stalled for 1 s" 'the device was reset and is in stop'
+	expect_message "$B: writing the device's stream: stalled for 1 s" 'the device was reset and is in stop'
 	blank "$B" stop
 }
