@@ -5,7 +5,8 @@
  *
  * The tool's own data path between a descriptor, taken for a device's data fd, and a file in any of
  * its forms: what the engine costs without a device. A save reads FD to its end, a load writes to
- * it. With VFIOMIG_RAW set there is no image around the stream.
+ * it. From the environment: with VFIOMIG_RAW there is no image around the stream; VFIOMIG_ZSTD is the
+ * level at which a save compresses, VFIOMIG_THREADS in how many threads.
  */
 
 #include <errno.h>
@@ -100,6 +101,14 @@ static const struct mig_ops mig_ops = {
 
 static const struct dev_ops dev_ops = { .info = no_info };
 
+/* A number from the environment, 0 if it is not there. */
+static int setting(const char *name)
+{
+	const char *value = getenv(name);
+
+	return value ? atoi(value) : 0;
+}
+
 static int save(struct device *dev, const char *file, struct err *err)
 {
 	struct transfer transfer;
@@ -107,6 +116,8 @@ static int save(struct device *dev, const char *file, struct err *err)
 		.dev = dev,
 		.raw = getenv("VFIOMIG_RAW"),
 		.force = true,
+		.zstd_level = setting("VFIOMIG_ZSTD"),
+		.threads = (unsigned int)setting("VFIOMIG_THREADS"),
 		.source = { .transfer = &transfer },
 	};
 	int r;

@@ -3,9 +3,9 @@
 /*
  * peak FILE COMMAND...
  *
- * Runs COMMAND and writes to FILE the largest memory, in KiB, that it or a process it waited for
- * had. A program of its own because a process inherits that figure from whoever started it, and an
- * interpreter is larger than what is measured.
+ * Runs COMMAND and adds a line to FILE: the most memory, in KiB, that it or any one process it waited
+ * for had; not their sum. A program of its own because a process inherits that figure from whoever
+ * started it, and an interpreter is larger than what is measured.
  */
 
 #include <stdio.h>
@@ -30,7 +30,7 @@ int main(int argc, char **argv)
 	}
 	if (pid < 0 || wait4(pid, &status, 0, &usage) != pid)
 		return EXIT_FAILURE;
-	f = fopen(argv[1], "w");
+	f = fopen(argv[1], "a");
 	if (!f || fprintf(f, "%ld\n", usage.ru_maxrss) < 0 || fclose(f))
 		return EXIT_FAILURE;
 	return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_FAILURE;
