@@ -237,11 +237,13 @@ static int load_raw(struct destination *d, struct err *err)
 		r = get_frame(d, err);
 		if (r < 0)
 			return r;
-		n = input_read(d->in, d->frame->payload, IMAGE_FRAME_PAYLOAD, err);
+		/* Whole frames, however little comes at a time: to hand one on costs a wake-up. */
+		n = input_read(d->in, d->frame->payload + d->frame_len,
+			       IMAGE_FRAME_PAYLOAD - d->frame_len, err);
 		if (n < 0)
 			return (int)n;
-		d->frame_len = (size_t)n;
-		r = n ? push_frame(d, err) : 0;
+		d->frame_len += (size_t)n;
+		r = d->frame_len == IMAGE_FRAME_PAYLOAD ? push_frame(d, err) : 0;
 	}
 	return r;
 }
