@@ -27,6 +27,20 @@ static int address(const char *path, struct sockaddr_un *ret, struct err *err)
 	return 0;
 }
 
+int unix_check(const char *path, const char *name, struct err *err)
+{
+	struct sockaddr_un a;
+	struct stat st;
+	int r;
+
+	r = address(path, &a, NULL);
+	if (r >= 0 && stat(path, &st) < 0)
+		r = -errno;
+	if (r >= 0 && !S_ISSOCK(st.st_mode))
+		r = -ENOTSOCK;
+	return r < 0 ? err_set(err, r, "%s", name) : 0;
+}
+
 static int connect_to(const struct sockaddr_un *a, int *ret_fd)
 {
 	_cleanup_fd_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -63,13 +77,13 @@ int unix_connect(const char *path, struct cancel *cancel, int timeout_ms, int *r
 	/* A full backlog is the only reason to wait, and no poll() tells of its end. */
 	while ((r = connect_to(&a, ret_fd)) == -EAGAIN) {
 		if (timeout_ms >= 0 && waited >= timeout_ms)
-			return err_set(err, -ETIMEDOUT, "%s: nobody takes the connection", path);
+			return err_set(err, -ETIMEDOUT, "nobody takes the connection");
 		r = pause_for(cancel, RETRY_MS, err);
 		if (r < 0)
 			return r;
 		waited += timeout_ms < 0 ? 0 : RETRY_MS;
 	}
-	return r < 0 ? err_set(err, r, "%s", path) : 0;
+	return r < 0 ? err_set(err, r, "connecting") : 0;
 }
 
 /* Of files that are no sockets connect() says the same. A full backlog (EAGAIN) is somebody. */

@@ -25,6 +25,14 @@ _must_check_ int unix_connect(const char *path, struct cancel *cancel, int timeo
 			      struct err *err);
 
 /**
+ * unix_check() - whether there is a socket at @path, without connecting to it
+ * @name: what messages call it
+ *
+ * Return: 0; -ENAMETOOLONG; -ENOTSOCK; what stat() said.
+ */
+_must_check_ int unix_check(const char *path, const char *name, struct err *err);
+
+/**
  * unix_listen() - a listening, non-blocking socket at @path
  * @mode: of the file, less what the umask takes away
  *

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
 
+#include "base/log.h"
 #include "base/macros.h"
 #include "device/device.h"
 #include "fsm/fsm.h"
@@ -93,7 +94,6 @@ static size_t render_holders(struct json_object *o, const struct vfio_node *node
 	char first[64];
 	size_t n;
 
-	report_null(o, "holder");
 	if (holders_find(&host_live, node, &holders, NULL) < 0)
 		holders.partial = true;
 	n = holders.n;
@@ -122,8 +122,6 @@ static void render_debugfs(struct json_object *o, const struct vfio_node *node)
 	enum mig_state state;
 	char word[32];
 
-	report_null(o, "migratable");
-	report_null(o, "state");
 	switch (debugfs_migration_state(&host_live, node, word, sizeof(word), NULL)) {
 	case DEBUGFS_STATE:
 		report_bool(o, "migratable", true);
@@ -163,10 +161,20 @@ static void probe(struct json_object *o, struct device *dev, const struct device
 		render_ids(report_object(o, "ids"), &dev->ids);
 }
 
+/* The table has no column for it. */
+static void warn_why(struct json_object *o, const struct device *dev)
+{
+	struct json_object *reason;
+
+	if (json_object_object_get_ex(o, "reason", &reason) && reason)
+		log_warn("%s: %s", device_name(dev), json_object_get_string(reason));
+}
+
 static int render_one(struct json_object *list, const char *spec, const struct args *a,
 		      struct err *err)
 {
 	_cleanup_(device_freep) struct device *dev = NULL;
+	struct err why = { 0 };
 	struct json_object *o;
 	size_t held = 0;
 	int r;
@@ -176,12 +184,20 @@ static int render_one(struct json_object *list, const char *spec, const struct a
 		return r;
 	o = report_append(list);
 	render_node_facts(o, dev);
+	report_null(o, "migratable");
+	report_null(o, "state");
+	report_null(o, "holder");
 	if (dev->node) {
 		held = render_holders(o, dev->node);
 		render_debugfs(o, dev->node);
 	}
-	if (dev->socket || dev->inherited >= 0 || (a->probe && !held))
+	if (device_check(dev, &a->options, &why) < 0)
+		render_reason(o, dev, &why);
+	else if (dev->socket || dev->inherited >= 0 || (a->probe && !held))
 		probe(o, dev, &a->options);
+	/* Of those that were asked for by name. */
+	if (a->n)
+		warn_why(o, dev);
 	return 0;
 }
 

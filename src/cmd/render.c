@@ -122,7 +122,10 @@ void render_reason(struct json_object *o, const struct device *dev, const struct
 	size_t n = strlen(device_name(dev));
 	bool named = !strncmp(why->text, device_name(dev), n) && !strncmp(why->text + n, ": ", 2);
 
-	report_string(o, "reason", named ? why->text + n + 2 : why->text);
+	if (!strcmp(why->text, device_name(dev)))
+		report_string(o, "reason", strerror(-why->code));
+	else
+		report_string(o, "reason", named ? why->text + n + 2 : why->text);
 }
 
 void render_recovery(struct json_object *report, const struct mig_recovery *r)

@@ -133,6 +133,7 @@ static int run(struct invocation *inv, int argc, char **argv, struct err *err)
 		render_device(inv->report, a.device);
 		report_bool(inv->report, "dry_run", true);
 		report_bool(inv->report, "opening_resets", device_reset_by_open(a.device));
+		r = device_check(a.device, &a.dev.options, err);
 	} else {
 		r = reset(&a, err);
 	}

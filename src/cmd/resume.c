@@ -209,6 +209,7 @@ static int hold(const struct args *a, struct err *err)
 	const struct destination *d = &a->dest;
 	bool stopped = d->left == MIG_STOP;
 	const char *why = "its state may not outlive this process";
+	int r;
 
 	if (device_reset_by_open(d->dev))
 		why = "closing it resets it";
@@ -220,10 +221,19 @@ static int hold(const struct args *a, struct err *err)
 			stopped && !a->stop ? ", as no DMA is mapped (--run starts it all the same)"
 					    : "",
 			why);
-	return session_hold(err);
+	r = session_hold(mig_watch_fd(d->dev->mig), err);
+	if (r == -ECONNRESET)
+		return err_fail(err, ERR_DEVICE, r, "%s: its server is gone, and the state with it",
+				device_name(d->dev));
+	return r;
 }
 
-/* A sender needs to know the port, if the system chose it. */
+/*
+ * Who comes is compared with the device. What sysfs does not know of it has to be asked, which resets
+ * nothing that is open already or in another process; better now than when a source is stopped.
+ *
+ * A sender needs to know the port, if the system chose it.
+ */
 static int listen_at(struct args *a, const struct uri *uri, const struct progress *progress,
 		     struct err *err)
 {
@@ -231,9 +241,13 @@ static int listen_at(struct args *a, const struct uri *uri, const struct progres
 		.timeout_ms = a->dev.options.acquire.timeout_ms,
 		.insecure = a->insecure,
 	};
-	int r;
+	struct device *dev = a->dest.dev;
+	int r = 0;
 
-	r = listener_open(uri, &opts, &a->dest.listener, err);
+	if (dev->socket || dev->inherited >= 0)
+		r = device_open(dev, &a->dev.options, err);
+	if (r >= 0)
+		r = listener_open(uri, &opts, &a->dest.listener, err);
 	if (r < 0)
 		return r;
 	if (a->inv->verbosity >= 0)
@@ -256,7 +270,8 @@ static int resume(struct args *a, struct err *err)
 		return r;
 	cancel.patience_ms = device_patience(d->dev, &a->dev.options);
 	transfer_start(&transfer);
-	if (a->listen)
+	r = device_check(d->dev, &a->dev.options, err);
+	if (r >= 0 && a->listen)
 		r = listen_at(a, &d->uri, &progress, err);
 	if (r < 0) {
 		cancel_done(&cancel);

@@ -230,11 +230,15 @@ static void settle_outcome(struct invocation *inv, const struct save *s, int r,
 static int plan(struct invocation *inv, const struct save *s, struct err *err)
 {
 	char word[32];
+	int r;
 
 	render_device(inv->report, s->dev);
 	report_string(inv->report, "file", s->uri.text);
 	report_bool(inv->report, "dry_run", true);
 	report_bool(inv->report, "opening_resets", device_reset_by_open(s->dev));
+	r = device_check(s->dev, s->options, err);
+	if (r < 0)
+		return r;
 	if (s->options->protocol != PROTOCOL_V1 && s->dev->node &&
 	    debugfs_migration_state(&host_live, s->dev->node, word, sizeof(word), NULL) ==
 		    DEBUGFS_NO_V2) {

@@ -180,7 +180,7 @@ static int read_or_set(struct args *a, struct err *err)
 }
 
 /* The arcs depend on the migration flags, and those are known only to who opens the device. */
-static void plan(struct args *a)
+static int plan(struct args *a, struct err *err)
 {
 	struct json_object *o = a->inv->report;
 	enum mig_state state;
@@ -193,6 +193,7 @@ static void plan(struct args *a)
 		render_state(o, "state", state, true);
 	else
 		report_null(o, "state");
+	return device_check(a->device, &a->dev.options, err);
 }
 
 static int run(struct invocation *inv, int argc, char **argv, struct err *err)
@@ -206,10 +207,7 @@ static int run(struct invocation *inv, int argc, char **argv, struct err *err)
 	r = device_find(&host_live, a.dev.spec, &a.device, err);
 	if (r < 0)
 		return r;
-	if (a.dry_run)
-		plan(&a);
-	else
-		r = read_or_set(&a, err);
+	r = a.dry_run ? plan(&a, err) : read_or_set(&a, err);
 	device_free(a.device);
 	return r;
 }

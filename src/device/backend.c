@@ -192,6 +192,11 @@ bool mig_probe(struct mig_dev *dev, unsigned int feature)
 	return dev->ops->probe && dev->ops->probe(dev, feature);
 }
 
+int mig_watch_fd(const struct mig_dev *dev)
+{
+	return dev->ops->watch_fd ? dev->ops->watch_fd(dev) : -1;
+}
+
 /* The session can end under us: a reset from elsewhere, a driver that gave up. */
 static int no_stream(struct mig_dev *dev, struct err *err)
 {

@@ -58,6 +58,9 @@ struct mig_ops {
 	/** @probe: Optional. Whether the kernel knows enum uapi_feature @feature. */
 	bool (*probe)(struct mig_dev *dev, unsigned int feature);
 
+	/** @watch_fd: Optional. What hangs up when the device is gone. */
+	int (*watch_fd)(const struct mig_dev *dev);
+
 	/** @close: Release everything, @dev too, but @dev->name. Cannot fail. */
 	void (*close)(struct mig_dev *dev);
 };
@@ -160,6 +163,9 @@ _must_check_ int mig_goto(struct mig_dev *dev, enum mig_state to, struct err *er
  * it says that it is, RUNNING by the uAPI; one that cannot migrate is not asked.
  */
 _must_check_ int mig_reset(struct mig_dev *dev, struct err *err);
+
+/** mig_watch_fd() - a descriptor that hangs up (POLLRDHUP) when the device is gone; -1 for none */
+int mig_watch_fd(const struct mig_dev *dev);
 
 /** mig_opens_session() - the arc begins a data transfer session: a stream comes with it. */
 bool mig_opens_session(enum mig_state from, enum mig_state to);

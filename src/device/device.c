@@ -86,6 +86,28 @@ int device_find(const struct host *host, const char *spec, struct device **ret, 
 	return 0;
 }
 
+static int check_socket(const struct device *dev, const struct device_options *opts, struct err *err)
+{
+	if (opts->protocol != PROTOCOL_AUTO)
+		return err_fail(err, ERR_USAGE, -EINVAL,
+				"%s: --protocol is for devices of the kernel", dev->spec);
+	return vfio_user_check(dev->socket, dev->spec, err);
+}
+
+int device_check(const struct device *dev, const struct device_options *opts, struct err *err)
+{
+	struct acquired acq = ACQUIRED_NONE;
+	int r;
+
+	if (dev->socket)
+		return check_socket(dev, opts, err);
+	if (dev->inherited < 0)
+		return acquire_check_node(dev->node, &opts->acquire, err);
+	r = acquire_inherited(dev->inherited, &acq, err);
+	acquired_done(&acq);
+	return r;
+}
+
 /* Both questions are harmless; a device that answers neither is told so as v2. */
 static bool wants_v1(int fd, enum device_protocol protocol)
 {
@@ -117,11 +139,9 @@ int device_open(struct device *dev, const struct device_options *opts, struct er
 	int r;
 
 	if (dev->socket) {
-		if (opts->protocol != PROTOCOL_AUTO)
-			return err_fail(err, ERR_USAGE, -EINVAL,
-					"%s: --protocol is for devices "
-					"of the kernel",
-					dev->spec);
+		r = check_socket(dev, opts, err);
+		if (r < 0)
+			return r;
 		dev->via = ACQUIRE_VFIO_USER;
 		r = vfio_user_open(dev->socket, dev->spec, opts->acquire.timeout_ms, &dev->mig, err);
 	} else {

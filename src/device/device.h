@@ -57,6 +57,14 @@ struct device {
 	size_t config_size;
 };
 
+/**
+ * device_check() - what device_open() is going to refuse, as far as that can be told without it
+ *
+ * Nothing is opened, connected to or reset.
+ */
+_must_check_ int device_check(const struct device *dev, const struct device_options *opts,
+			      struct err *err);
+
 /** device_patience() - @patience_ms where it applies to @dev */
 static inline int device_patience(const struct device *dev, const struct device_options *opts)
 {

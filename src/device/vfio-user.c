@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/macros.h"
+#include "base/unix-socket.h"
 #include "device/vfio-user.h"
 #include "device/vfu-client.h"
 #include "device/vfu-stream.h"
@@ -168,6 +169,11 @@ static int vfio_user_reset(struct mig_dev *dev, struct err *err)
 	return r;
 }
 
+static int vfio_user_watch_fd(const struct mig_dev *dev)
+{
+	return container_of(dev, const struct vfio_user, dev)->client.channel.fd;
+}
+
 static void vfio_user_close(struct mig_dev *dev)
 {
 	struct vfio_user *u = vfio_user(dev);
@@ -185,6 +191,7 @@ static const struct mig_ops vfio_user_ops = {
 	.set_state = vfio_user_set_state,
 	.reset = vfio_user_reset,
 	.probe = vfio_user_probe,
+	.watch_fd = vfio_user_watch_fd,
 	.close = vfio_user_close,
 };
 
@@ -383,6 +390,17 @@ static int fetch_all(struct vfio_user *u, struct err *err)
 	for (uint32_t i = 0; r >= 0 && i < u->info.n_irqs; i++)
 		r = fetch_irq(u, i, err);
 	return r;
+}
+
+int vfio_user_check(const char *path, const char *name, struct err *err)
+{
+	int r = unix_check(path, name, err);
+
+	if (r == -ENAMETOOLONG) {
+		err_classify(err, ERR_USAGE, r);
+		return err_hint(err, r, "a socket's name has at most 107 bytes: use a relative one");
+	}
+	return r == -ENOENT || r == -ENOTSOCK ? err_classify(err, ERR_MISSING, r) : r;
 }
 
 int vfio_user_open(const char *path, const char *name, int timeout_ms, struct mig_dev **ret,

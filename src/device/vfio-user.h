@@ -11,6 +11,9 @@
 
 #include "device/backend.h"
 
+/** vfio_user_check() - what vfio_user_open() is going to refuse, without connecting */
+_must_check_ int vfio_user_check(const char *path, const char *name, struct err *err);
+
 /** vfio_user_open() - connect to the server at @path. */
 _must_check_ int vfio_user_open(const char *path, const char *name, int timeout_ms,
 				struct mig_dev **ret, struct err *err);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
 #include <poll.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -185,21 +184,12 @@ static int negotiate(struct vfu_client *c, struct err *err)
 		r = vfu_version_decode(got, len, &c->agreed, err);
 	if (r >= 0)
 		r = vfu_version_confirm(&ours, &c->agreed, err);
+	if (r == -ETIMEDOUT)
+		err_hint(err, r, "it may be busy with another client: most serve one at a time");
 	if (r < 0)
 		return err_classify(err, ERR_PEER, r);
 	c->agreed.max_data_xfer_size = MIN(c->agreed.max_data_xfer_size, ours.max_data_xfer_size);
 	return 0;
-}
-
-/* Of what is no socket connect() says the same as of one whose server is gone. */
-static int refused(const char *path, int r, struct err *err)
-{
-	struct stat st;
-
-	if (stat(path, &st) >= 0 && !S_ISSOCK(st.st_mode))
-		return err_fail(err, ERR_MISSING, -ENOTSOCK, "%s", path);
-	err_classify(err, ERR_MISSING, r);
-	return err_hint(err, r, "its server is gone: start it");
 }
 
 int vfu_client_open(struct vfu_client *c, const char *path, int timeout_ms, struct err *err)
@@ -211,11 +201,9 @@ int vfu_client_open(struct vfu_client *c, const char *path, int timeout_ms, stru
 		.connection = c->connection + 1,
 	};
 	r = unix_connect(path, NULL, timeout_ms, &fd, err);
-	if (r == -ECONNREFUSED)
-		return refused(path, r, err);
-	if (r == -ENAMETOOLONG) {
-		err_classify(err, ERR_USAGE, r);
-		return err_hint(err, r, "a socket's name has at most 107 bytes: use a relative one");
+	if (r == -ECONNREFUSED) {
+		err_classify(err, ERR_MISSING, r);
+		return err_hint(err, r, "its server is gone: start it");
 	}
 	if (r < 0)
 		return r == -ENOENT ? err_classify(err, ERR_MISSING, r) : r;

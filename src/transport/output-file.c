@@ -94,6 +94,16 @@ static int open_nameless(struct output_file *f, struct err *err)
 	return 0;
 }
 
+static int check_folder(const char *path, struct err *err)
+{
+	_cleanup_fd_ int folder = -1;
+	int r = open_folder(path, &folder, err);
+
+	if (r >= 0 && faccessat(folder, ".", W_OK | X_OK, AT_EACCESS) < 0)
+		r = create_error(err, -errno, path);
+	return r;
+}
+
 int output_check(const struct uri *uri, bool force, struct err *err)
 {
 	struct stat st;
@@ -104,7 +114,8 @@ int output_check(const struct uri *uri, bool force, struct err *err)
 	if (stat(uri->path, &st) < 0) {
 		if (lstat(uri->path, &st) == 0)
 			return create_error(err, -ELOOP, uri->path); /* a link to nowhere */
-		return *last_part(uri->path) ? 0 : create_error(err, -EISDIR, uri->path);
+		return *last_part(uri->path) ? check_folder(uri->path, err)
+					     : create_error(err, -EISDIR, uri->path);
 	}
 	if (S_ISDIR(st.st_mode))
 		return create_error(err, -EISDIR, uri->path);

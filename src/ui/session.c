@@ -183,17 +183,22 @@ int session_run(session_fn *fn, void *ctx, struct cancel *cancel, struct progres
 	return w.result;
 }
 
-int session_hold(struct err *err)
+int session_hold(int watch, struct err *err)
 {
 	_cleanup_fd_ int signals = open_signals(err);
-	struct pollfd p = { .fd = signals, .events = POLLIN };
+	struct pollfd p[] = {
+		{ .fd = signals, .events = POLLIN },
+		{ .fd = watch, .events = POLLRDHUP },
+	};
 	struct signalfd_siginfo info;
 
 	if (signals < 0)
 		return signals;
 	do {
-		if (poll(&p, 1, -1) < 0)
+		if (poll(p, ARRAY_SIZE(p), -1) < 0)
 			continue;
+		if (p[1].revents)
+			return -ECONNRESET;
 	} while (read(signals, &info, sizeof(info)) != sizeof(info) || info.ssi_signo == SIGUSR1);
 	return 0;
 }

@@ -26,5 +26,10 @@ typedef int session_fn(void *ctx, struct err *err);
 _must_check_ int session_run(session_fn *fn, void *ctx, struct cancel *cancel,
 			     struct progress *progress, struct err *err);
 
-/** session_hold() - wait for SIGINT, SIGTERM or SIGHUP. */
-_must_check_ int session_hold(struct err *err);
+/**
+ * session_hold() - wait for SIGINT, SIGTERM or SIGHUP
+ * @watch: hangs up when there is nothing to hold any more; -1 for none
+ *
+ * Return: 0; -ECONNRESET when @watch has.
+ */
+_must_check_ int session_hold(int watch, struct err *err);

@@ -444,8 +444,18 @@ receiver()
 		'.state.left == "running"'
 	expect_message 'unix:it: refused by the receiver: ' 'vendor is 0x1af4 in the image' class
 	expect_state vfio-user:other running
-	received 65
-	expect_state "$B" running
+	# Nobody who brings something else ends it.
+	migctl 0 save "$A" unix:it
+	received 0
+	[[ $stderr == *': turned away: '*'vendor is 0x1af4 in the image'* ]]
+}
+
+@test "sockets: a device that cannot be loaded is found out before anybody comes" {
+	migctl 66 resume --listen vfio-user:nosuch unix:it
+	expect_message 'vfio-user:nosuch: No such file or directory (ENOENT)'
+	migctl 66 resume --listen fd:250 unix:it
+	expect_message 'fd:250: not open here'
+	[[ ! -e it ]]
 }
 
 @test "sockets: a state that the driver refuses is the sender's to know" {

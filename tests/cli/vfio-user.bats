@@ -382,6 +382,8 @@ pairs()
 }
 
 @test "save, resume, state, reset: --dry-run does not even connect" {
+	local what
+
 	emu_start
 	reference "$A"
 	migctl 0 save "$A" image
@@ -395,13 +397,25 @@ pairs()
 	expect_json '.dry_run'
 	expect_state "$B" running
 	expect_files image reference
-	emu_stop
-	migctl 0 save --dry-run "$A" other
-	migctl 0 resume --dry-run "$A" image
-	migctl 0 state --dry-run "$A" stop
-	migctl 0 reset --dry-run "$A"
 	dd if=/dev/zero of=image bs=1 count=16 seek=600000 conv=notrunc status=none
 	migctl 65 resume --dry-run "$A" image
+	migctl 73 save --dry-run "$A" nosuch/other
+	expect_message 'nosuch/other: cannot create: No such file or directory (ENOENT)'
+	migctl 73 save --dry-run "$A" image
+
+	# What the real run would find out without asking the device, this does too.
+	emu_stop
+	for what in "save $A other" "resume $A image" "state $A stop" "reset $A"; do
+		# shellcheck disable=SC2086 # words
+		migctl 66 $what --dry-run
+		expect_message "$A: No such file or directory (ENOENT)"
+	done
+	: >file
+	migctl 66 reset --dry-run vfio-user:file
+	expect_message 'vfio-user:file: Socket operation on non-socket (ENOTSOCK)'
+	migctl 66 reset --dry-run fd:250
+	expect_message 'fd:250: not open here: Bad file descriptor (EBADF)'
+	migctl 64 save --dry-run --protocol=v2 "$A" other
 }
 
 @test "resume: holds the device until it is told not to, and lets go of it" {
@@ -678,6 +692,36 @@ in_fifo()
 	expect_json '.outcome == "completed"' '.state.left == "running"' \
 		'any(.arcs[]; .from == "pre-copy" and .to == "stop-copy")'
 	migctl 0 verify file
+}
+
+@test "resume: a server that goes while its device is held is missed" {
+	emu_start
+	migctl 0 save "$A" image
+	start resume resume "$B" image
+	eventually said 'held open' resume.err
+	emu_stop
+	finish resume 81
+	[[ $stderr == *"$B: its server is gone, and the state with it: Connection reset by peer (ECONNRESET)" ]]
+}
+
+@test "list: a device that cannot be asked has a reason" {
+	emu_start
+	migctl 0 --json list "$A" vfio-user:nosuch fd:250
+	[[ $stderr == *'vfio-user:nosuch: No such file or directory'*'fd:250: not open here'* ]]
+	expect_json '.devices[0].migratable and (.devices[0] | has("reason") | not)' \
+		'.devices[1].reason == "No such file or directory"' '.devices[2].reason == "not open here"' \
+		'.devices[1:][] | .migratable == null and .state == null and .holder == null'
+}
+
+@test "a server that is busy with another client: that is said" {
+	emu_start
+	migctl 0 save "$A" image
+	start resume resume "$B" image
+	eventually said 'held open' resume.err
+	migctl 76 state --timeout=1 "$B"
+	expect_message 'the server was silent for 1 s' 'it may be busy with another client'
+	kill -TERM "$resume"
+	finish resume 0
 }
 
 @test "resume: what nohup starts outlives the terminal" {
