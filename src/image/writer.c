@@ -22,7 +22,6 @@ struct image_writer {
 	int failed; /* what a write returned: bytes may be missing from here on */
 	uint8_t *small;
 	struct image_sealing sealing;
-	struct image_sealer *sealer; /* for image_writer_data(), once it is called */
 };
 
 static int write_out(struct image_writer *w, const void *buf, size_t len, struct err *err)
@@ -154,7 +153,6 @@ struct image_writer *image_writer_free(struct image_writer *w)
 		return NULL;
 	image_tallies_done(&w->tallies);
 	image_digest_done(&w->work);
-	image_sealer_free(w->sealer);
 	free(w->small);
 	free(w);
 	return NULL;
@@ -177,28 +175,6 @@ int image_writer_put(struct image_writer *w, const struct image_frame *frame, st
 	assert(frame->head.sequence == tally->count && frame->head.offset == tally->bytes);
 	image_tallies_section(&w->tallies, &frame->head);
 	return write_out(w, frame->section, frame->len, err);
-}
-
-int image_writer_data(struct image_writer *w, uint32_t device, struct image_frame *frame,
-		      size_t len, struct err *err)
-{
-	const struct image_tally *tally;
-	struct image_place place;
-	int r;
-
-	assert(device < w->tallies.n_devices);
-	tally = &w->tallies.devices[device];
-	assert(!tally->ended);
-	r = check_usable(w, err);
-	if (r < 0 || !len)
-		return r;
-	if (!w->sealer)
-		r = image_sealer_new(&w->sealing, &w->sealer, err);
-	if (r < 0)
-		return r;
-	place = (struct image_place){ device, tally->count, tally->bytes };
-	r = image_seal(w->sealer, frame, len, &place, err);
-	return r < 0 ? r : image_writer_put(w, frame, err);
 }
 
 /* A section whose payload of @size bytes lies in @w->small already. */

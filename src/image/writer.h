@@ -54,14 +54,6 @@ _must_check_ int image_writer_put(struct image_writer *w, const struct image_fra
 				  struct err *err);
 
 /**
- * image_writer_data() - seal and put in one: one frame: the first @len bytes of @frame's payload. 0 is nothing.
- *
- * The frame is the caller's again on return; what follows its first @len bytes may have changed.
- */
-_must_check_ int image_writer_data(struct image_writer *w, uint32_t device,
-				   struct image_frame *frame, size_t len, struct err *err);
-
-/**
  * image_writer_sha256() - of the device's stream, which is complete
  *
  * For a device whose manifest has IMAGE_HAS_SHA256, and no other.

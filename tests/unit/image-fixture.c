@@ -33,6 +33,22 @@ void fixture_manifest(struct image_manifest *m, struct image_device *devices, ui
 	*m = (struct image_manifest){ .devices = devices, .n_devices = n };
 }
 
+int frame_put(struct image_writer *w, struct image_place *at, struct image_frame *frame, size_t len,
+	      struct err *err)
+{
+	_cleanup_(image_sealer_freep) struct image_sealer *sealer = NULL;
+	int r;
+
+	assert_int_equal(image_sealer_new(image_writer_sealing(w), &sealer, NULL), 0);
+	assert_int_equal(image_seal(sealer, frame, len, at, NULL), 0);
+	r = image_writer_put(w, frame, err);
+	if (r < 0)
+		return r;
+	at->sequence++;
+	at->offset += len;
+	return 0;
+}
+
 uint8_t stream_byte(const struct image_spec *spec, uint32_t device, size_t at)
 {
 	uint64_t x = at + 1;
@@ -49,20 +65,21 @@ static void write_frames(struct image_writer *w, const struct image_spec *spec)
 {
 	_cleanup_(image_frame_freep) struct image_frame *frame = image_frame_new();
 	size_t max = spec->frame ? spec->frame : IMAGE_FRAME_PAYLOAD;
-	size_t done[FIXTURE_DEVICES] = { 0 };
+	struct image_place at[FIXTURE_DEVICES] = { 0 };
 	bool more = true;
 
 	assert_non_null(frame);
 	while (more) {
 		more = false;
 		for (uint32_t d = 0; d < spec->n_devices; d++) {
-			size_t len = MIN(max, spec->sizes[d] - done[d]);
+			size_t done = at[d].offset, len = MIN(max, spec->sizes[d] - done);
 
+			at[d].device = d;
 			for (size_t i = 0; i < len; i++)
-				frame->payload[i] = stream_byte(spec, d, done[d] + i);
-			assert_int_equal(image_writer_data(w, d, frame, len, NULL), 0);
-			done[d] += len;
-			more |= done[d] < spec->sizes[d];
+				frame->payload[i] = stream_byte(spec, d, done + i);
+			if (len)
+				assert_int_equal(frame_put(w, &at[d], frame, len, NULL), 0);
+			more |= done + len < spec->sizes[d];
 		}
 	}
 }

@@ -34,6 +34,13 @@ struct written {
 
 int written_write(void *ctx, const void *buf, size_t len, struct err *err);
 
+/**
+ * frame_put() - seal the first @len bytes of @frame's payload and write them
+ * @at: the place of the first one is zero but for the device; becomes that of the next
+ */
+int frame_put(struct image_writer *w, struct image_place *at, struct image_frame *frame, size_t len,
+	      struct err *err);
+
 /* Borrowed strings: not for image_manifest_done(). */
 void fixture_manifest(struct image_manifest *m, struct image_device *devices, uint32_t n);
 

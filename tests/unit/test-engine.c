@@ -18,6 +18,7 @@
 #include "engine/source.h"
 #include "fsm/fsm.h"
 #include "fake-dev.h"
+#include "image-fixture.h"
 
 #define BASE MIG_CAP_STOP_COPY
 #define FULL (BASE | MIG_CAP_P2P | MIG_CAP_PRE_COPY)
@@ -789,9 +790,11 @@ static struct image make_image(const struct image_manifest *m)
 	assert_true(image.fd >= 0 && frame);
 	assert_int_equal(image_writer_new(m, &opts, append, &image, &w, NULL), 0);
 	for (uint32_t i = 0; i < m->n_devices; i++) {
+		struct image_place start = { .device = i };
+
 		for (size_t at = 0; at < 5000; at++)
 			frame->payload[at] = fake_byte(at);
-		assert_int_equal(image_writer_data(w, i, frame, 5000, NULL), 0);
+		assert_int_equal(frame_put(w, &start, frame, 5000, NULL), 0);
 		assert_int_equal(image_writer_device_end(w, i, NULL), 0);
 	}
 	assert_int_equal(image_writer_end(w, NULL), 0);

@@ -142,6 +142,7 @@ static void a_section_is_one_write_of_whole_pages(void **state)
 	struct image_device devices[1];
 	struct image_manifest m;
 	struct written out = { 0 }; /* whose function checks size and place of each write */
+	struct image_place at = { 0 };
 	unsigned int calls = 1;
 
 	(void)state;
@@ -150,11 +151,9 @@ static void a_section_is_one_write_of_whole_pages(void **state)
 	assert_int_equal(out.calls, calls);
 	for (size_t i = 0; i < ARRAY_SIZE(lengths); i++) {
 		memset(frame->payload, 0xff, PAYLOAD);
-		assert_int_equal(image_writer_data(w, 0, frame, lengths[i], NULL), 0);
+		assert_int_equal(frame_put(w, &at, frame, lengths[i], NULL), 0);
 		assert_int_equal(out.calls, ++calls);
 	}
-	assert_int_equal(image_writer_data(w, 0, frame, 0, NULL), 0);
-	assert_int_equal(out.calls, calls);
 	assert_int_equal(image_writer_device_end(w, 0, NULL), 0);
 	assert_int_equal(out.calls, ++calls);
 	assert_int_equal(image_writer_end(w, NULL), 0);
@@ -203,6 +202,7 @@ static void a_frame_that_compresses_by_less_than_a_page_is_plain(void **state)
 	struct image_device devices[1];
 	struct image_manifest m;
 	struct written out = { 0 };
+	struct image_place at = { 0 };
 	size_t len = 2 * 4096 - 64;
 
 	(void)state;
@@ -210,7 +210,7 @@ static void a_frame_that_compresses_by_less_than_a_page_is_plain(void **state)
 	assert_int_equal(image_writer_new(&m, &opts, written_write, &out, &w, NULL), 0);
 	for (size_t i = 0; i < len; i++)
 		frame->payload[i] = i < 7000 ? stream_byte(&random, 0, i) : 0;
-	assert_int_equal(image_writer_data(w, 0, frame, len, NULL), 0);
+	assert_int_equal(frame_put(w, &at, frame, len, NULL), 0);
 	assert_int_equal(get32(out.image.p + 2 * 4096 + AT_FLAGS), IMAGE_MANDATORY);
 	assert_int_equal(get32(out.image.p + 2 * 4096 + AT_SIZE), len);
 	bytes_done(&out.image);
@@ -235,13 +235,14 @@ static void a_level_zstd_does_not_have_is_refused(void **state)
 static void a_failed_write_is_passed_on_and_ends_the_image(void **state)
 {
 	(void)state;
-	for (unsigned int at = 1; at <= 4; at++) {
+	for (unsigned int call = 1; call <= 4; call++) {
 		_cleanup_(image_writer_freep) struct image_writer *w = NULL;
 		_cleanup_(image_frame_freep) struct image_frame *frame = image_frame_new();
 		struct image_writer_options opts = { 0 };
 		struct image_device devices[1];
 		struct image_manifest m;
-		struct written out = { .fail_at = at };
+		struct written out = { .fail_at = call };
+		struct image_place at = { 0 };
 		struct err err = { 0 };
 		int r;
 
@@ -249,18 +250,18 @@ static void a_failed_write_is_passed_on_and_ends_the_image(void **state)
 		frame->payload[0] = 0;
 		r = image_writer_new(&m, &opts, written_write, &out, &w, &err);
 		if (!r)
-			r = image_writer_data(w, 0, frame, 1, &err);
+			r = frame_put(w, &at, frame, 1, &err);
 		if (!r)
 			r = image_writer_device_end(w, 0, &err);
 		if (!r)
 			r = image_writer_end(w, &err);
 		assert_int_equal(r, -ENOSPC);
 		assert_string_equal(err.text, "the disk");
-		assert_int_equal(out.calls, at);
-		if (at == 2) {
-			assert_int_equal(image_writer_data(w, 0, frame, 1, &err), -ENOSPC);
+		assert_int_equal(out.calls, call);
+		if (call == 2) {
+			assert_int_equal(frame_put(w, &at, frame, 1, &err), -ENOSPC);
 			assert_int_equal(image_writer_device_end(w, 0, &err), -ENOSPC);
-			assert_int_equal(out.calls, at);
+			assert_int_equal(out.calls, call);
 		}
 		bytes_done(&out.image);
 	}
@@ -417,13 +418,14 @@ static struct bytes make_golden(void)
 		.devices = &device,
 		.n_devices = 1,
 	};
+	struct image_place at = { 0 };
 	struct written out = { 0 };
 
 	assert_int_equal(image_writer_new(&m, &opts, written_write, &out, &w, NULL), 0);
 	memcpy(frame->payload, "the state", 9);
-	assert_int_equal(image_writer_data(w, 0, frame, 5, NULL), 0);
+	assert_int_equal(frame_put(w, &at, frame, 5, NULL), 0);
 	memcpy(frame->payload, "tate", 4); /* the rest was overwritten by padding */
-	assert_int_equal(image_writer_data(w, 0, frame, 4, NULL), 0);
+	assert_int_equal(frame_put(w, &at, frame, 4, NULL), 0);
 	assert_int_equal(image_writer_device_end(w, 0, NULL), 0);
 	assert_int_equal(image_writer_end(w, NULL), 0);
 	return out.image;

@@ -147,6 +147,7 @@ static void writer_and_parser_agree(void **state)
 	struct image_writer_options opts = { 0 };
 	struct image_device devices[1];
 	struct image_manifest m;
+	struct image_place start = { 0 };
 	struct written out = { 0 };
 	size_t room, n;
 	void *buf;
@@ -155,7 +156,7 @@ static void writer_and_parser_agree(void **state)
 	fixture_manifest(&m, devices, 1);
 	assert_int_equal(image_writer_new(&m, &opts, written_write, &out, &w, NULL), 0);
 	memset(frame->payload, 1, 5000);
-	assert_int_equal(image_writer_data(w, 0, frame, 5000, NULL), 0);
+	assert_int_equal(frame_put(w, &start, frame, 5000, NULL), 0);
 	assert_int_equal(image_writer_device_end(w, 0, NULL), 0);
 	assert_int_equal(image_writer_end(w, NULL), 0);
 	image_writer_receipt(w, &want);
