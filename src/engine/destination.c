@@ -295,10 +295,11 @@ static void abort_load(struct destination *d, struct err *err)
 	d->recovered = true;
 	if (mig_recover(d->dev->mig, want, d->loading, &d->recovery, &why)) {
 		err_classify(err, ERR_ABORTED, err->code);
-		err_hint(err, err->code,
-			 d->recovery.reset ? "the device was reset and is in %s"
-					   : "the device is in %s again",
-			 fsm_name(want));
+		if (d->recovery.reset)
+			err_hint(err, err->code, "the device was reset and is in %s",
+				 fsm_name(want));
+		else if (!*err->hint)
+			err_hint(err, err->code, "the device is in %s again", fsm_name(want));
 		return;
 	}
 	err->kind = ERR_DEVICE;

@@ -205,7 +205,9 @@ clog()
 {
 	mkfifo "$1"
 	exec 8<>"$1"
-	head -c $((65536 - $2)) /dev/zero >&8
+	# As large as the tool makes it: it would make room else.
+	python3 -c 'import fcntl; fcntl.fcntl(8, 1031, 1 << 20)' # F_SETPIPE_SZ
+	head -c $((1048576 - $2)) /dev/zero >&8
 }
 
 # public_tool: $tool is a copy that any user may run, wherever the real one is.
