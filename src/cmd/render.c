@@ -56,9 +56,11 @@ void render_words(struct json_object *o, const char *key, const char *const *wor
 
 void render_caps(struct json_object *o, uint64_t caps)
 {
-	static const char *const words[] = { "stop-copy", "p2p", "pre-copy" };
+	struct json_object *list = report_array(o, "migration_flags");
 
-	render_words(o, "migration_flags", words, ARRAY_SIZE(words), caps);
+	for (unsigned int i = 0; fsm_cap_name(i); i++)
+		if (caps & UINT64_C(1) << i)
+			report_append_string(list, fsm_cap_name(i));
 }
 
 void render_interrupts(struct json_object *o, unsigned int bits)

@@ -7,8 +7,12 @@
 
 #include "base/log.h"
 #include "base/macros.h"
+#include "fsm/fsm.h"
 #include "engine/identity.h"
 #include "host/pci-config.h"
+
+/* The one field that is a plural. */
+#define CAPS_FIELD "migration flags"
 
 static char *copy(const char *text, bool *failed)
 {
@@ -94,6 +98,33 @@ static void compare_number(const struct comparison *c, const char *field, int di
 	c->fn(c->ctx, field, a, b, c->vital);
 }
 
+/* "stop-copy p2p", and in hexadecimal what has no name. */
+static void caps_text(char *buf, size_t size, uint64_t caps)
+{
+	size_t at = 0;
+
+	snprintf(buf, size, "%s", caps ? "" : "none");
+	for (unsigned int i = 0; fsm_cap_name(i) && at < size; i++) {
+		if (caps & UINT64_C(1) << i)
+			at += (size_t)snprintf(buf + at, size - at, "%s%s", at ? " " : "",
+					       fsm_cap_name(i));
+		caps &= ~(UINT64_C(1) << i);
+	}
+	if (caps && at < size)
+		snprintf(buf + at, size - at, "%s0x%llx", at ? " " : "", (unsigned long long)caps);
+}
+
+static void compare_caps(const struct comparison *c, uint64_t saved, uint64_t here)
+{
+	char a[64], b[64];
+
+	if (saved == here)
+		return;
+	caps_text(a, sizeof(a), saved);
+	caps_text(b, sizeof(b), here);
+	c->fn(c->ctx, CAPS_FIELD, a, b, c->vital);
+}
+
 static void compare_ids(const struct comparison *c, const struct image_device *saved,
 			const struct pci_ids *ids)
 {
@@ -120,7 +151,7 @@ void identity_compare(const struct image_device *saved, const struct device *dev
 	if (dev->node)
 		compare_text(&c, "driver version", saved->driver_version, dev->node->driver_version);
 	if (dev->mig)
-		compare_number(&c, "migration flags", 1, saved->caps, dev->mig->caps);
+		compare_caps(&c, saved->caps, dev->mig->caps);
 }
 
 /* Differences as one clause each: "driver is mtty in the image, mdpy here". */
@@ -135,8 +166,9 @@ static void add_clause(struct clauses *c, const char *field, const char *saved, 
 
 	if (c->at >= sizeof(c->text))
 		return;
-	n = snprintf(c->text + c->at, sizeof(c->text) - c->at, "%s%s is %s in the image, %s here",
-		     c->at ? "; " : "", field, saved, here);
+	n = snprintf(c->text + c->at, sizeof(c->text) - c->at, "%s%s %s %s in the image, %s here",
+		     c->at ? "; " : "", field, strcmp(field, CAPS_FIELD) != 0 ? "is" : "are", saved,
+		     here);
 	c->at += n > 0 ? (size_t)n : 0;
 }
 

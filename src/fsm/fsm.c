@@ -184,6 +184,13 @@ const char *fsm_name(enum mig_state state)
 	return (unsigned int)state < MIG_NR_STATES ? names[state] : "unknown";
 }
 
+const char *fsm_cap_name(unsigned int bit)
+{
+	static const char *const caps[] = { "stop-copy", "p2p", "pre-copy" };
+
+	return bit < ARRAY_SIZE(caps) ? caps[bit] : NULL;
+}
+
 static bool same_word(const char *a, const char *b)
 {
 	for (; *a && *b; a++, b++) {

@@ -55,6 +55,9 @@ bool fsm_runs(enum mig_state state);
 /** fsm_name() - "pre-copy-p2p"; "unknown" for what is no state. */
 const char *fsm_name(enum mig_state state);
 
+/** fsm_cap_name() - "pre-copy" for 2; NULL for a bit of MIG_CAP_* that has no name. */
+const char *fsm_cap_name(unsigned int bit);
+
 /**
  * fsm_parse() - a state's name
  *

@@ -451,6 +451,21 @@ pairs()
 	run ! has_run vfio-user:other
 }
 
+@test "resume, inspect, info: migration flags that differ are told by name" {
+	local words=('stop-copy p2p pre-copy' stop-copy)
+
+	emu_start
+	emu_start --socket other --caps stop-copy
+	migctl 0 save "$A" image
+	migctl 0 resume --no-hold vfio-user:other image
+	expect_message "migration flags are ${words[0]} in the image, ${words[1]} here"
+	migctl 0 --json inspect --diff=vfio-user:other image
+	expect_json '.differences == [{"field": "migration flags", "saved": "'"${words[0]}"'",
+		"here": "'"${words[1]}"'", "owner": "device"}]'
+	migctl 0 info --diff=image vfio-user:other
+	grep -qE "^migration flags  +-  +${words[0]}  +${words[1]}  +device\$" <<<"$output"
+}
+
 @test "resume: a damaged file is refused before the device is connected to" {
 	emu_start
 	reference "$B"

@@ -272,10 +272,18 @@ static void small_differences_are_only_warned_of(void **state)
 	assert_fits(p, false,
 		    "me: warning: 0000:3b:00.1: driver version is 2.0 in the image, 1.0 here\n");
 	*p = good;
+	p->saved.caps = MIG_CAP_STOP_COPY;
+	assert_fits(p, false,
+		    "me: warning: 0000:3b:00.1: migration flags are stop-copy in the image, "
+		    "stop-copy p2p here\n");
 	p->saved.caps = UINT64_C(0x8000000000000001);
 	assert_fits(p, false,
-		    "me: warning: 0000:3b:00.1: migration flags is 0x8000000000000001 in "
-		    "the image, 0x3 here\n");
+		    "me: warning: 0000:3b:00.1: migration flags are stop-copy 0x8000000000000000 in "
+		    "the image, stop-copy p2p here\n");
+	p->saved.caps = 0;
+	assert_fits(p, false,
+		    "me: warning: 0000:3b:00.1: migration flags are none in the image, "
+		    "stop-copy p2p here\n");
 }
 
 static void the_place_it_was_taken_at_means_nothing(void **state)
