@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <string.h>
+#include <strings.h>
 
 #include "base/macros.h"
 #include "base/units.h"
@@ -101,8 +102,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		a->save.force = true;
 		return 0;
 	case OPT_LEAVE:
-		a->leave_stopped = !strcmp(arg, "stop");
-		if (!a->leave_stopped && strcmp(arg, "found") != 0)
+		a->leave_stopped = !strcasecmp(arg, "stop");
+		if (!a->leave_stopped && strcasecmp(arg, "found") != 0)
 			argp_error(state, "--leave is found or stop, not '%s'", arg);
 		return 0;
 	case OPT_PRE_COPY:

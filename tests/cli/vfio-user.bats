@@ -284,6 +284,13 @@ pairs()
 	reference "$A"
 	migctl 0 resume --no-hold --stop "$B" image
 	holds "$B"
+	set_state "$B" running
+	migctl 0 --json save --leave=STOP "$B" other
+	expect_json '.state == {"found": "running", "left": "stop"}'
+	migctl 0 --json save --force --leave=Found "$B" other
+	expect_json '.state == {"found": "stop", "left": "stop"}'
+	migctl 64 save --leave=running "$B" other
+	[[ $stderr == *"--leave is found or stop, not 'running'"* ]]
 }
 
 @test "save, resume: the bare stream, and a pipe, and compressed" {
