@@ -172,7 +172,7 @@ static void view(FILE *f, struct json_object *report)
 		{ "stream_ns", "stream time", REPORT_NS },
 		{ "bytes_per_second", "stream rate", REPORT_RATE },
 		{ "sha256", "sha256", REPORT_TEXT },
-		{ "downtime_ns", "downtime", REPORT_NS },
+		{ "downtime_ns", "downtime", REPORT_NS_IF_ANY },
 		{ "state.left", "state now", REPORT_TEXT },
 		{ "opening_resets", "opening resets it", REPORT_TEXT },
 	};

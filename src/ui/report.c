@@ -181,6 +181,7 @@ static const char *show(char buf[VALUE_MAX], struct json_object *value, enum rep
 		snprintf(buf, VALUE_MAX, "%s (%" PRIu64 " bytes)", exact, n);
 		return buf;
 	case REPORT_NS:
+	case REPORT_NS_IF_ANY:
 		return format_duration(buf, n);
 	case REPORT_RATE:
 		return format_rate(buf, n, NSEC_PER_SEC);
@@ -196,16 +197,24 @@ static const char *show(char buf[VALUE_MAX], struct json_object *value, enum rep
 	return buf;
 }
 
+/* Return: what @row shows, NULL where that is nothing. */
+static struct json_object *row_value(struct json_object *o, const struct report_row *row)
+{
+	struct json_object *value = look_up(o, row->key);
+
+	return row->format == REPORT_NS_IF_ANY && !json_object_get_uint64(value) ? NULL : value;
+}
+
 void report_lines(FILE *f, struct json_object *o, const struct report_row *rows, size_t n)
 {
 	char buf[VALUE_MAX];
 	int width = 0;
 
 	for (size_t i = 0; i < n; i++)
-		if (look_up(o, rows[i].key))
+		if (row_value(o, &rows[i]))
 			width = MAX(width, (int)strlen(rows[i].label));
 	for (size_t i = 0; i < n; i++) {
-		struct json_object *value = look_up(o, rows[i].key);
+		struct json_object *value = row_value(o, &rows[i]);
 
 		if (value)
 			fprintf(f, "%-*s  %s\n", width, rows[i].label,

@@ -24,6 +24,7 @@ enum report_format {
 	REPORT_BYTES, /* 1.5 MiB */
 	REPORT_BYTES_EXACT, /* 1.5 MiB (1572864 bytes) */
 	REPORT_NS, /* 13.8 us */
+	REPORT_NS_IF_ANY, /* the same; 0 is not worth a line */
 	REPORT_RATE, /* bytes a second */
 };
 
@@ -63,7 +64,7 @@ void report_append_string(struct json_object *array, const char *value);
 /** report_json() - the document, on one line or (@pretty) on many. */
 void report_json(FILE *f, struct json_object *report, bool pretty);
 
-/** report_lines() - "label  value" lines; rows whose key is absent or null are left out. */
+/** report_lines() - "label  value" lines; rows that have nothing to show are left out. */
 void report_lines(FILE *f, struct json_object *o, const struct report_row *rows, size_t n);
 
 /**

@@ -372,7 +372,14 @@ pairs()
 	set_state "$A" stop
 	migctl 0 --json save --pre-copy "$A" image
 	expect_arcs stop:stop-copy stop-copy:stop
+	expect_json '.downtime_ns == 0'
 	expect_state "$A" stop
+	# That it was not down any longer is not worth a line.
+	migctl 0 save --force "$A" image
+	[[ $output != *downtime* && $output == *'state now'* ]]
+	set_state "$A" running
+	migctl 0 save --force "$A" image
+	grep -qE '^downtime +[1-9]' <<<"$output"
 }
 
 @test "save: every profile's device can be saved and resumed" {

@@ -106,6 +106,7 @@ static void text_is_a_view_of_the_same_report(void **state)
 		{ "raw", "raw", REPORT_TEXT },
 		{ "vendor", "vendor", REPORT_TEXT },
 		{ "downtime_ns", "downtime", REPORT_NS },
+		{ "downtime_ns", "downtime?", REPORT_NS_IF_ANY },
 		{ "file.path", "file", REPORT_TEXT },
 		{ "flags", "flags", REPORT_TEXT },
 		{ "notes", "notes", REPORT_TEXT },
@@ -125,6 +126,7 @@ static void text_is_a_view_of_the_same_report(void **state)
 			   "raw        no\n"
 			   "vendor     0x15b3\n"
 			   "downtime   13.8 us\n"
+			   "downtime?  13.8 us\n"
 			   "file       a/b.img\n"
 			   "flags      stop-copy p2p\n"
 			   "notes      none\n");
@@ -140,15 +142,18 @@ static void what_is_not_there_takes_no_line_and_no_room(void **state)
 		{ "missing.path", "not below it", REPORT_TEXT },
 		{ "device.path", "below a string", REPORT_TEXT },
 		{ "flags.0", "below a list", REPORT_TEXT },
+		{ "no_ns", "no time at all", REPORT_NS_IF_ANY },
+		{ "nothing", "nor here", REPORT_NS_IF_ANY },
 		{ "file.path", "file", REPORT_TEXT },
 	};
 	_cleanup_(report_donep) struct json_object *o = sample();
 	struct printed p;
 
 	(void)state;
+	report_uint(o, "no_ns", 0);
 	report_lines(print_to(&p), o, rows, ARRAY_SIZE(rows));
 	assert_printed(&p, "file  a/b.img\n");
-	report_lines(print_to(&p), o, rows, 7);
+	report_lines(print_to(&p), o, rows, ARRAY_SIZE(rows) - 1);
 	assert_printed(&p, "");
 	report_lines(print_to(&p), o, rows, 0);
 	assert_printed(&p, "");
