@@ -82,6 +82,8 @@ static void view(FILE *f, struct json_object *report)
 		{ "driver_version", "driver version", REPORT_TEXT },
 		{ "ids.vendor", "vendor", REPORT_TEXT },
 		{ "ids.device", "device id", REPORT_TEXT },
+		{ "ids.subsystem_vendor", "subsystem vendor", REPORT_TEXT },
+		{ "ids.subsystem_device", "subsystem device", REPORT_TEXT },
 		{ "ids.class", "class", REPORT_TEXT },
 		{ "ids.revision", "revision", REPORT_TEXT },
 		{ "protocol", "protocol", REPORT_TEXT },

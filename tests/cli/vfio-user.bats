@@ -217,6 +217,8 @@ pairs()
 #
 
 @test "save, inspect, verify, extract, resume: nothing is lost on the way" {
+	local line
+
 	emu_start --state-size 3M
 	reference "$A"
 	[[ $(stat -c %s reference) == $((3 << 20)) ]]
@@ -227,6 +229,13 @@ pairs()
 	migctl 0 --json inspect image
 	expect_json '.complete' '.devices | length == 1' \
 		'.devices[0] | .address == "vfio-user:emu" and .protocol == "vfio-user"'
+	migctl 0 inspect image
+	# What resume and --diff compare, as info has it.
+	for line in vendor 'device id' 'subsystem vendor' 'subsystem device' class revision; do
+		line=$("$tool" info "$A" | sed -nE "s/^$line  +/$line /p")
+		[[ -n $line ]]
+		sed -E 's/  +/ /' <<<"$output" | grep -qxF "$line"
+	done
 	migctl 0 --json verify image
 	expect_json '.good' ".bytes == $((3 << 20))"
 	migctl 0 extract image raw
