@@ -77,7 +77,7 @@ complete -c vfiomigctl -s V -l version -d "print program version"
 complete -c vfiomigctl -n '__vfiomigctl_command save resume list info state reset inspect' -l via -x -a 'cdev group' -d "open by cdev or group"
 complete -c vfiomigctl -n '__vfiomigctl_command save resume list info state reset inspect' -l vf-token -x -d "token that the driver of the VF's PF asks for"
 complete -c vfiomigctl -n '__vfiomigctl_command save resume list info state reset inspect' -l protocol -x -a 'v1 v2' -d "speak v1 or v2"
-complete -c vfiomigctl -n '__vfiomigctl_command save resume list info state reset inspect' -l timeout -x -d 'give up on a silent vfio-user server or peer'
+complete -c vfiomigctl -n '__vfiomigctl_command save resume list info state reset inspect' -l timeout -x -d 'give up on who is silent for so long'
 complete -c vfiomigctl -n '__vfiomigctl_command save resume state reset' -l dry-run -d "change nothing, open nothing"
 
 complete -c vfiomigctl -n '__vfiomigctl_command save state' -l drain-timeout -x -d 'ask a busy device again to be stopped, for so long'

@@ -93,8 +93,8 @@ static const struct argp_option open_options[] = {
 	{ "vf-token", OPT_VF_TOKEN, "UUID", 0, "token that the driver of the VF's PF asks for", 0 },
 	{ "protocol", OPT_PROTOCOL, "WHICH", 0, "speak v1 or v2, whatever the device has", 0 },
 	{ "timeout", OPT_TIMEOUT, "SECONDS", 0,
-	  "give up on a vfio-user server or a peer (30), or on a driver's stream (never), that is "
-	  "silent for so long",
+	  "give up on a vfio-user server that is silent for so long (30); save and resume also on "
+	  "a peer (30) and on a driver's stream (never)",
 	  0 },
 	{ 0 },
 };

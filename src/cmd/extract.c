@@ -69,8 +69,8 @@ static const struct argp argp = {
 	.parser = parse,
 	.args_doc = "FILE [OUT]",
 	.doc = "Take a device's raw stream out of an image.\v"
-	       "OUT is a path, file:PATH, fd:N, exec:CMD or - (the default). A path gets its file only when all "
-	       "of the image was good.",
+	       "FILE and OUT are a path, file:PATH, -, fd:N or exec:CMD; OUT is - if nothing is said. A "
+	       "path gets its file only when all of the image was good.",
 	.children = children,
 };
 

@@ -60,7 +60,8 @@ static const struct argp argp = {
 	.parser = parse,
 	.args_doc = "FILE",
 	.doc = "Show what an image holds.\v"
-	       "Reads and checks all of it, and needs no device but for --diff. FILE is a path, file:PATH, - or fd:N.",
+	       "Reads and checks all of it, and needs no device but for --diff. FILE is a path, "
+	       "file:PATH, -, fd:N or exec:CMD.",
 	.children = children,
 };
 

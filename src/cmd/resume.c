@@ -105,7 +105,8 @@ static const struct argp argp = {
 	.args_doc = "DEV FILE",
 	.doc = "Load a state from FILE into a device, have the driver verify it, start the device and "
 	       "keep it open.\v"
-	       "A PCI function that this command opens itself has no DMA mapped: it is left stopped "
+	       "FILE is a path, file:PATH, -, fd:N or exec:CMD; with --listen it is fd:N, unix:PATH, "
+	       "tcp:HOST:PORT or vsock:CID:PORT. A PCI function that this command opens itself has no DMA mapped: it is left stopped "
 	       "unless --run is given. It would be reset as soon as nobody holds it, so it is held "
 	       "until SIGINT or SIGTERM.",
 	.children = children,

@@ -152,9 +152,10 @@ static const struct argp argp = {
 	.doc = "Save a device's state to FILE.\v"
 	       "The device is stopped, its stream written, and the device returned to where it was. "
 	       "DEV is a PCI address, an mdev's UUID, vfioN, /dev/vfio/devices/vfioN, a sysfs path, "
-	       "fd:N, or vfio-user:PATH. FILE is a path, file:PATH, -, fd:N, exec:CMD, or a socket where "
-	       "somebody listens (resume --listen): unix:PATH, tcp:HOST:PORT, vsock:CID:PORT. A path gets "
-	       "its file only when all of it is there and synced; whoever listens has the last word.",
+	       "fd:N, or vfio-user:PATH. FILE is a path, file:PATH, -, fd:N, exec:CMD, unix:PATH, "
+	       "tcp:HOST:PORT or vsock:CID:PORT; the last three are sockets where somebody listens "
+	       "(resume --listen). A path gets its file only when all of it is there and synced; whoever "
+	       "listens has the last word.",
 	.children = children,
 };
 

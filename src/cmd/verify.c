@@ -31,7 +31,8 @@ static const struct argp argp = {
 	.parser = parse,
 	.args_doc = "FILE",
 	.doc = "Check an image: every checksum, every length, that nothing is missing.\v"
-	       "Exits with 0 when the image is good and 1 when it is not. Needs no device.",
+	       "Exits with 0 when the image is good and 1 when it is not. Needs no device. FILE is a "
+	       "path, file:PATH, -, fd:N or exec:CMD.",
 	.children = children,
 };
 

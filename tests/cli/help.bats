@@ -183,6 +183,30 @@ fish_options()
 	done
 }
 
+@test "man: vfiomigctl(8) has every command with its arguments" {
+	diff <("$VFIOMIGCTL" --help | sed -nE '/^Commands:/,/^$/s/^  ([a-z]+) +(([][A-Z.]+ )*) +.*/\1 \2/p' |
+		sed 's/ $//' | sort) \
+		<(section COMMANDS man/vfiomigctl.8.scd | grep '^\*' | tr -d '*_' | sort)
+}
+
+@test "help: the forms of FILE are those that are taken" {
+	local command forms
+
+	cd "$BATS_TEST_TMPDIR"
+	for command in inspect verify extract "resume vfio0" "resume --listen vfio0" "save vfio0"; do
+		# shellcheck disable=SC2086 # words
+		migctl 64 $command nosuch:file
+		forms=${stderr#*; }
+		forms=${forms%%;*}
+		[[ $forms == *fd:N* ]]
+		migctl 0 "${command%% *}" --help
+		[[ $(tr -s '\n ' ' ' <<<"$output") == *"$forms"* ]] || {
+			echo "$command: $forms"
+			return 1
+		}
+	done
+}
+
 @test "man: options are those of --help" {
 	local command
 
