@@ -108,7 +108,7 @@ static const struct argp argp = {
 	       "FILE is a path, file:PATH, -, fd:N or exec:CMD; with --listen it is fd:N, unix:PATH, "
 	       "tcp:HOST:PORT or vsock:CID:PORT. A PCI function that this command opens itself has no DMA mapped: it is left stopped "
 	       "unless --run is given. It would be reset as soon as nobody holds it, so it is held "
-	       "until SIGINT or SIGTERM.",
+	       "until SIGINT, SIGTERM or SIGHUP.",
 	.children = children,
 };
 
@@ -209,19 +209,19 @@ static int hold(const struct args *a, struct err *err)
 {
 	const struct destination *d = &a->dest;
 	bool stopped = d->left == MIG_STOP;
-	const char *why = "its state may not outlive this process";
+	const char *why = ", because its state may be lost when it is closed";
 	int r;
 
 	if (device_reset_by_open(d->dev))
-		why = "closing it resets it";
+		why = ", because closing it resets it";
 	else if (device_keeps_state(d->dev))
-		why = "it would keep its state without (--no-hold)";
+		why = ". It keeps its state without that: --no-hold exits at once";
 	if (a->inv->verbosity >= 0)
-		fprintf(stderr, "%s: %s%s; held open until SIGINT or SIGTERM: %s\n",
-			device_name(d->dev), stopped ? "stopped" : "running",
+		fprintf(stderr, "%s: %s%s; held open until %s%s\n", device_name(d->dev),
+			stopped ? "stopped" : "running",
 			stopped && !a->stop ? ", as no DMA is mapped (--run starts it all the same)"
 					    : "",
-			why);
+			session_ended_by(), why);
 	r = session_hold(mig_watch_fd(d->dev->mig), err);
 	if (r == -ECONNRESET)
 		return err_fail(err, ERR_DEVICE, r, "%s: its server is gone, and the state with it",

@@ -51,6 +51,11 @@ static bool is_ignored(int signal)
 	return sigaction(signal, NULL, &sa) == 0 && sa.sa_handler == SIG_IGN;
 }
 
+const char *session_ended_by(void)
+{
+	return is_ignored(SIGHUP) ? "SIGINT or SIGTERM" : "SIGINT, SIGTERM or SIGHUP";
+}
+
 /* Everything is blocked before the thread starts, so that it inherits it. */
 static int open_signals(struct err *err)
 {

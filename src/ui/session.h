@@ -26,8 +26,11 @@ typedef int session_fn(void *ctx, struct err *err);
 _must_check_ int session_run(session_fn *fn, void *ctx, struct cancel *cancel,
 			     struct progress *progress, struct err *err);
 
+/** session_ended_by() - the signals that end a session, in words: "SIGINT or SIGTERM" */
+const char *session_ended_by(void);
+
 /**
- * session_hold() - wait for SIGINT, SIGTERM or SIGHUP
+ * session_hold() - wait for one of them
  * @watch: hangs up when there is nothing to hold any more; -1 for none
  *
  * Return: 0; -ECONNRESET when @watch has.

@@ -446,9 +446,9 @@ pairs()
 	reference "$A"
 	migctl 0 save "$A" image
 	start resume resume "$B" image
-	eventually said 'held open until SIGINT or SIGTERM' resume.err
-	said "$B: running; " resume.err
-	said 'it would keep its state without (--no-hold)' resume.err
+	eventually said 'held open until' resume.err
+	said "$B: running; held open until SIGINT, SIGTERM or SIGHUP. It keeps its state without that: \
+--no-hold exits at once" resume.err
 	# Who needs the result has it by now; the other device is not affected.
 	said 'state now' resume.out
 	expect_state "$A" stop
@@ -456,6 +456,18 @@ pairs()
 	finish resume 0
 	expect_state "$B" running
 	has_run "$B"
+	start resume resume --stop "$B" image
+	eventually said "$B: stopped; held open until SIGINT, SIGTERM or SIGHUP" resume.err
+	kill -HUP "$resume"
+	finish resume 0
+	# As nohup(1) leaves it: then it is not heard, and not named.
+	trap '' HUP
+	start resume resume --stop "$B" image
+	trap - HUP
+	eventually said "$B: stopped; held open until SIGINT or SIGTERM. It keeps" resume.err
+	kill -HUP "$resume"
+	kill -INT "$resume"
+	finish resume 0
 }
 
 @test "resume: a state of another kind of device is refused before anything is done" {

@@ -217,7 +217,7 @@ holds_open()
 
 	for signal in INT TERM HUP; do
 		start resume "$VFIOMIGCTL" resume "$B" state.img
-		eventually said 'held open until SIGINT or SIGTERM' resume.err
+		eventually said 'held open until SIGINT, SIGTERM or SIGHUP' resume.err
 		said "^$B: running;" resume.err
 		expect_state "$B" running
 		# Who needs the result has it by now.
@@ -234,7 +234,7 @@ holds_open()
 
 @test "resume: holds a device that it was told to leave stopped" {
 	start resume "$VFIOMIGCTL" --json resume --stop "$B" state.img
-	eventually said "^$B: stopped; held open until SIGINT or SIGTERM" resume.err
+	eventually said "^$B: stopped; held open until SIGINT, SIGTERM or SIGHUP" resume.err
 	expect_state "$B" stop
 	jq -e '.state.left == "stop" and .status == 0' resume.out
 	kill -TERM "$resume"
