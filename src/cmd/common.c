@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/macros.h"
 #include "base/units.h"
+#include "base/uuid.h"
 #include "cmd/cmd.h"
 
 enum {
@@ -130,6 +131,8 @@ static error_t parse_open(int key, char *arg, struct argp_state *state)
 			argp_error(state, "--protocol is v1 or v2, not '%s'", arg);
 		return 0;
 	case OPT_VF_TOKEN:
+		if (!uuid_parse(arg, NULL))
+			argp_error(state, "--vf-token: '%s' is not a UUID", arg);
 		o->acquire.vf_token = arg;
 		return 0;
 	default:

@@ -60,6 +60,22 @@ teardown()
 	done
 }
 
+@test "info: how devices of the kernel are opened and spoken to is nothing to this one" {
+	local token=83b8f4f2-509f-382f-3c1e-e6bfe0fa1001
+
+	emu_start
+	migctl 0 --json info --via=group --vf-token=$token "$A"
+	expect_json '.device.via == "vfio-user"'
+	for protocol in v1 v2; do
+		migctl 64 info --protocol=$protocol "$A"
+		expect_message "$A: --protocol is for devices of the kernel"
+	done
+	for bad in '' nonsense ${token%1} ${token}1 "{$token}"; do
+		migctl 64 info --vf-token="$bad" "$A"
+		[[ $stderr == *"--vf-token: '$bad' is not a UUID"* ]]
+	done
+}
+
 @test "state: says what the device's own register says" {
 	local numbers=(1 2 3 4 5 6 7) state
 

@@ -105,7 +105,7 @@ without()
 
 @test "--vf-token: by group, and refused where it is no UUID" {
 	migctl 64 info --vf-token nonsense "$A"
-	expect_message "VF token 'nonsense': not a UUID"
+	[[ $stderr == *"--vf-token: 'nonsense' is not a UUID"* ]]
 	expect_state "$A" running
 }
 
