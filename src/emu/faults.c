@@ -169,13 +169,17 @@ static bool has_arc(const struct emu_fault *f)
 	       f->kind == FAULT_DRAIN;
 }
 
-int emu_faults_resolve(struct emu_faults *f, unsigned int caps, struct err *err)
+int emu_faults_resolve(struct emu_faults *f, unsigned int caps, uint32_t n_devices, struct err *err)
 {
 	int r;
 
 	for (size_t i = 0; i < f->n; i++) {
 		struct emu_fault *fault = &f->list[i];
 
+		if (fault->device != EMU_EVERY_DEVICE && fault->device >= n_devices)
+			return err_set(err, -EINVAL,
+				       "no device has number %u: the last one's is %u",
+				       fault->device, n_devices - 1);
 		r = has_arc(fault) ? emu_last_arc(&fault->from, fault->to, caps, err) : 0;
 		if (r < 0)
 			return r;

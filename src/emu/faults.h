@@ -74,8 +74,13 @@ struct emu_faults {
 /** emu_faults_parse() - add what one --fault says. Return: 0, -EINVAL, -ENOSPC. */
 _must_check_ int emu_faults_parse(struct emu_faults *f, const char *text, struct err *err);
 
-/** emu_faults_resolve() - give every pair of states its arc. Return: 0, -EINVAL. */
-_must_check_ int emu_faults_resolve(struct emu_faults *f, unsigned int caps, struct err *err);
+/**
+ * emu_faults_resolve() - give every pair of states its arc, and make sure of every N@
+ *
+ * Return: 0, or -EINVAL for a device that is not there or a way that it does not have.
+ */
+_must_check_ int emu_faults_resolve(struct emu_faults *f, unsigned int caps, uint32_t n_devices,
+				    struct err *err);
 
 /** emu_faults_of() - those that device number @device has */
 void emu_faults_of(const struct emu_faults *all, uint32_t device, struct emu_faults *ret);

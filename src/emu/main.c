@@ -14,11 +14,7 @@
 #include "base/log.h"
 #include "emu/server.h"
 
-#ifndef PACKAGE_STRING
-#define PACKAGE_STRING "vfiomig-emu"
-#endif
-
-const char *argp_program_version = PACKAGE_STRING "\nvfio-user 0.2";
+const char *argp_program_version = "vfiomig-emu " PACKAGE_VERSION "\nvfio-user 0.2";
 
 /* Before the parent could have ended unseen, and after. */
 static bool follow_parent(pid_t parent)

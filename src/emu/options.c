@@ -57,7 +57,7 @@ static const struct argp_option options[] = {
 	  1 },
 	{ "list-profiles", OPT_LIST_PROFILES, NULL, 0, "list them and exit", 1 },
 
-	{ "caps", OPT_CAPS, "LIST", 0, "of stop-copy, p2p, pre-copy (all)", 2 },
+	{ "caps", OPT_CAPS, "LIST", 0, "of stop-copy, p2p, pre-copy (all); the first always", 2 },
 	{ "state-size", OPT_STATE_SIZE, "SIZE", 0, "bytes of a stream, 0 to 1T (1M)", 2 },
 	{ "initial-bytes", OPT_INITIAL_BYTES, "SIZE", 0, "of them in PRE_COPY (all)", 2 },
 	{ "dirty-rate", OPT_DIRTY_RATE, "SIZE", 0, "that change in a second of running (0)", 2 },
@@ -153,7 +153,7 @@ static void finish(struct args *a, struct argp_state *state)
 			argp_error(state, "--delay: %s", err.text);
 		c->delay_ns[d->from][d->to] = d->ns;
 	}
-	if (emu_faults_resolve(&c->faults, c->caps, &err) < 0)
+	if (emu_faults_resolve(&c->faults, c->caps, a->o->n_devices, &err) < 0)
 		argp_error(state, "--fault: %s", err.text);
 }
 
@@ -208,15 +208,16 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct args *a = state->input;
 	struct emu_options *o = a->o;
+	uint64_t n;
 
 	switch (key) {
 	case OPT_SOCKET:
 		o->path = arg;
 		return 0;
 	case OPT_DEVICES:
-		o->n_devices = (uint32_t)number_arg(arg, EMU_DEVICES_MAX, "devices", state);
-		if (!o->n_devices)
-			argp_error(state, "--devices: none");
+		if (parse_uint(arg, 10, EMU_DEVICES_MAX, &n) < 0 || !n)
+			argp_error(state, "--devices is 1 to %u, not '%s'", EMU_DEVICES_MAX, arg);
+		o->n_devices = (uint32_t)n;
 		return 0;
 	case OPT_PROFILE:
 		a->profile = emu_profile_find(arg);

@@ -100,24 +100,22 @@ int emu_parse_arc(const char *text, enum mig_state *from, enum mig_state *to, st
 
 int emu_parse_caps(const char *text, unsigned int *ret, struct err *err)
 {
-	static const char *const words[] = { "stop-copy", "p2p", "pre-copy" };
-	unsigned int caps = 0;
-	size_t len, i;
+	unsigned int caps = MIG_CAP_STOP_COPY, bit;
+	const char *name;
+	size_t len;
 
 	for (const char *at = text;; at += len + 1) {
 		len = strcspn(at, ",");
-		for (i = 0; i < ARRAY_SIZE(words); i++)
-			if (len == strlen(words[i]) && !strncmp(at, words[i], len))
+		for (bit = 0; (name = fsm_cap_name(bit)); bit++)
+			if (len == strlen(name) && !strncmp(at, name, len))
 				break;
-		if (i == ARRAY_SIZE(words))
+		if (!name)
 			return err_set(err, -EINVAL,
 				       "'%s' is not a list of stop-copy, p2p, pre-copy", text);
-		caps |= 1u << i;
+		caps |= 1u << bit;
 		if (!at[len])
 			break;
 	}
-	if (!(caps & MIG_CAP_STOP_COPY))
-		return err_set(err, -EINVAL, "'%s': every device that migrates has stop-copy", text);
 	*ret = caps;
 	return 0;
 }

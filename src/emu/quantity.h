@@ -23,7 +23,7 @@ _must_check_ int emu_parse_errno(const char *text, int *ret, struct err *err);
 _must_check_ int emu_parse_arc(const char *text, enum mig_state *from, enum mig_state *to,
 			       struct err *err);
 
-/** emu_parse_caps() - "stop-copy,p2p,pre-copy". Return: 0, or -EINVAL: stop-copy must be there. */
+/** emu_parse_caps() - "p2p,pre-copy"; stop-copy is always among them. Return: 0, or -EINVAL. */
 _must_check_ int emu_parse_caps(const char *text, unsigned int *ret, struct err *err);
 
 /**

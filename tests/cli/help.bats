@@ -139,6 +139,29 @@ fish_options()
 	migctl 0 --version
 	[[ ${output%%$'\n'*} == "vfiomigctl $version" ]]
 	[[ $output == *"migration protocol v2"* ]]
+	run -0 "$VFIOMIG_EMU" --version
+	[[ ${output%%$'\n'*} == "vfiomig-emu $version" ]]
+}
+
+# emu_refuses WORDS ARG...: it says so in one line, beside the one that points to --help.
+emu_refuses()
+{
+	local words=$1
+
+	shift
+	run -64 --separate-stderr timeout 20 "$VFIOMIG_EMU" --socket "$BATS_TEST_TMPDIR/emu" "$@"
+	echo "$* $stderr"
+	[[ -z $output && ${stderr_lines[0]} == *"$words" && ${#stderr_lines[@]} -eq 2 ]]
+}
+
+@test "help: vfiomig-emu's misuse exits with 64 and says what is allowed" {
+	emu_refuses "--devices is 1 to 256, not '0'" --devices 0
+	emu_refuses "--devices is 1 to 256, not '257'" --devices 257
+	emu_refuses "--fault: no device has number 5: the last one's is 0" --fault 5@short-read
+	emu_refuses "--fault: no device has number 3: the last one's is 2" --fault 3@garbage -n 3
+	emu_refuses "--caps: '' is not a list of stop-copy, p2p, pre-copy" --caps ''
+	run -64 --separate-stderr timeout 20 "$VFIOMIG_EMU"
+	[[ ${stderr_lines[0]} == *": no --socket" ]]
 }
 
 @test "help: misuse exits with 64 and points to --help" {

@@ -58,6 +58,9 @@ teardown()
 		expect_json ".migration_flags | join(\",\") == \"$caps\""
 		emu_stop
 	done
+	emu_start --caps p2p
+	migctl 0 --json info "$A"
+	expect_json '.migration_flags == ["stop-copy", "p2p"]'
 }
 
 @test "info: how devices of the kernel are opened and spoken to is nothing to this one" {

@@ -126,7 +126,9 @@ static void capabilities_are_read(void **state)
 	assert_int_equal(caps, 1);
 	assert_int_equal(emu_parse_caps("pre-copy,stop-copy,p2p", &caps, NULL), 0);
 	assert_int_equal(caps, 7);
-	assert_int_equal(emu_parse_caps("p2p", &caps, NULL), -EINVAL);
+	/* Every device that migrates has stop-copy. */
+	assert_int_equal(emu_parse_caps("p2p", &caps, NULL), 0);
+	assert_int_equal(caps, 3);
 	assert_int_equal(emu_parse_caps("", &caps, NULL), -EINVAL);
 	assert_int_equal(emu_parse_caps("stop-copy,", &caps, NULL), -EINVAL);
 	assert_int_equal(emu_parse_caps("stop", &caps, NULL), -EINVAL);
@@ -244,7 +246,8 @@ static void faults_are_used_up_and_belong_to_their_device(void **state)
 	(void)state;
 	assert_int_equal(emu_faults_parse(&all, "2@fail=stop:resuming:EIO*2", NULL), 0);
 	assert_int_equal(emu_faults_parse(&all, "truncate=100", NULL), 0);
-	assert_int_equal(emu_faults_resolve(&all, ALL, NULL), 0);
+	assert_int_equal(emu_faults_resolve(&all, ALL, 2, NULL), -EINVAL);
+	assert_int_equal(emu_faults_resolve(&all, ALL, 3, NULL), 0);
 	emu_faults_of(&all, 1, &f);
 	assert_int_equal(f.n, 1);
 	emu_faults_of(&all, 2, &f);
