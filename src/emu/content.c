@@ -10,6 +10,9 @@
 /* 2^64 over the golden ratio: its multiples are spread evenly. */
 #define STEP UINT64_C(0x9e3779b97f4a7c15)
 
+/* Bytes of a block that are made together. */
+#define LINE 64u
+
 uint64_t emu_mix(uint64_t n)
 {
 	n += STEP;
@@ -18,41 +21,50 @@ uint64_t emu_mix(uint64_t n)
 	return n ^ n >> 32;
 }
 
-/* Word @i of a block but the first. One multiplication: it is made at the speed of a socket. */
-static inline uint64_t word(uint64_t key, uint64_t i)
+/* Number @i of a block's noise. One multiplication: it is made at the speed of a socket. */
+static inline uint64_t noise(uint64_t key, uint64_t i)
 {
 	uint64_t n = key + i * STEP;
 
 	return (n ^ n >> 29) * UINT64_C(0xd6e8feb86659fd93);
 }
 
-/* Bytes of one word. Return: how many. */
-static size_t fill_part(uint64_t key, size_t at, uint8_t *to, size_t len)
+static inline void put(uint8_t *to, uint64_t word)
 {
-	size_t in_word = at % sizeof(key), n = MIN(len, sizeof(key) - in_word);
-	uint64_t w = at < sizeof(key) ? key : word(key, at / sizeof(key));
+	memcpy(to, &word, sizeof(word));
+}
 
-	memcpy(to, (uint8_t *)&w + in_word, n);
-	return n;
+/*
+ * Line @i of a block, which compresses as a device's state does: half of it counts, a quarter is
+ * zeros. The noise in every line makes it differ from all the others, wherever a bug might move it.
+ */
+static inline void fill_line(uint8_t *to, uint64_t key, uint64_t i)
+{
+	uint64_t count = (key >> 48) + i * (LINE / sizeof(count));
+
+	put(to, i ? count : key);
+	put(to + 8, count + 1);
+	put(to + 16, count + 2);
+	put(to + 24, count + 3);
+	memset(to + 32, 0, 16);
+	put(to + 48, noise(key, 2 * i));
+	put(to + 56, noise(key, 2 * i + 1));
 }
 
 void emu_block_fill(uint64_t key, size_t at, void *buf, size_t len)
 {
-	uint8_t *to = buf, *end = to + len;
-	uint64_t w, i;
+	uint8_t *to = buf, line[LINE];
+	size_t n;
 
-	while (to < end && (at < sizeof(w) || at % sizeof(w))) {
-		size_t n = fill_part(key, at, to, (size_t)(end - to));
-
-		to += n;
-		at += n;
+	for (; len; to += n, at += n, len -= n) {
+		n = MIN(len, LINE - at % LINE);
+		if (n == LINE) {
+			fill_line(to, key, at / LINE);
+			continue;
+		}
+		fill_line(line, key, at / LINE);
+		memcpy(to, line + at % LINE, n);
 	}
-	for (i = at / sizeof(w); (size_t)(end - to) >= sizeof(w); to += sizeof(w), i++) {
-		w = word(key, i);
-		memcpy(to, &w, sizeof(w));
-	}
-	if (to < end)
-		fill_part(key, i * sizeof(w), to, (size_t)(end - to));
 }
 
 int emu_content_init(struct emu_content *c, uint64_t size, uint64_t seed, struct err *err)

@@ -24,7 +24,7 @@
 #define EMU_HEAD_MAGIC UINT32_C(0x44484d45) /* "EMHD" */
 #define EMU_EXTENT_MAGIC UINT32_C(0x58454d45)
 #define EMU_TRAIL_MAGIC UINT32_C(0x52544d45)
-#define EMU_STREAM_VERSION 1
+#define EMU_STREAM_VERSION 2
 
 struct emu_head {
 	uint32_t magic, version;

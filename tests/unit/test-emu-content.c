@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <zstd.h>
 #include <cmocka.h>
 
 #include "base/macros.h"
@@ -14,6 +15,10 @@
 #include "emu/save.h"
 
 #define TIB (UINT64_C(1) << 40)
+
+/* What is made of a block at a time, and what is in front of the first one in a stream. */
+#define LINE 64u
+#define HEADS (2 * EMU_RECORD_SIZE)
 
 static struct emu_content make(uint64_t state_size, uint64_t seed)
 {
@@ -62,8 +67,8 @@ static void a_block_is_the_same_however_it_is_cut(void **state)
 
 	(void)state;
 	emu_block_fill(12345, 0, whole, sizeof(whole));
-	for (size_t at = 0; at < 30; at++)
-		for (size_t len = 0; len < 60; len++) {
+	for (size_t at = 0; at < 140; at++)
+		for (size_t len = 0; len < 200; len++) {
 			memset(piece, 0xee, sizeof(piece));
 			emu_block_fill(12345, at, piece, len);
 			assert_memory_equal(piece, whole + at, len);
@@ -75,15 +80,38 @@ static void a_block_begins_with_its_key_and_differs_from_others(void **state)
 {
 	uint8_t one[4096], other[4096];
 	uint64_t key = UINT64_C(0x1122334455667788);
-	size_t same = 0;
 
 	(void)state;
 	emu_block_fill(key, 0, one, sizeof(one));
 	emu_block_fill(key + 1, 0, other, sizeof(other));
 	assert_memory_equal(one, &key, sizeof(key));
-	for (size_t i = 0; i < sizeof(one); i++)
-		same += one[i] == other[i];
-	assert_in_range(same, 0, sizeof(one) / 16);
+	/* Each line, so that none of a block's can be taken for another or for one of another block. */
+	for (size_t i = 0; i < sizeof(one); i += LINE)
+		for (size_t j = 0; j < sizeof(one); j += LINE) {
+			assert_memory_not_equal(one + i, other + j, LINE);
+			if (i != j)
+				assert_memory_not_equal(one + i, one + j, LINE);
+		}
+}
+
+static void a_state_compresses_as_a_devices_does(void **state)
+{
+	static uint8_t content[1 << 20], packed[2 << 20];
+	static const int levels[] = { 1, 3, 9 };
+	size_t zeros = 0;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(content); i += 4096)
+		emu_block_fill(emu_mix(i), 0, content + i, 4096);
+	for (size_t i = 0; i < ARRAY_SIZE(levels); i++)
+		assert_in_range(
+			ZSTD_compress(packed, sizeof(packed), content, sizeof(content), levels[i]),
+			sizeof(content) / 4, sizeof(content) / 2);
+	/* No piece of any size has none but zeros, or a bug that moves it would not be found. */
+	for (size_t i = 0; i < sizeof(content); i++) {
+		zeros = content[i] ? 0 : zeros + 1;
+		assert_in_range(zeros, 0, LINE / 2);
+	}
 }
 
 static void the_state_is_a_function_of_its_seed_and_what_was_written(void **state)
@@ -177,6 +205,22 @@ static void every_byte_that_moved_is_missed(void **state)
 		bad[at + 1] = good[at];
 		if (load(&b, sizeof(bad), bad, sizeof(bad), 999) != -EINVAL)
 			fail_msg("moved at %zu", at);
+	}
+	for (size_t at = HEADS; at + 2 * LINE <= sizeof(good) - EMU_RECORD_SIZE; at += LINE) {
+		memcpy(bad, good, sizeof(good));
+		memcpy(bad + at, good + at + LINE, LINE);
+		memcpy(bad + at + LINE, good + at, LINE);
+		assert_int_equal(load(&b, sizeof(bad), bad, sizeof(bad), 999), -EINVAL);
+	}
+	/* Zeros lost, and doubled elsewhere: no byte is another, and no length. */
+	for (size_t at = HEADS; at + 2 * LINE <= sizeof(good) - EMU_RECORD_SIZE; at++) {
+		if (good[at])
+			continue;
+		memcpy(bad, good, sizeof(good));
+		memmove(bad + at, good + at + 1, LINE);
+		bad[at + LINE] = 0;
+		if (load(&b, sizeof(bad), bad, sizeof(bad), 999) != -EINVAL)
+			fail_msg("lost at %zu, doubled at %zu", at, at + LINE);
 	}
 	/* Whole blocks, whose bytes belong together, in each other's place. */
 	memcpy(bad, good, sizeof(good));
@@ -332,6 +376,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_block_is_the_same_however_it_is_cut),
 		cmocka_unit_test(a_block_begins_with_its_key_and_differs_from_others),
+		cmocka_unit_test(a_state_compresses_as_a_devices_does),
 		cmocka_unit_test(the_state_is_a_function_of_its_seed_and_what_was_written),
 		cmocka_unit_test(a_stream_is_as_long_as_was_asked_for_and_brings_the_state_along),
 		cmocka_unit_test(every_byte_that_is_lost_doubled_or_changed_is_missed),
