@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "base/printable.h"
 #include "base/units.h"
 #include "fsm/fsm.h"
 #include "ui/progress.h"
@@ -84,21 +88,52 @@ static void json_line(struct progress *p)
 	write_event(p, o);
 }
 
-static void text_line(struct progress *p)
+/* Of the terminal that standard error is. */
+static size_t columns(void)
+{
+	struct winsize size;
+
+	return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col ? size.ws_col : 80;
+}
+
+/*
+ * A line that wraps could not be overwritten. The name goes first, which whoever looks knows; what
+ * is behind it is ASCII, so that only a name has characters of several bytes, and none has more
+ * columns than bytes. The last column stays free: some terminals wrap as soon as it is written to.
+ */
+static char *fit(char *line, size_t name_len)
+{
+	size_t max = columns() - 1;
+
+	if (strlen(line) > max)
+		line += name_len;
+	if (strlen(line) > max)
+		line[max] = '\0';
+	return line;
+}
+
+/* @whole: however long it is; such a line is never overwritten. */
+static void text_line(struct progress *p, bool whole)
 {
 	char done[UNITS_MAX], all[UNITS_MAX], speed[UNITS_MAX], time[UNITS_MAX];
 	uint64_t bytes = atomic_load(&p->transfer->bytes);
 	uint64_t expected = atomic_load(&p->transfer->expected);
 	bool tty = isatty(STDERR_FILENO);
+	char *line = NULL;
 
 	format_bytes(done, bytes);
 	format_bytes(all, expected);
 	format_rate(speed, rate(p, bytes), NSEC_PER_SEC);
 	format_duration(time, clock_ns() - p->transfer->start_ns);
-	fprintf(stderr, "%s%s: %s%s%s%s%s  %s  %s%s", tty ? "\r\033[K" : "", p->name,
-		state(p) ? state(p) : "", state(p) ? "  " : "", done, expected ? " of about " : "",
-		expected ? all : "", speed, time, tty ? "" : "\n");
+	if (asprintf(&line, "%s: %s%s%s%s%s  %s  %s", p->name, state(p) ? state(p) : "",
+		     state(p) ? "  " : "", done, expected ? " of about " : "", expected ? all : "",
+		     speed, time) < 0)
+		return;
+	make_printable(line);
+	fprintf(stderr, "%s%s%s", tty ? "\r\033[K" : "",
+		tty && !whole ? fit(line, strlen(p->name) + strlen(": ")) : line, tty ? "" : "\n");
 	fflush(stderr);
+	free(line);
 	p->line_open = tty;
 }
 
@@ -107,7 +142,7 @@ void progress_tick(struct progress *p)
 	if (p->status_fd >= 0 || p->mode == PROGRESS_JSON)
 		json_line(p);
 	if (p->mode == PROGRESS_ALWAYS || (p->mode == PROGRESS_AUTO && isatty(STDERR_FILENO)))
-		text_line(p);
+		text_line(p, false);
 }
 
 void progress_line(struct progress *p)
@@ -115,7 +150,7 @@ void progress_line(struct progress *p)
 	if (p->mode == PROGRESS_JSON)
 		json_line(p);
 	else
-		text_line(p);
+		text_line(p, true);
 	progress_end(p);
 }
 

@@ -835,6 +835,79 @@ in_fifo()
 	[[ $stderr == *"--bandwidth: 'fast' is not a rate"* ]]
 }
 
+#
+# Progress
+#
+
+# on_terminal COLUMNS ARG...: the tool with a terminal of so many columns as its standard error, until
+# it has said twice how far it is, and once more for SIGUSR1. A line is printed for each.
+on_terminal()
+{
+	timeout 60 python3 - "$tool" "$@" <<-'END'
+		import fcntl, os, pty, re, signal, struct, subprocess, sys, termios
+
+		master, slave = pty.openpty()
+		fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("4H", 24, int(sys.argv[2]), 0, 0))
+		tool = subprocess.Popen([sys.argv[1], *sys.argv[3:]], stdout=subprocess.DEVNULL, stderr=slave)
+
+		def read_until(pattern):
+		    text = b""
+		    while not re.search(pattern, text, re.S):
+		        text += os.read(master, 4096)
+		    return text.decode()
+
+		if "--progress=json" in sys.argv:
+		    text = read_until(rb"\n.*\n")
+		else:
+		    text = read_until(rb"\x1b\[K.+\x1b\[K.+")
+		tool.send_signal(signal.SIGUSR1)
+		text += read_until(rb"\n")
+		tool.send_signal(signal.SIGINT)
+		assert tool.wait() == 75
+		print(re.sub(r"[\r\n]+", "\n", text.replace("\x1b[K", "")).strip())
+	END
+}
+
+@test "progress: a line is as wide as the terminal, the one of SIGUSR1 and JSON as they are" {
+	local columns n=0 pad name line whole shape='stop-copy  [0-9.]+ .iB  [0-9.]+ [KM]?i?B/s  [0-9.]+ m?s'
+
+	require python3
+	emu_start --socket gerät --devices 5 --state-size 64M --data-rate 4M
+	# Of a size that is not known, 80 columns are taken for granted.
+	pad=$(printf './%.0s' {1..20})
+	for columns in 0 5 20 80; do
+		name[n]=vfio-user:gerät.$n
+		((n)) || name[n]=vfio-user:${pad}gerät
+		on_terminal $columns save --raw "${name[n]}" /dev/null >"text.$columns" 3>&- &
+		started+=("$!")
+		n=$((n + 1))
+	done
+	on_terminal 20 --progress=json save --raw "vfio-user:gerät.$n" /dev/null >text.json 3>&- &
+	started+=("$!")
+	wait "${started[@]}"
+	n=0
+	for columns in 0 5 20 80; do
+		cat "text.$columns"
+		mapfile -t line <"text.$columns"
+		whole="^${name[n]}: $shape\$"
+		((${#line[@]} == 3))
+		[[ ${line[2]} =~ $whole ]]
+		case $columns in
+		0) [[ ${line[0]} =~ ^$shape$ ]] ;;
+		5) [[ ${line[0]} == stop ]] ;;
+		20) [[ ${line[0]} == 'stop-copy  '*.*' '* && ${#line[0]} -eq 19 ]] ;;
+		80) [[ ${line[0]} =~ $whole ]] ;;
+		esac
+		n=$((n + 1))
+	done
+	jq -se 'length >= 3 and all(.event == "progress" and .device == "vfio-user:gerät.4")' text.json
+	# Nothing is cut that does not go to a terminal.
+	start save --progress=always save --raw vfio-user:${pad}gerät /dev/null
+	eventually said "vfio-user:${pad}gerät: stop-copy" save.err
+	kill -INT "$save"
+	finish save 75
+}
+
 @test "save: --sha256 is that of the stream, and verify checks it" {
 	local sum how
 
