@@ -23,7 +23,7 @@
 #include "transport/uri.h"
 
 #define ALL (URI_PLAIN | URI_SOCKET)
-#define MUCH ((size_t)1 << 20) /* more than a pipe or a socket holds */
+#define MUCH ((size_t)4 << 20) /* more than a pipe or a socket holds */
 
 struct bench {
 	struct cancel cancel;
@@ -97,7 +97,7 @@ static ssize_t read_all(struct bench *b, struct input *in, size_t *ret)
 static void a_command_gets_every_byte_and_its_end(void **state)
 {
 	struct bench *b = *state;
-	struct output *out = output_to(b, "exec:test $(wc -c) = 1048576");
+	struct output *out = output_to(b, "exec:test $(wc -c) = 4194304");
 
 	assert_int_equal(output_write(out, b->buf, MUCH, NULL), 0);
 	assert_int_equal(output_finish(out, NULL), 0);
