@@ -64,7 +64,7 @@ int cancel_check(struct cancel *c, struct err *err)
 	if (!atomic_load(&c->requested) || atomic_load(&c->closed))
 		return 0;
 	if (atomic_load(&c->stalled))
-		return err_fail(err, ERR_ABORTED, -ETIMEDOUT, "stalled for %d s",
+		return err_fail(err, ERR_ABORTED, -ETIMEDOUT, "the driver has stalled for %d s",
 				c->patience_ms / 1000);
 	return err_fail(err, ERR_ABORTED, -ECANCELED, "interrupted");
 }

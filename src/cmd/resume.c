@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
+#include <string.h>
 
+#include "base/log.h"
 #include "base/macros.h"
 #include "engine/destination.h"
 #include "ui/session.h"
@@ -189,7 +191,10 @@ static void settle_outcome(const struct args *a, int r, const struct err *err)
 
 	inv->acts = inv->moves_state = !a->dry_run;
 	inv->outcome = r >= 0 ? OUTCOME_COMPLETED : lost ? OUTCOME_DEVICE_ERROR : OUTCOME_ABORTED;
-	inv->owner = r >= 0 ? OWNER_DESTINATION : lost ? OWNER_UNKNOWN : OWNER_NONE;
+	if (r >= 0 || a->dest.owner)
+		inv->owner = OWNER_DESTINATION;
+	else
+		inv->owner = lost ? OWNER_UNKNOWN : OWNER_NONE;
 }
 
 /* A state lives as long as somebody holds the device. */
@@ -230,11 +235,23 @@ static int hold(const struct args *a, struct err *err)
 }
 
 /*
- * Who comes is compared with the device. What sysfs does not know of it has to be asked, which resets
- * nothing that is open already or in another process; better now than when a source is stopped.
- *
- * A sender needs to know the port, if the system chose it.
+ * Who comes is compared with the device. What sysfs does not know of it has to be asked, better now
+ * than when a source is stopped. It is not kept: its server may serve somebody else meanwhile.
  */
+static int look_at(struct device *dev, const struct device_options *opts, struct err *err)
+{
+	int r;
+
+	if (!dev->socket && dev->inherited < 0)
+		return 0;
+	r = device_open(dev, opts, err);
+	if (r >= 0)
+		r = mig_query(dev->mig, err);
+	device_close(dev);
+	return r;
+}
+
+/* A sender needs to know the port, if the system chose it. */
 static int listen_at(struct args *a, const struct uri *uri, const struct progress *progress,
 		     struct err *err)
 {
@@ -242,11 +259,9 @@ static int listen_at(struct args *a, const struct uri *uri, const struct progres
 		.timeout_ms = a->dev.options.acquire.timeout_ms,
 		.insecure = a->insecure,
 	};
-	struct device *dev = a->dest.dev;
-	int r = 0;
+	int r;
 
-	if (dev->socket || dev->inherited >= 0)
-		r = device_open(dev, &a->dev.options, err);
+	r = look_at(a->dest.dev, &a->dev.options, err);
 	if (r >= 0)
 		r = listener_open(uri, &opts, &a->dest.listener, err);
 	if (r < 0)
@@ -275,6 +290,8 @@ static int resume(struct args *a, struct err *err)
 	if (r >= 0 && a->listen)
 		r = listen_at(a, &d->uri, &progress, err);
 	if (r < 0) {
+		render(a, r);
+		settle_outcome(a, r, err);
 		cancel_done(&cancel);
 		return r;
 	}
@@ -295,6 +312,7 @@ static int resume(struct args *a, struct err *err)
 static int run(struct invocation *inv, int argc, char **argv, struct err *err)
 {
 	struct args a = { .inv = inv };
+	struct err gone = { 0 };
 	int r;
 
 	cmd_parse(inv, &argp, argc, argv, &a);
@@ -310,6 +328,12 @@ static int run(struct invocation *inv, int argc, char **argv, struct err *err)
 		/* Whoever waits for the result must have it before the wait begins. */
 		inv->show(inv, r, err);
 		r = hold(&a, err);
+	} else if (r < 0 && a.dest.owner && !a.no_hold) {
+		/* It did not start, but there may be no other copy. */
+		inv->show(inv, r, err);
+		log_warn("%s: %s (%s)", err->text, strerror(-r), err_name(r));
+		if (hold(&a, &gone) < 0)
+			*err = gone;
 	}
 	listener_free(a.dest.listener);
 	device_free(a.dest.dev);

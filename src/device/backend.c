@@ -213,11 +213,11 @@ static int stream_failed(struct mig_dev *dev, int code, const char *doing, const
 {
 	const struct err *why = dev->stream->ops->why ? dev->stream->ops->why(dev->stream) : NULL;
 
-	if (code == -ECANCELED) {
-		code = cancel_check(dev->cancel, err);
-		return code == -ETIMEDOUT ? err_prefix(err, code, "%s: %s", dev->name, doing)
-					  : code;
-	}
+	/* A driver, too, may answer ECANCELED: that is a failure like any other. */
+	int r = code == -ECANCELED && dev->cancel ? cancel_check(dev->cancel, err) : 0;
+
+	if (r < 0)
+		return r == -ETIMEDOUT ? err_prefix(err, r, "%s: %s", dev->name, doing) : r;
 	if (!why || why->code != code)
 		return err_fail(err, ERR_IO, code, "%s: %s", dev->name, verdict);
 	err_fail(err, why->kind ? why->kind : ERR_IO, code, "%s: %s: %s", dev->name,

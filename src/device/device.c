@@ -179,10 +179,16 @@ const char *device_driver(const struct device *dev)
 	return dev->node ? dev->node->driver : NULL;
 }
 
+void device_close(struct device *dev)
+{
+	mig_close(dev->mig);
+	dev->mig = NULL;
+}
+
 struct device *device_free(struct device *dev)
 {
 	if (dev) {
-		mig_close(dev->mig);
+		device_close(dev);
 		vfio_node_free(dev->node);
 		free(dev->spec);
 		free(dev);

@@ -65,6 +65,9 @@ struct device {
 _must_check_ int device_check(const struct device *dev, const struct device_options *opts,
 			      struct err *err);
 
+/** device_close() - what was learnt of it stays known */
+void device_close(struct device *dev);
+
 /** device_patience() - @patience_ms where it applies to @dev */
 static inline int device_patience(const struct device *dev, const struct device_options *opts)
 {

@@ -280,9 +280,20 @@ static int judge_and_start(struct destination *d, struct err *err)
 	cancel_close(d->cancel);
 	d->answered = true;
 	r = wants_answer(d) ? confirm_accept(d->in, &d->receipt, err) : 0;
-	if (r < 0 || !d->run)
+	if (r < 0)
 		return r;
-	return mig_goto(mig, MIG_RUNNING, err);
+	d->owner = wants_answer(d);
+	return d->run ? mig_goto(mig, MIG_RUNNING, err) : 0;
+}
+
+/* The sender has given it up: what is here may be all there is of it. */
+static void keep_state(struct destination *d, struct err *err)
+{
+	err->kind = ERR_DEVICE;
+	d->owner = !d->recovery.reset;
+	err_hint(err, err->code,
+		 d->owner ? "the device has the state, and is stopped"
+			  : "it had to be reset, and the state is lost");
 }
 
 /* Once a load has begun there is no way back to what the device was: blank and stopped it is. */
@@ -293,7 +304,11 @@ static void abort_load(struct destination *d, struct err *err)
 	struct err why = { 0 };
 
 	d->recovered = true;
-	if (mig_recover(d->dev->mig, want, d->loading, &d->recovery, &why)) {
+	if (mig_recover(d->dev->mig, want, d->loading && !d->owner, &d->recovery, &why)) {
+		if (d->owner) {
+			keep_state(d, err);
+			return;
+		}
 		err_classify(err, ERR_ABORTED, err->code);
 		if (d->recovery.reset)
 			err_hint(err, err->code, "the device was reset and is in %s",

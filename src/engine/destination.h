@@ -31,6 +31,7 @@
  * Set by destination_run():
  * @bytes, @stream_ns: of the stream, and how long it took to load
  * @found, @left: as in struct source; valid if @opened
+ * @owner: the sender knows that this end has the state now, and it still has
  * @accepted: the driver has: RESUMING -> STOP succeeded
  * @external: what was restored beside it
  * @recovery: what an abort took, if @recovered
@@ -57,6 +58,7 @@ struct destination {
 	bool loading; /* it has been in RESUMING: its own state is gone */
 	bool accepted;
 	bool answered; /* the sender may believe that it has succeeded */
+	bool owner;
 	struct external external;
 	struct timeline timeline;
 	bool recovered;

@@ -16,14 +16,15 @@
 static int put(void *ctx, const void *buf, size_t len, struct err *err)
 {
 	struct save *s = ctx;
-	uint64_t rate = s->limiter.rate;
+	/* Its last words, which nothing stops any more, are few. */
+	uint64_t rate = atomic_load(&s->cancel.closed) ? 0 : s->limiter.rate;
 
 	for (size_t done = 0, n; done < len; done += n) {
 		int r;
 
 		/* In pieces that leave no receiver without a sign of life for long. */
 		n = rate ? MIN(len - done, (size_t)MAX(rate / 10, IMAGE_PAGE)) : len;
-		r = limiter_wait(&s->limiter, n, &s->cancel, err);
+		r = rate ? limiter_wait(&s->limiter, n, &s->cancel, err) : 0;
 		if (r < 0)
 			return r;
 		r = output_write(s->out, (const char *)buf + done, n, err);
@@ -67,9 +68,24 @@ static int tap(void *ctx, struct image_frame *frame, size_t len, struct err *err
 /* A receiver gives up a sender that is silent, and a device may have little to say for long. */
 static int keep_alive(void *ctx, struct err *err)
 {
-	const struct save *s = ctx;
+	struct save *s = ctx;
+	int r = image_writer_keepalive(s->writer, err);
 
-	return image_writer_keepalive(s->writer, err);
+	if (r < 0)
+		s->gone = *err;
+	return r;
+}
+
+/* That the receiver has gone, or said no, may show as a wish to stop when nobody waits for it. */
+static int check_cancel(struct save *s, struct err *err)
+{
+	int r = cancel_check(&s->cancel, err);
+
+	if (r == -ECANCELED && s->gone.code) {
+		*err = s->gone;
+		r = err->code;
+	}
+	return r;
 }
 
 /* A checksum alone is done fastest where the frame was filled; compression wants every CPU. */
@@ -152,7 +168,7 @@ static int finish(struct save *s, struct err *err)
 	bool acts = s->uri.kind & (URI_SOCKET | URI_EXEC);
 	int r;
 
-	r = cancel_check(&s->cancel, err);
+	r = check_cancel(s, err);
 	if (r < 0)
 		return r;
 	s->unsettled = acts;

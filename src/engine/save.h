@@ -57,6 +57,7 @@ struct save {
 	struct output *out;
 	struct image_writer *writer;
 	struct image_sha256 *hash;
+	struct err gone; /* what a keepalive found out */
 	struct image_sealer *sealers[SAVE_THREADS_MAX]; /* one a worker */
 };
 

@@ -458,6 +458,42 @@ receiver()
 	[[ ! -e it ]]
 }
 
+@test "sockets: who refuses while the sender's device is on its way back is heard" {
+	emu_start --state-size 3M --fault 1@fail=1K:ENOMEM --delay stop-copy:stop=2s
+	receive unix:it
+	migctl 75 --json save "$A" unix:it
+	expect_message 'unix:it: refused by the receiver: ' '(ENOMEM)'
+	expect_json '.outcome == "aborted" and .owner == "source"'
+	expect_state "$A" running
+	received 74
+}
+
+@test "sockets: what was accepted and does not start is kept" {
+	emu_start --fault 1@fail=running-p2p:running:EIO
+	start resume resume --listen --no-hold "$B" unix:it
+	eventually said 'listening on ' resume.err
+	migctl 0 --json save --leave=stop "$A" unix:it
+	received 81
+	[[ $stderr == *'running-p2p to running failed'*'(EIO); the device has the state, and is stopped' ]]
+	expect_state "$B" stop
+	expect_state "$A" stop
+	register emu digest
+	digest=$register
+	register emu.1 digest
+	[[ $register == "$digest" ]]
+
+	# One that would be lost is held.
+	set_state "$B" running || true
+	: >resume.err
+	start resume --json resume --listen "$B" unix:it
+	eventually said 'listening on ' resume.err
+	migctl 0 save --leave=found "$A" unix:it
+	eventually said 'held open until' resume.err
+	kill -TERM "$resume"
+	finish resume 81
+	expect_json '.status == 81 and .owner == "destination" and .state.left == "stop" and .accepted'
+}
+
 @test "sockets: a state that the driver refuses is the sender's to know" {
 	local fault
 

@@ -292,6 +292,26 @@ swept()
 	done
 }
 
+# The errno of a wish to stop, and of a signal: from a driver they are failures like any other.
+@test "save, resume: the driver says ECANCELED or EINTR" {
+	local k errno
+
+	image
+	for errno in ECANCELED EINTR; do
+		faulty fail= 0:$errno 100000:$errno $((size - 1)):$errno
+		for k in 0 1 2; do
+			migctl 74 --json save "$(device $k)" file
+			judge "$(device $k)" 74 aborted/source running
+			expect_message "($errno); the device is in running again"
+			expect_files image
+			migctl 74 --json resume --no-hold "$(device $k)" image
+			judge "$(device $k)" 74 aborted/none stop
+			expect_message "($errno); the device was reset and is in stop"
+		done
+		emu_stop
+	done
+}
+
 @test "save: reading fails with pre-copy, and of the bare stream" {
 	local k option
 

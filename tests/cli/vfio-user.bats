@@ -775,6 +775,15 @@ in_fifo()
 	[[ $stderr == *"$B: its server is gone, and the state with it: Connection reset by peer (ECONNRESET)" ]]
 }
 
+@test "resume: who has the state is said, however early it fails" {
+	emu_start
+	migctl 0 save "$A" image
+	migctl 66 --json resume vfio-user:nosuch image
+	expect_json '.outcome == "aborted" and .owner == "none"' '.file == "image"' '.device.address == "vfio-user:nosuch"'
+	migctl 66 --json resume --dry-run vfio-user:nosuch image
+	expect_json '.dry_run and (.verified | not)'
+}
+
 @test "list: a device that cannot be asked has a reason" {
 	emu_start
 	migctl 0 --json list "$A" vfio-user:nosuch fd:250

@@ -519,7 +519,7 @@ static void a_call_that_takes_too_long_is_kicked_unasked(void **state)
 	}
 	assert_int_equal(*(int *)result, -EINTR);
 	assert_int_equal(cancel_check(&k->c, &err), -ETIMEDOUT);
-	assert_string_equal(err.text, "stalled for 1 s");
+	assert_string_equal(err.text, "the driver has stalled for 1 s");
 	assert_int_equal(err_status(&err), 75);
 	assert_int_equal(cancel_pause(&k->c, 60 * 60 * 1000, NULL), -ETIMEDOUT);
 }

@@ -1401,7 +1401,7 @@ save_stuck()
 		arm "$A" 'stall-read 100'
 		# shellcheck disable=SC2086 # words
 		migctl 75 --json save --timeout=1 $options "$A" file
-		expect_message "$A: reading the device's stream in " 'stalled for 1 s: Connection timed out (ETIMEDOUT)' \
+		expect_message "$A: reading the device's stream in " 'the driver has stalled for 1 s: Connection timed out (ETIMEDOUT)' \
 			'the device is in running again'
 		told outcome aborted
 		expect_file none
@@ -1411,6 +1411,6 @@ save_stuck()
 	make_image
 	arm "$B" 'stall-write 100'
 	migctl 75 --json resume --timeout=1 "$B" "$image"
-	expect_message "$B: writing the device's stream: stalled for 1 s" 'the device was reset and is in stop'
+	expect_message "$B: writing the device's stream: the driver has stalled for 1 s" 'the device was reset and is in stop'
 	blank "$B" stop
 }
