@@ -27,13 +27,16 @@ struct stream_sum {
 	uint8_t said[IMAGE_SHA256_SIZE];
 };
 
-/* @at is the place in the image of the window's first byte; @need as of window_space(). */
+/*
+ * @at is the place in the image of the window's first byte. From there @sure bytes are sure to come,
+ * and asked for: what has begun, and a page more after whatever is not the end.
+ */
 struct image_parser {
 	const struct image_sink *sink;
 	void *ctx;
 	enum parser_state state;
 	uint64_t at;
-	size_t need;
+	size_t sure;
 	struct window window;
 	struct image_info info;
 	struct image_digest work;
@@ -65,7 +68,7 @@ int image_parser_new(const struct image_sink *sink, void *ctx, struct image_pars
 		return err_set(err, -ENOMEM, "image parser");
 	p->sink = sink;
 	p->ctx = ctx;
-	p->need = IMAGE_PAGE;
+	p->sure = 2 * IMAGE_PAGE; /* HEADER, and the MANIFEST's first */
 	*ret = p;
 	return 0;
 }
@@ -92,7 +95,7 @@ int image_parser_buffer(struct image_parser *p, void **ret, size_t *ret_len, str
 	int r;
 
 	assert(p->state != REFUSED);
-	r = window_space(&p->window, p->need, &buf, ret_len, err);
+	r = window_space(&p->window, p->sure, &buf, ret_len, err);
 	if (r < 0)
 		return r;
 	*ret = buf;
@@ -103,7 +106,7 @@ static void take(struct image_parser *p, size_t len)
 {
 	window_take(&p->window, len);
 	p->at += len;
-	p->need = IMAGE_PAGE;
+	p->sure = IMAGE_PAGE;
 }
 
 static int check_padding(const uint8_t *buf, size_t used, size_t len, struct err *err)
@@ -116,8 +119,8 @@ static int check_padding(const uint8_t *buf, size_t used, size_t len, struct err
 
 static int take_header(struct image_parser *p, struct err *err)
 {
-	const uint8_t *buf = window_bytes(&p->window);
-	size_t have = window_len(&p->window);
+	const uint8_t *buf = p->window.buf;
+	size_t have = p->window.len;
 	int r;
 
 	r = image_header_decode(buf, MIN(have, IMAGE_HEADER_SIZE), &p->info, err);
@@ -419,8 +422,8 @@ static void account(struct image_parser *p, const struct image_head *head)
 
 static int take_section(struct image_parser *p, struct err *err)
 {
-	const uint8_t *buf = window_bytes(&p->window);
-	size_t have = window_len(&p->window);
+	const uint8_t *buf = p->window.buf;
+	size_t have = p->window.len, len;
 	struct section s;
 	int r;
 
@@ -429,19 +432,20 @@ static int take_section(struct image_parser *p, struct err *err)
 	r = image_head_decode(buf, &s.head, err);
 	if (r < 0)
 		return err_prefix(err, r, "at byte %" PRIu64, p->at);
-	p->need = ALIGN_UP(IMAGE_SECTION_HEADER + s.head.size, IMAGE_PAGE);
-	if (have < p->need)
+	len = ALIGN_UP(IMAGE_SECTION_HEADER + s.head.size, IMAGE_PAGE);
+	p->sure = len + (s.head.type == IMAGE_END ? 0 : IMAGE_PAGE);
+	if (have < len)
 		return STEP_WAIT;
 
 	s.payload = s.content = buf + IMAGE_SECTION_HEADER;
-	r = check_section(p, &s, buf, p->need, err);
+	r = check_section(p, &s, buf, len, err);
 	if (r < 0)
 		return err_prefix(err, r, "at byte %" PRIu64, p->at);
 	account(p, &s.head);
 	r = tell(p, &s, err);
 	if (r < 0)
 		return r;
-	take(p, p->need);
+	take(p, len);
 	return STEP_TAKEN;
 }
 
@@ -449,7 +453,7 @@ static int step(struct image_parser *p, struct err *err)
 {
 	int r;
 
-	if (!window_len(&p->window))
+	if (!p->window.len)
 		return STEP_WAIT;
 	switch (p->state) {
 	case AT_HEADER:
@@ -482,7 +486,7 @@ int image_parser_filled(struct image_parser *p, size_t len, struct err *err)
 
 int image_parser_eof(const struct image_parser *p, struct err *err)
 {
-	uint64_t at = p->at + window_len(&p->window);
+	uint64_t at = p->at + p->window.len;
 
 	if (p->state == AT_EOF)
 		return 0;

@@ -84,8 +84,12 @@ _must_check_ int image_parser_new(const struct image_sink *sink, void *ctx,
  * @ret_len: room there, never 0
  *
  * Read straight into it, and as much as there is room for: a section is parsed where it lies,
- * and frames of one size then take one read each. Memory grows with what a header announces, up
- * to the caps, hence the possible failure. @ret is valid until the next call for this parser.
+ * and frames of one size then take one read each. There is never room for more than an image that
+ * is not damaged is sure to have; what follows it stays with whoever brings it. After
+ * IMAGE_COMPLETE there is room for what must not be there.
+ *
+ * Memory grows with what a header announces, up to the caps, hence the possible failure. @ret is
+ * valid until the next call for this parser.
  */
 _must_check_ int image_parser_buffer(struct image_parser *p, void **ret, size_t *ret_len,
 				     struct err *err);

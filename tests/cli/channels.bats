@@ -272,6 +272,47 @@ receiver()
 }
 
 #
+# Pipes
+#
+
+@test "pipes: of what follows an image nothing is read" {
+	local how
+
+	emu_start --state-size 3M
+	migctl 0 save "$A" one
+	migctl 0 save --compress=zstd --sha256 "$B" two
+	# Whatever a read returns: all that a pipe holds, or a little at a time.
+	for how in cat 'dd bs=100 status=none'; do
+		run bash -c 'cat one two | $2 |
+			("$1" -q verify - && "$1" -q verify - && wc -c)' - "$tool" "$how"
+		((status == 0))
+		[[ $output == 0 ]]
+	done
+	run bash -c '(cat one; head -c 100000 two) | ("$1" -q verify - && "$1" -q verify -)' - "$tool"
+	((status == 1))
+	[[ $output == *'at byte 100000: image is truncated'* ]]
+	cat one two >both
+	migctl 1 verify both
+	expect_message 'both: at byte' 'bytes after the end of the image'
+	migctl 1 verify 'exec:cat both'
+}
+
+@test "pipes: two devices go through one" {
+	emu_start --state-size 3M --devices 4
+	reference "$A"
+	stream "$B" other
+	(
+		"$tool" -q save "$A" - && "$tool" -q save --raw "$B" -
+	) 3>&- | (
+		"$tool" -q resume --no-hold --stop vfio-user:emu.2 - &&
+			"$tool" -q resume --raw --no-hold --stop vfio-user:emu.3 -
+	) 3>&-
+	holds vfio-user:emu.2
+	stream vfio-user:emu.3 found
+	cmp other found
+}
+
+#
 # Sockets
 #
 

@@ -87,8 +87,9 @@ static const struct image_sink sink = {
 	.section = on_section,
 };
 
+/* @beyond: more was asked for than there was, before it was known to be all */
 static int parse(struct image_parser *p, const uint8_t *image, size_t len, size_t chunk,
-		 struct err *err)
+		 bool *beyond, struct err *err)
 {
 	size_t room, n;
 	void *buf;
@@ -98,7 +99,8 @@ static int parse(struct image_parser *p, const uint8_t *image, size_t len, size_
 		r = image_parser_buffer(p, &buf, &room, err);
 		if (r < 0)
 			return r;
-		assert(room && room <= IMAGE_DATA_MAX + IMAGE_PAGE);
+		assert(room && room <= IMAGE_DATA_MAX + 2 * IMAGE_PAGE);
+		*beyond |= room > len - at;
 		n = MIN(MIN(room, chunk), len - at);
 		memcpy(buf, image + at, n);
 		r = image_parser_filled(p, n, err);
@@ -112,15 +114,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	_cleanup_(image_parser_freep) struct image_parser *p = NULL;
 	struct promises promises = { 0 };
 	struct err err = { 0 };
+	bool beyond = false;
 	int r;
 
 	if (!size)
 		return 0;
 	if (image_parser_new(&sink, &promises, &p, NULL) < 0)
 		abort();
-	r = parse(p, data + 1, size - 1, chunks[data[0] % ARRAY_SIZE(chunks)], &err);
+	r = parse(p, data + 1, size - 1, chunks[data[0] % ARRAY_SIZE(chunks)], &beyond, &err);
 	assert(!r || (r == -EBADMSG && err.code == r && err.kind == ERR_IMAGE && *err.text));
 	assert(r || (promises.n_devices && promises.n_ended == promises.n_devices));
+	assert(r || !beyond);
 	return 0;
 }
 

@@ -191,6 +191,7 @@ int image_parse(const uint8_t *image, size_t len, size_t chunk, struct heard *h,
 {
 	_cleanup_(image_parser_freep) struct image_parser *p = NULL;
 	struct image_sink sink = heard_sink;
+	bool beyond = false;
 	size_t room, n;
 	void *buf;
 	int r;
@@ -199,6 +200,7 @@ int image_parse(const uint8_t *image, size_t len, size_t chunk, struct heard *h,
 	assert_int_equal(image_parser_new(&sink, h, &p, err), 0);
 	for (size_t at = 0; at < len; at += n) {
 		assert_int_equal(image_parser_buffer(p, &buf, &room, err), 0);
+		beyond |= room > len - at;
 		n = MIN(room, len - at);
 		if (chunk)
 			n = MIN(n, chunk);
@@ -208,7 +210,10 @@ int image_parse(const uint8_t *image, size_t len, size_t chunk, struct heard *h,
 			return r;
 		assert_int_equal(r == IMAGE_COMPLETE, image_parser_eof(p, NULL) == 0);
 	}
-	return image_parser_eof(p, err);
+	r = image_parser_eof(p, err);
+	if (r >= 0)
+		assert_false(beyond);
+	return r;
 }
 
 void assert_refused_at(const struct bytes *image, const char *text, const char *file, int line)

@@ -306,6 +306,7 @@ static void an_image_says_when_it_was_made(void **state)
 	assert_int_equal(image_writer_new(&m, &opts, written_write, &out, &w, NULL), 0);
 	assert_int_equal(image_parser_new(&heard_sink, &h, &p, NULL), 0);
 	assert_int_equal(image_parser_buffer(p, &buf, &room, NULL), 0);
+	assert_int_equal(room, out.image.len);
 	memcpy(buf, out.image.p, out.image.len);
 	assert_int_equal(image_parser_filled(p, out.image.len, NULL), IMAGE_MORE);
 	assert_int_equal(h.begins, 1);
