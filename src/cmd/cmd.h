@@ -15,6 +15,7 @@
 #include "device/device.h"
 #include "engine/drain.h"
 #include "engine/transfer.h"
+#include "transport/uri.h"
 #include "ui/progress.h"
 #include "ui/report.h"
 
@@ -105,8 +106,15 @@ extern const struct argp file_argp;
 void cmd_parse(const struct invocation *inv, const struct argp *argp, int argc, char **argv,
 	       void *input);
 
-/** cmd_stdout_taken() - the command's data goes to standard output: --json cannot. */
-_must_check_ int cmd_stdout_taken(struct invocation *inv, struct err *err);
+/**
+ * cmd_output() - FILE, where data goes, by uri_parse()
+ *
+ * By whatever name it leads to standard output, nothing else may go there (@inv->stdout_taken).
+ *
+ * Return: 0; -EINVAL (ERR_USAGE) when --json or --status-fd want the same.
+ */
+_must_check_ int cmd_output(struct invocation *inv, const char *text, unsigned int kinds,
+			    struct uri *ret, struct err *err);
 
 /** cmd_progress() - how far it is, the way the invocation asks for it. */
 struct progress cmd_progress(const struct invocation *inv, const struct transfer *transfer,

@@ -3,6 +3,8 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "base/macros.h"
@@ -224,13 +226,43 @@ void cmd_parse(const struct invocation *inv, const struct argp *argp, int argc, 
 	log_setup(inv->verbosity, program_invocation_short_name);
 }
 
-int cmd_stdout_taken(struct invocation *inv, struct err *err)
+/*
+ * What is written to @uri comes out of @fd too. What devices make of it is theirs: /dev/null can take
+ * any number of things at once, and terminals take no data.
+ */
+static bool leads_to(const struct uri *uri, int fd)
 {
-	inv->stdout_taken = true;
-	if (!inv->json)
-		return 0;
-	err_fail(err, ERR_USAGE, -EINVAL, "--json and the data both want standard output");
-	return err_hint(err, -EINVAL, "name a file, or use --status-fd for JSON");
+	struct stat to, here;
+	int r;
+
+	if (uri->kind == URI_FILE)
+		r = stat(uri->path, &to);
+	else if (uri->kind & (URI_STDIO | URI_FD))
+		r = fstat(uri->kind == URI_FD ? uri->fd : STDOUT_FILENO, &to);
+	else
+		return false;
+	return r == 0 && fstat(fd, &here) == 0 && to.st_dev == here.st_dev &&
+	       to.st_ino == here.st_ino && !S_ISCHR(to.st_mode);
+}
+
+int cmd_output(struct invocation *inv, const char *text, unsigned int kinds, struct uri *ret,
+	       struct err *err)
+{
+	int r = uri_parse(text, kinds, ret, err);
+
+	if (r < 0)
+		return r;
+	inv->stdout_taken = ret->kind == URI_STDIO || leads_to(ret, STDOUT_FILENO);
+	if (inv->stdout_taken && inv->json) {
+		err_fail(err, ERR_USAGE, -EINVAL, "--json and the data both want standard output");
+		return err_hint(err, -EINVAL, "name a file, or use --status-fd for JSON");
+	}
+	if (inv->status_fd >= 0 && leads_to(ret, inv->status_fd)) {
+		r = err_fail(err, ERR_USAGE, -EINVAL, "--status-fd: %d is where the data goes",
+			     inv->status_fd);
+		inv->status_fd = -1;
+	}
+	return r;
 }
 
 struct progress cmd_progress(const struct invocation *inv, const struct transfer *transfer,

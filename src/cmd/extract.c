@@ -143,9 +143,7 @@ static int run(struct invocation *inv, int argc, char **argv, struct err *err)
 	inv->view = view;
 	if (!a.out_text)
 		a.out_text = "-";
-	r = uri_parse(a.out_text, URI_PLAIN, &a.out_uri, err);
-	if (r >= 0 && a.out_uri.kind == URI_STDIO)
-		r = cmd_stdout_taken(inv, err);
+	r = cmd_output(inv, a.out_text, URI_PLAIN, &a.out_uri, err);
 	if (r < 0)
 		return r;
 	a.scan.inv = inv;

@@ -292,9 +292,7 @@ static int run(struct invocation *inv, int argc, char **argv, struct err *err)
 
 	cmd_parse(inv, &argp, argc, argv, &a);
 	s->peer.timeout_ms = a.dev.options.acquire.timeout_ms;
-	r = uri_parse(a.file.text, URI_PLAIN | URI_SOCKET, &s->uri, err);
-	if (r >= 0 && s->uri.kind == URI_STDIO)
-		r = cmd_stdout_taken(inv, err);
+	r = cmd_output(inv, a.file.text, URI_PLAIN | URI_SOCKET, &s->uri, err);
 	if (r >= 0)
 		r = device_find(&host_live, a.dev.spec, &s->dev, err);
 	if (r < 0)

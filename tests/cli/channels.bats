@@ -272,6 +272,50 @@ receiver()
 }
 
 #
+# Standard output
+#
+
+@test "output: by whatever name data goes to standard output, the report does not" {
+	local place
+
+	emu_start
+	reference "$A"
+	migctl 0 save "$A" image
+	for place in - fd:1 fd:3 /dev/stdout /proc/self/fd/3; do
+		echo "$place"
+		bounded save --raw "$A" "$place" 3>&1 2>err | cat >out
+		cmp out reference
+		said 'state now' err
+		bounded extract image "$place" 3>&1 2>err | cat >out
+		cmp out reference
+		said 'written to' err
+		[[ $place == *3 ]] || migctl 64 --json save "$A" "$place"
+		[[ $place == *3 ]] || migctl 64 --json extract image "$place"
+	done
+	bounded save --raw "$A" fd:1 >out 2>err
+	cmp out reference
+	said 'state now' err
+	# What is beside it is somewhere else.
+	: >other
+	bounded save --raw "$A" fd:4 4>other >out
+	cmp other reference
+	said 'state now' out
+	bounded --json save "$A" /dev/null >/dev/null
+}
+
+@test "output: --status-fd is not where the data goes" {
+	emu_start
+	migctl 64 --status-fd=1 save "$A" -
+	expect_message '--status-fd: 1 is where the data goes'
+	migctl 64 --status-fd=4 save "$A" fd:5 4>out 5>&4
+	migctl 64 --status-fd=4 save "$A" /dev/fd/4 4>out
+	migctl 0 save "$A" image
+	migctl 64 --status-fd=4 extract image fd:4 4>out
+	[[ ! -s out ]]
+	migctl 0 --status-fd=4 save "$A" /dev/null 4>/dev/null
+}
+
+#
 # Pipes
 #
 
