@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/io.h"
 #include "base/log.h"
 #include "base/macros.h"
 #include "base/printable.h"
@@ -177,6 +178,10 @@ int main(int argc, char **argv)
 	char name[64];
 	int r, status;
 
+	if (fd_take_standard(&err) < 0) {
+		print_error(&err);
+		return err_status(&err);
+	}
 	signal(SIGPIPE, SIG_IGN); /* a reader that is gone is an EPIPE, and handled */
 	signal(SIGCHLD, SIG_DFL); /* ignored, it would take the statuses of our commands away */
 	argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &a);

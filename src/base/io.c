@@ -2,6 +2,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <paths.h>
 #include <string.h>
 
 #include "base/cleanup.h"
@@ -74,6 +75,18 @@ void pipe_widen(int fd)
 
 	if (room >= 0 && room < PIPE_ROOM)
 		fcntl(fd, F_SETPIPE_SZ, PIPE_ROOM);
+}
+
+int fd_take_standard(struct err *err)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+		int mode = fd == STDIN_FILENO ? O_WRONLY : O_RDONLY;
+
+		/* The lowest that is free, and that is this one. */
+		if (fcntl(fd, F_GETFD) < 0 && open(_PATH_DEVNULL, mode) < 0)
+			return err_set(err, -errno, "%s", _PATH_DEVNULL);
+	}
+	return 0;
 }
 
 int fd_cloexec(int fd)

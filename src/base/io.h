@@ -38,5 +38,13 @@ _must_check_ int read_text(int dirfd, const char *path, char **ret);
  */
 void pipe_widen(int fd);
 
+/**
+ * fd_take_standard() - leave none of the descriptors 0, 1 and 2 to what is opened later
+ *
+ * For the start of main(). What is not open becomes /dev/null the wrong way round, so that to use it
+ * is EBADF still.
+ */
+_must_check_ int fd_take_standard(struct err *err);
+
 /** fd_cloexec() - set O_CLOEXEC on an inherited fd. Return: 0, or -EBADF. */
 _must_check_ int fd_cloexec(int fd);

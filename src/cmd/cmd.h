@@ -107,11 +107,20 @@ void cmd_parse(const struct invocation *inv, const struct argp *argp, int argc, 
 	       void *input);
 
 /**
- * cmd_output() - FILE, where data goes, by uri_parse()
+ * cmd_input() - FILE, where data comes from, by uri_parse()
+ *
+ * To be called before anything is opened, which could get the number of a descriptor that was not.
+ *
+ * Return: 0; -EINVAL (ERR_USAGE); -EBADF (ERR_MISSING).
+ */
+_must_check_ int cmd_input(const char *text, unsigned int kinds, struct uri *ret, struct err *err);
+
+/**
+ * cmd_output() - the same, where data goes
  *
  * By whatever name it leads to standard output, nothing else may go there (@inv->stdout_taken).
  *
- * Return: 0; -EINVAL (ERR_USAGE) when --json or --status-fd want the same.
+ * Return: 0; -EINVAL (ERR_USAGE), also when --json or --status-fd want the same; -EBADF (ERR_OUTPUT).
  */
 _must_check_ int cmd_output(struct invocation *inv, const char *text, unsigned int kinds,
 			    struct uri *ret, struct err *err);

@@ -55,6 +55,13 @@ static bool parse_progress(const char *arg, enum progress_mode *ret)
 	return false;
 }
 
+static bool writable(int fd)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	return flags >= 0 && (flags & O_ACCMODE) != O_RDONLY;
+}
+
 static error_t parse_common(int key, char *arg, struct argp_state *state)
 {
 	struct invocation *inv = state->input;
@@ -76,8 +83,8 @@ static error_t parse_common(int key, char *arg, struct argp_state *state)
 				   arg);
 		return 0;
 	case OPT_STATUS_FD:
-		if (parse_uint(arg, 10, INT_MAX, &fd) < 0 || fcntl((int)fd, F_GETFD) < 0)
-			argp_error(state, "--status-fd: '%s' is not an open descriptor", arg);
+		if (parse_uint(arg, 10, INT_MAX, &fd) < 0 || !writable((int)fd))
+			argp_error(state, "--status-fd: '%s' is not open for writing", arg);
 		inv->status_fd = (int)fd;
 		return 0;
 	default:
@@ -226,6 +233,21 @@ void cmd_parse(const struct invocation *inv, const struct argp *argp, int argc, 
 	log_setup(inv->verbosity, program_invocation_short_name);
 }
 
+static int parse_open_file(const char *text, unsigned int kinds, enum err_kind kind,
+			   struct uri *ret, struct err *err)
+{
+	int r = uri_parse(text, kinds, ret, err);
+
+	if (r >= 0 && ret->kind == URI_FD && fcntl(ret->fd, F_GETFD) < 0)
+		return err_fail(err, kind, -errno, "%s: not open here", text);
+	return r;
+}
+
+int cmd_input(const char *text, unsigned int kinds, struct uri *ret, struct err *err)
+{
+	return parse_open_file(text, kinds, ERR_MISSING, ret, err);
+}
+
 /*
  * What is written to @uri comes out of @fd too. What devices make of it is theirs: /dev/null can take
  * any number of things at once, and terminals take no data.
@@ -248,7 +270,7 @@ static bool leads_to(const struct uri *uri, int fd)
 int cmd_output(struct invocation *inv, const char *text, unsigned int kinds, struct uri *ret,
 	       struct err *err)
 {
-	int r = uri_parse(text, kinds, ret, err);
+	int r = parse_open_file(text, kinds, ERR_OUTPUT, ret, err);
 
 	if (r < 0)
 		return r;

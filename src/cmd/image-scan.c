@@ -11,12 +11,9 @@ static int work(void *ctx, struct err *err)
 {
 	struct image_scan *scan = ctx;
 	_cleanup_(input_freep) struct input *in = NULL;
-	struct uri uri;
 	int r;
 
-	r = uri_parse(scan->file, URI_PLAIN, &uri, err);
-	if (r >= 0)
-		r = input_open(&uri, &scan->cancel, &in, err);
+	r = input_open(&scan->uri, &scan->cancel, &in, err);
 	return r < 0 ? r
 		     : scan_image(in, scan->sink, scan->ctx, &scan->cancel, &scan->transfer, err);
 }
@@ -27,11 +24,13 @@ int image_scan_run(struct image_scan *scan, struct err *err)
 	int r;
 
 	progress.kind = "file";
-	r = cancel_init(&scan->cancel, err);
-	if (r < 0)
-		return r;
 	transfer_start(&scan->transfer);
 	report_string(scan->inv->report, "file", scan->file);
+	r = cmd_input(scan->file, URI_PLAIN, &scan->uri, err);
+	if (r >= 0)
+		r = cancel_init(&scan->cancel, err);
+	if (r < 0)
+		return r;
 	r = session_run(work, scan, &scan->cancel, &progress, err);
 	cancel_done(&scan->cancel);
 	return r;

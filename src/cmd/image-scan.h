@@ -12,11 +12,13 @@
  * struct image_scan - an image being read
  * @inv, @file: the caller's
  * @sink, @ctx: get the parts
+ * @uri: what @file is
  * @transfer: counts what was read
  */
 struct image_scan {
 	struct invocation *inv;
 	const char *file;
+	struct uri uri;
 	const struct image_sink *sink;
 	void *ctx;
 	struct cancel cancel;

@@ -317,7 +317,7 @@ static int run(struct invocation *inv, int argc, char **argv, struct err *err)
 
 	cmd_parse(inv, &argp, argc, argv, &a);
 	inv->view = view;
-	r = uri_parse(a.file.text, a.listen ? URI_LISTEN : URI_PLAIN, &a.dest.uri, err);
+	r = cmd_input(a.file.text, a.listen ? URI_LISTEN : URI_PLAIN, &a.dest.uri, err);
 	if (r >= 0)
 		r = device_find(&host_live, a.dev.spec, &a.dest.dev, err);
 	if (r >= 0)

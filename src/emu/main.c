@@ -11,6 +11,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "base/io.h"
 #include "base/log.h"
 #include "emu/server.h"
 
@@ -29,6 +30,8 @@ int main(int argc, char **argv)
 	struct err err = { 0 };
 	sigset_t set;
 
+	if (fd_take_standard(&err) < 0)
+		return err_status(&err);
 	emu_options_parse(&o, argc, argv);
 	log_setup(o.verbosity, program_invocation_short_name);
 	sigemptyset(&set);

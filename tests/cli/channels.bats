@@ -316,6 +316,97 @@ receiver()
 }
 
 #
+# Descriptors that are not open
+#
+
+# bare ARG...: the tool with nothing open but the first three, and these as they are here.
+bare()
+{
+	# shellcheck disable=SC1083,SC2093 # numbers of descriptors; in a shell of its own
+	(
+		for fd in {3..40}; do
+			eval "exec $fd>&-"
+		done
+		exec timeout --kill-after=5 60 "$tool" "$@"
+	)
+}
+
+@test "descriptors: one that is not open is not one of the tool's own" {
+	local fd
+
+	emu_start
+	migctl 0 save "$A" image
+	VFIOMIGCTL=bare
+	for fd in {3..10}; do
+		migctl 73 save "$A" "fd:$fd"
+		expect_message "fd:$fd: not open here: Bad file descriptor"
+		migctl 73 extract image "fd:$fd"
+		expect_message "fd:$fd: not open here"
+		migctl 66 --json verify "fd:$fd"
+		expect_json ".file == \"fd:$fd\" and .good == null"
+		expect_message "fd:$fd: not open here"
+		migctl 66 resume --no-hold "$B" "fd:$fd"
+		expect_message "fd:$fd: not open here"
+		migctl 66 resume --listen "$B" "fd:$fd"
+		expect_message "fd:$fd: not open here"
+		migctl 64 "--status-fd=$fd" list
+	done
+	expect_state "$A" running
+	expect_state "$B" running
+}
+
+# ends STATUS ARG...: the tool does, without any pipe of bats'; what it says is in the file "err".
+ends()
+{
+	local want=$1 ended=0
+
+	shift
+	bounded "$@" 2>err || ended=$?
+	((ended == want)) || {
+		echo "$* ended with $ended: $(<err)" >&2
+		return 1
+	}
+}
+
+@test "descriptors: nothing of the tool's becomes standard input, output or error" {
+	local to ended
+
+	emu_start
+	migctl 0 save "$A" image
+	ends 66 verify - <&-
+	said 'standard input: not open for reading: Bad file descriptor' err
+	ends 66 inspect fd:0 <&-
+	said 'fd:0: not open for reading: Bad file descriptor' err
+	ends 66 resume --no-hold --stop "$B" - <&-
+	said 'standard input: not open for reading: Bad file descriptor' err
+	for to in - fd:1; do
+		ends 73 save "$A" "$to" >&-
+		said 'not open for writing: Bad file descriptor' err
+		ends 73 extract image "$to" <&- >&-
+		said 'not open for writing: Bad file descriptor' err
+	done
+	ends 64 --status-fd=1 list >&-
+	said "'1' is not open for writing" err
+	ends 74 --json list >&-
+	said 'standard output: Bad file descriptor' err
+	# Without any of them an error cannot be told, but the work be done.
+	ended=0
+	bounded save "$A" fd:2 <&- >&- 2>&- || ended=$?
+	((ended == 73))
+	bounded -q save "$A" other <&- >&- 2>&-
+	bounded -q verify other
+	expect_state "$B" running
+}
+
+@test "descriptors: nor of the emulator's" {
+	"$VFIOMIG_EMU" --socket it <&- >&- 2>&- 3>&- &
+	started+=("$!")
+	eventually test -S it
+	[[ $(readlink "/proc/$!/fd/0" "/proc/$!/fd/1" "/proc/$!/fd/2") == \
+		$'/dev/null\n/dev/null\n/dev/null' ]]
+}
+
+#
 # Pipes
 #
 

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -838,6 +839,45 @@ static void a_text_that_cannot_be_read_says_why(void **state)
 	assert_null(text);
 }
 
+/* In a process that has only the descriptors of @mask. Return: it is as it has to be. */
+static bool takes_the_rest(unsigned int mask)
+{
+	int fd, good = 0;
+	char c = 'x';
+
+	for (fd = 0; fd < 3; fd++)
+		if (!(mask & 1u << fd))
+			close(fd);
+	good += fd_take_standard(NULL) == 0;
+	for (fd = 0; fd < 3; fd++) {
+		ssize_t n = fd ? write(fd, &c, 0) : read(fd, &c, 0);
+
+		good += (mask & 1u << fd) ? n == 0 : n < 0 && errno == EBADF;
+	}
+	/* And nothing else was taken. */
+	good += fcntl(fd, F_GETFD) < 0 && errno == EBADF;
+	return good == 5;
+}
+
+static void a_standard_descriptor_is_never_somebody_elses(void **state)
+{
+	(void)state;
+	for (unsigned int mask = 0; mask < 8; mask++) {
+		int status = -1;
+		pid_t pid = fork();
+
+		if (!pid) {
+			dup2(open("/dev/null", O_RDWR | O_CLOEXEC), 0);
+			dup2(0, 1);
+			dup2(0, 2);
+			close_range(3, ~0u, 0);
+			_exit(takes_the_rest(mask) ? 0 : 1);
+		}
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_int_equal(status, 0);
+	}
+}
+
 static void an_inherited_descriptor_is_not_passed_on(void **state)
 {
 	_cleanup_fd_ int fd = memfd_create("fd", 0);
@@ -997,6 +1037,7 @@ int main(void)
 		cmocka_unit_test(a_text_is_read_without_what_trails),
 		cmocka_unit_test(a_text_has_a_largest_size),
 		cmocka_unit_test(a_text_that_cannot_be_read_says_why),
+		cmocka_unit_test(a_standard_descriptor_is_never_somebody_elses),
 		cmocka_unit_test(an_inherited_descriptor_is_not_passed_on),
 		cmocka_unit_test(a_pipe_gets_more_room_and_keeps_what_it_has),
 		cmocka_unit_test(only_what_was_asked_for_is_logged),
