@@ -8,16 +8,22 @@
 #include <spawn.h>
 #include <string.h>
 #include <sys/pidfd.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/io.h"
 #include "base/log.h"
+#include "host/processes.h"
 #include "transport/command.h"
 
 /* From SIGTERM to SIGKILL. */
-#define MERCY_MS 2000
+#define MERCY_MS UINT64_C(2000)
+
+/* How often to look who is left. */
+#define LOOK_MS 20
 
 extern char **environ;
 
@@ -102,16 +108,22 @@ int command_start(struct command *c, const struct uri *uri, enum command_end end
 	return 0;
 }
 
-/* It has ended, or is about to. Return: its wait status; no success where there is none. */
+/* It was waited for. */
+static void forget(struct command *c)
+{
+	c->pid = 0;
+	if (c->pidfd >= 0)
+		close(TAKE_FD(c->pidfd));
+}
+
+/* It has ended. Return: its wait status; no success where there is none. */
 static int reap(struct command *c)
 {
 	int status = -1;
 
 	while (waitpid(c->pid, &status, 0) < 0 && errno == EINTR)
 		continue;
-	c->pid = 0;
-	if (c->pidfd >= 0)
-		close(TAKE_FD(c->pidfd));
+	forget(c);
 	return status;
 }
 
@@ -140,18 +152,83 @@ int command_wait(struct command *c, struct cancel *cancel, int timeout_ms, struc
 	return judge(c, reap(c), err);
 }
 
-/* The signal comes first: the end of its input alone could pass for the end of the image. */
-void command_stop(struct command *c)
-{
-	struct pollfd p = { .fd = c->pidfd, .events = POLLIN };
+/* What is to be ended, and how far that is. */
+struct ending {
+	struct processes others; /* children of ours that are none of it, and all below them */
+	struct processes asked;
+	uint64_t until_ns; /* then they are killed */
+};
 
-	if (c->pid)
-		kill(c->pid, SIGTERM);
+static void end_process(struct ending *e, pid_t pid, bool kill_it)
+{
+	struct processes *asked = &e->asked;
+
+	if (kill_it) {
+		kill(pid, SIGKILL);
+		return;
+	}
+	for (size_t i = 0; i < asked->n; i++)
+		if (asked->pids[i] == pid)
+			return;
+	kill(pid, SIGTERM);
+	if (asked->n < PROCESSES_MAX)
+		asked->pids[asked->n++] = pid;
+}
+
+/* Those of the family that are there now. Return: whether there were any. */
+static bool end_family(struct command *c, struct ending *e)
+{
+	bool late = clock_ns() >= e->until_ns;
+	struct processes family;
+
+	processes_below(&host_live, getpid(), &e->others, &family);
+	/* Without /proc at least the one that is known. */
+	if (c->pid && !family.n)
+		family.pids[family.n++] = c->pid;
+	for (size_t i = 0; i < family.n; i++) {
+		pid_t pid = family.pids[i];
+
+		end_process(e, pid, late);
+		/* Only what is a child of ours by now can be waited for; the others become that. */
+		if (waitpid(pid, NULL, WNOHANG) == pid && pid == c->pid)
+			forget(c);
+	}
+	return family.n;
+}
+
+/*
+ * All of a pipeline, as if it had a process group to be ended by: that would keep ssh(1) from asking
+ * the terminal for a password. Who loses its parent becomes our child, for as long as this takes: so
+ * nobody escapes, and what went into the background before stays there (ssh's ControlPersist).
+ *
+ * The signals come first: the end of its input alone could pass for the end of the image.
+ */
+static void stop_family(struct command *c)
+{
+	struct ending e = { .until_ns = clock_ns() + MERCY_MS * NSEC_PER_MSEC };
+	const struct processes own = { { c->pid }, 1 };
+	bool left;
+
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	processes_below(&host_live, getpid(), &own, &e.others);
+	left = end_family(c, &e);
 	if (c->fd >= 0)
 		close(TAKE_FD(c->fd));
-	if (!c->pid)
-		return;
-	if (poll(&p, 1, MERCY_MS) <= 0)
-		kill(c->pid, SIGKILL);
-	reap(c);
+	while (left && clock_ns() < e.until_ns + MERCY_MS * NSEC_PER_MSEC) {
+		struct pollfd p = { .fd = c->pidfd, .events = POLLIN };
+
+		poll(&p, 1, LOOK_MS);
+		left = end_family(c, &e);
+	}
+	if (left)
+		log_warn("%s: cannot be ended", c->name);
+	prctl(PR_SET_CHILD_SUBREAPER, 0);
+}
+
+void command_stop(struct command *c)
+{
+	if (c->pid)
+		stop_family(c);
+	if (c->fd >= 0)
+		close(TAKE_FD(c->fd));
 }

@@ -48,5 +48,10 @@ _must_check_ int command_start(struct command *c, const struct uri *uri, enum co
 _must_check_ int command_wait(struct command *c, struct cancel *cancel, int timeout_ms,
 			      struct err *err);
 
-/** command_stop() - end it if it still runs: asked first, then killed. */
+/**
+ * command_stop() - end it if it still runs, and all that it has started: asked first, then killed
+ *
+ * What it left in the background, as a child of nobody's that is left, is not ours to end; nor is what
+ * is left of a command that has ended by itself.
+ */
 void command_stop(struct command *c);

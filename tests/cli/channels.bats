@@ -262,6 +262,83 @@ receiver()
 	expect_state "$B" running
 }
 
+# process NAME COMMAND: for sh, a process that says that it is there by the file NAME, which has its
+# pid, and goes on as COMMAND.
+process()
+{
+	echo "sh -c 'echo \$\$ >$1.new; mv $1.new $1; $2'"
+}
+
+@test "exec: who is ended takes along all that it has started" {
+	local name who pipeline
+
+	emu_start
+	pipeline="$(process one 'exec sleep 1000') | $(process two 'exec cat') | $(process three \
+		'sleep 1000; :')"
+	for who in save resume; do
+		rm -f one two three
+		if [[ $who == save ]]; then
+			start tool_ save "$A" "exec:cat >/dev/null; $pipeline; exit 3"
+		else
+			start tool_ resume "$B" "exec:$pipeline"
+		fi
+		for name in one two three; do
+			eventually test -s $name
+		done
+		kill -TERM "$tool_"
+		finish tool_ 75
+		for name in one two three; do
+			has_ended "$(<$name)"
+		done
+	done
+	expect_state "$A" running
+	expect_state "$B" running
+}
+
+@test "exec: who is ended may clean up, and is killed if it does not want to end" {
+	emu_start
+	start save save "$A" "exec:trap ': >cleaned; exit 1' TERM; cat >/dev/null; $(process one \
+		'exec sleep 1000'); :"
+	eventually test -s one
+	kill -TERM "$save"
+	finish save 75
+	has_ended "$(<one)"
+	[[ -e cleaned ]]
+
+	start save save "$A" "exec:cat >/dev/null; $(process two 'trap "" TERM; sleep 1000; sleep 1000'); :"
+	eventually test -s two
+	kill -TERM "$save"
+	finish save 75
+	has_ended "$(<two)"
+}
+
+@test "exec: no part of an image passes for all of it, however many commands it goes through" {
+	emu_start --state-size 1G --data-rate 20M
+	start save save --raw "$A" "exec:cat | sh -c 'cat >part; : >whole'"
+	eventually test -s part
+	kill -INT "$save"
+	finish save 75
+	[[ ! -e whole ]]
+}
+
+@test "exec: what a command left in the background is left alone" {
+	emu_start
+	migctl 0 save "$A" "exec:cat >/dev/null; $(process left 'exec sleep 1000') >/dev/null 2>&1 &
+		until test -s left; do sleep 0.01; done"
+	started+=("$(<left)")
+	run ! has_ended "$(<left)"
+	# Of one that is ended, too, what had no parent any more.
+	rm left
+	start save save "$A" "exec:cat >/dev/null; ($(process left 'exec sleep 1000') >/dev/null 2>&1 &)
+		until test -s left; do sleep 0.01; done; $(process one 'exec sleep 1000')"
+	eventually test -s one
+	started+=("$(<left)")
+	kill -TERM "$save"
+	finish save 75
+	has_ended "$(<one)"
+	run ! has_ended "$(<left)"
+}
+
 @test "exec: the command gets no device" {
 	emu_start
 	exec 7<>/dev/null

@@ -13,6 +13,7 @@
 #include "fake-host.h"
 #include "host/debugfs.h"
 #include "host/pci-ids.h"
+#include "host/processes.h"
 #include "host/vfio-node.h"
 
 #define UUID "83b8f4f2-509f-382f-3c1e-e6bfe0fa1001"
@@ -543,6 +544,60 @@ static void name_of_a_function_never_leaves_the_buffer(void **state)
 	}
 }
 
+static void processes_are_found_with_all_they_have_started(void **state)
+{
+	static const struct {
+		int pid;
+		const char *text;
+	} rows[] = {
+		{ 10, "10 (tool) S 1 10 10" },
+		{ 11, "11 (sh) S 10 10 10" },
+		{ 12, "12 (a) R 9) S 11 10 10" },
+		{ 13, "13 (b c) Z 12 10 10" },
+		{ 14, "14 (other) S 10 10 10" },
+		{ 15, "15 (its) S 14 10 10" },
+		{ 16, "16 (else) S 1 16 16" },
+		{ 17, "17 (cut" },
+		{ 18, "" },
+	};
+	const struct processes other = { { 14 }, 1 };
+	struct fake_host *f = *state;
+	struct processes found;
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		fake_file(AT(f, "proc/%d/stat", rows[i].pid), rows[i].text);
+	fake_file(AT(f, "proc/10x/stat"), rows[1].text);
+	processes_below(&f->host, 11, NULL, &found);
+	assert_int_equal(found.n, 2);
+	assert_int_equal(found.pids[0], 12);
+	assert_int_equal(found.pids[1], 13);
+	processes_below(&f->host, 10, NULL, &found);
+	assert_int_equal(found.n, 5);
+	processes_below(&f->host, 10, &other, &found);
+	assert_int_equal(found.n, 3);
+	assert_int_equal(found.pids[0], 11);
+	processes_below(&f->host, 13, NULL, &found);
+	assert_int_equal(found.n, 0);
+}
+
+static void more_processes_than_there_is_room_for_are_not_listed(void **state)
+{
+	struct fake_host *f = *state;
+	struct processes found;
+
+	for (int pid = 1000; pid < 2000; pid++) {
+		char text[64];
+
+		snprintf(text, sizeof(text), "%d (x) S %d 1 1", pid, pid < 1010 ? 10 : pid - 10);
+		fake_file(AT(f, "proc/%d/stat", pid), text);
+	}
+	processes_below(&f->host, 10, NULL, &found);
+	assert_int_equal(found.n, PROCESSES_MAX);
+	fake_remove(f->proc);
+	processes_below(&f->host, 10, NULL, &found);
+	assert_int_equal(found.n, 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -562,6 +617,8 @@ int main(void)
 		TEST(sysfs_folder_may_be_relative),
 		TEST(debugfs_answers_in_the_words_of_the_kernel),
 		TEST(driver_that_does_not_say_its_state_is_an_error),
+		TEST(processes_are_found_with_all_they_have_started),
+		TEST(more_processes_than_there_is_room_for_are_not_listed),
 		TEST(pci_ids_are_read_from_sysfs),
 		cmocka_unit_test(pci_ids_are_read_from_config_space),
 		cmocka_unit_test(name_of_a_function_never_leaves_the_buffer),

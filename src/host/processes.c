@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <dirent.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/io.h"
+#include "base/units.h"
+#include "host/processes.h"
+
+struct process {
+	pid_t pid, parent;
+};
+
+/* All of the system. */
+struct table {
+	struct process *v;
+	size_t n, room;
+};
+
+static bool add(struct table *t, pid_t pid, pid_t parent)
+{
+	if (t->n == t->room) {
+		size_t room = t->room ? 2 * t->room : 512;
+		struct process *v = reallocarray(t->v, room, sizeof(*v));
+
+		if (!v)
+			return false;
+		t->v = v;
+		t->room = room;
+	}
+	t->v[t->n++] = (struct process){ pid, parent };
+	return true;
+}
+
+/* "PID (COMM) STATE PARENT ...", and COMM may have anything in it. Return: 0 when it is gone. */
+static pid_t parent_of(int proc, const char *pid)
+{
+	_cleanup_free_ char *text = NULL;
+	const char *end;
+	char path[32];
+	int parent;
+
+	snprintf(path, sizeof(path), "%.16s/stat", pid);
+	if (read_text(proc, path, &text) < 0)
+		return 0;
+	end = strrchr(text, ')');
+	return end && sscanf(end + 1, " %*c %d", &parent) == 1 ? parent : 0;
+}
+
+static void read_table(const struct host *host, struct table *t)
+{
+	DIR *dir = opendir(host->proc);
+	const struct dirent *entry;
+	uint64_t pid;
+	pid_t parent;
+
+	if (!dir)
+		return;
+	while ((entry = readdir(dir))) {
+		if (parse_uint(entry->d_name, 10, INT_MAX, &pid) < 0)
+			continue;
+		parent = parent_of(dirfd(dir), entry->d_name);
+		if (parent && !add(t, (pid_t)pid, parent))
+			break;
+	}
+	closedir(dir);
+}
+
+static bool has(const struct processes *set, pid_t pid)
+{
+	for (size_t i = 0; set && i < set->n; i++)
+		if (set->pids[i] == pid)
+			return true;
+	return false;
+}
+
+static void take_children(const struct table *t, pid_t parent, const struct processes *except,
+			  struct processes *ret)
+{
+	for (size_t i = 0; i < t->n && ret->n < PROCESSES_MAX; i++)
+		if (t->v[i].parent == parent && !has(except, t->v[i].pid) && !has(ret, t->v[i].pid))
+			ret->pids[ret->n++] = t->v[i].pid;
+}
+
+void processes_below(const struct host *host, pid_t root, const struct processes *except,
+		     struct processes *ret)
+{
+	struct table t = { 0 };
+
+	ret->n = 0;
+	read_table(host, &t);
+	take_children(&t, root, except, ret);
+	for (size_t i = 0; i < ret->n; i++)
+		take_children(&t, ret->pids[i], except, ret);
+	free(t.v);
+}
