@@ -87,15 +87,18 @@ int unix_connect(const char *path, struct cancel *cancel, int timeout_ms, int *r
 }
 
 /* Of files that are no sockets connect() says the same. A full backlog (EAGAIN) is somebody. */
-static void remove_stale(const struct sockaddr_un *a)
+static int remove_stale(const struct sockaddr_un *a, struct err *err)
 {
 	_cleanup_fd_ int fd = -1;
 	struct stat st;
 
-	if (lstat(a->sun_path, &st) < 0 || !S_ISSOCK(st.st_mode))
-		return;
+	if (lstat(a->sun_path, &st) < 0)
+		return 0;
+	if (!S_ISSOCK(st.st_mode))
+		return err_set(err, -EEXIST, "%s: not a socket", a->sun_path);
 	if (connect_to(a, &fd) == -ECONNREFUSED)
 		unlink(a->sun_path);
+	return 0;
 }
 
 int unix_listen(const char *path, mode_t mode, int *ret_fd, struct err *err)
@@ -113,7 +116,9 @@ int unix_listen(const char *path, mode_t mode, int *ret_fd, struct err *err)
 	/* What bind() makes has the mode that the socket itself has: at no time is it any wider. */
 	if (fchmod(fd, mode) < 0)
 		return err_set(err, -errno, "%s", path);
-	remove_stale(&a);
+	r = remove_stale(&a, err);
+	if (r < 0)
+		return r;
 	if (bind(fd, (const struct sockaddr *)&a, sizeof(a)) < 0 || listen(fd, BACKLOG) < 0)
 		return err_set(err, -errno, "%s", path);
 	*ret_fd = TAKE_FD(fd);

@@ -38,7 +38,7 @@ _must_check_ int unix_check(const char *path, const char *name, struct err *err)
  *
  * A socket there that nobody listens on is replaced; anything else is not touched.
  *
- * Return: 0; -EADDRINUSE when it is in use or no socket; -ENAMETOOLONG.
+ * Return: 0; -EADDRINUSE when it is in use; -EEXIST when it is no socket; -ENAMETOOLONG.
  */
 _must_check_ int unix_listen(const char *path, mode_t mode, int *ret_fd, struct err *err);
 

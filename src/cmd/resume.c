@@ -309,6 +309,20 @@ static int resume(struct args *a, struct err *err)
 	return r;
 }
 
+static int parse_input(struct args *a, struct err *err)
+{
+	const char *text = a->file.text;
+	struct uri socket;
+	int r;
+
+	r = cmd_input(text, a->listen ? URI_LISTEN : URI_PLAIN, &a->dest.uri, err);
+	if (r < 0 && !a->listen && uri_parse(text, URI_SOCKET, &socket, NULL) >= 0)
+		err_hint(err, r,
+			 "to wait for a sender there: --listen; a file of this name is file:%s",
+			 text);
+	return r;
+}
+
 static int run(struct invocation *inv, int argc, char **argv, struct err *err)
 {
 	struct args a = { .inv = inv };
@@ -317,7 +331,7 @@ static int run(struct invocation *inv, int argc, char **argv, struct err *err)
 
 	cmd_parse(inv, &argp, argc, argv, &a);
 	inv->view = view;
-	r = cmd_input(a.file.text, a.listen ? URI_LISTEN : URI_PLAIN, &a.dest.uri, err);
+	r = parse_input(&a, err);
 	if (r >= 0)
 		r = device_find(&host_live, a.dev.spec, &a.dest.dev, err);
 	if (r >= 0)

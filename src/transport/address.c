@@ -24,6 +24,49 @@ static int resolve_vsock(const struct uri *uri, struct address *ret)
 	return 1;
 }
 
+/* getaddrinfo() speaks a language of its own, which the hint repeats. */
+static int lookup_error(int eai)
+{
+	switch (eai) {
+	case EAI_SYSTEM:
+		return -errno;
+	case EAI_AGAIN:
+		return -EAGAIN;
+	case EAI_MEMORY:
+		return -ENOMEM;
+	case EAI_FAIL:
+		return -EREMOTEIO;
+	default:
+		return -ENXIO;
+	}
+}
+
+static bool is_wildcard(const struct uri *uri)
+{
+	return !strcmp(uri->host, "*");
+}
+
+/* IPv4 goes with it where there is IPv6; where there is none that fails, and the second will do. */
+static int resolve_wildcard(const struct uri *uri, struct address *ret)
+{
+	const struct sockaddr_in6 in6 = {
+		.sin6_family = AF_INET6,
+		.sin6_port = htons((uint16_t)uri->port),
+		.sin6_addr = IN6ADDR_ANY_INIT,
+	};
+	const struct sockaddr_in in = {
+		.sin_family = AF_INET,
+		.sin_port = htons((uint16_t)uri->port),
+		.sin_addr.s_addr = htonl(INADDR_ANY),
+	};
+
+	memcpy(&ret[0].sa, &in6, sizeof(in6));
+	ret[0].len = sizeof(in6);
+	memcpy(&ret[1].sa, &in, sizeof(in));
+	ret[1].len = sizeof(in);
+	return 2;
+}
+
 static int resolve_tcp(const struct uri *uri, enum err_kind kind, struct address *ret,
 		       struct err *err)
 {
@@ -34,11 +77,12 @@ static int resolve_tcp(const struct uri *uri, enum err_kind kind, struct address
 
 	snprintf(port, sizeof(port), "%u", uri->port);
 	r = getaddrinfo(uri->host, port, &hints, &list);
-	if (r == EAI_SYSTEM)
-		return err_set(err, -errno, "%s: %s", uri->text, uri->host);
-	if (r)
-		return err_fail(err, kind, -EADDRNOTAVAIL, "%s: %s: %s", uri->text, uri->host,
-				gai_strerror(r));
+	if (r) {
+		int code = err_fail(err, kind, lookup_error(r), "%s: looking up %s", uri->text,
+				    uri->host);
+
+		return err_hint(err, code, "the resolver says: %s", gai_strerror(r));
+	}
 	for (struct addrinfo *a = list; a && n < (int)ADDRESSES_MAX; a = a->ai_next) {
 		memcpy(&ret[n].sa, a->ai_addr, a->ai_addrlen);
 		ret[n++].len = a->ai_addrlen;
@@ -49,10 +93,13 @@ static int resolve_tcp(const struct uri *uri, enum err_kind kind, struct address
 
 int address_resolve(const struct uri *uri, bool listening, struct address *ret, struct err *err)
 {
-	if (!listening && !uri->port)
-		return err_fail(err, ERR_USAGE, -EINVAL, "%s: port 0 is for who listens", uri->text);
+	if (!listening && (!uri->port || is_wildcard(uri)))
+		return err_fail(err, ERR_USAGE, -EINVAL, "%s: port 0 and * are for who listens",
+				uri->text);
 	if (uri->kind == URI_VSOCK)
 		return resolve_vsock(uri, ret);
+	if (is_wildcard(uri))
+		return resolve_wildcard(uri, ret);
 	return resolve_tcp(uri, listening ? ERR_MISSING : ERR_OUTPUT, ret, err);
 }
 
@@ -75,8 +122,10 @@ int address_allow(const struct address *a, bool insecure, const char *name, stru
 
 	if (insecure || !inet || is_loopback(a))
 		return 0;
-	err_fail(err, ERR_CONFIG, -EPERM, "%s: %s is beyond this machine, and TCP is not encrypted",
-		 name, address_text(a, text));
+	err_fail(err, ERR_CONFIG, -EPERM, "%s is beyond this machine, and TCP is not encrypted",
+		 address_text(a, text));
+	if (strcmp(text, name) != 0)
+		err_prefix(err, -EPERM, "%s", name);
 	return err_hint(err, -EPERM, "go by an ssh tunnel to a loopback address, or say --insecure");
 }
 

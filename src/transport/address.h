@@ -25,12 +25,14 @@ struct address {
 
 /**
  * address_resolve() - where @uri, a URI_TCP or URI_VSOCK, may be
- * @listening: for bind(), where port 0 is any that is free; else it is refused
+ * @listening: for bind(), where port 0 is any that is free, and the host * every address of this
+ *             machine; else these are refused
  * @ret: room for ADDRESSES_MAX; the system's order of preference
  *
  * May ask name servers, and cannot be cancelled meanwhile.
  *
- * Return: how many, at least 1; -EADDRNOTAVAIL (ERR_MISSING, ERR_OUTPUT) for a host that is none.
+ * Return: how many, at least 1; -ENXIO (ERR_MISSING, ERR_OUTPUT) for a host that is none, -EAGAIN if
+ * no name server says so; -EINVAL (ERR_USAGE).
  */
 _must_check_ int address_resolve(const struct uri *uri, bool listening, struct address *ret,
 				 struct err *err);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,7 +46,7 @@ static int name_it(struct listener *l, const struct uri *uri, struct err *err)
 static int bind_to(const struct address *a, int *ret_fd)
 {
 	_cleanup_fd_ int fd = -1;
-	int one = 1;
+	int one = 1, zero = 0;
 
 	fd = socket(a->sa.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
@@ -53,6 +54,10 @@ static int bind_to(const struct address *a, int *ret_fd)
 	/* The connections of the last run, still in TIME_WAIT, are no obstacle. */
 	if (a->sa.ss_family != AF_VSOCK &&
 	    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) < 0)
+		return -errno;
+	/* The wildcard is IPv4's too, whatever the system's default (bindv6only). */
+	if (a->sa.ss_family == AF_INET6 &&
+	    setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &zero, sizeof(zero)) < 0)
 		return -errno;
 	/* A full backlog makes a good sender wait a second, until its system asks again. */
 	if (bind(fd, (const struct sockaddr *)&a->sa, a->len) < 0 || listen(fd, SOMAXCONN) < 0)
@@ -88,7 +93,8 @@ static int open_path(struct listener *l, const struct uri *uri, struct err *err)
 
 	r = unix_listen(uri->path, SOCKET_MODE, &l->fd, err);
 	if (r < 0)
-		return err_set(err, r, "%s: cannot listen", uri->text);
+		return err_set(err, r, "%s: %s", uri->text,
+			       r == -EEXIST ? "not a socket" : "cannot listen");
 	r = name_it(l, uri, err);
 	if (r < 0)
 		return r;

@@ -122,6 +122,14 @@ static int await_connection(int fd, int timeout_ms, struct cancel *cancel, struc
 	return -result;
 }
 
+static int cannot_connect(const struct uri *uri, int r, struct err *err)
+{
+	err_fail(err, ERR_OUTPUT, r, "%s: cannot connect", uri->text);
+	if (r == -ENOENT || r == -ECONNREFUSED)
+		err_hint(err, r, "vfiomigctl resume --listen waits there, on the other end");
+	return r;
+}
+
 static int connect_to(const struct address *a, int timeout_ms, struct cancel *cancel, int *ret_fd,
 		      struct err *err)
 {
@@ -159,7 +167,7 @@ static int connect_any(const struct uri *uri, const struct peer_options *opts,
 		if (r >= 0 || r == -ECANCELED)
 			return r;
 	}
-	return err_fail(err, ERR_OUTPUT, r, "%s: cannot connect", uri->text);
+	return cannot_connect(uri, r, err);
 }
 
 static int connect_unix(const struct uri *uri, const struct peer_options *opts,
@@ -167,9 +175,7 @@ static int connect_unix(const struct uri *uri, const struct peer_options *opts,
 {
 	int r = unix_connect(uri->path, cancel, opts->timeout_ms, ret_fd, err);
 
-	if (r < 0 && r != -ECANCELED)
-		return err_fail(err, ERR_OUTPUT, r, "%s: cannot connect", uri->text);
-	return r;
+	return r < 0 && r != -ECANCELED ? cannot_connect(uri, r, err) : r;
 }
 
 int peer_check(const struct uri *uri, const struct peer_options *opts, struct err *err)

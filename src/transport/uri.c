@@ -10,28 +10,28 @@
 #include "base/units.h"
 #include "transport/uri.h"
 
-/* Parsers of what follows the scheme. Return: it is one. */
+/* Parsers of what follows the scheme. Return: what is wrong with it, or NULL. */
 
-static bool parse_path(const char *rest, struct uri *t)
+static const char *parse_path(const char *rest, struct uri *t)
 {
 	t->path = rest;
-	return *rest;
+	return *rest ? NULL : "an empty path";
 }
 
-static bool parse_command(const char *rest, struct uri *t)
+static const char *parse_command(const char *rest, struct uri *t)
 {
 	t->command = rest;
-	return *rest;
+	return *rest ? NULL : "an empty command";
 }
 
-static bool parse_fd(const char *rest, struct uri *t)
+static const char *parse_fd(const char *rest, struct uri *t)
 {
 	uint64_t fd;
 
 	if (parse_uint(rest, 10, INT_MAX, &fd) < 0)
-		return false;
+		return "not a file descriptor's number";
 	t->fd = (int)fd;
-	return true;
+	return NULL;
 }
 
 static bool parse_port(const char *text, uint64_t max, struct uri *t)
@@ -44,57 +44,58 @@ static bool parse_port(const char *text, uint64_t max, struct uri *t)
 	return true;
 }
 
-/* HOST:PORT. An IPv6 address is in brackets: nobody could tell where it ends. */
-static bool parse_tcp(const char *rest, struct uri *t)
+/* HOST:PORT. Of an IPv6 address without brackets nobody could tell where it ends. */
+static const char *parse_tcp(const char *rest, struct uri *t)
 {
+	static const char fault[] = "not tcp:HOST:PORT";
 	const char *colon = strrchr(rest, ':');
 	size_t len;
 
 	if (!colon || !parse_port(colon + 1, UINT16_MAX, t))
-		return false;
+		return fault;
 	len = (size_t)(colon - rest);
 	if (len >= 2 && rest[0] == '[' && colon[-1] == ']') {
 		rest++;
 		len -= 2;
 	} else if (memchr(rest, ':', len)) {
-		return false;
+		return "an IPv6 address stands in brackets";
 	}
 	if (!len || len > URI_HOST_MAX)
-		return false;
+		return fault;
 	memcpy(t->host, rest, len);
-	return true;
+	return NULL;
 }
 
-static bool parse_vsock(const char *rest, struct uri *t)
+static const char *parse_vsock(const char *rest, struct uri *t)
 {
+	static const char fault[] = "not vsock:CID:PORT";
 	const char *colon = strchr(rest, ':');
 	char cid[16];
 	uint64_t n;
 
 	if (!colon || (size_t)(colon - rest) >= sizeof(cid))
-		return false;
+		return fault;
 	snprintf(cid, sizeof(cid), "%.*s", (int)(colon - rest), rest);
 	if (parse_uint(cid, 10, UINT32_MAX, &n) < 0)
-		return false;
+		return fault;
 	t->cid = (uint32_t)n;
-	return parse_port(colon + 1, UINT32_MAX, t);
+	return parse_port(colon + 1, UINT32_MAX, t) ? NULL : fault;
 }
 
 static const struct scheme {
 	const char *prefix;
 	enum uri_kind kind;
 	const char *form;
-	const char *fault; /* what is said of a text that @parse does not take */
-	bool (*parse)(const char *rest, struct uri *t);
+	const char *(*parse)(const char *rest, struct uri *t);
 } schemes[] = {
 	/* clang-format off */
-	{ "file:",  URI_FILE,  "a path, file:PATH", "an empty path",                  parse_path },
-	{ "-",      URI_STDIO, "-",                 NULL,                             NULL },
-	{ "fd:",    URI_FD,    "fd:N",              "not a file descriptor's number", parse_fd },
-	{ "exec:",  URI_EXEC,  "exec:CMD",          "an empty command",               parse_command },
-	{ "unix:",  URI_UNIX,  "unix:PATH",         "an empty path",                  parse_path },
-	{ "tcp:",   URI_TCP,   "tcp:HOST:PORT",     "not tcp:HOST:PORT",              parse_tcp },
-	{ "vsock:", URI_VSOCK, "vsock:CID:PORT",    "not vsock:CID:PORT",             parse_vsock },
+	{ "file:",  URI_FILE,  "a path, file:PATH", parse_path },
+	{ "-",      URI_STDIO, "-",                 NULL },
+	{ "fd:",    URI_FD,    "fd:N",              parse_fd },
+	{ "exec:",  URI_EXEC,  "exec:CMD",          parse_command },
+	{ "unix:",  URI_UNIX,  "unix:PATH",         parse_path },
+	{ "tcp:",   URI_TCP,   "tcp:HOST:PORT",     parse_tcp },
+	{ "vsock:", URI_VSOCK, "vsock:CID:PORT",    parse_vsock },
 	/* clang-format on */
 };
 
@@ -158,6 +159,7 @@ int uri_parse(const char *text, unsigned int kinds, struct uri *ret, struct err 
 {
 	struct uri t = { .kind = URI_FILE, .text = text, .path = text, .fd = -1 };
 	const struct scheme *s = find(text);
+	const char *fault;
 
 	if (!*text)
 		return err_fail(err, ERR_USAGE, -EINVAL, "'': an empty path");
@@ -169,8 +171,9 @@ int uri_parse(const char *text, unsigned int kinds, struct uri *ret, struct err 
 	}
 	if (!(kinds & t.kind))
 		return refuse(text, "not possible here", kinds, err);
-	if (s && s->parse && !s->parse(text + strlen(s->prefix), &t))
-		return err_fail(err, ERR_USAGE, -EINVAL, "%s: %s", text, s->fault);
+	fault = s && s->parse ? s->parse(text + strlen(s->prefix), &t) : NULL;
+	if (fault)
+		return err_fail(err, ERR_USAGE, -EINVAL, "%s: %s", text, fault);
 	*ret = t;
 	return 0;
 }

@@ -598,6 +598,17 @@ ends()
 	jq -se '.[-1].event == "result" and .[-1].accepted' status
 }
 
+@test "sockets: * is every address of this machine" {
+	emu_start
+	receive 'tcp:*:0' --insecure
+	migctl 0 save "$A" "tcp:127.0.0.1:${at##*:}"
+	received 0
+	[[ -e /proc/net/if_inet6 ]] || return 0
+	receive 'tcp:*:0' --insecure
+	migctl 0 save "$A" "tcp:[::1]:${at##*:}"
+	received 0
+}
+
 @test "sockets: one that was left open, as systemd does" {
 	require python3
 	emu_start
@@ -629,31 +640,36 @@ ends()
 
 	emu_start
 	migctl 73 save "$A" unix:it
-	expect_message 'unix:it: cannot connect: No such file or directory'
+	expect_message 'unix:it: cannot connect: No such file or directory' 'resume --listen waits there'
 	migctl 73 save "$A" tcp:127.0.0.1:1
-	expect_message 'cannot connect: Connection refused'
+	expect_message 'cannot connect: Connection refused' 'resume --listen waits there'
 	migctl 64 save "$A" tcp:127.0.0.1:0
 	migctl 64 save "$A" tcp:127.0.0.1
 	migctl 64 save "$A" tls:127.0.0.1:1
 	expect_message 'no such kind of FILE' 'unix:PATH, tcp:HOST:PORT or vsock:CID:PORT'
 	for socket in tcp:192.0.2.1:1 'tcp:[2001:db8::1]:1'; do
 		migctl 78 save "$A" "$socket"
-		expect_message 'is beyond this machine' 'ssh tunnel' '--insecure'
+		expect_message "vfiomigctl: $socket is beyond this machine" 'ssh tunnel' '--insecure'
 		migctl 78 save --dry-run "$A" "$socket"
 		migctl 0 save --dry-run --insecure "$A" "$socket"
 	done
 	migctl 78 resume --listen "$B" tcp:0.0.0.0:0
 	expect_message 'is beyond this machine' '--insecure'
+	migctl 78 resume --listen "$B" 'tcp:*:0'
+	expect_message 'is beyond this machine' '--insecure'
 	migctl 64 resume --listen "$B" image
 	expect_message 'not possible here' 'fd:N, unix:PATH, tcp:HOST:PORT or vsock:CID:PORT'
 	migctl 64 resume "$B" unix:it
-	expect_message 'not possible here' 'a path, file:PATH'
+	expect_message 'not possible here' 'to wait for a sender there: --listen' 'is file:unix:it'
+	migctl 64 save "$A" tcp:::1:1
+	expect_message 'tcp:::1:1: an IPv6 address stands in brackets'
 	migctl 64 resume --listen --dry-run "$B" unix:it
 	migctl 64 resume --listen "$B" fd:2
 	migctl 71 resume --listen "$B" unix:emu
 	expect_message 'unix:emu: cannot listen: Address already in use'
 	: >file
 	migctl 71 resume --listen "$B" unix:file
+	expect_message 'unix:file: not a socket: File exists'
 	migctl 66 resume --listen "$B" unix:nosuch/it
 	migctl 64 verify unix:it
 	migctl 64 extract file unix:it

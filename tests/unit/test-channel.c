@@ -329,17 +329,80 @@ static void an_address_is_shown_as_it_is_written(void **state)
 	}
 }
 
-static void port_0_is_nothing_to_connect_to(void **state)
+static void port_0_and_every_address_are_nothing_to_connect_to(void **state)
+{
+	static const char *const rows[] = { "tcp:127.0.0.1:0", "vsock:2:0", "tcp:*:1" };
+	struct address list[ADDRESSES_MAX];
+	struct uri u;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct err err = { 0 };
+
+		assert_int_equal(uri_parse(rows[i], ALL, &u, NULL), 0);
+		assert_int_equal(address_resolve(&u, false, list, &err), -EINVAL);
+		assert_int_equal(err_status(&err), 64);
+		assert_true(address_resolve(&u, true, list, &err) >= 1);
+	}
+}
+
+static void every_address_is_beyond_this_machine(void **state)
 {
 	struct address list[ADDRESSES_MAX];
+	struct uri u;
+	int n;
+
+	(void)state;
+	assert_int_equal(uri_parse("tcp:*:1", ALL, &u, NULL), 0);
+	n = address_resolve(&u, true, list, NULL);
+	assert_int_equal(n, 2);
+	for (int i = 0; i < n; i++)
+		assert_int_equal(address_allow(&list[i], false, u.text, NULL), -EPERM);
+}
+
+static void an_address_beyond_is_named_once(void **state)
+{
+	static const struct {
+		const char *name, *want;
+	} rows[] = {
+		{ "tcp:192.0.2.1:1",
+		  "tcp:192.0.2.1:1 is beyond this machine, and TCP is not encrypted" },
+		{ "tcp:far:1",
+		  "tcp:far:1: tcp:192.0.2.1:1 is beyond this machine, and TCP is not encrypted" },
+	};
+	struct address list[ADDRESSES_MAX];
+	struct uri u;
+
+	(void)state;
+	assert_int_equal(uri_parse("tcp:192.0.2.1:1", ALL, &u, NULL), 0);
+	assert_int_equal(address_resolve(&u, false, list, NULL), 1);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct err err = { 0 };
+
+		assert_int_equal(address_allow(&list[0], false, rows[i].name, &err), -EPERM);
+		assert_string_equal(err.text, rows[i].want);
+	}
+}
+
+/* A label of 64 letters can be no name: no name server is asked. */
+static void a_host_that_is_none_is_an_error_of_its_own(void **state)
+{
+	struct address list[ADDRESSES_MAX];
+	char text[80] = "tcp:", want[400];
 	struct err err = { 0 };
 	struct uri u;
 
 	(void)state;
-	assert_int_equal(uri_parse("tcp:127.0.0.1:0", ALL, &u, NULL), 0);
-	assert_int_equal(address_resolve(&u, false, list, &err), -EINVAL);
-	assert_int_equal(err_status(&err), 64);
-	assert_true(address_resolve(&u, true, list, &err) >= 1);
+	memset(text + 4, 'x', 64);
+	strcpy(text + 68, ":1");
+	assert_int_equal(uri_parse(text, ALL, &u, NULL), 0);
+	assert_int_equal(address_resolve(&u, false, list, &err), -ENXIO);
+	snprintf(want, sizeof(want), "%s: looking up %s", text, u.host);
+	assert_string_equal(err.text, want);
+	assert_memory_equal(err.hint, "the resolver says: ", 19);
+	assert_int_equal(err_status(&err), 73);
+	assert_int_equal(address_resolve(&u, true, list, &err), -ENXIO);
+	assert_int_equal(err_status(&err), 66);
 }
 
 /* sockets */
@@ -466,7 +529,8 @@ static void what_is_no_socket_is_not_replaced_nor_removed(void **state)
 	close(open(PATH, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
 	listener_free(l);
 	assert_int_equal(access(PATH, F_OK), 0);
-	assert_int_equal(listener_open(&b->uri, &near, &other, &b->err), -EADDRINUSE);
+	assert_int_equal(listener_open(&b->uri, &near, &other, &b->err), -EEXIST);
+	assert_string_equal(b->err.text, "unix:" PATH ": not a socket");
 	assert_int_equal(access(PATH, F_OK), 0);
 	unlink(PATH);
 }
@@ -677,7 +741,10 @@ int main(void)
 		TEST(a_command_finds_nothing_of_ours),
 		TEST(what_leaves_this_machine_is_refused_unless_that_is_said),
 		TEST(an_address_is_shown_as_it_is_written),
-		TEST(port_0_is_nothing_to_connect_to),
+		TEST(port_0_and_every_address_are_nothing_to_connect_to),
+		TEST(every_address_is_beyond_this_machine),
+		TEST(an_address_beyond_is_named_once),
+		TEST(a_host_that_is_none_is_an_error_of_its_own),
 		TEST(bytes_go_there_and_an_answer_comes_back),
 		TEST(what_was_read_already_comes_first),
 		TEST(a_socket_is_for_its_owner_and_goes_with_its_listener),
