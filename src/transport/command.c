@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/io.h"
 #include "base/log.h"
+#include "base/macros.h"
 #include "host/processes.h"
 #include "transport/command.h"
 
@@ -159,20 +160,29 @@ struct ending {
 	uint64_t until_ns; /* then they are killed */
 };
 
-static void end_process(struct ending *e, pid_t pid, bool kill_it)
+static bool was_asked(const struct ending *e, pid_t pid)
 {
-	struct processes *asked = &e->asked;
+	for (size_t i = 0; i < e->asked.n; i++)
+		if (e->asked.pids[i] == pid)
+			return true;
+	return false;
+}
 
-	if (kill_it) {
-		kill(pid, SIGKILL);
-		return;
-	}
-	for (size_t i = 0; i < asked->n; i++)
-		if (asked->pids[i] == pid)
-			return;
-	kill(pid, SIGTERM);
-	if (asked->n < PROCESSES_MAX)
-		asked->pids[asked->n++] = pid;
+/*
+ * They are stopped while they are asked, so that all hear of it at once: the end of one could pass for
+ * the end of the image with the next.
+ */
+static void ask(struct ending *e, const struct processes *family)
+{
+	static const int signals[] = { SIGSTOP, SIGTERM, SIGCONT };
+
+	for (size_t s = 0; s < ARRAY_SIZE(signals); s++)
+		for (size_t i = 0; i < family->n; i++)
+			if (!was_asked(e, family->pids[i]))
+				kill(family->pids[i], signals[s]);
+	for (size_t i = 0; i < family->n && e->asked.n < PROCESSES_MAX; i++)
+		if (!was_asked(e, family->pids[i]))
+			e->asked.pids[e->asked.n++] = family->pids[i];
 }
 
 /* Those of the family that are there now. Return: whether there were any. */
@@ -185,10 +195,12 @@ static bool end_family(struct command *c, struct ending *e)
 	/* Without /proc at least the one that is known. */
 	if (c->pid && !family.n)
 		family.pids[family.n++] = c->pid;
+	ask(e, &family);
 	for (size_t i = 0; i < family.n; i++) {
 		pid_t pid = family.pids[i];
 
-		end_process(e, pid, late);
+		if (late)
+			kill(pid, SIGKILL);
 		/* Only what is a child of ours by now can be waited for; the others become that. */
 		if (waitpid(pid, NULL, WNOHANG) == pid && pid == c->pid)
 			forget(c);

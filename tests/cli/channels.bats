@@ -465,7 +465,7 @@ ends()
 	ends 64 --status-fd=1 list >&-
 	said "'1' is not open for writing" err
 	ends 74 --json list >&-
-	said 'standard output: Bad file descriptor' err
+	said 'standard output: the report is lost: Bad file descriptor' err
 	# Without any of them an error cannot be told, but the work be done.
 	ended=0
 	bounded save "$A" fd:2 <&- >&- 2>&- || ended=$?
