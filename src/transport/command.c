@@ -16,7 +16,6 @@
 #include "base/clock.h"
 #include "base/io.h"
 #include "base/log.h"
-#include "base/macros.h"
 #include "host/processes.h"
 #include "transport/command.h"
 
@@ -153,59 +152,49 @@ int command_wait(struct command *c, struct cancel *cancel, int timeout_ms, struc
 	return judge(c, reap(c), err);
 }
 
-/* What is to be ended, and how far that is. */
-struct ending {
-	struct processes others; /* children of ours that are none of it, and all below them */
-	struct processes asked;
-	uint64_t until_ns; /* then they are killed */
-};
-
-static bool was_asked(const struct ending *e, pid_t pid)
+/* The command, what it has started, and what fell to us; all but @others. */
+static void find_family(const struct command *c, const struct processes *others,
+			struct processes *ret)
 {
-	for (size_t i = 0; i < e->asked.n; i++)
-		if (e->asked.pids[i] == pid)
-			return true;
-	return false;
+	processes_below(&host_live, getpid(), others, ret);
+	/* Without /proc at least the one that is known. */
+	if (c->pid && !ret->n)
+		ret->pids[ret->n++] = c->pid;
+}
+
+static void signal_all(const struct processes *family, int signal)
+{
+	for (size_t i = 0; i < family->n; i++)
+		kill(family->pids[i], signal);
 }
 
 /*
- * They are stopped while they are asked, so that all hear of it at once: the end of one could pass for
- * the end of the image with the next.
+ * All of them at once: who sees the end of its input because another one has ended first could take
+ * it for the end of the image. Nobody ends while all are stopped, and who stops starts nobody.
  */
-static void ask(struct ending *e, const struct processes *family)
+static void ask_family(const struct command *c, const struct processes *others)
 {
-	static const int signals[] = { SIGSTOP, SIGTERM, SIGCONT };
+	struct processes family = { .n = 0 };
+	size_t known;
 
-	for (size_t s = 0; s < ARRAY_SIZE(signals); s++)
-		for (size_t i = 0; i < family->n; i++)
-			if (!was_asked(e, family->pids[i]))
-				kill(family->pids[i], signals[s]);
-	for (size_t i = 0; i < family->n && e->asked.n < PROCESSES_MAX; i++)
-		if (!was_asked(e, family->pids[i]))
-			e->asked.pids[e->asked.n++] = family->pids[i];
+	do {
+		known = family.n;
+		find_family(c, others, &family);
+		signal_all(&family, SIGSTOP);
+	} while (family.n > known);
+	signal_all(&family, SIGTERM);
+	signal_all(&family, SIGCONT);
 }
 
-/* Those of the family that are there now. Return: whether there were any. */
-static bool end_family(struct command *c, struct ending *e)
+/* Only what is a child of ours by now can be waited for; the others become that. */
+static void reap_family(struct command *c, const struct processes *family)
 {
-	bool late = clock_ns() >= e->until_ns;
-	struct processes family;
+	for (size_t i = 0; i < family->n; i++) {
+		pid_t pid = family->pids[i];
 
-	processes_below(&host_live, getpid(), &e->others, &family);
-	/* Without /proc at least the one that is known. */
-	if (c->pid && !family.n)
-		family.pids[family.n++] = c->pid;
-	ask(e, &family);
-	for (size_t i = 0; i < family.n; i++) {
-		pid_t pid = family.pids[i];
-
-		if (late)
-			kill(pid, SIGKILL);
-		/* Only what is a child of ours by now can be waited for; the others become that. */
 		if (waitpid(pid, NULL, WNOHANG) == pid && pid == c->pid)
 			forget(c);
 	}
-	return family.n;
 }
 
 /*
@@ -217,23 +206,31 @@ static bool end_family(struct command *c, struct ending *e)
  */
 static void stop_family(struct command *c)
 {
-	struct ending e = { .until_ns = clock_ns() + MERCY_MS * NSEC_PER_MSEC };
+	uint64_t until_ns = clock_ns() + MERCY_MS * NSEC_PER_MSEC, now_ns;
 	const struct processes own = { { c->pid }, 1 };
-	bool left;
+	struct processes others, family;
 
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
-	processes_below(&host_live, getpid(), &own, &e.others);
-	left = end_family(c, &e);
+	processes_below(&host_live, getpid(), &own, &others);
+	ask_family(c, &others);
 	if (c->fd >= 0)
 		close(TAKE_FD(c->fd));
-	while (left && clock_ns() < e.until_ns + MERCY_MS * NSEC_PER_MSEC) {
+	for (;;) {
 		struct pollfd p = { .fd = c->pidfd, .events = POLLIN };
 
+		find_family(c, &others, &family);
+		if (!family.n)
+			break;
+		now_ns = clock_ns();
+		if (now_ns >= until_ns)
+			signal_all(&family, SIGKILL);
+		if (now_ns >= until_ns + MERCY_MS * NSEC_PER_MSEC) {
+			log_warn("%s: cannot be ended", c->name);
+			break;
+		}
 		poll(&p, 1, LOOK_MS);
-		left = end_family(c, &e);
+		reap_family(c, &family);
 	}
-	if (left)
-		log_warn("%s: cannot be ended", c->name);
 	prctl(PR_SET_CHILD_SUBREAPER, 0);
 }
 
