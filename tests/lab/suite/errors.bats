@@ -272,7 +272,7 @@ sections()
 		expect_message 'Is a directory (EISDIR)'
 		# shellcheck disable=SC2086 # words
 		migctl 66 $command fd:77
-		expect_message 'fd:77: cannot open: Bad file descriptor (EBADF)'
+		expect_message 'fd:77: not open here: Bad file descriptor (EBADF)'
 		# shellcheck disable=SC2086 # words
 		migctl 64 $command ftp:x
 		expect_message 'ftp:x: no such kind of FILE'

@@ -139,7 +139,7 @@ traced()
 		"$0" --json save --raw fd:9 fifo 2>/dev/null 3>&- &
 		until [[ $(<"/sys/kernel/debug/vfio/$1/migration/state") == STOP_COPY ]]; do :; done
 		"$0" -q reset fd:9
-		head -c 65536 <&8 >/dev/null
+		head -c 1048576 <&8 >/dev/null
 		head -c 96 <&8 >after
 		wait $!' "$VFIOMIGCTL" "$A"
 	echo "$output"
