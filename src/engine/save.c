@@ -62,7 +62,9 @@ static int tap(void *ctx, struct image_frame *frame, size_t len, struct err *err
 {
 	const struct save *s = ctx;
 
-	return image_sha256_add(s->hash, frame->payload, len, err);
+	(void)err;
+	image_sha256_add(s->hash, frame->payload, len);
+	return 0;
 }
 
 /* A receiver gives up a sender that is silent, and a device may have little to say for long. */

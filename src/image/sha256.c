@@ -1,50 +1,44 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
-#include <gnutls/crypto.h>
+#include <nettle/sha2.h>
+#include <nettle/version.h>
 #include <stdlib.h>
 
 #include "image/sha256.h"
 
-struct image_sha256 {
-	gnutls_hash_hd_t hash;
-};
+_Static_assert(SHA256_DIGEST_SIZE == IMAGE_SHA256_SIZE, "drawn in format.h");
 
-static int failed(int r, struct err *err)
-{
-	return err_set(err, r == GNUTLS_E_MEMORY_ERROR ? -ENOMEM : -EIO, "SHA-256: %s",
-		       gnutls_strerror(r));
-}
+struct image_sha256 {
+	struct sha256_ctx ctx;
+};
 
 int image_sha256_new(struct image_sha256 **ret, struct err *err)
 {
-	_cleanup_free_ struct image_sha256 *sum = calloc(1, sizeof(*sum));
-	int r;
+	struct image_sha256 *sum = malloc(sizeof(*sum));
 
 	if (!sum)
 		return err_set(err, -ENOMEM, "SHA-256");
-	r = gnutls_hash_init(&sum->hash, GNUTLS_DIG_SHA256);
-	if (r < 0)
-		return failed(r, err);
-	*ret = TAKE_PTR(sum);
+	sha256_init(&sum->ctx);
+	*ret = sum;
 	return 0;
 }
 
-int image_sha256_add(struct image_sha256 *sum, const void *buf, size_t len, struct err *err)
+void image_sha256_add(struct image_sha256 *sum, const void *buf, size_t len)
 {
-	int r = gnutls_hash(sum->hash, buf, len);
-
-	return r < 0 ? failed(r, err) : 0;
+	sha256_update(&sum->ctx, len, buf);
 }
 
 void image_sha256_end(struct image_sha256 *sum, uint8_t ret[IMAGE_SHA256_SIZE])
 {
-	gnutls_hash_output(sum->hash, ret);
+#if NETTLE_VERSION_MAJOR < 4
+	sha256_digest(&sum->ctx, IMAGE_SHA256_SIZE, ret);
+#else
+	sha256_digest(&sum->ctx, ret);
+#endif
 }
 
 struct image_sha256 *image_sha256_free(struct image_sha256 *sum)
 {
-	if (sum)
-		gnutls_hash_deinit(sum->hash, NULL);
 	free(sum);
 	return NULL;
 }

@@ -17,10 +17,8 @@
 
 struct image_sha256;
 
-/* Return: 0, or -ENOMEM or -EIO: the library has failed. */
 _must_check_ int image_sha256_new(struct image_sha256 **ret, struct err *err);
-_must_check_ int image_sha256_add(struct image_sha256 *sum, const void *buf, size_t len,
-				  struct err *err);
+void image_sha256_add(struct image_sha256 *sum, const void *buf, size_t len);
 
 /** image_sha256_end() - the sum of all that was added; the next one starts with nothing */
 void image_sha256_end(struct image_sha256 *sum, uint8_t ret[IMAGE_SHA256_SIZE]);

@@ -94,7 +94,7 @@ static void write_sum(struct image_writer *w, const struct image_spec *spec, uin
 	for (size_t i = 0; i < spec->sizes[device]; i++)
 		stream[i] = stream_byte(spec, device, i);
 	assert_int_equal(image_sha256_new(&sum, NULL), 0);
-	assert_int_equal(image_sha256_add(sum, stream, spec->sizes[device], NULL), 0);
+	image_sha256_add(sum, stream, spec->sizes[device]);
 	image_sha256_end(sum, value);
 	assert_int_equal(image_writer_sha256(w, device, value, NULL), 0);
 }

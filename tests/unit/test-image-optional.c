@@ -90,7 +90,7 @@ static void the_sum_is_sha256(void **state)
 	assert_int_equal(image_sha256_new(&sum, NULL), 0);
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		for (const char *c = rows[i].text; *c; c++)
-			assert_int_equal(image_sha256_add(sum, c, 1, NULL), 0);
+			image_sha256_add(sum, c, 1);
 		image_sha256_end(sum, value);
 		assert_memory_equal(value, rows[i].sum, sizeof(rows[i].sum));
 	}
