@@ -99,7 +99,7 @@ static struct request *find(struct vfu_stream *s, uint16_t id)
 	return NULL;
 }
 
-static int take_payload(struct vfu_stream *s, struct request *q, size_t len)
+static int take_payload(struct vfu_stream *s, struct request *q, size_t len, uint8_t *to)
 {
 	struct vfu_client *c = s->client;
 	struct vfu_mig_data head;
@@ -112,7 +112,7 @@ static int take_payload(struct vfu_stream *s, struct request *q, size_t len)
 	if (r >= 0)
 		r = vfu_mig_data_check(&head, len, s->chunk, &s->err);
 	if (r >= 0)
-		r = vfu_client_receive(c, q->buf, head.size, &s->err);
+		r = vfu_client_receive(c, to, head.size, &s->err);
 	if (r < 0)
 		return err_classify(&s->err, ERR_PEER, r);
 	q->len = head.size;
@@ -120,11 +120,15 @@ static int take_payload(struct vfu_stream *s, struct request *q, size_t len)
 	return 0;
 }
 
-/* The next reply, to whichever request. */
-static int collect(struct vfu_stream *s)
+/*
+ * The next reply, to whichever request. What @buf, @room bytes, is waiting for goes straight there if
+ * it has room for all that may come; it is taken then.
+ */
+static int collect(struct vfu_stream *s, uint8_t *buf, size_t room)
 {
 	struct vfu_header h;
 	struct request *q;
+	bool direct;
 	int r;
 
 	r = vfu_client_wait(s->client, s->dev->cancel, &s->err);
@@ -147,7 +151,11 @@ static int collect(struct vfu_stream *s)
 		s->ended = true; /* find out what the others brought first */
 		return 0;
 	}
-	return take_payload(s, q, vfu_payload_size(&h));
+	direct = q == nth(s, 0) && room >= s->chunk;
+	r = take_payload(s, q, vfu_payload_size(&h), direct ? buf : q->buf);
+	if (r >= 0 && direct)
+		q->taken = q->len;
+	return r;
 }
 
 /*
@@ -186,9 +194,11 @@ static ssize_t vfu_stream_read(struct mig_stream *stream, void *buf, size_t len)
 		if (!s->n && s->ended)
 			return MIG_READ_NOTHING;
 		if (!q->done) {
-			r = collect(s);
+			r = collect(s, buf, len);
 			if (r < 0)
 				return r;
+			if (q->taken)
+				return q->taken;
 			continue;
 		}
 		if (q->taken < q->len) {
@@ -254,7 +264,7 @@ int vfu_stream_quiesce(struct mig_stream *stream, struct err *err)
 	s->ended = s->again = true;
 	for (unsigned int i = 0; r >= 0 && i < s->n; i++)
 		while (r >= 0 && !nth(s, i)->done)
-			r = collect(s);
+			r = collect(s, NULL, 0);
 	if (r < 0)
 		*err = s->err;
 	return r;
