@@ -56,14 +56,8 @@ static enum acquire_via choose(const struct host *host, const struct vfio_node *
 	return ACQUIRE_CDEV;
 }
 
-int acquire_check_node(const struct vfio_node *node, const struct acquire_options *opts,
-		       struct err *err)
+int acquire_check_node(const struct vfio_node *node, struct err *err)
 {
-	uint8_t token[UUID_SIZE];
-
-	if (opts->vf_token && !uuid_parse(opts->vf_token, token))
-		return err_fail(err, ERR_USAGE, -EINVAL, "VF token '%s': not a UUID",
-				opts->vf_token);
 	return node->vfio ? 0 : not_vfio(node, err);
 }
 
@@ -75,11 +69,12 @@ int acquire_node(const struct host *host, const struct vfio_node *node,
 	enum acquire_via via;
 	int r;
 
-	r = acquire_check_node(node, opts, err);
+	if (opts->vf_token && !uuid_parse(opts->vf_token, token))
+		return err_fail(err, ERR_USAGE, -EINVAL, "VF token '%s': not a UUID",
+				opts->vf_token);
+	r = acquire_check_node(node, err);
 	if (r < 0)
 		return r;
-	if (opts->vf_token)
-		uuid_parse(opts->vf_token, token);
 	via = choose(host, node, opts);
 	if (via == ACQUIRE_GROUP)
 		r = acquire_group(host, node, opts->vf_token, &acq, err);

@@ -49,8 +49,7 @@ struct acquired {
 #define ACQUIRED_NONE ((struct acquired){ .fd = -1, .keep = { -1, -1 } })
 
 /** acquire_check_node() - what acquire_node() refuses without opening anything */
-_must_check_ int acquire_check_node(const struct vfio_node *node,
-				    const struct acquire_options *opts, struct err *err);
+_must_check_ int acquire_check_node(const struct vfio_node *node, struct err *err);
 
 /**
  * acquire_node() - open a device

@@ -102,7 +102,7 @@ int device_check(const struct device *dev, const struct device_options *opts, st
 	if (dev->socket)
 		return check_socket(dev, opts, err);
 	if (dev->inherited < 0)
-		return acquire_check_node(dev->node, &opts->acquire, err);
+		return acquire_check_node(dev->node, err);
 	r = acquire_inherited(dev->inherited, &acq, err);
 	acquired_done(&acq);
 	return r;
