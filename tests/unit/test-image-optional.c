@@ -148,34 +148,32 @@ static void other_contents_are_found_by_the_sum(void **state)
 static void a_sum_has_its_place(void **state)
 {
 	static const uint8_t sum[IMAGE_SHA256_SIZE];
+	static const struct {
+		const struct image_spec *spec;
+		size_t before;
+		const char *unchecked, *checked;
+	} rows[] = {
+		{ &summed, DEV_END, "a second SHA-256 of device 0", "a second SHA-256 of device 0" },
+		{ &unsummed, FRAME_1, "an unannounced SHA-256 of device 0",
+		  "an unannounced SHA-256 of device 0" },
+		{ &summed, FRAME_1, "DATA of device 0 after its SHA-256",
+		  "SHA-256 of device 0 is wrong" },
+		{ &summed, IMG_END, "SHA-256 of device 0 after its end",
+		  "SHA-256 of device 0 after its end" },
+	};
 	struct bytes image;
 
 	(void)state;
-	image = image_make(&summed);
-	insert(&image, DEV_END, IMAGE_SHA256, 0, 0, sum, sizeof(sum));
-	assert_signed(&image, "a second SHA-256 of device 0", "a second SHA-256 of device 0");
-	bytes_done(&image);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		image = image_make(rows[i].spec);
+		insert(&image, rows[i].before, IMAGE_SHA256, 0, 0, sum, sizeof(sum));
+		assert_signed(&image, rows[i].unchecked, rows[i].checked);
+		bytes_done(&image);
+	}
 
 	image = image_make(&summed);
 	forge_remove(&image, (size_t)(section(&image, SUM) - image.p), FORGE_PAGE);
 	assert_signed(&image, "SHA-256 of device 0 is missing", "SHA-256 of device 0 is missing");
-	bytes_done(&image);
-
-	image = image_make(&unsummed);
-	insert(&image, FRAME_1, IMAGE_SHA256, 0, 0, sum, sizeof(sum));
-	assert_signed(&image, "an unannounced SHA-256 of device 0",
-		      "an unannounced SHA-256 of device 0");
-	bytes_done(&image);
-
-	image = image_make(&summed);
-	insert(&image, FRAME_1, IMAGE_SHA256, 0, 0, sum, sizeof(sum));
-	assert_signed(&image, "DATA of device 0 after its SHA-256", "SHA-256 of device 0 is wrong");
-	bytes_done(&image);
-
-	image = image_make(&summed);
-	insert(&image, IMG_END, IMAGE_SHA256, 0, 0, sum, sizeof(sum));
-	assert_signed(&image, "SHA-256 of device 0 after its end",
-		      "SHA-256 of device 0 after its end");
 	bytes_done(&image);
 }
 
