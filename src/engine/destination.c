@@ -317,6 +317,7 @@ static void abort_load(struct destination *d, struct err *err)
 			err_hint(err, err->code, "the device is in %s again", fsm_name(want));
 		return;
 	}
+	d->owner = false; /* nobody knows */
 	err->kind = ERR_DEVICE;
 	err_hint(err, err->code, "it could not be brought to %s: %s (%s)", fsm_name(want), why.text,
 		 err_name(why.code));

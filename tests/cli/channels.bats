@@ -766,6 +766,16 @@ ends()
 	expect_json '.status == 81 and .owner == "destination" and .state.left == "stop" and .accepted'
 }
 
+@test "sockets: what was accepted and is in ERROR for good is nobody's, as far as is known" {
+	emu_start --fault 1@error=stop:running-p2p --fault 1@refuse-reset=EIO
+	start resume --json resume --listen "$B" unix:it
+	eventually said 'listening on ' resume.err
+	migctl 0 save --leave=stop "$A" unix:it
+	finish resume 81
+	expect_json '.outcome == "device-error" and .owner == "unknown" and .accepted'
+	[[ $stderr == *'it could not be brought to stop: '* ]]
+}
+
 @test "sockets: a state that the driver refuses is the sender's to know" {
 	local fault
 
