@@ -25,7 +25,7 @@ struct args {
 	int first; /* index of the command's word in argv */
 };
 
-static error_t parse(int key, char *arg, struct argp_state *state)
+static error_t main_parse(int key, char *arg, struct argp_state *state)
 {
 	struct args *a = state->input;
 
@@ -50,7 +50,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	}
 }
 
-static char *list_commands(int key, const char *text, void *input)
+static char *main_list_commands(int key, const char *text, void *input)
 {
 	char *buf = NULL;
 	size_t size;
@@ -74,14 +74,14 @@ static char *list_commands(int key, const char *text, void *input)
 static const struct argp_child children[] = { { &common_argp, 0, NULL, 0 }, { 0 } };
 
 static const struct argp argp = {
-	.parser = parse,
+	.parser = main_parse,
 	.args_doc = "COMMAND [ARG...]",
 	.doc = "Save, resume and inspect the migration state of VFIO devices.\v",
 	.children = children,
-	.help_filter = list_commands,
+	.help_filter = main_list_commands,
 };
 
-static const char *outcome_name(enum outcome outcome)
+static const char *main_outcome_name(enum outcome outcome)
 {
 	static const char *const names[] = {
 		[OUTCOME_COMPLETED] = "completed",
@@ -93,7 +93,7 @@ static const char *outcome_name(enum outcome outcome)
 	return names[outcome];
 }
 
-static const char *owner_name(enum owner owner)
+static const char *main_owner_name(enum owner owner)
 {
 	static const char *const names[] = {
 		[OWNER_SOURCE] = "source",
@@ -105,7 +105,7 @@ static const char *owner_name(enum owner owner)
 	return names[owner];
 }
 
-static void add_result(struct invocation *inv, int r, const struct err *err)
+static void main_add_result(struct invocation *inv, int r, const struct err *err)
 {
 	struct json_object *o = inv->report, *e;
 
@@ -113,8 +113,8 @@ static void add_result(struct invocation *inv, int r, const struct err *err)
 		inv->outcome = OUTCOME_DEVICE_ERROR;
 	report_int(o, "status", r < 0 ? err_status(err) : 0);
 	if (inv->moves_state || r < 0) {
-		report_string(o, "outcome", outcome_name(inv->outcome));
-		report_string(o, "owner", owner_name(inv->owner));
+		report_string(o, "outcome", main_outcome_name(inv->outcome));
+		report_string(o, "owner", main_owner_name(inv->owner));
 	}
 	if (r >= 0)
 		return;
@@ -125,12 +125,12 @@ static void add_result(struct invocation *inv, int r, const struct err *err)
 }
 
 /* Data on standard output sends every human word to standard error. */
-static void show(struct invocation *inv, int r, const struct err *err)
+static void main_show(struct invocation *inv, int r, const struct err *err)
 {
 	FILE *f = inv->stdout_taken ? stderr : stdout;
 
 	inv->show = NULL;
-	add_result(inv, r, err);
+	main_add_result(inv, r, err);
 	if (inv->json && !inv->stdout_taken)
 		report_json(stdout, inv->report, true);
 	else if (r >= 0 && inv->view && inv->verbosity >= 0)
@@ -147,7 +147,7 @@ static void show(struct invocation *inv, int r, const struct err *err)
 	fflush(f);
 }
 
-static void print_error(struct err *err)
+static void main_print_error(struct err *err)
 {
 	make_printable(err->text);
 	make_printable(err->hint);
@@ -159,27 +159,27 @@ static void print_error(struct err *err)
  * What was printed and never arrived is a failure too: a report cut short by a full disk. But where
  * something was done to a device, the status says what became of that, and nothing else.
  */
-static int close_stdout(const struct invocation *inv)
+static int main_close_stdout(const struct invocation *inv)
 {
 	struct err err = { 0 };
 
 	if (fflush(stdout) == 0 && !ferror(stdout))
 		return 0;
 	err_fail(&err, ERR_IO, -errno, "standard output: the report is lost");
-	print_error(&err);
+	main_print_error(&err);
 	return inv->acts ? 0 : ERR_IO;
 }
 
 int main(int argc, char **argv)
 {
-	struct args a = { .inv = { .status_fd = -1, .show = show } };
+	struct args a = { .inv = { .status_fd = -1, .show = main_show } };
 	struct invocation *inv = &a.inv;
 	struct err err = { 0 };
 	char name[64];
 	int r, status;
 
 	if (fd_take_standard(&err) < 0) {
-		print_error(&err);
+		main_print_error(&err);
 		return err_status(&err);
 	}
 	signal(SIGPIPE, SIG_IGN); /* a reader that is gone is an EPIPE, and handled */
@@ -195,8 +195,8 @@ int main(int argc, char **argv)
 	if (inv->show)
 		inv->show(inv, r, &err);
 	if (r < 0)
-		print_error(&err);
+		main_print_error(&err);
 	report_done(inv->report);
-	status = close_stdout(inv);
+	status = main_close_stdout(inv);
 	return r < 0 ? err_status(&err) : status;
 }

@@ -12,21 +12,21 @@
 #include "base/macros.h"
 
 /* Without SA_RESTART: all that it is for is the EINTR. */
-static void kicked(int signal)
+static void cancel_kicked(int signal)
 {
 	(void)signal;
 }
 
 int cancel_init(struct cancel *c, struct err *err)
 {
-	const struct sigaction sa = { .sa_handler = kicked };
+	const struct sigaction sa = { .sa_handler = cancel_kicked };
 
 	atomic_init(&c->requested, false);
 	atomic_init(&c->stalled, false);
 	atomic_init(&c->closed, false);
 	pthread_mutex_init(&c->lock, NULL);
-	c->exposed = false;
-	c->patience_ms = 0;
+	c->interruptible = false;
+	c->call_timeout_ms = 0;
 	sigaction(CANCEL_SIGNAL, &sa, NULL);
 	c->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (c->fd < 0)
@@ -65,11 +65,11 @@ int cancel_check(struct cancel *c, struct err *err)
 		return 0;
 	if (atomic_load(&c->stalled))
 		return err_fail(err, ERR_ABORTED, -ETIMEDOUT, "the driver has stalled for %d s",
-				c->patience_ms / 1000);
+				c->call_timeout_ms / 1000);
 	return err_fail(err, ERR_ABORTED, -ECANCELED, "interrupted");
 }
 
-static void mask_kicks(int how)
+static void cancel_mask_kicks(int how)
 {
 	sigset_t set;
 
@@ -78,40 +78,40 @@ static void mask_kicks(int how)
 	pthread_sigmask(how, &set, NULL);
 }
 
-static void set_exposed(struct cancel *c, bool exposed)
+static void cancel_set_interruptible(struct cancel *c, bool interruptible)
 {
 	pthread_mutex_lock(&c->lock);
 	c->thread = pthread_self();
-	c->exposed = exposed;
+	c->interruptible = interruptible;
 	c->since_ns = clock_ns();
 	pthread_mutex_unlock(&c->lock);
 }
 
-void cancel_expose(struct cancel *c)
+void cancel_interruptible_begin(struct cancel *c)
 {
-	mask_kicks(SIG_UNBLOCK);
-	set_exposed(c, true);
+	cancel_mask_kicks(SIG_UNBLOCK);
+	cancel_set_interruptible(c, true);
 }
 
 /* In this order: no kick is under way any more when they are blocked. */
-void cancel_cover(struct cancel *c)
+void cancel_interruptible_end(struct cancel *c)
 {
-	set_exposed(c, false);
-	mask_kicks(SIG_BLOCK);
+	cancel_set_interruptible(c, false);
+	cancel_mask_kicks(SIG_BLOCK);
 }
 
-/* @lock is held, and a call exposed. */
-static bool out_of_patience(const struct cancel *c)
+/* @lock is held, and a call interruptible. */
+static bool cancel_call_timed_out(const struct cancel *c)
 {
-	return c->patience_ms && !atomic_load(&c->requested) &&
-	       clock_ns() - c->since_ns >= (uint64_t)c->patience_ms * NSEC_PER_MSEC;
+	return c->call_timeout_ms && !atomic_load(&c->requested) &&
+	       clock_ns() - c->since_ns >= (uint64_t)c->call_timeout_ms * NSEC_PER_MSEC;
 }
 
 void cancel_kick(struct cancel *c)
 {
 	pthread_mutex_lock(&c->lock);
-	if (c->exposed && !atomic_load(&c->closed)) {
-		if (out_of_patience(c)) {
+	if (c->interruptible && !atomic_load(&c->closed)) {
+		if (cancel_call_timed_out(c)) {
 			atomic_store(&c->stalled, true);
 			cancel_request(c);
 		}
@@ -130,7 +130,7 @@ int cancel_poll(struct cancel *c, int fd, short events, struct err *err)
 }
 
 /* poll() on @fds and on @c. Return: how many of @fds are ready. */
-static int poll_once(struct cancel *c, struct pollfd *fds, size_t n, int timeout_ms)
+static int cancel_poll_once(struct cancel *c, struct pollfd *fds, size_t n, int timeout_ms)
 {
 	struct pollfd p[CANCEL_WAIT_MAX + 1];
 	int r;
@@ -158,7 +158,7 @@ int cancel_wait(struct cancel *c, struct pollfd *fds, size_t n, int timeout_ms, 
 		if (r < 0)
 			return r;
 		left = timeout_ms < 0 ? -1 : clock_ms_until(end);
-		r = poll_once(c, fds, n, left);
+		r = cancel_poll_once(c, fds, n, left);
 		if (r < 0)
 			return err_set(err, r, "poll");
 	} while (!r && left);

@@ -9,7 +9,7 @@
  * and is there for whoever goes on afterwards.
  *
  * A call that can neither poll nor look, a read of a device's stream, is made between
- * cancel_expose() and cancel_cover(): there, and only there, cancel_kick() ends it with EINTR. It has
+ * cancel_interruptible_begin() and cancel_interruptible_end(): there, and only there, cancel_kick() ends it with EINTR. It has
  * to be kicked until it is over, since a kick just before the call is lost. Where such a call may not
  * take for ever, the kick also is what finds out that it has, and requests the cancel itself.
  */
@@ -27,15 +27,15 @@
 /* What kicks: ignored by default, and nobody's unless sockets were told to use it. */
 #define CANCEL_SIGNAL SIGURG
 
-/* @patience_ms: how long an exposed call may take, 0 for ever; set after cancel_init(). */
+/* @call_timeout_ms: how long an interruptible call may take, 0 for ever; set after cancel_init(). */
 struct cancel {
 	int fd; /* readable once requested */
 	atomic_bool requested;
-	atomic_bool stalled; /* it was out of patience */
+	atomic_bool stalled; /* a call took longer than call_timeout_ms */
 	atomic_bool closed; /* past the point of no return */
-	int patience_ms;
+	int call_timeout_ms;
 	pthread_mutex_t lock; /* of what follows */
-	bool exposed;
+	bool interruptible;
 	pthread_t thread; /* that is, */
 	uint64_t since_ns; /* since then */
 };
@@ -51,19 +51,19 @@ void cancel_close(struct cancel *c);
 
 /**
  * cancel_check() - Return: 0, or -ECANCELED (ERR_ABORTED) once requested; -ETIMEDOUT if by a kick
- * that was out of patience.
+ * that found a call over its timeout.
  */
 _must_check_ int cancel_check(struct cancel *c, struct err *err);
 
-/** cancel_expose() - this thread's next call may be kicked. For one thread at a time. */
-void cancel_expose(struct cancel *c);
-void cancel_cover(struct cancel *c);
+/** cancel_interruptible_begin() - this thread's next call may be kicked. For one thread at a time. */
+void cancel_interruptible_begin(struct cancel *c);
+void cancel_interruptible_end(struct cancel *c);
 
 /**
- * cancel_kick() - from any thread: end the exposed call, if there is one
+ * cancel_kick() - from any thread: end the interruptible call, if there is one
  *
  * And if that was requested, or is now, since it takes too long. To be called every now and then
- * where there is patience to lose.
+ * where calls have a timeout.
  */
 void cancel_kick(struct cancel *c);
 

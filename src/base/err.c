@@ -6,7 +6,7 @@
 
 #include "base/err.h"
 
-static void record(struct err *e, enum err_kind kind, int code, const char *fmt, va_list ap)
+static void err_record(struct err *e, enum err_kind kind, int code, const char *fmt, va_list ap)
 {
 	e->code = code;
 	e->kind = kind;
@@ -22,7 +22,7 @@ int err_set(struct err *e, int code, const char *fmt, ...)
 	if (!e)
 		return code;
 	va_start(ap, fmt);
-	record(e, ERR_UNSPEC, code, fmt, ap);
+	err_record(e, ERR_UNSPEC, code, fmt, ap);
 	va_end(ap);
 	return code;
 }
@@ -35,7 +35,7 @@ int err_fail(struct err *e, enum err_kind kind, int code, const char *fmt, ...)
 	if (!e)
 		return code;
 	va_start(ap, fmt);
-	record(e, kind, code, fmt, ap);
+	err_record(e, kind, code, fmt, ap);
 	va_end(ap);
 	return code;
 }

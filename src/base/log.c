@@ -14,7 +14,7 @@ void log_setup(int level, const char *prefix)
 }
 
 /* One fprintf() a line: stdio locks the stream, so lines of two threads never mix. */
-static void emit(const char *word, const char *fmt, va_list ap)
+static void log_emit(const char *word, const char *fmt, va_list ap)
 {
 	char text[1024];
 
@@ -30,7 +30,7 @@ void log_warn(const char *fmt, ...)
 	if (log_level < LOG_LEVEL_WARN)
 		return;
 	va_start(ap, fmt);
-	emit("warning: ", fmt, ap);
+	log_emit("warning: ", fmt, ap);
 	va_end(ap);
 }
 
@@ -41,7 +41,7 @@ void log_info(const char *fmt, ...)
 	if (log_level < LOG_LEVEL_INFO)
 		return;
 	va_start(ap, fmt);
-	emit("", fmt, ap);
+	log_emit("", fmt, ap);
 	va_end(ap);
 }
 
@@ -52,6 +52,6 @@ void log_debug(const char *fmt, ...)
 	if (log_level < LOG_LEVEL_DEBUG)
 		return;
 	va_start(ap, fmt);
-	emit("debug: ", fmt, ap);
+	log_emit("debug: ", fmt, ap);
 	va_end(ap);
 }

@@ -8,7 +8,7 @@
  * Decode one character. Return: its length in bytes; 0 for what is not UTF-8, overlong forms,
  * surrogates and what is beyond Unicode included.
  */
-static size_t next_char(const uint8_t *s, size_t len, uint32_t *ret)
+static size_t printable_next_char(const uint8_t *s, size_t len, uint32_t *ret)
 {
 	static const struct {
 		uint8_t mask, lead;
@@ -40,7 +40,7 @@ static size_t next_char(const uint8_t *s, size_t len, uint32_t *ret)
 	return n + 1;
 }
 
-static bool is_control(uint32_t c)
+static bool printable_is_control(uint32_t c)
 {
 	return c < 0x20 || (c >= 0x7f && c < 0xa0);
 }
@@ -52,8 +52,8 @@ bool is_printable(const char *text, size_t len)
 	size_t n;
 
 	for (size_t i = 0; i < len; i += n) {
-		n = next_char(s + i, len - i, &c);
-		if (!n || is_control(c))
+		n = printable_next_char(s + i, len - i, &c);
+		if (!n || printable_is_control(c))
 			return false;
 	}
 	return true;

@@ -12,7 +12,7 @@
 #include "base/units.h"
 
 /* Three significant digits, as many decimals as that leaves. */
-static void print_scaled(char *buf, double value, const char *unit)
+static void units_print_scaled(char *buf, double value, const char *unit)
 {
 	int decimals = value < 9.995 ? 2 : value < 99.95 ? 1 : 0;
 
@@ -33,7 +33,7 @@ char *format_bytes(char buf[UNITS_MAX], uint64_t bytes)
 		value /= 1024;
 		i++;
 	}
-	print_scaled(buf, value, units[i]);
+	units_print_scaled(buf, value, units[i]);
 	return buf;
 }
 
@@ -42,11 +42,11 @@ char *format_duration(char buf[UNITS_MAX], uint64_t ns)
 	if (ns < 1000)
 		snprintf(buf, UNITS_MAX, "%" PRIu64 " ns", ns);
 	else if (ns < 999500)
-		print_scaled(buf, (double)ns / 1e3, "us");
+		units_print_scaled(buf, (double)ns / 1e3, "us");
 	else if (ns < 999500000)
-		print_scaled(buf, (double)ns / 1e6, "ms");
+		units_print_scaled(buf, (double)ns / 1e6, "ms");
 	else
-		print_scaled(buf, (double)ns / 1e9, "s");
+		units_print_scaled(buf, (double)ns / 1e9, "s");
 	return buf;
 }
 

@@ -14,7 +14,7 @@
 #define BACKLOG 16
 #define RETRY_MS 10
 
-static int address(const char *path, struct sockaddr_un *ret, struct err *err)
+static int unix_socket_address(const char *path, struct sockaddr_un *ret, struct err *err)
 {
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
 
@@ -33,7 +33,7 @@ int unix_check(const char *path, const char *name, struct err *err)
 	struct stat st;
 	int r;
 
-	r = address(path, &a, NULL);
+	r = unix_socket_address(path, &a, NULL);
 	if (r >= 0 && stat(path, &st) < 0)
 		r = -errno;
 	if (r >= 0 && !S_ISSOCK(st.st_mode))
@@ -41,7 +41,7 @@ int unix_check(const char *path, const char *name, struct err *err)
 	return r < 0 ? err_set(err, r, "%s", name) : 0;
 }
 
-static int connect_to(const struct sockaddr_un *a, int *ret_fd)
+static int unix_socket_connect_to(const struct sockaddr_un *a, int *ret_fd)
 {
 	_cleanup_fd_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	int r;
@@ -57,7 +57,7 @@ static int connect_to(const struct sockaddr_un *a, int *ret_fd)
 	return 0;
 }
 
-static int pause_for(struct cancel *cancel, int milliseconds, struct err *err)
+static int unix_socket_pause_for(struct cancel *cancel, int milliseconds, struct err *err)
 {
 	if (cancel)
 		return cancel_pause(cancel, milliseconds, err);
@@ -71,14 +71,14 @@ int unix_connect(const char *path, struct cancel *cancel, int timeout_ms, int *r
 	struct sockaddr_un a;
 	int waited = 0, r;
 
-	r = address(path, &a, err);
+	r = unix_socket_address(path, &a, err);
 	if (r < 0)
 		return r;
 	/* A full backlog is the only reason to wait, and no poll() tells of its end. */
-	while ((r = connect_to(&a, ret_fd)) == -EAGAIN) {
+	while ((r = unix_socket_connect_to(&a, ret_fd)) == -EAGAIN) {
 		if (timeout_ms >= 0 && waited >= timeout_ms)
 			return err_set(err, -ETIMEDOUT, "nobody takes the connection");
-		r = pause_for(cancel, RETRY_MS, err);
+		r = unix_socket_pause_for(cancel, RETRY_MS, err);
 		if (r < 0)
 			return r;
 		waited += timeout_ms < 0 ? 0 : RETRY_MS;
@@ -87,7 +87,7 @@ int unix_connect(const char *path, struct cancel *cancel, int timeout_ms, int *r
 }
 
 /* Of files that are no sockets connect() says the same. A full backlog (EAGAIN) is somebody. */
-static int remove_stale(const struct sockaddr_un *a, struct err *err)
+static int unix_socket_remove_stale(const struct sockaddr_un *a, struct err *err)
 {
 	_cleanup_fd_ int fd = -1;
 	struct stat st;
@@ -96,7 +96,7 @@ static int remove_stale(const struct sockaddr_un *a, struct err *err)
 		return 0;
 	if (!S_ISSOCK(st.st_mode))
 		return err_set(err, -EEXIST, "%s: not a socket", a->sun_path);
-	if (connect_to(a, &fd) == -ECONNREFUSED)
+	if (unix_socket_connect_to(a, &fd) == -ECONNREFUSED)
 		unlink(a->sun_path);
 	return 0;
 }
@@ -107,7 +107,7 @@ int unix_listen(const char *path, mode_t mode, int *ret_fd, struct err *err)
 	struct sockaddr_un a;
 	int r;
 
-	r = address(path, &a, err);
+	r = unix_socket_address(path, &a, err);
 	if (r < 0)
 		return r;
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -116,7 +116,7 @@ int unix_listen(const char *path, mode_t mode, int *ret_fd, struct err *err)
 	/* What bind() makes has the mode that the socket itself has: at no time is it any wider. */
 	if (fchmod(fd, mode) < 0)
 		return err_set(err, -errno, "%s", path);
-	r = remove_stale(&a, err);
+	r = unix_socket_remove_stale(&a, err);
 	if (r < 0)
 		return r;
 	if (bind(fd, (const struct sockaddr *)&a, sizeof(a)) < 0 || listen(fd, BACKLOG) < 0)

@@ -4,7 +4,7 @@
 
 #include "base/uuid.h"
 
-static unsigned int hex(char c)
+static unsigned int uuid_hex(char c)
 {
 	return isdigit((unsigned char)c) ? (unsigned int)(c - '0')
 					 : (unsigned int)(tolower((unsigned char)c) - 'a') + 10;
@@ -21,9 +21,9 @@ bool uuid_parse(const char *text, uint8_t ret[UUID_SIZE])
 		if (shape[i] == '-')
 			continue;
 		if (ret && nibbles % 2 == 0)
-			ret[nibbles / 2] = (uint8_t)(hex(text[i]) << 4);
+			ret[nibbles / 2] = (uint8_t)(uuid_hex(text[i]) << 4);
 		else if (ret)
-			ret[nibbles / 2] = (uint8_t)(ret[nibbles / 2] | hex(text[i]));
+			ret[nibbles / 2] = (uint8_t)(ret[nibbles / 2] | uuid_hex(text[i]));
 		nibbles++;
 	}
 	return !text[sizeof(shape) - 1];

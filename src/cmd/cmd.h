@@ -13,7 +13,7 @@
 
 #include "base/err.h"
 #include "device/device.h"
-#include "engine/drain.h"
+#include "device/arc-retry.h"
 #include "engine/transfer.h"
 #include "transport/uri.h"
 #include "ui/progress.h"
@@ -94,7 +94,7 @@ struct device_args {
 };
 extern const struct argp device_argp;
 
-extern const struct argp drain_argp; /* input: struct drain * */
+extern const struct argp arc_retry_argp; /* input: struct arc_retry * */
 
 /** struct file_args - FILE */
 struct file_args {

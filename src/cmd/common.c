@@ -38,7 +38,7 @@ static const struct argp_option common_options[] = {
 	{ 0 },
 };
 
-static bool parse_progress(const char *arg, enum progress_mode *ret)
+static bool cmd_parse_progress(const char *arg, enum progress_mode *ret)
 {
 	static const char *const words[] = {
 		[PROGRESS_AUTO] = "auto",
@@ -55,14 +55,14 @@ static bool parse_progress(const char *arg, enum progress_mode *ret)
 	return false;
 }
 
-static bool writable(int fd)
+static bool cmd_writable(int fd)
 {
 	int flags = fcntl(fd, F_GETFL);
 
 	return flags >= 0 && (flags & O_ACCMODE) != O_RDONLY;
 }
 
-static error_t parse_common(int key, char *arg, struct argp_state *state)
+static error_t cmd_parse_common(int key, char *arg, struct argp_state *state)
 {
 	struct invocation *inv = state->input;
 	uint64_t fd;
@@ -78,12 +78,12 @@ static error_t parse_common(int key, char *arg, struct argp_state *state)
 		inv->verbosity = -1;
 		return 0;
 	case OPT_PROGRESS:
-		if (!parse_progress(arg, &inv->progress))
+		if (!cmd_parse_progress(arg, &inv->progress))
 			argp_error(state, "--progress is auto, always, never or json, not '%s'",
 				   arg);
 		return 0;
 	case OPT_STATUS_FD:
-		if (parse_uint(arg, 10, INT_MAX, &fd) < 0 || !writable((int)fd))
+		if (parse_uint(arg, 10, INT_MAX, &fd) < 0 || !cmd_writable((int)fd))
 			argp_error(state, "--status-fd: '%s' is not open for writing", arg);
 		inv->status_fd = (int)fd;
 		return 0;
@@ -92,7 +92,7 @@ static error_t parse_common(int key, char *arg, struct argp_state *state)
 	}
 }
 
-const struct argp common_argp = { .options = common_options, .parser = parse_common };
+const struct argp common_argp = { .options = common_options, .parser = cmd_parse_common };
 
 /*
  * How to open a device
@@ -109,7 +109,7 @@ static const struct argp_option open_options[] = {
 	{ 0 },
 };
 
-static error_t parse_open(int key, char *arg, struct argp_state *state)
+static error_t cmd_parse_open(int key, char *arg, struct argp_state *state)
 {
 	struct device_options *o = state->input;
 	uint64_t seconds;
@@ -121,7 +121,7 @@ static error_t parse_open(int key, char *arg, struct argp_state *state)
 	case OPT_TIMEOUT:
 		if (parse_uint(arg, 10, INT_MAX / 1000, &seconds) < 0 || !seconds)
 			argp_error(state, "--timeout: '%s' is not a number of seconds", arg);
-		o->acquire.timeout_ms = o->patience_ms = (int)seconds * 1000;
+		o->acquire.timeout_ms = o->call_timeout_ms = (int)seconds * 1000;
 		return 0;
 	case OPT_VIA:
 		if (!strcmp(arg, "cdev"))
@@ -149,7 +149,7 @@ static error_t parse_open(int key, char *arg, struct argp_state *state)
 	}
 }
 
-const struct argp open_argp = { .options = open_options, .parser = parse_open };
+const struct argp open_argp = { .options = open_options, .parser = cmd_parse_open };
 
 /*
  * How long a device may refuse to be stopped
@@ -157,15 +157,15 @@ const struct argp open_argp = { .options = open_options, .parser = parse_open };
 
 #define DRAIN_SECONDS 5
 
-static const struct argp_option drain_options[] = {
+static const struct argp_option arc_retry_options[] = {
 	{ "drain-timeout", OPT_DRAIN, "SECONDS", 0,
 	  "ask a device that is too busy to be stopped again, for so long (5)", 0 },
 	{ 0 },
 };
 
-static error_t parse_drain(int key, char *arg, struct argp_state *state)
+static error_t cmd_parse_arc_retry(int key, char *arg, struct argp_state *state)
 {
-	struct drain *d = state->input;
+	struct arc_retry *d = state->input;
 	uint64_t seconds;
 
 	switch (key) {
@@ -182,14 +182,14 @@ static error_t parse_drain(int key, char *arg, struct argp_state *state)
 	}
 }
 
-const struct argp drain_argp = { .options = drain_options, .parser = parse_drain };
+const struct argp arc_retry_argp = { .options = arc_retry_options, .parser = cmd_parse_arc_retry };
 
 /*
  * Positional arguments
  */
 
-static error_t take(const char **slot, const char *name, int key, char *arg,
-		    const struct argp_state *state)
+static error_t cmd_take(const char **slot, const char *name, int key, char *arg,
+			const struct argp_state *state)
 {
 	if (key == ARGP_KEY_ARG && !*slot) {
 		*slot = arg;
@@ -200,7 +200,7 @@ static error_t take(const char **slot, const char *name, int key, char *arg,
 	return ARGP_ERR_UNKNOWN;
 }
 
-static error_t parse_device(int key, char *arg, struct argp_state *state)
+static error_t cmd_parse_device(int key, char *arg, struct argp_state *state)
 {
 	struct device_args *a = state->input;
 
@@ -208,14 +208,14 @@ static error_t parse_device(int key, char *arg, struct argp_state *state)
 		state->child_inputs[0] = &a->options;
 		return 0;
 	}
-	return take(&a->spec, "DEV", key, arg, state);
+	return cmd_take(&a->spec, "DEV", key, arg, state);
 }
 
-static error_t parse_file(int key, char *arg, struct argp_state *state)
+static error_t cmd_parse_file(int key, char *arg, struct argp_state *state)
 {
 	struct file_args *a = state->input;
 
-	return take(&a->text, "FILE", key, arg, state);
+	return cmd_take(&a->text, "FILE", key, arg, state);
 }
 
 static const struct argp_child device_children[] = {
@@ -223,8 +223,8 @@ static const struct argp_child device_children[] = {
 	{ 0 },
 };
 
-const struct argp device_argp = { .parser = parse_device, .children = device_children };
-const struct argp file_argp = { .parser = parse_file };
+const struct argp device_argp = { .parser = cmd_parse_device, .children = device_children };
+const struct argp file_argp = { .parser = cmd_parse_file };
 
 void cmd_parse(const struct invocation *inv, const struct argp *argp, int argc, char **argv,
 	       void *input)
@@ -233,8 +233,8 @@ void cmd_parse(const struct invocation *inv, const struct argp *argp, int argc, 
 	log_setup(inv->verbosity, program_invocation_short_name);
 }
 
-static int parse_open_file(const char *text, unsigned int kinds, enum err_kind kind,
-			   struct uri *ret, struct err *err)
+static int cmd_parse_open_file(const char *text, unsigned int kinds, enum err_kind kind,
+			       struct uri *ret, struct err *err)
 {
 	int r = uri_parse(text, kinds, ret, err);
 
@@ -245,14 +245,14 @@ static int parse_open_file(const char *text, unsigned int kinds, enum err_kind k
 
 int cmd_input(const char *text, unsigned int kinds, struct uri *ret, struct err *err)
 {
-	return parse_open_file(text, kinds, ERR_MISSING, ret, err);
+	return cmd_parse_open_file(text, kinds, ERR_MISSING, ret, err);
 }
 
 /*
  * What is written to @uri comes out of @fd too. What devices make of it is theirs: /dev/null can take
  * any number of things at once, and terminals take no data.
  */
-static bool leads_to(const struct uri *uri, int fd)
+static bool cmd_leads_to(const struct uri *uri, int fd)
 {
 	struct stat to, here;
 	int r;
@@ -270,16 +270,16 @@ static bool leads_to(const struct uri *uri, int fd)
 int cmd_output(struct invocation *inv, const char *text, unsigned int kinds, struct uri *ret,
 	       struct err *err)
 {
-	int r = parse_open_file(text, kinds, ERR_OUTPUT, ret, err);
+	int r = cmd_parse_open_file(text, kinds, ERR_OUTPUT, ret, err);
 
 	if (r < 0)
 		return r;
-	inv->stdout_taken = ret->kind == URI_STDIO || leads_to(ret, STDOUT_FILENO);
+	inv->stdout_taken = ret->kind == URI_STDIO || cmd_leads_to(ret, STDOUT_FILENO);
 	if (inv->stdout_taken && inv->json) {
 		err_fail(err, ERR_USAGE, -EINVAL, "--json and the data both want standard output");
 		return err_hint(err, -EINVAL, "name a file, or use --status-fd for JSON");
 	}
-	if (inv->status_fd >= 0 && leads_to(ret, inv->status_fd)) {
+	if (inv->status_fd >= 0 && cmd_leads_to(ret, inv->status_fd)) {
 		r = err_fail(err, ERR_USAGE, -EINVAL, "--status-fd: %d is where the data goes",
 			     inv->status_fd);
 		inv->status_fd = -1;

@@ -33,7 +33,7 @@ static const struct argp_option options[] = {
 	{ 0 },
 };
 
-static error_t parse(int key, char *arg, struct argp_state *state)
+static error_t cmd_extract_parse(int key, char *arg, struct argp_state *state)
 {
 	struct args *a = state->input;
 
@@ -66,7 +66,7 @@ static const struct argp_child children[] = {
 
 static const struct argp argp = {
 	.options = options,
-	.parser = parse,
+	.parser = cmd_extract_parse,
 	.args_doc = "FILE [OUT]",
 	.doc = "Take a device's raw stream out of an image.\v"
 	       "FILE and OUT are a path, file:PATH, -, fd:N or exec:CMD; OUT is - if nothing is said. A "
@@ -74,7 +74,7 @@ static const struct argp argp = {
 	.children = children,
 };
 
-static void view(FILE *f, struct json_object *report)
+static void cmd_extract_view(FILE *f, struct json_object *report)
 {
 	static const struct report_row rows[] = {
 		{ "file", "file", REPORT_TEXT },
@@ -86,7 +86,7 @@ static void view(FILE *f, struct json_object *report)
 	report_lines(f, report, rows, ARRAY_SIZE(rows));
 }
 
-static bool find_device(struct args *a, const struct image_manifest *m)
+static bool cmd_extract_find_device(struct args *a, const struct image_manifest *m)
 {
 	uint64_t index;
 
@@ -103,13 +103,13 @@ static bool find_device(struct args *a, const struct image_manifest *m)
 	return true;
 }
 
-static int on_begin(void *ctx, const struct image_info *info, const struct image_manifest *m,
-		    struct err *err)
+static int cmd_extract_on_begin(void *ctx, const struct image_info *info,
+				const struct image_manifest *m, struct err *err)
 {
 	struct args *a = ctx;
 
 	(void)info;
-	if (!find_device(a, m)) {
+	if (!cmd_extract_find_device(a, m)) {
 		if (a->device)
 			err_fail(err, ERR_MISSING, -ENOENT, "no device '%s' in the image",
 				 a->device);
@@ -122,7 +122,8 @@ static int on_begin(void *ctx, const struct image_info *info, const struct image
 	return output_open(&a->out_uri, a->force, &a->scan.cancel, &a->out, err);
 }
 
-static int on_data(void *ctx, uint32_t device, const void *buf, size_t len, struct err *err)
+static int cmd_extract_on_data(void *ctx, uint32_t device, const void *buf, size_t len,
+			       struct err *err)
 {
 	struct args *a = ctx;
 
@@ -132,15 +133,15 @@ static int on_data(void *ctx, uint32_t device, const void *buf, size_t len, stru
 	return output_write(a->out, buf, len, err);
 }
 
-static const struct image_sink sink = { .begin = on_begin, .data = on_data };
+static const struct image_sink sink = { .begin = cmd_extract_on_begin, .data = cmd_extract_on_data };
 
-static int run(struct invocation *inv, int argc, char **argv, struct err *err)
+static int cmd_extract_run(struct invocation *inv, int argc, char **argv, struct err *err)
 {
 	struct args a = { .inv = inv };
 	int r;
 
 	cmd_parse(inv, &argp, argc, argv, &a);
-	inv->view = view;
+	inv->view = cmd_extract_view;
 	if (!a.out_text)
 		a.out_text = "-";
 	r = cmd_output(inv, a.out_text, URI_PLAIN, &a.out_uri, err);
@@ -165,5 +166,5 @@ const struct command cmd_extract = {
 	.name = "extract",
 	.args_doc = "FILE [OUT]",
 	.summary = "take the raw stream out of an image",
-	.run = run,
+	.run = cmd_extract_run,
 };

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/macros.h"
-#include "engine/identity.h"
+#include "engine/compat.h"
 #include "host/pci-config.h"
 #include "cmd/image-diff.h"
 
@@ -14,8 +14,8 @@ struct configs {
 	const struct device *dev;
 };
 
-static void add_identity(void *ctx, const char *field, const char *saved, const char *here,
-			 bool vital)
+static void image_diff_add_identity(void *ctx, const char *field, const char *saved,
+				    const char *here, bool vital)
 {
 	struct json_object *o = report_append(ctx);
 
@@ -25,7 +25,7 @@ static void add_identity(void *ctx, const char *field, const char *saved, const 
 	report_string(o, "owner", vital ? "identity" : "device");
 }
 
-static void add_register(void *ctx, const struct pci_register *reg)
+static void image_diff_add_register(void *ctx, const struct pci_register *reg)
 {
 	static const char *const owners[] = {
 		[PCI_DEVICE] = "device",
@@ -49,15 +49,15 @@ static void add_register(void *ctx, const struct pci_register *reg)
 }
 
 /* By the layout that the image's capabilities have; a space that is longer here is not compared. */
-static void compare_configs(struct json_object *list, const struct image_device *saved,
-			    const struct device *dev)
+static void image_diff_compare_configs(struct json_object *list, const struct image_device *saved,
+				       const struct device *dev)
 {
 	struct configs c = { .list = list, .saved = saved, .dev = dev };
 	struct json_object *o;
 
 	if (saved->config_size && dev->config_size)
 		pci_config_registers(saved->config, MIN(saved->config_size, dev->config_size),
-				     add_register, &c);
+				     image_diff_add_register, &c);
 	if (saved->config_size == dev->config_size)
 		return;
 	o = report_append(list);
@@ -67,7 +67,8 @@ static void compare_configs(struct json_object *list, const struct image_device 
 	report_string(o, "owner", "device");
 }
 
-static const struct image_device *find(const struct image_manifest *m, const struct device *dev)
+static const struct image_device *image_diff_find(const struct image_manifest *m,
+						  const struct device *dev)
 {
 	for (uint32_t i = 0; i < m->n_devices; i++)
 		if (!strcmp(m->devices[i].address, device_name(dev)))
@@ -78,14 +79,14 @@ static const struct image_device *find(const struct image_manifest *m, const str
 int image_diff(struct json_object *report, const struct image_manifest *m, const struct device *dev,
 	       struct err *err)
 {
-	const struct image_device *saved = find(m, dev);
+	const struct image_device *saved = image_diff_find(m, dev);
 	struct json_object *list = report_array(report, "differences");
 
 	if (!saved)
 		return err_fail(err, ERR_IMAGE, -EINVAL, "holds %u devices, and none is called %s",
 				m->n_devices, device_name(dev));
-	identity_compare(saved, dev, add_identity, list);
-	compare_configs(list, saved, dev);
+	compat_compare(saved, dev, image_diff_add_identity, list);
+	image_diff_compare_configs(list, saved, dev);
 	return 0;
 }
 

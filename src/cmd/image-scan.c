@@ -7,7 +7,7 @@
 #include "cmd/image-scan.h"
 #include "cmd/render.h"
 
-static int work(void *ctx, struct err *err)
+static int image_scan_work(void *ctx, struct err *err)
 {
 	struct image_scan *scan = ctx;
 	_cleanup_(input_freep) struct input *in = NULL;
@@ -31,12 +31,12 @@ int image_scan_run(struct image_scan *scan, struct err *err)
 		r = cancel_init(&scan->cancel, err);
 	if (r < 0)
 		return r;
-	r = session_run(work, scan, &scan->cancel, &progress, err);
+	r = session_run(image_scan_work, scan, &scan->cancel, &progress, err);
 	cancel_done(&scan->cancel);
 	return r;
 }
 
-static void render_created(struct json_object *o, uint64_t ns)
+static void image_scan_render_created(struct json_object *o, uint64_t ns)
 {
 	time_t seconds = (time_t)(ns / NSEC_PER_SEC);
 	struct tm tm;
@@ -47,7 +47,7 @@ static void render_created(struct json_object *o, uint64_t ns)
 		report_string(o, "created", text);
 }
 
-static void render_image_device(struct json_object *o, const struct image_device *d)
+static void image_scan_render_image_device(struct json_object *o, const struct image_device *d)
 {
 	const struct pci_ids ids = {
 		.vendor = d->vendor,
@@ -80,12 +80,12 @@ void render_image(struct json_object *report, const struct image_info *info,
 	snprintf(version, sizeof(version), "%u.%u", info->major, info->minor);
 	report_string(o, "version", version);
 	report_octets(o, "id", info->id, sizeof(info->id));
-	render_created(o, info->created_ns);
+	image_scan_render_created(o, info->created_ns);
 	report_string(o, "kernel", m->kernel);
 	report_string(o, "tool", m->tool);
 	list = report_array(report, "devices");
 	for (uint32_t i = 0; i < m->n_devices; i++)
-		render_image_device(report_append(list), &m->devices[i]);
+		image_scan_render_image_device(report_append(list), &m->devices[i]);
 }
 
 void render_totals(struct json_object *report, uint32_t device, const struct image_totals *totals)

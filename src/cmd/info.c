@@ -30,7 +30,7 @@ static const struct argp_option options[] = {
 	{ 0 },
 };
 
-static error_t parse(int key, char *arg, struct argp_state *state)
+static error_t cmd_info_parse(int key, char *arg, struct argp_state *state)
 {
 	struct args *a = state->input;
 
@@ -55,14 +55,14 @@ static const struct argp_child children[] = {
 
 static const struct argp argp = {
 	.options = options,
-	.parser = parse,
+	.parser = cmd_info_parse,
 	.args_doc = "DEV",
 	.doc = "Show what a device is and what its migration can do.\v"
 	       "Opens the device, which resets a PCI function that nobody holds.",
 	.children = children,
 };
 
-static void view(FILE *f, struct json_object *report)
+static void cmd_info_view(FILE *f, struct json_object *report)
 {
 	static const struct report_row rows[] = {
 		{ "device.address", "device", REPORT_TEXT },
@@ -116,7 +116,7 @@ static void view(FILE *f, struct json_object *report)
 }
 
 /* Regions and interrupts of no size are how a PCI device says that it has none there. */
-static void add_regions(struct json_object *report, struct mig_dev *mig, uint32_t n)
+static void cmd_info_add_regions(struct json_object *report, struct mig_dev *mig, uint32_t n)
 {
 	/* VFIO_REGION_INFO_FLAG_*, from bit 0 on */
 	static const char *const access[] = { "read", "write", "mmap" };
@@ -134,7 +134,7 @@ static void add_regions(struct json_object *report, struct mig_dev *mig, uint32_
 	}
 }
 
-static void add_irqs(struct json_object *report, struct mig_dev *mig, uint32_t n)
+static void cmd_info_add_irqs(struct json_object *report, struct mig_dev *mig, uint32_t n)
 {
 	/* VFIO_IRQ_INFO_*, from bit 0 on */
 	static const char *const names[] = { "eventfd", "maskable", "automasked", "noresize" };
@@ -151,7 +151,7 @@ static void add_irqs(struct json_object *report, struct mig_dev *mig, uint32_t n
 	}
 }
 
-static void add_migration(struct json_object *o, struct mig_dev *mig)
+static void cmd_info_add_migration(struct json_object *o, struct mig_dev *mig)
 {
 	uint64_t size;
 
@@ -166,7 +166,7 @@ static void add_migration(struct json_object *o, struct mig_dev *mig)
 	report_bool(o, "precopy_info_v2", mig->precopy_v2);
 }
 
-static void add_quirks(struct json_object *report, const char *driver)
+static void cmd_info_add_quirks(struct json_object *report, const char *driver)
 {
 	struct json_object *list = report_array(report, "quirks");
 	const struct quirks *q = quirks_of(driver);
@@ -176,7 +176,7 @@ static void add_quirks(struct json_object *report, const char *driver)
 }
 
 /* A device that cannot migrate is an answer here, not a failure. */
-static int describe(struct json_object *report, struct device *dev, struct err *err)
+static int cmd_info_describe(struct json_object *report, struct device *dev, struct err *err)
 {
 	struct err why = { 0 };
 	struct dev_info info;
@@ -195,20 +195,20 @@ static int describe(struct json_object *report, struct device *dev, struct err *
 	}
 	report_bool(report, "migratable", migratable);
 	if (migratable)
-		add_migration(report, dev->mig);
+		cmd_info_add_migration(report, dev->mig);
 	else
 		render_reason(report, dev, &why);
 	if (dev->config_size)
 		render_interrupts(report, pci_config_interrupts(dev->config, dev->config_size));
 	report_bool(report, "dma_logging", mig_probe(dev->mig, UAPI_FEATURE_DMA_LOGGING_START));
-	add_regions(report, dev->mig, info.n_regions);
-	add_irqs(report, dev->mig, info.n_irqs);
-	add_quirks(report, device_driver(dev));
+	cmd_info_add_regions(report, dev->mig, info.n_regions);
+	cmd_info_add_irqs(report, dev->mig, info.n_irqs);
+	cmd_info_add_quirks(report, device_driver(dev));
 	return 0;
 }
 
-static int on_begin(void *ctx, const struct image_info *info, const struct image_manifest *m,
-		    struct err *err)
+static int cmd_info_on_begin(void *ctx, const struct image_info *info,
+			     const struct image_manifest *m, struct err *err)
 {
 	struct args *a = ctx;
 
@@ -217,30 +217,30 @@ static int on_begin(void *ctx, const struct image_info *info, const struct image
 }
 
 /* All of the image is checked: a difference from what is damaged says nothing. */
-static int compare(struct args *a, struct err *err)
+static int cmd_info_compare(struct args *a, struct err *err)
 {
-	static const struct image_sink sink = { .begin = on_begin };
+	static const struct image_sink sink = { .begin = cmd_info_on_begin };
 	struct image_scan scan = { .inv = a->inv, .file = a->diff, .sink = &sink, .ctx = a };
 
 	return image_scan_run(&scan, err);
 }
 
-static int run(struct invocation *inv, int argc, char **argv, struct err *err)
+static int cmd_info_run(struct invocation *inv, int argc, char **argv, struct err *err)
 {
 	struct args a = { .inv = inv };
 	int r;
 
 	cmd_parse(inv, &argp, argc, argv, &a);
-	inv->view = view;
+	inv->view = cmd_info_view;
 	r = device_find(&host_live, a.dev.spec, &a.device, err);
 	if (r >= 0)
 		r = device_open(a.device, &a.dev.options, err);
 	if (r >= 0) {
 		render_device(inv->report, a.device);
-		r = describe(inv->report, a.device, err);
+		r = cmd_info_describe(inv->report, a.device, err);
 	}
 	if (r >= 0 && a.diff)
-		r = compare(&a, err);
+		r = cmd_info_compare(&a, err);
 	device_free(a.device);
 	return r;
 }
@@ -249,5 +249,5 @@ const struct command cmd_info = {
 	.name = "info",
 	.args_doc = "DEV",
 	.summary = "show what a device is and what its migration can do",
-	.run = run,
+	.run = cmd_info_run,
 };

@@ -27,7 +27,7 @@ static const struct argp_option options[] = {
 	{ 0 },
 };
 
-static error_t parse(int key, char *arg, struct argp_state *state)
+static error_t cmd_inspect_parse(int key, char *arg, struct argp_state *state)
 {
 	struct args *a = state->input;
 
@@ -57,7 +57,7 @@ static const struct argp_child children[] = {
 
 static const struct argp argp = {
 	.options = options,
-	.parser = parse,
+	.parser = cmd_inspect_parse,
 	.args_doc = "FILE",
 	.doc = "Show what an image holds.\v"
 	       "Reads and checks all of it, and needs no device but for --diff. FILE is a path, "
@@ -65,7 +65,7 @@ static const struct argp argp = {
 	.children = children,
 };
 
-static void view(FILE *f, struct json_object *report)
+static void cmd_inspect_view(FILE *f, struct json_object *report)
 {
 	static const struct report_row image[] = {
 		{ "file", "file", REPORT_TEXT },
@@ -119,7 +119,7 @@ static void view(FILE *f, struct json_object *report)
 }
 
 /* A device that cannot migrate, or not that way, differs in just that. */
-static int compare(struct args *a, const struct image_manifest *m, struct err *err)
+static int cmd_inspect_compare(struct args *a, const struct image_manifest *m, struct err *err)
 {
 	struct err why = { 0 };
 	int r;
@@ -134,17 +134,17 @@ static int compare(struct args *a, const struct image_manifest *m, struct err *e
 	return image_diff(a->inv->report, m, a->dev, err);
 }
 
-static int on_begin(void *ctx, const struct image_info *info, const struct image_manifest *m,
-		    struct err *err)
+static int cmd_inspect_on_begin(void *ctx, const struct image_info *info,
+				const struct image_manifest *m, struct err *err)
 {
 	struct args *a = ctx;
 
 	render_image(a->inv->report, info, m);
-	return a->dev ? compare(a, m, err) : 0;
+	return a->dev ? cmd_inspect_compare(a, m, err) : 0;
 }
 
-static int on_device_end(void *ctx, uint32_t device, const struct image_totals *totals,
-			 struct err *err)
+static int cmd_inspect_on_device_end(void *ctx, uint32_t device, const struct image_totals *totals,
+				     struct err *err)
 {
 	struct args *a = ctx;
 
@@ -153,7 +153,7 @@ static int on_device_end(void *ctx, uint32_t device, const struct image_totals *
 	return 0;
 }
 
-static const char *section_name(uint32_t type)
+static const char *cmd_inspect_section_name(uint32_t type)
 {
 	static const char *const names[] = {
 		[IMAGE_MANIFEST] = "manifest",	   [IMAGE_DATA] = "data",
@@ -167,7 +167,7 @@ static const char *section_name(uint32_t type)
 /* More than anybody reads; an image may have any number. */
 #define SECTIONS_MAX 65536
 
-static int on_section(void *ctx, const struct image_section_info *s, struct err *err)
+static int cmd_inspect_on_section(void *ctx, const struct image_section_info *s, struct err *err)
 {
 	struct args *a = ctx;
 	struct json_object *list, *o;
@@ -183,7 +183,7 @@ static int on_section(void *ctx, const struct image_section_info *s, struct err 
 	}
 	o = report_append(list);
 	report_uint(o, "at", s->at);
-	report_string(o, "type", section_name(s->type));
+	report_string(o, "type", cmd_inspect_section_name(s->type));
 	report_uint(o, "type_number", s->type);
 	report_uint(o, "size", s->size);
 	if (s->device != IMAGE_NO_DEVICE)
@@ -196,18 +196,18 @@ static int on_section(void *ctx, const struct image_section_info *s, struct err 
 }
 
 static const struct image_sink sink = {
-	.begin = on_begin,
-	.device_end = on_device_end,
-	.section = on_section,
+	.begin = cmd_inspect_on_begin,
+	.device_end = cmd_inspect_on_device_end,
+	.section = cmd_inspect_on_section,
 };
 
-static int run(struct invocation *inv, int argc, char **argv, struct err *err)
+static int cmd_inspect_run(struct invocation *inv, int argc, char **argv, struct err *err)
 {
 	struct args a = { .inv = inv };
 	int r = 0;
 
 	cmd_parse(inv, &argp, argc, argv, &a);
-	inv->view = view;
+	inv->view = cmd_inspect_view;
 	if (a.diff)
 		r = device_find(&host_live, a.diff, &a.dev, err);
 	if (r < 0)
@@ -231,5 +231,5 @@ const struct command cmd_inspect = {
 	.name = "inspect",
 	.args_doc = "FILE",
 	.summary = "show what an image holds",
-	.run = run,
+	.run = cmd_inspect_run,
 };

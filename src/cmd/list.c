@@ -30,7 +30,7 @@ static const struct argp_option options[] = {
 	{ 0 },
 };
 
-static error_t parse(int key, char *arg, struct argp_state *state)
+static error_t cmd_list_parse(int key, char *arg, struct argp_state *state)
 {
 	struct args *a = state->input;
 
@@ -60,7 +60,7 @@ static const struct argp_child children[] = {
 
 static const struct argp argp = {
 	.options = options,
-	.parser = parse,
+	.parser = cmd_list_parse,
 	.args_doc = "[DEV...]",
 	.doc = "List the devices bound to VFIO, or these.\v"
 	       "Opens nothing unless --probe is given: what is not known then is shown as '-'. A "
@@ -68,7 +68,7 @@ static const struct argp argp = {
 	.children = children,
 };
 
-static void view(FILE *f, struct json_object *report)
+static void cmd_list_view(FILE *f, struct json_object *report)
 {
 	static const struct report_row columns[] = {
 		{ "address", "DEVICE", REPORT_TEXT },	     { "driver", "DRIVER", REPORT_TEXT },
@@ -87,7 +87,7 @@ static void view(FILE *f, struct json_object *report)
 }
 
 /* "qemu-system-x86[1234]" for the table; all of them for JSON. Return: how many there are. */
-static size_t render_holders(struct json_object *o, const struct vfio_node *node)
+static size_t cmd_list_render_holders(struct json_object *o, const struct vfio_node *node)
 {
 	struct json_object *list = report_array(o, "holders");
 	struct holders holders = { 0 };
@@ -117,7 +117,7 @@ static size_t render_holders(struct json_object *o, const struct vfio_node *node
 }
 
 /* What debugfs knows without opening. */
-static void render_debugfs(struct json_object *o, const struct vfio_node *node)
+static void cmd_list_render_debugfs(struct json_object *o, const struct vfio_node *node)
 {
 	enum mig_state state;
 	char word[32];
@@ -138,7 +138,8 @@ static void render_debugfs(struct json_object *o, const struct vfio_node *node)
 	}
 }
 
-static void probe(struct json_object *o, struct device *dev, const struct device_options *opts)
+static void cmd_list_probe(struct json_object *o, struct device *dev,
+			   const struct device_options *opts)
 {
 	struct err why = { 0 };
 	int r;
@@ -162,7 +163,7 @@ static void probe(struct json_object *o, struct device *dev, const struct device
 }
 
 /* The table has no column for it. */
-static void warn_why(struct json_object *o, const struct device *dev)
+static void cmd_list_warn_why(struct json_object *o, const struct device *dev)
 {
 	struct json_object *reason;
 
@@ -170,8 +171,8 @@ static void warn_why(struct json_object *o, const struct device *dev)
 		log_warn("%s: %s", device_name(dev), json_object_get_string(reason));
 }
 
-static int render_one(struct json_object *list, const char *spec, const struct args *a,
-		      struct err *err)
+static int cmd_list_render_one(struct json_object *list, const char *spec, const struct args *a,
+			       struct err *err)
 {
 	_cleanup_(device_freep) struct device *dev = NULL;
 	struct err why = { 0 };
@@ -188,20 +189,20 @@ static int render_one(struct json_object *list, const char *spec, const struct a
 	report_null(o, "state");
 	report_null(o, "holder");
 	if (dev->node) {
-		held = render_holders(o, dev->node);
-		render_debugfs(o, dev->node);
+		held = cmd_list_render_holders(o, dev->node);
+		cmd_list_render_debugfs(o, dev->node);
 	}
 	if (device_check(dev, &a->options, &why) < 0)
 		render_reason(o, dev, &why);
 	else if (dev->socket || dev->inherited >= 0 || (a->probe && !held))
-		probe(o, dev, &a->options);
+		cmd_list_probe(o, dev, &a->options);
 	/* Of those that were asked for by name. */
 	if (a->n)
-		warn_why(o, dev);
+		cmd_list_warn_why(o, dev);
 	return 0;
 }
 
-static int list_all(struct json_object *list, const struct args *a, struct err *err)
+static int cmd_list_all(struct json_object *list, const struct args *a, struct err *err)
 {
 	struct vfio_nodes nodes;
 	int r;
@@ -210,7 +211,7 @@ static int list_all(struct json_object *list, const struct args *a, struct err *
 	if (r < 0)
 		return r;
 	for (size_t i = 0; r >= 0 && i < nodes.n; i++) {
-		r = render_one(list, nodes.v[i]->sysfs, a, err);
+		r = cmd_list_render_one(list, nodes.v[i]->sysfs, a, err);
 		if (r == -ENODEV)
 			r = 0; /* gone since it was listed */
 	}
@@ -218,19 +219,19 @@ static int list_all(struct json_object *list, const struct args *a, struct err *
 	return r;
 }
 
-static int run(struct invocation *inv, int argc, char **argv, struct err *err)
+static int cmd_list_run(struct invocation *inv, int argc, char **argv, struct err *err)
 {
 	struct args a = { .inv = inv };
 	struct json_object *list;
 	int r = 0;
 
 	cmd_parse(inv, &argp, argc, argv, &a);
-	inv->view = view;
+	inv->view = cmd_list_view;
 	list = report_array(inv->report, "devices");
 	if (!a.n)
-		return list_all(list, &a, err);
+		return cmd_list_all(list, &a, err);
 	for (size_t i = 0; r >= 0 && i < a.n; i++)
-		r = render_one(list, a.specs[i], &a, err);
+		r = cmd_list_render_one(list, a.specs[i], &a, err);
 	return r;
 }
 
@@ -238,5 +239,5 @@ const struct command cmd_list = {
 	.name = "list",
 	.args_doc = "[DEV...]",
 	.summary = "show the devices bound to VFIO, without opening them",
-	.run = run,
+	.run = cmd_list_run,
 };

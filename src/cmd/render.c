@@ -140,7 +140,7 @@ void render_recovery(struct json_object *report, const struct mig_recovery *r)
 	report_bool(o, "ok", r->ok);
 }
 
-static bool any_failed(struct json_object *arcs)
+static bool render_any_failed(struct json_object *arcs)
 {
 	for (size_t i = 0; i < json_object_array_length(arcs); i++)
 		if (json_object_object_get_ex(json_object_array_get_idx(arcs, i), "error", NULL))
@@ -160,5 +160,6 @@ void view_arcs(FILE *f, struct json_object *report)
 	/* The last two columns are for the rare case. */
 	if (json_object_object_get_ex(report, "arcs", &arcs) && json_object_array_length(arcs))
 		report_table(f, arcs, columns,
-			     any_failed(arcs) ? ARRAY_SIZE(columns) : ARRAY_SIZE(columns) - 2);
+			     render_any_failed(arcs) ? ARRAY_SIZE(columns)
+						     : ARRAY_SIZE(columns) - 2);
 }

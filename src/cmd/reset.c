@@ -27,7 +27,7 @@ static const struct argp_option options[] = {
 	{ 0 },
 };
 
-static error_t parse(int key, char *arg, struct argp_state *state)
+static error_t cmd_reset_parse(int key, char *arg, struct argp_state *state)
 {
 	struct args *a = state->input;
 
@@ -53,7 +53,7 @@ static const struct argp_child children[] = {
 
 static const struct argp argp = {
 	.options = options,
-	.parser = parse,
+	.parser = cmd_reset_parse,
 	.args_doc = "DEV",
 	.doc = "Reset a device; what it holds is lost.\v"
 	       "The only way out of the state ERROR and out of a load that was cut off. Afterwards the "
@@ -62,7 +62,7 @@ static const struct argp argp = {
 	.children = children,
 };
 
-static void view(FILE *f, struct json_object *report)
+static void cmd_reset_view(FILE *f, struct json_object *report)
 {
 	static const struct report_row rows[] = {
 		{ "device.address", "device", REPORT_TEXT },
@@ -75,7 +75,7 @@ static void view(FILE *f, struct json_object *report)
 	report_lines(f, report, rows, ARRAY_SIZE(rows));
 }
 
-static int work(void *ctx, struct err *err)
+static int cmd_reset_work(void *ctx, struct err *err)
 {
 	struct args *a = ctx;
 	uint64_t start;
@@ -96,7 +96,7 @@ static int work(void *ctx, struct err *err)
 	return r < 0 ? err_classify(err, ERR_DEVICE, r) : 0;
 }
 
-static int reset(struct args *a, struct err *err)
+static int cmd_reset_reset(struct args *a, struct err *err)
 {
 	struct json_object *o = a->inv->report;
 	int r;
@@ -105,7 +105,7 @@ static int reset(struct args *a, struct err *err)
 	if (r < 0)
 		return r;
 	cancel_close(&a->cancel); /* not to be stopped half-way */
-	r = session_run(work, a, &a->cancel, NULL, err);
+	r = session_run(cmd_reset_work, a, &a->cancel, NULL, err);
 	cancel_done(&a->cancel);
 	render_device(o, a->device);
 	if (r >= 0) {
@@ -118,13 +118,13 @@ static int reset(struct args *a, struct err *err)
 	return r;
 }
 
-static int run(struct invocation *inv, int argc, char **argv, struct err *err)
+static int cmd_reset_run(struct invocation *inv, int argc, char **argv, struct err *err)
 {
 	struct args a = { .inv = inv };
 	int r;
 
 	cmd_parse(inv, &argp, argc, argv, &a);
-	inv->view = view;
+	inv->view = cmd_reset_view;
 	inv->acts = !a.dry_run;
 	r = device_find(&host_live, a.dev.spec, &a.device, err);
 	if (r < 0)
@@ -135,7 +135,7 @@ static int run(struct invocation *inv, int argc, char **argv, struct err *err)
 		report_bool(inv->report, "opening_resets", device_reset_by_open(a.device));
 		r = device_check(a.device, &a.dev.options, err);
 	} else {
-		r = reset(&a, err);
+		r = cmd_reset_reset(&a, err);
 	}
 	device_free(a.device);
 	return r;
@@ -145,5 +145,5 @@ const struct command cmd_reset = {
 	.name = "reset",
 	.args_doc = "DEV",
 	.summary = "reset a device, losing what it holds",
-	.run = run,
+	.run = cmd_reset_run,
 };

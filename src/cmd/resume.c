@@ -4,7 +4,7 @@
 
 #include "base/log.h"
 #include "base/macros.h"
-#include "engine/destination.h"
+#include "engine/load.h"
 #include "ui/session.h"
 #include "cmd/cmd.h"
 #include "cmd/render.h"
@@ -43,7 +43,7 @@ static const struct argp_option options[] = {
 	{ 0 },
 };
 
-static error_t parse(int key, char *arg, struct argp_state *state)
+static error_t cmd_resume_parse(int key, char *arg, struct argp_state *state)
 {
 	struct args *a = state->input;
 
@@ -103,7 +103,7 @@ static const struct argp_child children[] = {
 
 static const struct argp argp = {
 	.options = options,
-	.parser = parse,
+	.parser = cmd_resume_parse,
 	.args_doc = "DEV FILE",
 	.doc = "Load a state from FILE into a device, have the driver verify it, start the device and "
 	       "keep it open.\v"
@@ -114,7 +114,7 @@ static const struct argp argp = {
 	.children = children,
 };
 
-static void view(FILE *f, struct json_object *report)
+static void cmd_resume_view(FILE *f, struct json_object *report)
 {
 	static const struct report_row rows[] = {
 		{ "device.address", "device", REPORT_TEXT },
@@ -140,7 +140,7 @@ static void view(FILE *f, struct json_object *report)
 		report_table(f, list, restored, ARRAY_SIZE(restored));
 }
 
-static void render_external(struct json_object *report, const struct external *e)
+static void cmd_resume_render_restored(struct json_object *report, const struct config_restore *e)
 {
 	struct json_object *list, *o;
 
@@ -155,7 +155,7 @@ static void render_external(struct json_object *report, const struct external *e
 	}
 }
 
-static void render(const struct args *a, int r)
+static void cmd_resume_render(const struct args *a, int r)
 {
 	const struct destination *d = &a->dest;
 	struct json_object *o = a->inv->report, *state;
@@ -174,7 +174,7 @@ static void render(const struct args *a, int r)
 	report_uint(o, "stream_ns", d->stream_ns);
 	render_rate(o, d->bytes, d->stream_ns);
 	report_bool(o, "accepted", d->accepted);
-	render_external(o, &d->external);
+	cmd_resume_render_restored(o, &d->config);
 	state = report_object(o, "state");
 	render_state(state, "found", d->found, true);
 	render_state(state, "left", d->left, d->left_known);
@@ -184,7 +184,7 @@ static void render(const struct args *a, int r)
 }
 
 /* After an abort nobody has the state but the file; where it came from is not ours to know. */
-static void settle_outcome(const struct args *a, int r, const struct err *err)
+static void cmd_resume_settle_outcome(const struct args *a, int r, const struct err *err)
 {
 	struct invocation *inv = a->inv;
 	bool lost = r < 0 && a->dest.opened && err->kind == ERR_DEVICE;
@@ -198,7 +198,7 @@ static void settle_outcome(const struct args *a, int r, const struct err *err)
 }
 
 /* A state lives as long as somebody holds the device. */
-static int check_hold(const struct args *a, struct err *err)
+static int cmd_resume_check_hold(const struct args *a, struct err *err)
 {
 	const struct device *dev = a->dest.dev;
 
@@ -210,7 +210,7 @@ static int check_hold(const struct args *a, struct err *err)
 	return err_hint(err, -EOPNOTSUPP, "leave out --no-hold, or hand over an open fd (fd:N)");
 }
 
-static int hold(const struct args *a, struct err *err)
+static int cmd_resume_hold(const struct args *a, struct err *err)
 {
 	const struct destination *d = &a->dest;
 	bool stopped = d->left == MIG_STOP;
@@ -238,7 +238,7 @@ static int hold(const struct args *a, struct err *err)
  * Who comes is compared with the device. What sysfs does not know of it has to be asked, better now
  * than when a source is stopped. It is not kept: its server may serve somebody else meanwhile.
  */
-static int look_at(struct device *dev, const struct device_options *opts, struct err *err)
+static int cmd_resume_look_at(struct device *dev, const struct device_options *opts, struct err *err)
 {
 	int r;
 
@@ -252,8 +252,8 @@ static int look_at(struct device *dev, const struct device_options *opts, struct
 }
 
 /* A sender needs to know the port, if the system chose it. */
-static int listen_at(struct args *a, const struct uri *uri, const struct progress *progress,
-		     struct err *err)
+static int cmd_resume_listen_at(struct args *a, const struct uri *uri,
+				const struct progress *progress, struct err *err)
 {
 	const struct peer_options opts = {
 		.timeout_ms = a->dev.options.acquire.timeout_ms,
@@ -261,7 +261,7 @@ static int listen_at(struct args *a, const struct uri *uri, const struct progres
 	};
 	int r;
 
-	r = look_at(a->dest.dev, &a->dev.options, err);
+	r = cmd_resume_look_at(a->dest.dev, &a->dev.options, err);
 	if (r >= 0)
 		r = listener_open(uri, &opts, &a->dest.listener, err);
 	if (r < 0)
@@ -273,7 +273,7 @@ static int listen_at(struct args *a, const struct uri *uri, const struct progres
 	return 0;
 }
 
-static int resume(struct args *a, struct err *err)
+static int cmd_resume_resume(struct args *a, struct err *err)
 {
 	struct destination *d = &a->dest;
 	struct transfer transfer;
@@ -284,14 +284,14 @@ static int resume(struct args *a, struct err *err)
 	r = cancel_init(&cancel, err);
 	if (r < 0)
 		return r;
-	cancel.patience_ms = device_patience(d->dev, &a->dev.options);
+	cancel.call_timeout_ms = device_call_timeout(d->dev, &a->dev.options);
 	transfer_start(&transfer);
 	r = device_check(d->dev, &a->dev.options, err);
 	if (r >= 0 && a->listen)
-		r = listen_at(a, &d->uri, &progress, err);
+		r = cmd_resume_listen_at(a, &d->uri, &progress, err);
 	if (r < 0) {
-		render(a, r);
-		settle_outcome(a, r, err);
+		cmd_resume_render(a, r);
+		cmd_resume_settle_outcome(a, r, err);
 		cancel_done(&cancel);
 		return r;
 	}
@@ -303,13 +303,13 @@ static int resume(struct args *a, struct err *err)
 	r = session_run(destination_run, d, &cancel, &progress, err);
 	/* A signal that came too late to abort still means: do not stay. */
 	a->no_hold |= atomic_load(&cancel.requested);
-	render(a, r);
-	settle_outcome(a, r, err);
+	cmd_resume_render(a, r);
+	cmd_resume_settle_outcome(a, r, err);
 	cancel_done(&cancel);
 	return r;
 }
 
-static int parse_input(struct args *a, struct err *err)
+static int cmd_resume_parse_input(struct args *a, struct err *err)
 {
 	const char *text = a->file.text;
 	struct uri socket;
@@ -323,30 +323,30 @@ static int parse_input(struct args *a, struct err *err)
 	return r;
 }
 
-static int run(struct invocation *inv, int argc, char **argv, struct err *err)
+static int cmd_resume_run(struct invocation *inv, int argc, char **argv, struct err *err)
 {
 	struct args a = { .inv = inv };
 	struct err gone = { 0 };
 	int r;
 
 	cmd_parse(inv, &argp, argc, argv, &a);
-	inv->view = view;
-	r = parse_input(&a, err);
+	inv->view = cmd_resume_view;
+	r = cmd_resume_parse_input(&a, err);
 	if (r >= 0)
 		r = device_find(&host_live, a.dev.spec, &a.dest.dev, err);
 	if (r >= 0)
-		r = check_hold(&a, err);
+		r = cmd_resume_check_hold(&a, err);
 	if (r >= 0)
-		r = resume(&a, err);
+		r = cmd_resume_resume(&a, err);
 	if (r >= 0 && !a.no_hold && !a.dry_run) {
 		/* Whoever waits for the result must have it before the wait begins. */
 		inv->show(inv, r, err);
-		r = hold(&a, err);
+		r = cmd_resume_hold(&a, err);
 	} else if (r < 0 && a.dest.owner && !a.no_hold) {
 		/* It did not start, but there may be no other copy. */
 		inv->show(inv, r, err);
 		log_warn("%s: %s (%s)", err->text, strerror(-r), err_name(r));
-		if (hold(&a, &gone) < 0)
+		if (cmd_resume_hold(&a, &gone) < 0)
 			*err = gone;
 	}
 	listener_free(a.dest.listener);
@@ -358,5 +358,5 @@ const struct command cmd_resume = {
 	.name = "resume",
 	.args_doc = "DEV FILE",
 	.summary = "load a state into a device, start it, hold it",
-	.run = run,
+	.run = cmd_resume_run,
 };

@@ -35,7 +35,7 @@ struct args {
 	struct invocation *inv;
 	struct device_args dev;
 	struct file_args file;
-	struct drain drain;
+	struct arc_retry retry;
 	struct save save;
 	uint64_t precopy_seconds;
 	bool precopy, leave_stopped, dry_run;
@@ -57,7 +57,7 @@ static const struct argp_option options[] = {
 	{ 0 },
 };
 
-static void parse_compress(struct args *a, const char *arg, struct argp_state *state)
+static void cmd_save_parse_compress(struct args *a, const char *arg, struct argp_state *state)
 {
 	uint64_t level = ZSTD_LEVEL_DEFAULT;
 
@@ -72,7 +72,7 @@ static void parse_compress(struct args *a, const char *arg, struct argp_state *s
 	a->save.zstd_level = (int)level;
 }
 
-static void parse_threads(struct args *a, const char *arg, struct argp_state *state)
+static void cmd_save_parse_threads(struct args *a, const char *arg, struct argp_state *state)
 {
 	uint64_t n;
 
@@ -81,7 +81,7 @@ static void parse_threads(struct args *a, const char *arg, struct argp_state *st
 	a->save.threads = (unsigned int)n;
 }
 
-static error_t parse(int key, char *arg, struct argp_state *state)
+static error_t cmd_save_parse(int key, char *arg, struct argp_state *state)
 {
 	struct args *a = state->input;
 
@@ -89,14 +89,14 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case ARGP_KEY_INIT:
 		state->child_inputs[0] = &a->dev;
 		state->child_inputs[1] = &a->file;
-		state->child_inputs[2] = &a->drain;
+		state->child_inputs[2] = &a->retry;
 		state->child_inputs[3] = a->inv;
 		return 0;
 	case OPT_RAW:
 		a->save.raw = true;
 		return 0;
 	case OPT_COMPRESS:
-		parse_compress(a, arg, state);
+		cmd_save_parse_compress(a, arg, state);
 		return 0;
 	case OPT_FORCE:
 		a->save.force = true;
@@ -112,7 +112,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 			argp_error(state, "--pre-copy: '%s' is not a number of seconds", arg);
 		return 0;
 	case OPT_THREADS:
-		parse_threads(a, arg, state);
+		cmd_save_parse_threads(a, arg, state);
 		return 0;
 	case OPT_BANDWIDTH:
 		if (parse_bytes(arg, INT64_MAX, &a->save.limiter.rate) < 0 || !a->save.limiter.rate)
@@ -140,14 +140,14 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 static const struct argp_child children[] = {
 	{ &device_argp, 0, NULL, 1 },
 	{ &file_argp, 0, NULL, 1 },
-	{ &drain_argp, 0, NULL, 0 },
+	{ &arc_retry_argp, 0, NULL, 0 },
 	{ &common_argp, 0, "Output:", 2 },
 	{ 0 },
 };
 
 static const struct argp argp = {
 	.options = options,
-	.parser = parse,
+	.parser = cmd_save_parse,
 	.args_doc = "DEV FILE",
 	.doc = "Save a device's state to FILE.\v"
 	       "The device is stopped, its stream written, and the device returned to where it was. "
@@ -163,7 +163,7 @@ static const struct argp argp = {
  * The report
  */
 
-static void view(FILE *f, struct json_object *report)
+static void cmd_save_view(FILE *f, struct json_object *report)
 {
 	static const struct report_row rows[] = {
 		{ "device.address", "device", REPORT_TEXT },
@@ -182,7 +182,7 @@ static void view(FILE *f, struct json_object *report)
 	report_lines(f, report, rows, ARRAY_SIZE(rows));
 }
 
-static void render(struct invocation *inv, const struct save *s)
+static void cmd_save_render(struct invocation *inv, const struct save *s)
 {
 	const struct source *source = &s->source;
 	struct json_object *o = inv->report, *state;
@@ -201,15 +201,15 @@ static void render(struct invocation *inv, const struct save *s)
 	state = report_object(o, "state");
 	render_state(state, "found", source->found, true);
 	render_state(state, "left", source->left, source->left_known);
-	report_uint(o, "drain_retries", source->drain.retries);
+	report_uint(o, "drain_retries", source->retry.retries);
 	render_arcs(o, &source->timeline, source->left);
 	if (source->recovered)
 		render_recovery(o, &source->recovery);
 }
 
 /* The source has its state unless it had to be reset or cannot be told. */
-static void settle_outcome(struct invocation *inv, const struct save *s, int r,
-			   const struct err *err)
+static void cmd_save_settle_outcome(struct invocation *inv, const struct save *s, int r,
+				    const struct err *err)
 {
 	const struct source *source = &s->source;
 	bool lost = r < 0 && s->started && err->kind == ERR_DEVICE;
@@ -229,7 +229,7 @@ static void settle_outcome(struct invocation *inv, const struct save *s, int r,
 }
 
 /* Nothing is opened, so what stands in the way is told as far as names and debugfs tell it. */
-static int plan(struct invocation *inv, const struct save *s, struct err *err)
+static int cmd_save_plan(struct invocation *inv, const struct save *s, struct err *err)
 {
 	char word[32];
 	int r;
@@ -253,7 +253,7 @@ static int plan(struct invocation *inv, const struct save *s, struct err *err)
 	return output_check(&s->uri, s->force, err);
 }
 
-static int save(struct args *a, struct err *err)
+static int cmd_save_save(struct args *a, struct err *err)
 {
 	struct invocation *inv = a->inv;
 	struct save *s = &a->save;
@@ -269,22 +269,22 @@ static int save(struct args *a, struct err *err)
 	r = cancel_init(&s->cancel, err);
 	if (r < 0)
 		return r;
-	s->cancel.patience_ms = device_patience(s->dev, s->options);
+	s->cancel.call_timeout_ms = device_call_timeout(s->dev, s->options);
 	transfer_start(&transfer);
 	s->source = (struct source){
 		.precopy = a->precopy ? &policy : NULL,
-		.drain = a->drain,
+		.retry = a->retry,
 		.leave_stopped = a->leave_stopped,
 		.transfer = &transfer,
 	};
 	r = session_run(save_run, s, &s->cancel, &progress, err);
-	render(inv, s);
-	settle_outcome(inv, s, r, err);
+	cmd_save_render(inv, s);
+	cmd_save_settle_outcome(inv, s, r, err);
 	cancel_done(&s->cancel);
 	return r;
 }
 
-static int run(struct invocation *inv, int argc, char **argv, struct err *err)
+static int cmd_save_run(struct invocation *inv, int argc, char **argv, struct err *err)
 {
 	struct args a = { .inv = inv, .precopy_seconds = PRE_COPY_SECONDS };
 	struct save *s = &a.save;
@@ -297,9 +297,9 @@ static int run(struct invocation *inv, int argc, char **argv, struct err *err)
 		r = device_find(&host_live, a.dev.spec, &s->dev, err);
 	if (r < 0)
 		return r;
-	inv->view = view;
+	inv->view = cmd_save_view;
 	s->options = &a.dev.options;
-	r = a.dry_run ? plan(inv, s, err) : save(&a, err);
+	r = a.dry_run ? cmd_save_plan(inv, s, err) : cmd_save_save(&a, err);
 	device_free(s->dev);
 	return r;
 }
@@ -308,5 +308,5 @@ const struct command cmd_save = {
 	.name = "save",
 	.args_doc = "DEV FILE",
 	.summary = "stream a device's state to a file",
-	.run = run,
+	.run = cmd_save_run,
 };

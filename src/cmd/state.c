@@ -16,7 +16,7 @@ enum {
 struct args {
 	struct invocation *inv;
 	struct device_args dev;
-	struct drain drain;
+	struct arc_retry retry;
 	const char *word;
 	enum mig_state want;
 	bool dry_run;
@@ -33,7 +33,7 @@ static const struct argp_option options[] = {
 	{ 0 },
 };
 
-static void parse_state(struct args *a, const char *arg, const struct argp_state *state)
+static void cmd_state_parse_state(struct args *a, const char *arg, const struct argp_state *state)
 {
 	a->word = arg;
 	if (!fsm_parse(arg, &a->want) || a->want == MIG_ERROR)
@@ -43,14 +43,14 @@ static void parse_state(struct args *a, const char *arg, const struct argp_state
 			   arg);
 }
 
-static error_t parse(int key, char *arg, struct argp_state *state)
+static error_t cmd_state_parse(int key, char *arg, struct argp_state *state)
 {
 	struct args *a = state->input;
 
 	switch (key) {
 	case ARGP_KEY_INIT:
 		state->child_inputs[0] = &a->dev;
-		state->child_inputs[1] = &a->drain;
+		state->child_inputs[1] = &a->retry;
 		state->child_inputs[2] = a->inv;
 		return 0;
 	case OPT_DRY_RUN:
@@ -59,7 +59,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case ARGP_KEY_ARG:
 		if (!a->dev.spec || a->word)
 			return ARGP_ERR_UNKNOWN; /* DEV is the group's */
-		parse_state(a, arg, state);
+		cmd_state_parse_state(a, arg, state);
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -68,14 +68,14 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 static const struct argp_child children[] = {
 	{ &device_argp, 0, NULL, 1 },
-	{ &drain_argp, 0, NULL, 0 },
+	{ &arc_retry_argp, 0, NULL, 0 },
 	{ &common_argp, 0, "Output:", 2 },
 	{ 0 },
 };
 
 static const struct argp argp = {
 	.options = options,
-	.parser = parse,
+	.parser = cmd_state_parse,
 	.args_doc = "DEV [STATE]",
 	.doc = "Read or set a device's migration state.\v"
 	       "Reads by debugfs where that is possible, so that nothing has to be opened. Sets arc by "
@@ -84,7 +84,7 @@ static const struct argp argp = {
 	.children = children,
 };
 
-static void view(FILE *f, struct json_object *report)
+static void cmd_state_view(FILE *f, struct json_object *report)
 {
 	static const struct report_row rows[] = {
 		{ "device.address", "device", REPORT_TEXT },
@@ -100,7 +100,7 @@ static void view(FILE *f, struct json_object *report)
 }
 
 /* Return: true when debugfs knew; @ret is then set. */
-static bool read_debugfs(const struct device *dev, enum mig_state *ret)
+static bool cmd_state_read_debugfs(const struct device *dev, enum mig_state *ret)
 {
 	char word[32];
 
@@ -110,7 +110,7 @@ static bool read_debugfs(const struct device *dev, enum mig_state *ret)
 	       fsm_parse(word, ret);
 }
 
-static int open_device(struct args *a, struct err *err)
+static int cmd_state_open_device(struct args *a, struct err *err)
 {
 	int r;
 
@@ -118,12 +118,12 @@ static int open_device(struct args *a, struct err *err)
 	return r < 0 ? r : mig_query(a->device->mig, err);
 }
 
-static int work(void *ctx, struct err *err)
+static int cmd_state_work(void *ctx, struct err *err)
 {
 	struct args *a = ctx;
 	int r;
 
-	r = open_device(a, err);
+	r = cmd_state_open_device(a, err);
 	if (r < 0)
 		return r;
 	a->found = a->device->mig->state;
@@ -132,7 +132,7 @@ static int work(void *ctx, struct err *err)
 		return 0;
 	a->device->mig->on_arc = timeline_add;
 	a->device->mig->on_arc_ctx = &a->timeline;
-	r = drain_goto(&a->drain, a->device->mig, a->want, &a->cancel, err);
+	r = mig_goto_retrying(&a->retry, a->device->mig, a->want, &a->cancel, err);
 	a->device->mig->on_arc = NULL;
 	/* Told to go somewhere, and it is elsewhere: worth more than the errno. */
 	if (r < 0 && a->timeline.n)
@@ -140,7 +140,7 @@ static int work(void *ctx, struct err *err)
 	return r;
 }
 
-static void render(struct args *a)
+static void cmd_state_render(struct args *a)
 {
 	struct json_object *o = a->inv->report;
 	struct mig_dev *mig = a->device->mig;
@@ -155,12 +155,12 @@ static void render(struct args *a)
 		render_arcs(o, &a->timeline, mig->state);
 }
 
-static int read_or_set(struct args *a, struct err *err)
+static int cmd_state_read_or_set(struct args *a, struct err *err)
 {
 	enum mig_state state;
 	int r;
 
-	if (!a->word && a->device->inherited < 0 && read_debugfs(a->device, &state)) {
+	if (!a->word && a->device->inherited < 0 && cmd_state_read_debugfs(a->device, &state)) {
 		render_device(a->inv->report, a->device);
 		report_string(a->inv->report, "source", "debugfs");
 		render_state(a->inv->report, "state", state, true);
@@ -170,9 +170,9 @@ static int read_or_set(struct args *a, struct err *err)
 	if (r < 0)
 		return r;
 	cancel_close(&a->cancel); /* a walk is short, and half of one helps nobody */
-	r = session_run(work, a, &a->cancel, NULL, err);
+	r = session_run(cmd_state_work, a, &a->cancel, NULL, err);
 	cancel_done(&a->cancel);
-	render(a);
+	cmd_state_render(a);
 	if (r >= 0 && a->word && !device_keeps_state(a->device))
 		log_warn("%s: closing it now resets it: hold it open elsewhere and use fd:N",
 			 device_name(a->device));
@@ -180,7 +180,7 @@ static int read_or_set(struct args *a, struct err *err)
 }
 
 /* The arcs depend on the migration flags, and those are known only to who opens the device. */
-static int plan(struct args *a, struct err *err)
+static int cmd_state_plan(struct args *a, struct err *err)
 {
 	struct json_object *o = a->inv->report;
 	enum mig_state state;
@@ -189,25 +189,25 @@ static int plan(struct args *a, struct err *err)
 	report_bool(o, "dry_run", true);
 	report_string(o, "want", a->word ? fsm_name(a->want) : NULL);
 	report_bool(o, "opening_resets", device_reset_by_open(a->device));
-	if (read_debugfs(a->device, &state))
+	if (cmd_state_read_debugfs(a->device, &state))
 		render_state(o, "state", state, true);
 	else
 		report_null(o, "state");
 	return device_check(a->device, &a->dev.options, err);
 }
 
-static int run(struct invocation *inv, int argc, char **argv, struct err *err)
+static int cmd_state_run(struct invocation *inv, int argc, char **argv, struct err *err)
 {
 	struct args a = { .inv = inv };
 	int r;
 
 	cmd_parse(inv, &argp, argc, argv, &a);
-	inv->view = view;
+	inv->view = cmd_state_view;
 	inv->acts = a.word && !a.dry_run;
 	r = device_find(&host_live, a.dev.spec, &a.device, err);
 	if (r < 0)
 		return r;
-	r = a.dry_run ? plan(&a, err) : read_or_set(&a, err);
+	r = a.dry_run ? cmd_state_plan(&a, err) : cmd_state_read_or_set(&a, err);
 	device_free(a.device);
 	return r;
 }
@@ -216,5 +216,5 @@ const struct command cmd_state = {
 	.name = "state",
 	.args_doc = "DEV [STATE]",
 	.summary = "read or set a device's migration state",
-	.run = run,
+	.run = cmd_state_run,
 };

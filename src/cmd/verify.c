@@ -9,7 +9,7 @@ struct args {
 	struct image_scan scan;
 };
 
-static error_t parse(int key, char *arg, struct argp_state *state)
+static error_t cmd_verify_parse(int key, char *arg, struct argp_state *state)
 {
 	struct args *a = state->input;
 
@@ -28,7 +28,7 @@ static const struct argp_child children[] = {
 };
 
 static const struct argp argp = {
-	.parser = parse,
+	.parser = cmd_verify_parse,
 	.args_doc = "FILE",
 	.doc = "Check an image: every checksum, every length, that nothing is missing.\v"
 	       "Exits with 0 when the image is good and 1 when it is not. Needs no device. FILE is a "
@@ -36,7 +36,7 @@ static const struct argp argp = {
 	.children = children,
 };
 
-static void view(FILE *f, struct json_object *report)
+static void cmd_verify_view(FILE *f, struct json_object *report)
 {
 	static const struct report_row rows[] = {
 		{ "file", "file", REPORT_TEXT },
@@ -50,13 +50,13 @@ static void view(FILE *f, struct json_object *report)
 /* Whoever paid for a SHA-256 wants it checked here. */
 static const struct image_sink sink = { .sum = true };
 
-static int run(struct invocation *inv, int argc, char **argv, struct err *err)
+static int cmd_verify_run(struct invocation *inv, int argc, char **argv, struct err *err)
 {
 	struct args a = { .inv = inv };
 	int r;
 
 	cmd_parse(inv, &argp, argc, argv, &a);
-	inv->view = view;
+	inv->view = cmd_verify_view;
 	a.scan.inv = inv;
 	a.scan.file = a.file.text;
 	a.scan.sink = &sink;
@@ -78,5 +78,5 @@ const struct command cmd_verify = {
 	.name = "verify",
 	.args_doc = "FILE",
 	.summary = "check an image",
-	.run = run,
+	.run = cmd_verify_run,
 };

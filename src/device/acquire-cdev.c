@@ -9,7 +9,7 @@
 #include "device/acquire.h"
 #include "uapi/vfio.h"
 
-static int open_node(const char *dir, const char *name, int *ret, struct err *err)
+static int acquire_cdev_open_node(const char *dir, const char *name, int *ret, struct err *err)
 {
 	char path[PATH_MAX];
 
@@ -22,7 +22,7 @@ static int open_node(const char *dir, const char *name, int *ret, struct err *er
  * Bound, not attached: migration needs no address space, and with none attached the device
  * cannot reach memory.
  */
-static int bind_iommufd(const struct acquired *acq, const uint8_t *vf_token)
+static int acquire_cdev_bind_iommufd(const struct acquired *acq, const uint8_t *vf_token)
 {
 	struct uapi_bind_iommufd bind = {
 		.argsz = vf_token ? sizeof(bind) : UAPI_BIND_MINSZ,
@@ -34,8 +34,8 @@ static int bind_iommufd(const struct acquired *acq, const uint8_t *vf_token)
 	return ioctl(acq->fd, UAPI_DEVICE_BIND_IOMMUFD, &bind) < 0 ? -errno : 0;
 }
 
-static int bind_failed(const struct host *host, const struct vfio_node *node, bool token, int r,
-		       struct err *err)
+static int acquire_cdev_bind_failed(const struct host *host, const struct vfio_node *node,
+				    bool token, int r, struct err *err)
 {
 	/* A second open of a cdev is told apart from other misuse only by who else is there. */
 	if (r == -EBUSY || (r == -EINVAL && !token))
@@ -68,15 +68,15 @@ int acquire_cdev(const struct host *host, const struct vfio_node *node, const ui
 				"group (--via group)");
 	}
 	snprintf(dir, sizeof(dir), "%s/vfio/devices", host->dev);
-	r = open_node(dir, node->cdev, &ret->fd, err);
+	r = acquire_cdev_open_node(dir, node->cdev, &ret->fd, err);
 	if (r < 0)
 		return r;
-	r = open_node(host->dev, "iommu", &ret->keep[0], err);
+	r = acquire_cdev_open_node(host->dev, "iommu", &ret->keep[0], err);
 	if (r == -ENOENT)
 		err_classify(err, ERR_UNSUPPORTED, r);
 	if (r < 0)
 		return err_prefix(err, r, "%s: no iommufd", node->name);
 
-	r = bind_iommufd(ret, vf_token);
-	return r < 0 ? bind_failed(host, node, vf_token, r, err) : 0;
+	r = acquire_cdev_bind_iommufd(ret, vf_token);
+	return r < 0 ? acquire_cdev_bind_failed(host, node, vf_token, r, err) : 0;
 }

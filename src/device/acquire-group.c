@@ -15,7 +15,8 @@ enum {
 	CONTAINER
 }; /* places in acquired.keep */
 
-static int open_container(const struct host *host, struct acquired *acq, struct err *err)
+static int acquire_group_open_container(const struct host *host, struct acquired *acq,
+					struct err *err)
 {
 	char path[PATH_MAX];
 	int version;
@@ -31,8 +32,8 @@ static int open_container(const struct host *host, struct acquired *acq, struct 
 	return 0;
 }
 
-static int open_group(const struct host *host, const struct vfio_node *node, struct acquired *acq,
-		      struct err *err)
+static int acquire_group_open_group(const struct host *host, const struct vfio_node *node,
+				    struct acquired *acq, struct err *err)
 {
 	struct vfio_group_status status = { .argsz = sizeof(status) };
 	char path[PATH_MAX];
@@ -56,7 +57,8 @@ static int open_group(const struct host *host, const struct vfio_node *node, str
 }
 
 /* An IOMMU type is asked for because no device can be had without one; nothing is mapped. */
-static int set_iommu(const struct vfio_node *node, const struct acquired *acq, struct err *err)
+static int acquire_group_set_iommu(const struct vfio_node *node, const struct acquired *acq,
+				   struct err *err)
 {
 	static const int with_iommu[] = { VFIO_TYPE1v2_IOMMU, VFIO_TYPE1_IOMMU };
 	static const int without[] = { VFIO_NOIOMMU_IOMMU };
@@ -81,8 +83,8 @@ static int set_iommu(const struct vfio_node *node, const struct acquired *acq, s
 	return r;
 }
 
-static int get_device(const struct vfio_node *node, const char *vf_token, struct acquired *acq,
-		      struct err *err)
+static int acquire_group_get_device(const struct vfio_node *node, const char *vf_token,
+				    struct acquired *acq, struct err *err)
 {
 	char name[PATH_MAX];
 	int r;
@@ -108,10 +110,10 @@ int acquire_group(const struct host *host, const struct vfio_node *node, const c
 	if (node->group < 0)
 		return err_fail(err, ERR_UNSUPPORTED, -ENODEV, "%s: is in no IOMMU group",
 				node->name);
-	r = open_container(host, ret, err);
+	r = acquire_group_open_container(host, ret, err);
 	if (r < 0)
 		return r;
-	r = open_group(host, node, ret, err);
+	r = acquire_group_open_group(host, node, ret, err);
 	if (r < 0)
 		return r;
 	if (ioctl(ret->keep[GROUP], VFIO_GROUP_SET_CONTAINER, &ret->keep[CONTAINER]) < 0) {
@@ -119,8 +121,8 @@ int acquire_group(const struct host *host, const struct vfio_node *node, const c
 			return acquire_busy(host, node, err);
 		return err_set(err, -errno, "%s: VFIO_GROUP_SET_CONTAINER", node->name);
 	}
-	r = set_iommu(node, ret, err);
+	r = acquire_group_set_iommu(node, ret, err);
 	if (r < 0)
 		return r;
-	return get_device(node, vf_token, ret, err);
+	return acquire_group_get_device(node, vf_token, ret, err);
 }

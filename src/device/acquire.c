@@ -24,7 +24,7 @@ const char *acquire_via_name(enum acquire_via via)
 	return names[via];
 }
 
-static bool usable(const char *dir, const char *name)
+static bool acquire_usable(const char *dir, const char *name)
 {
 	char path[PATH_MAX];
 
@@ -32,7 +32,7 @@ static bool usable(const char *dir, const char *name)
 	return access(path, F_OK) == 0;
 }
 
-static int not_vfio(const struct vfio_node *node, struct err *err)
+static int acquire_not_vfio(const struct vfio_node *node, struct err *err)
 {
 	err_fail(err, ERR_UNSUPPORTED, -ENODEV, "%s: not bound to a VFIO driver (its driver is %s)",
 		 node->name, node->driver ? node->driver : "none");
@@ -43,11 +43,11 @@ static int not_vfio(const struct vfio_node *node, struct err *err)
  * Group only where there is a reason: a kernel without character devices or iommufd, or a VF
  * token, which cdevs take from Linux 6.18 on.
  */
-static enum acquire_via choose(const struct host *host, const struct vfio_node *node,
-			       const struct acquire_options *opts)
+static enum acquire_via acquire_choose(const struct host *host, const struct vfio_node *node,
+				       const struct acquire_options *opts)
 {
-	bool cdev = node->cdev && usable(host->dev, "iommu");
-	bool group = node->group >= 0 && usable(host->dev, "vfio/vfio");
+	bool cdev = node->cdev && acquire_usable(host->dev, "iommu");
+	bool group = node->group >= 0 && acquire_usable(host->dev, "vfio/vfio");
 
 	if (opts->via != ACQUIRE_AUTO)
 		return opts->via;
@@ -58,7 +58,7 @@ static enum acquire_via choose(const struct host *host, const struct vfio_node *
 
 int acquire_check_node(const struct vfio_node *node, struct err *err)
 {
-	return node->vfio ? 0 : not_vfio(node, err);
+	return node->vfio ? 0 : acquire_not_vfio(node, err);
 }
 
 int acquire_node(const struct host *host, const struct vfio_node *node,
@@ -75,7 +75,7 @@ int acquire_node(const struct host *host, const struct vfio_node *node,
 	r = acquire_check_node(node, err);
 	if (r < 0)
 		return r;
-	via = choose(host, node, opts);
+	via = acquire_choose(host, node, opts);
 	if (via == ACQUIRE_GROUP)
 		r = acquire_group(host, node, opts->vf_token, &acq, err);
 	else

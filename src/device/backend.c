@@ -18,30 +18,30 @@
 /* Asking is harmless, and not to know is the worst that can happen. */
 #define STATE_TRIES 3
 
-static void drop_stream(struct mig_dev *dev)
+static void backend_drop_stream(struct mig_dev *dev)
 {
 	if (dev->stream)
 		dev->stream->ops->close(dev->stream);
 	dev->stream = NULL;
 }
 
-static bool in_session(enum mig_state state)
+static bool backend_in_session(enum mig_state state)
 {
 	return fsm_saving(state) || state == MIG_RESUMING;
 }
 
 bool mig_opens_session(enum mig_state from, enum mig_state to)
 {
-	return in_session(to) && !(fsm_saving(from) && fsm_saving(to));
+	return backend_in_session(to) && !(fsm_saving(from) && fsm_saving(to));
 }
 
 /* @to is where the device is now; a stream outlives an arc only inside its own session. */
-static void enter(struct mig_dev *dev, enum mig_state to)
+static void backend_enter(struct mig_dev *dev, enum mig_state to)
 {
-	bool same = fsm_saving(dev->state) == fsm_saving(to) && in_session(to);
+	bool same = fsm_saving(dev->state) == fsm_saving(to) && backend_in_session(to);
 
 	if (!same)
-		drop_stream(dev);
+		backend_drop_stream(dev);
 	dev->state = to;
 	dev->state_known = true;
 }
@@ -78,12 +78,12 @@ int mig_refresh(struct mig_dev *dev, struct err *err)
 		return err_fail(err, ERR_DEVICE, -EPROTO, "%s: reports state %u, which is none",
 				dev->name, (unsigned int)state);
 	}
-	enter(dev, state);
+	backend_enter(dev, state);
 	return 0;
 }
 
 /* After a failed SET only the device knows; its answer must not cover the first failure. */
-static int failed_arc(struct mig_dev *dev, enum mig_state next, int r, struct err *err)
+static int backend_failed_arc(struct mig_dev *dev, enum mig_state next, int r, struct err *err)
 {
 	enum mig_state from = dev->state;
 
@@ -95,7 +95,7 @@ static int failed_arc(struct mig_dev *dev, enum mig_state next, int r, struct er
 			  fsm_name(from), fsm_name(next), fsm_name(dev->state));
 }
 
-static int take_arc(struct mig_dev *dev, enum mig_state next, struct err *err)
+static int backend_take_arc(struct mig_dev *dev, enum mig_state next, struct err *err)
 {
 	struct mig_arc arc = { .from = dev->state, .to = next, .start_ns = clock_ns() };
 	struct mig_stream *stream = NULL;
@@ -108,11 +108,11 @@ static int take_arc(struct mig_dev *dev, enum mig_state next, struct err *err)
 	if (dev->on_arc)
 		dev->on_arc(dev->on_arc_ctx, &arc);
 	if (arc.result < 0)
-		return failed_arc(dev, next, arc.result, err);
+		return backend_failed_arc(dev, next, arc.result, err);
 
-	enter(dev, next);
+	backend_enter(dev, next);
 	if (stream) {
-		drop_stream(dev);
+		backend_drop_stream(dev);
 		dev->stream = stream;
 	}
 	if (opens && !stream)
@@ -149,7 +149,7 @@ int mig_goto(struct mig_dev *dev, enum mig_state to, struct err *err)
 		if (next == MIG_ERROR || arcs == FSM_ARCS_MAX)
 			return err_fail(err, ERR_UNSUPPORTED, -EINVAL, "%s: no way from %s to %s",
 					dev->name, fsm_name(dev->state), fsm_name(to));
-		r = take_arc(dev, next, err);
+		r = backend_take_arc(dev, next, err);
 		if (r < 0)
 			return r;
 	}
@@ -176,7 +176,7 @@ int mig_reset(struct mig_dev *dev, struct err *err)
 	if (r < 0)
 		return err_prefix(err, r, "%s", dev->name);
 	log_debug("%s: reset", dev->name);
-	drop_stream(dev);
+	backend_drop_stream(dev);
 	return dev->caps ? mig_refresh(dev, err) : 0;
 }
 
@@ -198,7 +198,7 @@ int mig_watch_fd(const struct mig_dev *dev)
 }
 
 /* The session can end under us: a reset from elsewhere, a driver that gave up. */
-static int no_stream(struct mig_dev *dev, struct err *err)
+static int backend_no_stream(struct mig_dev *dev, struct err *err)
 {
 	return err_fail(err, ERR_BUG, -EBADF, "%s: no stream is open in %s", dev->name,
 			fsm_name(dev->state));
@@ -208,8 +208,8 @@ static int no_stream(struct mig_dev *dev, struct err *err)
  * A stream that has a story of its own tells it; one over an fd has only the errno. @doing is what was
  * under way; @verdict is what it means if it is the driver who says so, and no lost connection.
  */
-static int stream_failed(struct mig_dev *dev, int code, const char *doing, const char *verdict,
-			 struct err *err)
+static int backend_stream_failed(struct mig_dev *dev, int code, const char *doing,
+				 const char *verdict, struct err *err)
 {
 	const struct err *why = dev->stream->ops->why ? dev->stream->ops->why(dev->stream) : NULL;
 
@@ -226,26 +226,26 @@ static int stream_failed(struct mig_dev *dev, int code, const char *doing, const
 }
 
 /* An EINTR is our own kick, as every other signal is blocked. */
-static ssize_t uncovered(struct mig_dev *dev, ssize_t n)
+static ssize_t backend_uncovered(struct mig_dev *dev, ssize_t n)
 {
-	cancel_cover(dev->cancel);
+	cancel_interruptible_end(dev->cancel);
 	return n == -EINTR && cancel_check(dev->cancel, NULL) < 0 ? -ECANCELED : n;
 }
 
-static ssize_t stream_read(struct mig_dev *dev, void *buf, size_t len)
+static ssize_t backend_stream_read(struct mig_dev *dev, void *buf, size_t len)
 {
 	if (!dev->cancel)
 		return dev->stream->ops->read(dev->stream, buf, len);
-	cancel_expose(dev->cancel);
-	return uncovered(dev, dev->stream->ops->read(dev->stream, buf, len));
+	cancel_interruptible_begin(dev->cancel);
+	return backend_uncovered(dev, dev->stream->ops->read(dev->stream, buf, len));
 }
 
-static ssize_t stream_write(struct mig_dev *dev, const void *buf, size_t len)
+static ssize_t backend_stream_write(struct mig_dev *dev, const void *buf, size_t len)
 {
 	if (!dev->cancel)
 		return dev->stream->ops->write(dev->stream, buf, len);
-	cancel_expose(dev->cancel);
-	return uncovered(dev, dev->stream->ops->write(dev->stream, buf, len));
+	cancel_interruptible_begin(dev->cancel);
+	return backend_uncovered(dev, dev->stream->ops->write(dev->stream, buf, len));
 }
 
 ssize_t mig_read(struct mig_dev *dev, void *buf, size_t len, struct err *err)
@@ -254,15 +254,15 @@ ssize_t mig_read(struct mig_dev *dev, void *buf, size_t len, struct err *err)
 	ssize_t n;
 
 	if (!dev->stream)
-		return no_stream(dev, err);
-	n = stream_read(dev, buf, len);
+		return backend_no_stream(dev, err);
+	n = backend_stream_read(dev, buf, len);
 	if (n == -ENOMSG && dev->state != MIG_STOP_COPY)
 		return MIG_READ_NOTHING;
 	if (n < 0) {
 		snprintf(what, sizeof(what), "reading the device's stream in %s%s",
 			 fsm_name(dev->state),
 			 n == -ENOMSG ? " (a driver must not say so there)" : "");
-		return stream_failed(dev, (int)n, what, what, err);
+		return backend_stream_failed(dev, (int)n, what, what, err);
 	}
 	return n;
 }
@@ -272,16 +272,16 @@ int mig_write(struct mig_dev *dev, const void *buf, size_t len, struct err *err)
 	size_t done = 0;
 
 	if (!dev->stream)
-		return no_stream(dev, err);
+		return backend_no_stream(dev, err);
 	while (done < len) {
 		ssize_t n;
 
-		n = stream_write(dev, (const char *)buf + done, len - done);
+		n = backend_stream_write(dev, (const char *)buf + done, len - done);
 		if (n == 0)
 			n = -EIO; /* a driver that takes nothing would keep us here */
 		if (n < 0)
-			return stream_failed(dev, (int)n, "writing the device's stream",
-					     "the driver refused the stream's data", err);
+			return backend_stream_failed(dev, (int)n, "writing the device's stream",
+						     "the driver refused the stream's data", err);
 		done += (size_t)n;
 	}
 	return 0;
@@ -299,7 +299,7 @@ int mig_precopy(struct mig_dev *dev, struct mig_precopy_info *ret, struct err *e
 	int r;
 
 	if (!dev->stream)
-		return no_stream(dev, err);
+		return backend_no_stream(dev, err);
 	if (!dev->stream->ops->precopy_info)
 		return err_set(err, -EOPNOTSUPP, "%s: no pre-copy information", dev->name);
 	r = dev->stream->ops->precopy_info(dev->stream, ret);
@@ -326,7 +326,7 @@ int dev_irq(struct mig_dev *dev, uint32_t index, struct dev_irq *ret, struct err
 }
 
 /* Return: 1; 0 for a device that has none. */
-static int config_region(struct mig_dev *dev, struct dev_region *ret, struct err *err)
+static int backend_config_region(struct mig_dev *dev, struct dev_region *ret, struct err *err)
 {
 	struct dev_info info;
 	int r;
@@ -345,7 +345,7 @@ ssize_t dev_config_read(struct mig_dev *dev, void *buf, size_t len, struct err *
 	struct dev_region region;
 	int r;
 
-	r = config_region(dev, &region, err);
+	r = backend_config_region(dev, &region, err);
 	if (r <= 0 || !(region.flags & VFIO_REGION_INFO_FLAG_READ))
 		return MIN(r, 0);
 	return dev->dev_ops->read(dev, &region, 0, buf, MIN(len, region.size), err);
@@ -356,7 +356,7 @@ int dev_config_write(struct mig_dev *dev, uint64_t at, const void *buf, size_t l
 	struct dev_region region;
 	int r;
 
-	r = config_region(dev, &region, err);
+	r = backend_config_region(dev, &region, err);
 	if (r < 0)
 		return r;
 	if (!r || !(region.flags & VFIO_REGION_INFO_FLAG_WRITE) || at > region.size ||
@@ -371,7 +371,7 @@ struct mig_dev *mig_close(struct mig_dev *dev)
 	if (dev) {
 		_cleanup_free_ char *name = dev->name;
 
-		drop_stream(dev);
+		backend_drop_stream(dev);
 		dev->ops->close(dev);
 	}
 	return NULL;

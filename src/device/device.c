@@ -19,7 +19,7 @@
  * Which device an inherited fd is: a cdev's link names its node, and from Linux 6.18 on fdinfo
  * names the device of any VFIO fd. Else it stays unknown, which is no failure.
  */
-static struct vfio_node *node_of_fd(const struct host *host, int fd)
+static struct vfio_node *device_node_of_fd(const struct host *host, int fd)
 {
 	static const char key[] = "vfio-device-syspath:";
 	_cleanup_free_ char *info = NULL;
@@ -46,7 +46,7 @@ static struct vfio_node *node_of_fd(const struct host *host, int fd)
 	return node;
 }
 
-static int find_inherited(struct device *dev, struct err *err)
+static int device_find_inherited(struct device *dev, struct err *err)
 {
 	uint64_t fd;
 
@@ -54,7 +54,7 @@ static int find_inherited(struct device *dev, struct err *err)
 		return err_fail(err, ERR_USAGE, -EINVAL, "%s: not a file descriptor's number",
 				dev->spec);
 	dev->inherited = (int)fd;
-	dev->node = node_of_fd(dev->host, dev->inherited);
+	dev->node = device_node_of_fd(dev->host, dev->inherited);
 	return 0;
 }
 
@@ -74,7 +74,7 @@ int device_find(const struct host *host, const char *spec, struct device **ret, 
 
 	r = 0;
 	if (!strncmp(spec, "fd:", strlen("fd:")))
-		r = find_inherited(dev, err);
+		r = device_find_inherited(dev, err);
 	else if (!strncmp(spec, "vfio-user:", strlen("vfio-user:")))
 		dev->socket = dev->spec + strlen("vfio-user:");
 	else
@@ -86,7 +86,8 @@ int device_find(const struct host *host, const char *spec, struct device **ret, 
 	return 0;
 }
 
-static int check_socket(const struct device *dev, const struct device_options *opts, struct err *err)
+static int device_check_socket(const struct device *dev, const struct device_options *opts,
+			       struct err *err)
 {
 	if (opts->protocol != PROTOCOL_AUTO)
 		return err_fail(err, ERR_USAGE, -EINVAL,
@@ -100,7 +101,7 @@ int device_check(const struct device *dev, const struct device_options *opts, st
 	int r;
 
 	if (dev->socket)
-		return check_socket(dev, opts, err);
+		return device_check_socket(dev, opts, err);
 	if (dev->inherited < 0)
 		return acquire_check_node(dev->node, err);
 	r = acquire_inherited(dev->inherited, &acq, err);
@@ -109,14 +110,14 @@ int device_check(const struct device *dev, const struct device_options *opts, st
 }
 
 /* Both questions are harmless; a device that answers neither is told so as v2. */
-static bool wants_v1(int fd, enum device_protocol protocol)
+static bool device_wants_v1(int fd, enum device_protocol protocol)
 {
 	if (protocol != PROTOCOL_AUTO)
 		return protocol == PROTOCOL_V1;
 	return !kernel_v2_spoken(fd) && region_v1_spoken(fd);
 }
 
-static int open_kernel(struct device *dev, const struct device_options *opts, struct err *err)
+static int device_open_kernel(struct device *dev, const struct device_options *opts, struct err *err)
 {
 	struct acquired acq = ACQUIRED_NONE;
 	int r;
@@ -128,7 +129,7 @@ static int open_kernel(struct device *dev, const struct device_options *opts, st
 	if (r < 0)
 		return r;
 	dev->via = acq.via;
-	if (wants_v1(acq.fd, opts->protocol))
+	if (device_wants_v1(acq.fd, opts->protocol))
 		return region_v1_open(&acq, device_name(dev), &dev->mig, err);
 	return kernel_v2_open(&acq, device_name(dev), &dev->mig, err);
 }
@@ -139,13 +140,13 @@ int device_open(struct device *dev, const struct device_options *opts, struct er
 	int r;
 
 	if (dev->socket) {
-		r = check_socket(dev, opts, err);
+		r = device_check_socket(dev, opts, err);
 		if (r < 0)
 			return r;
 		dev->via = ACQUIRE_VFIO_USER;
 		r = vfio_user_open(dev->socket, dev->spec, opts->acquire.timeout_ms, &dev->mig, err);
 	} else {
-		r = open_kernel(dev, opts, err);
+		r = device_open_kernel(dev, opts, err);
 	}
 	if (r < 0)
 		return r;

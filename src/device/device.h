@@ -23,12 +23,12 @@ enum device_protocol {
 
 /**
  * struct device_options - how to open one, and how to speak to it
- * @patience_ms: how long one read or write of a kernel device's stream may take; 0 for ever, since
+ * @call_timeout_ms: how long one read or write of a kernel device's stream may take; 0 for ever, since
  *               that is for its driver to say. A vfio-user server has @acquire.timeout_ms
  */
 struct device_options {
 	struct acquire_options acquire;
-	int patience_ms;
+	int call_timeout_ms;
 	enum device_protocol protocol;
 };
 
@@ -68,10 +68,10 @@ _must_check_ int device_check(const struct device *dev, const struct device_opti
 /** device_close() - what was learnt of it stays known */
 void device_close(struct device *dev);
 
-/** device_patience() - @patience_ms where it applies to @dev */
-static inline int device_patience(const struct device *dev, const struct device_options *opts)
+/** device_call_timeout() - @call_timeout_ms where it applies to @dev */
+static inline int device_call_timeout(const struct device *dev, const struct device_options *opts)
 {
-	return dev->socket ? 0 : opts->patience_ms;
+	return dev->socket ? 0 : opts->call_timeout_ms;
 }
 
 /**

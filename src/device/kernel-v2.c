@@ -19,31 +19,31 @@ struct data_fd {
  * The stream. Plain read() and write() without retry: see device/stream.h on signals.
  */
 
-static struct data_fd *data_fd(struct mig_stream *s)
+static struct data_fd *kernel_v2_data_fd(struct mig_stream *s)
 {
 	return container_of(s, struct data_fd, stream);
 }
 
-static ssize_t data_fd_read(struct mig_stream *s, void *buf, size_t len)
+static ssize_t kernel_v2_data_fd_read(struct mig_stream *s, void *buf, size_t len)
 {
-	ssize_t n = read(data_fd(s)->fd, buf, len);
+	ssize_t n = read(kernel_v2_data_fd(s)->fd, buf, len);
 
 	return n < 0 ? -errno : n;
 }
 
-static ssize_t data_fd_write(struct mig_stream *s, const void *buf, size_t len)
+static ssize_t kernel_v2_data_fd_write(struct mig_stream *s, const void *buf, size_t len)
 {
-	ssize_t n = write(data_fd(s)->fd, buf, len);
+	ssize_t n = write(kernel_v2_data_fd(s)->fd, buf, len);
 
 	return n < 0 ? -errno : n;
 }
 
-static int data_fd_precopy_info(struct mig_stream *s, struct mig_precopy_info *ret)
+static int kernel_v2_data_fd_precopy_info(struct mig_stream *s, struct mig_precopy_info *ret)
 {
 	/* Older drivers copy the caller's flags back: they must be zero. */
 	struct uapi_precopy_info info = { .argsz = sizeof(info) };
 
-	if (ioctl(data_fd(s)->fd, UAPI_MIG_GET_PRECOPY_INFO, &info) < 0)
+	if (ioctl(kernel_v2_data_fd(s)->fd, UAPI_MIG_GET_PRECOPY_INFO, &info) < 0)
 		return -errno;
 	*ret = (struct mig_precopy_info){
 		.initial_bytes = info.initial_bytes,
@@ -53,20 +53,20 @@ static int data_fd_precopy_info(struct mig_stream *s, struct mig_precopy_info *r
 	return 0;
 }
 
-static void data_fd_close(struct mig_stream *s)
+static void kernel_v2_data_fd_close(struct mig_stream *s)
 {
-	close(data_fd(s)->fd);
-	free(data_fd(s));
+	close(kernel_v2_data_fd(s)->fd);
+	free(kernel_v2_data_fd(s));
 }
 
 static const struct mig_stream_ops data_fd_ops = {
-	.read = data_fd_read,
-	.write = data_fd_write,
-	.precopy_info = data_fd_precopy_info,
-	.close = data_fd_close,
+	.read = kernel_v2_data_fd_read,
+	.write = kernel_v2_data_fd_write,
+	.precopy_info = kernel_v2_data_fd_precopy_info,
+	.close = kernel_v2_data_fd_close,
 };
 
-static int data_fd_new(int fd, struct mig_stream **ret, struct err *err)
+static int kernel_v2_data_fd_new(int fd, struct mig_stream **ret, struct err *err)
 {
 	struct data_fd *d;
 	int r;
@@ -88,12 +88,12 @@ static int data_fd_new(int fd, struct mig_stream **ret, struct err *err)
  * The device
  */
 
-static int feature(struct mig_dev *dev, struct uapi_device_feature *f)
+static int kernel_v2_feature(struct mig_dev *dev, struct uapi_device_feature *f)
 {
 	return ioctl(kernel_dev(dev)->acq.fd, UAPI_DEVICE_FEATURE, f) < 0 ? -errno : 0;
 }
 
-static bool probe(int fd, unsigned int index)
+static bool kernel_v2_probe_fd(int fd, unsigned int index)
 {
 	struct uapi_device_feature f = {
 		.argsz = UAPI_FEATURE_HEADER,
@@ -105,23 +105,23 @@ static bool probe(int fd, unsigned int index)
 
 static bool kernel_v2_probe(struct mig_dev *dev, unsigned int index)
 {
-	return probe(kernel_dev(dev)->acq.fd, index);
+	return kernel_v2_probe_fd(kernel_dev(dev)->acq.fd, index);
 }
 
 bool kernel_v2_spoken(int fd)
 {
-	return probe(fd, UAPI_FEATURE_MIGRATION);
+	return kernel_v2_probe_fd(fd, UAPI_FEATURE_MIGRATION);
 }
 
 /* Per open of the device; kernels and drivers that do not know it say ENOTTY or EINVAL. */
-static bool opt_in_precopy_v2(struct mig_dev *dev)
+static bool kernel_v2_opt_in_precopy_v2(struct mig_dev *dev)
 {
 	struct uapi_device_feature f = {
 		.argsz = UAPI_FEATURE_HEADER,
 		.flags = UAPI_FEATURE_SET | UAPI_FEATURE_MIG_PRECOPY_INFO_V2,
 	};
 
-	return (dev->caps & MIG_CAP_PRE_COPY) && feature(dev, &f) == 0;
+	return (dev->caps & MIG_CAP_PRE_COPY) && kernel_v2_feature(dev, &f) == 0;
 }
 
 static int kernel_v2_query(struct mig_dev *dev, struct err *err)
@@ -135,14 +135,14 @@ static int kernel_v2_query(struct mig_dev *dev, struct err *err)
 	r = kernel_dev_query_reset(dev, err);
 	if (r < 0)
 		return r;
-	r = feature(dev, &f);
+	r = kernel_v2_feature(dev, &f);
 	if (r == -ENOTTY)
 		return err_fail(err, ERR_UNSUPPORTED, r, "%s: the driver offers no migration",
 				dev->name);
 	if (r < 0)
 		return err_set(err, r, "%s: VFIO_DEVICE_FEATURE_MIGRATION", dev->name);
 	dev->caps = (unsigned int)f.migration_flags;
-	dev->precopy_v2 = opt_in_precopy_v2(dev);
+	dev->precopy_v2 = kernel_v2_opt_in_precopy_v2(dev);
 	return 0;
 }
 
@@ -154,7 +154,7 @@ static int kernel_v2_get_state(struct mig_dev *dev, enum mig_state *ret, struct 
 	};
 	int r;
 
-	r = feature(dev, &f);
+	r = kernel_v2_feature(dev, &f);
 	if (r < 0)
 		return err_set(err, r, "VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE");
 	*ret = (enum mig_state)f.mig.state;
@@ -171,10 +171,10 @@ static int kernel_v2_set_state(struct mig_dev *dev, enum mig_state to,
 	};
 	int r;
 
-	r = feature(dev, &f);
+	r = kernel_v2_feature(dev, &f);
 	if (r < 0)
 		return err_set(err, r, "VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE");
-	return f.mig.data_fd < 0 ? 0 : data_fd_new(f.mig.data_fd, ret_stream, err);
+	return f.mig.data_fd < 0 ? 0 : kernel_v2_data_fd_new(f.mig.data_fd, ret_stream, err);
 }
 
 static int kernel_v2_data_size(struct mig_dev *dev, uint64_t *ret, struct err *err)
@@ -185,7 +185,7 @@ static int kernel_v2_data_size(struct mig_dev *dev, uint64_t *ret, struct err *e
 	};
 	int r;
 
-	r = feature(dev, &f);
+	r = kernel_v2_feature(dev, &f);
 	if (r < 0)
 		return err_set(err, r, "VFIO_DEVICE_FEATURE_MIG_DATA_SIZE");
 	*ret = f.stop_copy_length;

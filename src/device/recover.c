@@ -5,7 +5,7 @@
 #include "device/recover.h"
 #include "fsm/fsm.h"
 
-static bool is_in(struct mig_dev *dev, enum mig_state want, struct err *err)
+static bool recover_is_in(struct mig_dev *dev, enum mig_state want, struct err *err)
 {
 	if (dev->state != want)
 		err_fail(err, ERR_DEVICE, -EPROTO, "%s: is in %s", dev->name, fsm_name(dev->state));
@@ -13,24 +13,24 @@ static bool is_in(struct mig_dev *dev, enum mig_state want, struct err *err)
 }
 
 /* The device's own word counts, not that every SET on the way went well. */
-static bool walk(struct mig_dev *dev, enum mig_state want, struct err *err)
+static bool recover_walk(struct mig_dev *dev, enum mig_state want, struct err *err)
 {
 	bool stuck = dev->state == MIG_ERROR || dev->state == MIG_RESUMING;
 
 	if (!stuck && (mig_goto(dev, want, err) < 0 || mig_refresh(dev, err) < 0))
 		return false;
-	return is_in(dev, want, err);
+	return recover_is_in(dev, want, err);
 }
 
-static bool reset_and_walk(struct mig_dev *dev, enum mig_state want, bool *ret_reset,
-			   struct err *err)
+static bool recover_reset_and_walk(struct mig_dev *dev, enum mig_state want, bool *ret_reset,
+				   struct err *err)
 {
 	*ret_reset = mig_reset(dev, err) >= 0;
-	return *ret_reset && walk(dev, want, err);
+	return *ret_reset && recover_walk(dev, want, err);
 }
 
 /* Nobody set it to RUNNING, and it was stopped: somebody else's reset, or a disconnect's. */
-static bool was_reset(bool known, enum mig_state before, const struct mig_dev *dev)
+static bool recover_was_reset(bool known, enum mig_state before, const struct mig_dev *dev)
 {
 	return known && !fsm_runs(before) && before != MIG_ERROR && dev->state == MIG_RUNNING;
 }
@@ -45,18 +45,18 @@ bool mig_recover(struct mig_dev *dev, enum mig_state want, bool discard, struct 
 	*ret = (struct mig_recovery){ 0 };
 	ret->found_known = mig_refresh(dev, &why) >= 0;
 	ret->found = dev->state;
-	lost = ret->found_known && was_reset(known, before, dev);
-	ret->ok = ret->found_known && !discard && walk(dev, want, &why);
+	lost = ret->found_known && recover_was_reset(known, before, dev);
+	ret->ok = ret->found_known && !discard && recover_walk(dev, want, &why);
 	if (!ret->ok) {
 		known = dev->state_known;
 		before = dev->state;
-		ret->ok = reset_and_walk(dev, want, &ret->reset, &why);
+		ret->ok = recover_reset_and_walk(dev, want, &ret->reset, &why);
 	}
 	ret->end_known = ret->ok || mig_refresh(dev, &ignored) >= 0;
 	/* A reset whose answer got lost may have happened: then the device is elsewhere now. */
 	if (!ret->ok && ret->end_known && !ret->reset) {
 		lost |= !known || dev->state != before;
-		ret->ok = !discard && is_in(dev, want, &ignored);
+		ret->ok = !discard && recover_is_in(dev, want, &ignored);
 	}
 	ret->reset |= lost;
 	ret->end = dev->state;

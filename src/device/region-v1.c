@@ -46,7 +46,7 @@ static int region_v1_query(struct mig_dev *dev, struct err *err)
 	return 0;
 }
 
-static int get_bits(struct region_v1 *v, uint32_t *ret, struct err *err)
+static int region_v1_get_bits(struct region_v1 *v, uint32_t *ret, struct err *err)
 {
 	int r = v1_read(&v->window, DEVICE_STATE, ret, sizeof(*ret));
 
@@ -58,7 +58,7 @@ static int region_v1_get_state(struct mig_dev *dev, enum mig_state *ret, struct 
 	uint32_t bits;
 	int r;
 
-	r = get_bits(region_v1(dev), &bits, err);
+	r = region_v1_get_bits(region_v1(dev), &bits, err);
 	if (r < 0)
 		return r;
 	if (!fsm_v1_state(bits & UAPI_V1_MASK, ret))
@@ -68,12 +68,12 @@ static int region_v1_get_state(struct mig_dev *dev, enum mig_state *ret, struct 
 }
 
 /* All but our own bits are to be preserved; and what was written may not be what is there. */
-static int set_bits(struct region_v1 *v, unsigned int bits, struct err *err)
+static int region_v1_set_bits(struct region_v1 *v, unsigned int bits, struct err *err)
 {
 	uint32_t old, new, now;
 	int r;
 
-	r = get_bits(v, &old, err);
+	r = region_v1_get_bits(v, &old, err);
 	if (r < 0)
 		return r;
 	/* Since it was last asked, it may have gone there by itself: only a reset helps. */
@@ -83,7 +83,7 @@ static int set_bits(struct region_v1 *v, unsigned int bits, struct err *err)
 	r = v1_write(&v->window, DEVICE_STATE, &new, sizeof(new));
 	if (r < 0)
 		return err_set(err, r, "writing 0x%x to device_state", new);
-	r = get_bits(v, &now, err);
+	r = region_v1_get_bits(v, &now, err);
 	if (r >= 0 && (now & UAPI_V1_MASK) != bits)
 		r = err_fail(err, ERR_DEVICE, -EIO, "device_state was set to 0x%x and reads 0x%x",
 			     new, now);
@@ -100,7 +100,7 @@ static int region_v1_set_state(struct mig_dev *dev, enum mig_state to,
 		return err_fail(err, ERR_IMAGE, -EBADMSG, "the stream ends in mid-chunk");
 	if (dev->state == MIG_PRE_COPY && to == MIG_STOP_COPY && mig_mid_chunk(dev))
 		return err_fail(err, ERR_BUG, -EBUSY, "a chunk was not read to its end");
-	r = set_bits(v, fsm_v1_bits(to), err);
+	r = region_v1_set_bits(v, fsm_v1_bits(to), err);
 	if (r < 0 || !mig_opens_session(dev->state, to))
 		return r;
 	return v1_stream_new(dev, &v->window, ret_stream, err);

@@ -38,7 +38,7 @@ static struct v1_stream *v1_stream(const struct mig_stream *s)
 	return container_of(s, struct v1_stream, stream);
 }
 
-static int get(struct v1_stream *v, size_t at, const char *name, uint64_t *ret)
+static int v1_stream_get(struct v1_stream *v, size_t at, const char *name, uint64_t *ret)
 {
 	int r = v1_read(v->window, at, ret, sizeof(*ret));
 
@@ -49,19 +49,19 @@ static int get(struct v1_stream *v, size_t at, const char *name, uint64_t *ret)
  * Saving
  */
 
-static int get_pending(struct v1_stream *v)
+static int v1_stream_get_pending(struct v1_stream *v)
 {
-	return get(v, REGISTER(pending_bytes), "pending_bytes", &v->pending);
+	return v1_stream_get(v, REGISTER(pending_bytes), "pending_bytes", &v->pending);
 }
 
 /* Reading data_offset makes the driver fill the window, data_size says how far. */
-static int get_chunk(struct v1_stream *v)
+static int v1_stream_get_chunk(struct v1_stream *v)
 {
 	int r;
 
-	r = get(v, REGISTER(data_offset), "data_offset", &v->offset);
+	r = v1_stream_get(v, REGISTER(data_offset), "data_offset", &v->offset);
 	if (r >= 0)
-		r = get(v, REGISTER(data_size), "data_size", &v->chunk);
+		r = v1_stream_get(v, REGISTER(data_size), "data_size", &v->chunk);
 	if (r < 0)
 		return r;
 	if (v->chunk > v1_window_room(v->window, v->offset))
@@ -77,15 +77,15 @@ static int get_chunk(struct v1_stream *v)
  * in it a driver may need a moment, but must not keep us for ever, and what it has yet to give
  * must not be taken for given.
  */
-static int next_chunk(struct v1_stream *v)
+static int v1_stream_next_chunk(struct v1_stream *v)
 {
 	int r;
 
 	for (int i = 0; i < EMPTY_TRIES; i++) {
-		r = get_pending(v);
+		r = v1_stream_get_pending(v);
 		if (r < 0 || !v->pending)
 			return r;
-		r = get_chunk(v);
+		r = v1_stream_get_chunk(v);
 		if (r < 0)
 			return r;
 		if (v->chunk) {
@@ -114,7 +114,7 @@ static ssize_t v1_stream_read(struct mig_stream *s, void *buf, size_t len)
 	int r;
 
 	if (!v->begun) {
-		r = next_chunk(v);
+		r = v1_stream_next_chunk(v);
 		if (r < 0 || !v->begun)
 			return r;
 	}
@@ -136,7 +136,7 @@ static ssize_t v1_stream_read(struct mig_stream *s, void *buf, size_t len)
 static int v1_stream_precopy_info(struct mig_stream *s, struct mig_precopy_info *ret)
 {
 	struct v1_stream *v = v1_stream(s);
-	int r = v->begun ? 0 : get_pending(v);
+	int r = v->begun ? 0 : v1_stream_get_pending(v);
 
 	*ret = (struct mig_precopy_info){ .dirty_bytes = v->pending };
 	return r;
@@ -146,7 +146,7 @@ static int v1_stream_precopy_info(struct mig_stream *s, struct mig_precopy_info 
  * Loading
  */
 
-static int begin_chunk(struct v1_stream *v)
+static int v1_stream_begin_chunk(struct v1_stream *v)
 {
 	uint64_t head, room;
 	int r;
@@ -156,7 +156,7 @@ static int begin_chunk(struct v1_stream *v)
 	v->done = 0;
 	if (!v->chunk)
 		return err_fail(&v->why, ERR_IMAGE, -EBADMSG, "a chunk of no bytes");
-	r = get(v, REGISTER(data_offset), "data_offset", &v->offset);
+	r = v1_stream_get(v, REGISTER(data_offset), "data_offset", &v->offset);
 	if (r < 0)
 		return r;
 	room = v1_window_room(v->window, v->offset);
@@ -167,7 +167,7 @@ static int begin_chunk(struct v1_stream *v)
 	return 0;
 }
 
-static int end_chunk(struct v1_stream *v)
+static int v1_stream_end_chunk(struct v1_stream *v)
 {
 	int r = v1_write(v->window, REGISTER(data_size), &v->chunk, sizeof(v->chunk));
 
@@ -190,7 +190,7 @@ static ssize_t v1_stream_write(struct mig_stream *s, const void *buf, size_t len
 		v->head_done += n;
 		v->begun = true;
 		if (v->head_done == sizeof(v->head))
-			r = begin_chunk(v);
+			r = v1_stream_begin_chunk(v);
 		return r < 0 ? r : (ssize_t)n;
 	}
 	n = (size_t)MIN((uint64_t)len, v->chunk - v->done);
@@ -199,7 +199,7 @@ static ssize_t v1_stream_write(struct mig_stream *s, const void *buf, size_t len
 		return err_set(&v->why, r, "writing the data section");
 	v->done += n;
 	if (v->done == v->chunk)
-		r = end_chunk(v);
+		r = v1_stream_end_chunk(v);
 	return r < 0 ? r : (ssize_t)n;
 }
 

@@ -14,7 +14,7 @@
 /* Device specific regions come after those of the bus; nobody has this many. */
 #define REGIONS_MAX 256u
 
-static bool is_migration(const struct vfio_region_info *info)
+static bool v1_window_is_migration(const struct vfio_region_info *info)
 {
 	const struct vfio_region_info_cap_type *type;
 
@@ -24,7 +24,7 @@ static bool is_migration(const struct vfio_region_info *info)
 	       info->size > sizeof(struct uapi_v1_registers);
 }
 
-static int find(int fd, struct vfio_region_info **ret)
+static int v1_window_find(int fd, struct vfio_region_info **ret)
 {
 	struct vfio_device_info info = { .argsz = sizeof(info) };
 
@@ -33,7 +33,7 @@ static int find(int fd, struct vfio_region_info **ret)
 	for (uint32_t i = 0; i < MIN(info.num_regions, REGIONS_MAX); i++) {
 		_cleanup_free_ struct vfio_region_info *region = NULL;
 
-		if (kernel_dev_region_info(fd, i, &region) < 0 || !is_migration(region))
+		if (kernel_dev_region_info(fd, i, &region) < 0 || !v1_window_is_migration(region))
 			continue;
 		*ret = TAKE_PTR(region);
 		return 0;
@@ -45,11 +45,11 @@ bool v1_window_present(int fd)
 {
 	_cleanup_free_ struct vfio_region_info *info = NULL;
 
-	return find(fd, &info) >= 0;
+	return v1_window_find(fd, &info) >= 0;
 }
 
 /* What cannot be mapped is trapped: no failure. */
-static void map(struct v1_window *w, uint64_t offset, uint64_t size)
+static void v1_window_map(struct v1_window *w, uint64_t offset, uint64_t size)
 {
 	void *p;
 
@@ -63,7 +63,7 @@ static void map(struct v1_window *w, uint64_t offset, uint64_t size)
 	w->areas[w->n_areas++] = (struct v1_area){ .offset = offset, .size = size, .map = p };
 }
 
-static void map_areas(struct v1_window *w, const struct vfio_region_info *info)
+static void v1_window_map_areas(struct v1_window *w, const struct vfio_region_info *info)
 {
 	const struct vfio_region_info_cap_sparse_mmap *sparse;
 	size_t room;
@@ -73,12 +73,12 @@ static void map_areas(struct v1_window *w, const struct vfio_region_info *info)
 	sparse = (const void *)kernel_dev_region_cap(info, VFIO_REGION_INFO_CAP_SPARSE_MMAP,
 						     sizeof(*sparse));
 	if (!sparse) {
-		map(w, 0, w->size);
+		v1_window_map(w, 0, w->size);
 		return;
 	}
 	room = info->argsz - (size_t)((const char *)sparse->areas - (const char *)info);
 	for (uint32_t i = 0; i < sparse->nr_areas && (i + 1) * sizeof(sparse->areas[0]) <= room; i++)
-		map(w, sparse->areas[i].offset, sparse->areas[i].size);
+		v1_window_map(w, sparse->areas[i].offset, sparse->areas[i].size);
 }
 
 int v1_window_open(struct v1_window *w, int fd)
@@ -86,11 +86,11 @@ int v1_window_open(struct v1_window *w, int fd)
 	_cleanup_free_ struct vfio_region_info *info = NULL;
 	int r;
 
-	r = find(fd, &info);
+	r = v1_window_find(fd, &info);
 	if (r < 0)
 		return r;
 	*w = (struct v1_window){ .fd = fd, .at = info->offset, .size = info->size };
-	map_areas(w, info);
+	v1_window_map_areas(w, info);
 	return 0;
 }
 
@@ -123,7 +123,7 @@ uint64_t v1_window_room(const struct v1_window *w, uint64_t offset)
 }
 
 /* The mapping that has all of it, or NULL. */
-static uint8_t *mapped(const struct v1_window *w, uint64_t offset, size_t len)
+static uint8_t *v1_window_mapped(const struct v1_window *w, uint64_t offset, size_t len)
 {
 	for (unsigned int i = 0; i < w->n_areas; i++) {
 		const struct v1_area *a = &w->areas[i];
@@ -137,7 +137,7 @@ static uint8_t *mapped(const struct v1_window *w, uint64_t offset, size_t len)
 
 int v1_copy_out(const struct v1_window *w, uint64_t offset, void *buf, size_t len)
 {
-	const uint8_t *from = mapped(w, offset, len);
+	const uint8_t *from = v1_window_mapped(w, offset, len);
 
 	if (from) {
 		memcpy(buf, from, len);
@@ -156,7 +156,7 @@ int v1_copy_out(const struct v1_window *w, uint64_t offset, void *buf, size_t le
 
 int v1_copy_in(const struct v1_window *w, uint64_t offset, const void *buf, size_t len)
 {
-	uint8_t *to = mapped(w, offset, len);
+	uint8_t *to = v1_window_mapped(w, offset, len);
 
 	if (to) {
 		memcpy(to, buf, len);

@@ -40,7 +40,8 @@ static struct vfio_user *vfio_user(struct mig_dev *dev)
  */
 
 /* @data: sent with SET, filled by GET; NULL with PROBE. */
-static int feature(struct vfio_user *u, uint32_t flags, void *data, size_t size, struct err *err)
+static int vfio_user_feature(struct vfio_user *u, uint32_t flags, void *data, size_t size,
+			     struct err *err)
 {
 	const struct vfu_feature head = {
 		.argsz = (uint32_t)(sizeof(head) + size),
@@ -65,20 +66,21 @@ static int feature(struct vfio_user *u, uint32_t flags, void *data, size_t size,
 
 static bool vfio_user_probe(struct mig_dev *dev, unsigned int index)
 {
-	return feature(vfio_user(dev), UAPI_FEATURE_PROBE | index, NULL, 0, NULL) == 0;
+	return vfio_user_feature(vfio_user(dev), UAPI_FEATURE_PROBE | index, NULL, 0, NULL) == 0;
 }
 
 /* Asked before it is used: what a server does with a feature that it does not know is its own. */
-static int probe_migration(struct vfio_user *u, struct err *err)
+static int vfio_user_probe_migration(struct vfio_user *u, struct err *err)
 {
 	int r;
 
-	r = feature(u, UAPI_FEATURE_PROBE | UAPI_FEATURE_GET | UAPI_FEATURE_MIGRATION, NULL, 0, err);
+	r = vfio_user_feature(u, UAPI_FEATURE_PROBE | UAPI_FEATURE_GET | UAPI_FEATURE_MIGRATION,
+			      NULL, 0, err);
 	if (r >= 0)
-		r = feature(u,
-			    UAPI_FEATURE_PROBE | UAPI_FEATURE_GET | UAPI_FEATURE_SET |
-				    UAPI_FEATURE_MIG_DEVICE_STATE,
-			    NULL, 0, err);
+		r = vfio_user_feature(u,
+				      UAPI_FEATURE_PROBE | UAPI_FEATURE_GET | UAPI_FEATURE_SET |
+					      UAPI_FEATURE_MIG_DEVICE_STATE,
+				      NULL, 0, err);
 	return r;
 }
 
@@ -89,9 +91,10 @@ static int vfio_user_query(struct mig_dev *dev, struct err *err)
 	int r;
 
 	dev->can_reset = u->info.flags & VFIO_DEVICE_FLAGS_RESET;
-	r = probe_migration(u, err);
+	r = vfio_user_probe_migration(u, err);
 	if (r >= 0)
-		r = feature(u, UAPI_FEATURE_GET | UAPI_FEATURE_MIGRATION, &m, sizeof(m), err);
+		r = vfio_user_feature(u, UAPI_FEATURE_GET | UAPI_FEATURE_MIGRATION, &m, sizeof(m),
+				      err);
 	/* A server without migration answers EINVAL to every feature. */
 	if (r == -EINVAL || r == -ENOTTY || r == -EOPNOTSUPP)
 		return err_fail(err, ERR_UNSUPPORTED, r, "%s: the server offers no migration",
@@ -107,7 +110,7 @@ static int vfio_user_query(struct mig_dev *dev, struct err *err)
  * connection it can be brought back. Once; and not when the server went away by itself: what then
  * answers at its place may be another one.
  */
-static int reconnect(struct vfio_user *u, struct err *err)
+static int vfio_user_reconnect(struct vfio_user *u, struct err *err)
 {
 	int broken = u->client.broken, timeout_ms = u->client.channel.timeout_ms;
 	int r;
@@ -128,11 +131,11 @@ static int vfio_user_get_state(struct mig_dev *dev, enum mig_state *ret, struct 
 	struct vfu_mig_state m = { .data_fd = -1 };
 	int r;
 
-	r = reconnect(vfio_user(dev), err);
+	r = vfio_user_reconnect(vfio_user(dev), err);
 	if (r < 0)
 		return r;
-	r = feature(vfio_user(dev), UAPI_FEATURE_GET | UAPI_FEATURE_MIG_DEVICE_STATE, &m, sizeof(m),
-		    err);
+	r = vfio_user_feature(vfio_user(dev), UAPI_FEATURE_GET | UAPI_FEATURE_MIG_DEVICE_STATE, &m,
+			      sizeof(m), err);
 	if (r >= 0)
 		*ret = (enum mig_state)m.state;
 	return r;
@@ -148,8 +151,8 @@ static int vfio_user_set_state(struct mig_dev *dev, enum mig_state to,
 		r = vfu_stream_quiesce(dev->stream, err);
 	if (r < 0)
 		return r;
-	r = feature(vfio_user(dev), UAPI_FEATURE_SET | UAPI_FEATURE_MIG_DEVICE_STATE, &m, sizeof(m),
-		    err);
+	r = vfio_user_feature(vfio_user(dev), UAPI_FEATURE_SET | UAPI_FEATURE_MIG_DEVICE_STATE, &m,
+			      sizeof(m), err);
 	if (r < 0 || dev->stream || !mig_opens_session(dev->state, to))
 		return r;
 	return vfu_stream_new(dev, &vfio_user(dev)->client, ret_stream, err);
@@ -223,8 +226,8 @@ static int vfio_user_irq(struct mig_dev *dev, uint32_t index, struct dev_irq *re
 	return 0;
 }
 
-static int check_access(struct mig_dev *dev, const struct vfu_region_access *asked,
-			const uint8_t *reply, size_t len, bool data, struct err *err)
+static int vfio_user_check_access(struct mig_dev *dev, const struct vfu_region_access *asked,
+				  const uint8_t *reply, size_t len, bool data, struct err *err)
 {
 	struct vfu_region_access got = { 0 };
 	int r;
@@ -256,7 +259,7 @@ static ssize_t vfio_user_read(struct mig_dev *dev, const struct dev_region *regi
 			    err);
 	if (r < 0)
 		return err_prefix(err, r, "%s: region %u", dev->name, access.region);
-	r = check_access(dev, &access, reply, n, true, err);
+	r = vfio_user_check_access(dev, &access, reply, n, true, err);
 	if (r < 0)
 		return r;
 	memcpy(buf, reply + sizeof(access), len);
@@ -285,7 +288,7 @@ static int vfio_user_write(struct mig_dev *dev, const struct dev_region *region,
 			    sizeof(reply), &n, err);
 	if (r < 0)
 		return err_prefix(err, r, "%s: region %u", dev->name, access.region);
-	return check_access(dev, &access, reply, n, false, err);
+	return vfio_user_check_access(dev, &access, reply, n, false, err);
 }
 
 static const struct dev_ops vfio_user_dev_ops = {
@@ -296,7 +299,7 @@ static const struct dev_ops vfio_user_dev_ops = {
 	.write = vfio_user_write,
 };
 
-static int fetch_info(struct vfio_user *u, struct err *err)
+static int vfio_user_fetch_info(struct vfio_user *u, struct err *err)
 {
 	struct vfu_device_info info = { .argsz = sizeof(info) };
 	const struct vfu_parts parts = { .head = &info, .head_len = sizeof(info) };
@@ -322,7 +325,7 @@ union region_reply {
 	uint8_t room[4096];
 };
 
-static int fetch_region(struct vfio_user *u, uint32_t index, struct err *err)
+static int vfio_user_fetch_region(struct vfio_user *u, uint32_t index, struct err *err)
 {
 	struct vfu_region_info ask = { .argsz = sizeof(union region_reply), .index = index };
 	const struct vfu_parts parts = { .head = &ask, .head_len = sizeof(ask) };
@@ -343,7 +346,7 @@ static int fetch_region(struct vfio_user *u, uint32_t index, struct err *err)
 	return 0;
 }
 
-static int fetch_irq(struct vfio_user *u, uint32_t index, struct err *err)
+static int vfio_user_fetch_irq(struct vfio_user *u, uint32_t index, struct err *err)
 {
 	struct vfu_irq_info info = { .argsz = sizeof(info), .index = index };
 	const struct vfu_parts parts = { .head = &info, .head_len = sizeof(info) };
@@ -361,7 +364,7 @@ static int fetch_irq(struct vfio_user *u, uint32_t index, struct err *err)
  * What a PCI function surely has, for a server that says nothing about a stopped device: its
  * configuration space can be read all the same.
  */
-static void assume_pci(struct vfio_user *u)
+static void vfio_user_assume_pci(struct vfio_user *u)
 {
 	log_debug("%s: tells nothing of itself while it is stopped", u->dev.name);
 	u->info = (struct dev_info){
@@ -376,19 +379,19 @@ static void assume_pci(struct vfio_user *u)
 }
 
 /* Now, since in STOP and STOP_COPY libvfio-user answers none of this. */
-static int fetch_all(struct vfio_user *u, struct err *err)
+static int vfio_user_fetch_all(struct vfio_user *u, struct err *err)
 {
 	int r;
 
-	r = fetch_info(u, err);
+	r = vfio_user_fetch_info(u, err);
 	if (r == -EINVAL && !u->client.broken) {
-		assume_pci(u);
+		vfio_user_assume_pci(u);
 		return 0;
 	}
 	for (uint32_t i = 0; r >= 0 && i < u->info.n_regions; i++)
-		r = fetch_region(u, i, err);
+		r = vfio_user_fetch_region(u, i, err);
 	for (uint32_t i = 0; r >= 0 && i < u->info.n_irqs; i++)
-		r = fetch_irq(u, i, err);
+		r = vfio_user_fetch_irq(u, i, err);
 	return r;
 }
 
@@ -419,7 +422,7 @@ int vfio_user_open(const char *path, const char *name, int timeout_ms, struct mi
 	r = u->dev.name && u->path ? vfu_client_open(&u->client, path, timeout_ms, err)
 				   : err_set(err, -ENOMEM, "%s", name);
 	if (r >= 0)
-		r = fetch_all(u, err);
+		r = vfio_user_fetch_all(u, err);
 	if (r < 0) {
 		err_prefix(err, r, "%s", name);
 		mig_close(&u->dev);

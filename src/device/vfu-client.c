@@ -14,7 +14,7 @@
 #define MSG_FDS 8
 
 /* After this nobody knows where a message begins. */
-static int give_up(struct vfu_client *c, int r, struct err *err)
+static int vfu_client_break(struct vfu_client *c, int r, struct err *err)
 {
 	c->broken = r;
 	return err_classify(err, ERR_PEER, r);
@@ -22,10 +22,10 @@ static int give_up(struct vfu_client *c, int r, struct err *err)
 
 int vfu_client_give_up(struct vfu_client *c, const char *why, struct err *err)
 {
-	return give_up(c, err_set(err, -EPROTO, "%s", why), err);
+	return vfu_client_break(c, err_set(err, -EPROTO, "%s", why), err);
 }
 
-static int usable(const struct vfu_client *c, struct err *err)
+static int vfu_client_usable(const struct vfu_client *c, struct err *err)
 {
 	if (c->broken)
 		return err_fail(err, ERR_PEER, c->broken, "the connection is no longer usable");
@@ -38,11 +38,11 @@ int vfu_client_send(struct vfu_client *c, enum vfu_command command, const struct
 	struct vfu_header h = vfu_command_header(c->next_id, command);
 	int r;
 
-	r = usable(c, err);
+	r = vfu_client_usable(c, err);
 	if (r >= 0) {
 		r = vfu_send(&c->channel, &h, parts, err);
 		if (r < 0)
-			give_up(c, r, err);
+			vfu_client_break(c, r, err);
 	}
 	if (r < 0)
 		return err_prefix(err, r, "%s", vfu_command_name(command));
@@ -59,7 +59,7 @@ int vfu_client_wait(struct vfu_client *c, struct cancel *cancel, struct err *err
 	};
 	int r;
 
-	r = usable(c, err);
+	r = vfu_client_usable(c, err);
 	/* First, since a server that never stops talking must not keep it from being heard. */
 	if (r >= 0 && cancel)
 		r = cancel_check(cancel, err);
@@ -71,15 +71,15 @@ int vfu_client_wait(struct vfu_client *c, struct cancel *cancel, struct err *err
 	if (r < 0)
 		return err_set(err, -errno, "poll");
 	if (!r)
-		return give_up(c,
-			       err_set(err, -ETIMEDOUT, "the server was silent for %d s",
-				       c->channel.timeout_ms / 1000),
-			       err);
+		return vfu_client_break(c,
+					err_set(err, -ETIMEDOUT, "the server was silent for %d s",
+						c->channel.timeout_ms / 1000),
+					err);
 	return cancel && !p[0].revents ? cancel_check(cancel, err) : 0;
 }
 
 /* DMA_READ and the like: there is no memory here that a device could reach. */
-static int decline(struct vfu_client *c, const struct vfu_header *h, struct err *err)
+static int vfu_client_decline(struct vfu_client *c, const struct vfu_header *h, struct err *err)
 {
 	struct vfu_header reply = vfu_reply_header(h, -EOPNOTSUPP);
 
@@ -93,7 +93,7 @@ int vfu_client_next(struct vfu_client *c, struct vfu_header *ret, struct err *er
 {
 	int r;
 
-	r = usable(c, err);
+	r = vfu_client_usable(c, err);
 	if (r < 0)
 		return r;
 	for (int i = 0; i < UNASKED_MAX; i++) {
@@ -101,11 +101,11 @@ int vfu_client_next(struct vfu_client *c, struct vfu_header *ret, struct err *er
 		if (r >= 0 && vfu_is_reply(ret))
 			return 0;
 		if (r >= 0)
-			r = decline(c, ret, err);
+			r = vfu_client_decline(c, ret, err);
 		if (r < 0)
-			return give_up(c, r, err);
+			return vfu_client_break(c, r, err);
 	}
-	return give_up(
+	return vfu_client_break(
 		c, err_set(err, -EPROTO, "%d commands from the server, and no reply", UNASKED_MAX),
 		err);
 }
@@ -114,11 +114,12 @@ int vfu_client_receive(struct vfu_client *c, void *buf, size_t len, struct err *
 {
 	int r = vfu_receive(&c->channel, buf, len, err);
 
-	return r < 0 ? give_up(c, r, err) : 0;
+	return r < 0 ? vfu_client_break(c, r, err) : 0;
 }
 
 /* Replies to what was given up on (a stream that was closed) are passed over. */
-static int find_reply(struct vfu_client *c, uint16_t id, struct vfu_header *h, struct err *err)
+static int vfu_client_find_reply(struct vfu_client *c, uint16_t id, struct vfu_header *h,
+				 struct err *err)
 {
 	int r;
 
@@ -128,7 +129,8 @@ static int find_reply(struct vfu_client *c, uint16_t id, struct vfu_header *h, s
 			return r;
 		log_debug("reply %u to %s is nobody's", h->id, vfu_command_name(h->command));
 	}
-	return give_up(c, err_set(err, -EPROTO, "%d replies that fit no command", UNASKED_MAX), err);
+	return vfu_client_break(
+		c, err_set(err, -EPROTO, "%d replies that fit no command", UNASKED_MAX), err);
 }
 
 int vfu_client_call(struct vfu_client *c, enum vfu_command command, const struct vfu_parts *parts,
@@ -145,7 +147,7 @@ int vfu_client_call(struct vfu_client *c, enum vfu_command command, const struct
 		return r;
 	r = vfu_client_wait(c, cancel, err);
 	if (r >= 0)
-		r = find_reply(c, id, &h, err);
+		r = vfu_client_find_reply(c, id, &h, err);
 	if (r < 0)
 		return err_prefix(err, r, "%s", vfu_command_name(command));
 	r = vfu_reply_code(&h);
@@ -153,10 +155,11 @@ int vfu_client_call(struct vfu_client *c, enum vfu_command command, const struct
 		return err_set(err, r, "%s", vfu_command_name(command));
 	len = vfu_payload_size(&h);
 	if (h.command != command || len > size)
-		return give_up(c,
-			       err_set(err, -EPROTO, "%s: a reply to %s of %zu bytes",
-				       vfu_command_name(command), vfu_command_name(h.command), len),
-			       err);
+		return vfu_client_break(c,
+					err_set(err, -EPROTO, "%s: a reply to %s of %zu bytes",
+						vfu_command_name(command),
+						vfu_command_name(h.command), len),
+					err);
 	r = vfu_client_receive(c, reply, len, err);
 	if (r < 0)
 		return err_prefix(err, r, "%s", vfu_command_name(command));
@@ -164,7 +167,7 @@ int vfu_client_call(struct vfu_client *c, enum vfu_command command, const struct
 	return 0;
 }
 
-static int negotiate(struct vfu_client *c, struct err *err)
+static int vfu_client_negotiate(struct vfu_client *c, struct err *err)
 {
 	const struct vfu_version ours = {
 		.major = VFU_MAJOR,
@@ -208,7 +211,7 @@ int vfu_client_open(struct vfu_client *c, const char *path, int timeout_ms, stru
 	if (r < 0)
 		return r == -ENOENT ? err_classify(err, ERR_MISSING, r) : r;
 	c->channel.fd = fd;
-	r = negotiate(c, err);
+	r = vfu_client_negotiate(c, err);
 	if (r < 0)
 		vfu_client_close(c);
 	return r;

@@ -52,19 +52,19 @@ static struct vfu_stream *vfu_stream(struct mig_stream *s)
 	return container_of(s, struct vfu_stream, stream);
 }
 
-static struct request *nth(struct vfu_stream *s, unsigned int i)
+static struct request *vfu_stream_nth(struct vfu_stream *s, unsigned int i)
 {
 	return &s->ring[(s->first + i) % READ_DEPTH];
 }
 
-static int stale(struct vfu_stream *s)
+static int vfu_stream_stale(struct vfu_stream *s)
 {
 	if (s->connection == s->client->connection)
 		return 0;
 	return err_fail(&s->err, ERR_PEER, -ECONNRESET, "its connection is gone");
 }
 
-static int ask(struct vfu_stream *s)
+static int vfu_stream_ask(struct vfu_stream *s)
 {
 	const struct vfu_mig_data head = {
 		.argsz = (uint32_t)sizeof(head) + s->chunk,
@@ -73,7 +73,7 @@ static int ask(struct vfu_stream *s)
 	const struct vfu_parts parts = { .head = &head, .head_len = sizeof(head) };
 
 	while (!s->ended && s->n < s->depth) {
-		struct request *q = nth(s, s->n);
+		struct request *q = vfu_stream_nth(s, s->n);
 		int r;
 
 		if (!q->buf)
@@ -91,15 +91,15 @@ static int ask(struct vfu_stream *s)
 	return 0;
 }
 
-static struct request *find(struct vfu_stream *s, uint16_t id)
+static struct request *vfu_stream_find(struct vfu_stream *s, uint16_t id)
 {
 	for (unsigned int i = 0; i < s->n; i++)
-		if (nth(s, i)->id == id && !nth(s, i)->done)
-			return nth(s, i);
+		if (vfu_stream_nth(s, i)->id == id && !vfu_stream_nth(s, i)->done)
+			return vfu_stream_nth(s, i);
 	return NULL;
 }
 
-static int take_payload(struct vfu_stream *s, struct request *q, size_t len, uint8_t *to)
+static int vfu_stream_take_payload(struct vfu_stream *s, struct request *q, size_t len, uint8_t *to)
 {
 	struct vfu_client *c = s->client;
 	struct vfu_mig_data head;
@@ -124,7 +124,7 @@ static int take_payload(struct vfu_stream *s, struct request *q, size_t len, uin
  * The next reply, to whichever request. What @buf, @room bytes, is waiting for goes straight there if
  * it has room for all that may come; it is taken then.
  */
-static int collect(struct vfu_stream *s, uint8_t *buf, size_t room)
+static int vfu_stream_collect(struct vfu_stream *s, uint8_t *buf, size_t room)
 {
 	struct vfu_header h;
 	struct request *q;
@@ -136,7 +136,7 @@ static int collect(struct vfu_stream *s, uint8_t *buf, size_t room)
 		r = vfu_client_next(s->client, &h, &s->err);
 	if (r < 0)
 		return r;
-	q = find(s, h.id);
+	q = vfu_stream_find(s, h.id);
 	if (!q) {
 		log_debug("reply %u is nobody's", h.id);
 		return ++s->strays <= STRAYS_MAX
@@ -151,8 +151,8 @@ static int collect(struct vfu_stream *s, uint8_t *buf, size_t room)
 		s->ended = true; /* find out what the others brought first */
 		return 0;
 	}
-	direct = q == nth(s, 0) && room >= s->chunk;
-	r = take_payload(s, q, vfu_payload_size(&h), direct ? buf : q->buf);
+	direct = q == vfu_stream_nth(s, 0) && room >= s->chunk;
+	r = vfu_stream_take_payload(s, q, vfu_payload_size(&h), direct ? buf : q->buf);
 	if (r >= 0 && direct)
 		q->taken = q->len;
 	return r;
@@ -162,7 +162,7 @@ static int collect(struct vfu_stream *s, uint8_t *buf, size_t room)
  * A server may not like several at a time; what it refused is asked for again, alone. Not after any
  * other error: bytes may have been lost with it.
  */
-static int refused(struct vfu_stream *s, int code)
+static int vfu_stream_refused(struct vfu_stream *s, int code)
 {
 	bool busy = code == -EINVAL || code == -EBUSY || code == -EAGAIN || code == -ENOMEM;
 
@@ -182,19 +182,19 @@ static ssize_t vfu_stream_read(struct mig_stream *stream, void *buf, size_t len)
 	if (s->ended && !s->n)
 		s->ended = false; /* empty for now, last time: ask again */
 	for (;;) {
-		struct request *q = nth(s, 0);
+		struct request *q = vfu_stream_nth(s, 0);
 
 		if (!s->n && s->again)
 			s->again = s->ended = false;
-		r = stale(s);
+		r = vfu_stream_stale(s);
 		if (r >= 0)
-			r = ask(s);
+			r = vfu_stream_ask(s);
 		if (r < 0)
 			return r;
 		if (!s->n && s->ended)
 			return MIG_READ_NOTHING;
 		if (!q->done) {
-			r = collect(s, buf, len);
+			r = vfu_stream_collect(s, buf, len);
 			if (r < 0)
 				return r;
 			if (q->taken)
@@ -209,7 +209,7 @@ static ssize_t vfu_stream_read(struct mig_stream *stream, void *buf, size_t len)
 		}
 		s->first = (s->first + 1) % READ_DEPTH;
 		s->n--;
-		r = q->code < 0 ? refused(s, q->code) : 0;
+		r = q->code < 0 ? vfu_stream_refused(s, q->code) : 0;
 		if (r < 0)
 			return r;
 	}
@@ -228,7 +228,7 @@ static ssize_t vfu_stream_write(struct mig_stream *stream, const void *buf, size
 	head.size = (uint32_t)len;
 	head.argsz = (uint32_t)(sizeof(head) + len);
 	parts.data_len = len;
-	r = stale(s);
+	r = vfu_stream_stale(s);
 	if (r >= 0)
 		r = vfu_client_call(s->client, VFU_MIG_DATA_WRITE, &parts, s->dev->cancel, reply,
 				    sizeof(reply), &n, &s->err);
@@ -259,12 +259,12 @@ static const struct mig_stream_ops vfu_stream_ops = {
 int vfu_stream_quiesce(struct mig_stream *stream, struct err *err)
 {
 	struct vfu_stream *s = vfu_stream(stream);
-	int r = stale(s);
+	int r = vfu_stream_stale(s);
 
 	s->ended = s->again = true;
 	for (unsigned int i = 0; r >= 0 && i < s->n; i++)
-		while (r >= 0 && !nth(s, i)->done)
-			r = collect(s, NULL, 0);
+		while (r >= 0 && !vfu_stream_nth(s, i)->done)
+			r = vfu_stream_collect(s, NULL, 0);
 	if (r < 0)
 		*err = s->err;
 	return r;

@@ -23,22 +23,22 @@ static const struct vfu_version our_version = {
 };
 
 /* What a payload begins with; one that is too short is the client's mistake, and EINVAL. */
-static int copy_in(void *to, size_t size, const struct emu_command *c, struct err *err)
+static int emu_command_copy_in(void *to, size_t size, const struct emu_command *c, struct err *err)
 {
 	if (vfu_copy_in(to, size, c->payload, c->len, err) < 0)
 		return err_set(err, -EINVAL, "%zu bytes of payload, not %zu", c->len, size);
 	return 0;
 }
 
-static int check_argsz(uint32_t argsz, size_t size, struct err *err)
+static int emu_command_check_argsz(uint32_t argsz, size_t size, struct err *err)
 {
 	if (argsz < size)
 		return err_set(err, -EINVAL, "argsz of %" PRIu32 ", less than %zu", argsz, size);
 	return 0;
 }
 
-static int answer_version(struct emu_session *s, const struct emu_command *c,
-			  struct emu_reply *reply, struct err *err)
+static int emu_command_answer_version(struct emu_session *s, const struct emu_command *c,
+				      struct emu_reply *reply, struct err *err)
 {
 	struct vfu_version proposed, agreed;
 	int r;
@@ -59,43 +59,46 @@ static int answer_version(struct emu_session *s, const struct emu_command *c,
 }
 
 /* What begins with argsz, the size that the client took it for. */
-static int copy_in_sized(void *to, size_t size, const struct emu_command *c, struct err *err)
+static int emu_command_copy_in_sized(void *to, size_t size, const struct emu_command *c,
+				     struct err *err)
 {
 	uint32_t argsz;
 	int r;
 
-	r = copy_in(to, size, c, err);
+	r = emu_command_copy_in(to, size, c, err);
 	if (r < 0)
 		return r;
 	memcpy(&argsz, to, sizeof(argsz));
-	return check_argsz(argsz, size, err);
+	return emu_command_check_argsz(argsz, size, err);
 }
 
 /* There is no DMA; what the client says about its memory is taken note of by nobody. */
-static int answer_dma_map(const struct emu_command *c, struct err *err)
+static int emu_command_answer_dma_map(const struct emu_command *c, struct err *err)
 {
 	struct vfu_dma_map map;
 
-	return copy_in(&map, sizeof(map), c, err);
+	return emu_command_copy_in(&map, sizeof(map), c, err);
 }
 
-static int answer_dma_unmap(const struct emu_command *c, struct emu_reply *reply, struct err *err)
+static int emu_command_answer_dma_unmap(const struct emu_command *c, struct emu_reply *reply,
+					struct err *err)
 {
 	struct vfu_dma_unmap unmap;
 	int r;
 
-	r = copy_in(&unmap, sizeof(unmap), c, err);
+	r = emu_command_copy_in(&unmap, sizeof(unmap), c, err);
 	if (!r)
 		emu_reply_add(reply, &unmap, sizeof(unmap));
 	return r;
 }
 
-static int answer_info(const struct emu_command *c, struct emu_reply *reply, struct err *err)
+static int emu_command_answer_info(const struct emu_command *c, struct emu_reply *reply,
+				   struct err *err)
 {
 	struct vfu_device_info info;
 	int r;
 
-	r = copy_in_sized(&info, sizeof(info), c, err);
+	r = emu_command_copy_in_sized(&info, sizeof(info), c, err);
 	if (r < 0)
 		return r;
 	info = (struct vfu_device_info){
@@ -108,19 +111,20 @@ static int answer_info(const struct emu_command *c, struct emu_reply *reply, str
 	return 0;
 }
 
-static uint64_t region_size(uint32_t index)
+static uint64_t emu_command_region_size(uint32_t index)
 {
 	if (index == VFIO_PCI_BAR0_REGION_INDEX)
 		return EMU_BAR_SIZE;
 	return index == VFIO_PCI_CONFIG_REGION_INDEX ? EMU_CONFIG_SIZE : 0;
 }
 
-static int answer_region_info(const struct emu_command *c, struct emu_reply *reply, struct err *err)
+static int emu_command_answer_region_info(const struct emu_command *c, struct emu_reply *reply,
+					  struct err *err)
 {
 	struct vfu_region_info info;
 	int r;
 
-	r = copy_in_sized(&info, sizeof(info), c, err);
+	r = emu_command_copy_in_sized(&info, sizeof(info), c, err);
 	if (r < 0)
 		return r;
 	if (info.index >= PCI_REGIONS)
@@ -128,7 +132,7 @@ static int answer_region_info(const struct emu_command *c, struct emu_reply *rep
 	info = (struct vfu_region_info){
 		.argsz = sizeof(info),
 		.index = info.index,
-		.size = region_size(info.index),
+		.size = emu_command_region_size(info.index),
 	};
 	if (info.size)
 		info.flags = VFIO_REGION_INFO_FLAG_READ | VFIO_REGION_INFO_FLAG_WRITE;
@@ -136,12 +140,13 @@ static int answer_region_info(const struct emu_command *c, struct emu_reply *rep
 	return 0;
 }
 
-static int answer_irq_info(const struct emu_command *c, struct emu_reply *reply, struct err *err)
+static int emu_command_answer_irq_info(const struct emu_command *c, struct emu_reply *reply,
+				       struct err *err)
 {
 	struct vfu_irq_info info;
 	int r;
 
-	r = copy_in_sized(&info, sizeof(info), c, err);
+	r = emu_command_copy_in_sized(&info, sizeof(info), c, err);
 	if (r < 0)
 		return r;
 	if (info.index >= PCI_IRQS)
@@ -157,27 +162,27 @@ static int answer_irq_info(const struct emu_command *c, struct emu_reply *reply,
 }
 
 /* Accepted: the device raises none. */
-static int answer_set_irqs(const struct emu_command *c, struct err *err)
+static int emu_command_answer_set_irqs(const struct emu_command *c, struct err *err)
 {
 	struct vfu_irq_set set;
 	int r;
 
-	r = copy_in_sized(&set, sizeof(set), c, err);
+	r = emu_command_copy_in_sized(&set, sizeof(set), c, err);
 	if (!r && set.index >= PCI_IRQS)
 		r = err_set(err, -EINVAL, "no interrupt %" PRIu32, set.index);
 	return r;
 }
 
-static int region_access(const struct emu_session *s, const struct emu_command *c,
-			 struct vfu_region_access *a, struct err *err)
+static int emu_command_region_access(const struct emu_session *s, const struct emu_command *c,
+				     struct vfu_region_access *a, struct err *err)
 {
 	uint64_t size;
 	int r;
 
-	r = copy_in(a, sizeof(*a), c, err);
+	r = emu_command_copy_in(a, sizeof(*a), c, err);
 	if (r < 0)
 		return r;
-	size = a->region < PCI_REGIONS ? region_size(a->region) : 0;
+	size = a->region < PCI_REGIONS ? emu_command_region_size(a->region) : 0;
 	if (!a->count || a->count > s->xfer_max || a->offset > size || a->count > size - a->offset)
 		return err_set(err, -EINVAL,
 			       "%" PRIu32 " bytes at 0x%" PRIx64 " of region %" PRIu32, a->count,
@@ -185,13 +190,14 @@ static int region_access(const struct emu_session *s, const struct emu_command *
 	return 0;
 }
 
-static int answer_region_read(struct emu_device *d, const struct emu_session *s,
-			      const struct emu_command *c, struct emu_reply *reply, struct err *err)
+static int emu_command_answer_region_read(struct emu_device *d, const struct emu_session *s,
+					  const struct emu_command *c, struct emu_reply *reply,
+					  struct err *err)
 {
 	struct vfu_region_access a;
 	int r;
 
-	r = region_access(s, c, &a, err);
+	r = emu_command_region_access(s, c, &a, err);
 	if (r < 0)
 		return r;
 	emu_reply_add(reply, &a, sizeof(a));
@@ -203,15 +209,15 @@ static int answer_region_read(struct emu_device *d, const struct emu_session *s,
 	return 0;
 }
 
-static int answer_region_write(struct emu_device *d, const struct emu_session *s,
-			       const struct emu_command *c, struct emu_reply *reply,
-			       struct err *err)
+static int emu_command_answer_region_write(struct emu_device *d, const struct emu_session *s,
+					   const struct emu_command *c, struct emu_reply *reply,
+					   struct err *err)
 {
 	const uint8_t *data = c->payload + sizeof(struct vfu_region_access);
 	struct vfu_region_access a;
 	int r;
 
-	r = region_access(s, c, &a, err);
+	r = emu_command_region_access(s, c, &a, err);
 	if (r < 0)
 		return r;
 	if (c->len - sizeof(a) != a.count)
@@ -225,27 +231,28 @@ static int answer_region_write(struct emu_device *d, const struct emu_session *s
 	return 0;
 }
 
-static int mig_data(const struct emu_session *s, const struct emu_command *c,
-		    struct vfu_mig_data *data, struct err *err)
+static int emu_command_mig_data(const struct emu_session *s, const struct emu_command *c,
+				struct vfu_mig_data *data, struct err *err)
 {
 	int r;
 
-	r = copy_in(data, sizeof(*data), c, err);
+	r = emu_command_copy_in(data, sizeof(*data), c, err);
 	if (!r && data->size > s->xfer_max)
 		r = err_set(err, -EINVAL, "%" PRIu32 " bytes of data, more than %" PRIu32,
 			    data->size, s->xfer_max);
 	return r;
 }
 
-static int answer_data_read(struct emu_device *d, const struct emu_session *s,
-			    const struct emu_command *c, struct emu_reply *reply, struct err *err)
+static int emu_command_answer_data_read(struct emu_device *d, const struct emu_session *s,
+					const struct emu_command *c, struct emu_reply *reply,
+					struct err *err)
 {
 	struct vfu_mig_data data;
 	int r;
 
-	r = mig_data(s, c, &data, err);
+	r = emu_command_mig_data(s, c, &data, err);
 	if (!r)
-		r = check_argsz(data.argsz, sizeof(data) + data.size, err);
+		r = emu_command_check_argsz(data.argsz, sizeof(data) + data.size, err);
 	if (!r)
 		r = emu_device_read(d, reply->payload + sizeof(data), &data.size, &reply->delay_ns,
 				    err);
@@ -257,13 +264,14 @@ static int answer_data_read(struct emu_device *d, const struct emu_session *s,
 	return 0;
 }
 
-static int answer_data_write(struct emu_device *d, const struct emu_session *s,
-			     const struct emu_command *c, struct emu_reply *reply, struct err *err)
+static int emu_command_answer_data_write(struct emu_device *d, const struct emu_session *s,
+					 const struct emu_command *c, struct emu_reply *reply,
+					 struct err *err)
 {
 	struct vfu_mig_data data;
 	int r;
 
-	r = mig_data(s, c, &data, err);
+	r = emu_command_mig_data(s, c, &data, err);
 	if (!r && c->len - sizeof(data) != data.size)
 		r = err_set(err, -EINVAL, "%zu bytes to write, not %" PRIu32, c->len - sizeof(data),
 			    data.size);
@@ -273,40 +281,41 @@ static int answer_data_write(struct emu_device *d, const struct emu_session *s,
 }
 
 /* What libvfio-user takes from a client while its device is stopped. */
-static bool allowed_while_stopped(uint16_t command)
+static bool emu_command_allowed_while_stopped(uint16_t command)
 {
 	return command == VFU_REGION_READ || command == VFU_REGION_WRITE ||
 	       command == VFU_FEATURE || command == VFU_MIG_DATA_READ;
 }
 
-static int dispatch(struct emu_device *d, const struct emu_session *s, const struct emu_command *c,
-		    struct emu_reply *reply, struct err *err)
+static int emu_command_dispatch(struct emu_device *d, const struct emu_session *s,
+				const struct emu_command *c, struct emu_reply *reply,
+				struct err *err)
 {
 	switch (c->h.command) {
 	case VFU_DMA_MAP:
-		return answer_dma_map(c, err);
+		return emu_command_answer_dma_map(c, err);
 	case VFU_DMA_UNMAP:
-		return answer_dma_unmap(c, reply, err);
+		return emu_command_answer_dma_unmap(c, reply, err);
 	case VFU_GET_INFO:
-		return answer_info(c, reply, err);
+		return emu_command_answer_info(c, reply, err);
 	case VFU_GET_REGION_INFO:
-		return answer_region_info(c, reply, err);
+		return emu_command_answer_region_info(c, reply, err);
 	case VFU_GET_IRQ_INFO:
-		return answer_irq_info(c, reply, err);
+		return emu_command_answer_irq_info(c, reply, err);
 	case VFU_SET_IRQS:
-		return answer_set_irqs(c, err);
+		return emu_command_answer_set_irqs(c, err);
 	case VFU_REGION_READ:
-		return answer_region_read(d, s, c, reply, err);
+		return emu_command_answer_region_read(d, s, c, reply, err);
 	case VFU_REGION_WRITE:
-		return answer_region_write(d, s, c, reply, err);
+		return emu_command_answer_region_write(d, s, c, reply, err);
 	case VFU_RESET:
 		return emu_device_reset(d, err);
 	case VFU_FEATURE:
 		return emu_feature(d, c, reply, err);
 	case VFU_MIG_DATA_READ:
-		return answer_data_read(d, s, c, reply, err);
+		return emu_command_answer_data_read(d, s, c, reply, err);
 	case VFU_MIG_DATA_WRITE:
-		return answer_data_write(d, s, c, reply, err);
+		return emu_command_answer_data_write(d, s, c, reply, err);
 	default:
 		return err_set(err, -EINVAL, "command %u is not served", c->h.command);
 	}
@@ -322,16 +331,16 @@ int emu_answer(struct emu_device *d, struct emu_session *s, const struct emu_com
 	ret->delay_ns = 0;
 	ret->close = false;
 	if (c->h.command == VFU_VERSION)
-		r = answer_version(s, c, ret, err);
+		r = emu_command_answer_version(s, c, ret, err);
 	else if (!s->negotiated)
 		return err_set(err, -EPROTO, "%s before a version was agreed on",
 			       vfu_command_name(c->h.command));
 	else if (d->config->strict && (d->state == MIG_STOP || d->state == MIG_STOP_COPY) &&
-		 !allowed_while_stopped(c->h.command))
+		 !emu_command_allowed_while_stopped(c->h.command))
 		r = err_set(err, -EINVAL, "%s in %s", vfu_command_name(c->h.command),
 			    fsm_name(d->state));
 	else
-		r = dispatch(d, s, c, ret, err);
+		r = emu_command_dispatch(d, s, c, ret, err);
 	if (r > 0)
 		return r;
 	if (r < 0) {

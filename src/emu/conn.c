@@ -41,25 +41,25 @@ struct emu_conn *emu_conn_free(struct emu_conn *c)
 	return NULL;
 }
 
-static bool replying(const struct emu_conn *c)
+static bool emu_conn_replying(const struct emu_conn *c)
 {
 	return c->out_at < c->out_len;
 }
 
 short emu_conn_events(const struct emu_conn *c, uint64_t now_ns)
 {
-	if (c->stalled || (replying(c) && now_ns < c->due_ns))
+	if (c->stalled || (emu_conn_replying(c) && now_ns < c->due_ns))
 		return 0;
-	return replying(c) ? POLLOUT : POLLIN;
+	return emu_conn_replying(c) ? POLLOUT : POLLIN;
 }
 
 uint64_t emu_conn_waits_until(const struct emu_conn *c)
 {
-	return !c->stalled && replying(c) ? c->due_ns : UINT64_MAX;
+	return !c->stalled && emu_conn_replying(c) ? c->due_ns : UINT64_MAX;
 }
 
 /* The rest of a message. Return: 1 when it is whole, 0, -EAGAIN, -ENOTCONN, worse. */
-static int receive(struct emu_conn *c, struct err *err)
+static int emu_conn_receive(struct emu_conn *c, struct err *err)
 {
 	size_t want = VFU_HEADER_SIZE;
 	ssize_t n;
@@ -91,12 +91,12 @@ static int receive(struct emu_conn *c, struct err *err)
 	return c->in_len == c->h.size;
 }
 
-static int send_rest(struct emu_conn *c, struct err *err)
+static int emu_conn_send_rest(struct emu_conn *c, struct err *err)
 {
 	struct iovec iov;
 	ssize_t n;
 
-	while (replying(c)) {
+	while (emu_conn_replying(c)) {
 		iov.iov_base = c->out + c->out_at;
 		iov.iov_len = c->out_len - c->out_at;
 		n = vfu_send_some(c->fd, &iov, 1, NULL, 0);
@@ -111,7 +111,7 @@ static int send_rest(struct emu_conn *c, struct err *err)
 	return 0;
 }
 
-static void put_noise(struct emu_conn *c, uint64_t seed)
+static void emu_conn_put_noise(struct emu_conn *c, uint64_t seed)
 {
 	uint64_t word;
 
@@ -122,7 +122,8 @@ static void put_noise(struct emu_conn *c, uint64_t seed)
 	c->out_len = NOISE_SIZE;
 }
 
-static void put_reply(struct emu_conn *c, struct emu_device *d, const struct emu_reply *reply)
+static void emu_conn_put_reply(struct emu_conn *c, struct emu_device *d,
+			       const struct emu_reply *reply)
 {
 	struct vfu_header h = vfu_reply_header(&c->h, reply->code);
 	struct emu_fault *f;
@@ -135,7 +136,7 @@ static void put_reply(struct emu_conn *c, struct emu_device *d, const struct emu
 	f = emu_faults_at(&d->faults, FAULT_GARBAGE, 0, d->moved + 1);
 	if (f && c->h.command != VFU_VERSION) {
 		emu_fault_used(f);
-		put_noise(c, d->now_ns);
+		emu_conn_put_noise(c, d->now_ns);
 		return;
 	}
 	h.size = (uint32_t)(VFU_HEADER_SIZE + reply->len);
@@ -143,7 +144,8 @@ static void put_reply(struct emu_conn *c, struct emu_device *d, const struct emu
 	c->out_len = h.size;
 }
 
-static int answer(struct emu_conn *c, struct emu_device *d, const char *name, struct err *err)
+static int emu_conn_answer(struct emu_conn *c, struct emu_device *d, const char *name,
+			   struct err *err)
 {
 	struct emu_command command = {
 		.h = c->h,
@@ -170,7 +172,7 @@ static int answer(struct emu_conn *c, struct emu_device *d, const char *name, st
 	if (r == EMU_DIED)
 		return CONN_DIED;
 	if (!c->stalled)
-		put_reply(c, d, &reply);
+		emu_conn_put_reply(c, d, &reply);
 	return CONN_WAITS;
 }
 
@@ -180,20 +182,20 @@ int emu_conn_run(struct emu_conn *c, struct emu_device *d, const char *name, uin
 	int r;
 
 	for (int i = 0; i < TURN; i++) {
-		if (c->stalled || (replying(c) && now_ns < c->due_ns))
+		if (c->stalled || (emu_conn_replying(c) && now_ns < c->due_ns))
 			return CONN_WAITS;
-		r = send_rest(c, err);
+		r = emu_conn_send_rest(c, err);
 		if (!r && c->close)
 			return CONN_CLOSED;
 		while (!r)
-			r = receive(c, err);
+			r = emu_conn_receive(c, err);
 		if (r == -EAGAIN)
 			return CONN_WAITS;
 		if (r == -ENOTCONN)
 			return CONN_CLOSED;
 		if (r > 0) {
 			emu_device_advance(d, now_ns);
-			r = answer(c, d, name, err);
+			r = emu_conn_answer(c, d, name, err);
 		}
 		if (r)
 			return r;

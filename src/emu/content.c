@@ -22,14 +22,14 @@ uint64_t emu_mix(uint64_t n)
 }
 
 /* Number @i of a block's noise. One multiplication: it is made at the speed of a socket. */
-static inline uint64_t noise(uint64_t key, uint64_t i)
+static inline uint64_t emu_content_noise(uint64_t key, uint64_t i)
 {
 	uint64_t n = key + i * STEP;
 
 	return (n ^ n >> 29) * UINT64_C(0xd6e8feb86659fd93);
 }
 
-static inline void put(uint8_t *to, uint64_t word)
+static inline void emu_content_put(uint8_t *to, uint64_t word)
 {
 	memcpy(to, &word, sizeof(word));
 }
@@ -38,17 +38,17 @@ static inline void put(uint8_t *to, uint64_t word)
  * Line @i of a block, which compresses as a device's state does: half of it counts, a quarter is
  * zeros. The noise in every line makes it differ from all the others, wherever a bug might move it.
  */
-static inline void fill_line(uint8_t *to, uint64_t key, uint64_t i)
+static inline void emu_content_fill_line(uint8_t *to, uint64_t key, uint64_t i)
 {
 	uint64_t count = (key >> 48) + i * (LINE / sizeof(count));
 
-	put(to, i ? count : key);
-	put(to + 8, count + 1);
-	put(to + 16, count + 2);
-	put(to + 24, count + 3);
+	emu_content_put(to, i ? count : key);
+	emu_content_put(to + 8, count + 1);
+	emu_content_put(to + 16, count + 2);
+	emu_content_put(to + 24, count + 3);
 	memset(to + 32, 0, 16);
-	put(to + 48, noise(key, 2 * i));
-	put(to + 56, noise(key, 2 * i + 1));
+	emu_content_put(to + 48, emu_content_noise(key, 2 * i));
+	emu_content_put(to + 56, emu_content_noise(key, 2 * i + 1));
 }
 
 void emu_block_fill(uint64_t key, size_t at, void *buf, size_t len)
@@ -59,10 +59,10 @@ void emu_block_fill(uint64_t key, size_t at, void *buf, size_t len)
 	for (; len; to += n, at += n, len -= n) {
 		n = MIN(len, LINE - at % LINE);
 		if (n == LINE) {
-			fill_line(to, key, at / LINE);
+			emu_content_fill_line(to, key, at / LINE);
 			continue;
 		}
-		fill_line(line, key, at / LINE);
+		emu_content_fill_line(line, key, at / LINE);
 		memcpy(to, line + at % LINE, n);
 	}
 }

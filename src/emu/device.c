@@ -65,14 +65,14 @@ void emu_device_advance(struct emu_device *d, uint64_t now_ns)
 	emu_device_dirty(d, (uint32_t)MIN(n, UINT32_MAX));
 }
 
-static void fall_into_error(struct emu_device *d)
+static void emu_device_fall_into_error(struct emu_device *d)
 {
 	d->state = MIG_ERROR;
 	d->moved = 0;
 }
 
 /* What an arc does beside being taken. */
-static int take_arc(struct emu_device *d, enum mig_state to, struct err *err)
+static int emu_device_take_arc(struct emu_device *d, enum mig_state to, struct err *err)
 {
 	bool saving = fsm_saving(d->state);
 	int r;
@@ -95,7 +95,7 @@ static int take_arc(struct emu_device *d, enum mig_state to, struct err *err)
 	return 0;
 }
 
-static int fault_at_arc(struct emu_device *d, enum mig_state to, struct err *err)
+static int emu_device_fault_at_arc(struct emu_device *d, enum mig_state to, struct err *err)
 {
 	struct emu_fault *f;
 
@@ -107,7 +107,7 @@ static int fault_at_arc(struct emu_device *d, enum mig_state to, struct err *err
 	f = emu_faults_arc(&d->faults, FAULT_ERROR, d->state, to);
 	if (f) {
 		emu_fault_used(f);
-		fall_into_error(d);
+		emu_device_fall_into_error(d);
 		return err_set(err, -EIO, "--fault error");
 	}
 	f = emu_faults_arc(&d->faults, FAULT_FAIL_ARC, d->state, to);
@@ -141,9 +141,9 @@ int emu_device_set_state(struct emu_device *d, uint32_t to, uint64_t *ret_delay_
 			return err_set(err, -EINVAL, "no way from %s to %s", fsm_name(d->state),
 				       fsm_name((enum mig_state)to));
 		*ret_delay_ns += d->config->delay_ns[d->state][next];
-		r = fault_at_arc(d, next, err);
+		r = emu_device_fault_at_arc(d, next, err);
 		if (!r)
-			r = take_arc(d, next, err);
+			r = emu_device_take_arc(d, next, err);
 		if (r < 0)
 			return err_prefix(err, r, "%s to %s, at %s", fsm_name(from),
 					  fsm_name((enum mig_state)to), fsm_name(next));
@@ -153,7 +153,7 @@ int emu_device_set_state(struct emu_device *d, uint32_t to, uint64_t *ret_delay_
 	return EMU_DONE;
 }
 
-static void reset(struct emu_device *d)
+static void emu_device_do_reset(struct emu_device *d)
 {
 	emu_content_reset(&d->content);
 	emu_dma_log_stop(&d->log);
@@ -174,18 +174,18 @@ int emu_device_reset(struct emu_device *d, struct err *err)
 		emu_fault_used(f);
 		return err_set(err, f->code, "--fault refuse-reset");
 	}
-	reset(d);
+	emu_device_do_reset(d);
 	return 0;
 }
 
 void emu_device_gone(struct emu_device *d)
 {
 	if (d->config->reset_on_disconnect)
-		reset(d);
+		emu_device_do_reset(d);
 }
 
 /* Moving @size bytes now: may they, and when will they have arrived? */
-static int fault_at_data(struct emu_device *d, uint32_t size, struct err *err)
+static int emu_device_fault_at_data(struct emu_device *d, uint32_t size, struct err *err)
 {
 	uint64_t end = d->moved + MAX(size, 1u);
 	struct emu_fault *f;
@@ -207,7 +207,7 @@ static int fault_at_data(struct emu_device *d, uint32_t size, struct err *err)
 }
 
 /* A timer is late by some milliseconds; as much is made good, or the rate would never be reached. */
-static uint64_t data_delay(struct emu_device *d, uint32_t size)
+static uint64_t emu_device_data_delay(struct emu_device *d, uint32_t size)
 {
 	bool first = !d->ready_ns;
 	uint64_t earliest = first ? d->now_ns : d->now_ns - MIN(d->now_ns, LATENESS_NS);
@@ -220,7 +220,7 @@ static uint64_t data_delay(struct emu_device *d, uint32_t size)
 	return d->ready_ns > d->now_ns ? d->ready_ns - d->now_ns : 0;
 }
 
-static void corrupt(struct emu_device *d, uint8_t *buf, uint32_t size)
+static void emu_device_corrupt(struct emu_device *d, uint8_t *buf, uint32_t size)
 {
 	for (size_t i = 0; i < d->faults.n; i++) {
 		struct emu_fault *f = &d->faults.list[i];
@@ -242,7 +242,7 @@ int emu_device_read(struct emu_device *d, void *buf, uint32_t *size, uint64_t *r
 
 	if (!fsm_saving(d->state))
 		return err_set(err, -EINVAL, "no data to read in %s", fsm_name(d->state));
-	r = fault_at_data(d, wanted, err);
+	r = emu_device_fault_at_data(d, wanted, err);
 	if (r)
 		return r;
 	f = emu_faults_at(&d->faults, FAULT_TRUNCATE, 0, d->moved + wanted);
@@ -251,9 +251,9 @@ int emu_device_read(struct emu_device *d, void *buf, uint32_t *size, uint64_t *r
 	if (wanted > 1 && emu_faults_any(&d->faults, FAULT_SHORT_READ))
 		wanted = 1 + (uint32_t)(emu_mix(d->n_reads++) % (wanted - 1));
 	*size = (uint32_t)emu_save_read(&d->save, buf, wanted);
-	corrupt(d, buf, *size);
+	emu_device_corrupt(d, buf, *size);
 	d->moved += *size;
-	*ret_delay_ns = data_delay(d, *size);
+	*ret_delay_ns = emu_device_data_delay(d, *size);
 	return EMU_DONE;
 }
 
@@ -264,11 +264,11 @@ int emu_device_write(struct emu_device *d, const void *buf, uint32_t size, uint6
 
 	if (d->state != MIG_RESUMING)
 		return err_set(err, -EINVAL, "no data to write in %s", fsm_name(d->state));
-	r = fault_at_data(d, size, err);
+	r = emu_device_fault_at_data(d, size, err);
 	if (r)
 		return r;
 	emu_load_write(&d->load, buf, size);
 	d->moved += size;
-	*ret_delay_ns = data_delay(d, size);
+	*ret_delay_ns = emu_device_data_delay(d, size);
 	return EMU_DONE;
 }

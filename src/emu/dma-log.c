@@ -8,12 +8,13 @@
 
 #define PAGE_MIN UINT64_C(4096)
 
-static bool power_of_two(uint64_t n)
+static bool emu_dma_log_power_of_two(uint64_t n)
 {
 	return n && !(n & (n - 1));
 }
 
-static int check_range(const struct emu_range *range, uint64_t page_size, struct err *err)
+static int emu_dma_log_check_range(const struct emu_range *range, uint64_t page_size,
+				   struct err *err)
 {
 	if (!range->length || range->iova % page_size || range->length % page_size ||
 	    range->iova > UINT64_MAX - (range->length - 1))
@@ -31,10 +32,10 @@ int emu_dma_log_start(struct emu_dma_log *l, uint64_t page_size, const struct em
 		return err_set(err, -EEXIST, "DMA is logged already");
 	if (n > EMU_RANGES_MAX)
 		return err_set(err, -E2BIG, "%" PRIu32 " ranges to log", n);
-	if (!power_of_two(page_size))
+	if (!emu_dma_log_power_of_two(page_size))
 		return err_set(err, -EINVAL, "pages of %" PRIu64 " bytes", page_size);
 	for (uint32_t i = 0; i < n; i++) {
-		r = check_range(&ranges[i], PAGE_MIN, err);
+		r = emu_dma_log_check_range(&ranges[i], PAGE_MIN, err);
 		if (r < 0)
 			return r;
 	}
@@ -57,9 +58,9 @@ int emu_dma_log_size(const struct emu_dma_log *l, const struct emu_range *range,
 
 	if (!l->on)
 		return err_set(err, -EINVAL, "DMA is not logged");
-	if (!power_of_two(page_size))
+	if (!emu_dma_log_power_of_two(page_size))
 		return err_set(err, -EINVAL, "pages of %" PRIu64 " bytes", page_size);
-	r = check_range(range, page_size, err);
+	r = emu_dma_log_check_range(range, page_size, err);
 	if (r < 0)
 		return r;
 	words = (range->length / page_size - 1) / 64 + 1;
@@ -69,7 +70,7 @@ int emu_dma_log_size(const struct emu_dma_log *l, const struct emu_range *range,
 	return 0;
 }
 
-static bool logged(const struct emu_dma_log *l, uint64_t iova)
+static bool emu_dma_log_logged(const struct emu_dma_log *l, uint64_t iova)
 {
 	for (uint32_t i = 0; i < l->n_ranges; i++)
 		if (iova >= l->ranges[i].iova && iova - l->ranges[i].iova < l->ranges[i].length)
@@ -86,7 +87,8 @@ void emu_dma_log_report(struct emu_dma_log *l, const struct emu_range *range, ui
 	for (uint64_t i = 0; i < pages; i++) {
 		uint64_t iova = range->iova + i * page_size;
 
-		if (iova / page_size % EMU_PATTERN != l->round % EMU_PATTERN || !logged(l, iova))
+		if (iova / page_size % EMU_PATTERN != l->round % EMU_PATTERN ||
+		    !emu_dma_log_logged(l, iova))
 			continue;
 		((uint8_t *)bitmap)[i / 8] |= (uint8_t)(1u << i % 8);
 	}

@@ -44,12 +44,12 @@ static const struct kind {
 	/* clang-format on */
 };
 
-static bool starts_with_digit(const char *text)
+static bool emu_faults_starts_with_digit(const char *text)
 {
 	return text && *text >= '0' && *text <= '9';
 }
 
-static const struct kind *find_kind(const char *word, const char *operand)
+static const struct kind *emu_faults_find_kind(const char *word, const char *operand)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
 		const struct kind *k = &kinds[i];
@@ -57,7 +57,7 @@ static const struct kind *find_kind(const char *word, const char *operand)
 		if (strcmp(k->word, word) != 0)
 			continue;
 		if ((k->operand == BYTES_ERRNO || k->kind == FAULT_STALL_AT) &&
-		    !starts_with_digit(operand))
+		    !emu_faults_starts_with_digit(operand))
 			continue;
 		return k;
 	}
@@ -65,7 +65,7 @@ static const struct kind *find_kind(const char *word, const char *operand)
 }
 
 /* Cut @text at the last colon. Return: what was behind it. */
-static int cut_last(char *text, char **ret, struct err *err)
+static int emu_faults_cut_last(char *text, char **ret, struct err *err)
 {
 	char *colon = strrchr(text, ':');
 
@@ -76,7 +76,8 @@ static int cut_last(char *text, char **ret, struct err *err)
 	return 0;
 }
 
-static int parse_operand(struct emu_fault *f, enum operand operand, char *text, struct err *err)
+static int emu_faults_parse_operand(struct emu_fault *f, enum operand operand, char *text,
+				    struct err *err)
 {
 	char *last = NULL;
 	int r;
@@ -86,7 +87,7 @@ static int parse_operand(struct emu_fault *f, enum operand operand, char *text, 
 		return emu_parse_arc(text, &f->from, &f->to, err);
 	case ARC_ERRNO:
 	case ARC_DURATION:
-		r = cut_last(text, &last, err);
+		r = emu_faults_cut_last(text, &last, err);
 		if (r < 0)
 			return r;
 		r = emu_parse_arc(text, &f->from, &f->to, err);
@@ -95,7 +96,7 @@ static int parse_operand(struct emu_fault *f, enum operand operand, char *text, 
 		return operand == ARC_ERRNO ? emu_parse_errno(last, &f->code, err)
 					    : emu_parse_duration(last, &f->ns, err);
 	case BYTES_ERRNO:
-		r = cut_last(text, &last, err);
+		r = emu_faults_cut_last(text, &last, err);
 		if (!r)
 			r = emu_parse_errno(last, &f->code, err);
 		return r < 0 ? r : emu_parse_size(text, UINT64_MAX, &f->at, err);
@@ -109,7 +110,7 @@ static int parse_operand(struct emu_fault *f, enum operand operand, char *text, 
 	}
 }
 
-static int parse_kind(struct emu_fault *f, char *text, struct err *err)
+static int emu_faults_parse_kind(struct emu_fault *f, char *text, struct err *err)
 {
 	char *operand = strchr(text, '=');
 	const struct kind *k;
@@ -117,13 +118,13 @@ static int parse_kind(struct emu_fault *f, char *text, struct err *err)
 
 	if (operand)
 		*operand++ = '\0';
-	k = find_kind(text, operand);
+	k = emu_faults_find_kind(text, operand);
 	if (!k)
 		return err_set(err, -EINVAL, "'%s' is no kind of fault", text);
 	f->kind = k->kind;
 	if (!operand && k->operand != NOTHING && k->operand != BYTES_OR_NOTHING)
 		return err_set(err, -EINVAL, "'%s' is missing what it wants: %s", k->word, k->form);
-	r = operand ? parse_operand(f, k->operand, operand, err) : 0;
+	r = operand ? emu_faults_parse_operand(f, k->operand, operand, err) : 0;
 	if (r < 0)
 		return err_prefix(err, r, "%s wants %s", k->word, k->form);
 	return 0;
@@ -156,14 +157,14 @@ int emu_faults_parse(struct emu_faults *f, const char *text, struct err *err)
 			return err_set(err, -EINVAL, "'*%s' is no number of times", star + 1);
 		fault.times = (uint32_t)n;
 	}
-	r = parse_kind(&fault, kind, err);
+	r = emu_faults_parse_kind(&fault, kind, err);
 	if (r < 0)
 		return r;
 	f->list[f->n++] = fault;
 	return 0;
 }
 
-static bool has_arc(const struct emu_fault *f)
+static bool emu_faults_has_arc(const struct emu_fault *f)
 {
 	return f->kind == FAULT_FAIL_ARC || f->kind == FAULT_ERROR || f->kind == FAULT_STALL_ARC ||
 	       f->kind == FAULT_DRAIN;
@@ -180,7 +181,8 @@ int emu_faults_resolve(struct emu_faults *f, unsigned int caps, uint32_t n_devic
 			return err_set(err, -EINVAL,
 				       "no device has number %u: the last one's is %u",
 				       fault->device, n_devices - 1);
-		r = has_arc(fault) ? emu_last_arc(&fault->from, fault->to, caps, err) : 0;
+		r = emu_faults_has_arc(fault) ? emu_last_arc(&fault->from, fault->to, caps, err)
+					      : 0;
 		if (r < 0)
 			return r;
 	}

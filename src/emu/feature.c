@@ -13,7 +13,7 @@ struct request {
 	size_t len;
 };
 
-static int copy_in(void *to, size_t size, const struct request *q, struct err *err)
+static int emu_feature_copy_in(void *to, size_t size, const struct request *q, struct err *err)
 {
 	if (q->len < size)
 		return err_set(err, -EINVAL, "%zu bytes of feature, not %zu", q->len, size);
@@ -22,8 +22,8 @@ static int copy_in(void *to, size_t size, const struct request *q, struct err *e
 }
 
 /* The reply to a GET: @size bytes, if the client has room for them. */
-static int put_data(const struct request *q, const void *data, size_t size, struct emu_reply *reply,
-		    struct err *err)
+static int emu_feature_put_data(const struct request *q, const void *data, size_t size,
+				struct emu_reply *reply, struct err *err)
 {
 	struct vfu_feature f = { .argsz = (uint32_t)(sizeof(f) + size), .flags = q->f.flags };
 
@@ -35,34 +35,34 @@ static int put_data(const struct request *q, const void *data, size_t size, stru
 	return 0;
 }
 
-static int get_migration(struct emu_device *d, const struct request *q, struct emu_reply *reply,
-			 struct err *err)
+static int emu_feature_get_migration(struct emu_device *d, const struct request *q,
+				     struct emu_reply *reply, struct err *err)
 {
 	struct vfu_migration m = { .flags = d->config->caps };
 
-	return put_data(q, &m, sizeof(m), reply, err);
+	return emu_feature_put_data(q, &m, sizeof(m), reply, err);
 }
 
-static int get_state(struct emu_device *d, const struct request *q, struct emu_reply *reply,
-		     struct err *err)
+static int emu_feature_get_state(struct emu_device *d, const struct request *q,
+				 struct emu_reply *reply, struct err *err)
 {
 	struct vfu_mig_state s = { .state = d->state, .data_fd = -1 };
 
-	return put_data(q, &s, sizeof(s), reply, err);
+	return emu_feature_put_data(q, &s, sizeof(s), reply, err);
 }
 
-static int set_state(struct emu_device *d, const struct request *q, struct emu_reply *reply,
-		     struct err *err)
+static int emu_feature_set_state(struct emu_device *d, const struct request *q,
+				 struct emu_reply *reply, struct err *err)
 {
 	struct vfu_mig_state s;
 	int r;
 
-	r = copy_in(&s, sizeof(s), q, err);
+	r = emu_feature_copy_in(&s, sizeof(s), q, err);
 	return r < 0 ? r : emu_device_set_state(d, s.state, &reply->delay_ns, err);
 }
 
-static int start_log(struct emu_device *d, const struct request *q, struct emu_reply *reply,
-		     struct err *err)
+static int emu_feature_start_log(struct emu_device *d, const struct request *q,
+				 struct emu_reply *reply, struct err *err)
 {
 	struct emu_range ranges[EMU_RANGES_MAX] = { 0 };
 	struct vfu_log_start start;
@@ -71,7 +71,7 @@ static int start_log(struct emu_device *d, const struct request *q, struct emu_r
 
 	(void)reply;
 	_Static_assert(sizeof(*ranges) == sizeof(struct vfu_log_range), "the same");
-	r = copy_in(&start, sizeof(start), q, err);
+	r = emu_feature_copy_in(&start, sizeof(start), q, err);
 	if (r < 0)
 		return r;
 	if (start.n_ranges <= EMU_RANGES_MAX) { /* more are refused by their number */
@@ -84,8 +84,8 @@ static int start_log(struct emu_device *d, const struct request *q, struct emu_r
 	return emu_dma_log_start(&d->log, start.page_size, ranges, start.n_ranges, err);
 }
 
-static int stop_log(struct emu_device *d, const struct request *q, struct emu_reply *reply,
-		    struct err *err)
+static int emu_feature_stop_log(struct emu_device *d, const struct request *q,
+				struct emu_reply *reply, struct err *err)
 {
 	(void)q;
 	(void)reply;
@@ -95,8 +95,8 @@ static int stop_log(struct emu_device *d, const struct request *q, struct emu_re
 }
 
 /* A client without room for the bitmap learns how much it takes. */
-static int get_report(struct emu_device *d, const struct request *q, struct emu_reply *reply,
-		      struct err *err)
+static int emu_feature_get_report(struct emu_device *d, const struct request *q,
+				  struct emu_reply *reply, struct err *err)
 {
 	struct vfu_feature f = { .flags = q->f.flags };
 	struct vfu_log_report report;
@@ -104,7 +104,7 @@ static int get_report(struct emu_device *d, const struct request *q, struct emu_
 	size_t size;
 	int r;
 
-	r = copy_in(&report, sizeof(report), q, err);
+	r = emu_feature_copy_in(&report, sizeof(report), q, err);
 	if (r < 0)
 		return r;
 	range = (struct emu_range){ .iova = report.iova, .length = report.length };
@@ -132,15 +132,15 @@ static const struct feature {
 	answer_fn *get, *set;
 } features[] = {
 	/* clang-format off */
-	{ UAPI_FEATURE_MIGRATION,          get_migration, NULL      },
-	{ UAPI_FEATURE_MIG_DEVICE_STATE,   get_state,     set_state },
-	{ UAPI_FEATURE_DMA_LOGGING_START,  NULL,          start_log },
-	{ UAPI_FEATURE_DMA_LOGGING_STOP,   NULL,          stop_log  },
-	{ UAPI_FEATURE_DMA_LOGGING_REPORT, get_report,    NULL      },
+	{ UAPI_FEATURE_MIGRATION,          emu_feature_get_migration, NULL      },
+	{ UAPI_FEATURE_MIG_DEVICE_STATE,   emu_feature_get_state,     emu_feature_set_state },
+	{ UAPI_FEATURE_DMA_LOGGING_START,  NULL,          emu_feature_start_log },
+	{ UAPI_FEATURE_DMA_LOGGING_STOP,   NULL,          emu_feature_stop_log  },
+	{ UAPI_FEATURE_DMA_LOGGING_REPORT, emu_feature_get_report,    NULL      },
 	/* clang-format on */
 };
 
-static const struct feature *find(const struct request *q)
+static const struct feature *emu_feature_find(const struct request *q)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(features); i++)
 		if (features[i].index == (q->f.flags & VFU_FEATURE_INDEX_MASK))
@@ -149,7 +149,7 @@ static const struct feature *find(const struct request *q)
 }
 
 /* Which of GET, SET and PROBE go together, and go with this feature. */
-static int check(const struct feature *f, uint32_t flags, struct err *err)
+static int emu_feature_check(const struct feature *f, uint32_t flags, struct err *err)
 {
 	const uint32_t known = VFU_FEATURE_INDEX_MASK | UAPI_FEATURE_GET | UAPI_FEATURE_SET |
 			       UAPI_FEATURE_PROBE;
@@ -173,8 +173,8 @@ int emu_feature(struct emu_device *d, const struct emu_command *c, struct emu_re
 		return err_set(err, -EINVAL, "%zu bytes of payload", c->len);
 	memcpy(&q.f, c->payload, sizeof(q.f));
 	q.len = c->len - sizeof(q.f);
-	f = find(&q);
-	r = check(f, q.f.flags, err);
+	f = emu_feature_find(&q);
+	r = emu_feature_check(f, q.f.flags, err);
 	if (r < 0)
 		return r;
 	if (!(q.f.flags & UAPI_FEATURE_PROBE) && (q.f.flags & UAPI_FEATURE_GET))

@@ -12,7 +12,7 @@ void emu_load_begin(struct emu_load *l, struct emu_content *content, uint64_t st
 	l->phase = state_size >= EMU_RECORDS_MIN ? LOAD_HEAD : LOAD_PLAIN;
 }
 
-static void check_head(struct emu_load *l)
+static void emu_load_check_head(struct emu_load *l)
 {
 	struct emu_head head;
 
@@ -24,7 +24,7 @@ static void check_head(struct emu_load *l)
 	l->phase = LOAD_RECORD;
 }
 
-static void check_extent(struct emu_load *l)
+static void emu_load_check_extent(struct emu_load *l)
 {
 	const struct emu_content *c = l->content;
 	struct emu_extent extent;
@@ -45,7 +45,7 @@ static void check_extent(struct emu_load *l)
 	l->phase = LOAD_EXTENT;
 }
 
-static void check_trail(struct emu_load *l)
+static void emu_load_check_trail(struct emu_load *l)
 {
 	struct emu_trail trail;
 
@@ -59,23 +59,23 @@ static void check_trail(struct emu_load *l)
 	l->phase = LOAD_END;
 }
 
-static void check_record(struct emu_load *l)
+static void emu_load_check_record(struct emu_load *l)
 {
 	uint32_t magic;
 
 	memcpy(&magic, l->record, sizeof(magic));
 	if (l->phase == LOAD_HEAD)
-		check_head(l);
+		emu_load_check_head(l);
 	else if (magic == EMU_EXTENT_MAGIC)
-		check_extent(l);
+		emu_load_check_extent(l);
 	else if (magic == EMU_TRAIL_MAGIC)
-		check_trail(l);
+		emu_load_check_trail(l);
 	else
 		l->wrong = "neither blocks nor the end where either is due";
 	l->record_len = 0;
 }
 
-static size_t write_record(struct emu_load *l, const uint8_t *from, size_t len)
+static size_t emu_load_write_record(struct emu_load *l, const uint8_t *from, size_t len)
 {
 	size_t n = MIN(len, EMU_RECORD_SIZE - l->record_len);
 
@@ -83,12 +83,12 @@ static size_t write_record(struct emu_load *l, const uint8_t *from, size_t len)
 	l->record_len += n;
 	l->total += n;
 	if (l->record_len == EMU_RECORD_SIZE)
-		check_record(l);
+		emu_load_check_record(l);
 	return n;
 }
 
 /* Whether @len bytes @at of a block are those that its key makes. */
-static bool belongs(uint64_t key, size_t at, const uint8_t *bytes, size_t len)
+static bool emu_load_belongs(uint64_t key, size_t at, const uint8_t *bytes, size_t len)
 {
 	uint8_t again[EMU_BLOCK_MIN];
 	size_t n;
@@ -102,7 +102,7 @@ static bool belongs(uint64_t key, size_t at, const uint8_t *bytes, size_t len)
 	return true;
 }
 
-static size_t write_blocks(struct emu_load *l, const uint8_t *from, size_t len)
+static size_t emu_load_write_blocks(struct emu_load *l, const uint8_t *from, size_t len)
 {
 	struct emu_content *c = l->content;
 	uint32_t block = (uint32_t)(l->at / c->block_size);
@@ -115,7 +115,7 @@ static size_t write_blocks(struct emu_load *l, const uint8_t *from, size_t len)
 		in_key = MIN(n, EMU_KEY_SIZE - in_block);
 		memcpy((uint8_t *)&l->key + in_block, from, in_key);
 	}
-	if (!belongs(l->key, in_block + in_key, from + in_key, n - in_key))
+	if (!emu_load_belongs(l->key, in_block + in_key, from + in_key, n - in_key))
 		l->wrong = "bytes that do not belong where they are";
 	l->at += n;
 	l->total += n;
@@ -128,7 +128,7 @@ static size_t write_blocks(struct emu_load *l, const uint8_t *from, size_t len)
 	return n;
 }
 
-static size_t write_plain(struct emu_load *l, const uint8_t *from, size_t len)
+static size_t emu_load_write_plain(struct emu_load *l, const uint8_t *from, size_t len)
 {
 	if (len > l->state_size - l->record_len) {
 		l->wrong = "more bytes than the state has";
@@ -148,13 +148,13 @@ void emu_load_write(struct emu_load *l, const void *buf, size_t len)
 		switch (l->phase) {
 		case LOAD_HEAD:
 		case LOAD_RECORD:
-			n = write_record(l, from, len);
+			n = emu_load_write_record(l, from, len);
 			break;
 		case LOAD_EXTENT:
-			n = write_blocks(l, from, len);
+			n = emu_load_write_blocks(l, from, len);
 			break;
 		case LOAD_PLAIN:
-			n = write_plain(l, from, len);
+			n = emu_load_write_plain(l, from, len);
 			break;
 		default:
 			l->wrong = "bytes after the end";
@@ -163,7 +163,7 @@ void emu_load_write(struct emu_load *l, const void *buf, size_t len)
 	}
 }
 
-static void finish_plain(struct emu_load *l)
+static void emu_load_finish_plain(struct emu_load *l)
 {
 	size_t size = (size_t)l->content->size;
 	uint8_t check = 0;
@@ -175,7 +175,8 @@ static void finish_plain(struct emu_load *l)
 	for (size_t i = 0; i < size; i++)
 		check = emu_check_byte(check, l->record[i]);
 	memcpy(&l->key, l->record, MIN(size, EMU_KEY_SIZE));
-	if ((l->state_size && check != l->record[size]) || !belongs(l->key, 0, l->record, size))
+	if ((l->state_size && check != l->record[size]) ||
+	    !emu_load_belongs(l->key, 0, l->record, size))
 		l->wrong = "bytes that do not belong where they are";
 	else if (size)
 		emu_content_set(l->content, 0, l->key);
@@ -184,7 +185,7 @@ static void finish_plain(struct emu_load *l)
 int emu_load_finish(struct emu_load *l, uint64_t *ret_running_ns, struct err *err)
 {
 	if (!l->wrong && l->phase == LOAD_PLAIN)
-		finish_plain(l);
+		emu_load_finish_plain(l);
 	else if (!l->wrong && l->phase != LOAD_END)
 		l->wrong = "it ends too early";
 	if (l->wrong)

@@ -18,7 +18,7 @@
 const char *argp_program_version = "vfiomig-emu " PACKAGE_VERSION "\nvfio-user 0.2";
 
 /* Before the parent could have ended unseen, and after. */
-static bool follow_parent(pid_t parent)
+static bool emu_main_follow_parent(pid_t parent)
 {
 	return prctl(PR_SET_PDEATHSIG, SIGTERM) == 0 && getppid() == parent;
 }
@@ -40,7 +40,7 @@ int main(int argc, char **argv)
 	sigaddset(&set, SIGHUP);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
-	if (o.exit_with_parent && !follow_parent(parent))
+	if (o.exit_with_parent && !emu_main_follow_parent(parent))
 		return 0;
 	if (emu_serve(&o, &err) < 0) {
 		fprintf(stderr, "%s: %s: %s (%s)\n", program_invocation_short_name, err.text,

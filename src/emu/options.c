@@ -76,7 +76,8 @@ static const struct argp_option options[] = {
 	{ 0 },
 };
 
-static uint64_t size_arg(const char *arg, uint64_t max, const char *name, struct argp_state *state)
+static uint64_t emu_options_size_arg(const char *arg, uint64_t max, const char *name,
+				     struct argp_state *state)
 {
 	struct err err = { 0 };
 	uint64_t n = 0;
@@ -86,7 +87,8 @@ static uint64_t size_arg(const char *arg, uint64_t max, const char *name, struct
 	return n;
 }
 
-static uint64_t number_arg(const char *arg, uint64_t max, const char *name, struct argp_state *state)
+static uint64_t emu_options_number_arg(const char *arg, uint64_t max, const char *name,
+				       struct argp_state *state)
 {
 	uint64_t n = 0;
 
@@ -96,7 +98,7 @@ static uint64_t number_arg(const char *arg, uint64_t max, const char *name, stru
 	return n;
 }
 
-static void parse_delay(struct args *a, const char *arg, struct argp_state *state)
+static void emu_options_parse_delay(struct args *a, const char *arg, struct argp_state *state)
 {
 	const char *equals = strchr(arg, '=');
 	struct err err = { 0 };
@@ -118,7 +120,7 @@ static void parse_delay(struct args *a, const char *arg, struct argp_state *stat
 		argp_error(state, "--delay: %s", err.text);
 }
 
-static void apply_profile(struct args *a)
+static void emu_options_apply_profile(struct args *a)
 {
 	struct emu_config *c = &a->o->config;
 	const struct emu_profile *p = a->profile;
@@ -138,14 +140,14 @@ static void apply_profile(struct args *a)
 }
 
 /* All of it is there: what depends on several options. */
-static void finish(struct args *a, struct argp_state *state)
+static void emu_options_finish(struct args *a, struct argp_state *state)
 {
 	struct emu_config *c = &a->o->config;
 	struct err err = { 0 };
 
 	if (!a->o->path)
 		argp_error(state, "no --socket");
-	apply_profile(a);
+	emu_options_apply_profile(a);
 	for (size_t i = 0; i < a->n_delays; i++) {
 		struct delay *d = &a->delays[i];
 
@@ -157,7 +159,7 @@ static void finish(struct args *a, struct argp_state *state)
 		argp_error(state, "--fault: %s", err.text);
 }
 
-static error_t parse_state(int key, char *arg, struct argp_state *state)
+static error_t emu_options_parse_state(int key, char *arg, struct argp_state *state)
 {
 	struct args *a = state->input;
 	struct emu_config *c = &a->o->config;
@@ -170,24 +172,25 @@ static error_t parse_state(int key, char *arg, struct argp_state *state)
 		a->has_caps = true;
 		return 0;
 	case OPT_STATE_SIZE:
-		c->state_size = size_arg(arg, EMU_STATE_SIZE_MAX, "state-size", state);
+		c->state_size = emu_options_size_arg(arg, EMU_STATE_SIZE_MAX, "state-size", state);
 		a->has_state_size = true;
 		return 0;
 	case OPT_INITIAL_BYTES:
-		c->initial_bytes = size_arg(arg, EMU_STATE_SIZE_MAX, "initial-bytes", state);
+		c->initial_bytes =
+			emu_options_size_arg(arg, EMU_STATE_SIZE_MAX, "initial-bytes", state);
 		a->has_initial = true;
 		return 0;
 	case OPT_DIRTY_RATE:
-		c->dirty_rate = size_arg(arg, EMU_STATE_SIZE_MAX, "dirty-rate", state);
+		c->dirty_rate = emu_options_size_arg(arg, EMU_STATE_SIZE_MAX, "dirty-rate", state);
 		return 0;
 	case OPT_DATA_RATE:
-		c->data_rate = size_arg(arg, EMU_STATE_SIZE_MAX, "data-rate", state);
+		c->data_rate = emu_options_size_arg(arg, EMU_STATE_SIZE_MAX, "data-rate", state);
 		return 0;
 	case OPT_SEED:
-		c->seed = number_arg(arg, UINT64_MAX, "seed", state);
+		c->seed = emu_options_number_arg(arg, UINT64_MAX, "seed", state);
 		return 0;
 	case OPT_DELAY:
-		parse_delay(a, arg, state);
+		emu_options_parse_delay(a, arg, state);
 		return 0;
 	case OPT_FAULT:
 		if (emu_faults_parse(&c->faults, arg, &err) < 0)
@@ -204,7 +207,7 @@ static error_t parse_state(int key, char *arg, struct argp_state *state)
 	}
 }
 
-static error_t parse(int key, char *arg, struct argp_state *state)
+static error_t emu_options_parse_key(int key, char *arg, struct argp_state *state)
 {
 	struct args *a = state->input;
 	struct emu_options *o = a->o;
@@ -240,16 +243,16 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		argp_error(state, "'%s' is not an option", arg);
 		return 0;
 	case ARGP_KEY_SUCCESS:
-		finish(a, state);
+		emu_options_finish(a, state);
 		return 0;
 	default:
-		return parse_state(key, arg, state);
+		return emu_options_parse_state(key, arg, state);
 	}
 }
 
 static const struct argp argp = {
 	.options = options,
-	.parser = parse,
+	.parser = emu_options_parse_key,
 	.doc = "Serve emulated devices that migrate, over vfio-user.\v"
 	       "One line 'ready: PATH' is printed for every socket that can be connected to. States "
 	       "are error, stop, running, stop-copy, resuming, running-p2p, pre-copy, pre-copy-p2p; "

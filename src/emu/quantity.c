@@ -15,7 +15,7 @@
 #define DAY_NS (86400 * NSEC_PER_SEC)
 
 /* Digits, and where they end. */
-static int parse_number(const char *text, uint64_t *ret, const char **ret_end)
+static int emu_quantity_parse_number(const char *text, uint64_t *ret, const char **ret_end)
 {
 	char *end;
 
@@ -27,7 +27,7 @@ static int parse_number(const char *text, uint64_t *ret, const char **ret_end)
 	return errno ? -ERANGE : 0;
 }
 
-static int multiply(uint64_t n, uint64_t by, uint64_t max, uint64_t *ret)
+static int emu_quantity_multiply(uint64_t n, uint64_t by, uint64_t max, uint64_t *ret)
 {
 	if (n && by > max / n)
 		return -ERANGE;
@@ -58,14 +58,14 @@ int emu_parse_duration(const char *text, uint64_t *ret_ns, struct err *err)
 	uint64_t n, by = 0;
 	int r;
 
-	r = parse_number(text, &n, &end);
+	r = emu_quantity_parse_number(text, &n, &end);
 	for (size_t i = 0; !r && i < ARRAY_SIZE(units); i++)
 		if (!strcmp(end, units[i].word))
 			by = units[i].ns;
 	if (r == -EINVAL || (!r && !by && (n || *end)))
 		return err_set(err, -EINVAL, "'%s' is not a duration such as 50ms or 2s", text);
 	if (!r)
-		r = multiply(n, by, DAY_NS, ret_ns);
+		r = emu_quantity_multiply(n, by, DAY_NS, ret_ns);
 	return r < 0 ? err_set(err, r, "'%s' is longer than a day", text) : 0;
 }
 

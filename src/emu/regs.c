@@ -15,13 +15,13 @@
 #define PCI_SUBSYSTEM 0x2c
 #define PCI_INTERRUPT 0x3c
 
-static void put(uint8_t *base, size_t at, uint64_t value, size_t size)
+static void emu_regs_put(uint8_t *base, size_t at, uint64_t value, size_t size)
 {
 	memcpy(base + at, &value, size); /* little-endian, as any host of vfio-user is so far */
 }
 
 /* Bits that can be written: command, base of a BAR of 4 KiB, interrupt line. */
-static uint8_t writable(size_t at)
+static uint8_t emu_regs_writable(size_t at)
 {
 	static const uint8_t mask[] = {
 		[PCI_COMMAND] = 0x47,  [PCI_COMMAND + 1] = 0x05, [PCI_BAR0 + 1] = 0xf0,
@@ -36,16 +36,16 @@ void emu_config_reset(struct emu_device *d)
 	const struct emu_ids *ids = &d->config->ids;
 
 	memset(d->pci, 0, sizeof(d->pci));
-	put(d->pci, PCI_IDS, ids->vendor | (uint32_t)ids->device << 16, 4);
-	put(d->pci, PCI_CLASS_REVISION, ids->revision | ids->class_code << 8, 4);
-	put(d->pci, PCI_SUBSYSTEM, ids->vendor | (uint32_t)ids->device << 16, 4);
-	put(d->pci, PCI_INTERRUPT + 1, 1, 1); /* INTA */
+	emu_regs_put(d->pci, PCI_IDS, ids->vendor | (uint32_t)ids->device << 16, 4);
+	emu_regs_put(d->pci, PCI_CLASS_REVISION, ids->revision | ids->class_code << 8, 4);
+	emu_regs_put(d->pci, PCI_SUBSYSTEM, ids->vendor | (uint32_t)ids->device << 16, 4);
+	emu_regs_put(d->pci, PCI_INTERRUPT + 1, 1, 1); /* INTA */
 }
 
 void emu_config_write(struct emu_device *d, size_t at, const uint8_t *from, size_t len)
 {
 	for (size_t i = 0; i < len; i++) {
-		uint8_t mask = writable(at + i);
+		uint8_t mask = emu_regs_writable(at + i);
 
 		d->pci[at + i] = (uint8_t)((d->pci[at + i] & ~mask) | (from[i] & mask));
 	}
@@ -55,14 +55,14 @@ void emu_regs_read(const struct emu_device *d, size_t at, void *to, size_t len)
 {
 	uint8_t regs[EMU_REGS_END] = { 0 };
 
-	put(regs, EMU_REG_IDENTITY, EMU_IDENTITY | (uint64_t)REGS_VERSION << 32, 8);
-	put(regs, EMU_REG_COUNTER, d->running_ns / 1000, 8);
-	put(regs, EMU_REG_DIGEST, emu_content_digest(&d->content), 8);
-	put(regs, EMU_REG_CONTROL, d->content.n_blocks, 4);
-	put(regs, EMU_REG_STATE, d->state, 4);
-	put(regs, EMU_REG_STATE_SIZE, d->config->state_size, 8);
-	put(regs, EMU_REG_MOVED, d->moved, 8);
-	put(regs, EMU_REG_RESETS, d->n_resets, 8);
+	emu_regs_put(regs, EMU_REG_IDENTITY, EMU_IDENTITY | (uint64_t)REGS_VERSION << 32, 8);
+	emu_regs_put(regs, EMU_REG_COUNTER, d->running_ns / 1000, 8);
+	emu_regs_put(regs, EMU_REG_DIGEST, emu_content_digest(&d->content), 8);
+	emu_regs_put(regs, EMU_REG_CONTROL, d->content.n_blocks, 4);
+	emu_regs_put(regs, EMU_REG_STATE, d->state, 4);
+	emu_regs_put(regs, EMU_REG_STATE_SIZE, d->config->state_size, 8);
+	emu_regs_put(regs, EMU_REG_MOVED, d->moved, 8);
+	emu_regs_put(regs, EMU_REG_RESETS, d->n_resets, 8);
 	memset(to, 0, len);
 	if (at < sizeof(regs))
 		memcpy(to, regs + at, MIN(len, sizeof(regs) - at));

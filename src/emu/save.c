@@ -4,12 +4,12 @@
 #include "base/macros.h"
 #include "emu/save.h"
 
-static bool has_records(const struct emu_save *s)
+static bool emu_save_has_records(const struct emu_save *s)
 {
 	return s->state_size >= EMU_RECORDS_MIN;
 }
 
-static void put_record(struct emu_save *s, const void *record, size_t len)
+static void emu_save_put_record(struct emu_save *s, const void *record, size_t len)
 {
 	memcpy(s->record, record, len);
 	s->record_len = len;
@@ -30,8 +30,8 @@ void emu_save_begin(struct emu_save *s, struct emu_content *content, uint64_t st
 	emu_bitmap_fill(&s->owed, content->n_blocks);
 	s->early = initial >= state_size ? content->n_blocks
 					 : (uint32_t)(initial / content->block_size);
-	if (has_records(s))
-		put_record(s, &head, sizeof(head));
+	if (emu_save_has_records(s))
+		emu_save_put_record(s, &head, sizeof(head));
 }
 
 void emu_save_finish(struct emu_save *s, uint64_t running_ns)
@@ -45,7 +45,7 @@ void emu_save_dirtied(struct emu_save *s, uint32_t block)
 	emu_bitmap_add(&s->owed, block);
 }
 
-static void begin_extent(struct emu_save *s, uint32_t first, uint32_t limit)
+static void emu_save_begin_extent(struct emu_save *s, uint32_t first, uint32_t limit)
 {
 	const struct emu_content *c = s->content;
 	uint32_t last = first;
@@ -58,12 +58,12 @@ static void begin_extent(struct emu_save *s, uint32_t first, uint32_t limit)
 	s->end = (uint64_t)last * c->block_size + emu_content_len(c, last);
 	extent.at = s->at;
 	extent.len = s->end - s->at;
-	if (has_records(s))
-		put_record(s, &extent, sizeof(extent));
+	if (emu_save_has_records(s))
+		emu_save_put_record(s, &extent, sizeof(extent));
 	s->phase = SAVE_EXTENT;
 }
 
-static void begin_trail(struct emu_save *s)
+static void emu_save_begin_trail(struct emu_save *s)
 {
 	struct emu_trail trail = {
 		.magic = EMU_TRAIL_MAGIC,
@@ -74,18 +74,18 @@ static void begin_trail(struct emu_save *s)
 	};
 
 	s->phase = SAVE_TRAIL;
-	if (!has_records(s)) {
-		put_record(s, &s->check, s->state_size ? sizeof(s->check) : 0);
+	if (!emu_save_has_records(s)) {
+		emu_save_put_record(s, &s->check, s->state_size ? sizeof(s->check) : 0);
 		return;
 	}
-	put_record(s, &trail, sizeof(trail));
+	emu_save_put_record(s, &trail, sizeof(trail));
 }
 
 /* What comes next. Return: false when there is nothing, for now or for good. */
-static bool begin_next(struct emu_save *s)
+static bool emu_save_begin_next(struct emu_save *s)
 {
 	/* Without records the bytes come at the end, all of them. */
-	uint32_t limit = s->final ? s->content->n_blocks : has_records(s) ? s->early : 0;
+	uint32_t limit = s->final ? s->content->n_blocks : emu_save_has_records(s) ? s->early : 0;
 	uint32_t next;
 
 	if (s->phase == SAVE_TRAIL)
@@ -96,16 +96,16 @@ static bool begin_next(struct emu_save *s)
 	if (next == limit)
 		next = emu_bitmap_next(&s->owed, 0, limit);
 	if (next < limit) {
-		begin_extent(s, next, limit);
+		emu_save_begin_extent(s, next, limit);
 		return true;
 	}
 	s->phase = SAVE_IDLE;
 	if (s->final)
-		begin_trail(s);
+		emu_save_begin_trail(s);
 	return s->final;
 }
 
-static size_t read_record(struct emu_save *s, void *buf, size_t len)
+static size_t emu_save_read_record(struct emu_save *s, void *buf, size_t len)
 {
 	size_t n = MIN(len, s->record_len - s->record_at);
 
@@ -115,7 +115,7 @@ static size_t read_record(struct emu_save *s, void *buf, size_t len)
 }
 
 /* A block's key is taken when its first byte is: the rest of it fits even if it was dirtied. */
-static size_t read_blocks(struct emu_save *s, void *buf, size_t len)
+static size_t emu_save_read_blocks(struct emu_save *s, void *buf, size_t len)
 {
 	const struct emu_content *c = s->content;
 	uint32_t block = (uint32_t)(s->at / c->block_size);
@@ -127,7 +127,7 @@ static size_t read_blocks(struct emu_save *s, void *buf, size_t len)
 		emu_bitmap_remove(&s->owed, block);
 	}
 	emu_block_fill(s->key, in_block, buf, n);
-	for (size_t i = 0; !has_records(s) && i < n; i++)
+	for (size_t i = 0; !emu_save_has_records(s) && i < n; i++)
 		s->check = emu_check_byte(s->check, ((uint8_t *)buf)[i]);
 	s->at += n;
 	return n;
@@ -140,10 +140,10 @@ size_t emu_save_read(struct emu_save *s, void *buf, size_t len)
 
 	while (done < len) {
 		if (s->record_at < s->record_len)
-			n = read_record(s, to + done, len - done);
+			n = emu_save_read_record(s, to + done, len - done);
 		else if (s->at < s->end)
-			n = read_blocks(s, to + done, len - done);
-		else if (begin_next(s))
+			n = emu_save_read_blocks(s, to + done, len - done);
+		else if (emu_save_begin_next(s))
 			continue;
 		else
 			break;

@@ -32,7 +32,7 @@ struct server {
 	struct pollfd *polls;
 };
 
-static void port_done(struct port *p)
+static void emu_server_port_done(struct port *p)
 {
 	emu_conn_free(p->conn);
 	if (p->listen_fd >= 0) {
@@ -43,17 +43,18 @@ static void port_done(struct port *p)
 	emu_device_done(&p->device);
 }
 
-static void server_done(struct server *s)
+static void emu_server_done(struct server *s)
 {
 	for (uint32_t i = 0; s->ports && i < s->n; i++)
-		port_done(&s->ports[i]);
+		emu_server_port_done(&s->ports[i]);
 	free(s->ports);
 	free(s->polls);
 	if (s->signal_fd >= 0)
 		close(s->signal_fd);
 }
 
-static int open_port(struct port *p, const struct emu_options *o, uint32_t number, struct err *err)
+static int emu_server_open_port(struct port *p, const struct emu_options *o, uint32_t number,
+				struct err *err)
 {
 	int n, r;
 
@@ -67,7 +68,7 @@ static int open_port(struct port *p, const struct emu_options *o, uint32_t numbe
 	return r < 0 ? r : unix_listen(p->path, 0777, &p->listen_fd, err);
 }
 
-static int open_signals(struct server *s, struct err *err)
+static int emu_server_open_signals(struct server *s, struct err *err)
 {
 	sigset_t set;
 
@@ -80,7 +81,7 @@ static int open_signals(struct server *s, struct err *err)
 }
 
 /* Ready are they all or none: whoever reads the first line may use the last device. */
-static int open_server(struct server *s, const struct emu_options *o, struct err *err)
+static int emu_server_open_server(struct server *s, const struct emu_options *o, struct err *err)
 {
 	int r;
 
@@ -90,9 +91,9 @@ static int open_server(struct server *s, const struct emu_options *o, struct err
 		return err_set(err, -ENOMEM, "%u devices", o->n_devices);
 	for (; s->n < o->n_devices; s->n++)
 		s->ports[s->n].listen_fd = -1;
-	r = open_signals(s, err);
+	r = emu_server_open_signals(s, err);
 	for (uint32_t i = 0; !r && i < s->n; i++)
-		r = open_port(&s->ports[i], o, i, err);
+		r = emu_server_open_port(&s->ports[i], o, i, err);
 	if (r < 0)
 		return r;
 	for (uint32_t i = 0; i < s->n; i++)
@@ -102,7 +103,7 @@ static int open_server(struct server *s, const struct emu_options *o, struct err
 	return 0;
 }
 
-static void accept_client(struct port *p)
+static void emu_server_accept_client(struct port *p)
 {
 	int fd = accept4(p->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
@@ -116,20 +117,20 @@ static void accept_client(struct port *p)
 		log_warn("%s: no memory for a client", p->path);
 }
 
-static void drop_client(struct port *p)
+static void emu_server_drop_client(struct port *p)
 {
 	p->conn = emu_conn_free(p->conn);
 	emu_device_gone(&p->device);
 }
 
 /* As dead as a process can be: no word, no clean-up, the sockets left behind. */
-static void die(const struct port *p)
+static void emu_server_die(const struct port *p)
 {
 	log_info("%s: --fault die-at", p->path);
 	raise(SIGKILL);
 }
 
-static void run_client(struct port *p, short revents, uint64_t now_ns)
+static void emu_server_run_client(struct port *p, short revents, uint64_t now_ns)
 {
 	struct err err = { 0 };
 	int r = CONN_CLOSED;
@@ -140,15 +141,15 @@ static void run_client(struct port *p, short revents, uint64_t now_ns)
 	if (r == CONN_WAITS)
 		return;
 	if (r == CONN_DIED)
-		die(p);
+		emu_server_die(p);
 	if (r < 0)
 		log_warn("%s: client dropped: %s: %s", p->path, err.text, err_name(r));
 	else
 		log_info("%s: the client is gone", p->path);
-	drop_client(p);
+	emu_server_drop_client(p);
 }
 
-static int timeout_ms(const struct server *s, uint64_t now_ns)
+static int emu_server_timeout_ms(const struct server *s, uint64_t now_ns)
 {
 	uint64_t until = UINT64_MAX;
 
@@ -161,7 +162,7 @@ static int timeout_ms(const struct server *s, uint64_t now_ns)
 	return until <= now_ns ? -1 : (int)MIN((until - now_ns) / NSEC_PER_MSEC + 1, 60000u);
 }
 
-static void set_polls(struct server *s, uint64_t now_ns)
+static void emu_server_set_polls(struct server *s, uint64_t now_ns)
 {
 	for (uint32_t i = 0; i < s->n; i++) {
 		const struct port *p = &s->ports[i];
@@ -173,31 +174,31 @@ static void set_polls(struct server *s, uint64_t now_ns)
 	s->polls[s->n].events = POLLIN;
 }
 
-static void run_port(struct port *p, short revents, uint64_t now_ns)
+static void emu_server_run_port(struct port *p, short revents, uint64_t now_ns)
 {
 	bool due = p->conn && emu_conn_waits_until(p->conn) <= now_ns;
 
 	if (!revents && !due)
 		return;
 	if (p->conn)
-		run_client(p, revents, now_ns);
+		emu_server_run_client(p, revents, now_ns);
 	else
-		accept_client(p);
+		emu_server_accept_client(p);
 }
 
 int emu_serve(const struct emu_options *o, struct err *err)
 {
-	_cleanup_(server_done) struct server s = { .signal_fd = -1 };
+	_cleanup_(emu_server_done) struct server s = { .signal_fd = -1 };
 	uint64_t now_ns;
 	int r;
 
-	r = open_server(&s, o, err);
+	r = emu_server_open_server(&s, o, err);
 	if (r < 0)
 		return r;
 	for (;;) {
 		now_ns = clock_ns();
-		set_polls(&s, now_ns);
-		r = poll(s.polls, s.n + 1, timeout_ms(&s, now_ns));
+		emu_server_set_polls(&s, now_ns);
+		r = poll(s.polls, s.n + 1, emu_server_timeout_ms(&s, now_ns));
 		if (r < 0 && errno != EINTR)
 			return err_set(err, -errno, "poll");
 		if (r < 0)
@@ -206,6 +207,6 @@ int emu_serve(const struct emu_options *o, struct err *err)
 			return 0;
 		now_ns = clock_ns();
 		for (uint32_t i = 0; i < s.n; i++)
-			run_port(&s.ports[i], s.polls[i].revents, now_ns);
+			emu_server_run_port(&s.ports[i], s.polls[i].revents, now_ns);
 	}
 }

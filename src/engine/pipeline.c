@@ -11,7 +11,7 @@
 
 /* One of the pool's places. */
 struct slot {
-	struct parcel parcel;
+	struct pipeline_item item;
 	bool ready; /* the work on it is done */
 };
 
@@ -22,12 +22,12 @@ struct worker {
 };
 
 /**
- * struct taker - who has every parcel, in order: the sink, the tap
+ * struct consumer - who has every item, in order: the sink, the observer
  * @worked_on: not before the work on it is done
  * @idle: may be NULL
- * @taken: parcels it has had
+ * @taken: items it has had
  */
-struct taker {
+struct consumer {
 	struct pipeline *pipe;
 	pipeline_sink_fn *take;
 	bool worked_on;
@@ -40,10 +40,10 @@ struct taker {
 
 /**
  * struct pipeline
- * @slots, @n: of parcel N the place is N modulo @n
- * @pushed, @begun: parcels so far: @begun by workers
+ * @slots, @n: of item N the place is N modulo @n
+ * @pushed, @begun: items so far: @begun by workers
  * @bytes: of all that was pushed
- * @failed, @err: the first failure; no parcel reaches worker or taker after it
+ * @failed, @err: the first failure; no item reaches worker or consumer after it
  * @ending: nobody pushes any more
  */
 struct pipeline {
@@ -58,19 +58,19 @@ struct pipeline {
 	struct err err;
 	bool ending;
 
-	struct taker takers[TAKERS_MAX];
-	unsigned int n_takers;
+	struct consumer consumers[TAKERS_MAX];
+	unsigned int n_consumers;
 	struct worker *workers;
 	unsigned int n_workers;
 };
 
-static struct slot *slot(struct pipeline *p, uint64_t number)
+static struct slot *pipeline_slot(struct pipeline *p, uint64_t number)
 {
 	return &p->slots[number % p->n];
 }
 
 /* @lock is held. The first failure counts; whoever fills frames is to hear of it. */
-static void note(struct pipeline *p, int r, const struct err *err)
+static void pipeline_note(struct pipeline *p, int r, const struct err *err)
 {
 	if (r >= 0 || p->failed)
 		return;
@@ -80,12 +80,12 @@ static void note(struct pipeline *p, int r, const struct err *err)
 }
 
 /* @lock is held. Parcels that nobody needs any more. */
-static uint64_t through(const struct pipeline *p)
+static uint64_t pipeline_through(const struct pipeline *p)
 {
 	uint64_t n = p->pushed;
 
-	for (unsigned int i = 0; i < p->n_takers; i++)
-		n = MIN(n, p->takers[i].taken);
+	for (unsigned int i = 0; i < p->n_consumers; i++)
+		n = MIN(n, p->consumers[i].taken);
 	return n;
 }
 
@@ -93,24 +93,24 @@ static uint64_t through(const struct pipeline *p)
  * Threads. @lock is held, and let go while there is something to do.
  */
 
-static void take_next(struct taker *t)
+static void pipeline_take_next(struct consumer *t)
 {
 	struct pipeline *p = t->pipe;
-	const struct parcel *parcel = &slot(p, t->taken)->parcel;
+	const struct pipeline_item *item = &pipeline_slot(p, t->taken)->item;
 	struct err err = { 0 };
 	int r;
 
 	if (!p->failed) {
 		pthread_mutex_unlock(&p->lock);
-		r = t->take(p->opts.ctx, parcel->frame, parcel->len, &err);
+		r = t->take(p->opts.ctx, item->frame, item->len, &err);
 		pthread_mutex_lock(&p->lock);
-		note(p, r, &err);
+		pipeline_note(p, r, &err);
 	}
 	t->taken++;
 	pthread_cond_broadcast(&p->changed);
 }
 
-static void be_idle(struct taker *t)
+static void pipeline_be_idle(struct consumer *t)
 {
 	struct pipeline *p = t->pipe;
 	struct err err = { 0 };
@@ -121,18 +121,18 @@ static void be_idle(struct taker *t)
 	pthread_mutex_unlock(&p->lock);
 	r = t->idle(p->opts.ctx, &err);
 	pthread_mutex_lock(&p->lock);
-	note(p, r, &err);
+	pipeline_note(p, r, &err);
 }
 
-static bool has_next(const struct taker *t)
+static bool pipeline_has_next(const struct consumer *t)
 {
 	struct pipeline *p = t->pipe;
 
-	return t->taken < p->pushed && (!t->worked_on || slot(p, t->taken)->ready);
+	return t->taken < p->pushed && (!t->worked_on || pipeline_slot(p, t->taken)->ready);
 }
 
 /* Return: false when @deadline_ns came first. */
-static bool wait_change(struct pipeline *p, uint64_t deadline_ns)
+static bool pipeline_wait_change(struct pipeline *p, uint64_t deadline_ns)
 {
 	const struct timespec at = {
 		.tv_sec = (time_t)(deadline_ns / NSEC_PER_SEC),
@@ -142,46 +142,46 @@ static bool wait_change(struct pipeline *p, uint64_t deadline_ns)
 	return !pthread_cond_timedwait(&p->changed, &p->lock, &at);
 }
 
-static void *taker(void *arg)
+static void *pipeline_consumer(void *arg)
 {
-	struct taker *t = arg;
+	struct consumer *t = arg;
 	struct pipeline *p = t->pipe;
 	uint64_t pause = (uint64_t)p->opts.idle_ms * NSEC_PER_MSEC, idle_at = clock_ns() + pause;
 
 	pthread_mutex_lock(&p->lock);
 	while (!p->ending) {
-		if (has_next(t))
-			take_next(t);
+		if (pipeline_has_next(t))
+			pipeline_take_next(t);
 		else if (!t->idle)
 			pthread_cond_wait(&p->changed, &p->lock);
-		else if (wait_change(p, idle_at))
+		else if (pipeline_wait_change(p, idle_at))
 			continue;
 		else
-			be_idle(t);
+			pipeline_be_idle(t);
 		idle_at = clock_ns() + pause;
 	}
 	pthread_mutex_unlock(&p->lock);
 	return NULL;
 }
 
-static void work_next(struct worker *w)
+static void pipeline_work_next(struct worker *w)
 {
 	struct pipeline *p = w->pipe;
-	struct slot *s = slot(p, p->begun++);
+	struct slot *s = pipeline_slot(p, p->begun++);
 	struct err err = { 0 };
 	int r;
 
 	if (!p->failed) {
 		pthread_mutex_unlock(&p->lock);
-		r = p->opts.work(p->opts.ctx, w->number, &s->parcel, &err);
+		r = p->opts.work(p->opts.ctx, w->number, &s->item, &err);
 		pthread_mutex_lock(&p->lock);
-		note(p, r, &err);
+		pipeline_note(p, r, &err);
 	}
 	s->ready = true;
 	pthread_cond_broadcast(&p->changed);
 }
 
-static void *worker(void *arg)
+static void *pipeline_worker(void *arg)
 {
 	struct worker *w = arg;
 	struct pipeline *p = w->pipe;
@@ -189,7 +189,7 @@ static void *worker(void *arg)
 	pthread_mutex_lock(&p->lock);
 	while (!p->ending) {
 		if (p->begun < p->pushed)
-			work_next(w);
+			pipeline_work_next(w);
 		else
 			pthread_cond_wait(&p->changed, &p->lock);
 	}
@@ -201,56 +201,57 @@ static void *worker(void *arg)
  * Making
  */
 
-static bool make_slots(struct pipeline *p)
+static bool pipeline_make_slots(struct pipeline *p)
 {
 	p->slots = calloc(p->opts.frames, sizeof(*p->slots));
 	if (!p->slots)
 		return false;
 	for (p->n = 0; p->n < p->opts.frames; p->n++) {
-		p->slots[p->n].parcel.frame = image_frame_new();
-		if (!p->slots[p->n].parcel.frame)
+		p->slots[p->n].item.frame = image_frame_new();
+		if (!p->slots[p->n].item.frame)
 			return false;
 	}
 	return true;
 }
 
-static int start_taker(struct pipeline *p, const struct taker *what)
+static int pipeline_start_consumer(struct pipeline *p, const struct consumer *what)
 {
-	struct taker *t = &p->takers[p->n_takers];
+	struct consumer *t = &p->consumers[p->n_consumers];
 	int r;
 
 	*t = *what;
 	t->pipe = p;
-	r = pthread_create(&t->thread, NULL, taker, t);
-	p->n_takers += !r;
+	r = pthread_create(&t->thread, NULL, pipeline_consumer, t);
+	p->n_consumers += !r;
 	return -r;
 }
 
-static int start_worker(struct pipeline *p)
+static int pipeline_start_worker(struct pipeline *p)
 {
 	struct worker *w = &p->workers[p->n_workers];
 	int r;
 
 	*w = (struct worker){ .pipe = p, .number = p->n_workers };
-	r = pthread_create(&w->thread, NULL, worker, w);
+	r = pthread_create(&w->thread, NULL, pipeline_worker, w);
 	p->n_workers += !r;
 	return -r;
 }
 
-static int start(struct pipeline *p)
+static int pipeline_start(struct pipeline *p)
 {
 	const struct pipeline_options *o = &p->opts;
 	int r;
 
-	r = start_taker(p, &(struct taker){ .take = o->sink, .worked_on = true, .idle = o->idle });
-	if (r >= 0 && o->tap)
-		r = start_taker(p, &(struct taker){ .take = o->tap });
+	r = pipeline_start_consumer(
+		p, &(struct consumer){ .take = o->sink, .worked_on = true, .idle = o->idle });
+	if (r >= 0 && o->observer)
+		r = pipeline_start_consumer(p, &(struct consumer){ .take = o->observer });
 	while (r >= 0 && p->n_workers < o->workers)
-		r = start_worker(p);
+		r = pipeline_start_worker(p);
 	return r;
 }
 
-static void init_locks(struct pipeline *p)
+static void pipeline_init_locks(struct pipeline *p)
 {
 	pthread_condattr_t attr;
 
@@ -269,12 +270,12 @@ int pipeline_new(const struct pipeline_options *opts, struct pipeline **ret, str
 	if (!p)
 		return err_set(err, -ENOMEM, "a pipeline");
 	p->opts = *opts;
-	init_locks(p);
+	pipeline_init_locks(p);
 	if (opts->workers)
 		p->workers = calloc(opts->workers, sizeof(*p->workers));
-	if (!make_slots(p) || (opts->workers && !p->workers))
+	if (!pipeline_make_slots(p) || (opts->workers && !p->workers))
 		return err_set(err, -ENOMEM, "%u frames of 1 MiB", opts->frames);
-	r = start(p);
+	r = pipeline_start(p);
 	if (r < 0)
 		return err_set(err, r, "pthread_create");
 	*ret = TAKE_PTR(p);
@@ -286,7 +287,7 @@ int pipeline_new(const struct pipeline_options *opts, struct pipeline **ret, str
  */
 
 /* @lock is held; the story is given to whoever asks, every time. */
-static int verdict(const struct pipeline *p, struct err *err)
+static int pipeline_verdict(const struct pipeline *p, struct err *err)
 {
 	if (p->failed && err)
 		*err = p->err;
@@ -299,7 +300,7 @@ int pipeline_explain(struct pipeline *p, int r, struct err *err)
 		return r;
 	pthread_mutex_lock(&p->lock);
 	if (p->failed)
-		r = verdict(p, err);
+		r = pipeline_verdict(p, err);
 	pthread_mutex_unlock(&p->lock);
 	return r;
 }
@@ -309,10 +310,10 @@ int pipeline_frame(struct pipeline *p, struct image_frame **ret, struct err *err
 	int r;
 
 	pthread_mutex_lock(&p->lock);
-	while (!p->failed && p->pushed - through(p) == p->n)
+	while (!p->failed && p->pushed - pipeline_through(p) == p->n)
 		pthread_cond_wait(&p->changed, &p->lock);
-	r = verdict(p, err);
-	*ret = slot(p, p->pushed)->parcel.frame;
+	r = pipeline_verdict(p, err);
+	*ret = pipeline_slot(p, p->pushed)->item.frame;
 	pthread_mutex_unlock(&p->lock);
 	return r;
 }
@@ -320,15 +321,15 @@ int pipeline_frame(struct pipeline *p, struct image_frame **ret, struct err *err
 int pipeline_push(struct pipeline *p, size_t len, struct err *err)
 {
 	/* Only the pusher changes @pushed and @bytes, and nobody else looks at this slot yet. */
-	struct slot *s = slot(p, p->pushed);
+	struct slot *s = pipeline_slot(p, p->pushed);
 	int r = 0;
 
-	s->parcel.len = len;
-	s->parcel.number = p->pushed;
-	s->parcel.offset = p->bytes;
+	s->item.len = len;
+	s->item.number = p->pushed;
+	s->item.offset = p->bytes;
 	s->ready = !p->n_workers;
 	if (p->opts.work && !p->n_workers)
-		r = p->opts.work(p->opts.ctx, 0, &s->parcel, err);
+		r = p->opts.work(p->opts.ctx, 0, &s->item, err);
 	if (r < 0)
 		return r;
 	pthread_mutex_lock(&p->lock);
@@ -344,9 +345,9 @@ int pipeline_drain(struct pipeline *p, struct err *err)
 	int r;
 
 	pthread_mutex_lock(&p->lock);
-	while (through(p) != p->pushed)
+	while (pipeline_through(p) != p->pushed)
 		pthread_cond_wait(&p->changed, &p->lock);
-	r = verdict(p, err);
+	r = pipeline_verdict(p, err);
 	pthread_mutex_unlock(&p->lock);
 	return r;
 }
@@ -355,19 +356,19 @@ int pipeline_drain(struct pipeline *p, struct err *err)
  * Ending
  */
 
-static void end_threads(struct pipeline *p)
+static void pipeline_end_threads(struct pipeline *p)
 {
 	bool busy;
 
 	pthread_mutex_lock(&p->lock);
 	p->ending = true;
-	busy = through(p) != p->pushed;
+	busy = pipeline_through(p) != p->pushed;
 	pthread_cond_broadcast(&p->changed);
 	pthread_mutex_unlock(&p->lock);
 	if (busy)
 		cancel_request(p->opts.cancel);
-	for (unsigned int i = 0; i < p->n_takers; i++)
-		pthread_join(p->takers[i].thread, NULL);
+	for (unsigned int i = 0; i < p->n_consumers; i++)
+		pthread_join(p->consumers[i].thread, NULL);
 	for (unsigned int i = 0; i < p->n_workers; i++)
 		pthread_join(p->workers[i].thread, NULL);
 }
@@ -376,9 +377,9 @@ struct pipeline *pipeline_free(struct pipeline *p)
 {
 	if (!p)
 		return NULL;
-	end_threads(p);
+	pipeline_end_threads(p);
 	for (unsigned int i = 0; i < p->n; i++)
-		image_frame_free(p->slots[i].parcel.frame);
+		image_frame_free(p->slots[i].item.frame);
 	free(p->slots);
 	free(p->workers);
 	pthread_cond_destroy(&p->changed);

@@ -6,7 +6,7 @@
  *
  * Whoever has a pipeline fills frames of a fixed pool and pushes them; a thread of the pipeline's
  * hands them to a sink, in that order, while the next ones are being filled. In between, workers
- * may do something to several at once, and beside it a tap may look at each, in order, too. All
+ * may do something to several at once, and beside it a observer may look at each, in order, too. All
  * threads inherit the signal mask of whoever makes them.
  *
  * One thread pushes. Memory is the pool and nothing else. A sink or worker that fails requests the
@@ -22,23 +22,23 @@
 struct pipeline;
 
 /**
- * struct parcel - a frame on its way
+ * struct pipeline_item - a frame on its way
  * @len: payload bytes in it
  * @number, @offset: frames and bytes that were pushed before it
  */
-struct parcel {
+struct pipeline_item {
 	struct image_frame *frame;
 	size_t len;
 	uint64_t number, offset;
 };
 
 /** Works on one frame; @worker is from 0 to below the number of workers, each in a thread. */
-typedef int pipeline_work_fn(void *ctx, unsigned int worker, const struct parcel *parcel,
+typedef int pipeline_work_fn(void *ctx, unsigned int worker, const struct pipeline_item *item,
 			     struct err *err);
 
 /**
  * Takes the first @len payload bytes of @frame, or fails; then it is the pipeline's again. Where
- * there is a tap, neither of the two changes them.
+ * there is a observer, neither of the two changes them.
  */
 typedef int pipeline_sink_fn(void *ctx, struct image_frame *frame, size_t len, struct err *err);
 
@@ -51,7 +51,7 @@ typedef int pipeline_idle_fn(void *ctx, struct err *err);
  * @work: done to each frame before the sink has it, in any order; may be NULL
  * @workers: threads for it; 0: whoever pushes does it, which is cheapest for little work, as the
  *           frame is still in that CPU's cache
- * @tap: has the payload of each frame, in order, in a thread of its own; may be NULL
+ * @observer: has the payload of each frame, in order, in a thread of its own; may be NULL
  * @idle: whenever the sink has had nothing to do for @idle_ms; may be NULL
  * @cancel: outlives the pipeline
  */
@@ -60,7 +60,7 @@ struct pipeline_options {
 	pipeline_work_fn *work;
 	unsigned int workers;
 	pipeline_sink_fn *sink;
-	pipeline_sink_fn *tap;
+	pipeline_sink_fn *observer;
 	pipeline_idle_fn *idle;
 	int idle_ms;
 	void *ctx;
@@ -81,7 +81,7 @@ _must_check_ int pipeline_frame(struct pipeline *p, struct image_frame **ret, st
 /** pipeline_push() - that frame has @len bytes and goes on its way. Return: 0; what @work said. */
 _must_check_ int pipeline_push(struct pipeline *p, size_t len, struct err *err);
 
-/** pipeline_drain() - wait until sink and tap have had all of it. Return: 0, or what went wrong. */
+/** pipeline_drain() - wait until sink and observer have had all of it. Return: 0, or what went wrong. */
 _must_check_ int pipeline_drain(struct pipeline *p, struct err *err);
 
 /**

@@ -19,7 +19,7 @@ int pump_init(struct pump *p, struct err *err)
 			.work = p->stages->work,
 			.workers = p->stages->workers,
 			.sink = p->stages->sink,
-			.tap = p->stages->tap,
+			.observer = p->stages->observer,
 			.idle = p->stages->idle,
 			.idle_ms = p->stages->idle_ms,
 			.ctx = p->stages->ctx,
@@ -33,7 +33,7 @@ void pump_done(struct pump *p)
 	p->pipe = pipeline_free(p->pipe);
 }
 
-static int push(struct pump *p, struct err *err)
+static int pump_push(struct pump *p, struct err *err)
 {
 	size_t len = p->len;
 
@@ -42,7 +42,7 @@ static int push(struct pump *p, struct err *err)
 	return pipeline_push(p->pipe, len, err);
 }
 
-static int run(struct pump *p, struct err *err)
+static int pump_read_all(struct pump *p, struct err *err)
 {
 	for (;;) {
 		ssize_t n;
@@ -61,7 +61,7 @@ static int run(struct pump *p, struct err *err)
 		p->len += (size_t)n;
 		p->bytes += (uint64_t)n;
 		atomic_fetch_add(&p->transfer->bytes, (uint64_t)n);
-		r = p->len == IMAGE_FRAME_PAYLOAD ? push(p, err) : 0;
+		r = p->len == IMAGE_FRAME_PAYLOAD ? pump_push(p, err) : 0;
 		if (r < 0)
 			return r;
 	}
@@ -70,7 +70,7 @@ static int run(struct pump *p, struct err *err)
 int pump_run(struct pump *p, struct err *err)
 {
 	uint64_t start = clock_ns();
-	int r = run(p, err);
+	int r = pump_read_all(p, err);
 
 	p->ns += clock_ns() - start;
 	return r;
@@ -79,7 +79,7 @@ int pump_run(struct pump *p, struct err *err)
 int pump_flush(struct pump *p, struct err *err)
 {
 	uint64_t start = clock_ns();
-	int r = p->len ? push(p, err) : 0;
+	int r = p->len ? pump_push(p, err) : 0;
 
 	if (r >= 0)
 		r = pipeline_drain(p->pipe, err);

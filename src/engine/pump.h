@@ -19,7 +19,7 @@ struct pump_stages {
 	pipeline_work_fn *work;
 	unsigned int workers;
 	pipeline_sink_fn *sink;
-	pipeline_sink_fn *tap;
+	pipeline_sink_fn *observer;
 	pipeline_idle_fn *idle;
 	int idle_ms;
 	void *ctx;

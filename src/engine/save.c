@@ -5,15 +5,15 @@
 
 #include "base/log.h"
 #include "base/macros.h"
-#include "engine/confirm.h"
-#include "engine/identity.h"
+#include "engine/ack.h"
+#include "engine/compat.h"
 #include "engine/save.h"
 
 /* Well below what anybody takes for --timeout, and a page at a time. */
 #define KEEPALIVE_MS 250
 
 /* Where the bytes go; a receiver that takes no more may have said why. */
-static int put(void *ctx, const void *buf, size_t len, struct err *err)
+static int save_put(void *ctx, const void *buf, size_t len, struct err *err)
 {
 	struct save *s = ctx;
 	/* Its last words, which nothing stops any more, are few. */
@@ -29,28 +29,29 @@ static int put(void *ctx, const void *buf, size_t len, struct err *err)
 			return r;
 		r = output_write(s->out, (const char *)buf + done, n, err);
 		if (r < 0)
-			return s->raw ? r : confirm_explain(s->out, r, err);
+			return s->raw ? r : ack_explain(s->out, r, err);
 	}
 	return 0;
 }
 
-static int raw_sink(void *ctx, struct image_frame *frame, size_t len, struct err *err)
+static int save_raw_sink(void *ctx, struct image_frame *frame, size_t len, struct err *err)
 {
 	struct save *s = ctx;
 
 	s->written += len;
-	return put(s, frame->payload, len, err);
+	return save_put(s, frame->payload, len, err);
 }
 
-static int seal(void *ctx, unsigned int worker, const struct parcel *parcel, struct err *err)
+static int save_seal(void *ctx, unsigned int worker, const struct pipeline_item *item,
+		     struct err *err)
 {
 	const struct save *s = ctx;
-	const struct image_place place = { 0, parcel->number, parcel->offset };
+	const struct image_place place = { 0, item->number, item->offset };
 
-	return image_seal(s->sealers[worker], parcel->frame, parcel->len, &place, err);
+	return image_frame_encode(s->encoders[worker], item->frame, item->len, &place, err);
 }
 
-static int image_sink(void *ctx, struct image_frame *frame, size_t len, struct err *err)
+static int save_image_sink(void *ctx, struct image_frame *frame, size_t len, struct err *err)
 {
 	const struct save *s = ctx;
 
@@ -58,7 +59,7 @@ static int image_sink(void *ctx, struct image_frame *frame, size_t len, struct e
 	return image_writer_put(s->writer, frame, err);
 }
 
-static int tap(void *ctx, struct image_frame *frame, size_t len, struct err *err)
+static int save_observer(void *ctx, struct image_frame *frame, size_t len, struct err *err)
 {
 	const struct save *s = ctx;
 
@@ -68,7 +69,7 @@ static int tap(void *ctx, struct image_frame *frame, size_t len, struct err *err
 }
 
 /* A receiver gives up a sender that is silent, and a device may have little to say for long. */
-static int keep_alive(void *ctx, struct err *err)
+static int save_keep_alive(void *ctx, struct err *err)
 {
 	struct save *s = ctx;
 	int r = image_writer_keepalive(s->writer, err);
@@ -79,7 +80,7 @@ static int keep_alive(void *ctx, struct err *err)
 }
 
 /* That the receiver has gone, or said no, may show as a wish to stop when nobody waits for it. */
-static int check_cancel(struct save *s, struct err *err)
+static int save_check_cancel(struct save *s, struct err *err)
 {
 	int r = cancel_check(&s->cancel, err);
 
@@ -91,7 +92,7 @@ static int check_cancel(struct save *s, struct err *err)
 }
 
 /* A checksum alone is done fastest where the frame was filled; compression wants every CPU. */
-static unsigned int count_workers(const struct save *s)
+static unsigned int save_count_workers(const struct save *s)
 {
 	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
 
@@ -100,39 +101,39 @@ static unsigned int count_workers(const struct save *s)
 	return s->threads ? s->threads : (unsigned int)MIN(MAX(cpus, 1), SAVE_THREADS_MAX);
 }
 
-static int make_sealers(struct save *s, unsigned int n, struct err *err)
+static int save_make_encoders(struct save *s, unsigned int n, struct err *err)
 {
 	int r = 0;
 
 	for (unsigned int i = 0; r >= 0 && i < n; i++)
-		r = image_sealer_new(image_writer_sealing(s->writer), &s->sealers[i], err);
+		r = image_frame_encoder_new(image_writer_encoding(s->writer), &s->encoders[i], err);
 	return r;
 }
 
-static int begin_image(struct save *s, struct err *err)
+static int save_begin_image(struct save *s, struct err *err)
 {
 	const struct image_writer_options opts = { .zstd_level = s->zstd_level };
 	struct image_manifest m;
 	int r;
 
-	r = identity_manifest(s->dev, &m, err);
+	r = compat_manifest(s->dev, &m, err);
 	if (r < 0)
 		return r;
 	m.devices[0].digests = s->sha256 ? IMAGE_HAS_SHA256 : 0;
-	r = image_writer_new(&m, &opts, put, s, &s->writer, err);
+	r = image_writer_new(&m, &opts, save_put, s, &s->writer, err);
 	image_manifest_done(&m);
 	if (r < 0)
 		return r;
 	if (output_answers(s->out)) {
-		s->source.stages.idle = keep_alive;
+		s->source.stages.idle = save_keep_alive;
 		s->source.stages.idle_ms = KEEPALIVE_MS;
 	}
-	s->source.stages.work = seal;
-	s->source.stages.workers = count_workers(s);
-	return make_sealers(s, MAX(s->source.stages.workers, 1u), err);
+	s->source.stages.work = save_seal;
+	s->source.stages.workers = save_count_workers(s);
+	return save_make_encoders(s, MAX(s->source.stages.workers, 1u), err);
 }
 
-static int end_image(struct save *s, struct err *err)
+static int save_end_image(struct save *s, struct err *err)
 {
 	int r;
 
@@ -145,16 +146,16 @@ static int end_image(struct save *s, struct err *err)
 	return r;
 }
 
-static int await_receipt(struct save *s, struct err *err)
+static int save_await_receipt(struct save *s, struct err *err)
 {
 	struct image_receipt want;
 
 	image_writer_receipt(s->writer, &want);
-	return confirm_await(s->out, &want, err);
+	return ack_await(s->out, &want, err);
 }
 
 /* A receipt that refuses, a connection closed without one, a command that failed. */
-static bool declined(int r)
+static bool save_declined(int r)
 {
 	return r == -EREMOTEIO || r == -ENODATA || r == -EIO;
 }
@@ -164,13 +165,13 @@ static bool declined(int r)
  * the image as soon as it has its end. Until then a wish to stop is heard. After it, what fails
  * leaves open who goes on with the state, unless it is the other's refusal.
  */
-static int finish(struct save *s, struct err *err)
+static int save_finish(struct save *s, struct err *err)
 {
 	bool answers = !s->raw && output_answers(s->out);
 	bool acts = s->uri.kind & (URI_SOCKET | URI_EXEC);
 	int r;
 
-	r = check_cancel(s, err);
+	r = save_check_cancel(s, err);
 	if (r < 0)
 		return r;
 	s->unsettled = acts;
@@ -178,14 +179,14 @@ static int finish(struct save *s, struct err *err)
 	if (answers)
 		cancel_close(&s->cancel);
 	if (!s->raw)
-		r = end_image(s, err);
+		r = save_end_image(s, err);
 	if (r >= 0 && acts)
 		log_info("%s: all is sent, waiting for its end", output_name(s->out));
 	if (r >= 0)
-		r = answers ? await_receipt(s, err) : output_finish(s->out, err);
+		r = answers ? save_await_receipt(s, err) : output_finish(s->out, err);
 	if (r >= 0 && !acts)
 		r = cancel_check(&s->cancel, err);
-	s->unsettled = acts && r < 0 && !declined(r);
+	s->unsettled = acts && r < 0 && !save_declined(r);
 	if (r < 0)
 		return r;
 	cancel_close(&s->cancel);
@@ -194,7 +195,7 @@ static int finish(struct save *s, struct err *err)
 	return r;
 }
 
-static int open_device(struct save *s, struct err *err)
+static int save_open_device(struct save *s, struct err *err)
 {
 	int r;
 
@@ -211,7 +212,7 @@ static int open_device(struct save *s, struct err *err)
 }
 
 /* To have it run again could make two of it. */
-static void leave_in_doubt(const struct save *s, struct err *err)
+static void save_leave_in_doubt(const struct save *s, struct err *err)
 {
 	const char *name = device_name(s->dev);
 
@@ -223,7 +224,7 @@ static void leave_in_doubt(const struct save *s, struct err *err)
 }
 
 /* What is wrong with the device has been said; this is what makes it bearable. */
-static void tell_of_copy(const struct save *s, struct err *err)
+static void save_tell_of_copy(const struct save *s, struct err *err)
 {
 	char hint[sizeof(err->hint)];
 
@@ -232,15 +233,15 @@ static void tell_of_copy(const struct save *s, struct err *err)
 		 output_name(s->out));
 }
 
-static int drain_and_finish(struct save *s, struct err *err)
+static int save_drain_and_finish(struct save *s, struct err *err)
 {
 	struct err late = { 0 };
 	int r, finished;
 
 	s->started = true;
 	s->source.dev = s->dev;
-	s->source.stages.sink = s->raw ? raw_sink : image_sink;
-	s->source.stages.tap = s->sha256 ? tap : NULL;
+	s->source.stages.sink = s->raw ? save_raw_sink : save_image_sink;
+	s->source.stages.observer = s->sha256 ? save_observer : NULL;
 	s->source.stages.ctx = s;
 	s->source.cancel = &s->cancel;
 	r = source_run(&s->source, err);
@@ -251,18 +252,18 @@ static int drain_and_finish(struct save *s, struct err *err)
 	/* Then the image may be the only copy of the state, whatever was wished before. */
 	if (r < 0 && !(s->uri.kind & URI_EXEC))
 		cancel_close(&s->cancel);
-	finished = finish(s, &late);
+	finished = save_finish(s, &late);
 	if (r < 0 && finished < 0)
 		log_warn("%s (%s): no image either", late.text, err_name(finished));
 	else if (r < 0)
-		tell_of_copy(s, err);
+		save_tell_of_copy(s, err);
 	if (r < 0 || finished >= 0)
 		return r;
 	*err = late;
 	if (s->source.left == s->source.found)
 		s->unsettled = false; /* it runs on, as it was asked to */
 	else if (s->unsettled)
-		leave_in_doubt(s, err);
+		save_leave_in_doubt(s, err);
 	else
 		source_abort(&s->source, err);
 	return finished;
@@ -280,13 +281,13 @@ int save_run(void *save, struct err *err)
 	if (r >= 0 && s->sha256)
 		r = image_sha256_new(&s->hash, err);
 	if (r >= 0)
-		r = open_device(s, err);
+		r = save_open_device(s, err);
 	if (r >= 0 && !s->raw)
-		r = begin_image(s, err);
+		r = save_begin_image(s, err);
 	if (r >= 0)
-		r = drain_and_finish(s, err);
+		r = save_drain_and_finish(s, err);
 	for (unsigned int i = 0; i < SAVE_THREADS_MAX; i++)
-		s->sealers[i] = image_sealer_free(s->sealers[i]);
+		s->encoders[i] = image_frame_encoder_free(s->encoders[i]);
 	s->hash = image_sha256_free(s->hash);
 	s->writer = image_writer_free(s->writer);
 	s->out = output_free(s->out);

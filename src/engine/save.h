@@ -58,7 +58,7 @@ struct save {
 	struct image_writer *writer;
 	struct image_sha256 *hash;
 	struct err gone; /* what a keepalive found out */
-	struct image_sealer *sealers[SAVE_THREADS_MAX]; /* one a worker */
+	struct image_frame_encoder *encoders[SAVE_THREADS_MAX]; /* one a worker */
 };
 
 /**

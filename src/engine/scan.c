@@ -4,7 +4,7 @@
 #include "engine/scan.h"
 
 /* Who can still answer has not come to an end, but gone. */
-static int ended(struct input *in, const struct image_parser *parser, struct err *err)
+static int scan_ended(struct input *in, const struct image_parser *parser, struct err *err)
 {
 	int r = image_parser_eof(parser, err);
 
@@ -15,7 +15,7 @@ static int ended(struct input *in, const struct image_parser *parser, struct err
 }
 
 /* One read into the parser's own buffer. Return: enum image_progress, or negative errno. */
-static int step(struct input *in, struct image_parser *parser, bool *eof, struct err *err)
+static int scan_step(struct input *in, struct image_parser *parser, bool *eof, struct err *err)
 {
 	size_t room;
 	void *buf;
@@ -29,7 +29,7 @@ static int step(struct input *in, struct image_parser *parser, bool *eof, struct
 	if (n < 0)
 		return (int)n;
 	*eof = n == 0;
-	return *eof ? ended(in, parser, err) : image_parser_filled(parser, (size_t)n, err);
+	return *eof ? scan_ended(in, parser, err) : image_parser_filled(parser, (size_t)n, err);
 }
 
 int scan_image(struct input *in, const struct image_sink *sink, void *ctx, struct cancel *cancel,
@@ -45,7 +45,7 @@ int scan_image(struct input *in, const struct image_sink *sink, void *ctx, struc
 	do {
 		r = cancel_check(cancel, err);
 		if (r >= 0)
-			r = step(in, parser, &eof, err);
+			r = scan_step(in, parser, &eof, err);
 		if (transfer)
 			atomic_store(&transfer->bytes, image_parser_bytes(parser));
 		if (r < 0)

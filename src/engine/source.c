@@ -8,7 +8,7 @@
 /* Between two questions about pre-copy data; virtio answers anew once a second. */
 #define PRECOPY_PAUSE_MS 100
 
-static void on_arc(void *ctx, const struct mig_arc *arc)
+static void source_on_arc(void *ctx, const struct mig_arc *arc)
 {
 	struct source *s = ctx;
 
@@ -18,7 +18,7 @@ static void on_arc(void *ctx, const struct mig_arc *arc)
 }
 
 /* What the driver says is an estimate, and only good for a progress line. */
-static void expect_size(struct source *s)
+static void source_expect_size(struct source *s)
 {
 	uint64_t size;
 
@@ -31,7 +31,8 @@ static void expect_size(struct source *s)
  * here that pass, and pre-copy only ever saves time; a device that is really gone says so at the
  * next read.
  */
-static const struct mig_precopy_info *ask_precopy(struct source *s, struct mig_precopy_info *info)
+static const struct mig_precopy_info *source_ask_precopy(struct source *s,
+							 struct mig_precopy_info *info)
 {
 	struct err why = { 0 };
 
@@ -42,8 +43,8 @@ static const struct mig_precopy_info *ask_precopy(struct source *s, struct mig_p
 }
 
 /* Rounds in PRE_COPY until the policy says to stop; @ret is what it said. */
-static int precopy_rounds(struct source *s, struct pump *pump, enum precopy_verdict *ret,
-			  struct err *err)
+static int source_precopy_rounds(struct source *s, struct pump *pump, enum precopy_verdict *ret,
+				 struct err *err)
 {
 	static const char *const why[] = {
 		[PRECOPY_CONVERGED] = "converged",
@@ -59,7 +60,7 @@ static int precopy_rounds(struct source *s, struct pump *pump, enum precopy_verd
 		r = cancel_check(s->cancel, err);
 		if (r < 0)
 			return r;
-		verdict = *ret = precopy_step(s->precopy, ask_precopy(s, &info),
+		verdict = *ret = precopy_step(s->precopy, source_ask_precopy(s, &info),
 					      pump->bytes - before, clock_ns());
 		if (verdict != PRECOPY_CONTINUE) {
 			log_info("%s: pre-copy %s after %u rounds, %llu bytes", s->dev->mig->name,
@@ -79,7 +80,7 @@ static int precopy_rounds(struct source *s, struct pump *pump, enum precopy_verd
  * A device can be reconfigured between the last look and its quiescence (REINIT): then what
  * pre-copy brought is stale, and another turn costs less than a long stop.
  */
-static int precopy(struct source *s, struct pump *pump, struct err *err)
+static int source_precopy(struct source *s, struct pump *pump, struct err *err)
 {
 	struct mig_dev *mig = s->dev->mig;
 	enum precopy_verdict verdict;
@@ -91,15 +92,15 @@ static int precopy(struct source *s, struct pump *pump, struct err *err)
 	do {
 		r = mig_goto(mig, MIG_PRE_COPY, err);
 		if (r >= 0)
-			r = precopy_rounds(s, pump, &verdict, err);
+			r = source_precopy_rounds(s, pump, &verdict, err);
 		if (r < 0)
 			return r;
 		again = false;
 		if (mig->precopy_v2 && fsm_supported(MIG_PRE_COPY_P2P, mig->caps)) {
 			struct mig_precopy_info info;
 
-			r = drain_goto(&s->drain, mig, MIG_PRE_COPY_P2P, s->cancel, err);
-			again = r >= 0 && ask_precopy(s, &info) && info.reinit &&
+			r = mig_goto_retrying(&s->retry, mig, MIG_PRE_COPY_P2P, s->cancel, err);
+			again = r >= 0 && source_ask_precopy(s, &info) && info.reinit &&
 				verdict != PRECOPY_LIMIT;
 		}
 	} while (again);
@@ -107,18 +108,18 @@ static int precopy(struct source *s, struct pump *pump, struct err *err)
 	return r;
 }
 
-static int take(struct source *s, struct pump *pump, struct err *err)
+static int source_take(struct source *s, struct pump *pump, struct err *err)
 {
 	struct mig_dev *mig = s->dev->mig;
 	int r;
 
-	expect_size(s);
+	source_expect_size(s);
 	if (s->precopy && fsm_supported(MIG_PRE_COPY, mig->caps) && fsm_runs(mig->state)) {
-		r = precopy(s, pump, err);
+		r = source_precopy(s, pump, err);
 		if (r < 0)
 			return r;
 	}
-	r = drain_goto(&s->drain, mig, MIG_STOP_COPY, s->cancel, err);
+	r = mig_goto_retrying(&s->retry, mig, MIG_STOP_COPY, s->cancel, err);
 	if (r >= 0)
 		r = pump_run(pump, err);
 	if (r >= 0)
@@ -126,7 +127,7 @@ static int take(struct source *s, struct pump *pump, struct err *err)
 	return r;
 }
 
-static void recover(struct source *s, enum mig_state want, struct err *err)
+static void source_recover(struct source *s, enum mig_state want, struct err *err)
 {
 	struct err why = { 0 };
 	bool ok;
@@ -154,15 +155,15 @@ void source_abort(struct source *s, struct err *err)
 {
 	struct mig_dev *mig = s->dev->mig;
 
-	mig->on_arc = on_arc;
+	mig->on_arc = source_on_arc;
 	mig->on_arc_ctx = s;
-	recover(s, s->found, err);
+	source_recover(s, s->found, err);
 	mig->on_arc = NULL;
 	s->left = mig->state;
 	s->left_known = mig->state_known;
 }
 
-static int run(struct source *s, struct pump *pump, struct err *err)
+static int source_walk(struct source *s, struct pump *pump, struct err *err)
 {
 	struct mig_dev *mig = s->dev->mig;
 	int r;
@@ -171,14 +172,14 @@ static int run(struct source *s, struct pump *pump, struct err *err)
 	if (r < 0)
 		return err_classify(err, ERR_DEVICE, r);
 	s->found = mig->state;
-	r = pipeline_explain(pump->pipe, take(s, pump, err), err);
+	r = pipeline_explain(pump->pipe, source_take(s, pump, err), err);
 	s->complete = r >= 0;
 	s->bytes = pump->bytes;
 	s->stream_ns = pump->ns;
 	if (r >= 0)
 		r = mig_goto(mig, s->leave_stopped ? MIG_STOP : s->found, err);
 	if (r < 0)
-		recover(s, s->complete && s->leave_stopped ? MIG_STOP : s->found, err);
+		source_recover(s, s->complete && s->leave_stopped ? MIG_STOP : s->found, err);
 	/* The way back failed once and then went well: nothing is wrong any more. */
 	if (r < 0 && s->complete && err->kind != ERR_DEVICE) {
 		log_warn("%s (%s), recovered", err->text, err_name(r));
@@ -208,11 +209,11 @@ int source_run(struct source *s, struct err *err)
 	r = pump_init(&pump, err);
 	if (r < 0)
 		return r;
-	mig->on_arc = on_arc;
+	mig->on_arc = source_on_arc;
 	mig->on_arc_ctx = s;
 	mig->cancel = s->cancel;
 	atomic_store(&s->transfer->state, mig->state);
-	r = run(s, &pump, err);
+	r = source_walk(s, &pump, err);
 	s->left = mig->state;
 	s->left_known = mig->state_known;
 	mig->on_arc = NULL;

@@ -8,7 +8,7 @@
 #include "base/cancel.h"
 #include "device/device.h"
 #include "device/recover.h"
-#include "engine/drain.h"
+#include "device/arc-retry.h"
 #include "engine/precopy.h"
 #include "engine/pump.h"
 #include "engine/timeline.h"
@@ -18,7 +18,7 @@
  * struct source - one device being saved
  * @dev: open; mig_query() has been called
  * @precopy: policy, or NULL to stop the device at once
- * @drain: how long it may refuse to be stopped
+ * @retry: how long it may refuse to be stopped
  * @leave_stopped: leave it in STOP, not where it was found
  * @stages: take the stream, frame by frame
  *
@@ -32,7 +32,7 @@
 struct source {
 	struct device *dev;
 	struct precopy *precopy;
-	struct drain drain;
+	struct arc_retry retry;
 	bool leave_stopped;
 	struct pump_stages stages;
 	struct cancel *cancel;

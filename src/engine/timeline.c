@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "engine/timeline.h"
 
-static bool same_failure(const struct mig_arc *a, const struct mig_arc *b)
+static bool timeline_same_failure(const struct mig_arc *a, const struct mig_arc *b)
 {
 	return a->result < 0 && a->result == b->result && a->from == b->from && a->to == b->to;
 }
@@ -11,7 +11,7 @@ void timeline_add(void *timeline, const struct mig_arc *arc)
 	struct timeline *t = timeline;
 	struct mig_arc *last = t->n ? &t->arcs[t->n - 1] : NULL;
 
-	if (last && same_failure(last, arc)) {
+	if (last && timeline_same_failure(last, arc)) {
 		last->ns = arc->start_ns + arc->ns - last->start_ns;
 		t->tries[t->n - 1]++;
 	} else if (t->n < TIMELINE_MAX) {
@@ -22,7 +22,7 @@ void timeline_add(void *timeline, const struct mig_arc *arc)
 	}
 }
 
-static bool in_full(enum mig_state s)
+static bool timeline_in_full(enum mig_state s)
 {
 	return s == MIG_RUNNING || s == MIG_PRE_COPY;
 }
@@ -35,12 +35,12 @@ uint64_t timeline_downtime(const struct timeline *t, bool *ret_open)
 	for (unsigned int i = 0; i < t->n; i++) {
 		const struct mig_arc *a = &t->arcs[i];
 
-		if (!down && in_full(a->from) && !in_full(a->to)) {
+		if (!down && timeline_in_full(a->from) && !timeline_in_full(a->to)) {
 			start = a->start_ns;
 			down = true;
 		}
 		end = a->start_ns + a->ns;
-		if (down && a->result >= 0 && in_full(a->to)) {
+		if (down && a->result >= 0 && timeline_in_full(a->to)) {
 			total += end - start;
 			down = false;
 		}

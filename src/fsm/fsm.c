@@ -101,15 +101,16 @@ bool fsm_supported(enum mig_state state, unsigned int caps)
  * One saving session is one stream: a path may stay inside the saving group, or end in it, but
  * never pass through it, since the stream it opened on the way would be lost.
  */
-static bool arc_open(const struct arc *a, enum mig_state from, enum mig_state to, unsigned int caps)
+static bool fsm_arc_open(const struct arc *a, enum mig_state from, enum mig_state to,
+			 unsigned int caps)
 {
 	if ((caps & a->needs) != a->needs || (caps & a->lacks))
 		return false;
 	return a->to == to || !fsm_saving(a->to) || (fsm_saving(from) && fsm_saving(to));
 }
 
-static enum mig_state next(const struct machine *m, enum mig_state from, enum mig_state to,
-			   unsigned int caps)
+static enum mig_state fsm_machine_next(const struct machine *m, enum mig_state from,
+				       enum mig_state to, unsigned int caps)
 {
 	uint8_t hops[MIG_NR_STATES];
 	bool moved = true;
@@ -130,7 +131,7 @@ static enum mig_state next(const struct machine *m, enum mig_state from, enum mi
 			const struct arc *a = &m->arcs[i];
 
 			if (hops[a->to] == UINT8_MAX || hops[a->from] <= hops[a->to] + 1 ||
-			    !arc_open(a, from, to, caps))
+			    !fsm_arc_open(a, from, to, caps))
 				continue;
 			hops[a->from] = (uint8_t)(hops[a->to] + 1);
 			moved = true;
@@ -138,19 +139,20 @@ static enum mig_state next(const struct machine *m, enum mig_state from, enum mi
 	}
 
 	for (const struct arc *a = m->arcs; a < m->arcs + m->n; a++)
-		if (a->from == from && arc_open(a, from, to, caps) && hops[a->to] + 1 == hops[from])
+		if (a->from == from && fsm_arc_open(a, from, to, caps) &&
+		    hops[a->to] + 1 == hops[from])
 			return a->to;
 	return MIG_ERROR;
 }
 
 enum mig_state fsm_next(enum mig_state from, enum mig_state to, unsigned int caps)
 {
-	return next(&v2, from, to, caps);
+	return fsm_machine_next(&v2, from, to, caps);
 }
 
 enum mig_state fsm_v1_next(enum mig_state from, enum mig_state to, unsigned int caps)
 {
-	return next(&v1, from, to, caps & ~(unsigned int)P2P);
+	return fsm_machine_next(&v1, from, to, caps & ~(unsigned int)P2P);
 }
 
 static const unsigned int v1_bits[MIG_NR_STATES] = {
@@ -191,7 +193,7 @@ const char *fsm_cap_name(unsigned int bit)
 	return bit < ARRAY_SIZE(caps) ? caps[bit] : NULL;
 }
 
-static bool same_word(const char *a, const char *b)
+static bool fsm_same_word(const char *a, const char *b)
 {
 	for (; *a && *b; a++, b++) {
 		char x = *a == '_' ? '-' : (char)tolower((unsigned char)*a);
@@ -205,7 +207,7 @@ static bool same_word(const char *a, const char *b)
 bool fsm_parse(const char *name, enum mig_state *ret)
 {
 	for (unsigned int i = 0; i < MIG_NR_STATES; i++)
-		if (same_word(name, names[i])) {
+		if (fsm_same_word(name, names[i])) {
 			*ret = (enum mig_state)i;
 			return true;
 		}

@@ -10,7 +10,7 @@
 #include "host/sysfs.h"
 
 /* EPERM is lockdown's answer, EACCES the file system's, ENOTDIR that of a mount that is not one. */
-static bool nothing_known(int r)
+static bool debugfs_nothing_known(int r)
 {
 	return r == -ENOENT || r == -EACCES || r == -EPERM || r == -ENOTDIR;
 }
@@ -31,7 +31,7 @@ int debugfs_migration_state(const struct host *host, const struct vfio_node *nod
 		return DEBUGFS_STATE;
 	}
 	/* The folder lives as long as VFIO has the device; a read that it ends early gives EIO. */
-	if (nothing_known(r) || !path_exists(folder, "."))
+	if (debugfs_nothing_known(r) || !path_exists(folder, "."))
 		return r == -ENOENT && path_exists(folder, ".") ? DEBUGFS_NO_V2 : DEBUGFS_ABSENT;
 	return err_set(err, r, "%s: migration state in debugfs", node->name);
 }

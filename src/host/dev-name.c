@@ -10,7 +10,7 @@
 #define UUID_LEN 36
 #define VFIO_DIGITS_MAX 9
 
-static uint32_t hex_value(char c)
+static uint32_t dev_name_hex_value(char c)
 {
 	if (isdigit((unsigned char)c))
 		return (uint32_t)(c - '0');
@@ -18,7 +18,8 @@ static uint32_t hex_value(char c)
 }
 
 /* One hexadecimal field and what must follow it. Return: behind both, or NULL; takes NULL. */
-static const char *hex_field(const char *p, int max_digits, uint32_t max, char after, uint32_t *ret)
+static const char *dev_name_hex_field(const char *p, int max_digits, uint32_t max, char after,
+				      uint32_t *ret)
 {
 	uint32_t value = 0;
 	int digits = 0;
@@ -28,7 +29,7 @@ static const char *hex_field(const char *p, int max_digits, uint32_t max, char a
 	for (; isxdigit((unsigned char)*p); p++) {
 		if (++digits > max_digits)
 			return NULL;
-		value = value << 4 | hex_value(*p);
+		value = value << 4 | dev_name_hex_value(*p);
 	}
 	if (!digits || value > max || *p != after)
 		return NULL;
@@ -40,23 +41,23 @@ static const char *hex_field(const char *p, int max_digits, uint32_t max, char a
  * Domains have more than four digits where a bridge in software makes them up (VMD), and some
  * tools print eight always.
  */
-static bool parse_pci(const char *spec, char name[DEV_NAME_SIZE])
+static bool dev_name_parse_pci(const char *spec, char name[DEV_NAME_SIZE])
 {
 	uint32_t domain = 0, bus, slot, function;
 	const char *p = spec;
 
 	if (strchr(spec, ':') != strrchr(spec, ':'))
-		p = hex_field(p, 8, UINT32_MAX, ':', &domain);
-	p = hex_field(p, 2, 0xff, ':', &bus);
-	p = hex_field(p, 2, 0x1f, '.', &slot);
-	p = hex_field(p, 1, 7, '\0', &function);
+		p = dev_name_hex_field(p, 8, UINT32_MAX, ':', &domain);
+	p = dev_name_hex_field(p, 2, 0xff, ':', &bus);
+	p = dev_name_hex_field(p, 2, 0x1f, '.', &slot);
+	p = dev_name_hex_field(p, 1, 7, '\0', &function);
 	if (!p)
 		return false;
 	snprintf(name, DEV_NAME_SIZE, "%04x:%02x:%02x.%x", domain, bus, slot, function);
 	return true;
 }
 
-static bool parse_uuid(const char *spec, char name[DEV_NAME_SIZE])
+static bool dev_name_parse_uuid(const char *spec, char name[DEV_NAME_SIZE])
 {
 	size_t i;
 
@@ -73,7 +74,7 @@ static bool parse_uuid(const char *spec, char name[DEV_NAME_SIZE])
 	return true;
 }
 
-static bool parse_vfio(const char *spec, char name[DEV_NAME_SIZE])
+static bool dev_name_parse_vfio(const char *spec, char name[DEV_NAME_SIZE])
 {
 	const char *digits;
 	size_t n;
@@ -95,11 +96,11 @@ enum dev_form dev_name_parse(const char *spec, struct dev_name *ret)
 
 	if (strchr(spec, '/'))
 		name.form = DEV_FORM_PATH;
-	else if (parse_pci(spec, name.kernel))
+	else if (dev_name_parse_pci(spec, name.kernel))
 		name.form = DEV_FORM_PCI;
-	else if (parse_vfio(spec, name.kernel))
+	else if (dev_name_parse_vfio(spec, name.kernel))
 		name.form = DEV_FORM_VFIO;
-	else if (parse_uuid(spec, name.kernel))
+	else if (dev_name_parse_uuid(spec, name.kernel))
 		name.form = DEV_FORM_MDEV;
 	else
 		name.kernel[0] = '\0'; /* a UUID that went wrong half-way leaves its start */

@@ -42,7 +42,7 @@ struct search {
 	struct holders found;
 };
 
-static void search_done(struct search *s)
+static void holder_search_done(struct search *s)
 {
 	free(s->cdev.path);
 	free(s->group.path);
@@ -56,8 +56,8 @@ void holders_done(struct holders *holders)
 }
 
 /* @class is a folder of sysfs, @folder the one of /dev that has its nodes. */
-static int wanted_init(struct wanted_node *w, const struct host *host, const char *how,
-		       const char *class, const char *folder, const char *name)
+static int holder_wanted_init(struct wanted_node *w, const struct host *host, const char *how,
+			      const char *class, const char *folder, const char *name)
 {
 	_cleanup_free_ char *sysfs = path_fmt("%s/class/%s/%s", host->sys, class, name);
 
@@ -70,7 +70,7 @@ static int wanted_init(struct wanted_node *w, const struct host *host, const cha
 	return 0;
 }
 
-static int search_init(struct search *s, const struct vfio_node *node)
+static int holder_search_init(struct search *s, const struct vfio_node *node)
 {
 	_cleanup_free_ char *root = NULL;
 	char group[32];
@@ -81,14 +81,15 @@ static int search_init(struct search *s, const struct vfio_node *node)
 		return r;
 	s->syspath = path_inside(node->sysfs, root);
 	if (node->cdev)
-		r = wanted_init(&s->cdev, s->host, by_cdev, "vfio-dev", "vfio/devices", node->cdev);
+		r = holder_wanted_init(&s->cdev, s->host, by_cdev, "vfio-dev", "vfio/devices",
+				       node->cdev);
 	if (r < 0 || node->group < 0)
 		return r;
 	snprintf(group, sizeof(group), "%s%d", node->noiommu ? "noiommu-" : "", node->group);
-	return wanted_init(&s->group, s->host, by_group, "vfio", "vfio", group);
+	return holder_wanted_init(&s->group, s->host, by_group, "vfio", "vfio", group);
 }
 
-static bool may_be_node(const struct search *s, const char *link)
+static bool holder_may_be_node(const struct search *s, const char *link)
 {
 	if (link[0] != '/')
 		return false;
@@ -99,7 +100,8 @@ static bool may_be_node(const struct search *s, const char *link)
  * The number decides. The text of the link is only asked when the number cannot be had: in
  * another mount namespace the same text may be the node of something else.
  */
-static const char *judge_node(const struct search *s, int fds, const char *fd, const char *link)
+static const char *holder_judge_node(const struct search *s, int fds, const char *fd,
+				     const char *link)
 {
 	const struct wanted_node *const wanted[] = { &s->cdev, &s->group };
 	struct statx st;
@@ -122,7 +124,8 @@ static const char *judge_node(const struct search *s, int fds, const char *fd, c
 }
 
 /* Linux says which device an anonymous device fd is of since 6.18. */
-static const char *judge_fdinfo(const struct search *s, int proc, const char *pid, const char *fd)
+static const char *holder_judge_fdinfo(const struct search *s, int proc, const char *pid,
+				       const char *fd)
 {
 	_cleanup_free_ char *path = path_fmt("%s/fdinfo/%s", pid, fd);
 	_cleanup_free_ char *text = NULL;
@@ -142,7 +145,7 @@ static const char *judge_fdinfo(const struct search *s, int proc, const char *pi
 }
 
 /* Return: how @fd holds the device, or NULL. */
-static const char *judge(struct search *s, int proc, const char *pid, int fds, const char *fd)
+static const char *holder_judge(struct search *s, int proc, const char *pid, int fds, const char *fd)
 {
 	char link[PATH_MAX];
 	ssize_t n = readlinkat(fds, fd, link, sizeof(link) - 1);
@@ -154,12 +157,12 @@ static const char *judge(struct search *s, int proc, const char *pid, int fds, c
 	}
 	link[n] = '\0';
 	if (strcmp(link, DEVICE_FD_LINK) == 0)
-		return judge_fdinfo(s, proc, pid, fd);
-	return may_be_node(s, link) ? judge_node(s, fds, fd, link) : NULL;
+		return holder_judge_fdinfo(s, proc, pid, fd);
+	return holder_may_be_node(s, link) ? holder_judge_node(s, fds, fd, link) : NULL;
 }
 
 /* A name that a process gives itself: nothing in it may move the cursor of a terminal. */
-static void read_comm(int proc, const char *pid, char comm[16])
+static void holder_read_comm(int proc, const char *pid, char comm[16])
 {
 	_cleanup_free_ char *path = path_fmt("%s/comm", pid);
 	_cleanup_free_ char *text = NULL;
@@ -174,26 +177,26 @@ static void read_comm(int proc, const char *pid, char comm[16])
 }
 
 /* A file of the device itself says more than one of its group; then the lowest. */
-static bool better(const struct holder *than, const char *how, int fd)
+static bool holder_better(const struct holder *than, const char *how, int fd)
 {
 	if (!than->how || (how == by_group) != (than->how == by_group))
 		return !than->how || how != by_group;
 	return fd < than->fd;
 }
 
-static int add_holder(struct search *s, int proc, const char *pid, struct holder *holder)
+static int holder_add_holder(struct search *s, int proc, const char *pid, struct holder *holder)
 {
 	struct holder *v = reallocarray(s->found.v, s->found.n + 1, sizeof(*v));
 
 	if (!v)
 		return -ENOMEM;
 	s->found.v = v;
-	read_comm(proc, pid, holder->comm);
+	holder_read_comm(proc, pid, holder->comm);
 	v[s->found.n++] = *holder;
 	return 0;
 }
 
-static int look_into(struct search *s, int proc, const char *pid, pid_t number)
+static int holder_look_into(struct search *s, int proc, const char *pid, pid_t number)
 {
 	_cleanup_free_ char *path = path_fmt("%s/%s/fd", s->host->proc, pid);
 	_cleanup_(closedirp) DIR *dir = NULL;
@@ -209,20 +212,20 @@ static int look_into(struct search *s, int proc, const char *pid, pid_t number)
 		return 0;
 	}
 	while ((name = dir_next(dir))) {
-		const char *how = judge(s, proc, pid, dirfd(dir), name);
+		const char *how = holder_judge(s, proc, pid, dirfd(dir), name);
 		uint64_t fd;
 
 		if (!how || parse_uint(name, 10, INT_MAX, &fd) < 0)
 			continue;
-		if (!better(&holder, how, (int)fd))
+		if (!holder_better(&holder, how, (int)fd))
 			continue;
 		holder.fd = (int)fd;
 		holder.how = how;
 	}
-	return holder.how ? add_holder(s, proc, pid, &holder) : 0;
+	return holder.how ? holder_add_holder(s, proc, pid, &holder) : 0;
 }
 
-static int scan(struct search *s)
+static int holder_scan(struct search *s)
 {
 	_cleanup_(closedirp) DIR *dir = opendir(s->host->proc);
 	const char *name;
@@ -238,14 +241,14 @@ static int scan(struct search *s)
 
 		if (parse_uint(name, 10, INT_MAX, &pid) < 0 || (pid_t)pid == getpid())
 			continue;
-		r = look_into(s, dirfd(dir), name, (pid_t)pid);
+		r = holder_look_into(s, dirfd(dir), name, (pid_t)pid);
 		if (r < 0)
 			return r;
 	}
 	return 0;
 }
 
-static int by_pid(const void *a, const void *b)
+static int holder_by_pid(const void *a, const void *b)
 {
 	const struct holder *left = a, *right = b;
 
@@ -255,16 +258,16 @@ static int by_pid(const void *a, const void *b)
 int holders_find(const struct host *host, const struct vfio_node *node, struct holders *ret,
 		 struct err *err)
 {
-	_cleanup_(search_done) struct search s = { .host = host };
+	_cleanup_(holder_search_done) struct search s = { .host = host };
 	int r;
 
-	r = search_init(&s, node);
+	r = holder_search_init(&s, node);
 	if (r == 0)
-		r = scan(&s);
+		r = holder_scan(&s);
 	if (r < 0)
 		return err_set(err, r, "%s: who holds it", node->name);
 	if (s.found.n)
-		qsort(s.found.v, s.found.n, sizeof(*s.found.v), by_pid);
+		qsort(s.found.v, s.found.n, sizeof(*s.found.v), holder_by_pid);
 	*ret = s.found;
 	s.found = (struct holders){ 0 };
 	return 0;

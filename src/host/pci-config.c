@@ -111,7 +111,7 @@ uint32_t pci_config_get(const uint8_t *config, size_t config_size, uint16_t at, 
  * The capability after the one at @at, 0 for the first. A list may lead anywhere, in circles too:
  * @left bounds it.
  */
-static uint16_t next_cap(const uint8_t *config, size_t size, uint16_t at, int *left)
+static uint16_t pci_config_next_cap(const uint8_t *config, size_t size, uint16_t at, int *left)
 {
 	uint16_t next;
 
@@ -124,12 +124,12 @@ static uint16_t next_cap(const uint8_t *config, size_t size, uint16_t at, int *l
 
 #define CAPS_LEFT ((CONVENTIONAL - CAPS_START) / 4)
 
-static uint16_t find_cap(const uint8_t *config, size_t size, uint8_t id)
+static uint16_t pci_config_find_cap(const uint8_t *config, size_t size, uint8_t id)
 {
 	int left = CAPS_LEFT;
 
-	for (uint16_t at = next_cap(config, size, 0, &left); at;
-	     at = next_cap(config, size, at, &left))
+	for (uint16_t at = pci_config_next_cap(config, size, 0, &left); at;
+	     at = pci_config_next_cap(config, size, at, &left))
 		if (pci_config_get(config, size, at, 1) == id)
 			return at;
 	return 0;
@@ -139,10 +139,10 @@ unsigned int pci_config_interrupts(const uint8_t *config, size_t size)
 {
 	uint16_t at;
 
-	at = find_cap(config, size, PCI_CAP_ID_MSIX);
+	at = pci_config_find_cap(config, size, PCI_CAP_ID_MSIX);
 	if (at && pci_config_get(config, size, at + PCI_MSIX_FLAGS, 2) & PCI_MSIX_FLAGS_ENABLE)
 		return PCI_MSIX;
-	at = find_cap(config, size, PCI_CAP_ID_MSI);
+	at = pci_config_find_cap(config, size, PCI_CAP_ID_MSI);
 	if (at && pci_config_get(config, size, at + PCI_MSI_FLAGS, 2) & PCI_MSI_FLAGS_ENABLE)
 		return PCI_MSI;
 	if (!pci_config_get(config, size, PCI_INTERRUPT_PIN, 1) ||
@@ -160,14 +160,14 @@ struct map {
 	uint8_t start[CONVENTIONAL]; /* of the capability; 0: none */
 };
 
-static void map_caps(const uint8_t *config, size_t size, struct map *map)
+static void pci_config_map_caps(const uint8_t *config, size_t size, struct map *map)
 {
 	bool starts[CONVENTIONAL] = { false };
 	int left = CAPS_LEFT;
 	uint8_t current = 0;
 
-	for (uint16_t at = next_cap(config, size, 0, &left); at;
-	     at = next_cap(config, size, at, &left))
+	for (uint16_t at = pci_config_next_cap(config, size, 0, &left); at;
+	     at = pci_config_next_cap(config, size, at, &left))
 		starts[at] = true;
 	for (unsigned int i = 0; i < CONVENTIONAL; i++) {
 		if (starts[i])
@@ -176,7 +176,7 @@ static void map_caps(const uint8_t *config, size_t size, struct map *map)
 	}
 }
 
-static const struct known *find_known(const struct known *list, uint16_t at)
+static const struct known *pci_config_find_known(const struct known *list, uint16_t at)
 {
 	for (; list && list->size; list++)
 		if (list->at == at)
@@ -184,14 +184,15 @@ static const struct known *find_known(const struct known *list, uint16_t at)
 	return NULL;
 }
 
-static void take(struct pci_register *reg, const struct known *k)
+static void pci_config_take(struct pci_register *reg, const struct known *k)
 {
 	snprintf(reg->name, sizeof(reg->name), "%s", k->name);
 	reg->size = k->size;
 	reg->owner = k->owner;
 }
 
-static void name_in_cap(const uint8_t *config, size_t size, uint16_t start, struct pci_register *reg)
+static void pci_config_name_in_cap(const uint8_t *config, size_t size, uint16_t start,
+				   struct pci_register *reg)
 {
 	uint8_t id = (uint8_t)pci_config_get(config, size, start, 1);
 	uint16_t offset = reg->at - start;
@@ -201,12 +202,12 @@ static void name_in_cap(const uint8_t *config, size_t size, uint16_t start, stru
 	snprintf(kind, sizeof(kind), "capability 0x%02x", id);
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
 		if (kinds[i].id == id) {
-			k = find_known(kinds[i].registers, offset);
+			k = pci_config_find_known(kinds[i].registers, offset);
 			snprintf(kind, sizeof(kind), "%s", kinds[i].name);
 			reg->owner = offset < 2 ? PCI_DEVICE : kinds[i].rest;
 		}
 	if (k)
-		take(reg, k);
+		pci_config_take(reg, k);
 	else if (offset == 0)
 		snprintf(reg->name, sizeof(reg->name), "%s id", kind);
 	else if (offset == 1)
@@ -216,17 +217,18 @@ static void name_in_cap(const uint8_t *config, size_t size, uint16_t start, stru
 }
 
 /* The register that begins at @reg->at; a byte where nothing is known of it. */
-static void name(const uint8_t *config, size_t size, const struct map *map, struct pci_register *reg)
+static void pci_config_name(const uint8_t *config, size_t size, const struct map *map,
+			    struct pci_register *reg)
 {
-	const struct known *k = find_known(header, reg->at);
+	const struct known *k = pci_config_find_known(header, reg->at);
 
 	snprintf(reg->name, sizeof(reg->name), "0x%03x", reg->at);
 	reg->size = reg->at >= CONVENTIONAL && reg->at % 4 == 0 ? 4 : 1;
 	reg->owner = PCI_DEVICE;
 	if (reg->at < CAPS_START && k)
-		take(reg, k);
+		pci_config_take(reg, k);
 	else if (reg->at < CONVENTIONAL && map->start[reg->at])
-		name_in_cap(config, size, map->start[reg->at], reg);
+		pci_config_name_in_cap(config, size, map->start[reg->at], reg);
 	if (reg->size > size - reg->at)
 		reg->size = 1;
 }
@@ -236,11 +238,11 @@ void pci_config_registers(const uint8_t *config, size_t size, pci_register_fn *f
 	struct map map;
 
 	size = MIN(size, (size_t)PCI_CONFIG_MAX);
-	map_caps(config, size, &map);
+	pci_config_map_caps(config, size, &map);
 	for (size_t at = 0; at < size;) {
 		struct pci_register reg = { .at = (uint16_t)at };
 
-		name(config, size, &map, &reg);
+		pci_config_name(config, size, &map, &reg);
 		fn(ctx, &reg);
 		at += reg.size;
 	}

@@ -14,7 +14,8 @@
 #define VENDOR_NONE 0xffff
 
 /* "0x15b3"; the kernel always writes the prefix. */
-static int read_hex(const struct vfio_node *node, const char *attr, uint64_t max, uint64_t *ret)
+static int pci_ids_read_hex(const struct vfio_node *node, const char *attr, uint64_t max,
+			    uint64_t *ret)
 {
 	_cleanup_free_ char *path = path_fmt("%s/%s", node->sysfs, attr);
 	_cleanup_free_ char *text = NULL;
@@ -59,7 +60,7 @@ int pci_ids_from_sysfs(const struct host *host, const struct vfio_node *node, st
 	if (strcmp(node->bus, "pci") != 0)
 		return -ENOENT;
 	for (i = 0; i < NR; i++) {
-		int r = read_hex(node, attrs[i].attr, attrs[i].max, &value[i]);
+		int r = pci_ids_read_hex(node, attrs[i].attr, attrs[i].max, &value[i]);
 
 		if (r < 0)
 			return r;
@@ -75,7 +76,7 @@ int pci_ids_from_sysfs(const struct host *host, const struct vfio_node *node, st
 	return 0;
 }
 
-static uint16_t le16(const uint8_t *p)
+static uint16_t pci_ids_le16(const uint8_t *p)
 {
 	return (uint16_t)(p[0] | p[1] << 8);
 }
@@ -87,16 +88,16 @@ int pci_ids_from_config(const void *config, size_t len, struct pci_ids *ret)
 
 	if (len < CONFIG_HEADER_SIZE)
 		return -EINVAL;
-	ids.vendor = le16(c + PCI_VENDOR_ID);
+	ids.vendor = pci_ids_le16(c + PCI_VENDOR_ID);
 	if (ids.vendor == VENDOR_NONE)
 		return -EINVAL;
-	ids.device = le16(c + PCI_DEVICE_ID);
+	ids.device = pci_ids_le16(c + PCI_DEVICE_ID);
 	ids.revision = c[PCI_REVISION_ID];
-	ids.class_code = (uint32_t)le16(c + PCI_CLASS_DEVICE) << 8 | c[PCI_CLASS_PROG];
+	ids.class_code = (uint32_t)pci_ids_le16(c + PCI_CLASS_DEVICE) << 8 | c[PCI_CLASS_PROG];
 	/* Bridges have other things at these offsets. */
 	if ((c[PCI_HEADER_TYPE] & 0x7f) == PCI_HEADER_TYPE_NORMAL) {
-		ids.subsystem_vendor = le16(c + PCI_SUBSYSTEM_VENDOR_ID);
-		ids.subsystem_device = le16(c + PCI_SUBSYSTEM_ID);
+		ids.subsystem_vendor = pci_ids_le16(c + PCI_SUBSYSTEM_VENDOR_ID);
+		ids.subsystem_device = pci_ids_le16(c + PCI_SUBSYSTEM_ID);
 	}
 	*ret = ids;
 	return 0;

@@ -12,13 +12,13 @@
  */
 static jmp_buf unhappy;
 
-static __attribute__((noreturn)) void on_error(char *msg, ...)
+static __attribute__((noreturn)) void pci_names_libpci_on_error(char *msg, ...)
 {
 	(void)msg;
 	longjmp(unhappy, 1);
 }
 
-static void on_remark(char *msg, ...)
+static void pci_names_libpci_on_remark(char *msg, ...)
 {
 	(void)msg;
 }
@@ -41,10 +41,10 @@ void pci_ids_name(const struct pci_ids *ids, char *buf, size_t size)
 	}
 	if (!database) {
 		database = pci_alloc();
-		database->error = on_error;
+		database->error = pci_names_libpci_on_error;
 		/* pci_init() would set these, and scan the bus; without, they are NULL. */
-		database->warning = on_remark;
-		database->debug = on_remark;
+		database->warning = pci_names_libpci_on_remark;
+		database->debug = pci_names_libpci_on_remark;
 	}
 	name = pci_lookup_name(database, buf, (int)size,
 			       PCI_LOOKUP_VENDOR | PCI_LOOKUP_DEVICE | PCI_LOOKUP_NO_NUMBERS |

@@ -21,7 +21,7 @@ struct table {
 	size_t n, room;
 };
 
-static bool add(struct table *t, pid_t pid, pid_t parent)
+static bool processes_add(struct table *t, pid_t pid, pid_t parent)
 {
 	if (t->n == t->room) {
 		size_t room = t->room ? 2 * t->room : 512;
@@ -37,7 +37,7 @@ static bool add(struct table *t, pid_t pid, pid_t parent)
 }
 
 /* "PID (COMM) STATE PARENT ...", and COMM may have anything in it. Return: 0 when it is gone. */
-static pid_t parent_of(int proc, const char *pid)
+static pid_t processes_parent_of(int proc, const char *pid)
 {
 	_cleanup_free_ char *text = NULL;
 	const char *end;
@@ -51,7 +51,7 @@ static pid_t parent_of(int proc, const char *pid)
 	return end && sscanf(end + 1, " %*c %d", &parent) == 1 ? parent : 0;
 }
 
-static void read_table(const struct host *host, struct table *t)
+static void processes_read_table(const struct host *host, struct table *t)
 {
 	DIR *dir = opendir(host->proc);
 	const struct dirent *entry;
@@ -63,14 +63,14 @@ static void read_table(const struct host *host, struct table *t)
 	while ((entry = readdir(dir))) {
 		if (parse_uint(entry->d_name, 10, INT_MAX, &pid) < 0)
 			continue;
-		parent = parent_of(dirfd(dir), entry->d_name);
-		if (parent && !add(t, (pid_t)pid, parent))
+		parent = processes_parent_of(dirfd(dir), entry->d_name);
+		if (parent && !processes_add(t, (pid_t)pid, parent))
 			break;
 	}
 	closedir(dir);
 }
 
-static bool has(const struct processes *set, pid_t pid)
+static bool processes_has(const struct processes *set, pid_t pid)
 {
 	for (size_t i = 0; set && i < set->n; i++)
 		if (set->pids[i] == pid)
@@ -78,11 +78,12 @@ static bool has(const struct processes *set, pid_t pid)
 	return false;
 }
 
-static void take_children(const struct table *t, pid_t parent, const struct processes *except,
-			  struct processes *ret)
+static void processes_take_children(const struct table *t, pid_t parent,
+				    const struct processes *except, struct processes *ret)
 {
 	for (size_t i = 0; i < t->n && ret->n < PROCESSES_MAX; i++)
-		if (t->v[i].parent == parent && !has(except, t->v[i].pid) && !has(ret, t->v[i].pid))
+		if (t->v[i].parent == parent && !processes_has(except, t->v[i].pid) &&
+		    !processes_has(ret, t->v[i].pid))
 			ret->pids[ret->n++] = t->v[i].pid;
 }
 
@@ -92,9 +93,9 @@ void processes_below(const struct host *host, pid_t root, const struct processes
 	struct table t = { 0 };
 
 	ret->n = 0;
-	read_table(host, &t);
-	take_children(&t, root, except, ret);
+	processes_read_table(host, &t);
+	processes_take_children(&t, root, except, ret);
 	for (size_t i = 0; i < ret->n; i++)
-		take_children(&t, ret->pids[i], except, ret);
+		processes_take_children(&t, ret->pids[i], except, ret);
 	free(t.v);
 }

@@ -11,9 +11,9 @@
 #include "base/units.h"
 #include "host/sysfs.h"
 
-static char *path_vfmt(const char *fmt, va_list ap) _printf_(1, 0);
+static char *sysfs_path_vfmt(const char *fmt, va_list ap) _printf_(1, 0);
 
-static char *path_vfmt(const char *fmt, va_list ap)
+static char *sysfs_path_vfmt(const char *fmt, va_list ap)
 {
 	char *path;
 
@@ -26,7 +26,7 @@ char *path_fmt(const char *fmt, ...)
 	char *path;
 
 	va_start(ap, fmt);
-	path = path_vfmt(fmt, ap);
+	path = sysfs_path_vfmt(fmt, ap);
 	va_end(ap);
 	return path;
 }
@@ -54,7 +54,7 @@ int path_real(char **ret, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	path = path_vfmt(fmt, ap);
+	path = sysfs_path_vfmt(fmt, ap);
 	va_end(ap);
 	if (!path)
 		return -ENOMEM;

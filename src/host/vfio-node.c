@@ -32,26 +32,26 @@ struct vfio_node *vfio_node_free(struct vfio_node *node)
 }
 
 /* A property that a device may lack. */
-static int optional(int r)
+static int vfio_node_optional(int r)
 {
 	return r == -ENOENT ? 0 : r;
 }
 
-static int read_driver(struct vfio_node *node)
+static int vfio_node_read_driver(struct vfio_node *node)
 {
 	_cleanup_free_ char *path = path_fmt("%s/driver/module/version", node->sysfs);
 	int r;
 
 	if (!path)
 		return -ENOMEM;
-	r = optional(sysfs_link_name(node->sysfs, "driver", &node->driver));
+	r = vfio_node_optional(sysfs_link_name(node->sysfs, "driver", &node->driver));
 	if (r < 0)
 		return r;
 	r = read_text(AT_FDCWD, path, &node->driver_version);
 	return r == -ENOMEM ? r : 0; /* a version is for show: no other reason matters */
 }
 
-static int read_group(const struct host *host, struct vfio_node *node, bool *ret_node)
+static int vfio_node_read_group(const struct host *host, struct vfio_node *node, bool *ret_node)
 {
 	_cleanup_free_ char *class = path_fmt("%s/class/vfio", host->sys);
 	_cleanup_free_ char *name = NULL, *noiommu = NULL;
@@ -62,7 +62,7 @@ static int read_group(const struct host *host, struct vfio_node *node, bool *ret
 		return -ENOMEM;
 	r = sysfs_link_name(node->sysfs, "iommu_group", &name);
 	if (r < 0)
-		return optional(r);
+		return vfio_node_optional(r);
 	if (parse_uint(name, 10, INT_MAX, &group) < 0)
 		return 0;
 	noiommu = path_fmt("noiommu-%s", name);
@@ -75,7 +75,7 @@ static int read_group(const struct host *host, struct vfio_node *node, bool *ret
 }
 
 /* Since 6.1 VFIO puts a vfio-dev/vfioN below its devices; a `dev` in it stands for a cdev. */
-static int read_vfio_dev(struct vfio_node *node)
+static int vfio_node_read_vfio_dev(struct vfio_node *node)
 {
 	_cleanup_free_ char *path = path_fmt("%s/vfio-dev", node->sysfs);
 	_cleanup_(closedirp) DIR *dir = NULL;
@@ -86,7 +86,7 @@ static int read_vfio_dev(struct vfio_node *node)
 		return -ENOMEM;
 	dir = opendir(path);
 	if (!dir)
-		return optional(-errno);
+		return vfio_node_optional(-errno);
 	while ((name = dir_next(dir))) {
 		_cleanup_free_ char *attr = NULL;
 
@@ -108,7 +108,8 @@ static int read_vfio_dev(struct vfio_node *node)
  * Without the vfio-dev class (before 6.1) the best sign is a driver that is bound while the group
  * has a VFIO node: VFIO hands a group out only when every driver in it is its own or harmless.
  */
-static bool taken_by_vfio(const struct host *host, const struct vfio_node *node, bool group_node)
+static bool vfio_node_taken_by_vfio(const struct host *host, const struct vfio_node *node,
+				    bool group_node)
 {
 	size_t i;
 
@@ -123,7 +124,7 @@ static bool taken_by_vfio(const struct host *host, const struct vfio_node *node,
 	return true;
 }
 
-static int read_node(const struct host *host, struct vfio_node *node, struct err *err)
+static int vfio_node_read_node(const struct host *host, struct vfio_node *node, struct err *err)
 {
 	bool group_node = false;
 	int r;
@@ -133,22 +134,22 @@ static int read_node(const struct host *host, struct vfio_node *node, struct err
 	if (r == -ENOENT)
 		return err_fail(err, ERR_MISSING, -ENODEV, "%s: not a device", node->sysfs);
 	if (r == 0)
-		r = read_driver(node);
+		r = vfio_node_read_driver(node);
 	if (r == 0)
-		r = read_group(host, node, &group_node);
+		r = vfio_node_read_group(host, node, &group_node);
 	if (r == 0)
-		r = read_vfio_dev(node);
+		r = vfio_node_read_vfio_dev(node);
 	/* What is missing may be missing because the device left while it was being looked at. */
 	if (!path_exists(node->sysfs, "."))
 		return err_fail(err, ERR_MISSING, -ENODEV, "%s: no such device", node->sysfs);
 	if (r < 0)
 		return err_set(err, r, "%s", node->sysfs);
-	node->vfio = taken_by_vfio(host, node, group_node);
+	node->vfio = vfio_node_taken_by_vfio(host, node, group_node);
 	return 0;
 }
 
 /* Class devices of VFIO stand for the device that they belong to. */
-static int real_device(const struct host *host, const char *path, char **ret)
+static int vfio_node_real_device(const struct host *host, const char *path, char **ret)
 {
 	_cleanup_free_ char *real = NULL, *class = NULL;
 	int r;
@@ -176,7 +177,7 @@ int vfio_node_from_sysfs(const struct host *host, const char *path, struct vfio_
 	node->group = -1;
 	r = path_real(&root, "%s", host->sys);
 	if (r == 0)
-		r = real_device(host, path, &node->sysfs);
+		r = vfio_node_real_device(host, path, &node->sysfs);
 	if (r == -ENOENT || r == -ENOTDIR)
 		return err_fail(err, ERR_MISSING, -ENODEV, "%s: no such device", path);
 	if (r < 0)
@@ -186,7 +187,7 @@ int vfio_node_from_sysfs(const struct host *host, const char *path, struct vfio_
 	node->name = strdup(path_base(node->sysfs));
 	if (!node->name)
 		return err_set(err, -ENOMEM, "%s", path);
-	r = read_node(host, node, err);
+	r = vfio_node_read_node(host, node, err);
 	if (r < 0)
 		return r;
 	*ret = TAKE_PTR(node);

@@ -6,7 +6,7 @@
 #include "host/sysfs.h"
 #include "host/vfio-node.h"
 
-/* Outcome of list_class(): the kernel is older than 6.1, or has no VFIO at all. */
+/* Outcome of vfio_nodes_list_class(): the kernel is older than 6.1, or has no VFIO at all. */
 #define NO_CLASS 1
 
 void vfio_nodes_done(struct vfio_nodes *nodes)
@@ -19,7 +19,7 @@ void vfio_nodes_done(struct vfio_nodes *nodes)
 	*nodes = (struct vfio_nodes){ 0 };
 }
 
-static int append(struct vfio_nodes *nodes, struct vfio_node **node)
+static int vfio_nodes_append(struct vfio_nodes *nodes, struct vfio_node **node)
 {
 	struct vfio_node **v = reallocarray(nodes->v, nodes->n + 1, sizeof(*v));
 
@@ -31,7 +31,8 @@ static int append(struct vfio_nodes *nodes, struct vfio_node **node)
 }
 
 /* Devices come and go while they are listed: one that is not there any more is not an error. */
-static int add(const struct host *host, const char *path, struct vfio_nodes *nodes, struct err *err)
+static int vfio_nodes_add(const struct host *host, const char *path, struct vfio_nodes *nodes,
+			  struct err *err)
 {
 	_cleanup_(vfio_node_freep) struct vfio_node *node = NULL;
 	int r;
@@ -43,11 +44,11 @@ static int add(const struct host *host, const char *path, struct vfio_nodes *nod
 		return r;
 	if (!node->vfio)
 		return 0;
-	r = append(nodes, &node);
+	r = vfio_nodes_append(nodes, &node);
 	return r < 0 ? err_set(err, r, "%s", path) : 0;
 }
 
-static int list_class(const struct host *host, struct vfio_nodes *nodes, struct err *err)
+static int vfio_nodes_list_class(const struct host *host, struct vfio_nodes *nodes, struct err *err)
 {
 	_cleanup_free_ char *path = path_fmt("%s/class/vfio-dev", host->sys);
 	_cleanup_(closedirp) DIR *dir = path ? opendir(path) : NULL;
@@ -59,7 +60,8 @@ static int list_class(const struct host *host, struct vfio_nodes *nodes, struct 
 		return err_set(err, -errno, "%s/class/vfio-dev", host->sys);
 	while ((name = dir_next(dir))) {
 		_cleanup_free_ char *link = path_fmt("class/vfio-dev/%s", name);
-		int r = link ? add(host, link, nodes, err) : err_set(err, -ENOMEM, "%s", name);
+		int r = link ? vfio_nodes_add(host, link, nodes, err)
+			     : err_set(err, -ENOMEM, "%s", name);
 
 		if (r < 0)
 			return r;
@@ -67,8 +69,8 @@ static int list_class(const struct host *host, struct vfio_nodes *nodes, struct 
 	return 0;
 }
 
-static int list_group(const struct host *host, const char *node_name, struct vfio_nodes *nodes,
-		      struct err *err)
+static int vfio_nodes_list_group(const struct host *host, const char *node_name,
+				 struct vfio_nodes *nodes, struct err *err)
 {
 	const char *number = strncmp(node_name, "noiommu-", 8) == 0 ? node_name + 8 : node_name;
 	_cleanup_free_ char *path =
@@ -82,7 +84,8 @@ static int list_group(const struct host *host, const char *node_name, struct vfi
 		return err_set(err, -errno, "%s: devices of the group", node_name);
 	while ((name = dir_next(dir))) {
 		_cleanup_free_ char *link = path_fmt("%s/%s", path, name);
-		int r = link ? add(host, link, nodes, err) : err_set(err, -ENOMEM, "%s", name);
+		int r = link ? vfio_nodes_add(host, link, nodes, err)
+			     : err_set(err, -ENOMEM, "%s", name);
 
 		if (r < 0)
 			return r;
@@ -90,7 +93,7 @@ static int list_group(const struct host *host, const char *node_name, struct vfi
 	return 0;
 }
 
-static int list_groups(const struct host *host, struct vfio_nodes *nodes, struct err *err)
+static int vfio_nodes_list_groups(const struct host *host, struct vfio_nodes *nodes, struct err *err)
 {
 	_cleanup_free_ char *path = path_fmt("%s/class/vfio", host->sys);
 	_cleanup_(closedirp) DIR *dir = path ? opendir(path) : NULL;
@@ -101,7 +104,7 @@ static int list_groups(const struct host *host, struct vfio_nodes *nodes, struct
 	if (!dir)
 		return err_set(err, -errno, "%s/class/vfio", host->sys);
 	while ((name = dir_next(dir))) {
-		int r = list_group(host, name, nodes, err);
+		int r = vfio_nodes_list_group(host, name, nodes, err);
 
 		if (r < 0)
 			return r;
@@ -109,7 +112,7 @@ static int list_groups(const struct host *host, struct vfio_nodes *nodes, struct
 	return 0;
 }
 
-static int by_name(const void *a, const void *b)
+static int vfio_nodes_by_name(const void *a, const void *b)
 {
 	const struct vfio_node *const *left = a, *const *right = b;
 
@@ -122,16 +125,16 @@ int vfio_nodes_list(const struct host *host, struct vfio_nodes *ret, struct err 
 	struct err local = { 0 };
 	int r;
 
-	r = list_class(host, &nodes, &local);
+	r = vfio_nodes_list_class(host, &nodes, &local);
 	if (r == NO_CLASS)
-		r = list_groups(host, &nodes, &local);
+		r = vfio_nodes_list_groups(host, &nodes, &local);
 	if (r < 0) {
 		if (err)
 			*err = local;
 		return r;
 	}
 	if (nodes.n)
-		qsort(nodes.v, nodes.n, sizeof(*nodes.v), by_name);
+		qsort(nodes.v, nodes.n, sizeof(*nodes.v), vfio_nodes_by_name);
 	*ret = nodes;
 	nodes = (struct vfio_nodes){ 0 };
 	return 0;

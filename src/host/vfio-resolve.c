@@ -25,7 +25,7 @@ static const struct {
 	/* clang-format on */
 };
 
-static int refuse(const char *spec, const char *why, struct err *err)
+static int vfio_resolve_refuse(const char *spec, const char *why, struct err *err)
 {
 	err_fail(err, ERR_USAGE, -EINVAL, "%s: %s", *spec ? spec : "\"\"", why);
 	return err_hint(
@@ -34,20 +34,21 @@ static int refuse(const char *spec, const char *why, struct err *err)
 		"vfioN, /dev/vfio/devices/vfioN, a sysfs path, fd:N, or vfio-user:PATH");
 }
 
-static int visible(const struct dirent *entry)
+static int vfio_resolve_visible(const struct dirent *entry)
 {
 	return entry->d_name[0] != '.';
 }
 
 /* "0000:3b:00.1, 0000:3b:00.2", or "no device". */
-static void name_members(const struct host *host, const char *group, char *buf, size_t size)
+static void vfio_resolve_name_members(const struct host *host, const char *group, char *buf,
+				      size_t size)
 {
 	_cleanup_free_ char *path = path_fmt("%s/kernel/iommu_groups/%s/devices", host->sys, group);
 	struct dirent **entries = NULL;
 	size_t used = 0;
 	int i, n;
 
-	n = path ? scandir(path, &entries, visible, alphasort) : 0;
+	n = path ? scandir(path, &entries, vfio_resolve_visible, alphasort) : 0;
 	snprintf(buf, size, "no device");
 	for (i = 0; i < n; i++) {
 		if (i < MEMBERS_SHOWN && used < size)
@@ -61,21 +62,21 @@ static void name_members(const struct host *host, const char *group, char *buf, 
 }
 
 /* @group: "7", or "noiommu-7" as its node is called. */
-static int refuse_group(const struct host *host, const char *spec, const char *group,
-			struct err *err)
+static int vfio_resolve_refuse_group(const struct host *host, const char *spec, const char *group,
+				     struct err *err)
 {
 	char members[320];
 
 	if (strncmp(group, "noiommu-", 8) == 0)
 		group += 8;
-	name_members(host, group, members, sizeof(members));
+	vfio_resolve_name_members(host, group, members, sizeof(members));
 	err_fail(err, ERR_USAGE, -EINVAL, "%s: a group, not a device; it holds %s", spec, members);
 	return err_hint(err, -EINVAL, "name one of its devices");
 }
 
 /* In words of the user rather than of the folder where the device should have been. */
-static int find(const struct host *host, const char *spec, const char *what, const char *path,
-		struct vfio_node **ret, struct err *err)
+static int vfio_resolve_find(const struct host *host, const char *spec, const char *what,
+			     const char *path, struct vfio_node **ret, struct err *err)
 {
 	int r = vfio_node_from_sysfs(host, path, ret, err);
 
@@ -88,8 +89,8 @@ static int find(const struct host *host, const char *spec, const char *what, con
  * A node is known by its number, not by where it is: containers and private /dev trees have nodes
  * of their own, under names of their own.
  */
-static int find_by_number(const struct host *host, const char *spec, dev_t number,
-			  struct vfio_node **ret, struct err *err)
+static int vfio_resolve_find_by_number(const struct host *host, const char *spec, dev_t number,
+				       struct vfio_node **ret, struct err *err)
 {
 	_cleanup_free_ char *real = NULL, *class = NULL;
 	int r;
@@ -102,14 +103,14 @@ static int find_by_number(const struct host *host, const char *spec, dev_t numbe
 	if (r < 0)
 		return err_set(err, r, "%s", spec);
 	if (strcmp(class, "vfio") == 0)
-		return refuse_group(host, spec, path_base(real), err);
+		return vfio_resolve_refuse_group(host, spec, path_base(real), err);
 	if (strcmp(class, "vfio-dev") != 0)
-		return refuse(spec, "not the node of a VFIO device", err);
-	return find(host, spec, "VFIO device", real, ret, err);
+		return vfio_resolve_refuse(spec, "not the node of a VFIO device", err);
+	return vfio_resolve_find(host, spec, "VFIO device", real, ret, err);
 }
 
-static int find_by_folder(const struct host *host, const char *spec, struct vfio_node **ret,
-			  struct err *err)
+static int vfio_resolve_find_by_folder(const struct host *host, const char *spec,
+				       struct vfio_node **ret, struct err *err)
 {
 	_cleanup_free_ char *real = NULL, *root = NULL, *class = NULL;
 	const char *inside;
@@ -122,19 +123,19 @@ static int find_by_folder(const struct host *host, const char *spec, struct vfio
 		return err_set(err, r, "%s", spec);
 	inside = path_inside(real, root);
 	if (!inside)
-		return refuse(spec, "not the folder of a device in sysfs", err);
+		return vfio_resolve_refuse(spec, "not the folder of a device in sysfs", err);
 	if (strncmp(inside, "/kernel/iommu_groups/", 21) == 0 && !strchr(inside + 21, '/'))
-		return refuse_group(host, spec, inside + 21, err);
+		return vfio_resolve_refuse_group(host, spec, inside + 21, err);
 	r = sysfs_link_name(real, "subsystem", &class);
 	if (r == -ENOENT && path_exists(real, "."))
-		return refuse(spec, "not the folder of a device in sysfs", err);
+		return vfio_resolve_refuse(spec, "not the folder of a device in sysfs", err);
 	if (r == 0 && strcmp(class, "vfio") == 0)
-		return refuse_group(host, spec, path_base(real), err);
-	return find(host, spec, "device", real, ret, err);
+		return vfio_resolve_refuse_group(host, spec, path_base(real), err);
+	return vfio_resolve_find(host, spec, "device", real, ret, err);
 }
 
-static int find_by_path(const struct host *host, const char *spec, struct vfio_node **ret,
-			struct err *err)
+static int vfio_resolve_find_by_path(const struct host *host, const char *spec,
+				     struct vfio_node **ret, struct err *err)
 {
 	struct stat st;
 	int r = stat(spec, &st) < 0 ? -errno : 0;
@@ -144,10 +145,10 @@ static int find_by_path(const struct host *host, const char *spec, struct vfio_n
 	if (r < 0)
 		return err_set(err, r, "%s", spec);
 	if (S_ISCHR(st.st_mode))
-		return find_by_number(host, spec, st.st_rdev, ret, err);
+		return vfio_resolve_find_by_number(host, spec, st.st_rdev, ret, err);
 	if (S_ISDIR(st.st_mode))
-		return find_by_folder(host, spec, ret, err);
-	return refuse(spec, "neither a VFIO device's node nor its sysfs folder", err);
+		return vfio_resolve_find_by_folder(host, spec, ret, err);
+	return vfio_resolve_refuse(spec, "neither a VFIO device's node nor its sysfs folder", err);
 }
 
 int vfio_node_resolve(const struct host *host, const char *spec, struct vfio_node **ret,
@@ -157,7 +158,7 @@ int vfio_node_resolve(const struct host *host, const char *spec, struct vfio_nod
 	size_t i;
 
 	if (dev_name_parse(spec, &name) == DEV_FORM_PATH)
-		return find_by_path(host, spec, ret, err);
+		return vfio_resolve_find_by_path(host, spec, ret, err);
 	for (i = 0; i < ARRAY_SIZE(places); i++) {
 		_cleanup_free_ char *path = NULL;
 
@@ -166,7 +167,7 @@ int vfio_node_resolve(const struct host *host, const char *spec, struct vfio_nod
 		path = path_fmt("%s/%s", places[i].folder, name.kernel);
 		if (!path)
 			return err_set(err, -ENOMEM, "%s", spec);
-		return find(host, name.kernel, places[i].what, path, ret, err);
+		return vfio_resolve_find(host, name.kernel, places[i].what, path, ret, err);
 	}
-	return refuse(spec, "not a device name", err);
+	return vfio_resolve_refuse(spec, "not a device name", err);
 }

@@ -29,14 +29,14 @@ static const struct section_kind {
 #undef M
 };
 
-static const struct section_kind *kind_of(uint32_t type)
+static const struct section_kind *format_kind_of(uint32_t type)
 {
 	return type < ARRAY_SIZE(kinds) && kinds[type].name ? &kinds[type] : NULL;
 }
 
 const char *image_section_name(uint32_t type)
 {
-	const struct section_kind *kind = kind_of(type);
+	const struct section_kind *kind = format_kind_of(type);
 
 	return kind ? kind->name : "section";
 }
@@ -114,9 +114,9 @@ void image_head_encode(const struct image_head *head, uint8_t buf[IMAGE_SECTION_
 }
 
 /* The one check that cannot wait for the checksum: room for the payload is made by it. */
-static int check_caps(const struct image_head *head, struct err *err)
+static int format_check_caps(const struct image_head *head, struct err *err)
 {
-	const struct section_kind *kind = kind_of(head->type);
+	const struct section_kind *kind = format_kind_of(head->type);
 	uint32_t cap = kind ? kind->cap : IMAGE_UNKNOWN_MAX;
 
 	if (head->size > cap)
@@ -147,11 +147,11 @@ int image_head_decode(const uint8_t buf[IMAGE_SECTION_HEADER], struct image_head
 		.reserved = w.reserved0 | w.reserved1[0] | w.reserved1[1],
 		.checksum = le64toh(w.checksum),
 	};
-	return check_caps(ret, err);
+	return format_check_caps(ret, err);
 }
 
 /* What only one type of section uses is zero, or no device, in all others. */
-static const char *fault_of(const struct image_head *head, const struct section_kind *kind)
+static const char *format_fault_of(const struct image_head *head, const struct section_kind *kind)
 {
 	bool is_data = head->type == IMAGE_DATA;
 
@@ -174,7 +174,7 @@ static const char *fault_of(const struct image_head *head, const struct section_
 
 int image_head_check(const struct image_head *head, struct err *err)
 {
-	const struct section_kind *kind = kind_of(head->type);
+	const struct section_kind *kind = format_kind_of(head->type);
 	const char *fault;
 
 	if (!kind && !(head->flags & IMAGE_MANDATORY))
@@ -184,7 +184,7 @@ int image_head_check(const struct image_head *head, struct err *err)
 				"a mandatory section of type %" PRIu32
 				", which this tool does not know",
 				head->type);
-	fault = fault_of(head, kind);
+	fault = format_fault_of(head, kind);
 	if (fault)
 		return err_fail(err, ERR_IMAGE, -EBADMSG, "malformed %s: %s", kind->name, fault);
 	return 0;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <stdlib.h>
 
-#include "image/seal.h"
+#include "image/frame-encoder.h"
 
 _Static_assert(IMAGE_SECTION_HEADER + IMAGE_FRAME_PAYLOAD == IMAGE_FRAME_SIZE, "one write");
 _Static_assert(IMAGE_FRAME_SIZE % IMAGE_PAGE == 0, "a tail is padded in place");

@@ -74,12 +74,12 @@ static const char *const interrupt_words[] = { "intx", "msi", "msix" };
 /* Bits of image_device.digests, which are enum image_digests. */
 static const char *const digest_words[] = { "sha256" };
 
-static char **text_of(struct image_device *dev, const struct text_field *f)
+static char **manifest_text_of(struct image_device *dev, const struct text_field *f)
 {
 	return (char **)((char *)dev + f->at);
 }
 
-static uint32_t id_get(const struct image_device *dev, const struct id_field *f)
+static uint32_t manifest_id_get(const struct image_device *dev, const struct id_field *f)
 {
 	const char *member = (const char *)dev + f->at;
 
@@ -93,7 +93,7 @@ static uint32_t id_get(const struct image_device *dev, const struct id_field *f)
 	}
 }
 
-static void id_put(struct image_device *dev, const struct id_field *f, uint32_t value)
+static void manifest_id_put(struct image_device *dev, const struct id_field *f, uint32_t value)
 {
 	char *member = (char *)dev + f->at;
 
@@ -113,7 +113,7 @@ void image_manifest_done(struct image_manifest *m)
 {
 	for (uint32_t i = 0; m->devices && i < m->n_devices; i++) {
 		for (size_t f = 0; f < ARRAY_SIZE(text_fields); f++)
-			free(*text_of(&m->devices[i], &text_fields[f]));
+			free(*manifest_text_of(&m->devices[i], &text_fields[f]));
 		free(m->devices[i].config);
 	}
 	free(m->devices);
@@ -125,7 +125,8 @@ void image_manifest_done(struct image_manifest *m)
 /* Encoding */
 
 /* @value becomes @o's in any case; a NULL one is json-c without memory, never a JSON null. */
-static int add(struct json_object *o, const char *key, struct json_object *value, struct err *err)
+static int manifest_add(struct json_object *o, const char *key, struct json_object *value,
+			struct err *err)
 {
 	if (!value || json_object_object_add(o, key, value)) {
 		json_object_put(value);
@@ -134,7 +135,7 @@ static int add(struct json_object *o, const char *key, struct json_object *value
 	return 0;
 }
 
-static int append(struct json_object *array, struct json_object *value, struct err *err)
+static int manifest_append(struct json_object *array, struct json_object *value, struct err *err)
 {
 	if (!value || json_object_array_add(array, value)) {
 		json_object_put(value);
@@ -143,7 +144,8 @@ static int append(struct json_object *array, struct json_object *value, struct e
 	return 0;
 }
 
-static int add_text(struct json_object *o, const char *key, const char *text, struct err *err)
+static int manifest_add_text(struct json_object *o, const char *key, const char *text,
+			     struct err *err)
 {
 	_cleanup_free_ char *copy = NULL;
 
@@ -156,43 +158,44 @@ static int add_text(struct json_object *o, const char *key, const char *text, st
 	if (!copy)
 		return err_set(err, -ENOMEM, "manifest");
 	make_printable(copy);
-	return add(o, key, json_object_new_string(copy), err);
+	return manifest_add(o, key, json_object_new_string(copy), err);
 }
 
-static int add_hex(struct json_object *o, const char *key, int digits, uint64_t value,
-		   struct err *err)
+static int manifest_add_hex(struct json_object *o, const char *key, int digits, uint64_t value,
+			    struct err *err)
 {
 	char text[2 + 16 + 1];
 
 	snprintf(text, sizeof(text), "0x%0*" PRIx64, digits, value);
-	return add(o, key, json_object_new_string(text), err);
+	return manifest_add(o, key, json_object_new_string(text), err);
 }
 
 /* A list with the word of each bit that is set. */
-static int add_words(struct json_object *o, const char *key, const char *const *words, size_t n,
-		     uint64_t bits, struct err *err)
+static int manifest_add_words(struct json_object *o, const char *key, const char *const *words,
+			      size_t n, uint64_t bits, struct err *err)
 {
 	struct json_object *list = json_object_new_array();
-	int r = add(o, key, list, err);
+	int r = manifest_add(o, key, list, err);
 
 	for (size_t i = 0; !r && i < n; i++)
 		if (bits & UINT64_C(1) << i)
-			r = append(list, json_object_new_string(words[i]), err);
+			r = manifest_append(list, json_object_new_string(words[i]), err);
 	return r;
 }
 
-static int add_caps(struct json_object *o, uint64_t caps, struct err *err)
+static int manifest_add_caps(struct json_object *o, uint64_t caps, struct err *err)
 {
-	int r = add_words(o, "migration", cap_words, ARRAY_SIZE(cap_words), caps, err);
+	int r = manifest_add_words(o, "migration", cap_words, ARRAY_SIZE(cap_words), caps, err);
 
 	caps >>= ARRAY_SIZE(cap_words);
 	caps <<= ARRAY_SIZE(cap_words);
 	if (!r && caps)
-		r = add_hex(o, "flags", 1, caps, err);
+		r = manifest_add_hex(o, "flags", 1, caps, err);
 	return r;
 }
 
-static int add_config(struct json_object *o, const uint8_t *config, size_t size, struct err *err)
+static int manifest_add_config(struct json_object *o, const uint8_t *config, size_t size,
+			       struct err *err)
 {
 	static const char nibbles[] = "0123456789abcdef";
 	char text[2 * IMAGE_CONFIG_MAX];
@@ -205,55 +208,55 @@ static int add_config(struct json_object *o, const uint8_t *config, size_t size,
 		text[2 * i] = nibbles[config[i] >> 4];
 		text[2 * i + 1] = nibbles[config[i] & 15];
 	}
-	return add(o, "config", json_object_new_string_len(text, (int)(2 * size)), err);
+	return manifest_add(o, "config", json_object_new_string_len(text, (int)(2 * size)), err);
 }
 
-static int encode_device(struct json_object *o, struct image_device *dev, struct err *err)
+static int manifest_encode_device(struct json_object *o, struct image_device *dev, struct err *err)
 {
 	int r = 0;
 
 	for (size_t i = 0; !r && i < ARRAY_SIZE(text_fields); i++) {
 		const struct text_field *f = &text_fields[i];
-		const char *text = *text_of(dev, f);
+		const char *text = *manifest_text_of(dev, f);
 
 		if (f->required && !text)
 			return err_set(err, -EINVAL, "manifest: a device without \"%s\"", f->key);
-		r = add_text(o, f->key, text, err);
+		r = manifest_add_text(o, f->key, text, err);
 	}
 	for (size_t i = 0; !r && dev->has_ids && i < ARRAY_SIZE(id_fields); i++)
-		r = add_hex(o, id_fields[i].key, id_fields[i].digits, id_get(dev, &id_fields[i]),
-			    err);
+		r = manifest_add_hex(o, id_fields[i].key, id_fields[i].digits,
+				     manifest_id_get(dev, &id_fields[i]), err);
 	if (!r)
-		r = add_caps(o, dev->caps, err);
+		r = manifest_add_caps(o, dev->caps, err);
 	if (!r && dev->config_size)
-		r = add_words(o, "interrupts", interrupt_words, ARRAY_SIZE(interrupt_words),
-			      dev->interrupts, err);
+		r = manifest_add_words(o, "interrupts", interrupt_words,
+				       ARRAY_SIZE(interrupt_words), dev->interrupts, err);
 	if (!r && dev->digests)
-		r = add_words(o, "digests", digest_words, ARRAY_SIZE(digest_words), dev->digests,
-			      err);
+		r = manifest_add_words(o, "digests", digest_words, ARRAY_SIZE(digest_words),
+				       dev->digests, err);
 	if (!r)
-		r = add_config(o, dev->config, dev->config_size, err);
+		r = manifest_add_config(o, dev->config, dev->config_size, err);
 	return r;
 }
 
-static int encode(struct json_object *root, const struct image_manifest *m, struct err *err)
+static int manifest_encode(struct json_object *root, const struct image_manifest *m, struct err *err)
 {
 	struct json_object *devices, *o;
 	int r;
 
-	r = add(root, "schema", json_object_new_int(MANIFEST_SCHEMA), err);
+	r = manifest_add(root, "schema", json_object_new_int(MANIFEST_SCHEMA), err);
 	if (!r)
-		r = add_text(root, "tool", m->tool, err);
+		r = manifest_add_text(root, "tool", m->tool, err);
 	if (!r)
-		r = add_text(root, "kernel", m->kernel, err);
+		r = manifest_add_text(root, "kernel", m->kernel, err);
 	devices = r ? NULL : json_object_new_array();
 	if (!r)
-		r = add(root, "devices", devices, err);
+		r = manifest_add(root, "devices", devices, err);
 	for (uint32_t i = 0; !r && i < m->n_devices; i++) {
 		o = json_object_new_object();
-		r = append(devices, o, err);
+		r = manifest_append(devices, o, err);
 		if (!r)
-			r = encode_device(o, &m->devices[i], err);
+			r = manifest_encode_device(o, &m->devices[i], err);
 	}
 	return r;
 }
@@ -272,7 +275,7 @@ int image_manifest_encode(const struct image_manifest *m, char **ret, size_t *re
 	root = json_object_new_object();
 	if (!root)
 		return err_set(err, -ENOMEM, "manifest");
-	r = encode(root, m, err);
+	r = manifest_encode(root, m, err);
 	if (r < 0)
 		return r;
 	text = json_object_to_json_string_length(root, MANIFEST_TEXT_FLAGS, &len);
@@ -290,14 +293,14 @@ int image_manifest_encode(const struct image_manifest *m, char **ret, size_t *re
 
 /* Decoding */
 
-static int refuse(struct err *err, const char *key, const char *why)
+static int manifest_refuse(struct err *err, const char *key, const char *why)
 {
 	err_fail(err, ERR_IMAGE, -EBADMSG, "\"%s\" %s", key, why);
 	return -EBADMSG; /* in so many words, for the compiler: not PRESENT */
 }
 
 /* Before json-c sees it. Brackets and commas in strings count, too; there are few. */
-static int check_text(const char *text, size_t len, struct err *err)
+static int manifest_check_text(const char *text, size_t len, struct err *err)
 {
 	size_t containers = 0, values = 0;
 
@@ -315,7 +318,7 @@ static int check_text(const char *text, size_t len, struct err *err)
 	return 0;
 }
 
-static int parse(const char *text, size_t len, struct json_object **ret, struct err *err)
+static int manifest_parse(const char *text, size_t len, struct json_object **ret, struct err *err)
 {
 	_cleanup_(json_tokener_freep) struct json_tokener *tokener = NULL;
 	_cleanup_(json_object_putp) struct json_object *root = NULL;
@@ -346,33 +349,33 @@ enum {
 	PRESENT = 1
 };
 
-static int get_string(struct json_object *o, const char *key, const char **ret, size_t *ret_len,
-		      struct err *err)
+static int manifest_get_string(struct json_object *o, const char *key, const char **ret,
+			       size_t *ret_len, struct err *err)
 {
 	struct json_object *value;
 
 	if (!json_object_object_get_ex(o, key, &value))
 		return ABSENT;
 	if (!json_object_is_type(value, json_type_string))
-		return refuse(err, key, "is not a string");
+		return manifest_refuse(err, key, "is not a string");
 	*ret = json_object_get_string(value);
 	*ret_len = (size_t)json_object_get_string_len(value);
 	return PRESENT;
 }
 
-static int get_text(struct json_object *o, const char *key, char **ret, struct err *err)
+static int manifest_get_text(struct json_object *o, const char *key, char **ret, struct err *err)
 {
 	const char *text;
 	size_t len;
 	int r;
 
-	r = get_string(o, key, &text, &len, err);
+	r = manifest_get_string(o, key, &text, &len, err);
 	if (r != PRESENT)
 		return r;
 	if (len > IMAGE_TEXT_MAX)
-		return refuse(err, key, "is too long");
+		return manifest_refuse(err, key, "is too long");
 	if (!is_printable(text, len))
-		return refuse(err, key, "has characters that cannot be printed");
+		return manifest_refuse(err, key, "has characters that cannot be printed");
 	*ret = strndup(text, len);
 	if (!*ret)
 		return err_set(err, -ENOMEM, "manifest");
@@ -380,36 +383,36 @@ static int get_text(struct json_object *o, const char *key, char **ret, struct e
 }
 
 /* @digits: exactly so many; 0 for any number of them that fits. */
-static int get_hex(struct json_object *o, const char *key, size_t digits, uint64_t *ret,
-		   struct err *err)
+static int manifest_get_hex(struct json_object *o, const char *key, size_t digits, uint64_t *ret,
+			    struct err *err)
 {
 	const char *text;
 	size_t len, n;
 	int r;
 
-	r = get_string(o, key, &text, &len, err);
+	r = manifest_get_string(o, key, &text, &len, err);
 	if (r != PRESENT)
 		return r;
 	if (len < 2 || memcmp(text, "0x", 2))
-		return refuse(err, key, "is not a hexadecimal number");
+		return manifest_refuse(err, key, "is not a hexadecimal number");
 	n = strspn(text + 2, "0123456789abcdef");
 	if (n != len - 2 || (digits && n != digits) || parse_uint(text + 2, 16, UINT64_MAX, ret) < 0)
-		return refuse(err, key, "is not a hexadecimal number of the right length");
+		return manifest_refuse(err, key, "is not a hexadecimal number of the right length");
 	return PRESENT;
 }
 
-static int get_array(struct json_object *o, const char *key, struct json_object **ret,
-		     struct err *err)
+static int manifest_get_array(struct json_object *o, const char *key, struct json_object **ret,
+			      struct err *err)
 {
 	if (!json_object_object_get_ex(o, key, ret))
 		return ABSENT;
 	if (!json_object_is_type(*ret, json_type_array))
-		return refuse(err, key, "is not a list");
+		return manifest_refuse(err, key, "is not a list");
 	return PRESENT;
 }
 
 /* All of the numbers or none. */
-static int decode_ids(struct json_object *o, struct image_device *dev, struct err *err)
+static int manifest_decode_ids(struct json_object *o, struct image_device *dev, struct err *err)
 {
 	size_t present = 0;
 	uint64_t value;
@@ -418,35 +421,35 @@ static int decode_ids(struct json_object *o, struct image_device *dev, struct er
 	for (size_t i = 0; i < ARRAY_SIZE(id_fields); i++) {
 		const struct id_field *f = &id_fields[i];
 
-		r = get_hex(o, f->key, (size_t)f->digits, &value, err);
+		r = manifest_get_hex(o, f->key, (size_t)f->digits, &value, err);
 		if (r < 0)
 			return r;
 		if (r == ABSENT && present)
-			return refuse(err, f->key, "is missing");
+			return manifest_refuse(err, f->key, "is missing");
 		if (r == ABSENT)
 			continue;
 		if (present++ != i)
-			return refuse(err, id_fields[0].key, "is missing");
-		id_put(dev, f, (uint32_t)value);
+			return manifest_refuse(err, id_fields[0].key, "is missing");
+		manifest_id_put(dev, f, (uint32_t)value);
 	}
 	dev->has_ids = present > 0;
 	return 0;
 }
 
 /* Words that this version does not know stand for what it could make no use of. */
-static int get_words(struct json_object *o, const char *key, const char *const *words, size_t n,
-		     uint64_t *ret, struct err *err)
+static int manifest_get_words(struct json_object *o, const char *key, const char *const *words,
+			      size_t n, uint64_t *ret, struct err *err)
 {
 	struct json_object *list, *word;
 	int r;
 
-	r = get_array(o, key, &list, err);
+	r = manifest_get_array(o, key, &list, err);
 	if (r != PRESENT)
 		return r;
 	for (size_t i = 0; i < json_object_array_length(list); i++) {
 		word = json_object_array_get_idx(list, i);
 		if (!json_object_is_type(word, json_type_string))
-			return refuse(err, key, "is not a list of words");
+			return manifest_refuse(err, key, "is not a list of words");
 		for (size_t bit = 0; bit < n; bit++)
 			if (!strcmp(json_object_get_string(word), words[bit]))
 				*ret |= UINT64_C(1) << bit;
@@ -454,58 +457,59 @@ static int get_words(struct json_object *o, const char *key, const char *const *
 	return PRESENT;
 }
 
-static int decode_caps(struct json_object *o, struct image_device *dev, struct err *err)
+static int manifest_decode_caps(struct json_object *o, struct image_device *dev, struct err *err)
 {
-	int r = get_hex(o, "flags", 0, &dev->caps, err);
+	int r = manifest_get_hex(o, "flags", 0, &dev->caps, err);
 
 	return r < 0 ? r
-		     : get_words(o, "migration", cap_words, ARRAY_SIZE(cap_words), &dev->caps, err);
+		     : manifest_get_words(o, "migration", cap_words, ARRAY_SIZE(cap_words),
+					  &dev->caps, err);
 }
 
-/* Those of get_words() that fit an unsigned int. */
-static int get_flags(struct json_object *o, const char *key, const char *const *words, size_t n,
-		     unsigned int *ret, struct err *err)
+/* Those of manifest_get_words() that fit an unsigned int. */
+static int manifest_get_flags(struct json_object *o, const char *key, const char *const *words,
+			      size_t n, unsigned int *ret, struct err *err)
 {
 	uint64_t bits = 0;
-	int r = get_words(o, key, words, n, &bits, err);
+	int r = manifest_get_words(o, key, words, n, &bits, err);
 
 	*ret = (unsigned int)bits;
 	return r;
 }
 
-static int nibble(char c)
+static int manifest_nibble(char c)
 {
 	if (c >= '0' && c <= '9')
 		return c - '0';
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-static int decode_config(struct json_object *o, struct image_device *dev, struct err *err)
+static int manifest_decode_config(struct json_object *o, struct image_device *dev, struct err *err)
 {
 	const char *text;
 	size_t len;
 	int r;
 
-	r = get_string(o, "config", &text, &len, err);
+	r = manifest_get_string(o, "config", &text, &len, err);
 	if (r != PRESENT)
 		return r;
 	if (!len || len % 2 || len > 2 * IMAGE_CONFIG_MAX)
-		return refuse(err, "config", "has a wrong length");
+		return manifest_refuse(err, "config", "has a wrong length");
 	dev->config = malloc(len / 2);
 	if (!dev->config)
 		return err_set(err, -ENOMEM, "manifest");
 	dev->config_size = len / 2;
 	for (size_t i = 0; i < len / 2; i++) {
-		int high = nibble(text[2 * i]), low = nibble(text[2 * i + 1]);
+		int high = manifest_nibble(text[2 * i]), low = manifest_nibble(text[2 * i + 1]);
 
 		if (high < 0 || low < 0)
-			return refuse(err, "config", "is not in lower-case hexadecimal");
+			return manifest_refuse(err, "config", "is not in lower-case hexadecimal");
 		dev->config[i] = (uint8_t)(high << 4 | low);
 	}
 	return 0;
 }
 
-static int decode_device(struct json_object *o, struct image_device *dev, struct err *err)
+static int manifest_decode_device(struct json_object *o, struct image_device *dev, struct err *err)
 {
 	int r;
 
@@ -514,35 +518,37 @@ static int decode_device(struct json_object *o, struct image_device *dev, struct
 	for (size_t i = 0; i < ARRAY_SIZE(text_fields); i++) {
 		const struct text_field *f = &text_fields[i];
 
-		r = get_text(o, f->key, text_of(dev, f), err);
+		r = manifest_get_text(o, f->key, manifest_text_of(dev, f), err);
 		if (r < 0)
 			return r;
 		if (r == ABSENT && f->required)
-			return refuse(err, f->key, "is missing");
+			return manifest_refuse(err, f->key, "is missing");
 	}
-	r = decode_ids(o, dev, err);
+	r = manifest_decode_ids(o, dev, err);
 	if (r < 0)
 		return r;
-	r = decode_caps(o, dev, err);
+	r = manifest_decode_caps(o, dev, err);
 	if (r < 0)
 		return r;
-	r = get_flags(o, "interrupts", interrupt_words, ARRAY_SIZE(interrupt_words),
-		      &dev->interrupts, err);
+	r = manifest_get_flags(o, "interrupts", interrupt_words, ARRAY_SIZE(interrupt_words),
+			       &dev->interrupts, err);
 	if (r < 0)
 		return r;
-	r = get_flags(o, "digests", digest_words, ARRAY_SIZE(digest_words), &dev->digests, err);
+	r = manifest_get_flags(o, "digests", digest_words, ARRAY_SIZE(digest_words), &dev->digests,
+			       err);
 	if (r < 0)
 		return r;
-	return decode_config(o, dev, err);
+	return manifest_decode_config(o, dev, err);
 }
 
-static int decode_devices(struct json_object *root, struct image_manifest *m, struct err *err)
+static int manifest_decode_devices(struct json_object *root, struct image_manifest *m,
+				   struct err *err)
 {
 	struct json_object *list;
 	size_t n;
 	int r;
 
-	r = get_array(root, "devices", &list, err);
+	r = manifest_get_array(root, "devices", &list, err);
 	if (r < 0)
 		return r;
 	n = r == PRESENT ? json_object_array_length(list) : 0;
@@ -554,21 +560,21 @@ static int decode_devices(struct json_object *root, struct image_manifest *m, st
 		return err_set(err, -ENOMEM, "manifest");
 	m->n_devices = (uint32_t)n;
 	for (size_t i = 0; i < n; i++) {
-		r = decode_device(json_object_array_get_idx(list, i), &m->devices[i], err);
+		r = manifest_decode_device(json_object_array_get_idx(list, i), &m->devices[i], err);
 		if (r < 0)
 			return err_prefix(err, r, "device %zu", i);
 	}
 	return 0;
 }
 
-static int check_schema(struct json_object *root, struct err *err)
+static int manifest_check_schema(struct json_object *root, struct err *err)
 {
 	struct json_object *schema;
 	int64_t value;
 
 	if (!json_object_object_get_ex(root, "schema", &schema) ||
 	    !json_object_is_type(schema, json_type_int))
-		return refuse(err, "schema", "is not a number");
+		return manifest_refuse(err, "schema", "is not a number");
 	value = json_object_get_int64(schema);
 	if (value != MANIFEST_SCHEMA)
 		return err_fail(err, ERR_IMAGE, -EBADMSG,
@@ -583,22 +589,22 @@ int image_manifest_decode(const char *text, size_t len, struct image_manifest *r
 	_cleanup_(json_object_putp) struct json_object *root = NULL;
 	int r;
 
-	r = check_text(text, len, err);
+	r = manifest_check_text(text, len, err);
 	if (r < 0)
 		return r;
-	r = parse(text, len, &root, err);
+	r = manifest_parse(text, len, &root, err);
 	if (r < 0)
 		return r;
-	r = check_schema(root, err);
+	r = manifest_check_schema(root, err);
 	if (r < 0)
 		return r;
-	r = get_text(root, "tool", &m.tool, err);
+	r = manifest_get_text(root, "tool", &m.tool, err);
 	if (r < 0)
 		return r;
-	r = get_text(root, "kernel", &m.kernel, err);
+	r = manifest_get_text(root, "kernel", &m.kernel, err);
 	if (r < 0)
 		return r;
-	r = decode_devices(root, &m, err);
+	r = manifest_decode_devices(root, &m, err);
 	if (r < 0)
 		return r;
 	*ret = m;

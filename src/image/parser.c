@@ -7,9 +7,9 @@
 #include "base/macros.h"
 #include "image/parser.h"
 #include "image/sha256.h"
-#include "image/tally.h"
+#include "image/totals.h"
 #include "image/unpack.h"
-#include "image/window.h"
+#include "image/input-buffer.h"
 
 /* What a section may be next. */
 enum parser_state {
@@ -28,7 +28,7 @@ struct stream_sum {
 };
 
 /*
- * @at is the place in the image of the window's first byte. From there @sure bytes are sure to come,
+ * @at is the place in the image of the input's first byte. From there @sure bytes are sure to come,
  * and asked for: what has begun, and a page more after whatever is not the end.
  */
 struct image_parser {
@@ -37,16 +37,16 @@ struct image_parser {
 	enum parser_state state;
 	uint64_t at;
 	size_t sure;
-	struct window window;
+	struct input_buffer input;
 	struct image_info info;
 	struct image_digest work;
 	struct image_manifest manifest;
-	struct image_tallies tallies;
+	struct image_totals_set totals;
 	struct stream_sum *sums; /* one a device */
 	struct image_unpacker unpacker;
 };
 
-/* A section that lies whole in the window; @content is its payload, decompressed. */
+/* A section that lies whole in the input; @content is its payload, decompressed. */
 struct section {
 	struct image_head head;
 	const uint8_t *payload, *content;
@@ -81,10 +81,10 @@ struct image_parser *image_parser_free(struct image_parser *p)
 	for (uint32_t i = 0; p->sums && i < p->manifest.n_devices; i++)
 		image_sha256_free(p->sums[i].running);
 	free(p->sums);
-	image_tallies_done(&p->tallies);
+	image_totals_done(&p->totals);
 	image_manifest_done(&p->manifest);
 	image_digest_done(&p->work);
-	window_done(&p->window);
+	input_buffer_done(&p->input);
 	free(p);
 	return NULL;
 }
@@ -95,21 +95,21 @@ int image_parser_buffer(struct image_parser *p, void **ret, size_t *ret_len, str
 	int r;
 
 	assert(p->state != REFUSED);
-	r = window_space(&p->window, p->sure, &buf, ret_len, err);
+	r = input_buffer_space(&p->input, p->sure, &buf, ret_len, err);
 	if (r < 0)
 		return r;
 	*ret = buf;
 	return 0;
 }
 
-static void take(struct image_parser *p, size_t len)
+static void parser_take(struct image_parser *p, size_t len)
 {
-	window_take(&p->window, len);
+	input_buffer_take(&p->input, len);
 	p->at += len;
 	p->sure = IMAGE_PAGE;
 }
 
-static int check_padding(const uint8_t *buf, size_t used, size_t len, struct err *err)
+static int parser_check_padding(const uint8_t *buf, size_t used, size_t len, struct err *err)
 {
 	for (size_t i = used; i < len; i++)
 		if (buf[i])
@@ -117,10 +117,10 @@ static int check_padding(const uint8_t *buf, size_t used, size_t len, struct err
 	return 0;
 }
 
-static int take_header(struct image_parser *p, struct err *err)
+static int parser_take_header(struct image_parser *p, struct err *err)
 {
-	const uint8_t *buf = p->window.buf;
-	size_t have = p->window.len;
+	const uint8_t *buf = p->input.buf;
+	size_t have = p->input.len;
 	int r;
 
 	r = image_header_decode(buf, MIN(have, IMAGE_HEADER_SIZE), &p->info, err);
@@ -128,23 +128,23 @@ static int take_header(struct image_parser *p, struct err *err)
 		return r;
 	if (have < IMAGE_PAGE)
 		return STEP_WAIT;
-	r = check_padding(buf, IMAGE_HEADER_SIZE, IMAGE_PAGE, err);
+	r = parser_check_padding(buf, IMAGE_HEADER_SIZE, IMAGE_PAGE, err);
 	if (r < 0)
 		return r;
 	r = image_digest_init(&p->work, image_seed(&p->info), err);
 	if (r < 0)
 		return r;
-	take(p, IMAGE_PAGE);
+	parser_take(p, IMAGE_PAGE);
 	p->state = AT_MANIFEST;
 	return STEP_TAKEN;
 }
 
-static bool has_sha256(const struct image_parser *p, uint32_t device)
+static bool parser_has_sha256(const struct image_parser *p, uint32_t device)
 {
 	return p->manifest.devices[device].digests & IMAGE_HAS_SHA256;
 }
 
-static int start_sums(struct image_parser *p, struct err *err)
+static int parser_start_sums(struct image_parser *p, struct err *err)
 {
 	int r = 0;
 
@@ -152,12 +152,12 @@ static int start_sums(struct image_parser *p, struct err *err)
 	if (!p->sums)
 		return err_set(err, -ENOMEM, "image parser");
 	for (uint32_t i = 0; r >= 0 && i < p->manifest.n_devices; i++)
-		if (p->sink->sum && has_sha256(p, i))
+		if (p->sink->sum && parser_has_sha256(p, i))
 			r = image_sha256_new(&p->sums[i].running, err);
 	return r;
 }
 
-static int check_manifest(struct image_parser *p, const struct section *s, struct err *err)
+static int parser_check_manifest(struct image_parser *p, const struct section *s, struct err *err)
 {
 	int r;
 
@@ -166,28 +166,29 @@ static int check_manifest(struct image_parser *p, const struct section *s, struc
 	r = image_manifest_decode((const char *)s->payload, s->head.size, &p->manifest, err);
 	if (r < 0)
 		return err_prefix(err, r, "MANIFEST");
-	r = start_sums(p, err);
+	r = parser_start_sums(p, err);
 	if (r < 0)
 		return r;
-	return image_tallies_init(&p->tallies, p->manifest.n_devices, image_seed(&p->info), err);
+	return image_totals_init(&p->totals, p->manifest.n_devices, image_seed(&p->info), err);
 }
 
 /* The device must exist and its stream be open. */
-static int check_open(const struct image_parser *p, const struct image_head *head, struct err *err)
+static int parser_check_open(const struct image_parser *p, const struct image_head *head,
+			     struct err *err)
 {
 	const char *name = image_section_name(head->type);
 
-	if (head->device >= p->tallies.n_devices)
+	if (head->device >= p->totals.n_devices)
 		return err_fail(err, ERR_IMAGE, -EBADMSG,
 				"%s of device %" PRIu32 ", but there are only %" PRIu32, name,
-				head->device, p->tallies.n_devices);
-	if (p->tallies.devices[head->device].ended)
+				head->device, p->totals.n_devices);
+	if (p->totals.devices[head->device].ended)
 		return err_fail(err, ERR_IMAGE, -EBADMSG, "%s of device %" PRIu32 " after its end",
 				name, head->device);
 	return 0;
 }
 
-static int unpack(struct image_parser *p, struct section *s, struct err *err)
+static int parser_unpack(struct image_parser *p, struct section *s, struct err *err)
 {
 	const struct image_head *head = &s->head;
 	int r;
@@ -201,47 +202,47 @@ static int unpack(struct image_parser *p, struct section *s, struct err *err)
 	return 0;
 }
 
-static int check_data(struct image_parser *p, struct section *s, struct err *err)
+static int parser_check_data(struct image_parser *p, struct section *s, struct err *err)
 {
 	const struct image_head *head = &s->head;
-	const struct image_tally *tally;
+	const struct image_running_total *total;
 	int r;
 
-	r = check_open(p, head, err);
+	r = parser_check_open(p, head, err);
 	if (r < 0)
 		return r;
 	if (p->sums[head->device].seen)
 		return err_fail(err, ERR_IMAGE, -EBADMSG,
 				"DATA of device %" PRIu32 " after its SHA-256", head->device);
-	tally = &p->tallies.devices[head->device];
-	if (head->sequence != tally->count)
+	total = &p->totals.devices[head->device];
+	if (head->sequence != total->count)
 		return err_fail(err, ERR_IMAGE, -EBADMSG,
 				"frame %" PRIu64 " of device %" PRIu32 " where frame %" PRIu64
 				" should be",
-				head->sequence, head->device, tally->count);
-	if (head->offset != tally->bytes)
+				head->sequence, head->device, total->count);
+	if (head->offset != total->bytes)
 		return err_fail(err, ERR_IMAGE, -EBADMSG,
 				"frame %" PRIu64 " of device %" PRIu32 " is for offset %" PRIu64
 				", not %" PRIu64,
-				head->sequence, head->device, head->offset, tally->bytes);
-	r = unpack(p, s, err);
+				head->sequence, head->device, head->offset, total->bytes);
+	r = parser_unpack(p, s, err);
 	if (r >= 0 && p->sums[head->device].running)
 		image_sha256_add(p->sums[head->device].running, s->content, head->raw_size);
 	return r;
 }
 
-static int check_sha256(struct image_parser *p, const struct section *s, struct err *err)
+static int parser_check_sha256(struct image_parser *p, const struct section *s, struct err *err)
 {
 	uint8_t is[IMAGE_SHA256_SIZE];
 	uint32_t device = s->head.device;
 	struct stream_sum *sum;
 	int r;
 
-	r = check_open(p, &s->head, err);
+	r = parser_check_open(p, &s->head, err);
 	if (r < 0)
 		return r;
 	sum = &p->sums[device];
-	if (!has_sha256(p, device) || sum->seen)
+	if (!parser_has_sha256(p, device) || sum->seen)
 		return err_fail(err, ERR_IMAGE, -EBADMSG, "%s SHA-256 of device %" PRIu32,
 				sum->seen ? "a second" : "an unannounced", device);
 	sum->seen = true;
@@ -255,49 +256,49 @@ static int check_sha256(struct image_parser *p, const struct section *s, struct 
 	return 0;
 }
 
-static int check_device_end(struct image_parser *p, const struct section *s, struct err *err)
+static int parser_check_device_end(struct image_parser *p, const struct section *s, struct err *err)
 {
-	struct image_tally *tally;
+	struct image_running_total *total;
 	struct image_end said;
 	int r;
 
-	r = check_open(p, &s->head, err);
+	r = parser_check_open(p, &s->head, err);
 	if (r < 0)
 		return r;
 	r = image_device_end_decode(s->payload, &said, err);
 	if (r < 0)
 		return r;
-	tally = &p->tallies.devices[s->head.device];
-	r = image_tally_check(tally, &said, "frames", err);
+	total = &p->totals.devices[s->head.device];
+	r = image_totals_check(total, &said, "frames", err);
 	if (r < 0)
 		return err_prefix(err, r, "end of device %" PRIu32, s->head.device);
-	if (has_sha256(p, s->head.device) && !p->sums[s->head.device].seen)
+	if (parser_has_sha256(p, s->head.device) && !p->sums[s->head.device].seen)
 		return err_fail(err, ERR_IMAGE, -EBADMSG,
 				"SHA-256 of device %" PRIu32 " is missing", s->head.device);
-	tally->ended = true;
+	total->ended = true;
 	return 0;
 }
 
-static int check_end(struct image_parser *p, const struct section *s, struct err *err)
+static int parser_check_end(struct image_parser *p, const struct section *s, struct err *err)
 {
 	struct image_end said;
 	int r;
 
-	for (uint32_t i = 0; i < p->tallies.n_devices; i++)
-		if (!p->tallies.devices[i].ended)
+	for (uint32_t i = 0; i < p->totals.n_devices; i++)
+		if (!p->totals.devices[i].ended)
 			return err_fail(err, ERR_IMAGE, -EBADMSG,
 					"IMAGE END before the end of device %" PRIu32, i);
 	r = image_end_decode(s->payload, &said, err);
 	if (r < 0)
 		return r;
-	r = image_tally_check(&p->tallies.all, &said, "sections", err);
+	r = image_totals_check(&p->totals.all, &said, "sections", err);
 	if (r < 0)
 		return err_prefix(err, r, "IMAGE END");
 	return 0;
 }
 
-static int check_checksum(struct image_parser *p, const struct image_head *head, const uint8_t *buf,
-			  struct err *err)
+static int parser_check_checksum(struct image_parser *p, const struct image_head *head,
+				 const uint8_t *buf, struct err *err)
 {
 	uint64_t is = image_section_checksum(&p->work, buf, buf + IMAGE_SECTION_HEADER, head->size);
 
@@ -312,15 +313,15 @@ static int check_checksum(struct image_parser *p, const struct image_head *head,
 }
 
 /* Everything about a section that lies at @buf, @len bytes with its padding. */
-static int check_section(struct image_parser *p, struct section *s, const uint8_t *buf, size_t len,
-			 struct err *err)
+static int parser_check_section(struct image_parser *p, struct section *s, const uint8_t *buf,
+				size_t len, struct err *err)
 {
 	int r;
 
-	r = check_checksum(p, &s->head, buf, err);
+	r = parser_check_checksum(p, &s->head, buf, err);
 	if (r < 0)
 		return r;
-	r = check_padding(buf, IMAGE_SECTION_HEADER + s->head.size, len, err);
+	r = parser_check_padding(buf, IMAGE_SECTION_HEADER + s->head.size, len, err);
 	if (r < 0)
 		return r;
 	r = image_head_check(&s->head, err);
@@ -332,21 +333,22 @@ static int check_section(struct image_parser *p, struct section *s, const uint8_
 
 	switch (s->head.type) {
 	case IMAGE_MANIFEST:
-		return check_manifest(p, s, err);
+		return parser_check_manifest(p, s, err);
 	case IMAGE_DATA:
-		return check_data(p, s, err);
+		return parser_check_data(p, s, err);
 	case IMAGE_SHA256:
-		return check_sha256(p, s, err);
+		return parser_check_sha256(p, s, err);
 	case IMAGE_DEVICE_END:
-		return check_device_end(p, s, err);
+		return parser_check_device_end(p, s, err);
 	case IMAGE_END:
-		return check_end(p, s, err);
+		return parser_check_end(p, s, err);
 	default:
 		return 0;
 	}
 }
 
-static int tell_section(struct image_parser *p, const struct image_head *head, struct err *err)
+static int parser_tell_section(struct image_parser *p, const struct image_head *head,
+			       struct err *err)
 {
 	struct image_section_info info = {
 		.at = p->at,
@@ -361,36 +363,36 @@ static int tell_section(struct image_parser *p, const struct image_head *head, s
 	return p->sink->section ? p->sink->section(p->ctx, &info, err) : 0;
 }
 
-static int tell_device_end(struct image_parser *p, uint32_t device, struct err *err)
+static int parser_tell_device_end(struct image_parser *p, uint32_t device, struct err *err)
 {
-	const struct image_tally *tally = &p->tallies.devices[device];
+	const struct image_running_total *total = &p->totals.devices[device];
 	struct image_totals totals = {
-		.bytes = tally->bytes,
-		.stored = tally->stored,
-		.frames = tally->count,
+		.bytes = total->bytes,
+		.stored = total->stored,
+		.frames = total->count,
 		.sha256 = p->sums[device].seen ? p->sums[device].said : NULL,
 	};
 
-	image_digest_value(&tally->digest, totals.digest);
+	image_digest_value(&total->digest, totals.digest);
 	return p->sink->device_end ? p->sink->device_end(p->ctx, device, &totals, err) : 0;
 }
 
-static int tell_end(struct image_parser *p, struct err *err)
+static int parser_tell_end(struct image_parser *p, struct err *err)
 {
 	struct image_receipt receipt = { .accepted = true };
 
 	memcpy(receipt.id, p->info.id, sizeof(receipt.id));
-	image_digest_value(&p->tallies.all.digest, receipt.digest);
+	image_digest_value(&p->totals.all.digest, receipt.digest);
 	return p->sink->end ? p->sink->end(p->ctx, &receipt, err) : 0;
 }
 
-/* The sink hears of a section only here, after all of check_section(). */
-static int tell(struct image_parser *p, const struct section *s, struct err *err)
+/* The sink hears of a section only here, after all of parser_check_section(). */
+static int parser_tell(struct image_parser *p, const struct section *s, struct err *err)
 {
 	const struct image_sink *sink = p->sink;
 	int r;
 
-	r = tell_section(p, &s->head, err);
+	r = parser_tell_section(p, &s->head, err);
 	if (r < 0)
 		return r;
 	switch (s->head.type) {
@@ -401,15 +403,15 @@ static int tell(struct image_parser *p, const struct section *s, struct err *err
 			return 0;
 		return sink->data(p->ctx, s->head.device, s->content, s->head.raw_size, err);
 	case IMAGE_DEVICE_END:
-		return tell_device_end(p, s->head.device, err);
+		return parser_tell_device_end(p, s->head.device, err);
 	case IMAGE_END:
-		return tell_end(p, err);
+		return parser_tell_end(p, err);
 	default:
 		return 0;
 	}
 }
 
-static void account(struct image_parser *p, const struct image_head *head)
+static void parser_account(struct image_parser *p, const struct image_head *head)
 {
 	if (head->type == IMAGE_END) {
 		p->state = AT_EOF;
@@ -417,13 +419,13 @@ static void account(struct image_parser *p, const struct image_head *head)
 	}
 	if (head->type == IMAGE_MANIFEST)
 		p->state = AT_SECTION;
-	image_tallies_section(&p->tallies, head);
+	image_totals_section(&p->totals, head);
 }
 
-static int take_section(struct image_parser *p, struct err *err)
+static int parser_take_section(struct image_parser *p, struct err *err)
 {
-	const uint8_t *buf = p->window.buf;
-	size_t have = p->window.len, len;
+	const uint8_t *buf = p->input.buf;
+	size_t have = p->input.len, len;
 	struct section s;
 	int r;
 
@@ -438,30 +440,30 @@ static int take_section(struct image_parser *p, struct err *err)
 		return STEP_WAIT;
 
 	s.payload = s.content = buf + IMAGE_SECTION_HEADER;
-	r = check_section(p, &s, buf, len, err);
+	r = parser_check_section(p, &s, buf, len, err);
 	if (r < 0)
 		return err_prefix(err, r, "at byte %" PRIu64, p->at);
-	account(p, &s.head);
-	r = tell(p, &s, err);
+	parser_account(p, &s.head);
+	r = parser_tell(p, &s, err);
 	if (r < 0)
 		return r;
-	take(p, len);
+	parser_take(p, len);
 	return STEP_TAKEN;
 }
 
-static int step(struct image_parser *p, struct err *err)
+static int parser_step(struct image_parser *p, struct err *err)
 {
 	int r;
 
-	if (!p->window.len)
+	if (!p->input.len)
 		return STEP_WAIT;
 	switch (p->state) {
 	case AT_HEADER:
-		r = take_header(p, err);
+		r = parser_take_header(p, err);
 		return r < 0 ? err_prefix(err, r, "at byte 0") : r;
 	case AT_MANIFEST:
 	case AT_SECTION:
-		return take_section(p, err);
+		return parser_take_section(p, err);
 	default:
 		r = err_fail(err, ERR_IMAGE, -EBADMSG, "bytes after the end of the image");
 		return err_prefix(err, r, "at byte %" PRIu64, p->at);
@@ -473,9 +475,9 @@ int image_parser_filled(struct image_parser *p, size_t len, struct err *err)
 	int r;
 
 	assert(p->state != REFUSED);
-	window_fill(&p->window, len);
+	input_buffer_fill(&p->input, len);
 	do
-		r = step(p, err);
+		r = parser_step(p, err);
 	while (r == STEP_TAKEN);
 	if (r < 0) {
 		p->state = REFUSED;
@@ -486,7 +488,7 @@ int image_parser_filled(struct image_parser *p, size_t len, struct err *err)
 
 int image_parser_eof(const struct image_parser *p, struct err *err)
 {
-	uint64_t at = p->at + p->window.len;
+	uint64_t at = p->at + p->input.len;
 
 	if (p->state == AT_EOF)
 		return 0;
@@ -500,5 +502,5 @@ int image_parser_eof(const struct image_parser *p, struct err *err)
 
 uint64_t image_parser_bytes(const struct image_parser *p)
 {
-	return p->tallies.all.bytes;
+	return p->totals.all.bytes;
 }

@@ -12,7 +12,7 @@ enum verdict {
 	VERDICT_REFUSED = 1,
 };
 
-static uint64_t checksum(const struct image_receipt_wire *w)
+static uint64_t receipt_checksum(const struct image_receipt_wire *w)
 {
 	return XXH3_64bits(w, offsetof(struct image_receipt_wire, checksum));
 }
@@ -28,7 +28,7 @@ void image_receipt_encode(const struct image_receipt *receipt, uint8_t buf[IMAGE
 	memcpy(w.id, receipt->id, sizeof(w.id));
 	memcpy(w.digest, receipt->digest, sizeof(w.digest));
 	memcpy(w.reason, receipt->reason, strnlen(receipt->reason, sizeof(w.reason) - 1));
-	w.checksum = htole64(checksum(&w));
+	w.checksum = htole64(receipt_checksum(&w));
 	memcpy(buf, &w, sizeof(w));
 }
 
@@ -43,7 +43,7 @@ int image_receipt_decode(const uint8_t buf[IMAGE_RECEIPT_SIZE], struct image_rec
 		fault = "not a receipt";
 	else if (le16toh(w.major) != IMAGE_RECEIPT_MAJOR)
 		fault = "a receipt of another version";
-	else if (le64toh(w.checksum) != checksum(&w))
+	else if (le64toh(w.checksum) != receipt_checksum(&w))
 		fault = "checksum of the receipt is wrong";
 	else if (le32toh(w.verdict) > VERDICT_REFUSED || w.reason[sizeof(w.reason) - 1])
 		fault = "a receipt that makes no sense";

@@ -7,7 +7,7 @@
 
 #include "image/unpack.h"
 
-static int make_room(struct image_unpacker *u, size_t raw_size, struct err *err)
+static int unpack_make_room(struct image_unpacker *u, size_t raw_size, struct err *err)
 {
 	if (!u->zstd)
 		u->zstd = ZSTD_createDCtx();
@@ -25,7 +25,7 @@ static int make_room(struct image_unpacker *u, size_t raw_size, struct err *err)
  * The library would also take older formats, skippable frames, and several frames in a row; the
  * image has one way to say a thing.
  */
-static const char *fault_of(const void *src, size_t len, size_t raw_size)
+static const char *unpack_fault_of(const void *src, size_t len, size_t raw_size)
 {
 	uint32_t magic;
 
@@ -44,13 +44,13 @@ static const char *fault_of(const void *src, size_t len, size_t raw_size)
 int image_unpack(struct image_unpacker *u, const void *src, size_t len, size_t raw_size,
 		 const uint8_t **ret, struct err *err)
 {
-	const char *fault = fault_of(src, len, raw_size);
+	const char *fault = unpack_fault_of(src, len, raw_size);
 	size_t n;
 	int r;
 
 	if (fault)
 		return err_fail(err, ERR_IMAGE, -EBADMSG, "%s", fault);
-	r = make_room(u, raw_size, err);
+	r = unpack_make_room(u, raw_size, err);
 	if (r < 0)
 		return r;
 

@@ -8,7 +8,7 @@
 
 #include "base/clock.h"
 #include "base/macros.h"
-#include "image/tally.h"
+#include "image/totals.h"
 #include "image/writer.h"
 
 /* @small, a page on a page, holds a section that is not DATA. */
@@ -16,15 +16,15 @@ struct image_writer {
 	image_write_fn *write;
 	void *ctx;
 	struct image_info info;
-	struct image_tallies tallies;
+	struct image_totals_set totals;
 	struct image_digest work;
 	uint64_t size;
 	int failed; /* what a write returned: bytes may be missing from here on */
 	uint8_t *small;
-	struct image_sealing sealing;
+	struct image_encoding encoding;
 };
 
-static int write_out(struct image_writer *w, const void *buf, size_t len, struct err *err)
+static int writer_write_out(struct image_writer *w, const void *buf, size_t len, struct err *err)
 {
 	int r;
 
@@ -37,25 +37,26 @@ static int write_out(struct image_writer *w, const void *buf, size_t len, struct
 	return 0;
 }
 
-static int check_usable(const struct image_writer *w, struct err *err)
+static int writer_check_usable(const struct image_writer *w, struct err *err)
 {
-	assert(!w->tallies.all.ended);
+	assert(!w->totals.all.ended);
 	if (w->failed)
 		return err_set(err, w->failed, "image already broken by a failed write");
 	return 0;
 }
 
 /* A section that is not DATA, whose payload lies in @buf behind the header. Return: its size. */
-static size_t seal(struct image_writer *w, uint8_t *buf, struct image_head *head)
+static size_t writer_seal(struct image_writer *w, uint8_t *buf, struct image_head *head)
 {
-	size_t len = image_section_seal(&w->work, buf, head);
+	size_t len = image_section_finish(&w->work, buf, head);
 
 	if (head->type != IMAGE_END)
-		image_tallies_section(&w->tallies, head);
+		image_totals_section(&w->totals, head);
 	return len;
 }
 
-static int write_start(struct image_writer *w, const char *manifest, size_t len, struct err *err)
+static int writer_write_start(struct image_writer *w, const char *manifest, size_t len,
+			      struct err *err)
 {
 	_cleanup_free_ uint8_t *buf = NULL;
 	struct image_head head = {
@@ -73,12 +74,12 @@ static int write_start(struct image_writer *w, const char *manifest, size_t len,
 	memset(buf, 0, IMAGE_PAGE);
 	image_header_encode(&w->info, buf);
 	memcpy(buf + IMAGE_PAGE + IMAGE_SECTION_HEADER, manifest, len);
-	len = seal(w, buf + IMAGE_PAGE, &head);
-	return write_out(w, buf, IMAGE_PAGE + len, err);
+	len = writer_seal(w, buf + IMAGE_PAGE, &head);
+	return writer_write_out(w, buf, IMAGE_PAGE + len, err);
 }
 
-static int name_image(const struct image_writer_options *opts, struct image_info *ret,
-		      struct err *err)
+static int writer_name_image(const struct image_writer_options *opts, struct image_info *ret,
+			     struct err *err)
 {
 	struct timespec now;
 
@@ -98,7 +99,7 @@ static int name_image(const struct image_writer_options *opts, struct image_info
 	return 0;
 }
 
-static int check_level(int level, struct err *err)
+static int writer_check_level(int level, struct err *err)
 {
 	if (level < ZSTD_minCLevel() || level > ZSTD_maxCLevel())
 		return err_fail(err, ERR_USAGE, -EINVAL, "zstd level %d: not within %d and %d",
@@ -123,7 +124,7 @@ int image_writer_new(const struct image_manifest *m, const struct image_writer_o
 		return err_set(err, -ENOMEM, "image writer");
 	w->write = write;
 	w->ctx = ctx;
-	r = name_image(opts, &w->info, err);
+	r = writer_name_image(opts, &w->info, err);
 	if (r < 0)
 		return r;
 	w->small = aligned_alloc(IMAGE_PAGE, IMAGE_PAGE);
@@ -132,15 +133,15 @@ int image_writer_new(const struct image_manifest *m, const struct image_writer_o
 	r = image_digest_init(&w->work, image_seed(&w->info), err);
 	if (r < 0)
 		return r;
-	r = image_tallies_init(&w->tallies, m->n_devices, image_seed(&w->info), err);
+	r = image_totals_init(&w->totals, m->n_devices, image_seed(&w->info), err);
 	if (r < 0)
 		return r;
-	w->sealing.seed = image_seed(&w->info);
-	w->sealing.zstd_level = opts->zstd_level;
-	r = check_level(opts->zstd_level, err);
+	w->encoding.seed = image_seed(&w->info);
+	w->encoding.zstd_level = opts->zstd_level;
+	r = writer_check_level(opts->zstd_level, err);
 	if (r < 0)
 		return r;
-	r = write_start(w, manifest, len, err);
+	r = writer_write_start(w, manifest, len, err);
 	if (r < 0)
 		return r;
 	*ret = TAKE_PTR(w);
@@ -151,35 +152,35 @@ struct image_writer *image_writer_free(struct image_writer *w)
 {
 	if (!w)
 		return NULL;
-	image_tallies_done(&w->tallies);
+	image_totals_done(&w->totals);
 	image_digest_done(&w->work);
 	free(w->small);
 	free(w);
 	return NULL;
 }
 
-struct image_sealing *image_writer_sealing(struct image_writer *w)
+struct image_encoding *image_writer_encoding(struct image_writer *w)
 {
-	return &w->sealing;
+	return &w->encoding;
 }
 
 int image_writer_put(struct image_writer *w, const struct image_frame *frame, struct err *err)
 {
-	const struct image_tally *tally = &w->tallies.devices[frame->head.device];
+	const struct image_running_total *total = &w->totals.devices[frame->head.device];
 	int r;
 
-	r = check_usable(w, err);
+	r = writer_check_usable(w, err);
 	if (r < 0)
 		return r;
-	assert(!tally->ended);
-	assert(frame->head.sequence == tally->count && frame->head.offset == tally->bytes);
-	image_tallies_section(&w->tallies, &frame->head);
-	return write_out(w, frame->section, frame->len, err);
+	assert(!total->ended);
+	assert(frame->head.sequence == total->count && frame->head.offset == total->bytes);
+	image_totals_section(&w->totals, &frame->head);
+	return writer_write_out(w, frame->section, frame->len, err);
 }
 
 /* A section whose payload of @size bytes lies in @w->small already. */
-static int write_small(struct image_writer *w, enum image_section type, uint32_t device,
-		       uint32_t flags, uint32_t size, struct err *err)
+static int writer_write_small(struct image_writer *w, enum image_section type, uint32_t device,
+			      uint32_t flags, uint32_t size, struct err *err)
 {
 	struct image_head head = {
 		.type = type,
@@ -189,7 +190,7 @@ static int write_small(struct image_writer *w, enum image_section type, uint32_t
 		.raw_size = size,
 	};
 
-	return write_out(w, w->small, seal(w, w->small, &head), err);
+	return writer_write_out(w, w->small, writer_seal(w, w->small, &head), err);
 }
 
 int image_writer_sha256(struct image_writer *w, uint32_t device,
@@ -197,39 +198,39 @@ int image_writer_sha256(struct image_writer *w, uint32_t device,
 {
 	int r;
 
-	assert(device < w->tallies.n_devices);
-	assert(!w->tallies.devices[device].ended);
-	r = check_usable(w, err);
+	assert(device < w->totals.n_devices);
+	assert(!w->totals.devices[device].ended);
+	r = writer_check_usable(w, err);
 	if (r < 0)
 		return r;
 	memcpy(w->small + IMAGE_SECTION_HEADER, sum, IMAGE_SHA256_SIZE);
-	return write_small(w, IMAGE_SHA256, device, 0, IMAGE_SHA256_SIZE, err);
+	return writer_write_small(w, IMAGE_SHA256, device, 0, IMAGE_SHA256_SIZE, err);
 }
 
 int image_writer_keepalive(struct image_writer *w, struct err *err)
 {
-	int r = check_usable(w, err);
+	int r = writer_check_usable(w, err);
 
-	return r < 0 ? r : write_small(w, IMAGE_KEEPALIVE, IMAGE_NO_DEVICE, 0, 0, err);
+	return r < 0 ? r : writer_write_small(w, IMAGE_KEEPALIVE, IMAGE_NO_DEVICE, 0, 0, err);
 }
 
 int image_writer_device_end(struct image_writer *w, uint32_t device, struct err *err)
 {
-	struct image_tally *tally;
+	struct image_running_total *total;
 	struct image_end end;
 	int r;
 
-	assert(device < w->tallies.n_devices);
-	tally = &w->tallies.devices[device];
-	assert(!tally->ended);
-	r = check_usable(w, err);
+	assert(device < w->totals.n_devices);
+	total = &w->totals.devices[device];
+	assert(!total->ended);
+	r = writer_check_usable(w, err);
 	if (r < 0)
 		return r;
 
-	image_tally_end(tally, &end);
+	image_totals_end(total, &end);
 	image_device_end_encode(&end, w->small + IMAGE_SECTION_HEADER);
-	tally->ended = true;
-	return write_small(w, IMAGE_DEVICE_END, device, IMAGE_MANDATORY, IMAGE_END_SIZE, err);
+	total->ended = true;
+	return writer_write_small(w, IMAGE_DEVICE_END, device, IMAGE_MANDATORY, IMAGE_END_SIZE, err);
 }
 
 int image_writer_end(struct image_writer *w, struct err *err)
@@ -237,24 +238,25 @@ int image_writer_end(struct image_writer *w, struct err *err)
 	struct image_end end;
 	int r;
 
-	r = check_usable(w, err);
+	r = writer_check_usable(w, err);
 	if (r < 0)
 		return r;
-	for (uint32_t i = 0; i < w->tallies.n_devices; i++)
-		assert(w->tallies.devices[i].ended);
+	for (uint32_t i = 0; i < w->totals.n_devices; i++)
+		assert(w->totals.devices[i].ended);
 
-	image_tally_end(&w->tallies.all, &end);
+	image_totals_end(&w->totals.all, &end);
 	image_end_encode(&end, w->small + IMAGE_SECTION_HEADER);
-	w->tallies.all.ended = true;
-	return write_small(w, IMAGE_END, IMAGE_NO_DEVICE, IMAGE_MANDATORY, IMAGE_END_SIZE, err);
+	w->totals.all.ended = true;
+	return writer_write_small(w, IMAGE_END, IMAGE_NO_DEVICE, IMAGE_MANDATORY, IMAGE_END_SIZE,
+				  err);
 }
 
 void image_writer_receipt(const struct image_writer *w, struct image_receipt *ret)
 {
-	assert(w->tallies.all.ended);
+	assert(w->totals.all.ended);
 	*ret = (struct image_receipt){ .accepted = true };
 	memcpy(ret->id, w->info.id, sizeof(ret->id));
-	image_digest_value(&w->tallies.all.digest, ret->digest);
+	image_digest_value(&w->totals.all.digest, ret->digest);
 }
 
 uint64_t image_writer_size(const struct image_writer *w)

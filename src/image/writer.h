@@ -15,7 +15,7 @@
 #include "base/err.h"
 #include "image/format.h"
 #include "image/manifest.h"
-#include "image/seal.h"
+#include "image/frame-encoder.h"
 #include "image/receipt.h"
 
 struct image_writer;
@@ -46,10 +46,10 @@ _must_check_ int image_writer_new(const struct image_manifest *m,
 				  const struct image_writer_options *opts, image_write_fn *write,
 				  void *ctx, struct image_writer **ret, struct err *err);
 
-/** image_writer_sealing() - what the frames of this image are sealed by; lives as long as @w. */
-struct image_sealing *image_writer_sealing(struct image_writer *w);
+/** image_writer_encoding() - how the frames of this image are encoded; lives as long as @w. */
+struct image_encoding *image_writer_encoding(struct image_writer *w);
 
-/** image_writer_put() - write a sealed frame; those of a device in the order of their sequence. */
+/** image_writer_put() - write an encoded frame; those of a device in the order of their sequence. */
 _must_check_ int image_writer_put(struct image_writer *w, const struct image_frame *frame,
 				  struct err *err);
 

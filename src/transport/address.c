@@ -11,7 +11,7 @@
 
 #include "transport/address.h"
 
-static int resolve_vsock(const struct uri *uri, struct address *ret)
+static int address_resolve_vsock(const struct uri *uri, struct address *ret)
 {
 	const struct sockaddr_vm vm = {
 		.svm_family = AF_VSOCK,
@@ -25,7 +25,7 @@ static int resolve_vsock(const struct uri *uri, struct address *ret)
 }
 
 /* getaddrinfo() speaks a language of its own, which the hint repeats. */
-static int lookup_error(int eai)
+static int address_lookup_error(int eai)
 {
 	switch (eai) {
 	case EAI_SYSTEM:
@@ -41,13 +41,13 @@ static int lookup_error(int eai)
 	}
 }
 
-static bool is_wildcard(const struct uri *uri)
+static bool address_is_wildcard(const struct uri *uri)
 {
 	return !strcmp(uri->host, "*");
 }
 
 /* IPv4 goes with it where there is IPv6; where there is none that fails, and the second will do. */
-static int resolve_wildcard(const struct uri *uri, struct address *ret)
+static int address_resolve_wildcard(const struct uri *uri, struct address *ret)
 {
 	const struct sockaddr_in6 in6 = {
 		.sin6_family = AF_INET6,
@@ -67,8 +67,8 @@ static int resolve_wildcard(const struct uri *uri, struct address *ret)
 	return 2;
 }
 
-static int resolve_tcp(const struct uri *uri, enum err_kind kind, struct address *ret,
-		       struct err *err)
+static int address_resolve_tcp(const struct uri *uri, enum err_kind kind, struct address *ret,
+			       struct err *err)
 {
 	const struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV };
 	struct addrinfo *list;
@@ -78,8 +78,8 @@ static int resolve_tcp(const struct uri *uri, enum err_kind kind, struct address
 	snprintf(port, sizeof(port), "%u", uri->port);
 	r = getaddrinfo(uri->host, port, &hints, &list);
 	if (r) {
-		int code = err_fail(err, kind, lookup_error(r), "%s: looking up %s", uri->text,
-				    uri->host);
+		int code = err_fail(err, kind, address_lookup_error(r), "%s: looking up %s",
+				    uri->text, uri->host);
 
 		return err_hint(err, code, "the resolver says: %s", gai_strerror(r));
 	}
@@ -93,17 +93,17 @@ static int resolve_tcp(const struct uri *uri, enum err_kind kind, struct address
 
 int address_resolve(const struct uri *uri, bool listening, struct address *ret, struct err *err)
 {
-	if (!listening && (!uri->port || is_wildcard(uri)))
+	if (!listening && (!uri->port || address_is_wildcard(uri)))
 		return err_fail(err, ERR_USAGE, -EINVAL, "%s: port 0 and * are for who listens",
 				uri->text);
 	if (uri->kind == URI_VSOCK)
-		return resolve_vsock(uri, ret);
-	if (is_wildcard(uri))
-		return resolve_wildcard(uri, ret);
-	return resolve_tcp(uri, listening ? ERR_MISSING : ERR_OUTPUT, ret, err);
+		return address_resolve_vsock(uri, ret);
+	if (address_is_wildcard(uri))
+		return address_resolve_wildcard(uri, ret);
+	return address_resolve_tcp(uri, listening ? ERR_MISSING : ERR_OUTPUT, ret, err);
 }
 
-static bool is_loopback(const struct address *a)
+static bool address_is_loopback(const struct address *a)
 {
 	const struct sockaddr_in *in = (const struct sockaddr_in *)&a->sa;
 	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)&a->sa;
@@ -120,7 +120,7 @@ int address_allow(const struct address *a, bool insecure, const char *name, stru
 	char text[ADDRESS_TEXT_MAX];
 	bool inet = a->sa.ss_family == AF_INET || a->sa.ss_family == AF_INET6;
 
-	if (insecure || !inet || is_loopback(a))
+	if (insecure || !inet || address_is_loopback(a))
 		return 0;
 	err_fail(err, ERR_CONFIG, -EPERM, "%s is beyond this machine, and TCP is not encrypted",
 		 address_text(a, text));
@@ -129,7 +129,7 @@ int address_allow(const struct address *a, bool insecure, const char *name, stru
 	return err_hint(err, -EPERM, "go by an ssh tunnel to a loopback address, or say --insecure");
 }
 
-static void ip_text(const struct address *a, char *buf)
+static void address_ip_text(const struct address *a, char *buf)
 {
 	char host[NI_MAXHOST], port[NI_MAXSERV];
 	bool v6 = a->sa.ss_family == AF_INET6;
@@ -154,7 +154,7 @@ char *address_text(const struct address *a, char buf[ADDRESS_TEXT_MAX])
 		break;
 	case AF_INET:
 	case AF_INET6:
-		ip_text(a, buf);
+		address_ip_text(a, buf);
 		break;
 	default:
 		strcpy(buf, "a socket");

@@ -5,24 +5,24 @@
 #include <unistd.h>
 
 #include "base/macros.h"
-#include "transport/command.h"
+#include "transport/subprocess.h"
 #include "transport/input-ops.h"
 
 struct input_command {
 	struct input in;
-	struct command command;
+	struct subprocess command;
 	struct cancel *cancel;
 };
 
-static struct input_command *command_of(struct input *in)
+static struct input_command *input_command_of(struct input *in)
 {
 	return container_of(in, struct input_command, in);
 }
 
 /* The end is one only if the command says so too: what ssh(1) brings may have been cut off. */
-static ssize_t command_read(struct input *in, void *buf, size_t len, struct err *err)
+static ssize_t input_command_read(struct input *in, void *buf, size_t len, struct err *err)
 {
-	struct input_command *c = command_of(in);
+	struct input_command *c = input_command_of(in);
 	ssize_t n;
 	int r;
 
@@ -36,20 +36,20 @@ static ssize_t command_read(struct input *in, void *buf, size_t len, struct err 
 	} while (n < 0 && (errno == EINTR || errno == EAGAIN));
 	if (n < 0)
 		return err_fail(err, ERR_IO, -errno, "%s: reading", in->name);
-	return n ? n : command_wait(&c->command, c->cancel, -1, err);
+	return n ? n : subprocess_wait(&c->command, c->cancel, -1, err);
 }
 
-static void command_free(struct input *in)
+static void input_command_free(struct input *in)
 {
-	struct input_command *c = command_of(in);
+	struct input_command *c = input_command_of(in);
 
-	command_stop(&c->command);
+	subprocess_stop(&c->command);
 	free(c);
 }
 
 static const struct input_ops command_ops = {
-	.read = command_read,
-	.free = command_free,
+	.read = input_command_read,
+	.free = input_command_free,
 };
 
 int input_command_open(const struct uri *uri, struct cancel *cancel, struct input **ret,
@@ -65,11 +65,11 @@ int input_command_open(const struct uri *uri, struct cancel *cancel, struct inpu
 	in = &c->in;
 	in->ops = &command_ops;
 	in->ends = true;
-	c->command = COMMAND_NONE;
+	c->command = SUBPROCESS_NONE;
 	c->cancel = cancel;
 	r = input_name_it(in, uri->text, err);
 	if (r >= 0)
-		r = command_start(&c->command, uri, COMMAND_WRITES, err);
+		r = subprocess_start(&c->command, uri, SUBPROCESS_WRITES, err);
 	if (r < 0)
 		return r;
 	*ret = TAKE_PTR(in);

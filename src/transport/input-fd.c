@@ -18,13 +18,13 @@ struct input_fd {
 	struct cancel *cancel;
 };
 
-static struct input_fd *fd_of(struct input *in)
+static struct input_fd *input_fd_of(struct input *in)
 {
 	return container_of(in, struct input_fd, in);
 }
 
 /* O_NONBLOCK: a FIFO without a writer yet is waited for in poll(), where signals are heard. */
-static int open_source(struct input_fd *f, const struct uri *uri, struct err *err)
+static int input_fd_open_source(struct input_fd *f, const struct uri *uri, struct err *err)
 {
 	if (uri->kind == URI_FILE)
 		f->fd = open(uri->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
@@ -38,7 +38,7 @@ static int open_source(struct input_fd *f, const struct uri *uri, struct err *er
 }
 
 /* Regular files are the one kind that is sure to read the same twice. */
-static int look_at(struct input_fd *f, struct err *err)
+static int input_fd_look_at(struct input_fd *f, struct err *err)
 {
 	const char *name = f->in.name;
 	struct stat st;
@@ -57,9 +57,9 @@ static int look_at(struct input_fd *f, struct err *err)
 	return 0;
 }
 
-static ssize_t fd_read(struct input *in, void *buf, size_t len, struct err *err)
+static ssize_t input_fd_read(struct input *in, void *buf, size_t len, struct err *err)
 {
-	struct input_fd *f = fd_of(in);
+	struct input_fd *f = input_fd_of(in);
 	ssize_t n;
 
 	do {
@@ -76,18 +76,18 @@ static ssize_t fd_read(struct input *in, void *buf, size_t len, struct err *err)
 	return n;
 }
 
-static int fd_rewind(struct input *in, struct err *err)
+static int input_fd_rewind(struct input *in, struct err *err)
 {
-	struct input_fd *f = fd_of(in);
+	struct input_fd *f = input_fd_of(in);
 
 	if (lseek(f->fd, f->start, SEEK_SET) < 0)
 		return err_fail(err, ERR_IO, -errno, "%s: going back to the start", in->name);
 	return 0;
 }
 
-static void fd_free(struct input *in)
+static void input_fd_free(struct input *in)
 {
-	struct input_fd *f = fd_of(in);
+	struct input_fd *f = input_fd_of(in);
 
 	if (f->fd >= 0)
 		close(f->fd);
@@ -95,9 +95,9 @@ static void fd_free(struct input *in)
 }
 
 static const struct input_ops fd_ops = {
-	.read = fd_read,
-	.rewind = fd_rewind,
-	.free = fd_free,
+	.read = input_fd_read,
+	.rewind = input_fd_rewind,
+	.free = input_fd_free,
 };
 
 int input_fd_open(const struct uri *uri, struct cancel *cancel, struct input **ret, struct err *err)
@@ -115,9 +115,9 @@ int input_fd_open(const struct uri *uri, struct cancel *cancel, struct input **r
 	f->cancel = cancel;
 	r = input_name_it(in, uri->kind == URI_STDIO ? "standard input" : uri->text, err);
 	if (r >= 0)
-		r = open_source(f, uri, err);
+		r = input_fd_open_source(f, uri, err);
 	if (r >= 0)
-		r = look_at(f, err);
+		r = input_fd_look_at(f, err);
 	if (r < 0)
 		return r;
 	*ret = TAKE_PTR(in);

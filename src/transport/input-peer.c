@@ -14,14 +14,14 @@ struct input_peer {
 	size_t len, done;
 };
 
-static struct input_peer *peer_of(struct input *in)
+static struct input_peer *input_peer_of(struct input *in)
 {
 	return container_of(in, struct input_peer, in);
 }
 
-static ssize_t sock_read(struct input *in, void *buf, size_t len, struct err *err)
+static ssize_t input_peer_read(struct input *in, void *buf, size_t len, struct err *err)
 {
-	struct input_peer *p = peer_of(in);
+	struct input_peer *p = input_peer_of(in);
 	size_t n = MIN(len, p->len - p->done);
 
 	if (!n)
@@ -31,9 +31,9 @@ static ssize_t sock_read(struct input *in, void *buf, size_t len, struct err *er
 	return (ssize_t)n;
 }
 
-static int sock_answer(struct input *in, const void *buf, size_t len, struct err *err)
+static int input_peer_answer(struct input *in, const void *buf, size_t len, struct err *err)
 {
-	struct peer *peer = peer_of(in)->peer;
+	struct peer *peer = input_peer_of(in)->peer;
 
 	/* TCP would take it all the same; and who gave up waiting goes on as if we had failed. */
 	if (peer_is_gone(peer))
@@ -42,9 +42,9 @@ static int sock_answer(struct input *in, const void *buf, size_t len, struct err
 	return peer_write_now(peer, buf, len, err);
 }
 
-static void sock_free(struct input *in)
+static void input_peer_free(struct input *in)
 {
-	struct input_peer *p = peer_of(in);
+	struct input_peer *p = input_peer_of(in);
 
 	peer_free(p->peer);
 	free(p->start);
@@ -52,9 +52,9 @@ static void sock_free(struct input *in)
 }
 
 static const struct input_ops peer_ops = {
-	.read = sock_read,
-	.answer = sock_answer,
-	.free = sock_free,
+	.read = input_peer_read,
+	.answer = input_peer_answer,
+	.free = input_peer_free,
 };
 
 int input_from_peer(struct peer *peer, uint8_t *start, size_t len, struct input **ret,

@@ -24,26 +24,26 @@ struct listener {
 	struct stat file; /* what is at @path */
 };
 
-static int local_address(int fd, struct address *ret)
+static int listener_local_address(int fd, struct address *ret)
 {
 	ret->len = sizeof(ret->sa);
 	return getsockname(fd, (struct sockaddr *)&ret->sa, &ret->len) < 0 ? -errno : 0;
 }
 
-static int name_it(struct listener *l, const struct uri *uri, struct err *err)
+static int listener_name_it(struct listener *l, const struct uri *uri, struct err *err)
 {
 	char text[ADDRESS_TEXT_MAX];
 	struct address here;
 	int r;
 
-	r = local_address(l->fd, &here);
+	r = listener_local_address(l->fd, &here);
 	if (r < 0)
 		return err_set(err, r, "%s", uri->text);
 	l->name = strdup(here.sa.ss_family == AF_UNIX ? uri->text : address_text(&here, text));
 	return l->name ? 0 : err_set(err, -ENOMEM, "%s", uri->text);
 }
 
-static int bind_to(const struct address *a, int *ret_fd)
+static int listener_bind_to(const struct address *a, int *ret_fd)
 {
 	_cleanup_fd_ int fd = -1;
 	int one = 1, zero = 0;
@@ -67,8 +67,8 @@ static int bind_to(const struct address *a, int *ret_fd)
 }
 
 /* The first address that is one of ours. */
-static int open_address(struct listener *l, const struct uri *uri, const struct peer_options *opts,
-			struct err *err)
+static int listener_open_address(struct listener *l, const struct uri *uri,
+				 const struct peer_options *opts, struct err *err)
 {
 	struct address list[ADDRESSES_MAX];
 	int n, r = 0;
@@ -80,14 +80,14 @@ static int open_address(struct listener *l, const struct uri *uri, const struct 
 		r = address_allow(&list[i], opts->insecure, uri->text, err);
 		if (r < 0)
 			return r;
-		r = bind_to(&list[i], &l->fd);
+		r = listener_bind_to(&list[i], &l->fd);
 		if (r >= 0)
-			return name_it(l, uri, err);
+			return listener_name_it(l, uri, err);
 	}
 	return err_set(err, r, "%s: cannot listen", uri->text);
 }
 
-static int open_path(struct listener *l, const struct uri *uri, struct err *err)
+static int listener_open_path(struct listener *l, const struct uri *uri, struct err *err)
 {
 	int r;
 
@@ -95,7 +95,7 @@ static int open_path(struct listener *l, const struct uri *uri, struct err *err)
 	if (r < 0)
 		return err_set(err, r, "%s: %s", uri->text,
 			       r == -EEXIST ? "not a socket" : "cannot listen");
-	r = name_it(l, uri, err);
+	r = listener_name_it(l, uri, err);
 	if (r < 0)
 		return r;
 	if (lstat(uri->path, &l->file) < 0)
@@ -104,7 +104,7 @@ static int open_path(struct listener *l, const struct uri *uri, struct err *err)
 	return 0;
 }
 
-static int get_option(int fd, int name)
+static int listener_get_option(int fd, int name)
 {
 	socklen_t len = sizeof(int);
 	int value = 0;
@@ -116,8 +116,8 @@ static int get_option(int fd, int name)
  * Somebody else's: its file, if it has one, stays. O_NONBLOCK is set on what is shared with them;
  * systemd has it so, and who comes may be gone again before accept().
  */
-static int open_inherited(struct listener *l, const struct uri *uri,
-			  const struct peer_options *opts, struct err *err)
+static int listener_open_inherited(struct listener *l, const struct uri *uri,
+				   const struct peer_options *opts, struct err *err)
 {
 	struct address here;
 	int r;
@@ -125,19 +125,19 @@ static int open_inherited(struct listener *l, const struct uri *uri,
 	l->fd = fcntl(uri->fd, F_DUPFD_CLOEXEC, 3);
 	if (l->fd < 0)
 		return err_fail(err, ERR_MISSING, -errno, "%s: not open here", uri->text);
-	r = get_option(l->fd, SO_ACCEPTCONN);
+	r = listener_get_option(l->fd, SO_ACCEPTCONN);
 	if (r < 0)
 		return err_fail(err, ERR_USAGE, r, "%s: not a socket", uri->text);
-	if (!r || get_option(l->fd, SO_TYPE) != SOCK_STREAM)
+	if (!r || listener_get_option(l->fd, SO_TYPE) != SOCK_STREAM)
 		return err_fail(err, ERR_USAGE, -EINVAL, "%s: not a listening stream socket",
 				uri->text);
-	r = local_address(l->fd, &here);
+	r = listener_local_address(l->fd, &here);
 	if (r >= 0 && fcntl(l->fd, F_SETFL, O_NONBLOCK) < 0)
 		r = -errno;
 	if (r < 0)
 		return err_set(err, r, "%s", uri->text);
 	r = address_allow(&here, opts->insecure, uri->text, err);
-	return r < 0 ? r : name_it(l, uri, err);
+	return r < 0 ? r : listener_name_it(l, uri, err);
 }
 
 int listener_open(const struct uri *uri, const struct peer_options *opts, struct listener **ret,
@@ -151,11 +151,11 @@ int listener_open(const struct uri *uri, const struct peer_options *opts, struct
 	l->fd = -1;
 	l->timeout_ms = opts->timeout_ms;
 	if (uri->kind == URI_UNIX)
-		r = open_path(l, uri, err);
+		r = listener_open_path(l, uri, err);
 	else if (uri->kind == URI_FD)
-		r = open_inherited(l, uri, opts, err);
+		r = listener_open_inherited(l, uri, opts, err);
 	else
-		r = open_address(l, uri, opts, err);
+		r = listener_open_address(l, uri, opts, err);
 	if (r < 0)
 		return r;
 	*ret = TAKE_PTR(l);
@@ -173,7 +173,7 @@ int listener_fd(const struct listener *l)
 }
 
 /* Nobody there, nobody any more, or somebody whose network has trouble: see accept(2). */
-static bool is_nobody(int error)
+static bool listener_is_nobody(int error)
 {
 	static const int errors[] = { EAGAIN,	    EINTR,	 ECONNABORTED, ENETDOWN,
 				      EPROTO,	    ENOPROTOOPT, EHOSTDOWN,    ENONET,
@@ -186,8 +186,8 @@ static bool is_nobody(int error)
 }
 
 /* Of a UNIX socket's client the system knows who it is; an address it does not have. */
-static void name_peer(const struct listener *l, int fd, const struct address *from, char *buf,
-		      size_t size)
+static void listener_name_peer(const struct listener *l, int fd, const struct address *from,
+			       char *buf, size_t size)
 {
 	socklen_t len = sizeof(struct ucred);
 	char text[ADDRESS_TEXT_MAX];
@@ -208,13 +208,14 @@ int listener_accept(struct listener *l, struct cancel *cancel, struct peer **ret
 
 	fd = accept4(l->fd, (struct sockaddr *)&from.sa, &from.len, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (fd < 0)
-		return is_nobody(errno) ? -EAGAIN : err_set(err, -errno, "%s: accepting", l->name);
-	name_peer(l, fd, &from, name, sizeof(name));
+		return listener_is_nobody(errno) ? -EAGAIN
+						 : err_set(err, -errno, "%s: accepting", l->name);
+	listener_name_peer(l, fd, &from, name, sizeof(name));
 	return peer_new(fd, name, l->timeout_ms, cancel, ret, err);
 }
 
 /* Whatever has come to @path since is not ours to remove. */
-static void remove_file(const struct listener *l)
+static void listener_remove_file(const struct listener *l)
 {
 	struct stat now;
 
@@ -226,7 +227,7 @@ static void remove_file(const struct listener *l)
 struct listener *listener_free(struct listener *l)
 {
 	if (l) {
-		remove_file(l);
+		listener_remove_file(l);
 		if (l->fd >= 0)
 			close(l->fd);
 		free(l->name);

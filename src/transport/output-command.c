@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "base/macros.h"
-#include "transport/command.h"
+#include "transport/subprocess.h"
 #include "transport/output-ops.h"
 
 /* How long a command that no longer reads has to tell why. */
@@ -13,19 +13,19 @@
 
 struct output_command {
 	struct output out;
-	struct command command;
+	struct subprocess command;
 	struct cancel *cancel;
 };
 
-static struct output_command *command_of(struct output *out)
+static struct output_command *output_command_of(struct output *out)
 {
 	return container_of(out, struct output_command, out);
 }
 
 /* How it ended says more than that it no longer reads. */
-static int ended_early(struct output_command *o, struct err *err)
+static int output_command_ended_early(struct output_command *o, struct err *err)
 {
-	int r = command_wait(&o->command, o->cancel, LAST_WORDS_MS, err);
+	int r = subprocess_wait(&o->command, o->cancel, LAST_WORDS_MS, err);
 
 	if (r < 0 && r != -ETIMEDOUT)
 		return r;
@@ -33,9 +33,9 @@ static int ended_early(struct output_command *o, struct err *err)
 			r < 0 ? "closed its input" : "ended");
 }
 
-static int command_write(struct output *out, const void *buf, size_t len, struct err *err)
+static int output_command_write(struct output *out, const void *buf, size_t len, struct err *err)
 {
-	struct output_command *o = command_of(out);
+	struct output_command *o = output_command_of(out);
 	size_t done = 0;
 
 	while (done < len) {
@@ -49,7 +49,7 @@ static int command_write(struct output *out, const void *buf, size_t len, struct
 		if (n < 0 && (errno == EINTR || errno == EAGAIN))
 			continue;
 		if (n < 0 && errno == EPIPE)
-			return ended_early(o, err);
+			return output_command_ended_early(o, err);
 		if (n < 0)
 			return err_fail(err, ERR_IO, -errno, "%s: writing", out->name);
 		done += (size_t)n;
@@ -57,26 +57,26 @@ static int command_write(struct output *out, const void *buf, size_t len, struct
 	return 0;
 }
 
-static int command_finish(struct output *out, struct err *err)
+static int output_command_finish(struct output *out, struct err *err)
 {
-	struct output_command *o = command_of(out);
+	struct output_command *o = output_command_of(out);
 
 	close(TAKE_FD(o->command.fd));
-	return command_wait(&o->command, o->cancel, -1, err);
+	return subprocess_wait(&o->command, o->cancel, -1, err);
 }
 
-static void command_free(struct output *out)
+static void output_command_free(struct output *out)
 {
-	struct output_command *o = command_of(out);
+	struct output_command *o = output_command_of(out);
 
-	command_stop(&o->command);
+	subprocess_stop(&o->command);
 	free(o);
 }
 
 static const struct output_ops command_ops = {
-	.write = command_write,
-	.finish = command_finish,
-	.free = command_free,
+	.write = output_command_write,
+	.finish = output_command_finish,
+	.free = output_command_free,
 };
 
 int output_command_open(const struct uri *uri, struct cancel *cancel, struct output **ret,
@@ -91,11 +91,11 @@ int output_command_open(const struct uri *uri, struct cancel *cancel, struct out
 		return err_set(err, -ENOMEM, "%s", uri->text);
 	out = &o->out;
 	out->ops = &command_ops;
-	o->command = COMMAND_NONE;
+	o->command = SUBPROCESS_NONE;
 	o->cancel = cancel;
 	r = output_name_it(out, uri->text, err);
 	if (r >= 0)
-		r = command_start(&o->command, uri, COMMAND_READS, err);
+		r = subprocess_start(&o->command, uri, SUBPROCESS_READS, err);
 	if (r < 0)
 		return r;
 	*ret = TAKE_PTR(out);

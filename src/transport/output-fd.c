@@ -35,13 +35,13 @@ struct output_fd {
 	struct cancel *cancel;
 };
 
-static struct output_fd *fd_of(struct output *out)
+static struct output_fd *output_fd_of(struct output *out)
 {
 	return container_of(out, struct output_fd, out);
 }
 
 /* A FIFO is opened once somebody reads it; until then a signal must still be heard. */
-static int open_special(struct output_fd *o, const char *path, struct err *err)
+static int output_fd_open_special(struct output_fd *o, const char *path, struct err *err)
 {
 	for (;;) {
 		o->fd = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
@@ -56,7 +56,7 @@ static int open_special(struct output_fd *o, const char *path, struct err *err)
 	}
 }
 
-static int open_descriptor(struct output_fd *o, int fd, struct err *err)
+static int output_fd_open_descriptor(struct output_fd *o, int fd, struct err *err)
 {
 	int flags = fcntl(fd, F_GETFL);
 
@@ -69,7 +69,7 @@ static int open_descriptor(struct output_fd *o, int fd, struct err *err)
 }
 
 /* Through /proc, so that O_NONBLOCK is ours alone and not on whoever shares the pipe with us. */
-static int reopen_pipe(int *fd)
+static int output_fd_reopen_pipe(int *fd)
 {
 	char path[64];
 	int own;
@@ -83,7 +83,7 @@ static int reopen_pipe(int *fd)
 	return 0;
 }
 
-static int settle_style(struct output_fd *o, struct err *err)
+static int output_fd_settle_style(struct output_fd *o, struct err *err)
 {
 	struct stat st;
 
@@ -98,13 +98,13 @@ static int settle_style(struct output_fd *o, struct err *err)
 	if (S_ISCHR(st.st_mode) && (fcntl(o->fd, F_GETFL) & O_NONBLOCK))
 		o->style = STYLE_NONBLOCK;
 	if (S_ISFIFO(st.st_mode))
-		o->style = reopen_pipe(&o->fd) < 0 ? STYLE_PIECEMEAL : STYLE_NONBLOCK;
+		o->style = output_fd_reopen_pipe(&o->fd) < 0 ? STYLE_PIECEMEAL : STYLE_NONBLOCK;
 	else if (S_ISSOCK(st.st_mode))
 		o->style = STYLE_SOCKET;
 	return 0;
 }
 
-static ssize_t write_some(struct output_fd *o, const void *buf, size_t len)
+static ssize_t output_fd_write_some(struct output_fd *o, const void *buf, size_t len)
 {
 	switch (o->style) {
 	case STYLE_SOCKET:
@@ -116,9 +116,9 @@ static ssize_t write_some(struct output_fd *o, const void *buf, size_t len)
 	}
 }
 
-static int fd_write(struct output *out, const void *buf, size_t len, struct err *err)
+static int output_fd_write(struct output *out, const void *buf, size_t len, struct err *err)
 {
-	struct output_fd *o = fd_of(out);
+	struct output_fd *o = output_fd_of(out);
 	size_t done = 0;
 
 	while (done < len) {
@@ -130,7 +130,7 @@ static int fd_write(struct output *out, const void *buf, size_t len, struct err 
 			if (r < 0)
 				return r;
 		}
-		n = write_some(o, (const char *)buf + done, len - done);
+		n = output_fd_write_some(o, (const char *)buf + done, len - done);
 		if (n < 0 && (errno == EINTR || errno == EAGAIN))
 			continue;
 		if (n < 0)
@@ -140,9 +140,9 @@ static int fd_write(struct output *out, const void *buf, size_t len, struct err 
 	return 0;
 }
 
-static int fd_publish(struct output *out, struct err *err)
+static int output_fd_publish(struct output *out, struct err *err)
 {
-	struct output_fd *o = fd_of(out);
+	struct output_fd *o = output_fd_of(out);
 	int r = o->regular ? output_sync(o->fd, out->name, err) : 0;
 
 	if (r >= 0 && close(TAKE_FD(o->fd)) < 0)
@@ -150,9 +150,9 @@ static int fd_publish(struct output *out, struct err *err)
 	return r;
 }
 
-static void fd_free(struct output *out)
+static void output_fd_free(struct output *out)
 {
-	struct output_fd *o = fd_of(out);
+	struct output_fd *o = output_fd_of(out);
 
 	if (o->fd >= 0)
 		close(o->fd);
@@ -160,20 +160,20 @@ static void fd_free(struct output *out)
 }
 
 static const struct output_ops fd_ops = {
-	.write = fd_write,
-	.publish = fd_publish,
-	.free = fd_free,
+	.write = output_fd_write,
+	.publish = output_fd_publish,
+	.free = output_fd_free,
 };
 
-static int open_it(struct output_fd *o, const struct uri *uri, struct err *err)
+static int output_fd_open_it(struct output_fd *o, const struct uri *uri, struct err *err)
 {
 	switch (uri->kind) {
 	case URI_FILE:
-		return open_special(o, uri->path, err);
+		return output_fd_open_special(o, uri->path, err);
 	case URI_STDIO:
-		return open_descriptor(o, STDOUT_FILENO, err);
+		return output_fd_open_descriptor(o, STDOUT_FILENO, err);
 	default:
-		return open_descriptor(o, uri->fd, err);
+		return output_fd_open_descriptor(o, uri->fd, err);
 	}
 }
 
@@ -193,9 +193,9 @@ int output_fd_open(const struct uri *uri, struct cancel *cancel, struct output *
 	o->cancel = cancel;
 	r = output_name_it(out, uri->kind == URI_STDIO ? "standard output" : uri->text, err);
 	if (r >= 0)
-		r = open_it(o, uri, err);
+		r = output_fd_open_it(o, uri, err);
 	if (r >= 0)
-		r = settle_style(o, err);
+		r = output_fd_settle_style(o, err);
 	if (r < 0)
 		return r;
 	*ret = TAKE_PTR(out);

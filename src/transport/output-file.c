@@ -29,27 +29,27 @@ struct output_file {
 	uint64_t sent; /* on its way to the disk */
 };
 
-static struct output_file *file_of(struct output *out)
+static struct output_file *output_file_of(struct output *out)
 {
 	return container_of(out, struct output_file, out);
 }
 
-static int create_error(struct err *err, int code, const char *path)
+static int output_file_create_error(struct err *err, int code, const char *path)
 {
 	return err_fail(err, ERR_OUTPUT, code, "%s: cannot create", path);
 }
 
-static int open_folder(const char *path, int *ret, struct err *err)
+static int output_file_open_folder(const char *path, int *ret, struct err *err)
 {
 	_cleanup_free_ char *copy = strdup(path);
 
 	if (!copy)
 		return err_set(err, -ENOMEM, "%s", path);
 	*ret = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return *ret < 0 ? create_error(err, -errno, path) : 0;
+	return *ret < 0 ? output_file_create_error(err, -errno, path) : 0;
 }
 
-static const char *last_part(const char *path)
+static const char *output_file_last_part(const char *path)
 {
 	const char *slash = strrchr(path, '/');
 
@@ -57,13 +57,13 @@ static const char *last_part(const char *path)
 }
 
 /* A name that cannot be there yet; hidden, and telling whose leftover it is after a crash. */
-static int temporary_name(struct output_file *f, struct err *err)
+static int output_file_temporary_name(struct output_file *f, struct err *err)
 {
 	uint64_t salt;
 
 	if (getrandom(&salt, sizeof(salt), 0) != sizeof(salt))
 		return err_set(err, -errno, "getrandom");
-	if (asprintf(&f->temporary, ".%.200s.%016llx.part", last_part(f->path),
+	if (asprintf(&f->temporary, ".%.200s.%016llx.part", output_file_last_part(f->path),
 		     (unsigned long long)salt) < 0) {
 		f->temporary = NULL;
 		return err_set(err, -ENOMEM, "%s", f->path);
@@ -71,7 +71,7 @@ static int temporary_name(struct output_file *f, struct err *err)
 	return 0;
 }
 
-static int open_nameless(struct output_file *f, struct err *err)
+static int output_file_open_nameless(struct output_file *f, struct err *err)
 {
 	int r;
 
@@ -80,27 +80,27 @@ static int open_nameless(struct output_file *f, struct err *err)
 		return 0;
 	/* File systems without O_TMPFILE: EOPNOTSUPP; kernels without it: EISDIR. */
 	if (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL)
-		return create_error(err, -errno, f->path);
-	r = temporary_name(f, err);
+		return output_file_create_error(err, -errno, f->path);
+	r = output_file_temporary_name(f, err);
 	if (r < 0)
 		return r;
 	f->fd = openat(f->folder, f->temporary,
 		       O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, IMAGE_MODE);
 	if (f->fd < 0) {
-		r = create_error(err, -errno, f->path);
+		r = output_file_create_error(err, -errno, f->path);
 		f->temporary = mfree(f->temporary);
 		return r;
 	}
 	return 0;
 }
 
-static int check_folder(const char *path, struct err *err)
+static int output_file_check_folder(const char *path, struct err *err)
 {
 	_cleanup_fd_ int folder = -1;
-	int r = open_folder(path, &folder, err);
+	int r = output_file_open_folder(path, &folder, err);
 
 	if (r >= 0 && faccessat(folder, ".", W_OK | X_OK, AT_EACCESS) < 0)
-		r = create_error(err, -errno, path);
+		r = output_file_create_error(err, -errno, path);
 	return r;
 }
 
@@ -113,15 +113,17 @@ int output_check(const struct uri *uri, bool force, struct err *err)
 		return 0;
 	if (stat(uri->path, &st) < 0) {
 		if (lstat(uri->path, &st) == 0)
-			return create_error(err, -ELOOP, uri->path); /* a link to nowhere */
-		return *last_part(uri->path) ? check_folder(uri->path, err)
-					     : create_error(err, -EISDIR, uri->path);
+			return output_file_create_error(err, -ELOOP,
+							uri->path); /* a link to nowhere */
+		return *output_file_last_part(uri->path)
+			       ? output_file_check_folder(uri->path, err)
+			       : output_file_create_error(err, -EISDIR, uri->path);
 	}
 	if (S_ISDIR(st.st_mode))
-		return create_error(err, -EISDIR, uri->path);
+		return output_file_create_error(err, -EISDIR, uri->path);
 	if (!S_ISREG(st.st_mode) || force)
 		return 0;
-	r = create_error(err, -EEXIST, uri->path);
+	r = output_file_create_error(err, -EEXIST, uri->path);
 	return err_hint(err, r, "--force replaces it");
 }
 
@@ -133,7 +135,7 @@ int output_check(const struct uri *uri, bool force, struct err *err)
 #define AHEAD ((uint64_t)64 << 20)
 #define BEHIND ((uint64_t)8 << 20)
 
-static void help_along(struct output_file *f, size_t len)
+static void output_file_help_along(struct output_file *f, size_t len)
 {
 	/* A small file is better off without. */
 	if (f->written >= BEHIND && f->written + len > f->allocated) {
@@ -148,12 +150,12 @@ static void help_along(struct output_file *f, size_t len)
 	}
 }
 
-static int file_write(struct output *out, const void *buf, size_t len, struct err *err)
+static int output_file_write(struct output *out, const void *buf, size_t len, struct err *err)
 {
-	struct output_file *f = file_of(out);
+	struct output_file *f = output_file_of(out);
 	int r;
 
-	help_along(f, len);
+	output_file_help_along(f, len);
 	r = write_full(f->fd, buf, len);
 	if (r < 0)
 		return err_fail(err, ERR_IO, r, "%s: writing", out->name);
@@ -162,7 +164,7 @@ static int file_write(struct output *out, const void *buf, size_t len, struct er
 }
 
 /* The temporary name becomes @name, which must not be there; FAT has no links to do it by. */
-static int name_new(struct output_file *f, const char *name)
+static int output_file_name_new(struct output_file *f, const char *name)
 {
 	if (linkat(f->folder, f->temporary, f->folder, name, 0) == 0)
 		unlinkat(f->folder, f->temporary, 0);
@@ -175,9 +177,9 @@ static int name_new(struct output_file *f, const char *name)
 }
 
 /* Gives the file its name. linkat() never replaces, so --force goes by a name beside it. */
-static int link_in_place(struct output_file *f, struct err *err)
+static int output_file_link_in_place(struct output_file *f, struct err *err)
 {
-	const char *name = last_part(f->path);
+	const char *name = output_file_last_part(f->path);
 	char self[64];
 	int r;
 
@@ -186,25 +188,25 @@ static int link_in_place(struct output_file *f, struct err *err)
 		if (linkat(AT_FDCWD, self, f->folder, name, AT_SYMLINK_FOLLOW) == 0)
 			return 0;
 		if (errno != EEXIST || !f->force)
-			return create_error(err, -errno, f->path);
-		r = temporary_name(f, err);
+			return output_file_create_error(err, -errno, f->path);
+		r = output_file_temporary_name(f, err);
 		if (r < 0)
 			return r;
 		if (linkat(AT_FDCWD, self, f->folder, f->temporary, AT_SYMLINK_FOLLOW) < 0)
-			return create_error(err, -errno, f->path);
+			return output_file_create_error(err, -errno, f->path);
 	} else if (!f->force) {
-		r = name_new(f, name);
-		return r < 0 ? create_error(err, r, f->path) : 0;
+		r = output_file_name_new(f, name);
+		return r < 0 ? output_file_create_error(err, r, f->path) : 0;
 	}
 	if (renameat(f->folder, f->temporary, f->folder, name) < 0)
-		return create_error(err, -errno, f->path);
+		return output_file_create_error(err, -errno, f->path);
 	f->temporary = mfree(f->temporary);
 	return 0;
 }
 
-static int file_publish(struct output *out, struct err *err)
+static int output_file_publish(struct output *out, struct err *err)
 {
-	struct output_file *f = file_of(out);
+	struct output_file *f = output_file_of(out);
 	int r;
 
 	/* To the size that it has: what was allocated behind that goes. */
@@ -212,22 +214,22 @@ static int file_publish(struct output *out, struct err *err)
 		return err_fail(err, ERR_IO, -errno, "%s: truncating", out->name);
 	r = output_sync(f->fd, out->name, err);
 	if (r >= 0)
-		r = link_in_place(f, err);
+		r = output_file_link_in_place(f, err);
 	if (r < 0)
 		return r;
 	if (fsync(f->folder) < 0 && errno != EINVAL) {
 		r = err_fail(err, ERR_IO, -errno, "%s: syncing its folder", f->path);
 		/* What is not sure to be there must not be; what it replaced cannot come back. */
 		if (!f->force)
-			unlinkat(f->folder, last_part(f->path), 0);
+			unlinkat(f->folder, output_file_last_part(f->path), 0);
 		return r;
 	}
 	return 0;
 }
 
-static void file_free(struct output *out)
+static void output_file_free(struct output *out)
 {
-	struct output_file *f = file_of(out);
+	struct output_file *f = output_file_of(out);
 
 	if (f->temporary)
 		unlinkat(f->folder, f->temporary, 0);
@@ -241,13 +243,13 @@ static void file_free(struct output *out)
 }
 
 static const struct output_ops file_ops = {
-	.write = file_write,
-	.publish = file_publish,
-	.free = file_free,
+	.write = output_file_write,
+	.publish = output_file_publish,
+	.free = output_file_free,
 };
 
 /* What a link points to is replaced, not the link. */
-static char *final_path(const char *path)
+static char *output_file_final_path(const char *path)
 {
 	struct stat st;
 
@@ -267,14 +269,14 @@ int output_file_open(const struct uri *uri, bool force, struct output **ret, str
 	out->ops = &file_ops;
 	f->fd = f->folder = -1;
 	f->force = force;
-	f->path = final_path(uri->path);
+	f->path = output_file_final_path(uri->path);
 	if (!f->path)
-		return create_error(err, -errno, uri->path);
+		return output_file_create_error(err, -errno, uri->path);
 	r = output_name_it(out, uri->text, err);
 	if (r >= 0)
-		r = open_folder(f->path, &f->folder, err);
+		r = output_file_open_folder(f->path, &f->folder, err);
 	if (r >= 0)
-		r = open_nameless(f, err);
+		r = output_file_open_nameless(f, err);
 	if (r < 0)
 		return r;
 	*ret = TAKE_PTR(out);

@@ -10,27 +10,28 @@ struct output_peer {
 	struct peer *peer;
 };
 
-static struct output_peer *peer_of(struct output *out)
+static struct output_peer *output_peer_of(struct output *out)
 {
 	return container_of(out, struct output_peer, out);
 }
 
-static int sock_write(struct output *out, const void *buf, size_t len, struct err *err)
+static int output_peer_write(struct output *out, const void *buf, size_t len, struct err *err)
 {
-	return peer_write(peer_of(out)->peer, buf, len, err);
+	return peer_write(output_peer_of(out)->peer, buf, len, err);
 }
 
-static int sock_finish(struct output *out, struct err *err)
+static int output_peer_finish(struct output *out, struct err *err)
 {
-	return peer_finish(peer_of(out)->peer, err);
+	return peer_finish(output_peer_of(out)->peer, err);
 }
 
-static int sock_answer(struct output *out, void *buf, size_t len, struct err *err)
+static int output_peer_answer(struct output *out, void *buf, size_t len, struct err *err)
 {
 	size_t done = 0;
 
 	while (done < len) {
-		ssize_t n = peer_read(peer_of(out)->peer, (char *)buf + done, len - done, err);
+		ssize_t n =
+			peer_read(output_peer_of(out)->peer, (char *)buf + done, len - done, err);
 
 		if (n < 0)
 			return (int)n;
@@ -42,19 +43,19 @@ static int sock_answer(struct output *out, void *buf, size_t len, struct err *er
 	return 0;
 }
 
-static void sock_free(struct output *out)
+static void output_peer_free(struct output *out)
 {
-	struct output_peer *o = peer_of(out);
+	struct output_peer *o = output_peer_of(out);
 
 	peer_free(o->peer);
 	free(o);
 }
 
 static const struct output_ops peer_ops = {
-	.write = sock_write,
-	.finish = sock_finish,
-	.answer = sock_answer,
-	.free = sock_free,
+	.write = output_peer_write,
+	.finish = output_peer_finish,
+	.answer = output_peer_answer,
+	.free = output_peer_free,
 };
 
 int output_connect(const struct uri *uri, const struct peer_options *opts, struct cancel *cancel,

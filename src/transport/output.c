@@ -22,7 +22,7 @@ int output_sync(int fd, const char *name, struct err *err)
  * Only a missing or a regular file is ours to make or replace; a FIFO or a device node that is
  * there already is written to as it is.
  */
-static bool makes_a_file(const struct uri *uri)
+static bool output_makes_a_file(const struct uri *uri)
 {
 	struct stat st;
 
@@ -37,7 +37,7 @@ int output_open(const struct uri *uri, bool force, struct cancel *cancel, struct
 	r = output_check(uri, force, err);
 	if (r < 0)
 		return r;
-	if (makes_a_file(uri))
+	if (output_makes_a_file(uri))
 		return output_file_open(uri, force, ret, err);
 	if (uri->kind == URI_EXEC)
 		return output_command_open(uri, cancel, ret, err);

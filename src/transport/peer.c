@@ -29,7 +29,7 @@ struct peer {
 	struct cancel *cancel;
 };
 
-static void set(int fd, int level, int option, int value)
+static void peer_set(int fd, int level, int option, int value)
 {
 	/* Best effort: without, it takes longer to find out that nobody is there. */
 	if (setsockopt(fd, level, option, &value, sizeof(value)) < 0)
@@ -37,20 +37,20 @@ static void set(int fd, int level, int option, int value)
 }
 
 /* A host that is gone says nothing, and is asked: after @timeout_ms it is known. */
-static void watch_tcp(int fd, int timeout_ms)
+static void peer_watch_tcp(int fd, int timeout_ms)
 {
 	int seconds = MAX(timeout_ms / 1000 / (PROBES + 1), 1);
 
-	set(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
-	set(fd, IPPROTO_TCP, TCP_KEEPIDLE, seconds);
-	set(fd, IPPROTO_TCP, TCP_KEEPINTVL, seconds);
-	set(fd, IPPROTO_TCP, TCP_KEEPCNT, PROBES);
-	set(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, timeout_ms);
+	peer_set(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+	peer_set(fd, IPPROTO_TCP, TCP_KEEPIDLE, seconds);
+	peer_set(fd, IPPROTO_TCP, TCP_KEEPINTVL, seconds);
+	peer_set(fd, IPPROTO_TCP, TCP_KEEPCNT, PROBES);
+	peer_set(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, timeout_ms);
 	/* The end of an image, and the answer, wait for nothing that could go with them. */
-	set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+	peer_set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
 }
 
-static int family(int fd)
+static int peer_family(int fd)
 {
 	struct sockaddr_storage sa;
 	socklen_t len = sizeof(sa);
@@ -73,8 +73,8 @@ int peer_new(int fd, const char *name, int timeout_ms, struct cancel *cancel, st
 	p->name = strdup(name);
 	if (!p->name)
 		return err_set(err, -ENOMEM, "%s", name);
-	if (family(fd) == AF_INET || family(fd) == AF_INET6)
-		watch_tcp(fd, timeout_ms);
+	if (peer_family(fd) == AF_INET || peer_family(fd) == AF_INET6)
+		peer_watch_tcp(fd, timeout_ms);
 	else
 		unix_send_buffer(fd);
 	*ret = TAKE_PTR(p);
@@ -106,7 +106,7 @@ int peer_fd(const struct peer *p)
  */
 
 /* Until a connect() under way has come to something. */
-static int await_connection(int fd, int timeout_ms, struct cancel *cancel, struct err *err)
+static int peer_await_connection(int fd, int timeout_ms, struct cancel *cancel, struct err *err)
 {
 	struct pollfd p = { .fd = fd, .events = POLLOUT };
 	socklen_t len = sizeof(int);
@@ -122,7 +122,7 @@ static int await_connection(int fd, int timeout_ms, struct cancel *cancel, struc
 	return -result;
 }
 
-static int cannot_connect(const struct uri *uri, int r, struct err *err)
+static int peer_cannot_connect(const struct uri *uri, int r, struct err *err)
 {
 	err_fail(err, ERR_OUTPUT, r, "%s: cannot connect", uri->text);
 	if (r == -ENOENT || r == -ECONNREFUSED)
@@ -130,8 +130,8 @@ static int cannot_connect(const struct uri *uri, int r, struct err *err)
 	return r;
 }
 
-static int connect_to(const struct address *a, int timeout_ms, struct cancel *cancel, int *ret_fd,
-		      struct err *err)
+static int peer_connect_to(const struct address *a, int timeout_ms, struct cancel *cancel,
+			   int *ret_fd, struct err *err)
 {
 	_cleanup_fd_ int fd = -1;
 	int r = 0;
@@ -141,7 +141,7 @@ static int connect_to(const struct address *a, int timeout_ms, struct cancel *ca
 		return -errno;
 	if (connect(fd, (const struct sockaddr *)&a->sa, a->len) < 0)
 		r = errno == EINPROGRESS || errno == EINTR
-			    ? await_connection(fd, timeout_ms, cancel, err)
+			    ? peer_await_connection(fd, timeout_ms, cancel, err)
 			    : -errno;
 	if (r < 0)
 		return r;
@@ -150,8 +150,8 @@ static int connect_to(const struct address *a, int timeout_ms, struct cancel *ca
 }
 
 /* The first address that answers. */
-static int connect_any(const struct uri *uri, const struct peer_options *opts,
-		       struct cancel *cancel, int *ret_fd, struct err *err)
+static int peer_connect_any(const struct uri *uri, const struct peer_options *opts,
+			    struct cancel *cancel, int *ret_fd, struct err *err)
 {
 	struct address list[ADDRESSES_MAX];
 	int n, r = 0;
@@ -163,19 +163,19 @@ static int connect_any(const struct uri *uri, const struct peer_options *opts,
 		r = address_allow(&list[i], opts->insecure, uri->text, err);
 		if (r < 0)
 			return r;
-		r = connect_to(&list[i], opts->timeout_ms, cancel, ret_fd, err);
+		r = peer_connect_to(&list[i], opts->timeout_ms, cancel, ret_fd, err);
 		if (r >= 0 || r == -ECANCELED)
 			return r;
 	}
-	return cannot_connect(uri, r, err);
+	return peer_cannot_connect(uri, r, err);
 }
 
-static int connect_unix(const struct uri *uri, const struct peer_options *opts,
-			struct cancel *cancel, int *ret_fd, struct err *err)
+static int peer_connect_unix(const struct uri *uri, const struct peer_options *opts,
+			     struct cancel *cancel, int *ret_fd, struct err *err)
 {
 	int r = unix_connect(uri->path, cancel, opts->timeout_ms, ret_fd, err);
 
-	return r < 0 && r != -ECANCELED ? cannot_connect(uri, r, err) : r;
+	return r < 0 && r != -ECANCELED ? peer_cannot_connect(uri, r, err) : r;
 }
 
 int peer_check(const struct uri *uri, const struct peer_options *opts, struct err *err)
@@ -197,9 +197,9 @@ int peer_connect(const struct uri *uri, const struct peer_options *opts, struct 
 	int fd, r;
 
 	if (uri->kind == URI_UNIX)
-		r = connect_unix(uri, opts, cancel, &fd, err);
+		r = peer_connect_unix(uri, opts, cancel, &fd, err);
 	else
-		r = connect_any(uri, opts, cancel, &fd, err);
+		r = peer_connect_any(uri, opts, cancel, &fd, err);
 	return r < 0 ? r : peer_new(fd, uri->text, opts->timeout_ms, cancel, ret, err);
 }
 
@@ -207,18 +207,18 @@ int peer_connect(const struct uri *uri, const struct peer_options *opts, struct 
  * Moving bytes
  */
 
-static int silent(const struct peer *p, struct err *err)
+static int peer_silent(const struct peer *p, struct err *err)
 {
 	return err_fail(err, ERR_ABORTED, -ETIMEDOUT, "%s: silent for %d s", p->name,
 			p->timeout_ms / 1000);
 }
 
-static int wait_for(struct peer *p, short events, struct err *err)
+static int peer_wait_for(struct peer *p, short events, struct err *err)
 {
 	struct pollfd fd = { .fd = p->fd, .events = events };
 	int r = cancel_wait(p->cancel, &fd, 1, p->timeout_ms, err);
 
-	return r ? r : silent(p, err);
+	return r ? r : peer_silent(p, err);
 }
 
 ssize_t peer_read_now(struct peer *p, void *buf, size_t len, struct err *err)
@@ -241,14 +241,14 @@ ssize_t peer_read(struct peer *p, void *buf, size_t len, struct err *err)
 	int r;
 
 	while ((n = peer_read_now(p, buf, len, err)) == -EAGAIN) {
-		r = wait_for(p, POLLIN, err);
+		r = peer_wait_for(p, POLLIN, err);
 		if (r < 0)
 			return r;
 	}
 	return n;
 }
 
-static ssize_t write_some(struct peer *p, const void *buf, size_t len, struct err *err)
+static ssize_t peer_write_some(struct peer *p, const void *buf, size_t len, struct err *err)
 {
 	ssize_t n;
 
@@ -268,10 +268,10 @@ int peer_write(struct peer *p, const void *buf, size_t len, struct err *err)
 	int r;
 
 	while (done < len) {
-		ssize_t n = write_some(p, (const char *)buf + done, len - done, err);
+		ssize_t n = peer_write_some(p, (const char *)buf + done, len - done, err);
 
 		if (n == -EAGAIN) {
-			r = wait_for(p, POLLOUT, err);
+			r = peer_wait_for(p, POLLOUT, err);
 			if (r < 0)
 				return r;
 			continue;
@@ -293,7 +293,7 @@ bool peer_is_gone(const struct peer *p)
 
 int peer_write_now(struct peer *p, const void *buf, size_t len, struct err *err)
 {
-	ssize_t n = write_some(p, buf, len, err);
+	ssize_t n = peer_write_some(p, buf, len, err);
 
 	if (n < 0 && n != -EAGAIN)
 		return (int)n;
@@ -303,14 +303,14 @@ int peer_write_now(struct peer *p, const void *buf, size_t len, struct err *err)
 }
 
 /* Bytes that the other end's system has not confirmed; 0 where ours does not count them. */
-static int unconfirmed(const struct peer *p)
+static int peer_unconfirmed(const struct peer *p)
 {
 	int n;
 
 	return ioctl(p->fd, SIOCOUTQ, &n) < 0 ? 0 : n;
 }
 
-static int pending_error(const struct peer *p)
+static int peer_pending_error(const struct peer *p)
 {
 	socklen_t len = sizeof(int);
 	int error = 0;
@@ -319,14 +319,14 @@ static int pending_error(const struct peer *p)
 }
 
 /* What is no longer connected has a reason for it. */
-static int close_half(const struct peer *p)
+static int peer_close_half(const struct peer *p)
 {
 	int r, error;
 
 	if (shutdown(p->fd, SHUT_WR) == 0)
 		return 0;
 	r = -errno;
-	if (r == -ENOTCONN && (error = pending_error(p)) < 0)
+	if (r == -ENOTCONN && (error = peer_pending_error(p)) < 0)
 		r = error;
 	return r;
 }
@@ -334,14 +334,14 @@ static int close_half(const struct peer *p)
 int peer_finish(struct peer *p, struct err *err)
 {
 	uint64_t heard = clock_ns();
-	int before = 0, r = close_half(p);
+	int before = 0, r = peer_close_half(p);
 
 	if (r < 0)
 		return err_fail(err, ERR_ABORTED, r, "%s: sending", p->name);
 	for (;;) {
-		int left = unconfirmed(p);
+		int left = peer_unconfirmed(p);
 
-		r = pending_error(p);
+		r = peer_pending_error(p);
 		if (r < 0)
 			return err_fail(err, ERR_ABORTED, r, "%s: sending", p->name);
 		if (!left)
@@ -350,7 +350,7 @@ int peer_finish(struct peer *p, struct err *err)
 			heard = clock_ns();
 		before = left;
 		if (!clock_ms_until(heard + (uint64_t)p->timeout_ms * NSEC_PER_MSEC))
-			return silent(p, err);
+			return peer_silent(p, err);
 		r = cancel_pause(p->cancel, FINISH_PAUSE_MS, err);
 		if (r < 0)
 			return r;

@@ -12,19 +12,19 @@
 
 /* Parsers of what follows the scheme. Return: what is wrong with it, or NULL. */
 
-static const char *parse_path(const char *rest, struct uri *t)
+static const char *uri_parse_path(const char *rest, struct uri *t)
 {
 	t->path = rest;
 	return *rest ? NULL : "an empty path";
 }
 
-static const char *parse_command(const char *rest, struct uri *t)
+static const char *uri_parse_command(const char *rest, struct uri *t)
 {
 	t->command = rest;
 	return *rest ? NULL : "an empty command";
 }
 
-static const char *parse_fd(const char *rest, struct uri *t)
+static const char *uri_parse_fd(const char *rest, struct uri *t)
 {
 	uint64_t fd;
 
@@ -34,7 +34,7 @@ static const char *parse_fd(const char *rest, struct uri *t)
 	return NULL;
 }
 
-static bool parse_port(const char *text, uint64_t max, struct uri *t)
+static bool uri_parse_port(const char *text, uint64_t max, struct uri *t)
 {
 	uint64_t port;
 
@@ -45,13 +45,13 @@ static bool parse_port(const char *text, uint64_t max, struct uri *t)
 }
 
 /* HOST:PORT. Of an IPv6 address without brackets nobody could tell where it ends. */
-static const char *parse_tcp(const char *rest, struct uri *t)
+static const char *uri_parse_tcp(const char *rest, struct uri *t)
 {
 	static const char fault[] = "not tcp:HOST:PORT";
 	const char *colon = strrchr(rest, ':');
 	size_t len;
 
-	if (!colon || !parse_port(colon + 1, UINT16_MAX, t))
+	if (!colon || !uri_parse_port(colon + 1, UINT16_MAX, t))
 		return fault;
 	len = (size_t)(colon - rest);
 	if (len >= 2 && rest[0] == '[' && colon[-1] == ']') {
@@ -66,7 +66,7 @@ static const char *parse_tcp(const char *rest, struct uri *t)
 	return NULL;
 }
 
-static const char *parse_vsock(const char *rest, struct uri *t)
+static const char *uri_parse_vsock(const char *rest, struct uri *t)
 {
 	static const char fault[] = "not vsock:CID:PORT";
 	const char *colon = strchr(rest, ':');
@@ -79,7 +79,7 @@ static const char *parse_vsock(const char *rest, struct uri *t)
 	if (parse_uint(cid, 10, UINT32_MAX, &n) < 0)
 		return fault;
 	t->cid = (uint32_t)n;
-	return parse_port(colon + 1, UINT32_MAX, t) ? NULL : fault;
+	return uri_parse_port(colon + 1, UINT32_MAX, t) ? NULL : fault;
 }
 
 static const struct scheme {
@@ -89,18 +89,18 @@ static const struct scheme {
 	const char *(*parse)(const char *rest, struct uri *t);
 } schemes[] = {
 	/* clang-format off */
-	{ "file:",  URI_FILE,  "a path, file:PATH", parse_path },
+	{ "file:",  URI_FILE,  "a path, file:PATH", uri_parse_path },
 	{ "-",      URI_STDIO, "-",                 NULL },
-	{ "fd:",    URI_FD,    "fd:N",              parse_fd },
-	{ "exec:",  URI_EXEC,  "exec:CMD",          parse_command },
-	{ "unix:",  URI_UNIX,  "unix:PATH",         parse_path },
-	{ "tcp:",   URI_TCP,   "tcp:HOST:PORT",     parse_tcp },
-	{ "vsock:", URI_VSOCK, "vsock:CID:PORT",    parse_vsock },
+	{ "fd:",    URI_FD,    "fd:N",              uri_parse_fd },
+	{ "exec:",  URI_EXEC,  "exec:CMD",          uri_parse_command },
+	{ "unix:",  URI_UNIX,  "unix:PATH",         uri_parse_path },
+	{ "tcp:",   URI_TCP,   "tcp:HOST:PORT",     uri_parse_tcp },
+	{ "vsock:", URI_VSOCK, "vsock:CID:PORT",    uri_parse_vsock },
 	/* clang-format on */
 };
 
 /* "tcp:host:1" but not "a/b:c" and not "./x:y"; as RFC 3986 spells schemes. */
-static bool has_scheme(const char *text)
+static bool uri_has_scheme(const char *text)
 {
 	const char *p = text;
 
@@ -111,7 +111,7 @@ static bool has_scheme(const char *text)
 	return *p == ':';
 }
 
-static const struct scheme *find(const char *text)
+static const struct scheme *uri_find(const char *text)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(schemes); i++) {
 		const struct scheme *s = &schemes[i];
@@ -123,7 +123,7 @@ static const struct scheme *find(const char *text)
 	return NULL;
 }
 
-static const char *separator(unsigned int left)
+static const char *uri_separator(unsigned int left)
 {
 	if (!left)
 		return "";
@@ -131,7 +131,7 @@ static const char *separator(unsigned int left)
 }
 
 /* "a path, file:PATH, - or fd:N" */
-static void list_forms(unsigned int kinds, char *buf, size_t size)
+static void uri_list_forms(unsigned int kinds, char *buf, size_t size)
 {
 	size_t at = 0;
 
@@ -140,15 +140,15 @@ static void list_forms(unsigned int kinds, char *buf, size_t size)
 			continue;
 		kinds &= ~schemes[i].kind;
 		at += (size_t)snprintf(buf + at, size - at, "%s%s", schemes[i].form,
-				       separator(kinds));
+				       uri_separator(kinds));
 	}
 }
 
-static int refuse(const char *text, const char *why, unsigned int kinds, struct err *err)
+static int uri_refuse(const char *text, const char *why, unsigned int kinds, struct err *err)
 {
 	char forms[128] = "";
 
-	list_forms(kinds, forms, sizeof(forms));
+	uri_list_forms(kinds, forms, sizeof(forms));
 	err_fail(err, ERR_USAGE, -EINVAL, "%s: %s", text, why);
 	if (!(kinds & URI_FILE))
 		return err_hint(err, -EINVAL, "%s", forms);
@@ -158,19 +158,19 @@ static int refuse(const char *text, const char *why, unsigned int kinds, struct 
 int uri_parse(const char *text, unsigned int kinds, struct uri *ret, struct err *err)
 {
 	struct uri t = { .kind = URI_FILE, .text = text, .path = text, .fd = -1 };
-	const struct scheme *s = find(text);
+	const struct scheme *s = uri_find(text);
 	const char *fault;
 
 	if (!*text)
 		return err_fail(err, ERR_USAGE, -EINVAL, "'': an empty path");
-	if (!s && has_scheme(text))
-		return refuse(text, "no such kind of FILE", kinds, err);
+	if (!s && uri_has_scheme(text))
+		return uri_refuse(text, "no such kind of FILE", kinds, err);
 	if (s) {
 		t.kind = s->kind;
 		t.path = NULL;
 	}
 	if (!(kinds & t.kind))
-		return refuse(text, "not possible here", kinds, err);
+		return uri_refuse(text, "not possible here", kinds, err);
 	fault = s && s->parse ? s->parse(text + strlen(s->prefix), &t) : NULL;
 	if (fault)
 		return err_fail(err, ERR_USAGE, -EINVAL, "%s: %s", text, fault);

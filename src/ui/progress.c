@@ -21,7 +21,7 @@ bool progress_wanted(const struct progress *p)
 }
 
 /* Bytes a second since the last line, which is what a reader watches. */
-static uint64_t rate(struct progress *p, uint64_t bytes)
+static uint64_t progress_rate(struct progress *p, uint64_t bytes)
 {
 	uint64_t now = clock_ns();
 	uint64_t ns = now - (p->last_ns ? p->last_ns : p->transfer->start_ns);
@@ -34,14 +34,14 @@ static uint64_t rate(struct progress *p, uint64_t bytes)
 }
 
 /* Return: the device's, or NULL where none is open. */
-static const char *state(const struct progress *p)
+static const char *progress_state(const struct progress *p)
 {
 	unsigned int state = atomic_load(&p->transfer->state);
 
 	return state < MIG_NR_STATES ? fsm_name((enum mig_state)state) : NULL;
 }
 
-static struct json_object *new_event(const struct progress *p, const char *event)
+static struct json_object *progress_new_event(const struct progress *p, const char *event)
 {
 	struct json_object *o = report_new(p->command);
 
@@ -51,7 +51,7 @@ static struct json_object *new_event(const struct progress *p, const char *event
 }
 
 /* One write a line, so that lines of two processes do not mix. Nobody listening: fine. */
-static void write_event(const struct progress *p, struct json_object *o)
+static void progress_write_event(const struct progress *p, struct json_object *o)
 {
 	char *text = NULL;
 
@@ -67,29 +67,29 @@ void progress_event(const struct progress *p, const char *event, const char *key
 
 	if (p->status_fd < 0 && p->mode != PROGRESS_JSON)
 		return;
-	o = new_event(p, event);
+	o = progress_new_event(p, event);
 	report_string(o, key, value);
-	write_event(p, o);
+	progress_write_event(p, o);
 }
 
-static void json_line(struct progress *p)
+static void progress_json_line(struct progress *p)
 {
-	_cleanup_(report_donep) struct json_object *o = new_event(p, "progress");
+	_cleanup_(report_donep) struct json_object *o = progress_new_event(p, "progress");
 	uint64_t bytes = atomic_load(&p->transfer->bytes);
 	uint64_t expected = atomic_load(&p->transfer->expected);
 
-	if (state(p))
-		report_string(o, "state", state(p));
+	if (progress_state(p))
+		report_string(o, "state", progress_state(p));
 	report_uint(o, "bytes", bytes);
 	if (expected)
 		report_uint(o, "expected_bytes", expected);
-	report_uint(o, "bytes_per_second", rate(p, bytes));
+	report_uint(o, "bytes_per_second", progress_rate(p, bytes));
 	report_uint(o, "elapsed_ns", clock_ns() - p->transfer->start_ns);
-	write_event(p, o);
+	progress_write_event(p, o);
 }
 
 /* Of the terminal that standard error is. */
-static size_t columns(void)
+static size_t progress_columns(void)
 {
 	struct winsize size;
 
@@ -101,9 +101,9 @@ static size_t columns(void)
  * is behind it is ASCII, so that only a name has characters of several bytes, and none has more
  * columns than bytes. The last column stays free: some terminals wrap as soon as it is written to.
  */
-static char *fit(char *line, size_t name_len)
+static char *progress_fit(char *line, size_t name_len)
 {
-	size_t max = columns() - 1;
+	size_t max = progress_columns() - 1;
 
 	if (strlen(line) > max)
 		line += name_len;
@@ -113,7 +113,7 @@ static char *fit(char *line, size_t name_len)
 }
 
 /* @whole: however long it is; such a line is never overwritten. */
-static void text_line(struct progress *p, bool whole)
+static void progress_text_line(struct progress *p, bool whole)
 {
 	char done[UNITS_MAX], all[UNITS_MAX], speed[UNITS_MAX], time[UNITS_MAX];
 	uint64_t bytes = atomic_load(&p->transfer->bytes);
@@ -123,15 +123,16 @@ static void text_line(struct progress *p, bool whole)
 
 	format_bytes(done, bytes);
 	format_bytes(all, expected);
-	format_rate(speed, rate(p, bytes), NSEC_PER_SEC);
+	format_rate(speed, progress_rate(p, bytes), NSEC_PER_SEC);
 	format_duration(time, clock_ns() - p->transfer->start_ns);
-	if (asprintf(&line, "%s: %s%s%s%s%s  %s  %s", p->name, state(p) ? state(p) : "",
-		     state(p) ? "  " : "", done, expected ? " of about " : "", expected ? all : "",
-		     speed, time) < 0)
+	if (asprintf(&line, "%s: %s%s%s%s%s  %s  %s", p->name,
+		     progress_state(p) ? progress_state(p) : "", progress_state(p) ? "  " : "",
+		     done, expected ? " of about " : "", expected ? all : "", speed, time) < 0)
 		return;
 	make_printable(line);
 	fprintf(stderr, "%s%s%s", tty ? "\r\033[K" : "",
-		tty && !whole ? fit(line, strlen(p->name) + strlen(": ")) : line, tty ? "" : "\n");
+		tty && !whole ? progress_fit(line, strlen(p->name) + strlen(": ")) : line,
+		tty ? "" : "\n");
 	fflush(stderr);
 	free(line);
 	p->line_open = tty;
@@ -140,17 +141,17 @@ static void text_line(struct progress *p, bool whole)
 void progress_tick(struct progress *p)
 {
 	if (p->status_fd >= 0 || p->mode == PROGRESS_JSON)
-		json_line(p);
+		progress_json_line(p);
 	if (p->mode == PROGRESS_ALWAYS || (p->mode == PROGRESS_AUTO && isatty(STDERR_FILENO)))
-		text_line(p, false);
+		progress_text_line(p, false);
 }
 
 void progress_line(struct progress *p)
 {
 	if (p->mode == PROGRESS_JSON)
-		json_line(p);
+		progress_json_line(p);
 	else
-		text_line(p, true);
+		progress_text_line(p, true);
 	progress_end(p);
 }
 

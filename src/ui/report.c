@@ -14,7 +14,7 @@
 #define KEY_MAX 64
 
 /* A report that lacks a member for want of memory would lie by silence. */
-static struct json_object *must(struct json_object *o)
+static struct json_object *report_must(struct json_object *o)
 {
 	if (!o)
 		abort();
@@ -23,7 +23,7 @@ static struct json_object *must(struct json_object *o)
 
 struct json_object *report_new(const char *command)
 {
-	struct json_object *o = must(json_object_new_object());
+	struct json_object *o = report_must(json_object_new_object());
 
 	report_int(o, "schema", REPORT_SCHEMA);
 	report_string(o, "command", command);
@@ -35,46 +35,46 @@ void report_done(struct json_object *report)
 	json_object_put(report);
 }
 
-static void add(struct json_object *o, const char *key, struct json_object *value)
+static void report_add(struct json_object *o, const char *key, struct json_object *value)
 {
 	if (json_object_object_add(o, key, value) < 0)
 		abort();
 }
 
 /* JSON is UTF-8, and a path need not be. */
-static struct json_object *new_string(const char *value)
+static struct json_object *report_new_string(const char *value)
 {
 	_cleanup_free_ char *text = strdup(value);
 
 	if (!text)
 		abort();
 	make_printable(text);
-	return must(json_object_new_string(text));
+	return report_must(json_object_new_string(text));
 }
 
 void report_string(struct json_object *o, const char *key, const char *value)
 {
-	add(o, key, value ? new_string(value) : NULL);
+	report_add(o, key, value ? report_new_string(value) : NULL);
 }
 
 void report_uint(struct json_object *o, const char *key, uint64_t value)
 {
-	add(o, key, must(json_object_new_uint64(value)));
+	report_add(o, key, report_must(json_object_new_uint64(value)));
 }
 
 void report_int(struct json_object *o, const char *key, int64_t value)
 {
-	add(o, key, must(json_object_new_int64(value)));
+	report_add(o, key, report_must(json_object_new_int64(value)));
 }
 
 void report_bool(struct json_object *o, const char *key, bool value)
 {
-	add(o, key, must(json_object_new_boolean(value)));
+	report_add(o, key, report_must(json_object_new_boolean(value)));
 }
 
 void report_null(struct json_object *o, const char *key)
 {
-	add(o, key, NULL);
+	report_add(o, key, NULL);
 }
 
 void report_hex(struct json_object *o, const char *key, int digits, uint64_t value)
@@ -97,35 +97,35 @@ void report_octets(struct json_object *o, const char *key, const uint8_t *bytes,
 
 struct json_object *report_object(struct json_object *o, const char *key)
 {
-	struct json_object *child = must(json_object_new_object());
+	struct json_object *child = report_must(json_object_new_object());
 
-	add(o, key, child);
+	report_add(o, key, child);
 	return child;
 }
 
 struct json_object *report_array(struct json_object *o, const char *key)
 {
-	struct json_object *child = must(json_object_new_array());
+	struct json_object *child = report_must(json_object_new_array());
 
-	add(o, key, child);
+	report_add(o, key, child);
 	return child;
 }
 
-static struct json_object *append(struct json_object *array, struct json_object *value)
+static struct json_object *report_append_value(struct json_object *array, struct json_object *value)
 {
-	if (json_object_array_add(array, must(value)) < 0)
+	if (json_object_array_add(array, report_must(value)) < 0)
 		abort();
 	return value;
 }
 
 struct json_object *report_append(struct json_object *array)
 {
-	return append(array, json_object_new_object());
+	return report_append_value(array, json_object_new_object());
 }
 
 void report_append_string(struct json_object *array, const char *value)
 {
-	append(array, new_string(value));
+	report_append_value(array, report_new_string(value));
 }
 
 void report_json(FILE *f, struct json_object *report, bool pretty)
@@ -137,7 +137,7 @@ void report_json(FILE *f, struct json_object *report, bool pretty)
 }
 
 /* "a.b.c": a member of a member of a member. NULL when there is none. */
-static struct json_object *look_up(struct json_object *o, const char *path)
+static struct json_object *report_look_up(struct json_object *o, const char *path)
 {
 	char key[KEY_MAX];
 
@@ -155,7 +155,7 @@ static struct json_object *look_up(struct json_object *o, const char *path)
 	return o;
 }
 
-static void show_list(char *buf, struct json_object *array)
+static void report_show_list(char *buf, struct json_object *array)
 {
 	size_t at = 0, n = json_object_array_length(array);
 
@@ -166,7 +166,8 @@ static void show_list(char *buf, struct json_object *array)
 }
 
 /* @value as @format wants it. Return: @buf. */
-static const char *show(char buf[VALUE_MAX], struct json_object *value, enum report_format format)
+static const char *report_show(char buf[VALUE_MAX], struct json_object *value,
+			       enum report_format format)
 {
 	uint64_t n = json_object_get_uint64(value);
 	char exact[UNITS_MAX];
@@ -191,16 +192,16 @@ static const char *show(char buf[VALUE_MAX], struct json_object *value, enum rep
 	if (json_object_is_type(value, json_type_boolean))
 		return json_object_get_boolean(value) ? "yes" : "no";
 	if (json_object_is_type(value, json_type_array))
-		show_list(buf, value);
+		report_show_list(buf, value);
 	else
 		snprintf(buf, VALUE_MAX, "%s", json_object_get_string(value));
 	return buf;
 }
 
 /* Return: what @row shows, NULL where that is nothing. */
-static struct json_object *row_value(struct json_object *o, const struct report_row *row)
+static struct json_object *report_row_value(struct json_object *o, const struct report_row *row)
 {
-	struct json_object *value = look_up(o, row->key);
+	struct json_object *value = report_look_up(o, row->key);
 
 	return row->format == REPORT_NS_IF_ANY && !json_object_get_uint64(value) ? NULL : value;
 }
@@ -211,25 +212,25 @@ void report_lines(FILE *f, struct json_object *o, const struct report_row *rows,
 	int width = 0;
 
 	for (size_t i = 0; i < n; i++)
-		if (row_value(o, &rows[i]))
+		if (report_row_value(o, &rows[i]))
 			width = MAX(width, (int)strlen(rows[i].label));
 	for (size_t i = 0; i < n; i++) {
-		struct json_object *value = row_value(o, &rows[i]);
+		struct json_object *value = report_row_value(o, &rows[i]);
 
 		if (value)
 			fprintf(f, "%-*s  %s\n", width, rows[i].label,
-				show(buf, value, rows[i].format));
+				report_show(buf, value, rows[i].format));
 	}
 }
 
 /* What stands in one cell. */
-static const char *cell(char buf[VALUE_MAX], struct json_object *array, size_t line,
-			const struct report_row *column)
+static const char *report_cell(char buf[VALUE_MAX], struct json_object *array, size_t line,
+			       const struct report_row *column)
 {
 	struct json_object *value;
 
-	value = look_up(json_object_array_get_idx(array, line), column->key);
-	return value ? show(buf, value, column->format) : "-";
+	value = report_look_up(json_object_array_get_idx(array, line), column->key);
+	return value ? report_show(buf, value, column->format) : "-";
 }
 
 void report_table(FILE *f, struct json_object *array, const struct report_row *columns, size_t n)
@@ -244,11 +245,12 @@ void report_table(FILE *f, struct json_object *array, const struct report_row *c
 	for (size_t c = 0; c < n; c++) {
 		widths[c] = (int)strlen(columns[c].label);
 		for (size_t i = 0; i < lines; i++)
-			widths[c] = MAX(widths[c], (int)strlen(cell(buf, array, i, &columns[c])));
+			widths[c] = MAX(widths[c],
+					(int)strlen(report_cell(buf, array, i, &columns[c])));
 	}
 	for (size_t i = 0; i < lines + 1; i++)
 		for (size_t c = 0; c < n; c++) {
-			const char *text = i ? cell(buf, array, i - 1, &columns[c])
+			const char *text = i ? report_cell(buf, array, i - 1, &columns[c])
 					     : columns[c].label;
 
 			/* No spaces behind the last column. */

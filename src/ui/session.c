@@ -28,7 +28,7 @@ struct worker {
 	struct err err; /* its own: read only after the join */
 };
 
-static void *work(void *arg)
+static void *session_work(void *arg)
 {
 	struct worker *w = arg;
 	const uint64_t one = 1;
@@ -44,7 +44,7 @@ static void *work(void *arg)
  * heard even where a shell ignores it, for what it runs in the background: a script must be able to
  * stop what it started there.
  */
-static bool is_ignored(int signal)
+static bool session_is_ignored(int signal)
 {
 	struct sigaction sa;
 
@@ -53,11 +53,11 @@ static bool is_ignored(int signal)
 
 const char *session_ended_by(void)
 {
-	return is_ignored(SIGHUP) ? "SIGINT or SIGTERM" : "SIGINT, SIGTERM or SIGHUP";
+	return session_is_ignored(SIGHUP) ? "SIGINT or SIGTERM" : "SIGINT, SIGTERM or SIGHUP";
 }
 
 /* Everything is blocked before the thread starts, so that it inherits it. */
-static int open_signals(struct err *err)
+static int session_open_signals(struct err *err)
 {
 	/* Raised by an instruction of the thread itself, never during a read. */
 	static const int faults[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP };
@@ -67,7 +67,7 @@ static int open_signals(struct err *err)
 
 	sigemptyset(&mine);
 	for (size_t i = 0; i < ARRAY_SIZE(heard); i++)
-		if (heard[i] != SIGHUP || !is_ignored(SIGHUP))
+		if (heard[i] != SIGHUP || !session_is_ignored(SIGHUP))
 			sigaddset(&mine, heard[i]);
 	fd = signalfd(-1, &mine, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (fd < 0)
@@ -79,7 +79,7 @@ static int open_signals(struct err *err)
 	return fd;
 }
 
-static int open_clock(const struct progress *progress, int *ret, struct err *err)
+static int session_open_clock(const struct progress *progress, int *ret, struct err *err)
 {
 	const struct itimerspec second = { { 1, 0 }, { 1, 0 } };
 
@@ -99,7 +99,7 @@ struct watch {
 	int signal;
 };
 
-static void heard_signal(struct watch *w, int fd)
+static void session_heard_signal(struct watch *w, int fd)
 {
 	struct signalfd_siginfo info;
 
@@ -116,7 +116,7 @@ static void heard_signal(struct watch *w, int fd)
 		 cancel_request(w->cancel) ? "unwinding" : "too late to stop, finishing");
 }
 
-static void reassure(struct watch *w)
+static void session_reassure(struct watch *w)
 {
 	if (!w->asked_ns || clock_ns() - w->asked_ns < WORD_AFTER_MS * NSEC_PER_MSEC)
 		return;
@@ -124,16 +124,16 @@ static void reassure(struct watch *w)
 	w->asked_ns = 0;
 }
 
-static int pause_ms(const struct watch *w, bool requested)
+static int session_pause_ms(const struct watch *w, bool requested)
 {
 	if (requested)
 		return KICK_PAUSE_MS;
-	if (w->cancel->patience_ms)
-		return MAX(w->cancel->patience_ms / 4, 1);
+	if (w->cancel->call_timeout_ms)
+		return MAX(w->cancel->call_timeout_ms / 4, 1);
 	return w->asked_ns ? WORD_AFTER_MS : -1;
 }
 
-static void listen(struct watch *w, int done, int signals, int clock)
+static void session_listen(struct watch *w, int done, int signals, int clock)
 {
 	struct pollfd p[] = {
 		{ .fd = done, .events = POLLIN },
@@ -145,14 +145,14 @@ static void listen(struct watch *w, int done, int signals, int clock)
 
 	while (!p[0].revents) {
 		/* Once it is requested that stays so, and what blocks in the kernel is kicked. */
-		if (poll(p, ARRAY_SIZE(p), pause_ms(w, p[3].fd < 0)) < 0)
+		if (poll(p, ARRAY_SIZE(p), session_pause_ms(w, p[3].fd < 0)) < 0)
 			continue;
 		if (p[3].revents)
 			p[3].fd = -1;
 		cancel_kick(w->cancel);
-		reassure(w);
+		session_reassure(w);
 		if (p[1].revents)
-			heard_signal(w, signals);
+			session_heard_signal(w, signals);
 		if (p[2].revents && read(clock, &ticks, sizeof(ticks)) > 0)
 			progress_tick(w->progress);
 	}
@@ -169,20 +169,20 @@ int session_run(session_fn *fn, void *ctx, struct cancel *cancel, struct progres
 	pthread_t thread;
 	int r;
 
-	signals = open_signals(err);
+	signals = session_open_signals(err);
 	if (signals < 0)
 		return signals;
-	r = open_clock(progress, &clock, err);
+	r = session_open_clock(progress, &clock, err);
 	if (r < 0)
 		return r;
 	done = eventfd(0, EFD_CLOEXEC);
 	if (done < 0)
 		return err_set(err, -errno, "eventfd");
 	w.done = done;
-	r = pthread_create(&thread, NULL, work, &w);
+	r = pthread_create(&thread, NULL, session_work, &w);
 	if (r)
 		return err_set(err, -r, "pthread_create");
-	listen(&watch, done, signals, clock);
+	session_listen(&watch, done, signals, clock);
 	pthread_join(thread, NULL);
 	*err = w.err;
 	return w.result;
@@ -190,7 +190,7 @@ int session_run(session_fn *fn, void *ctx, struct cancel *cancel, struct progres
 
 int session_hold(int watch, struct err *err)
 {
-	_cleanup_fd_ int signals = open_signals(err);
+	_cleanup_fd_ int signals = session_open_signals(err);
 	struct pollfd p[] = {
 		{ .fd = signals, .events = POLLIN },
 		{ .fd = watch, .events = POLLRDHUP },

@@ -23,7 +23,7 @@ union control {
 	char buf[CMSG_SPACE(VFU_FDS_MAX * sizeof(int))];
 };
 
-static void collect(struct msghdr *msg, struct vfu_fds *fds)
+static void channel_collect(struct msghdr *msg, struct vfu_fds *fds)
 {
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
 		size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
@@ -60,7 +60,7 @@ ssize_t vfu_recv_some(int fd, void *buf, size_t len, struct vfu_fds *fds)
 	if (n < 0)
 		return -errno;
 	if (fds)
-		collect(&msg, fds);
+		channel_collect(&msg, fds);
 	return n;
 }
 
@@ -87,7 +87,7 @@ ssize_t vfu_send_some(int fd, const struct iovec *iov, size_t n_iov, const int *
 	return n < 0 ? -errno : n;
 }
 
-static int wait_for(struct vfu_channel *ch, short events, struct err *err)
+static int channel_wait_for(struct vfu_channel *ch, short events, struct err *err)
 {
 	uint64_t deadline = 0;
 	int r;
@@ -115,8 +115,8 @@ static int wait_for(struct vfu_channel *ch, short events, struct err *err)
 	}
 }
 
-static int receive_all(struct vfu_channel *ch, void *buf, size_t len, struct vfu_fds *fds,
-		       struct err *err)
+static int channel_receive_all(struct vfu_channel *ch, void *buf, size_t len, struct vfu_fds *fds,
+			       struct err *err)
 {
 	size_t done = 0;
 	ssize_t n;
@@ -125,7 +125,7 @@ static int receive_all(struct vfu_channel *ch, void *buf, size_t len, struct vfu
 	while (done < len) {
 		n = vfu_recv_some(ch->fd, (uint8_t *)buf + done, len - done, fds);
 		if (n == -EAGAIN) {
-			r = wait_for(ch, POLLIN, err);
+			r = channel_wait_for(ch, POLLIN, err);
 			if (r < 0)
 				return r;
 			continue;
@@ -146,14 +146,14 @@ int vfu_receive(struct vfu_channel *ch, void *buf, size_t len, struct err *err)
 	if (len > ch->left)
 		return err_set(err, -EPROTO, "%zu bytes of payload where %zu are needed", ch->left,
 			       len);
-	r = receive_all(ch, buf, len, NULL, err);
+	r = channel_receive_all(ch, buf, len, NULL, err);
 	if (r < 0)
 		return r;
 	ch->left -= len;
 	return 0;
 }
 
-static int drop_rest(struct vfu_channel *ch, struct err *err)
+static int channel_drop_rest(struct vfu_channel *ch, struct err *err)
 {
 	uint8_t sink[4096];
 	int r = 0;
@@ -171,10 +171,10 @@ int vfu_receive_header(struct vfu_channel *ch, struct vfu_header *ret, struct vf
 
 	if (fds)
 		fds->n = 0;
-	r = drop_rest(ch, err);
+	r = channel_drop_rest(ch, err);
 	if (r < 0)
 		return r;
-	r = receive_all(ch, wire, sizeof(wire), fds, err);
+	r = channel_receive_all(ch, wire, sizeof(wire), fds, err);
 	if (r < 0)
 		return r;
 	r = vfu_header_decode(wire, ret, err);
@@ -185,7 +185,7 @@ int vfu_receive_header(struct vfu_channel *ch, struct vfu_header *ret, struct vf
 }
 
 /* Skip @n bytes that went out. Return: the first part that is not done. */
-static size_t advance(struct iovec *iov, size_t n_iov, size_t n)
+static size_t channel_advance(struct iovec *iov, size_t n_iov, size_t n)
 {
 	size_t i = 0;
 
@@ -198,8 +198,8 @@ static size_t advance(struct iovec *iov, size_t n_iov, size_t n)
 	return i;
 }
 
-static int send_all(struct vfu_channel *ch, struct iovec *iov, size_t n_iov, const int *fds,
-		    size_t n_fds, struct err *err)
+static int channel_send_all(struct vfu_channel *ch, struct iovec *iov, size_t n_iov, const int *fds,
+			    size_t n_fds, struct err *err)
 {
 	ssize_t n;
 	int r;
@@ -207,7 +207,7 @@ static int send_all(struct vfu_channel *ch, struct iovec *iov, size_t n_iov, con
 	for (size_t i = 0; i < n_iov;) {
 		n = vfu_send_some(ch->fd, iov + i, n_iov - i, fds, n_fds);
 		if (n == -EAGAIN) {
-			r = wait_for(ch, POLLOUT, err);
+			r = channel_wait_for(ch, POLLOUT, err);
 			if (r < 0)
 				return r;
 			continue;
@@ -215,7 +215,7 @@ static int send_all(struct vfu_channel *ch, struct iovec *iov, size_t n_iov, con
 		if (n < 0)
 			return err_set(err, (int)n, "send");
 		n_fds = 0; /* they went with the first byte */
-		i += advance(iov + i, n_iov - i, (size_t)n);
+		i += channel_advance(iov + i, n_iov - i, (size_t)n);
 	}
 	return 0;
 }
@@ -239,5 +239,5 @@ int vfu_send(struct vfu_channel *ch, const struct vfu_header *h, const struct vf
 			       p->head_len + p->data_len, p->n_fds);
 	sized.size = (uint32_t)(VFU_HEADER_SIZE + p->head_len + p->data_len);
 	vfu_header_encode(&sized, wire);
-	return send_all(ch, iov, ARRAY_SIZE(iov), p->fds, p->n_fds, err);
+	return channel_send_all(ch, iov, ARRAY_SIZE(iov), p->fds, p->n_fds, err);
 }

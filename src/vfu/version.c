@@ -38,8 +38,8 @@ enum {
 	PRESENT = 1
 };
 
-static int get(struct json_object *o, const char *key, enum json_type type,
-	       struct json_object **ret, struct err *err)
+static int version_get(struct json_object *o, const char *key, enum json_type type,
+		       struct json_object **ret, struct err *err)
 {
 	if (!json_object_object_get_ex(o, key, ret))
 		return ABSENT;
@@ -49,14 +49,14 @@ static int get(struct json_object *o, const char *key, enum json_type type,
 	return PRESENT;
 }
 
-static int get_number(struct json_object *o, const char *key, uint64_t min, uint64_t max,
-		      uint64_t *ret, struct err *err)
+static int version_get_number(struct json_object *o, const char *key, uint64_t min, uint64_t max,
+			      uint64_t *ret, struct err *err)
 {
 	struct json_object *value;
 	int64_t n;
 	int r;
 
-	r = get(o, key, json_type_int, &value, err);
+	r = version_get(o, key, json_type_int, &value, err);
 	if (r != PRESENT)
 		return r;
 	n = json_object_get_int64(value); /* of larger ones, the largest */
@@ -67,58 +67,58 @@ static int get_number(struct json_object *o, const char *key, uint64_t min, uint
 	return PRESENT;
 }
 
-static int get_migration(struct json_object *caps, struct vfu_version *v, struct err *err)
+static int version_get_migration(struct json_object *caps, struct vfu_version *v, struct err *err)
 {
 	struct json_object *o;
 	int r;
 
-	r = get(caps, "migration", json_type_object, &o, err);
+	r = version_get(caps, "migration", json_type_object, &o, err);
 	if (r != PRESENT)
 		return r;
-	r = get_number(o, "pgsize", 1, INT64_MAX, &v->pgsize, err);
+	r = version_get_number(o, "pgsize", 1, INT64_MAX, &v->pgsize, err);
 	if (r == PRESENT && (v->pgsize & (v->pgsize - 1)))
 		return err_set(err, -EPROTO, "\"pgsize\" is %" PRIu64 ", no power of two",
 			       v->pgsize);
 	return r;
 }
 
-static int get_twin_socket(struct json_object *caps, struct vfu_version *v, struct err *err)
+static int version_get_twin_socket(struct json_object *caps, struct vfu_version *v, struct err *err)
 {
 	struct json_object *o, *supported;
 	int r;
 
-	r = get(caps, "twin_socket", json_type_object, &o, err);
+	r = version_get(caps, "twin_socket", json_type_object, &o, err);
 	if (r == PRESENT)
-		r = get(o, "supported", json_type_boolean, &supported, err);
+		r = version_get(o, "supported", json_type_boolean, &supported, err);
 	if (r == PRESENT)
 		v->twin_socket = json_object_get_boolean(supported);
 	return r;
 }
 
-static int get_capabilities(struct json_object *root, struct vfu_version *v, struct err *err)
+static int version_get_capabilities(struct json_object *root, struct vfu_version *v, struct err *err)
 {
 	struct json_object *caps;
 	uint64_t n;
 	int r;
 
-	r = get(root, "capabilities", json_type_object, &caps, err);
+	r = version_get(root, "capabilities", json_type_object, &caps, err);
 	if (r != PRESENT)
 		return r;
-	r = get_number(caps, "max_msg_fds", 0, VFU_MSG_FDS_LIMIT, &n, err);
+	r = version_get_number(caps, "max_msg_fds", 0, VFU_MSG_FDS_LIMIT, &n, err);
 	if (r == PRESENT)
 		v->max_msg_fds = (uint32_t)n;
 	if (r >= 0)
-		r = get_number(caps, "max_data_xfer_size", 1, INT64_MAX, &n, err);
+		r = version_get_number(caps, "max_data_xfer_size", 1, INT64_MAX, &n, err);
 	if (r == PRESENT)
 		v->max_data_xfer_size = (uint32_t)MIN(n, VFU_XFER_MAX);
 	if (r >= 0)
-		r = get_migration(caps, v, err);
+		r = version_get_migration(caps, v, err);
 	if (r >= 0)
-		r = get_twin_socket(caps, v, err);
+		r = version_get_twin_socket(caps, v, err);
 	return r;
 }
 
-static int parse(const char *text, size_t len, struct json_object **ret, struct err *err)
+static int version_parse(const char *text, size_t len, struct json_object **ret, struct err *err)
 {
 	_cleanup_(json_tokener_freep) struct json_tokener *tokener = NULL;
 	_cleanup_(json_object_putp) struct json_object *root = NULL;
@@ -142,7 +142,7 @@ static int parse(const char *text, size_t len, struct json_object **ret, struct 
 	return 0;
 }
 
-static int decode_json(const char *text, size_t len, struct vfu_version *v, struct err *err)
+static int version_decode_json(const char *text, size_t len, struct vfu_version *v, struct err *err)
 {
 	_cleanup_(json_object_putp) struct json_object *root = NULL;
 	int r;
@@ -157,10 +157,10 @@ static int decode_json(const char *text, size_t len, struct vfu_version *v, stru
 		return 0;
 	if (memchr(text, '\0', len))
 		return err_set(err, -EPROTO, "a NUL byte within");
-	r = parse(text, len, &root, err);
+	r = version_parse(text, len, &root, err);
 	if (r < 0)
 		return r;
-	r = get_capabilities(root, v, err);
+	r = version_get_capabilities(root, v, err);
 	return r < 0 ? r : 0;
 }
 
@@ -179,7 +179,8 @@ int vfu_version_decode(const void *payload, size_t len, struct vfu_version *ret,
 	v.major = head.major;
 	v.minor = head.minor;
 	if (len > sizeof(head)) {
-		r = decode_json((const char *)payload + sizeof(head), len - sizeof(head), &v, err);
+		r = version_decode_json((const char *)payload + sizeof(head), len - sizeof(head),
+					&v, err);
 		if (r < 0)
 			return err_prefix(err, r, "capabilities");
 	}

@@ -15,7 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "engine/destination.h"
+#include "engine/load.h"
 #include "engine/save.h"
 #include "fsm/fsm.h"
 

@@ -36,11 +36,11 @@ void fixture_manifest(struct image_manifest *m, struct image_device *devices, ui
 int frame_put(struct image_writer *w, struct image_place *at, struct image_frame *frame, size_t len,
 	      struct err *err)
 {
-	_cleanup_(image_sealer_freep) struct image_sealer *sealer = NULL;
+	_cleanup_(image_frame_encoder_freep) struct image_frame_encoder *encoder = NULL;
 	int r;
 
-	assert_int_equal(image_sealer_new(image_writer_sealing(w), &sealer, NULL), 0);
-	assert_int_equal(image_seal(sealer, frame, len, at, NULL), 0);
+	assert_int_equal(image_frame_encoder_new(image_writer_encoding(w), &encoder, NULL), 0);
+	assert_int_equal(image_frame_encode(encoder, frame, len, at, NULL), 0);
 	r = image_writer_put(w, frame, err);
 	if (r < 0)
 		return r;

@@ -483,9 +483,9 @@ static void *block(void *arg)
 	struct canceller *k = arg;
 	char c;
 
-	cancel_expose(&k->c);
+	cancel_interruptible_begin(&k->c);
 	result = read(k->pipe[0], &c, 1) < 0 ? -errno : 0;
-	cancel_cover(&k->c);
+	cancel_interruptible_end(&k->c);
 	return &result;
 }
 
@@ -512,7 +512,7 @@ static void a_call_that_takes_too_long_is_kicked_unasked(void **state)
 	pthread_t thread;
 	void *result;
 
-	k->c.patience_ms = 1000;
+	k->c.call_timeout_ms = 1000;
 	assert_int_equal(pthread_create(&thread, NULL, block, k), 0);
 	while (pthread_tryjoin_np(thread, &result)) {
 		nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);

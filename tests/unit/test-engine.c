@@ -13,8 +13,8 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "base/macros.h"
-#include "engine/destination.h"
-#include "engine/identity.h"
+#include "engine/load.h"
+#include "engine/compat.h"
 #include "engine/source.h"
 #include "fsm/fsm.h"
 #include "fake-dev.h"
@@ -588,9 +588,9 @@ static void a_device_that_is_busy_is_asked_again(void **state)
 
 		/* The arc to STOP is the second where the first is to RUNNING_P2P. */
 		fake_fail(b->f, FAKE_SET, caps[i] == BASE ? 1 : 2, -EBUSY, FAKE_STAYS)->times = 3;
-		b->s.drain.budget_ns = 60 * NSEC_PER_SEC;
+		b->s.retry.budget_ns = 60 * NSEC_PER_SEC;
 		assert_int_equal(run(b, &err), 0);
-		assert_int_equal(b->s.drain.retries, 3);
+		assert_int_equal(b->s.retry.retries, 3);
 		assert_int_equal(b->sunk, SIZE);
 		assert_false(b->s.recovered);
 		bench_free(b);
@@ -606,14 +606,14 @@ static void one_that_stays_busy_runs_on(void **state)
 		struct bench *b = bench_new(BASE);
 		struct err err = { 0 };
 
-		b->s.drain.budget_ns = budgets[i];
+		b->s.retry.budget_ns = budgets[i];
 		fake_fail(b->f, FAKE_SET, 1, -EBUSY, FAKE_STAYS)->times = 1000000;
 		assert_int_equal(run(b, &err), -EBUSY);
 		assert_int_equal(err_status(&err), 75);
 		assert_int_equal(b->f->state, MIG_RUNNING);
 		assert_int_equal(!!strstr(err.text, "not ready to be stopped within"),
 				 budgets[i] > 0);
-		assert_int_equal(b->s.drain.retries > 0, budgets[i] > 1);
+		assert_int_equal(b->s.retry.retries > 0, budgets[i] > 1);
 		assert_int_equal(b->sunk, 0);
 		bench_free(b);
 	}
@@ -625,7 +625,7 @@ static void to_wait_for_a_busy_device_can_be_cancelled(void **state)
 	struct err err = { 0 };
 
 	(void)state;
-	b->s.drain.budget_ns = UINT64_MAX;
+	b->s.retry.budget_ns = UINT64_MAX;
 	fake_fail(b->f, FAKE_SET, 2, -EBUSY, FAKE_STAYS)->times = 3;
 	b->f->cancel_at = FAKE_SET;
 	b->f->cancel_n = 4;

@@ -40,18 +40,18 @@ struct sink {
 };
 
 /* Marks the frame, so that the sink sees that it was here; and lets the others overtake. */
-static int work(void *ctx, unsigned int worker, const struct parcel *parcel, struct err *err)
+static int work(void *ctx, unsigned int worker, const struct pipeline_item *item, struct err *err)
 {
 	struct sink *s = ctx;
 	uint64_t number;
 
 	assert_true(worker < (s->workers ? s->workers : 1));
-	memcpy(&number, parcel->frame->payload, sizeof(number));
-	if (number != parcel->number || parcel->len != sizeof(number) + number % 100)
+	memcpy(&number, item->frame->payload, sizeof(number));
+	if (number != item->number || item->len != sizeof(number) + number % 100)
 		return err_fail(err, ERR_BUG, -EINVAL, "another frame");
 	if (number % 3 == 0 && s->workers)
 		nanosleep(&(struct timespec){ .tv_nsec = 200000 }, NULL);
-	parcel->frame->len = number + 1;
+	item->frame->len = number + 1;
 	return ++s->worked == s->work_fails_at ? err_fail(err, ERR_IO, -ENOMEM, "no memory") : 0;
 }
 
@@ -75,7 +75,7 @@ static int take(void *ctx, struct image_frame *frame, size_t len, struct err *er
 	return 0;
 }
 
-static int tap(void *ctx, struct image_frame *frame, size_t len, struct err *err)
+static int observer(void *ctx, struct image_frame *frame, size_t len, struct err *err)
 {
 	struct sink *s = ctx;
 	uint64_t number;
@@ -120,7 +120,7 @@ static void make(struct sink *s, unsigned int frames)
 		.work = s->works ? work : NULL,
 		.workers = s->workers,
 		.sink = take,
-		.tap = s->taps ? tap : NULL,
+		.observer = s->taps ? observer : NULL,
 		.idle = s->idles ? be_idle : NULL,
 		.idle_ms = 1,
 		.ctx = s,

@@ -14,21 +14,21 @@
 
 #include "base/err.h"
 
-struct window {
+struct input_buffer {
 	uint8_t *buf; /* on a page */
 	size_t room, len;
 };
 
 /**
- * window_space() - where the next bytes go
+ * input_buffer_space() - where the next bytes go
  * @want: how many there are to be, with those that are there; more than these, whole pages
  * @ret_len: how many are to come
  *
  * Return: 0 or -ENOMEM.
  */
-_must_check_ int window_space(struct window *w, size_t want, uint8_t **ret, size_t *ret_len,
-			      struct err *err);
+_must_check_ int input_buffer_space(struct input_buffer *w, size_t want, uint8_t **ret,
+				    size_t *ret_len, struct err *err);
 
-void window_fill(struct window *w, size_t len);
-void window_take(struct window *w, size_t len);
-void window_done(struct window *w);
+void input_buffer_fill(struct input_buffer *w, size_t len);
+void input_buffer_take(struct input_buffer *w, size_t len);
+void input_buffer_done(struct input_buffer *w);

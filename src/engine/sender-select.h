@@ -15,11 +15,11 @@
 #include "transport/listener.h"
 
 /**
- * struct reception
+ * struct sender_select
  * @judge: does what the image says of itself fit? As image_sink.begin; NULL for a bare stream
  * @timeout_ms: for a guest to say who it is
  */
-struct reception {
+struct sender_select {
 	struct listener *listener;
 	int (*judge)(void *ctx, const struct image_info *info, const struct image_manifest *m,
 		     struct err *err);
@@ -29,11 +29,12 @@ struct reception {
 };
 
 /**
- * reception_run() - wait for the sender, however long
+ * sender_select_run() - wait for the sender, however long
  * @ret: it, and all that it has said
  *
  * Everybody else is told why not, and so is the user.
  *
  * Return: 0; -ECANCELED; what listener_accept() said.
  */
-_must_check_ int reception_run(const struct reception *r, struct input **ret, struct err *err);
+_must_check_ int sender_select_run(const struct sender_select *r, struct input **ret,
+				   struct err *err);

@@ -8,7 +8,7 @@
 #include "base/cancel.h"
 #include "device/device.h"
 #include "device/recover.h"
-#include "engine/external.h"
+#include "engine/config-restore.h"
 #include "engine/pipeline.h"
 #include "engine/timeline.h"
 #include "engine/transfer.h"
@@ -24,7 +24,7 @@
  *            there
  * @raw: the input is the bare stream, up to its end
  * @force_mismatch: load the state of another kind of device all the same
- * @restore_config: write what the image has of external state, see engine/external.h
+ * @restore_config: write what the image has of external state, see engine/config-restore.h
  * @run: bring it to RUNNING when the driver has accepted the state
  * @verify_only: check everything that can be checked without opening the device
  *
@@ -33,7 +33,7 @@
  * @found, @left: as in struct source; valid if @opened
  * @owner: the sender knows that this end has the state now, and it still has
  * @accepted: the driver has: RESUMING -> STOP succeeded
- * @external: what was restored beside it
+ * @config: what was restored beside it
  * @recovery: what an abort took, if @recovered
  */
 struct destination {
@@ -59,7 +59,7 @@ struct destination {
 	bool accepted;
 	bool answered; /* the sender may believe that it has succeeded */
 	bool owner;
-	struct external external;
+	struct config_restore config;
 	struct timeline timeline;
 	bool recovered;
 	struct mig_recovery recovery;

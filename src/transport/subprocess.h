@@ -14,44 +14,44 @@
 #include "base/cancel.h"
 #include "transport/uri.h"
 
-enum command_end {
-	COMMAND_READS, /* its standard input is ours to write; what it prints goes to standard error */
-	COMMAND_WRITES, /* its standard output is ours to read; its input is empty */
+enum subprocess_end {
+	SUBPROCESS_READS, /* its standard input is ours to write; what it prints goes to standard error */
+	SUBPROCESS_WRITES, /* its standard output is ours to read; its input is empty */
 };
 
 /**
- * struct command - a command that runs
+ * struct subprocess - a command that runs
  * @name: for messages
  * @fd: our end of the pipe, non-blocking; -1 once closed
  * @pid, @pidfd: 0 and -1 once it was waited for
  */
-struct command {
+struct subprocess {
 	const char *name;
 	int fd;
 	pid_t pid;
 	int pidfd;
 };
 
-#define COMMAND_NONE ((struct command){ .fd = -1, .pidfd = -1 })
+#define SUBPROCESS_NONE ((struct subprocess){ .fd = -1, .pidfd = -1 })
 
-/** command_start() - @uri outlives @c. On failure, too, command_stop() is the caller's. */
-_must_check_ int command_start(struct command *c, const struct uri *uri, enum command_end end,
-			       struct err *err);
+/** subprocess_start() - @uri outlives @c. On failure, too, subprocess_stop() is the caller's. */
+_must_check_ int subprocess_start(struct subprocess *c, const struct uri *uri,
+				  enum subprocess_end end, struct err *err);
 
 /**
- * command_wait() - until it has ended
+ * subprocess_wait() - until it has ended
  * @timeout_ms: -1 for ever
  *
  * Return: 0 when its exit status was 0; -EIO (ERR_IO) that tells how it ended; -ETIMEDOUT;
  * -ECANCELED.
  */
-_must_check_ int command_wait(struct command *c, struct cancel *cancel, int timeout_ms,
-			      struct err *err);
+_must_check_ int subprocess_wait(struct subprocess *c, struct cancel *cancel, int timeout_ms,
+				 struct err *err);
 
 /**
- * command_stop() - end it if it still runs, and all that it has started: asked first, then killed
+ * subprocess_stop() - end it if it still runs, and all that it has started: asked first, then killed
  *
  * What it left in the background, as a child of nobody's that is left, is not ours to end; nor is what
  * is left of a command that has ended by itself.
  */
-void command_stop(struct command *c);
+void subprocess_stop(struct subprocess *c);

@@ -5,7 +5,7 @@
  * Frames, and what makes sections of them
  *
  * Compression and checksum are most of the work of writing an image, and no frame depends on
- * another: several threads can seal frames of one image at once, each with a sealer of its own.
+ * another: several threads can encode frames of one image at once, each with an encoder of its own.
  */
 
 #include <stdatomic.h>
@@ -19,7 +19,7 @@
 /**
  * struct image_frame - a page-aligned buffer that holds one frame
  * @payload: where to read stream bytes to; room for IMAGE_FRAME_PAYLOAD
- * @head, @section, @len: once it is sealed: its header, and the whole section as it is written
+ * @head, @section, @len: once it is encoded: its header, and the whole section as it is written
  *
  * The header goes in front of the payload, so that a frame is one write without a copy.
  */
@@ -37,23 +37,23 @@ struct image_frame *image_frame_free(struct image_frame *frame);
 DEFINE_CLEANUP(struct image_frame *, image_frame_free)
 
 /**
- * struct image_sealing - what all frames of an image are sealed by
+ * struct image_encoding - how all frames of an image are encoded
  * @zstd_level: 0 for plain ones
- * @plain: frames in a row that compression did not make smaller; the sealers share it
+ * @plain: frames in a row that compression did not make smaller; the encoders share it
  */
-struct image_sealing {
+struct image_encoding {
 	uint64_t seed;
 	int zstd_level;
 	atomic_uint plain;
 };
 
-struct image_sealer;
+struct image_frame_encoder;
 
-/** image_sealer_new() - for one thread; @sealing outlives it. Return: 0; -ENOMEM; -EINVAL. */
-_must_check_ int image_sealer_new(struct image_sealing *sealing, struct image_sealer **ret,
-				  struct err *err);
-struct image_sealer *image_sealer_free(struct image_sealer *s);
-DEFINE_CLEANUP(struct image_sealer *, image_sealer_free)
+/** image_frame_encoder_new() - for one thread; @encoding outlives it. Return: 0; -ENOMEM; -EINVAL. */
+_must_check_ int image_frame_encoder_new(struct image_encoding *encoding,
+					 struct image_frame_encoder **ret, struct err *err);
+struct image_frame_encoder *image_frame_encoder_free(struct image_frame_encoder *s);
+DEFINE_CLEANUP(struct image_frame_encoder *, image_frame_encoder_free)
 
 /**
  * struct image_place - where a frame belongs
@@ -66,19 +66,19 @@ struct image_place {
 };
 
 /**
- * image_seal() - the first @len bytes of @frame's payload become a section; not 0
+ * image_frame_encode() - the first @len bytes of @frame's payload become a section; not 0
  *
  * What follows them in the frame may change. Compressed if that saves a page; where frame after
  * frame saved nothing, only some are tried.
  */
-_must_check_ int image_seal(struct image_sealer *s, struct image_frame *frame, size_t len,
-			    const struct image_place *place, struct err *err);
+_must_check_ int image_frame_encode(struct image_frame_encoder *s, struct image_frame *frame,
+				    size_t len, const struct image_place *place, struct err *err);
 
 /**
- * image_section_seal() - header, checksum and padding for a payload that lies where it belongs
+ * image_section_finish() - header, checksum and padding for a payload that lies where it belongs
  * @buf: whole pages, with the payload behind the room for the header
  * @head: all but the checksum is set; gets it
  *
  * Return: the section's size, whole pages.
  */
-size_t image_section_seal(struct image_digest *work, uint8_t *buf, struct image_head *head);
+size_t image_section_finish(struct image_digest *work, uint8_t *buf, struct image_head *head);

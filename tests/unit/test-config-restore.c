@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "base/macros.h"
-#include "engine/external.h"
+#include "engine/config-restore.h"
 
 #include "fake-dev.h"
 
@@ -100,10 +100,10 @@ static int teardown(void **state)
 static void what_is_the_users_is_written_and_nothing_else(void **state)
 {
 	struct fake *f = *state;
-	struct external e = { 0 };
+	struct config_restore e = { 0 };
 
-	assert_int_equal(external_take(&saved, &e, NULL), 0);
-	assert_int_equal(external_restore(&e, &f->dev, NULL), 0);
+	assert_int_equal(config_restore_take(&saved, &e, NULL), 0);
+	assert_int_equal(config_restore_apply(&e, &f->dev, NULL), 0);
 	/* 0xa5a5 where PCI_COMMAND_OF_USER has ones, 0x5a5a where it has none */
 	assert_int_equal(space[COMMAND], (0xa5 & 0x47) | (0x5a & ~0x47));
 	assert_int_equal(space[COMMAND + 1], (0xa5 & 0x05) | (0x5a & ~0x05));
@@ -121,11 +121,11 @@ static void what_is_the_users_is_written_and_nothing_else(void **state)
 static void what_is_the_same_is_not_written(void **state)
 {
 	struct fake *f = *state;
-	struct external e = { 0 };
+	struct config_restore e = { 0 };
 
 	memset(space, 0xa5, sizeof(space));
-	assert_int_equal(external_take(&saved, &e, NULL), 0);
-	assert_int_equal(external_restore(&e, &f->dev, NULL), 0);
+	assert_int_equal(config_restore_take(&saved, &e, NULL), 0);
+	assert_int_equal(config_restore_apply(&e, &f->dev, NULL), 0);
 	assert_int_equal(e.n, 0);
 	assert_string_equal(order, "");
 }
@@ -133,14 +133,14 @@ static void what_is_the_same_is_not_written(void **state)
 static void a_register_that_does_not_take_it_is_an_error(void **state)
 {
 	struct fake *f = *state;
-	struct external e = { 0 };
+	struct config_restore e = { 0 };
 	struct err err = { 0 };
 
 	memset(saved_space, 0xff, sizeof(saved_space));
 	memset(space, 0, sizeof(space));
 	writable[COMMAND] = 0xff & ~0x04; /* no bus master */
-	assert_int_equal(external_take(&saved, &e, NULL), 0);
-	assert_int_equal(external_restore(&e, &f->dev, &err), -EIO);
+	assert_int_equal(config_restore_take(&saved, &e, NULL), 0);
+	assert_int_equal(config_restore_apply(&e, &f->dev, &err), -EIO);
 	assert_int_equal(err_status(&err), ERR_UNSUPPORTED);
 	assert_non_null(strstr(err.text, "command was set to 0x0547 and reads 0x0543"));
 	assert_int_equal(e.n, 1);
@@ -150,13 +150,13 @@ static void an_image_without_a_configuration_space_has_nothing_to_restore(void *
 {
 	const struct image_device bare = { .address = (char *)"dev0" };
 	struct fake *f = *state;
-	struct external e = { 0 };
+	struct config_restore e = { 0 };
 	struct err err = { 0 };
 
-	assert_int_equal(external_take(&bare, &e, &err), -ENODATA);
+	assert_int_equal(config_restore_take(&bare, &e, &err), -ENODATA);
 	assert_int_equal(err_status(&err), ERR_IMAGE);
 	/* What was not asked for does nothing. */
-	assert_int_equal(external_restore(&e, &f->dev, NULL), 0);
+	assert_int_equal(config_restore_apply(&e, &f->dev, NULL), 0);
 	assert_string_equal(order, "");
 }
 

@@ -3,15 +3,15 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "engine/confirm.h"
+#include "engine/ack.h"
 
-static int refused(const struct output *out, const struct image_receipt *got, struct err *err)
+static int ack_refused(const struct output *out, const struct image_receipt *got, struct err *err)
 {
 	return err_fail(err, ERR_ABORTED, -EREMOTEIO, "%s: refused by the receiver: %s",
 			output_name(out), *got->reason ? got->reason : "no reason given");
 }
 
-static int read_receipt(struct output *out, struct image_receipt *ret, struct err *err)
+static int ack_read_receipt(struct output *out, struct image_receipt *ret, struct err *err)
 {
 	uint8_t wire[IMAGE_RECEIPT_SIZE];
 	int r;
@@ -23,16 +23,16 @@ static int read_receipt(struct output *out, struct image_receipt *ret, struct er
 	return r < 0 ? err_prefix(err, r, "%s", output_name(out)) : 0;
 }
 
-int confirm_await(struct output *out, const struct image_receipt *want, struct err *err)
+int ack_await(struct output *out, const struct image_receipt *want, struct err *err)
 {
 	struct image_receipt got;
 	int r;
 
-	r = read_receipt(out, &got, err);
+	r = ack_read_receipt(out, &got, err);
 	if (r < 0)
 		return r;
 	if (!got.accepted)
-		return refused(out, &got, err);
+		return ack_refused(out, &got, err);
 	if (!image_receipt_fits(&got, want))
 		return err_fail(err, ERR_PEER, -EPROTO, "%s: the receipt is for another image",
 				output_name(out));
@@ -40,18 +40,18 @@ int confirm_await(struct output *out, const struct image_receipt *want, struct e
 }
 
 /* Who refuses closes the connection; what it said before that is still there to be read. */
-int confirm_explain(struct output *out, int code, struct err *err)
+int ack_explain(struct output *out, int code, struct err *err)
 {
 	struct image_receipt got;
 
 	if (!output_answers(out) || (code != -EPIPE && code != -ECONNRESET))
 		return code;
-	if (read_receipt(out, &got, NULL) < 0 || got.accepted)
+	if (ack_read_receipt(out, &got, NULL) < 0 || got.accepted)
 		return code;
-	return refused(out, &got, err);
+	return ack_refused(out, &got, err);
 }
 
-int confirm_accept(struct input *in, const struct image_receipt *receipt, struct err *err)
+int ack_accept(struct input *in, const struct image_receipt *receipt, struct err *err)
 {
 	uint8_t wire[IMAGE_RECEIPT_SIZE];
 
@@ -59,7 +59,7 @@ int confirm_accept(struct input *in, const struct image_receipt *receipt, struct
 	return input_answer(in, wire, sizeof(wire), err);
 }
 
-void confirm_refuse(const struct err *why, uint8_t ret[IMAGE_RECEIPT_SIZE])
+void ack_refuse(const struct err *why, uint8_t ret[IMAGE_RECEIPT_SIZE])
 {
 	struct image_receipt receipt = { 0 };
 	char text[sizeof(why->text) + 128];

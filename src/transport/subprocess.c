@@ -17,7 +17,7 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "host/processes.h"
-#include "transport/command.h"
+#include "transport/subprocess.h"
 
 /* From SIGTERM to SIGKILL. */
 #define MERCY_MS UINT64_C(2000)
@@ -28,11 +28,12 @@
 extern char **environ;
 
 /* The pipe first: without standard input of our own, its end may have that very number. */
-static int arrange(posix_spawn_file_actions_t *actions, enum command_end end, int theirs)
+static int subprocess_arrange(posix_spawn_file_actions_t *actions, enum subprocess_end end,
+			      int theirs)
 {
 	int r;
 
-	if (end == COMMAND_READS) {
+	if (end == SUBPROCESS_READS) {
 		r = posix_spawn_file_actions_adddup2(actions, theirs, STDIN_FILENO);
 		if (!r)
 			r = posix_spawn_file_actions_adddup2(actions, STDERR_FILENO, STDOUT_FILENO);
@@ -46,7 +47,7 @@ static int arrange(posix_spawn_file_actions_t *actions, enum command_end end, in
 }
 
 /* As if it was not us who started it: nothing blocked, and of what main() ignores nothing ignored. */
-static int undo_signals(posix_spawnattr_t *attr)
+static int subprocess_undo_signals(posix_spawnattr_t *attr)
 {
 	sigset_t none, ignored;
 	int r;
@@ -61,7 +62,7 @@ static int undo_signals(posix_spawnattr_t *attr)
 		 : posix_spawnattr_setflags(attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
 }
 
-static int spawn(pid_t *ret_pid, const char *text, enum command_end end, int theirs)
+static int subprocess_spawn(pid_t *ret_pid, const char *text, enum subprocess_end end, int theirs)
 {
 	char *const argv[] = { (char *)"sh", (char *)"-c", (char *)"--", (char *)text, NULL };
 	posix_spawn_file_actions_t actions;
@@ -73,9 +74,9 @@ static int spawn(pid_t *ret_pid, const char *text, enum command_end end, int the
 		return -r;
 	r = posix_spawnattr_init(&attr);
 	if (!r) {
-		r = arrange(&actions, end, theirs);
+		r = subprocess_arrange(&actions, end, theirs);
 		if (!r)
-			r = undo_signals(&attr);
+			r = subprocess_undo_signals(&attr);
 		if (!r)
 			r = posix_spawn(ret_pid, _PATH_BSHELL, &actions, &attr, argv, environ);
 		posix_spawnattr_destroy(&attr);
@@ -84,21 +85,22 @@ static int spawn(pid_t *ret_pid, const char *text, enum command_end end, int the
 	return -r;
 }
 
-int command_start(struct command *c, const struct uri *uri, enum command_end end, struct err *err)
+int subprocess_start(struct subprocess *c, const struct uri *uri, enum subprocess_end end,
+		     struct err *err)
 {
 	_cleanup_fd_ int theirs = -1;
 	int p[2], r;
 
-	*c = COMMAND_NONE;
+	*c = SUBPROCESS_NONE;
 	c->name = uri->text;
 	if (pipe2(p, O_CLOEXEC) < 0)
 		return err_set(err, -errno, "%s: pipe", c->name);
-	c->fd = end == COMMAND_READS ? p[1] : p[0];
-	theirs = end == COMMAND_READS ? p[0] : p[1];
+	c->fd = end == SUBPROCESS_READS ? p[1] : p[0];
+	theirs = end == SUBPROCESS_READS ? p[0] : p[1];
 	if (fcntl(c->fd, F_SETFL, O_NONBLOCK) < 0)
 		return err_set(err, -errno, "%s: pipe", c->name);
 	pipe_widen(c->fd);
-	r = spawn(&c->pid, uri->command, end, theirs);
+	r = subprocess_spawn(&c->pid, uri->command, end, theirs);
 	if (r < 0)
 		return err_set(err, r, "%s: cannot run %s", c->name, _PATH_BSHELL);
 	c->pidfd = pidfd_open(c->pid, 0);
@@ -109,7 +111,7 @@ int command_start(struct command *c, const struct uri *uri, enum command_end end
 }
 
 /* It was waited for. */
-static void forget(struct command *c)
+static void subprocess_forget(struct subprocess *c)
 {
 	c->pid = 0;
 	if (c->pidfd >= 0)
@@ -117,17 +119,17 @@ static void forget(struct command *c)
 }
 
 /* It has ended. Return: its wait status; no success where there is none. */
-static int reap(struct command *c)
+static int subprocess_reap(struct subprocess *c)
 {
 	int status = -1;
 
 	while (waitpid(c->pid, &status, 0) < 0 && errno == EINTR)
 		continue;
-	forget(c);
+	subprocess_forget(c);
 	return status;
 }
 
-static int judge(const struct command *c, int status, struct err *err)
+static int subprocess_judge(const struct subprocess *c, int status, struct err *err)
 {
 	if (WIFSIGNALED(status))
 		return err_fail(err, ERR_IO, -EIO, "%s: ended by signal %d (%s)", c->name,
@@ -138,7 +140,7 @@ static int judge(const struct command *c, int status, struct err *err)
 	return 0;
 }
 
-int command_wait(struct command *c, struct cancel *cancel, int timeout_ms, struct err *err)
+int subprocess_wait(struct subprocess *c, struct cancel *cancel, int timeout_ms, struct err *err)
 {
 	struct pollfd p = { .fd = c->pidfd, .events = POLLIN };
 	int r;
@@ -149,12 +151,12 @@ int command_wait(struct command *c, struct cancel *cancel, int timeout_ms, struc
 		return r;
 	if (!r)
 		return err_set(err, -ETIMEDOUT, "%s: does not end", c->name);
-	return judge(c, reap(c), err);
+	return subprocess_judge(c, subprocess_reap(c), err);
 }
 
 /* The command, what it has started, and what fell to us; all but @others. */
-static void find_family(const struct command *c, const struct processes *others,
-			struct processes *ret)
+static void subprocess_find_family(const struct subprocess *c, const struct processes *others,
+				   struct processes *ret)
 {
 	processes_below(&host_live, getpid(), others, ret);
 	/* Without /proc at least the one that is known. */
@@ -162,7 +164,7 @@ static void find_family(const struct command *c, const struct processes *others,
 		ret->pids[ret->n++] = c->pid;
 }
 
-static void signal_all(const struct processes *family, int signal)
+static void subprocess_signal_all(const struct processes *family, int signal)
 {
 	for (size_t i = 0; i < family->n; i++)
 		kill(family->pids[i], signal);
@@ -172,28 +174,28 @@ static void signal_all(const struct processes *family, int signal)
  * All of them at once: who sees the end of its input because another one has ended first could take
  * it for the end of the image. Nobody ends while all are stopped, and who stops starts nobody.
  */
-static void ask_family(const struct command *c, const struct processes *others)
+static void subprocess_ask_family(const struct subprocess *c, const struct processes *others)
 {
 	struct processes family = { .n = 0 };
 	size_t known;
 
 	do {
 		known = family.n;
-		find_family(c, others, &family);
-		signal_all(&family, SIGSTOP);
+		subprocess_find_family(c, others, &family);
+		subprocess_signal_all(&family, SIGSTOP);
 	} while (family.n > known);
-	signal_all(&family, SIGTERM);
-	signal_all(&family, SIGCONT);
+	subprocess_signal_all(&family, SIGTERM);
+	subprocess_signal_all(&family, SIGCONT);
 }
 
 /* Only what is a child of ours by now can be waited for; the others become that. */
-static void reap_family(struct command *c, const struct processes *family)
+static void subprocess_reap_family(struct subprocess *c, const struct processes *family)
 {
 	for (size_t i = 0; i < family->n; i++) {
 		pid_t pid = family->pids[i];
 
 		if (waitpid(pid, NULL, WNOHANG) == pid && pid == c->pid)
-			forget(c);
+			subprocess_forget(c);
 	}
 }
 
@@ -204,7 +206,7 @@ static void reap_family(struct command *c, const struct processes *family)
  *
  * The signals come first: the end of its input alone could pass for the end of the image.
  */
-static void stop_family(struct command *c)
+static void subprocess_stop_family(struct subprocess *c)
 {
 	uint64_t until_ns = clock_ns() + MERCY_MS * NSEC_PER_MSEC, now_ns;
 	const struct processes own = { { c->pid }, 1 };
@@ -212,32 +214,32 @@ static void stop_family(struct command *c)
 
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	processes_below(&host_live, getpid(), &own, &others);
-	ask_family(c, &others);
+	subprocess_ask_family(c, &others);
 	if (c->fd >= 0)
 		close(TAKE_FD(c->fd));
 	for (;;) {
 		struct pollfd p = { .fd = c->pidfd, .events = POLLIN };
 
-		find_family(c, &others, &family);
+		subprocess_find_family(c, &others, &family);
 		if (!family.n)
 			break;
 		now_ns = clock_ns();
 		if (now_ns >= until_ns)
-			signal_all(&family, SIGKILL);
+			subprocess_signal_all(&family, SIGKILL);
 		if (now_ns >= until_ns + MERCY_MS * NSEC_PER_MSEC) {
 			log_warn("%s: cannot be ended", c->name);
 			break;
 		}
 		poll(&p, 1, LOOK_MS);
-		reap_family(c, &family);
+		subprocess_reap_family(c, &family);
 	}
 	prctl(PR_SET_CHILD_SUBREAPER, 0);
 }
 
-void command_stop(struct command *c)
+void subprocess_stop(struct subprocess *c)
 {
 	if (c->pid)
-		stop_family(c);
+		subprocess_stop_family(c);
 	if (c->fd >= 0)
 		close(TAKE_FD(c->fd));
 }

@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "image/format.h"
-#include "image/window.h"
+#include "image/input-buffer.h"
 
-static int grow(struct window *w, size_t room, struct err *err)
+static int input_buffer_grow(struct input_buffer *w, size_t room, struct err *err)
 {
 	uint8_t *buf;
 
@@ -22,9 +22,10 @@ static int grow(struct window *w, size_t room, struct err *err)
 	return 0;
 }
 
-int window_space(struct window *w, size_t want, uint8_t **ret, size_t *ret_len, struct err *err)
+int input_buffer_space(struct input_buffer *w, size_t want, uint8_t **ret, size_t *ret_len,
+		       struct err *err)
 {
-	int r = want > w->room ? grow(w, want, err) : 0;
+	int r = want > w->room ? input_buffer_grow(w, want, err) : 0;
 
 	assert(w->len < want);
 	if (r < 0)
@@ -34,21 +35,21 @@ int window_space(struct window *w, size_t want, uint8_t **ret, size_t *ret_len, 
 	return 0;
 }
 
-void window_fill(struct window *w, size_t len)
+void input_buffer_fill(struct input_buffer *w, size_t len)
 {
 	assert(len <= w->room - w->len);
 	w->len += len;
 }
 
-void window_take(struct window *w, size_t len)
+void input_buffer_take(struct input_buffer *w, size_t len)
 {
 	assert(len <= w->len);
 	w->len -= len;
 	memmove(w->buf, w->buf + len, w->len);
 }
 
-void window_done(struct window *w)
+void input_buffer_done(struct input_buffer *w)
 {
 	free(w->buf);
-	*w = (struct window){ 0 };
+	*w = (struct input_buffer){ 0 };
 }

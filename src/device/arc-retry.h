@@ -12,19 +12,19 @@
 #include "device/backend.h"
 
 /**
- * struct drain - how long to ask
+ * struct arc_retry - how long to ask
  * @budget_ns: 0 asks once
  * @retries: times that it was asked again, all calls together
  */
-struct drain {
+struct arc_retry {
 	uint64_t budget_ns;
 	unsigned int retries;
 };
 
 /**
- * drain_goto() - mig_goto(), again while the device runs and says EBUSY
+ * mig_goto_retrying() - mig_goto(), again while the device runs and says EBUSY
  *
  * Return: as mig_goto(), so -EBUSY when the time is up; -ECANCELED.
  */
-_must_check_ int drain_goto(struct drain *d, struct mig_dev *dev, enum mig_state to,
-			    struct cancel *cancel, struct err *err);
+_must_check_ int mig_goto_retrying(struct arc_retry *d, struct mig_dev *dev, enum mig_state to,
+				   struct cancel *cancel, struct err *err);

@@ -4,17 +4,17 @@
 
 #include "base/log.h"
 #include "base/macros.h"
-#include "engine/confirm.h"
-#include "engine/destination.h"
-#include "engine/identity.h"
-#include "engine/reception.h"
+#include "engine/ack.h"
+#include "engine/load.h"
+#include "engine/compat.h"
+#include "engine/sender-select.h"
 #include "engine/scan.h"
 #include "fsm/fsm.h"
 
 /* One being filled, one being written to the device, and what evens out the pace of both. */
 #define LOAD_FRAMES 4
 
-static void on_arc(void *ctx, const struct mig_arc *arc)
+static void load_on_arc(void *ctx, const struct mig_arc *arc)
 {
 	struct destination *d = ctx;
 
@@ -38,7 +38,7 @@ static int load_frame(void *ctx, struct image_frame *frame, size_t len, struct e
 }
 
 /* A frame to fill for the device. */
-static int get_frame(struct destination *d, struct err *err)
+static int load_get_frame(struct destination *d, struct err *err)
 {
 	int r;
 
@@ -48,7 +48,7 @@ static int get_frame(struct destination *d, struct err *err)
 	return r;
 }
 
-static int push_frame(struct destination *d, struct err *err)
+static int load_push_frame(struct destination *d, struct err *err)
 {
 	size_t len = d->frame_len;
 
@@ -57,18 +57,18 @@ static int push_frame(struct destination *d, struct err *err)
 	return pipeline_push(d->pipe, len, err);
 }
 
-static int put(struct destination *d, const uint8_t *buf, size_t len, struct err *err)
+static int load_put(struct destination *d, const uint8_t *buf, size_t len, struct err *err)
 {
 	while (len) {
 		size_t n = MIN(len, IMAGE_FRAME_PAYLOAD - d->frame_len);
 		int r;
 
-		r = get_frame(d, err);
+		r = load_get_frame(d, err);
 		if (r < 0)
 			return r;
 		memcpy(d->frame->payload + d->frame_len, buf, n);
 		d->frame_len += n;
-		r = d->frame_len == IMAGE_FRAME_PAYLOAD ? push_frame(d, err) : 0;
+		r = d->frame_len == IMAGE_FRAME_PAYLOAD ? load_push_frame(d, err) : 0;
 		if (r < 0)
 			return r;
 		buf += n;
@@ -77,9 +77,9 @@ static int put(struct destination *d, const uint8_t *buf, size_t len, struct err
 	return 0;
 }
 
-static int finish_load(struct destination *d, struct err *err)
+static int load_finish_load(struct destination *d, struct err *err)
 {
-	int r = d->frame_len ? push_frame(d, err) : 0;
+	int r = d->frame_len ? load_push_frame(d, err) : 0;
 
 	return r < 0 ? r : pipeline_drain(d->pipe, err);
 }
@@ -88,7 +88,7 @@ static int finish_load(struct destination *d, struct err *err)
  * Opens the device and brings it to RESUMING. Whatever it holds is going to be replaced, so what
  * somebody else left half-done (mig_settle()) is no obstacle; only ERROR is: it may be broken.
  */
-static int begin_load(struct destination *d, const struct image_device *saved, struct err *err)
+static int load_begin_load(struct destination *d, const struct image_device *saved, struct err *err)
 {
 	struct mig_dev *mig;
 	int r;
@@ -104,11 +104,11 @@ static int begin_load(struct destination *d, const struct image_device *saved, s
 	d->opened = true;
 	d->found = mig->state;
 	atomic_store(&d->transfer->state, mig->state);
-	mig->on_arc = on_arc;
+	mig->on_arc = load_on_arc;
 	mig->on_arc_ctx = d;
 	mig->cancel = d->cancel;
 	if (saved) {
-		r = identity_check(saved, d->dev, d->force_mismatch, err);
+		r = compat_check(saved, d->dev, d->force_mismatch, err);
 		if (r < 0)
 			return r;
 	}
@@ -136,8 +136,8 @@ static int begin_load(struct destination *d, const struct image_device *saved, s
  * Sinks
  */
 
-static int on_begin(struct destination *d, const struct image_info *info,
-		    const struct image_manifest *m, struct err *err)
+static int load_on_begin(struct destination *d, const struct image_info *info,
+			 const struct image_manifest *m, struct err *err)
 {
 	d->info = *info;
 	if (m->n_devices != 1) {
@@ -145,22 +145,23 @@ static int on_begin(struct destination *d, const struct image_info *info,
 		return err_hint(err, -EINVAL, "vfiomigctl inspect lists them");
 	}
 	if (d->restore_config) {
-		int r = external_take(&m->devices[0], &d->external, err);
+		int r = config_restore_take(&m->devices[0], &d->config, err);
 
 		if (r < 0)
 			return r;
 	}
 	/* Before the device is opened: sysfs knows enough to spare it a reset. */
-	return identity_check(&m->devices[0], d->dev, d->force_mismatch, err);
+	return compat_check(&m->devices[0], d->dev, d->force_mismatch, err);
 }
 
-static int verify_begin(void *ctx, const struct image_info *info, const struct image_manifest *m,
-			struct err *err)
+static int load_verify_begin(void *ctx, const struct image_info *info,
+			     const struct image_manifest *m, struct err *err)
 {
-	return on_begin(ctx, info, m, err);
+	return load_on_begin(ctx, info, m, err);
 }
 
-static int verify_end(void *ctx, uint32_t device, const struct image_totals *totals, struct err *err)
+static int load_verify_end(void *ctx, uint32_t device, const struct image_totals *totals,
+			   struct err *err)
 {
 	struct destination *d = ctx;
 
@@ -171,22 +172,22 @@ static int verify_end(void *ctx, uint32_t device, const struct image_totals *tot
 }
 
 static const struct image_sink verify_sink = {
-	.begin = verify_begin,
-	.device_end = verify_end,
+	.begin = load_verify_begin,
+	.device_end = load_verify_end,
 };
 
 static int load_begin(void *ctx, const struct image_info *info, const struct image_manifest *m,
 		      struct err *err)
 {
-	int r = on_begin(ctx, info, m, err);
+	int r = load_on_begin(ctx, info, m, err);
 
-	return r < 0 ? r : begin_load(ctx, &m->devices[0], err);
+	return r < 0 ? r : load_begin_load(ctx, &m->devices[0], err);
 }
 
 static int load_data(void *ctx, uint32_t device, const void *buf, size_t len, struct err *err)
 {
 	(void)device;
-	return put(ctx, buf, len, err);
+	return load_put(ctx, buf, len, err);
 }
 
 static int load_end(void *ctx, const struct image_receipt *receipt, struct err *err)
@@ -232,9 +233,9 @@ static int load_raw(struct destination *d, struct err *err)
 
 	if (d->verify_only)
 		return 0;
-	r = begin_load(d, NULL, err);
+	r = load_begin_load(d, NULL, err);
 	while (r >= 0 && n) {
-		r = get_frame(d, err);
+		r = load_get_frame(d, err);
 		if (r < 0)
 			return r;
 		/* Whole frames, however little comes at a time: to hand one on costs a wake-up. */
@@ -243,17 +244,17 @@ static int load_raw(struct destination *d, struct err *err)
 		if (n < 0)
 			return (int)n;
 		d->frame_len += (size_t)n;
-		r = d->frame_len == IMAGE_FRAME_PAYLOAD ? push_frame(d, err) : 0;
+		r = d->frame_len == IMAGE_FRAME_PAYLOAD ? load_push_frame(d, err) : 0;
 	}
 	return r;
 }
 
-static bool wants_answer(const struct destination *d)
+static bool load_wants_answer(const struct destination *d)
 {
 	return !d->raw && input_answers(d->in);
 }
 
-static int judge_and_start(struct destination *d, struct err *err)
+static int load_judge_and_start(struct destination *d, struct err *err)
 {
 	struct mig_dev *mig = d->dev->mig;
 	int r;
@@ -270,8 +271,8 @@ static int judge_and_start(struct destination *d, struct err *err)
 		return err_prefix(err, r, "the driver did not accept the state");
 	}
 	d->accepted = true;
-	r = external_restore(&d->external, mig, err);
-	if (r < 0 || (!d->run && !wants_answer(d)))
+	r = config_restore_apply(&d->config, mig, err);
+	if (r < 0 || (!d->run && !load_wants_answer(d)))
 		return r;
 	r = cancel_check(d->cancel, err);
 	if (r < 0)
@@ -279,15 +280,15 @@ static int judge_and_start(struct destination *d, struct err *err)
 	/* Once the sender has heard it, this end cannot have failed. */
 	cancel_close(d->cancel);
 	d->answered = true;
-	r = wants_answer(d) ? confirm_accept(d->in, &d->receipt, err) : 0;
+	r = load_wants_answer(d) ? ack_accept(d->in, &d->receipt, err) : 0;
 	if (r < 0)
 		return r;
-	d->owner = wants_answer(d);
+	d->owner = load_wants_answer(d);
 	return d->run ? mig_goto(mig, MIG_RUNNING, err) : 0;
 }
 
 /* The sender has given it up: what is here may be all there is of it. */
-static void keep_state(struct destination *d, struct err *err)
+static void load_keep_state(struct destination *d, struct err *err)
 {
 	err->kind = ERR_DEVICE;
 	d->owner = !d->recovery.reset;
@@ -297,7 +298,7 @@ static void keep_state(struct destination *d, struct err *err)
 }
 
 /* Once a load has begun there is no way back to what the device was: blank and stopped it is. */
-static void abort_load(struct destination *d, struct err *err)
+static void load_abort_load(struct destination *d, struct err *err)
 {
 	bool session = fsm_saving(d->found) || d->found == MIG_RESUMING;
 	enum mig_state want = d->loading || session ? MIG_STOP : d->found;
@@ -306,7 +307,7 @@ static void abort_load(struct destination *d, struct err *err)
 	d->recovered = true;
 	if (mig_recover(d->dev->mig, want, d->loading && !d->owner, &d->recovery, &why)) {
 		if (d->owner) {
-			keep_state(d, err);
+			load_keep_state(d, err);
 			return;
 		}
 		err_classify(err, ERR_ABORTED, err->code);
@@ -330,13 +331,13 @@ static int load(struct destination *d, struct err *err)
 
 	r = d->raw ? load_raw(d, err) : load_image(d, err);
 	if (r >= 0 && d->pipe)
-		r = finish_load(d, err);
+		r = load_finish_load(d, err);
 	r = pipeline_explain(d->pipe, r, err);
 	d->pipe = pipeline_free(d->pipe);
 	return r;
 }
 
-static int run(struct destination *d, struct err *err)
+static int load_run(struct destination *d, struct err *err)
 {
 	int r;
 
@@ -344,9 +345,9 @@ static int run(struct destination *d, struct err *err)
 	if (d->loading)
 		d->stream_ns = clock_ns() - d->start_ns;
 	if (r >= 0 && !d->verify_only)
-		r = judge_and_start(d, err);
+		r = load_judge_and_start(d, err);
 	if (r < 0 && d->touched)
-		abort_load(d, err);
+		load_abort_load(d, err);
 	if (d->opened) {
 		d->left = d->dev->mig->state;
 		d->left_known = d->dev->mig->state_known;
@@ -357,26 +358,26 @@ static int run(struct destination *d, struct err *err)
 }
 
 /* From here on nobody else is listened to: to connect is to be refused. */
-static int receive(struct destination *d, struct err *err)
+static int load_receive(struct destination *d, struct err *err)
 {
-	const struct reception reception = {
+	const struct sender_select select = {
 		.listener = d->listener,
-		.judge = d->raw ? NULL : verify_begin,
+		.judge = d->raw ? NULL : load_verify_begin,
 		.ctx = d,
 		.timeout_ms = d->options->acquire.timeout_ms,
 		.cancel = d->cancel,
 	};
-	int r = reception_run(&reception, &d->in, err);
+	int r = sender_select_run(&select, &d->in, err);
 
 	d->listener = listener_free(d->listener);
 	return r;
 }
 
-static void refuse(struct destination *d, const struct err *err)
+static void load_refuse(struct destination *d, const struct err *err)
 {
 	uint8_t wire[IMAGE_RECEIPT_SIZE];
 
-	confirm_refuse(err, wire);
+	ack_refuse(err, wire);
 	if (input_answer(d->in, wire, sizeof(wire), NULL) < 0)
 		log_info("%s: could not be told why", input_name(d->in));
 }
@@ -386,11 +387,11 @@ int destination_run(void *destination, struct err *err)
 	struct destination *d = destination;
 	int r;
 
-	r = d->listener ? receive(d, err) : input_open(&d->uri, d->cancel, &d->in, err);
+	r = d->listener ? load_receive(d, err) : input_open(&d->uri, d->cancel, &d->in, err);
 	if (r >= 0) {
-		r = run(d, err);
-		if (r < 0 && wants_answer(d) && !d->answered)
-			refuse(d, err);
+		r = load_run(d, err);
+		if (r < 0 && load_wants_answer(d) && !d->answered)
+			load_refuse(d, err);
 	}
 	d->in = input_free(d->in);
 	return r;

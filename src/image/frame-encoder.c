@@ -8,50 +8,51 @@
 #include <zstd_errors.h>
 
 #include "base/macros.h"
-#include "image/seal.h"
+#include "image/frame-encoder.h"
 
 /* Frames in a row that saved nothing, after which only every so many is tried. */
 #define PLAIN_ENOUGH 8
 #define PLAIN_TRY 16
 
-struct image_sealer {
-	struct image_sealing *sealing;
+struct image_frame_encoder {
+	struct image_encoding *encoding;
 	struct image_digest work;
 	ZSTD_CCtx *zstd; /* NULL for plain images */
 };
 
-static int setup_zstd(struct image_sealer *s, struct err *err)
+static int frame_encoder_setup_zstd(struct image_frame_encoder *s, struct err *err)
 {
 	size_t r;
 
 	s->zstd = ZSTD_createCCtx();
 	if (!s->zstd)
 		return err_set(err, -ENOMEM, "zstd");
-	r = ZSTD_CCtx_setParameter(s->zstd, ZSTD_c_compressionLevel, s->sealing->zstd_level);
+	r = ZSTD_CCtx_setParameter(s->zstd, ZSTD_c_compressionLevel, s->encoding->zstd_level);
 	if (ZSTD_isError(r))
-		return err_set(err, -EINVAL, "zstd level %d: %s", s->sealing->zstd_level,
+		return err_set(err, -EINVAL, "zstd level %d: %s", s->encoding->zstd_level,
 			       ZSTD_getErrorName(r));
 	return 0;
 }
 
-int image_sealer_new(struct image_sealing *sealing, struct image_sealer **ret, struct err *err)
+int image_frame_encoder_new(struct image_encoding *encoding, struct image_frame_encoder **ret,
+			    struct err *err)
 {
-	_cleanup_(image_sealer_freep) struct image_sealer *s = calloc(1, sizeof(*s));
+	_cleanup_(image_frame_encoder_freep) struct image_frame_encoder *s = calloc(1, sizeof(*s));
 	int r;
 
 	if (!s)
-		return err_set(err, -ENOMEM, "sealing frames");
-	s->sealing = sealing;
-	r = image_digest_init(&s->work, sealing->seed, err);
-	if (r >= 0 && sealing->zstd_level)
-		r = setup_zstd(s, err);
+		return err_set(err, -ENOMEM, "encoding frames");
+	s->encoding = encoding;
+	r = image_digest_init(&s->work, encoding->seed, err);
+	if (r >= 0 && encoding->zstd_level)
+		r = frame_encoder_setup_zstd(s, err);
 	if (r < 0)
 		return r;
 	*ret = TAKE_PTR(s);
 	return 0;
 }
 
-struct image_sealer *image_sealer_free(struct image_sealer *s)
+struct image_frame_encoder *image_frame_encoder_free(struct image_frame_encoder *s)
 {
 	if (s) {
 		image_digest_done(&s->work);
@@ -61,11 +62,12 @@ struct image_sealer *image_sealer_free(struct image_sealer *s)
 	return NULL;
 }
 
-static bool worth_a_try(const struct image_sealer *s, size_t plain, uint64_t sequence)
+static bool frame_encoder_worth_a_try(const struct image_frame_encoder *s, size_t plain,
+				      uint64_t sequence)
 {
 	if (!s->zstd || plain == IMAGE_PAGE)
 		return false;
-	return atomic_load(&s->sealing->plain) < PLAIN_ENOUGH || sequence % PLAIN_TRY == 0;
+	return atomic_load(&s->encoding->plain) < PLAIN_ENOUGH || sequence % PLAIN_TRY == 0;
 }
 
 /*
@@ -74,13 +76,13 @@ static bool worth_a_try(const struct image_sealer *s, size_t plain, uint64_t seq
  *
  * Return: compressed size, 0 when the frame is to be stored plain, or a negative errno.
  */
-static ssize_t pack(struct image_sealer *s, struct image_frame *frame, size_t len,
-		    uint64_t sequence, struct err *err)
+static ssize_t frame_encoder_pack(struct image_frame_encoder *s, struct image_frame *frame,
+				  size_t len, uint64_t sequence, struct err *err)
 {
 	size_t plain = ALIGN_UP(IMAGE_SECTION_HEADER + len, IMAGE_PAGE);
 	size_t r;
 
-	if (!worth_a_try(s, plain, sequence))
+	if (!frame_encoder_worth_a_try(s, plain, sequence))
 		return 0;
 	if (!frame->packed)
 		frame->packed = aligned_alloc(IMAGE_PAGE, IMAGE_FRAME_SIZE);
@@ -89,12 +91,12 @@ static ssize_t pack(struct image_sealer *s, struct image_frame *frame, size_t le
 	r = ZSTD_compress2(s->zstd, frame->packed + IMAGE_SECTION_HEADER,
 			   plain - IMAGE_PAGE - IMAGE_SECTION_HEADER, frame->payload, len);
 	if (!ZSTD_isError(r)) {
-		atomic_store(&s->sealing->plain, 0);
+		atomic_store(&s->encoding->plain, 0);
 		return (ssize_t)r;
 	}
 	switch (ZSTD_getErrorCode(r)) {
 	case ZSTD_error_dstSize_tooSmall:
-		atomic_fetch_add(&s->sealing->plain, 1);
+		atomic_fetch_add(&s->encoding->plain, 1);
 		return 0;
 	case ZSTD_error_memory_allocation:
 		return err_set(err, -ENOMEM, "zstd");
@@ -103,8 +105,8 @@ static ssize_t pack(struct image_sealer *s, struct image_frame *frame, size_t le
 	}
 }
 
-int image_seal(struct image_sealer *s, struct image_frame *frame, size_t len,
-	       const struct image_place *place, struct err *err)
+int image_frame_encode(struct image_frame_encoder *s, struct image_frame *frame, size_t len,
+		       const struct image_place *place, struct err *err)
 {
 	uint8_t *section = frame->payload - IMAGE_SECTION_HEADER;
 	ssize_t packed;
@@ -119,7 +121,7 @@ int image_seal(struct image_sealer *s, struct image_frame *frame, size_t len,
 		.offset = place->offset,
 		.raw_size = (uint32_t)len,
 	};
-	packed = pack(s, frame, len, place->sequence, err);
+	packed = frame_encoder_pack(s, frame, len, place->sequence, err);
 	if (packed < 0)
 		return (int)packed;
 	if (packed) {
@@ -128,11 +130,11 @@ int image_seal(struct image_sealer *s, struct image_frame *frame, size_t len,
 		section = frame->packed;
 	}
 	frame->section = section;
-	frame->len = image_section_seal(&s->work, section, &frame->head);
+	frame->len = image_section_finish(&s->work, section, &frame->head);
 	return 0;
 }
 
-size_t image_section_seal(struct image_digest *work, uint8_t *buf, struct image_head *head)
+size_t image_section_finish(struct image_digest *work, uint8_t *buf, struct image_head *head)
 {
 	size_t used = IMAGE_SECTION_HEADER + head->size;
 	size_t len = ALIGN_UP(used, IMAGE_PAGE);

@@ -12,37 +12,38 @@
 #include "device/device.h"
 #include "image/manifest.h"
 
-#define EXTERNAL_MAX 2
+#define CONFIG_RESTORE_MAX 2
 
-/** struct external_change - a register, before and after */
-struct external_change {
+/** struct config_change - a register, before and after */
+struct config_change {
 	const char *name;
 	uint32_t before, after;
 };
 
 /**
- * struct external - what is to be restored
+ * struct config_restore - what is to be restored
  * @has: there is something; else all of this is without effect
- * @changes, @n: filled by external_restore()
+ * @changes, @n: filled by config_restore_apply()
  */
-struct external {
+struct config_restore {
 	bool has;
 	uint16_t command;
 	uint8_t line;
-	struct external_change changes[EXTERNAL_MAX];
+	struct config_change changes[CONFIG_RESTORE_MAX];
 	unsigned int n;
 };
 
-/** external_take() - from an image. Return: 0, -ENODATA (ERR_IMAGE) when it has none. */
-_must_check_ int external_take(const struct image_device *saved, struct external *ret,
-			       struct err *err);
+/** config_restore_take() - from an image. Return: 0, -ENODATA (ERR_IMAGE) when it has none. */
+_must_check_ int config_restore_take(const struct image_device *saved, struct config_restore *ret,
+				     struct err *err);
 
 /**
- * external_restore() - write it to a device, and read it back
+ * config_restore_apply() - write it to a device, and read it back
  *
  * To be called while the device is stopped, after the driver took the state.
  *
  * Return: 0; -EIO when a register does not have what was written; -EOPNOTSUPP when there is no
  * configuration space to write to; both ERR_UNSUPPORTED.
  */
-_must_check_ int external_restore(struct external *e, struct mig_dev *dev, struct err *err);
+_must_check_ int config_restore_apply(struct config_restore *e, struct mig_dev *dev,
+				      struct err *err);

@@ -5,19 +5,19 @@
 #include "base/log.h"
 #include "base/macros.h"
 #include "base/units.h"
-#include "engine/drain.h"
+#include "device/arc-retry.h"
 #include "fsm/fsm.h"
 
 #define PAUSE_MIN_MS 5
 #define PAUSE_MAX_MS 250
 
-static bool refused(const struct mig_dev *dev, int r)
+static bool arc_retry_refused(const struct mig_dev *dev, int r)
 {
 	return r == -EBUSY && dev->state_known && fsm_runs(dev->state);
 }
 
-int drain_goto(struct drain *d, struct mig_dev *dev, enum mig_state to, struct cancel *cancel,
-	       struct err *err)
+int mig_goto_retrying(struct arc_retry *d, struct mig_dev *dev, enum mig_state to,
+		      struct cancel *cancel, struct err *err)
 {
 	uint64_t start = clock_ns();
 	int pause_ms = PAUSE_MIN_MS;
@@ -26,7 +26,7 @@ int drain_goto(struct drain *d, struct mig_dev *dev, enum mig_state to, struct c
 	for (;;) {
 		int r = mig_goto(dev, to, err);
 
-		if (!refused(dev, r))
+		if (!arc_retry_refused(dev, r))
 			return r;
 		if (clock_ns() - start >= d->budget_ns) {
 			return d->budget_ns

@@ -8,13 +8,13 @@
 #include "base/log.h"
 #include "base/macros.h"
 #include "fsm/fsm.h"
-#include "engine/identity.h"
+#include "engine/compat.h"
 #include "host/pci-config.h"
 
 /* The one field that is a plural. */
 #define CAPS_FIELD "migration flags"
 
-static char *copy(const char *text, bool *failed)
+static char *compat_copy(const char *text, bool *failed)
 {
 	char *p = text ? strdup(text) : NULL;
 
@@ -22,16 +22,16 @@ static char *copy(const char *text, bool *failed)
 	return p;
 }
 
-static bool describe(const struct device *dev, struct image_device *ret)
+static bool compat_describe(const struct device *dev, struct image_device *ret)
 {
 	const struct vfio_node *node = dev->node;
 	bool failed = false;
 
 	*ret = (struct image_device){
-		.address = copy(device_name(dev), &failed),
-		.bus = copy(node ? node->bus : NULL, &failed),
-		.driver = copy(device_driver(dev), &failed),
-		.driver_version = copy(node ? node->driver_version : NULL, &failed),
+		.address = compat_copy(device_name(dev), &failed),
+		.bus = compat_copy(node ? node->bus : NULL, &failed),
+		.driver = compat_copy(device_driver(dev), &failed),
+		.driver_version = compat_copy(node ? node->driver_version : NULL, &failed),
 		.has_ids = dev->has_ids,
 		.vendor = dev->ids.vendor,
 		.device = dev->ids.device,
@@ -40,7 +40,7 @@ static bool describe(const struct device *dev, struct image_device *ret)
 		.class_code = dev->ids.class_code,
 		.revision = dev->ids.revision,
 		.caps = dev->mig->caps,
-		.protocol = copy(dev->mig->ops->name, &failed),
+		.protocol = compat_copy(dev->mig->ops->name, &failed),
 		.interrupts = pci_config_interrupts(dev->config, dev->config_size),
 	};
 	if (dev->config_size) {
@@ -53,18 +53,18 @@ static bool describe(const struct device *dev, struct image_device *ret)
 	return !failed;
 }
 
-int identity_manifest(const struct device *dev, struct image_manifest *ret, struct err *err)
+int compat_manifest(const struct device *dev, struct image_manifest *ret, struct err *err)
 {
 	struct image_manifest m = { 0 };
 	bool failed = false;
 	struct utsname uts;
 
 	uname(&uts);
-	m.kernel = copy(uts.release, &failed);
-	m.tool = copy(PACKAGE_STRING, &failed);
+	m.kernel = compat_copy(uts.release, &failed);
+	m.tool = compat_copy(PACKAGE_STRING, &failed);
 	m.devices = calloc(1, sizeof(*m.devices));
 	m.n_devices = m.devices ? 1 : 0;
-	if (failed || !m.devices || !describe(dev, m.devices)) {
+	if (failed || !m.devices || !compat_describe(dev, m.devices)) {
 		image_manifest_done(&m);
 		return err_set(err, -ENOMEM, "%s", dev->spec);
 	}
@@ -74,20 +74,20 @@ int identity_manifest(const struct device *dev, struct image_manifest *ret, stru
 
 /* Where to tell differences, and whether those that follow are vital. */
 struct comparison {
-	identity_differ_fn *fn;
+	compat_differ_fn *fn;
 	void *ctx;
 	bool vital;
 };
 
-static void compare_text(const struct comparison *c, const char *field, const char *saved,
-			 const char *here)
+static void compat_compare_text(const struct comparison *c, const char *field, const char *saved,
+				const char *here)
 {
 	if (saved && here && strcmp(saved, here) != 0)
 		c->fn(c->ctx, field, saved, here, c->vital);
 }
 
-static void compare_number(const struct comparison *c, const char *field, int digits,
-			   uint64_t saved, uint64_t here)
+static void compat_compare_number(const struct comparison *c, const char *field, int digits,
+				  uint64_t saved, uint64_t here)
 {
 	char a[32], b[32];
 
@@ -99,7 +99,7 @@ static void compare_number(const struct comparison *c, const char *field, int di
 }
 
 /* "stop-copy p2p", and in hexadecimal what has no name. */
-static void caps_text(char *buf, size_t size, uint64_t caps)
+static void compat_caps_text(char *buf, size_t size, uint64_t caps)
 {
 	size_t at = 0;
 
@@ -114,44 +114,47 @@ static void caps_text(char *buf, size_t size, uint64_t caps)
 		snprintf(buf + at, size - at, "%s0x%llx", at ? " " : "", (unsigned long long)caps);
 }
 
-static void compare_caps(const struct comparison *c, uint64_t saved, uint64_t here)
+static void compat_compare_caps(const struct comparison *c, uint64_t saved, uint64_t here)
 {
 	char a[64], b[64];
 
 	if (saved == here)
 		return;
-	caps_text(a, sizeof(a), saved);
-	caps_text(b, sizeof(b), here);
+	compat_caps_text(a, sizeof(a), saved);
+	compat_caps_text(b, sizeof(b), here);
 	c->fn(c->ctx, CAPS_FIELD, a, b, c->vital);
 }
 
-static void compare_ids(const struct comparison *c, const struct image_device *saved,
-			const struct pci_ids *ids)
+static void compat_compare_ids(const struct comparison *c, const struct image_device *saved,
+			       const struct pci_ids *ids)
 {
-	compare_number(c, "vendor", 4, saved->vendor, ids->vendor);
-	compare_number(c, "device", 4, saved->device, ids->device);
-	compare_number(c, "subsystem vendor", 4, saved->subsystem_vendor, ids->subsystem_vendor);
-	compare_number(c, "subsystem device", 4, saved->subsystem_device, ids->subsystem_device);
-	compare_number(c, "class", 6, saved->class_code, ids->class_code);
+	compat_compare_number(c, "vendor", 4, saved->vendor, ids->vendor);
+	compat_compare_number(c, "device", 4, saved->device, ids->device);
+	compat_compare_number(c, "subsystem vendor", 4, saved->subsystem_vendor,
+			      ids->subsystem_vendor);
+	compat_compare_number(c, "subsystem device", 4, saved->subsystem_device,
+			      ids->subsystem_device);
+	compat_compare_number(c, "class", 6, saved->class_code, ids->class_code);
 }
 
-void identity_compare(const struct image_device *saved, const struct device *dev,
-		      identity_differ_fn *fn, void *ctx)
+void compat_compare(const struct image_device *saved, const struct device *dev,
+		    compat_differ_fn *fn, void *ctx)
 {
 	struct comparison c = { .fn = fn, .ctx = ctx, .vital = true };
 	bool ids = saved->has_ids && dev->has_ids;
 
-	compare_text(&c, "protocol", saved->protocol, dev->mig ? dev->mig->ops->name : NULL);
-	compare_text(&c, "driver", saved->driver, device_driver(dev));
+	compat_compare_text(&c, "protocol", saved->protocol, dev->mig ? dev->mig->ops->name : NULL);
+	compat_compare_text(&c, "driver", saved->driver, device_driver(dev));
 	if (ids)
-		compare_ids(&c, saved, &dev->ids);
+		compat_compare_ids(&c, saved, &dev->ids);
 	c.vital = false;
 	if (ids)
-		compare_number(&c, "revision", 2, saved->revision, dev->ids.revision);
+		compat_compare_number(&c, "revision", 2, saved->revision, dev->ids.revision);
 	if (dev->node)
-		compare_text(&c, "driver version", saved->driver_version, dev->node->driver_version);
+		compat_compare_text(&c, "driver version", saved->driver_version,
+				    dev->node->driver_version);
 	if (dev->mig)
-		compare_caps(&c, saved->caps, dev->mig->caps);
+		compat_compare_caps(&c, saved->caps, dev->mig->caps);
 }
 
 /* Differences as one clause each: "driver is mtty in the image, mdpy here". */
@@ -160,7 +163,8 @@ struct clauses {
 	size_t at;
 };
 
-static void add_clause(struct clauses *c, const char *field, const char *saved, const char *here)
+static void compat_add_clause(struct clauses *c, const char *field, const char *saved,
+			      const char *here)
 {
 	int n;
 
@@ -176,19 +180,20 @@ struct verdict {
 	struct clauses vital, rest;
 };
 
-static void judge(void *ctx, const char *field, const char *saved, const char *here, bool vital)
+static void compat_judge(void *ctx, const char *field, const char *saved, const char *here,
+			 bool vital)
 {
 	struct verdict *v = ctx;
 
-	add_clause(vital ? &v->vital : &v->rest, field, saved, here);
+	compat_add_clause(vital ? &v->vital : &v->rest, field, saved, here);
 }
 
-int identity_check(const struct image_device *saved, const struct device *dev, bool force,
-		   struct err *err)
+int compat_check(const struct image_device *saved, const struct device *dev, bool force,
+		 struct err *err)
 {
 	struct verdict v = { 0 };
 
-	identity_compare(saved, dev, judge, &v);
+	compat_compare(saved, dev, compat_judge, &v);
 	if (v.vital.at && !force) {
 		err_fail(err, ERR_IMAGE, -EXDEV, "%s: the image is of another device: %s",
 			 device_name(dev), v.vital.text);

@@ -11,7 +11,7 @@
 
 #include "base/log.h"
 #include "base/macros.h"
-#include "engine/identity.h"
+#include "engine/compat.h"
 #include "fake-dev.h"
 
 /* One device and the image that was taken of it; tests then make them differ. */
@@ -72,7 +72,7 @@ static int teardown(void **state)
 	return r;
 }
 
-/* identity_check(), and what it printed meanwhile. */
+/* compat_check(), and what it printed meanwhile. */
 static int check(const struct pair *p, bool force, struct err *err, char printed[512])
 {
 	int before = dup(STDERR_FILENO), fd = memfd_create("log", MFD_CLOEXEC);
@@ -80,7 +80,7 @@ static int check(const struct pair *p, bool force, struct err *err, char printed
 	int r;
 
 	dup2(fd, STDERR_FILENO);
-	r = identity_check(&p->saved, &p->dev, force, err);
+	r = compat_check(&p->saved, &p->dev, force, err);
 	dup2(before, STDERR_FILENO);
 	close(before);
 	n = pread(fd, printed, 511, 0);
@@ -303,7 +303,7 @@ static void a_manifest_says_what_the_device_is(void **state)
 
 	p->dev.config_size = 256;
 	memset(p->dev.config, 0x5a, sizeof(p->dev.config));
-	assert_int_equal(identity_manifest(&p->dev, &m, NULL), 0);
+	assert_int_equal(compat_manifest(&p->dev, &m, NULL), 0);
 	assert_int_equal(m.n_devices, 1);
 	assert_non_null(m.kernel);
 	assert_non_null(m.tool);
@@ -338,7 +338,7 @@ static void a_manifest_of_a_device_that_nobody_knows_is_short(void **state)
 	p->dev.node = NULL;
 	p->dev.has_ids = false;
 	p->dev.spec = (char *)"fd:9";
-	assert_int_equal(identity_manifest(&p->dev, &m, NULL), 0);
+	assert_int_equal(compat_manifest(&p->dev, &m, NULL), 0);
 	assert_string_equal(m.devices[0].address, "fd:9");
 	assert_null(m.devices[0].bus);
 	assert_null(m.devices[0].driver);

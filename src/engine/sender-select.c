@@ -7,8 +7,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/macros.h"
-#include "engine/confirm.h"
-#include "engine/reception.h"
+#include "engine/ack.h"
+#include "engine/sender-select.h"
 
 #define GUESTS_MAX 8u
 
@@ -25,7 +25,7 @@ _Static_assert(GUESTS_MAX + 1 <= CANCEL_WAIT_MAX, "all of them, and the listener
  * @known: it is the sender
  */
 struct guest {
-	const struct reception *reception;
+	const struct sender_select *select;
 	struct peer *peer;
 	uint8_t *said;
 	size_t len;
@@ -34,9 +34,9 @@ struct guest {
 	uint64_t deadline_ns, heard_ns;
 };
 
-static void guest_done(struct guest *g)
+static void sender_select_guest_done(struct guest *g)
 {
-	/* In any state: welcome() may have failed, admit() has taken most of it. */
+	/* In any state: sender_select_welcome() may have failed, sender_select_admit() has taken most of it. */
 	peer_free(g->peer);
 	free(g->said);
 	image_parser_free(g->parser);
@@ -44,34 +44,35 @@ static void guest_done(struct guest *g)
 }
 
 /* As much for the user as for the guest, who may or may not be there to hear it. */
-static void turn_away(struct guest *g, const struct err *why)
+static void sender_select_turn_away(struct guest *g, const struct err *why)
 {
 	uint8_t wire[IMAGE_RECEIPT_SIZE];
 
 	log_warn("%s: turned away: %s: %s (%s)", peer_name(g->peer), why->text,
 		 strerror(-why->code), err_name(why->code));
-	confirm_refuse(why, wire);
-	if (g->reception->judge && peer_write_now(g->peer, wire, sizeof(wire), NULL) < 0)
+	ack_refuse(why, wire);
+	if (g->select->judge && peer_write_now(g->peer, wire, sizeof(wire), NULL) < 0)
 		log_debug("%s: does not hear it", peer_name(g->peer));
-	guest_done(g);
+	sender_select_guest_done(g);
 }
 
-static int on_begin(void *ctx, const struct image_info *info, const struct image_manifest *m,
-		    struct err *err)
+static int sender_select_on_begin(void *ctx, const struct image_info *info,
+				  const struct image_manifest *m, struct err *err)
 {
 	struct guest *g = ctx;
-	int r = g->reception->judge(g->reception->ctx, info, m, err);
+	int r = g->select->judge(g->select->ctx, info, m, err);
 
 	g->known = r >= 0;
 	return r;
 }
 
-static const struct image_sink introduction = { .begin = on_begin };
+static const struct image_sink introduction = { .begin = sender_select_on_begin };
 
-static int welcome(const struct reception *r, struct peer *peer, struct guest *g, struct err *err)
+static int sender_select_welcome(const struct sender_select *r, struct peer *peer, struct guest *g,
+				 struct err *err)
 {
 	*g = (struct guest){
-		.reception = r,
+		.select = r,
 		.peer = peer,
 		.heard_ns = clock_ns(),
 	};
@@ -81,7 +82,7 @@ static int welcome(const struct reception *r, struct peer *peer, struct guest *g
 }
 
 /* A place that is free, or that of whoever has been silent the longest. */
-static struct guest *make_room(struct guest *guests)
+static struct guest *sender_select_make_room(struct guest *guests)
 {
 	struct err why = { 0 };
 	struct guest *g = guests;
@@ -93,25 +94,27 @@ static struct guest *make_room(struct guest *guests)
 			g = &guests[i];
 	}
 	err_set(&why, -EBUSY, "silent while others waited");
-	turn_away(g, &why);
+	sender_select_turn_away(g, &why);
 	return g;
 }
 
-static int open_door(const struct reception *r, struct guest *guests, struct err *err)
+static int sender_select_open_door(const struct sender_select *r, struct guest *guests,
+				   struct err *err)
 {
 	struct peer *peer;
 	int result = listener_accept(r->listener, r->cancel, &peer, err);
 
 	if (result == -EAGAIN)
 		return 0;
-	return result < 0 ? result : welcome(r, peer, make_room(guests), err);
+	return result < 0 ? result
+			  : sender_select_welcome(r, peer, sender_select_make_room(guests), err);
 }
 
 /*
  * Give the parser what was said last. What it finds behind the MANIFEST, in the same bytes, is not
  * looked at here: whoever goes on with the image sees all of it from the start.
  */
-static int understand(struct guest *g, const uint8_t *buf, size_t len, struct err *err)
+static int sender_select_understand(struct guest *g, const uint8_t *buf, size_t len, struct err *err)
 {
 	size_t room, n;
 	void *to;
@@ -131,7 +134,7 @@ static int understand(struct guest *g, const uint8_t *buf, size_t len, struct er
 }
 
 /* Return: 0, or why it cannot be the sender. */
-static int hear(struct guest *g, struct err *err)
+static int sender_select_hear(struct guest *g, struct err *err)
 {
 	ssize_t n;
 
@@ -146,25 +149,25 @@ static int hear(struct guest *g, struct err *err)
 	g->len += (size_t)n;
 	if (!g->parser)
 		g->known = true;
-	else if (understand(g, g->said + g->len - (size_t)n, (size_t)n, err) < 0)
+	else if (sender_select_understand(g, g->said + g->len - (size_t)n, (size_t)n, err) < 0)
 		return err->code;
 	if (!g->known && g->len == INTRODUCTION_MAX)
 		return err_set(err, -EMSGSIZE, "its MANIFEST is too large for one device");
 	return 0;
 }
 
-static int attend(struct guest *g, short events, struct err *err)
+static int sender_select_attend(struct guest *g, short events, struct err *err)
 {
 	if (events)
-		return hear(g, err);
+		return sender_select_hear(g, err);
 	if (clock_ns() < g->deadline_ns)
 		return 0;
 	return err_set(err, -ETIMEDOUT, "did not say in %d s what it brings",
-		       g->reception->timeout_ms / 1000);
+		       g->select->timeout_ms / 1000);
 }
 
 /* Return: the sender, or NULL while there is none. */
-static struct guest *attend_all(struct guest *guests, const struct pollfd *p)
+static struct guest *sender_select_attend_all(struct guest *guests, const struct pollfd *p)
 {
 	for (size_t i = 0; i < GUESTS_MAX; i++) {
 		struct guest *g = &guests[i];
@@ -172,16 +175,17 @@ static struct guest *attend_all(struct guest *guests, const struct pollfd *p)
 
 		if (!g->peer)
 			continue;
-		if (attend(g, p[i].revents, &why) < 0)
-			turn_away(g, &why);
+		if (sender_select_attend(g, p[i].revents, &why) < 0)
+			sender_select_turn_away(g, &why);
 		else if (g->known)
 			return g;
 	}
 	return NULL;
 }
 
-static int wait_for_somebody(const struct reception *r, const struct guest *guests,
-			     struct pollfd *p, struct err *err)
+static int sender_select_wait_for_somebody(const struct sender_select *r,
+					   const struct guest *guests, struct pollfd *p,
+					   struct err *err)
 {
 	uint64_t deadline = UINT64_MAX;
 	size_t i;
@@ -198,46 +202,47 @@ static int wait_for_somebody(const struct reception *r, const struct guest *gues
 			   deadline == UINT64_MAX ? -1 : clock_ms_until(deadline), err);
 }
 
-static int run(const struct reception *r, struct guest *guests, struct guest **ret, struct err *err)
+static int sender_select_loop(const struct sender_select *r, struct guest *guests,
+			      struct guest **ret, struct err *err)
 {
 	struct pollfd p[GUESTS_MAX + 1];
 	int result;
 
-	for (*ret = NULL; !*ret; *ret = attend_all(guests, p)) {
-		result = wait_for_somebody(r, guests, p, err);
+	for (*ret = NULL; !*ret; *ret = sender_select_attend_all(guests, p)) {
+		result = sender_select_wait_for_somebody(r, guests, p, err);
 		if (result >= 0 && p[GUESTS_MAX].revents)
-			result = open_door(r, guests, err);
+			result = sender_select_open_door(r, guests, err);
 		if (result < 0)
 			return result;
 	}
 	return 0;
 }
 
-static int admit(struct guest *g, struct input **ret, struct err *err)
+static int sender_select_admit(struct guest *g, struct input **ret, struct err *err)
 {
 	int r;
 
 	log_info("%s: is the sender", peer_name(g->peer));
 	r = input_from_peer(TAKE_PTR(g->peer), TAKE_PTR(g->said), g->len, ret, err);
-	guest_done(g);
+	sender_select_guest_done(g);
 	return r;
 }
 
-int reception_run(const struct reception *r, struct input **ret, struct err *err)
+int sender_select_run(const struct sender_select *r, struct input **ret, struct err *err)
 {
 	struct guest guests[GUESTS_MAX] = { 0 }, *sender;
 	struct err why = { 0 };
 	int result;
 
-	result = run(r, guests, &sender, err);
+	result = sender_select_loop(r, guests, &sender, err);
 	if (result >= 0)
-		result = admit(sender, ret, err);
+		result = sender_select_admit(sender, ret, err);
 	if (result >= 0)
 		err_set(&why, -EBUSY, "another sender was first");
 	else
 		err_set(&why, result, "not received");
 	for (size_t i = 0; i < GUESTS_MAX; i++)
 		if (guests[i].peer)
-			turn_away(&guests[i], &why);
+			sender_select_turn_away(&guests[i], &why);
 	return result;
 }

@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "image/tally.h"
+#include "image/totals.h"
 
-int image_tallies_init(struct image_tallies *t, uint32_t n_devices, uint64_t seed, struct err *err)
+int image_totals_init(struct image_totals_set *t, uint32_t n_devices, uint64_t seed, struct err *err)
 {
 	int r;
 
@@ -20,7 +20,7 @@ int image_tallies_init(struct image_tallies *t, uint32_t n_devices, uint64_t see
 	return r;
 }
 
-void image_tallies_done(struct image_tallies *t)
+void image_totals_done(struct image_totals_set *t)
 {
 	for (uint32_t i = 0; i < t->n_devices; i++)
 		image_digest_done(&t->devices[i].digest);
@@ -30,7 +30,7 @@ void image_tallies_done(struct image_tallies *t)
 	t->n_devices = 0;
 }
 
-static void add(struct image_tally *t, const struct image_head *head)
+static void totals_add(struct image_running_total *t, const struct image_head *head)
 {
 	t->count++;
 	image_digest_add(&t->digest, head->checksum);
@@ -40,26 +40,26 @@ static void add(struct image_tally *t, const struct image_head *head)
 	}
 }
 
-void image_tallies_section(struct image_tallies *t, const struct image_head *head)
+void image_totals_section(struct image_totals_set *t, const struct image_head *head)
 {
-	add(&t->all, head);
+	totals_add(&t->all, head);
 	if (head->type == IMAGE_DATA)
-		add(&t->devices[head->device], head);
+		totals_add(&t->devices[head->device], head);
 }
 
-void image_tally_end(const struct image_tally *t, struct image_end *ret)
+void image_totals_end(const struct image_running_total *t, struct image_end *ret)
 {
 	ret->count = t->count;
 	ret->bytes = t->bytes;
 	image_digest_value(&t->digest, ret->digest);
 }
 
-int image_tally_check(const struct image_tally *t, const struct image_end *said, const char *what,
-		      struct err *err)
+int image_totals_check(const struct image_running_total *t, const struct image_end *said,
+		       const char *what, struct err *err)
 {
 	struct image_end is;
 
-	image_tally_end(t, &is);
+	image_totals_end(t, &is);
 	if (said->count != is.count)
 		return err_fail(err, ERR_IMAGE, -EBADMSG, "%" PRIu64 " %s, but there were %" PRIu64,
 				said->count, what, is.count);

@@ -14,26 +14,24 @@
 #include "transport/output.h"
 
 /**
- * confirm_await() - the sender's: wait for the answer
+ * ack_await() - the sender's: wait for the answer
  * @want: what accepts the image that was sent
  *
  * Return: 0; -EREMOTEIO (ERR_ABORTED) with the receiver's reason; -EPROTO (ERR_PEER) for no receipt
  * or one for something else; or as output_answer().
  */
-_must_check_ int confirm_await(struct output *out, const struct image_receipt *want,
-			       struct err *err);
+_must_check_ int ack_await(struct output *out, const struct image_receipt *want, struct err *err);
 
 /**
- * confirm_explain() - the sender's: output_write() has failed; has the receiver said why?
+ * ack_explain() - the sender's: output_write() has failed; has the receiver said why?
  * @code: what it returned
  *
  * Return: @code with its story, or -EREMOTEIO with the receiver's.
  */
-int confirm_explain(struct output *out, int code, struct err *err);
+int ack_explain(struct output *out, int code, struct err *err);
 
-/** confirm_accept() - the receiver's: tell the sender so. */
-_must_check_ int confirm_accept(struct input *in, const struct image_receipt *receipt,
-				struct err *err);
+/** ack_accept() - the receiver's: tell the sender so. */
+_must_check_ int ack_accept(struct input *in, const struct image_receipt *receipt, struct err *err);
 
-/** confirm_refuse() - the receiver's: what an answer says that refuses because of @why. */
-void confirm_refuse(const struct err *why, uint8_t ret[IMAGE_RECEIPT_SIZE]);
+/** ack_refuse() - the receiver's: what an answer says that refuses because of @why. */
+void ack_refuse(const struct err *why, uint8_t ret[IMAGE_RECEIPT_SIZE]);

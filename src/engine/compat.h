@@ -11,31 +11,31 @@
 #include "image/manifest.h"
 
 /**
- * identity_manifest() - a device, and who describes it, as a manifest says it
+ * compat_manifest() - a device, and who describes it, as a manifest says it
  * @dev: open, mig_query() called
  * @ret: image_manifest_done() frees it
  */
-_must_check_ int identity_manifest(const struct device *dev, struct image_manifest *ret,
-				   struct err *err);
+_must_check_ int compat_manifest(const struct device *dev, struct image_manifest *ret,
+				 struct err *err);
 
 /**
- * identity_differ_fn - one difference
+ * compat_differ_fn - one difference
  * @saved, @here: as text
  * @vital: a state that was saved there is not to be loaded here
  */
-typedef void identity_differ_fn(void *ctx, const char *field, const char *saved, const char *here,
-				bool vital);
+typedef void compat_differ_fn(void *ctx, const char *field, const char *saved, const char *here,
+			      bool vital);
 
 /**
- * identity_compare() - call @fn for each difference
+ * compat_compare() - call @fn for each difference
  *
  * As far as both sides are known: before device_open() that is what sysfs has.
  */
-void identity_compare(const struct image_device *saved, const struct device *dev,
-		      identity_differ_fn *fn, void *ctx);
+void compat_compare(const struct image_device *saved, const struct device *dev,
+		    compat_differ_fn *fn, void *ctx);
 
 /**
- * identity_check() - may @dev load a state of @saved?
+ * compat_check() - may @dev load a state of @saved?
  * @force: what differs is only warned about
  *
  * Refuses another protocol, driver, vendor, device, subsystem or class. Differences in revision,
@@ -43,5 +43,5 @@ void identity_compare(const struct image_device *saved, const struct device *dev
  *
  * Return: 0, or -EXDEV (ERR_IMAGE) naming every field that differs.
  */
-_must_check_ int identity_check(const struct image_device *saved, const struct device *dev,
-				bool force, struct err *err);
+_must_check_ int compat_check(const struct image_device *saved, const struct device *dev,
+			      bool force, struct err *err);
