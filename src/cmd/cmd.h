@@ -10,6 +10,7 @@
 
 #include <argp.h>
 #include <stdbool.h>
+#include <sys/stat.h>
 
 #include "base/err.h"
 #include "device/device.h"
@@ -35,6 +36,7 @@ enum {
  * @view: shows @report as text, to standard output or, when that carries data, standard error
  * @show: main()'s: shows the report now, for a command that goes on after its result; NULL once
  *        that is done
+ * @input, @output: the files behind FILE, if @has_input, @has_output: they must not be the same
  * @acts: the command does something to a device: the status speaks of that alone
  * @outcome, @owner: of a command that moves state; shown only if @moves_state
  */
@@ -46,6 +48,8 @@ struct invocation {
 	int status_fd;
 
 	bool stdout_taken;
+	bool has_input, has_output;
+	struct stat input, output;
 	struct json_object *report;
 	void (*view)(FILE *f, struct json_object *report);
 	void (*show)(struct invocation *inv, int result, const struct err *err);
@@ -111,9 +115,10 @@ void cmd_parse(const struct invocation *inv, const struct argp *argp, int argc, 
  *
  * To be called before anything is opened, which could get the number of a descriptor that was not.
  *
- * Return: 0; -EINVAL (ERR_USAGE); -EBADF (ERR_MISSING).
+ * Return: 0; -EINVAL (ERR_USAGE), also when the command writes to the same file; -EBADF (ERR_MISSING).
  */
-_must_check_ int cmd_input(const char *text, unsigned int kinds, struct uri *ret, struct err *err);
+_must_check_ int cmd_input(struct invocation *inv, const char *text, unsigned int kinds,
+			   struct uri *ret, struct err *err);
 
 /**
  * cmd_output() - the same, where data goes

@@ -11,6 +11,7 @@
 #include "base/units.h"
 #include "base/uuid.h"
 #include "cmd/cmd.h"
+#include "cmd/files.h"
 
 enum {
 	OPT_PROGRESS = OPT_COMMON,
@@ -243,9 +244,12 @@ static int cmd_parse_open_file(const char *text, unsigned int kinds, enum err_ki
 	return r;
 }
 
-int cmd_input(const char *text, unsigned int kinds, struct uri *ret, struct err *err)
+int cmd_input(struct invocation *inv, const char *text, unsigned int kinds, struct uri *ret,
+	      struct err *err)
 {
-	return cmd_parse_open_file(text, kinds, ERR_MISSING, ret, err);
+	int r = cmd_parse_open_file(text, kinds, ERR_MISSING, ret, err);
+
+	return r < 0 ? r : cmd_files_input(inv, ret, err);
 }
 
 /*
@@ -280,11 +284,12 @@ int cmd_output(struct invocation *inv, const char *text, unsigned int kinds, str
 		return err_hint(err, -EINVAL, "name a file, or use --status-fd for JSON");
 	}
 	if (inv->status_fd >= 0 && cmd_leads_to(ret, inv->status_fd)) {
-		r = err_fail(err, ERR_USAGE, -EINVAL, "--status-fd: %d is where the data goes",
-			     inv->status_fd);
+		err_fail(err, ERR_USAGE, -EINVAL, "--status-fd: %d is where the data goes",
+			 inv->status_fd);
 		inv->status_fd = -1;
+		return -EINVAL;
 	}
-	return r;
+	return cmd_files_output(inv, ret, err);
 }
 
 struct progress cmd_progress(const struct invocation *inv, const struct transfer *transfer,

@@ -26,7 +26,7 @@ int image_scan_run(struct image_scan *scan, struct err *err)
 	progress.kind = "file";
 	transfer_start(&scan->transfer);
 	report_string(scan->inv->report, "file", scan->file);
-	r = cmd_input(scan->file, URI_PLAIN, &scan->uri, err);
+	r = cmd_input(scan->inv, scan->file, URI_PLAIN, &scan->uri, err);
 	if (r >= 0)
 		r = cancel_init(&scan->cancel, err);
 	if (r < 0)

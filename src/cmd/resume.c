@@ -7,6 +7,7 @@
 #include "engine/load.h"
 #include "ui/session.h"
 #include "cmd/cmd.h"
+#include "cmd/files.h"
 #include "cmd/render.h"
 
 enum {
@@ -315,7 +316,7 @@ static int cmd_resume_parse_input(struct args *a, struct err *err)
 	struct uri socket;
 	int r;
 
-	r = cmd_input(text, a->listen ? URI_LISTEN : URI_PLAIN, &a->dest.uri, err);
+	r = cmd_input(a->inv, text, a->listen ? URI_LISTEN : URI_PLAIN, &a->dest.uri, err);
 	if (r < 0 && !a->listen && uri_parse(text, URI_SOCKET, &socket, NULL) >= 0)
 		err_hint(err, r,
 			 "to wait for a sender there: --listen; a file of this name is file:%s",
@@ -334,6 +335,8 @@ static int cmd_resume_run(struct invocation *inv, int argc, char **argv, struct 
 	r = cmd_resume_parse_input(&a, err);
 	if (r >= 0)
 		r = device_find(&host_live, a.dev.spec, &a.dest.dev, err);
+	if (r >= 0)
+		r = cmd_files_device(a.dest.dev, &a.dest.uri, err);
 	if (r >= 0)
 		r = cmd_resume_check_hold(&a, err);
 	if (r >= 0)

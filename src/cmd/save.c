@@ -8,6 +8,7 @@
 #include "host/debugfs.h"
 #include "ui/session.h"
 #include "cmd/cmd.h"
+#include "cmd/files.h"
 #include "cmd/render.h"
 
 enum {
@@ -299,7 +300,9 @@ static int cmd_save_run(struct invocation *inv, int argc, char **argv, struct er
 		return r;
 	inv->view = cmd_save_view;
 	s->options = &a.dev.options;
-	r = a.dry_run ? cmd_save_plan(inv, s, err) : cmd_save_save(&a, err);
+	r = cmd_files_device(s->dev, &s->uri, err);
+	if (r >= 0)
+		r = a.dry_run ? cmd_save_plan(inv, s, err) : cmd_save_save(&a, err);
 	device_free(s->dev);
 	return r;
 }

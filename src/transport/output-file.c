@@ -121,6 +121,11 @@ int output_check(const struct uri *uri, bool force, struct err *err)
 	}
 	if (S_ISDIR(st.st_mode))
 		return output_file_create_error(err, -EISDIR, uri->path);
+	/* open() fails with ENXIO here, and with a FIFO that has no reader yet, which is waited for. */
+	if (S_ISSOCK(st.st_mode)) {
+		output_file_create_error(err, -ENXIO, uri->path);
+		return err_hint(err, -ENXIO, "to connect to this socket: unix:%s", uri->path);
+	}
 	if (!S_ISREG(st.st_mode) || force)
 		return 0;
 	r = output_file_create_error(err, -EEXIST, uri->path);
