@@ -100,7 +100,7 @@ void cancel_interruptible_end(struct cancel *c)
 	cancel_mask_kicks(SIG_BLOCK);
 }
 
-/* @lock is held, and a call interruptible. */
+/* The caller holds @c->lock, and a call is interruptible. */
 static bool cancel_call_timed_out(const struct cancel *c)
 {
 	return c->call_timeout_ms && !atomic_load(&c->requested) &&

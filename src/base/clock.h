@@ -17,7 +17,11 @@ static inline uint64_t clock_ns(void)
 	return (uint64_t)ts.tv_sec * NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
 }
 
-/** clock_ms_until() - for poll(): rounded up, so that it is never asked in vain; 0 once it has passed. */
+/**
+ * clock_ms_until() - milliseconds until @ns on the monotonic clock, as poll() takes them
+ *
+ * Rounded up, so that poll() does not return just before @ns. Return: 0 once @ns has passed.
+ */
 static inline int clock_ms_until(uint64_t ns)
 {
 	uint64_t now = clock_ns(), ms;

@@ -5,7 +5,7 @@
  * Errors
  *
  * A function that can fail returns 0 or a negative errno. The errno is what the system said;
- * struct err, always the last parameter, is the story: what was being done, and to what.
+ * struct err, always the last parameter, has the context: what was being done, and to what.
  * Positive returns are not errors but outcomes that the direct caller must handle (end of
  * stream, nothing pending); each is named beside its function.
  *
@@ -35,15 +35,15 @@ enum err_kind {
 	ERR_ABORTED = 75, /* stopped half-way; the source runs, trying again is safe */
 	ERR_PEER = 76, /* the peer broke the protocol; a vfio-user server fell silent */
 	ERR_PERMISSION = 77,
-	ERR_CONFIG = 78, /* not the way it is set up: TCP without protection, credentials */
-	ERR_IN_DOUBT = 80, /* who has the state, this end or the other, cannot be told from here */
+	ERR_CONFIG = 78, /* the configuration forbids it: TCP without protection, credentials */
+	ERR_IN_DOUBT = 80, /* whether this end or the peer owns the state is unknown */
 	ERR_DEVICE = 81, /* the device is in ERROR or not where it should be */
 };
 
 /**
  * struct err - why a call failed
  * @code: negative errno, 0 while nothing failed
- * @kind: what it means for whoever called the program
+ * @kind: what it means for the caller of the program: its exit status
  * @text: "outer: inner", without strerror and without newline
  * @hint: what to do about it, or empty
  *
@@ -58,7 +58,7 @@ struct err {
 
 /**
  * err_set() - record a new failure, its kind left to the errno
- * @e: where to, may be NULL
+ * @e: may be NULL
  * @code: negative errno
  *
  * Return: @code, so that a failing function ends in one line.
@@ -71,7 +71,7 @@ int err_fail(struct err *e, enum err_kind kind, int code, const char *fmt, ...) 
 /** err_prefix() - say what the caller was doing when @code came up. Return: @code. */
 int err_prefix(struct err *e, int code, const char *fmt, ...) _printf_(3, 4);
 
-/** err_classify() - give a failure from below its kind, unless it has one. Return: @code. */
+/** err_classify() - set the kind of a failure that has none yet. Return: @code. */
 int err_classify(struct err *e, enum err_kind kind, int code);
 
 /** err_hint() - say what to do about the failure. Return: @code. */

@@ -82,7 +82,7 @@ int fd_take_standard(struct err *err)
 	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
 		int mode = fd == STDIN_FILENO ? O_WRONLY : O_RDONLY;
 
-		/* The lowest that is free, and that is this one. */
+		/* open() takes the lowest free descriptor, which is @fd. */
 		if (fcntl(fd, F_GETFD) < 0 && open(_PATH_DEVNULL, mode) < 0)
 			return err_set(err, -errno, "%s", _PATH_DEVNULL);
 	}

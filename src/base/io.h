@@ -32,17 +32,18 @@ _must_check_ int write_full(int fd, const void *buf, size_t len);
 _must_check_ int read_text(int dirfd, const char *path, char **ret);
 
 /**
- * pipe_widen() - room for 1 MiB in a pipe, so that its ends wait for each other less
+ * pipe_widen() - enlarge a pipe's buffer to 1 MiB, so that its ends wait for each other less
  *
- * What is no pipe, has more, or may not have it (pipe-user-pages-soft) stays as it is.
+ * Best effort: leaves other files, larger pipes, and pipes over the user's limit
+ * (pipe-user-pages-soft) as they are.
  */
 void pipe_widen(int fd);
 
 /**
- * fd_take_standard() - leave none of the descriptors 0, 1 and 2 to what is opened later
+ * fd_take_standard() - make sure that descriptors 0, 1 and 2 are in use
  *
- * For the start of main(). What is not open becomes /dev/null the wrong way round, so that to use it
- * is EBADF still.
+ * For the start of main(), so that no file opened later becomes a standard stream. A closed one
+ * becomes /dev/null opened in the wrong direction: using it still fails with EBADF.
  */
 _must_check_ int fd_take_standard(struct err *err);
 

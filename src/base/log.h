@@ -2,9 +2,9 @@
 #pragma once
 
 /*
- * Words on the way
+ * Logging
  *
- * What the tool does (info, debug) and what the user should know (warnings), on stderr. Errors
+ * What the tool does (info, debug) and what the user should know (warnings), to stderr. Errors
  * are not logged: they travel up in struct err and main() prints them once. Safe from threads.
  */
 
@@ -17,7 +17,11 @@ enum log_level {
 	LOG_LEVEL_DEBUG = 2, /* -vv: every call to the kernel */
 };
 
-/** log_setup() - once, before any thread. @level: as enum log_level, or beyond; @prefix must outlive the process. */
+/**
+ * log_setup() - choose what is logged; once, before any thread starts
+ * @level: enum log_level, or more for LOG_LEVEL_DEBUG
+ * @prefix: begins each line; static, or never freed
+ */
 void log_setup(int level, const char *prefix);
 
 void log_warn(const char *fmt, ...) _printf_(1, 2);

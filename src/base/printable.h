@@ -4,8 +4,9 @@
 /*
  * Text that may be shown on a terminal
  *
- * An image, a file's name or a process's may come from anywhere, and ends up on the screen of
- * somebody with privileges or in JSON: no escape sequences, no line breaks, UTF-8 or nothing.
+ * The text of an image, and the names of files and processes, are untrusted input that ends up on
+ * a privileged user's terminal or in JSON: escape sequences, line breaks and invalid UTF-8 must not
+ * get through.
  */
 
 #include <stdbool.h>
@@ -14,5 +15,5 @@
 /** is_printable() - valid UTF-8 without C0, DEL and C1 control characters, NUL included */
 bool is_printable(const char *text, size_t len);
 
-/** make_printable() - what is not becomes '?'; without valid UTF-8, all that is not ASCII */
+/** make_printable() - turn control characters into '?'; in invalid UTF-8, all of non-ASCII */
 void make_printable(char *text);

@@ -11,7 +11,7 @@
 #include "base/macros.h"
 #include "base/units.h"
 
-/* Three significant digits, as many decimals as that leaves. */
+/* Three significant digits: the larger the value, the fewer decimals. */
 static void units_print_scaled(char *buf, double value, const char *unit)
 {
 	int decimals = value < 9.995 ? 2 : value < 99.95 ? 1 : 0;

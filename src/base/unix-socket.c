@@ -10,7 +10,7 @@
 #include "base/cleanup.h"
 #include "base/unix-socket.h"
 
-/* Whoever listens takes one at a time; the next ones wait. */
+/* A listener accepts one client at a time; further clients wait in the backlog. */
 #define BACKLOG 16
 #define RETRY_MS 10
 
@@ -34,11 +34,13 @@ int unix_check(const char *path, const char *name, struct err *err)
 	int r;
 
 	r = unix_socket_address(path, &a, NULL);
-	if (r >= 0 && stat(path, &st) < 0)
-		r = -errno;
-	if (r >= 0 && !S_ISSOCK(st.st_mode))
-		r = -ENOTSOCK;
-	return r < 0 ? err_set(err, r, "%s", name) : 0;
+	if (r < 0)
+		return err_set(err, r, "%s", name);
+	if (stat(path, &st) < 0)
+		return err_set(err, -errno, "%s", name);
+	if (!S_ISSOCK(st.st_mode))
+		return err_set(err, -ENOTSOCK, "%s", name);
+	return 0;
 }
 
 static int unix_socket_connect_to(const struct sockaddr_un *a, int *ret_fd)
@@ -74,7 +76,7 @@ int unix_connect(const char *path, struct cancel *cancel, int timeout_ms, int *r
 	r = unix_socket_address(path, &a, err);
 	if (r < 0)
 		return r;
-	/* A full backlog is the only reason to wait, and no poll() tells of its end. */
+	/* EAGAIN is a full backlog; no poll() tells when there is room in it again. */
 	while ((r = unix_socket_connect_to(&a, ret_fd)) == -EAGAIN) {
 		if (timeout_ms >= 0 && waited >= timeout_ms)
 			return err_set(err, -ETIMEDOUT, "nobody takes the connection");
@@ -86,7 +88,10 @@ int unix_connect(const char *path, struct cancel *cancel, int timeout_ms, int *r
 	return r < 0 ? err_set(err, r, "connecting") : 0;
 }
 
-/* Of files that are no sockets connect() says the same. A full backlog (EAGAIN) is somebody. */
+/*
+ * Remove a socket's file that has no listener: connect() says ECONNREFUSED. A full backlog (EAGAIN)
+ * has a listener. Look at the file's type first, since connect() says ECONNREFUSED of any file.
+ */
 static int unix_socket_remove_stale(const struct sockaddr_un *a, struct err *err)
 {
 	_cleanup_fd_ int fd = -1;
@@ -113,7 +118,7 @@ int unix_listen(const char *path, mode_t mode, int *ret_fd, struct err *err)
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return err_set(err, -errno, "%s", path);
-	/* What bind() makes has the mode that the socket itself has: at no time is it any wider. */
+	/* bind() gives the file the mode of the socket: set it first, so that it is never wider. */
 	if (fchmod(fd, mode) < 0)
 		return err_set(err, -errno, "%s", path);
 	r = unix_socket_remove_stale(&a, err);
@@ -129,7 +134,7 @@ void unix_send_buffer(int fd)
 {
 	int size = UNIX_SEND_BUFFER;
 
-	/* The first is for those whom the system's limit does not bind. */
+	/* SO_SNDBUFFORCE (CAP_NET_ADMIN) may exceed net.core.wmem_max; SO_SNDBUF is cut to it. */
 	if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size)) < 0 &&
 	    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)) < 0)
 		return;

@@ -13,13 +13,13 @@
 #define UNIX_SEND_BUFFER (4 << 20)
 
 /**
- * unix_connect() - connect to whoever listens at @path
+ * unix_connect() - connect to the listener at @path
  * @cancel: watched while waiting, if not NULL
- * @timeout_ms: how long to wait for one with too many at its door; -1 for ever
+ * @timeout_ms: how long to wait for room in a full backlog; -1 for ever
  * @ret_fd: non-blocking
  *
- * Return: 0; -ENAMETOOLONG; -ETIMEDOUT; -ECANCELED; what connect() said: -ENOENT for no such
- * socket, -ECONNREFUSED for one that was left behind, or for what is no socket.
+ * Return: 0; -ENAMETOOLONG; -ETIMEDOUT; -ECANCELED; what connect() said: -ENOENT without such a
+ * file, -ECONNREFUSED for a socket without a listener, or for a file that is no socket.
  */
 _must_check_ int unix_connect(const char *path, struct cancel *cancel, int timeout_ms, int *ret_fd,
 			      struct err *err);
@@ -34,9 +34,9 @@ _must_check_ int unix_check(const char *path, const char *name, struct err *err)
 
 /**
  * unix_listen() - a listening, non-blocking socket at @path
- * @mode: of the file, less what the umask takes away
+ * @mode: of the file, before the umask
  *
- * A socket there that nobody listens on is replaced; anything else is not touched.
+ * Replaces a socket that has no listener; leaves every other file as it is.
  *
  * Return: 0; -EADDRINUSE when it is in use; -EEXIST when it is no socket; -ENAMETOOLONG.
  */

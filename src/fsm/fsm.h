@@ -5,11 +5,11 @@
  * Migration state machine
  *
  * The arcs between migration states as data, and the path from one to another, as the uAPI text
- * of VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE has them; and those of the older protocol, v1, in the same
- * words. Pure: no device, no fd, no clock.
+ * of VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE defines them; and the arcs of the older protocol, v1, in
+ * terms of the same states. Pure: no device, no fd, no clock.
  *
- * The kernel can walk a path by itself (a "combination transition"). The tool never asks it to:
- * arc by arc each can be timed, and after a failure it is known which arc it was.
+ * The kernel can walk a path by itself (a "combination transition"). The tool walks arc by arc
+ * instead, so that each arc can be timed and a failure can name the arc that failed.
  */
 
 #include <stdbool.h>
@@ -21,7 +21,7 @@
 
 /**
  * fsm_next() - first arc on the way from one state to another
- * @from: state the device is in; a peer may have said anything
+ * @from: state the device is in; any number, since a peer may have sent it
  * @caps: MIG_CAP_* that the device reported
  *
  * Return: the next state, @to itself once there, MIG_ERROR where there is no way.
@@ -31,16 +31,16 @@ enum mig_state fsm_next(enum mig_state from, enum mig_state to, unsigned int cap
 /**
  * fsm_v1_next() - the same for a device that speaks v1
  *
- * From the transitions that the uAPI text up to Linux 5.17 draws. RUNNING -> STOP_COPY is one
- * change there; a load ends in STOP, not in RUNNING, so that what belongs to the user can be
- * restored while the device is stopped.
+ * The transitions that the uAPI text draws up to Linux 5.17. RUNNING -> STOP_COPY is one arc there.
+ * A load ends in STOP, not in RUNNING, so that the user can restore config space and interrupts
+ * while the device is stopped.
  */
 enum mig_state fsm_v1_next(enum mig_state from, enum mig_state to, unsigned int caps);
 
-/** fsm_v1_bits() - UAPI_V1_* of a state; of MIG_ERROR what a device in it shows. */
+/** fsm_v1_bits() - UAPI_V1_* of a state; for MIG_ERROR, the bits that a device shows in it. */
 unsigned int fsm_v1_bits(enum mig_state state);
 
-/** fsm_v1_state() - the state that UAPI_V1_* bits stand for. Return: false for those of none. */
+/** fsm_v1_state() - the state that UAPI_V1_* bits stand for. Return: false if there is none. */
 bool fsm_v1_state(unsigned int bits, enum mig_state *ret);
 
 /** fsm_supported() - a device with @caps can be in @state. MIG_ERROR always can. */
