@@ -68,7 +68,7 @@ _must_check_ int device_check(const struct device *dev, const struct device_opti
 /** device_close() - what was learnt of it stays known */
 void device_close(struct device *dev);
 
-/** device_call_timeout() - @call_timeout_ms where it applies to @dev */
+/** device_call_timeout() - @opts->call_timeout_ms where it applies to @dev */
 static inline int device_call_timeout(const struct device *dev, const struct device_options *opts)
 {
 	return dev->socket ? 0 : opts->call_timeout_ms;

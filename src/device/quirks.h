@@ -27,5 +27,5 @@ struct quirks {
 /** quirks_of() - @driver may be NULL. Return: what is known, or NULL. */
 const struct quirks *quirks_of(const char *driver);
 
-/** quirks_keeps_state() - a device on @bus with @driver keeps its state when it is closed. */
+/** quirks_keeps_state() - a device with @driver keeps its state when it is closed. */
 bool quirks_keeps_state(const char *driver);

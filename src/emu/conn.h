@@ -30,7 +30,7 @@ struct emu_conn {
 
 /* Outcomes of emu_conn_run(); not errors. */
 enum emu_conn_state {
-	CONN_WAITS = 0, /* for what emu_conn_events() and @due_ns say */
+	CONN_WAITS = 0, /* for what emu_conn_events() and emu_conn_waits_until() say */
 	CONN_CLOSED = 1, /* by the client */
 	CONN_DIED = 2, /* the device, by --fault */
 };

@@ -69,7 +69,10 @@ static struct slot *pipeline_slot(struct pipeline *p, uint64_t number)
 	return &p->slots[number % p->n];
 }
 
-/* @lock is held. The first failure counts; whoever fills frames is to hear of it. */
+/*
+ * The caller holds @p->lock. The first failure counts, and the thread that fills frames hears of
+ * it by the cancel.
+ */
 static void pipeline_note(struct pipeline *p, int r, const struct err *err)
 {
 	if (r >= 0 || p->failed)
@@ -79,7 +82,7 @@ static void pipeline_note(struct pipeline *p, int r, const struct err *err)
 	cancel_request(p->opts.cancel);
 }
 
-/* @lock is held. Parcels that nobody needs any more. */
+/* The caller holds @p->lock. Items that every consumer has taken. */
 static uint64_t pipeline_through(const struct pipeline *p)
 {
 	uint64_t n = p->pushed;
@@ -286,7 +289,7 @@ int pipeline_new(const struct pipeline_options *opts, struct pipeline **ret, str
  * Pushing
  */
 
-/* @lock is held; the story is given to whoever asks, every time. */
+/* The caller holds @p->lock. Each call gets the whole story of the failure. */
 static int pipeline_verdict(const struct pipeline *p, struct err *err)
 {
 	if (p->failed && err)

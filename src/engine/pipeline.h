@@ -78,7 +78,11 @@ _must_check_ int pipeline_new(const struct pipeline_options *opts, struct pipeli
  */
 _must_check_ int pipeline_frame(struct pipeline *p, struct image_frame **ret, struct err *err);
 
-/** pipeline_push() - that frame has @len bytes and goes on its way. Return: 0; what @work said. */
+/**
+ * pipeline_push() - that frame has @len bytes and goes on its way
+ *
+ * Return: 0, or what a worker, the sink or the observer failed with.
+ */
 _must_check_ int pipeline_push(struct pipeline *p, size_t len, struct err *err);
 
 /** pipeline_drain() - wait until sink and observer have had all of it. Return: 0, or what went wrong. */

@@ -45,7 +45,7 @@ struct pump {
 	uint64_t bytes, ns;
 };
 
-/** pump_init() - with @dev to @transfer set. Return: 0, -ENOMEM, -EAGAIN. */
+/** pump_init() - with the members from @p->dev to @p->transfer set. Return: 0, -ENOMEM, -EAGAIN. */
 _must_check_ int pump_init(struct pump *p, struct err *err);
 
 /** pump_done() - without pump_flush() before, what is still on its way is dropped. */

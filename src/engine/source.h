@@ -51,7 +51,7 @@ struct source {
  * source_run() - stop the device, drain its stream, bring it back
  *
  * Whatever fails, the device is brought back to where it was found; if that needed a reset, or
- * could not be done, the error says so and is ERR_DEVICE. @complete may be true with an error:
+ * could not be done, the error says so and is ERR_DEVICE. @s->complete may be true with an error:
  * then the stream is whole and only the way back went wrong.
  *
  * Called in a thread with every signal blocked.

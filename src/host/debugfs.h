@@ -12,7 +12,7 @@
 
 /* Outcomes of debugfs_migration_state(); not errors. */
 enum debugfs_answer {
-	DEBUGFS_STATE = 0, /* @ret is set */
+	DEBUGFS_STATE = 0, /* the state has been read */
 	DEBUGFS_ABSENT, /* no debugfs, not mounted, or not ours to read: nothing known */
 	DEBUGFS_NO_V2, /* debugfs shows the device, without a migration folder: v1 at best */
 };

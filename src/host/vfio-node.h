@@ -48,8 +48,8 @@ struct vfio_node {
  * @spec: PCI address with or without domain, mdev UUID, vfioN, a cdev's node by any path, or a
  *        path that leads to a device's folder in sysfs, or to its vfio-dev/vfioN
  *
- * Finds a device that VFIO does not have, too (@vfio is false): whoever opens it can then say
- * what is missing. A node is known by its device number, not by its path: it may be a
+ * Finds a device that VFIO does not have, too (its member vfio is false): the error of opening
+ * it then says what is missing. A node is known by its device number, not by its path: it may be a
  * container's. A group such as /dev/vfio/7 is refused with the devices it holds.
  *
  * Return: 0; -EINVAL for what is no name of a device (ERR_USAGE); -ENODEV (ERR_MISSING), also for

@@ -44,10 +44,13 @@ int image_frame_encoder_new(struct image_encoding *encoding, struct image_frame_
 		return err_set(err, -ENOMEM, "encoding frames");
 	s->encoding = encoding;
 	r = image_digest_init(&s->work, encoding->seed, err);
-	if (r >= 0 && encoding->zstd_level)
-		r = frame_encoder_setup_zstd(s, err);
 	if (r < 0)
 		return r;
+	if (encoding->zstd_level) {
+		r = frame_encoder_setup_zstd(s, err);
+		if (r < 0)
+			return r;
+	}
 	*ret = TAKE_PTR(s);
 	return 0;
 }

@@ -7,9 +7,10 @@
 #include "base/printable.h"
 #include "image/receipt.h"
 
-enum verdict {
-	VERDICT_ACCEPTED = 0,
-	VERDICT_REFUSED = 1,
+/* What the verdict says on the wire. */
+enum receipt_verdict {
+	RECEIPT_ACCEPTED = 0,
+	RECEIPT_REFUSED = 1,
 };
 
 static uint64_t receipt_checksum(const struct image_receipt_wire *w)
@@ -22,7 +23,7 @@ void image_receipt_encode(const struct image_receipt *receipt, uint8_t buf[IMAGE
 	struct image_receipt_wire w = {
 		.magic = IMAGE_RECEIPT_MAGIC,
 		.major = htole16(IMAGE_RECEIPT_MAJOR),
-		.verdict = htole32(receipt->accepted ? VERDICT_ACCEPTED : VERDICT_REFUSED),
+		.verdict = htole32(receipt->accepted ? RECEIPT_ACCEPTED : RECEIPT_REFUSED),
 	};
 
 	memcpy(w.id, receipt->id, sizeof(w.id));
@@ -45,12 +46,12 @@ int image_receipt_decode(const uint8_t buf[IMAGE_RECEIPT_SIZE], struct image_rec
 		fault = "a receipt of another version";
 	else if (le64toh(w.checksum) != receipt_checksum(&w))
 		fault = "checksum of the receipt is wrong";
-	else if (le32toh(w.verdict) > VERDICT_REFUSED || w.reason[sizeof(w.reason) - 1])
+	else if (le32toh(w.verdict) > RECEIPT_REFUSED || w.reason[sizeof(w.reason) - 1])
 		fault = "a receipt that makes no sense";
 	if (fault)
 		return err_fail(err, ERR_PEER, -EPROTO, "%s", fault);
 
-	ret->accepted = le32toh(w.verdict) == VERDICT_ACCEPTED;
+	ret->accepted = le32toh(w.verdict) == RECEIPT_ACCEPTED;
 	memcpy(ret->id, w.id, sizeof(ret->id));
 	memcpy(ret->digest, w.digest, sizeof(ret->digest));
 	memcpy(ret->reason, w.reason, sizeof(ret->reason));

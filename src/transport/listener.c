@@ -214,7 +214,7 @@ int listener_accept(struct listener *l, struct cancel *cancel, struct peer **ret
 	return peer_new(fd, name, l->timeout_ms, cancel, ret, err);
 }
 
-/* Whatever has come to @path since is not ours to remove. */
+/* A file that has come to @l->path since is not ours to remove. */
 static void listener_remove_file(const struct listener *l)
 {
 	struct stat now;

@@ -39,7 +39,7 @@ struct vfu_version {
 /**
  * vfu_version_encode() - the payload of a VERSION message
  *
- * @twin_socket is left out, and so is migration while @pgsize is 0.
+ * @v->twin_socket is left out, and so is migration while @v->pgsize is 0.
  *
  * Return: its size, never more than VFU_VERSION_MAX.
  */

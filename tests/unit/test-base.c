@@ -476,7 +476,7 @@ static void a_request_is_seen_in_every_poll(void **state)
 	assert_int_equal(cancel_pause(&k->c, 60 * 60 * 1000, NULL), -ECANCELED);
 }
 
-/* Reads from @k->pipe, in which there is nothing. */
+/* Reads from its canceller's pipe, in which there is nothing. */
 static void *block(void *arg)
 {
 	static int result;

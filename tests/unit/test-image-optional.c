@@ -51,7 +51,10 @@ static void insert(struct bytes *image, size_t before, uint32_t type, uint32_t f
 	forge_section(image, at, type, flags, device, payload, size);
 }
 
-/* Signed, and then as @text says whether the sum is checked or not; NULL: good. */
+/*
+ * Sign the image and parse it with the sum left @unchecked, then @checked: each is the error's text, or
+ * NULL for none.
+ */
 static void assert_signed(struct bytes *image, const char *unchecked, const char *checked)
 {
 	const char *const texts[] = { unchecked, checked };
