@@ -118,6 +118,11 @@ spoiled()
 	spoiled "scripts/run: no SPDX line"
 }
 
+@test "C: names, comments and sizes are those of the house" {
+	require python3
+	tests/lint/check-names .
+}
+
 @test "shell: shellcheck has nothing to say of scripts" {
 	local file scripts=()
 
