@@ -163,7 +163,9 @@ static void cmd_info_add_migration(struct json_object *o, struct mig_dev *mig)
 		report_uint(o, "stop_copy_bytes", size);
 	else
 		report_null(o, "stop_copy_bytes");
-	report_bool(o, "precopy_info_v2", mig->precopy_v2);
+	report_bool(o, "precopy_info_v2",
+		    (mig->caps & MIG_CAP_PRE_COPY) &&
+			    mig_probe(mig, UAPI_FEATURE_MIG_PRECOPY_INFO_V2));
 }
 
 static void cmd_info_add_quirks(struct json_object *report, const char *driver)

@@ -187,6 +187,12 @@ int mig_data_size(struct mig_dev *dev, uint64_t *ret, struct err *err)
 	return dev->ops->data_size(dev, ret, err);
 }
 
+void mig_opt_in_precopy(struct mig_dev *dev)
+{
+	if ((dev->caps & MIG_CAP_PRE_COPY) && dev->ops->opt_in_precopy && !dev->precopy_v2)
+		dev->precopy_v2 = dev->ops->opt_in_precopy(dev);
+}
+
 bool mig_probe(struct mig_dev *dev, unsigned int feature)
 {
 	return dev->ops->probe && dev->ops->probe(dev, feature);

@@ -52,6 +52,13 @@ struct mig_ops {
 	/** @data_size: Optional. The driver's estimate of what STOP_COPY will yield. */
 	int (*data_size)(struct mig_dev *dev, uint64_t *ret, struct err *err);
 
+	/**
+	 * @opt_in_precopy: Optional. Ask for the flags of PRECOPY_INFOv2.
+	 *
+	 * Lasts until the device is closed by every process that has it open. Return: accepted.
+	 */
+	bool (*opt_in_precopy)(struct mig_dev *dev);
+
 	/** @reset: Optional. Back to RUNNING from anything, losing the device's state. */
 	int (*reset)(struct mig_dev *dev, struct err *err);
 
@@ -179,6 +186,15 @@ bool mig_opens_session(enum mig_state from, enum mig_state to);
 _must_check_ int mig_data_size(struct mig_dev *dev, uint64_t *ret, struct err *err);
 
 bool mig_probe(struct mig_dev *dev, unsigned int feature);
+
+/**
+ * mig_opt_in_precopy() - have pre-copy information tell when it became stale (PRECOPY_INFOv2)
+ *
+ * Changes what the kernel answers to every process that has the device open: only for a caller that
+ * is about to start pre-copy. Whether the device offers it, mig_probe() tells. Fills
+ * @dev->precopy_v2.
+ */
+void mig_opt_in_precopy(struct mig_dev *dev);
 
 /* Outcome of mig_read(); not an error. */
 #define MIG_READ_NOTHING 0 /* the end in STOP_COPY; nothing for now before it */

@@ -113,15 +113,15 @@ bool kernel_v2_spoken(int fd)
 	return kernel_v2_probe_fd(fd, UAPI_FEATURE_MIGRATION);
 }
 
-/* Per open of the device; kernels and drivers that do not know it say ENOTTY or EINVAL. */
-static bool kernel_v2_opt_in_precopy_v2(struct mig_dev *dev)
+/* Kernels that do not know it say ENOTTY, drivers without pre-copy EINVAL. */
+static bool kernel_v2_opt_in_precopy(struct mig_dev *dev)
 {
 	struct uapi_device_feature f = {
 		.argsz = UAPI_FEATURE_HEADER,
 		.flags = UAPI_FEATURE_SET | UAPI_FEATURE_MIG_PRECOPY_INFO_V2,
 	};
 
-	return (dev->caps & MIG_CAP_PRE_COPY) && kernel_v2_feature(dev, &f) == 0;
+	return kernel_v2_feature(dev, &f) == 0;
 }
 
 static int kernel_v2_query(struct mig_dev *dev, struct err *err)
@@ -142,7 +142,6 @@ static int kernel_v2_query(struct mig_dev *dev, struct err *err)
 	if (r < 0)
 		return err_set(err, r, "%s: VFIO_DEVICE_FEATURE_MIGRATION", dev->name);
 	dev->caps = (unsigned int)f.migration_flags;
-	dev->precopy_v2 = kernel_v2_opt_in_precopy_v2(dev);
 	return 0;
 }
 
@@ -205,6 +204,7 @@ static const struct mig_ops kernel_v2_ops = {
 	.get_state = kernel_v2_get_state,
 	.set_state = kernel_v2_set_state,
 	.data_size = kernel_v2_data_size,
+	.opt_in_precopy = kernel_v2_opt_in_precopy,
 	.reset = kernel_dev_reset,
 	.probe = kernel_v2_probe,
 	.close = kernel_v2_close,

@@ -87,6 +87,7 @@ static int source_precopy(struct source *s, struct pump *pump, struct err *err)
 	bool again;
 	int r;
 
+	mig_opt_in_precopy(mig);
 	precopy_start(s->precopy, clock_ns());
 	pump->deadline_ns = s->precopy->start_ns + s->precopy->max_ns;
 	do {

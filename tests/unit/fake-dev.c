@@ -143,6 +143,14 @@ static int dev_data_size(struct mig_dev *dev, uint64_t *ret, struct err *err)
 	return 0;
 }
 
+static bool dev_opt_in_precopy(struct mig_dev *dev)
+{
+	struct fake *f = of(dev);
+
+	f->opt_ins++;
+	return f->offers_v2;
+}
+
 static int dev_reset(struct mig_dev *dev, struct err *err)
 {
 	struct fake *f = of(dev);
@@ -277,6 +285,7 @@ static const struct mig_ops fake_ops = {
 	.get_state = dev_get_state,
 	.set_state = dev_set_state,
 	.data_size = dev_data_size,
+	.opt_in_precopy = dev_opt_in_precopy,
 	.reset = dev_reset,
 	.close = dev_close,
 };

@@ -66,6 +66,7 @@ struct fake_round {
  * @size: bytes of the whole stream; what pre-copy did not bring comes in STOP_COPY
  * @rounds, @n_rounds: pre-copy; none: the protocol has no such question, and every
  *                     PRE_COPY session brings @unasked bytes
+ * @offers_v2: PRECOPY_INFOv2 may be opted in to
  * @empty: what a read says when there is nothing for now: 0 or -ENOMSG
  *
  * Loading:
@@ -78,6 +79,7 @@ struct fake_round {
  * @calls: how often each was called
  * @opened, @closed: streams
  * @sins: SETs in ERROR or off the arcs, streams used after their session, and the like
+ * @opt_ins: how often PRECOPY_INFOv2 was asked for
  * @log: "set:stop get reset! ..." - ! for a failure; reads and writes are not in it
  */
 struct fake {
@@ -95,6 +97,7 @@ struct fake {
 	const struct fake_round *rounds;
 	unsigned int n_rounds;
 	uint64_t unasked;
+	bool offers_v2;
 	int empty;
 
 	uint64_t loaded;
@@ -108,6 +111,7 @@ struct fake {
 
 	unsigned int calls[FAKE_NR_CALLS];
 	unsigned int opened, closed;
+	unsigned int opt_ins;
 	unsigned int sins;
 	bool dev_closed;
 	char log[2048];

@@ -692,12 +692,35 @@ static void reinit_counts_only_after_the_opt_in(void **state)
 	assert_int_equal(info.initial_bytes, 10);
 	assert_int_equal(info.dirty_bytes, 20);
 	assert_false(info.reinit);
-	f->dev.precopy_v2 = true;
+	assert_int_equal(f->opt_ins, 0);
+	f->offers_v2 = true;
+	mig_opt_in_precopy(&f->dev);
+	mig_opt_in_precopy(&f->dev);
+	assert_int_equal(f->opt_ins, 1);
 	assert_int_equal(mig_precopy(&f->dev, &info, NULL), 0);
 	assert_int_equal(info.initial_bytes, 30);
 	assert_true(info.reinit);
 	bring(f, MIG_STOP_COPY);
 	assert_int_equal(mig_precopy(&f->dev, &info, NULL), -EINVAL);
+}
+
+static void opt_in_is_asked_only_where_there_is_pre_copy(void **state)
+{
+	struct fake *f = *state;
+
+	f->offers_v2 = true;
+	f->dev.caps = MIG_CAP_STOP_COPY;
+	mig_opt_in_precopy(&f->dev);
+	assert_int_equal(f->opt_ins, 0);
+	assert_false(f->dev.precopy_v2);
+	f->dev.caps |= MIG_CAP_PRE_COPY;
+	f->offers_v2 = false;
+	mig_opt_in_precopy(&f->dev);
+	assert_int_equal(f->opt_ins, 1);
+	assert_false(f->dev.precopy_v2);
+	f->ops.opt_in_precopy = NULL;
+	mig_opt_in_precopy(&f->dev);
+	assert_false(f->dev.precopy_v2);
 }
 
 static void a_protocol_without_the_question_says_so(void **state)
@@ -1314,6 +1337,7 @@ int main(void)
 		ON(a_write_that_fails_in_the_middle_failed, setup_plain),
 		ON(a_driver_that_takes_nothing_is_not_waited_for, setup_plain),
 		ON(reinit_counts_only_after_the_opt_in, setup),
+		ON(opt_in_is_asked_only_where_there_is_pre_copy, setup),
 		ON(a_protocol_without_the_question_says_so, setup),
 		ON(what_a_backend_lacks_is_not_called, setup),
 		ON(closing_ends_the_session_and_takes_no_device_too, setup),

@@ -343,7 +343,7 @@ static void a_device_reconfigured_at_the_last_moment_has_another_turn(void **sta
 
 	(void)state;
 	b->s.precopy = &b->precopy;
-	b->f->dev.precopy_v2 = true;
+	b->f->offers_v2 = true;
 	b->f->rounds = rounds;
 	b->f->n_rounds = ARRAY_SIZE(rounds);
 	assert_int_equal(run(b, &err), 0);
@@ -352,6 +352,7 @@ static void a_device_reconfigured_at_the_last_moment_has_another_turn(void **sta
 			    "set:stop-copy set:stop set:running-p2p set:running");
 	assert_int_equal(b->sunk, SIZE);
 	assert_int_equal(b->f->opened, 1);
+	assert_int_equal(b->f->opt_ins, 1);
 	bench_free(b);
 }
 
@@ -366,7 +367,7 @@ static void one_that_is_reconfigured_for_ever_is_stopped_all_the_same(void **sta
 		rounds[i] = (struct fake_round){ 0, 10, true };
 	b->s.precopy = &b->precopy;
 	b->precopy.max_rounds = 20;
-	b->f->dev.precopy_v2 = true;
+	b->f->offers_v2 = true;
 	b->f->rounds = rounds;
 	b->f->n_rounds = ARRAY_SIZE(rounds);
 	assert_int_equal(run(b, &err), 0);

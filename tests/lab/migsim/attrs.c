@@ -412,6 +412,8 @@ HELD(opens, "%u", m->opens)
 static DEVICE_ATTR_RO(opens);
 HELD(resets, "%u", m->resets)
 static DEVICE_ATTR_RO(resets);
+HELD(precopy_v2, "%d", migsim_precopy_v2(&m->vdev))
+static DEVICE_ATTR_RO(precopy_v2);
 HELD(hits, "%llu", m->hits)
 static DEVICE_ATTR_RO(hits);
 
@@ -488,6 +490,7 @@ static struct attribute *attrs[] = {
 	&dev_attr_state.attr,
 	&dev_attr_opens.attr,
 	&dev_attr_resets.attr,
+	&dev_attr_precopy_v2.attr,
 	&dev_attr_profile.attr,
 	&habit_caps.attr.attr,
 	&dev_attr_pci_id.attr,

@@ -321,6 +321,26 @@ holder()
 	[[ ${lines[2]} == '77 77' && ${lines[3]} == 'running running' && ${#lines[@]} == 4 ]]
 }
 
+@test "PRECOPY_INFOv2: asking a device that another process holds does not opt in, pre-copy does" {
+	local offered=0
+
+	((${LAB%%.*} < 7)) || offered=1
+	# shellcheck disable=SC2016 # for that shell
+	run -0 "$tools/with-fd" "$A" 10 bash -c '
+		seen=/sys/bus/mdev/devices/$1/migsim/precopy_v2
+		"$0" --json info fd:10 | jq .precopy_info_v2
+		"$0" -q state fd:10 && "$0" -q list fd:10 && "$0" -q save fd:10 - >whole || exit
+		cat "$seen"
+		"$0" -q save --pre-copy fd:10 - >whole || exit
+		cat "$seen"' "$VFIOMIGCTL" "$A"
+	echo "$output"
+	[[ ${lines[0]} == "$( ((offered)) && echo true || echo false)" ]]
+	[[ ${lines[1]} == 0 && ${lines[2]} == "$offered" && ${#lines[@]} == 3 ]]
+	# The opt-in ended with the last close.
+	migctl 0 info "$A"
+	expect_shown "$A" precopy_v2 0
+}
+
 @test "a device that is reset by each opening, held by somebody else: nothing is lost" {
 	local profile via uuid
 
