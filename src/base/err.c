@@ -10,7 +10,7 @@ static void err_record(struct err *e, enum err_kind kind, int code, const char *
 {
 	e->code = code;
 	e->kind = kind;
-	e->hint[0] = '\0';
+	e->note[0] = e->hint[0] = '\0';
 	vsnprintf(e->text, sizeof(e->text), fmt, ap);
 }
 
@@ -61,6 +61,18 @@ int err_classify(struct err *e, enum err_kind kind, int code)
 {
 	if (e && e->kind == ERR_UNSPEC)
 		e->kind = kind;
+	return code;
+}
+
+int err_note(struct err *e, int code, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (!e)
+		return code;
+	va_start(ap, fmt);
+	vsnprintf(e->note, sizeof(e->note), fmt, ap);
+	va_end(ap);
 	return code;
 }
 

@@ -45,7 +45,8 @@ enum err_kind {
  * @code: negative errno, 0 while nothing failed
  * @kind: what it means for the caller of the program: its exit status
  * @text: "outer: inner", without strerror and without newline
- * @hint: what to do about it, or empty
+ * @note: what became of the thing that it happened to ("the device is in running again"), or empty
+ * @hint: what to do about it, an instruction, or empty
  *
  * Fixed size: recording a failure cannot fail. Never shared between threads.
  */
@@ -53,6 +54,7 @@ struct err {
 	int code;
 	enum err_kind kind;
 	char text[512];
+	char note[256];
 	char hint[256];
 };
 
@@ -73,6 +75,9 @@ int err_prefix(struct err *e, int code, const char *fmt, ...) _printf_(3, 4);
 
 /** err_classify() - set the kind of a failure that has none yet. Return: @code. */
 int err_classify(struct err *e, enum err_kind kind, int code);
+
+/** err_note() - say what became of the thing that it happened to. Return: @code. */
+int err_note(struct err *e, int code, const char *fmt, ...) _printf_(3, 4);
 
 /** err_hint() - say what to do about the failure. Return: @code. */
 int err_hint(struct err *e, int code, const char *fmt, ...) _printf_(3, 4);

@@ -95,11 +95,11 @@ static int acquire_group_get_device(const struct vfio_node *node, const char *vf
 	if (acq->fd >= 0)
 		return 0;
 	r = err_set(err, -errno, "%s: VFIO_GROUP_GET_DEVICE_FD", node->name);
-	if (r == -EACCES)
-		return err_hint(err, r,
-				vf_token ? "the VF token is not the PF's"
-					 : "its PF is in use by VFIO: give --vf-token");
-	return r;
+	if (r != -EACCES)
+		return r;
+	if (vf_token)
+		return err_note(err, r, "the VF token is not the PF's");
+	return err_hint(err, r, "its PF is in use by VFIO: give --vf-token");
 }
 
 int acquire_group(const struct host *host, const struct vfio_node *node, const char *vf_token,

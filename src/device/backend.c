@@ -138,8 +138,8 @@ int mig_goto(struct mig_dev *dev, enum mig_state to, struct err *err)
 		if (dev->state == MIG_ERROR) {
 			err_fail(err, ERR_DEVICE, -EIO, "%s: in error, which only a reset ends",
 				 dev->name);
-			return err_hint(err, -EIO, "vfiomigctl reset %s; its state is lost",
-					dev->name);
+			err_note(err, -EIO, "its state is lost");
+			return err_hint(err, -EIO, "vfiomigctl reset %s", dev->name);
 		}
 		if (dev->state == MIG_RESUMING && !dev->stream) {
 			err_fail(err, ERR_DEVICE, -EBUSY,

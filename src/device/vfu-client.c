@@ -188,7 +188,7 @@ static int vfu_client_negotiate(struct vfu_client *c, struct err *err)
 	if (r >= 0)
 		r = vfu_version_confirm(&ours, &c->agreed, err);
 	if (r == -ETIMEDOUT)
-		err_hint(err, r, "it may be busy with another client: most serve one at a time");
+		err_note(err, r, "it may be busy with another client: most serve one at a time");
 	if (r < 0)
 		return err_classify(err, ERR_PEER, r);
 	c->agreed.max_data_xfer_size = MIN(c->agreed.max_data_xfer_size, ours.max_data_xfer_size);

@@ -81,7 +81,7 @@ static int address_resolve_tcp(const struct uri *uri, enum err_kind kind, struct
 		int code = err_fail(err, kind, address_lookup_error(r), "%s: looking up %s",
 				    uri->text, uri->host);
 
-		return err_hint(err, code, "the resolver says: %s", gai_strerror(r));
+		return err_note(err, code, "the resolver says: %s", gai_strerror(r));
 	}
 	for (struct addrinfo *a = list; a && n < (int)ADDRESSES_MAX; a = a->ai_next) {
 		memcpy(&ret[n].sa, a->ai_addr, a->ai_addrlen);

@@ -126,7 +126,7 @@ static int peer_cannot_connect(const struct uri *uri, int r, struct err *err)
 {
 	err_fail(err, ERR_OUTPUT, r, "%s: cannot connect", uri->text);
 	if (r == -ENOENT || r == -ECONNREFUSED)
-		err_hint(err, r, "vfiomigctl resume --listen waits there, on the other end");
+		err_hint(err, r, "start vfiomigctl resume --listen there first");
 	return r;
 }
 

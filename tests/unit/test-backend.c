@@ -285,7 +285,8 @@ static void nothing_is_set_in_error(void **state)
 
 		assert_int_equal(mig_goto(&f->dev, (enum mig_state)to, &err), -EIO);
 		assert_int_equal(err_status(&err), 81);
-		assert_string_equal(err.hint, "vfiomigctl reset dev0; its state is lost");
+		assert_string_equal(err.note, "its state is lost");
+		assert_string_equal(err.hint, "vfiomigctl reset dev0");
 	}
 	assert_int_equal(f->calls[FAKE_SET], 0);
 }

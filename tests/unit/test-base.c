@@ -51,12 +51,14 @@ static void a_prefix_adds_words_and_keeps_the_rest(void **state)
 
 	(void)state;
 	r = err_fail(&e, ERR_DEVICE, -EIO, "inner");
+	err_note(&e, r, "it is %s", "lost");
 	err_hint(&e, r, "try %s", "this");
 	assert_int_equal(err_prefix(&e, r, "outer %u", 1u), -EIO);
 	assert_int_equal(err_prefix(&e, r, "outermost"), -EIO);
 	assert_string_equal(e.text, "outermost: outer 1: inner");
 	assert_int_equal(e.code, -EIO);
 	assert_int_equal(e.kind, ERR_DEVICE);
+	assert_string_equal(e.note, "it is lost");
 	assert_string_equal(e.hint, "try this");
 }
 
@@ -66,9 +68,11 @@ static void a_new_failure_forgets_the_old_one(void **state)
 
 	(void)state;
 	err_hint(&e, err_fail(&e, ERR_DEVICE, -EIO, "a long story"), "help");
+	err_note(&e, e.code, "gone");
 	err_set(&e, -EPERM, "b");
 	assert_int_equal(e.kind, ERR_UNSPEC);
 	assert_string_equal(e.text, "b");
+	assert_string_equal(e.note, "");
 	assert_string_equal(e.hint, "");
 }
 
@@ -92,6 +96,7 @@ static void nowhere_to_record_is_fine(void **state)
 	assert_int_equal(err_prefix(NULL, -EIO, "x"), -EIO);
 	assert_int_equal(err_classify(NULL, ERR_BUG, -EIO), -EIO);
 	assert_int_equal(err_hint(NULL, -EIO, "x"), -EIO);
+	assert_int_equal(err_note(NULL, -EIO, "x"), -EIO);
 }
 
 static void what_does_not_fit_is_cut_off(void **state)
@@ -119,6 +124,8 @@ static void what_does_not_fit_is_cut_off(void **state)
 		assert_int_equal(strlen(e.text), MIN(len + strlen(": inner"), sizeof(e.text) - 1));
 	}
 
+	err_note(&e, -EIO, "%s", much);
+	assert_int_equal(strlen(e.note), sizeof(e.note) - 1);
 	err_hint(&e, -EIO, "%s", much);
 	assert_int_equal(strlen(e.hint), sizeof(e.hint) - 1);
 }

@@ -399,7 +399,7 @@ static void a_host_that_is_none_is_an_error_of_its_own(void **state)
 	assert_int_equal(address_resolve(&u, false, list, &err), -ENXIO);
 	snprintf(want, sizeof(want), "%s: looking up %s", text, u.host);
 	assert_string_equal(err.text, want);
-	assert_memory_equal(err.hint, "the resolver says: ", 19);
+	assert_memory_equal(err.note, "the resolver says: ", 19);
 	assert_int_equal(err_status(&err), 73);
 	assert_int_equal(address_resolve(&u, true, list, &err), -ENXIO);
 	assert_int_equal(err_status(&err), 66);

@@ -1000,7 +1000,7 @@ judge_state()
 	expect_file none
 	kept "$A" error
 	attempt state "$A" stop
-	ended 81 "$A: in error, which only a reset ends" "vfiomigctl reset $A; its state is lost"
+	ended 81 "$A: in error, which only a reset ends" "its state is lost; vfiomigctl reset $A"
 	told state error
 	kept "$A" error
 	attempt state "$A"
