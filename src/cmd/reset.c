@@ -17,7 +17,7 @@ struct args {
 
 	struct device *device;
 	enum mig_state found;
-	bool found_known;
+	bool found_known, was_reset;
 	uint64_t ns;
 	struct cancel cancel;
 };
@@ -93,7 +93,10 @@ static int cmd_reset_work(void *ctx, struct err *err)
 	start = clock_ns();
 	r = mig_reset(a->device->mig, err);
 	a->ns = clock_ns() - start;
-	return r < 0 ? err_classify(err, ERR_DEVICE, r) : 0;
+	if (r < 0)
+		return err_classify(err, ERR_DEVICE, r);
+	a->was_reset = true;
+	return mig_reset_check(a->device->mig, err);
 }
 
 static int cmd_reset_reset(struct args *a, struct err *err)
@@ -108,7 +111,7 @@ static int cmd_reset_reset(struct args *a, struct err *err)
 	r = session_run(cmd_reset_work, a, &a->cancel, NULL, err);
 	cancel_done(&a->cancel);
 	render_device(o, a->device);
-	if (r >= 0) {
+	if (a->was_reset) {
 		struct mig_dev *mig = a->device->mig;
 
 		render_state(o, "found", a->found, a->found_known);

@@ -177,7 +177,28 @@ int mig_reset(struct mig_dev *dev, struct err *err)
 		return err_prefix(err, r, "%s", dev->name);
 	log_debug("%s: reset", dev->name);
 	backend_drop_stream(dev);
-	return dev->caps ? mig_refresh(dev, err) : 0;
+	if (!dev->caps)
+		return 0;
+	r = mig_refresh(dev, err);
+	if (r < 0 || dev->state != MIG_RESUMING || !dev->ops->open_load)
+		return r;
+	return dev->ops->open_load(dev, &dev->stream, err);
+}
+
+int mig_reset_check(const struct mig_dev *dev, struct err *err)
+{
+	if (!dev->caps || dev->state == MIG_RUNNING)
+		return 0;
+	err_fail(err, ERR_DEVICE, -EPROTO, "%s: was reset, and is in %s instead of running",
+		 dev->name, fsm_name(dev->state));
+	if (dev->state == MIG_RESUMING && dev->stream)
+		return err_hint(err, -EPROTO,
+				"a load may begin anew: vfiomigctl resume %s FILE; else restart its "
+				"server",
+				dev->name);
+	if (dev->state == MIG_RESUMING || dev->state == MIG_ERROR)
+		return err_hint(err, -EPROTO, "only its driver or server can help: restart that");
+	return err_hint(err, -EPROTO, "vfiomigctl state %s running", dev->name);
 }
 
 int mig_data_size(struct mig_dev *dev, uint64_t *ret, struct err *err)

@@ -62,6 +62,14 @@ struct mig_ops {
 	/** @reset: Optional. Back to RUNNING from anything, losing the device's state. */
 	int (*reset)(struct mig_dev *dev, struct err *err);
 
+	/**
+	 * @open_load: Optional. A stream for a device that a reset has left in RESUMING.
+	 *
+	 * For protocols in which a reset can drop what was loaded and leave the state as it is, and
+	 * in which a stream needs no arc that opens it.
+	 */
+	int (*open_load)(struct mig_dev *dev, struct mig_stream **ret, struct err *err);
+
 	/** @probe: Optional. Whether the kernel knows enum uapi_feature @feature. */
 	bool (*probe)(struct mig_dev *dev, unsigned int feature);
 
@@ -167,9 +175,18 @@ _must_check_ int mig_goto(struct mig_dev *dev, enum mig_state to, struct err *er
  * mig_reset() - reset the device, trying again for a while when it is busy (EAGAIN)
  *
  * The device's state is lost; a running session's stream with it. Afterwards the device is where
- * it says that it is, RUNNING by the uAPI; one that cannot migrate is not asked.
+ * it says that it is, RUNNING by the uAPI; one that cannot migrate is not asked. Some vfio-user
+ * servers stay in RESUMING: what was loaded is gone then, and a new load may begin, for which
+ * there is a stream.
  */
 _must_check_ int mig_reset(struct mig_dev *dev, struct err *err);
+
+/**
+ * mig_reset_check() - whether a reset that went well has left the device where it must
+ *
+ * Return: 0 in RUNNING; else ERR_DEVICE, with a hint that names the way on.
+ */
+_must_check_ int mig_reset_check(const struct mig_dev *dev, struct err *err);
 
 /** mig_watch_fd() - a descriptor that hangs up (POLLRDHUP) when the device is gone; -1 for none */
 int mig_watch_fd(const struct mig_dev *dev);

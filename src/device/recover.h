@@ -41,6 +41,7 @@ bool mig_recover(struct mig_dev *dev, enum mig_state want, bool discard, struct 
  *
  * A killed process can leave a device in the saving group or in RESUMING, with a stream that
  * nobody has any more. Goes to the nearest state without a session: STOP after STOP_COPY,
- * RUNNING(_P2P) after PRE_COPY(_P2P); RESUMING needs a reset, and is then stopped.
+ * RUNNING(_P2P) after PRE_COPY(_P2P); RESUMING needs a reset, and is then stopped. Where the reset
+ * leaves RESUMING (mig_reset()) it stays there, with a stream for a new load.
  */
 _must_check_ int mig_settle(struct mig_dev *dev, struct err *err);

@@ -172,6 +172,12 @@ static int vfio_user_reset(struct mig_dev *dev, struct err *err)
 	return r;
 }
 
+/* Since 2026-05 libvfio-user drops what was loaded on a reset, and leaves the state as it is. */
+static int vfio_user_open_load(struct mig_dev *dev, struct mig_stream **ret, struct err *err)
+{
+	return vfu_stream_new(dev, &vfio_user(dev)->client, ret, err);
+}
+
 static int vfio_user_watch_fd(const struct mig_dev *dev)
 {
 	return container_of(dev, const struct vfio_user, dev)->client.channel.fd;
@@ -193,6 +199,7 @@ static const struct mig_ops vfio_user_ops = {
 	.get_state = vfio_user_get_state,
 	.set_state = vfio_user_set_state,
 	.reset = vfio_user_reset,
+	.open_load = vfio_user_open_load,
 	.probe = vfio_user_probe,
 	.watch_fd = vfio_user_watch_fd,
 	.close = vfio_user_close,

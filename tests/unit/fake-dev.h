@@ -134,6 +134,9 @@ void fake_query(struct fake *f);
 struct fake_fault *fake_fail(struct fake *f, enum fake_call call, unsigned int nth, int error,
 			     enum mig_state lands);
 
+/** fake_open_load() - an op: a reset that leaves RESUMING has dropped what was loaded. */
+int fake_open_load(struct mig_dev *dev, struct mig_stream **ret, struct err *err);
+
 /** fake_forget() - no more faults; an empty log, no calls yet. */
 void fake_forget(struct fake *f);
 

@@ -574,6 +574,63 @@ static void after_a_reset_the_device_is_where_it_says(void **state)
 	assert_false(f->dev.state_known);
 }
 
+/* A vfio-user server may drop what was loaded and leave the state: that is where a load begins. */
+static void a_reset_that_stays_in_resuming_begins_a_load(void **state)
+{
+	struct fake *f = *state;
+	uint8_t byte = fake_byte(0);
+
+	f->ops.open_load = fake_open_load;
+	f->reset_to = MIG_RESUMING;
+	f->state = MIG_RESUMING;
+	f->load_cut = true;
+	f->size = 1;
+	assert_int_equal(mig_refresh(&f->dev, NULL), 0);
+	assert_null(f->dev.stream);
+	assert_int_equal(mig_goto(&f->dev, MIG_STOP, NULL), -EBUSY);
+	assert_int_equal(mig_reset(&f->dev, NULL), 0);
+	assert_in(f, MIG_RESUMING);
+	assert_int_equal(mig_goto(&f->dev, MIG_RESUMING, NULL), 0);
+	assert_int_equal(mig_write(&f->dev, &byte, 1, NULL), 0);
+	assert_int_equal(mig_goto(&f->dev, MIG_STOP, NULL), 0);
+	assert_true(f->load_good);
+}
+
+static void a_reset_that_leads_elsewhere_names_the_way_on(void **state)
+{
+	static const struct {
+		enum mig_state to;
+		bool load;
+		const char *hint; /* NULL: all is well */
+	} rows[] = {
+		/* clang-format off */
+		{ MIG_RUNNING,      true,  NULL },
+		{ MIG_RUNNING_P2P,  true,  "vfiomigctl state dev0 running" },
+		{ MIG_STOP,         true,  "vfiomigctl state dev0 running" },
+		{ MIG_STOP_COPY,    true,  "vfiomigctl state dev0 running" },
+		{ MIG_PRE_COPY,     true,  "vfiomigctl state dev0 running" },
+		{ MIG_PRE_COPY_P2P, true,  "vfiomigctl state dev0 running" },
+		{ MIG_RESUMING,     true,  "a load may begin anew: vfiomigctl resume dev0 FILE; else restart its server" },
+		{ MIG_RESUMING,     false, "only its driver or server can help: restart that" },
+		{ MIG_ERROR,        true,  "only its driver or server can help: restart that" },
+		/* clang-format on */
+	};
+	struct fake *f = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct err err = { 0 };
+
+		f->ops.open_load = rows[i].load ? fake_open_load : NULL;
+		f->reset_to = rows[i].to;
+		assert_int_equal(mig_reset(&f->dev, NULL), 0);
+		assert_int_equal(mig_reset_check(&f->dev, &err), rows[i].hint ? -EPROTO : 0);
+		if (!rows[i].hint)
+			continue;
+		assert_int_equal(err_status(&err), 81);
+		assert_string_equal(err.hint, rows[i].hint);
+	}
+}
+
 /* read, write, precopy */
 
 static void a_stream_is_read_to_its_end(void **state)
@@ -1269,6 +1326,25 @@ static void what_cannot_be_settled_is_said(void **state)
 	assert_int_equal(fake_free(f), 0);
 }
 
+static void a_load_left_behind_is_dropped_where_a_reset_leaves_resuming(void **state)
+{
+	struct fake *f = fake_new(FULL);
+
+	(void)state;
+	f->ops.open_load = fake_open_load;
+	f->state = f->reset_to = MIG_RESUMING;
+	f->load_cut = true;
+	fake_query(f);
+	assert_int_equal(mig_settle(&f->dev, NULL), 0);
+	assert_in(f, MIG_RESUMING);
+	assert_non_null(f->dev.stream);
+	assert_int_equal(f->calls[FAKE_SET], 0);
+	f->ops.open_load = NULL;
+	assert_int_equal(mig_settle(&f->dev, NULL), -EBUSY);
+	assert_int_equal(f->calls[FAKE_SET], 0);
+	assert_int_equal(fake_free(f), 0);
+}
+
 static void a_load_left_behind_that_cannot_be_reset_stays(void **state)
 {
 	struct fake *f = fake_new(FULL);
@@ -1331,6 +1407,8 @@ int main(void)
 		cmocka_unit_test(one_that_cannot_migrate_is_reset_and_not_asked),
 		ON(a_reset_that_failed_is_not_tried_again, setup_plain),
 		ON(after_a_reset_the_device_is_where_it_says, setup_plain),
+		ON(a_reset_that_stays_in_resuming_begins_a_load, setup_plain),
+		ON(a_reset_that_leads_elsewhere_names_the_way_on, setup_plain),
 		ON(a_stream_is_read_to_its_end, setup_plain),
 		ON(enomsg_is_nothing_yet_and_never_the_end, setup),
 		ON(a_failed_read_or_write_is_not_tried_again, setup_plain),
@@ -1352,6 +1430,7 @@ int main(void)
 		cmocka_unit_test(wherever_one_call_fails_recovery_ends_well),
 		cmocka_unit_test(what_somebody_left_behind_is_left_in_order),
 		cmocka_unit_test(what_cannot_be_settled_is_said),
+		cmocka_unit_test(a_load_left_behind_is_dropped_where_a_reset_leaves_resuming),
 		cmocka_unit_test(a_load_left_behind_that_cannot_be_reset_stays),
 		cmocka_unit_test(what_is_known_of_a_driver_is_found_by_its_name),
 	};

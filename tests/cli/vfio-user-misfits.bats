@@ -1,0 +1,115 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Devices with the habits of vfio-user servers in the field, and with their faults: misfit-server.py.
+
+# shellcheck disable=SC2034,SC2154,SC2030,SC2031 # variables are emu.bash's and run's, or theirs
+load ../emu
+
+D=vfio-user:it
+SIZE=1000000
+
+setup()
+{
+	require python3
+	emu_setup
+	misfit=$BATS_TEST_DIRNAME/misfit-server.py
+	python3 -c 'import sys
+c = bytes(i * 7 & 255 for i in range(251))
+sys.stdout.buffer.write((c * 4000)[:int(sys.argv[1])])' $SIZE >content
+}
+
+teardown()
+{
+	unserve
+	emu_teardown
+}
+
+# serve HABIT [ARG]: such a device at $D; what it says goes to the file "said".
+serve()
+{
+	unserve
+	timeout 300 python3 "$misfit" it "$@" >said 3>&- &
+	server=$!
+	eventually grep -q ready said
+}
+
+unserve()
+{
+	[[ -n ${server-} ]] || return 0
+	kill -TERM "$server" 2>/dev/null || true
+	wait "$server" 2>/dev/null || true
+	server=''
+}
+
+server_said()
+{
+	grep -q "$1" said
+}
+
+# expect_saved FILE: it is an image of all of the content, and the server's device runs again.
+expect_saved()
+{
+	migctl 0 verify "$1"
+	migctl 0 extract --force "$1" raw
+	cmp raw content
+	expect_state "$D" running
+}
+
+@test "misfits: a server as the protocol has it: saved and loaded" {
+	serve fair
+	migctl 0 save "$D" image
+	expect_saved image
+	migctl 0 save --pre-copy "$D" precopy
+	expect_saved precopy
+	migctl 0 resume --no-hold "$D" image
+	expect_state "$D" running
+	server_said 'write'
+}
+
+@test "misfits: a reset that leaves the state: that is said, and a new load may begin" {
+	serve fair
+	migctl 0 save "$D" image
+	serve keepstate
+	head -c 500000 content >short
+	migctl 81 --json resume --raw --no-hold "$D" short
+	expect_json '.outcome == "device-error"' '.state.left == "resuming"'
+	expect_state "$D" resuming
+	migctl 81 state "$D" running
+	expect_message "vfiomigctl reset $D"
+	migctl 81 --json reset "$D"
+	expect_message "$D: was reset, and is in resuming instead of running" \
+		"a load may begin anew: vfiomigctl resume $D FILE; else restart its server"
+	expect_json '.found == "resuming"' '.state == "resuming"' '.reset_ns > 0'
+	migctl 81 save "$D" other
+	expect_message "there is no state to save" "vfiomigctl reset $D"
+
+	# Part of a state, and then a whole one: nothing of the first is in the second.
+	migctl 81 resume --raw --no-hold "$D" short
+	migctl 0 --json resume --no-hold "$D" image
+	expect_message "warning: $D: was left in resuming by another process; its load was dropped"
+	expect_json '.accepted' '.state.found == "resuming"' '.state.left == "running"'
+	expect_state "$D" running
+	migctl 0 save "$D" again
+	expect_saved again
+}
+
+@test "misfits: a reset that leaves a device stopped: that is said" {
+	serve keepstate
+	set_state "$D" stop
+	migctl 81 reset "$D"
+	expect_message "$D: was reset, and is in stop instead of running" "vfiomigctl state $D running"
+	migctl 0 state "$D" running
+	migctl 0 reset "$D"
+}
+
+@test "misfits: a reset that did not drop the load: the device refuses the next one" {
+	serve fair
+	migctl 0 save "$D" image
+	serve deaf-reset
+	head -c 500000 content >short
+	migctl 81 resume --raw --no-hold "$D" short
+	migctl 81 --json resume --no-hold "$D" image
+	expect_json '.accepted | not' '.outcome == "device-error"' '.state.left == "resuming"'
+	server_said "refused $((SIZE + 500000))"
+}
