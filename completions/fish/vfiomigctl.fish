@@ -89,7 +89,7 @@ complete -c vfiomigctl -n '__vfiomigctl_command save' -l compress -x -a 'none zs
 complete -c vfiomigctl -n '__vfiomigctl_command save' -l leave -x -a 'found stop' -d "the state to leave the device in"
 complete -c vfiomigctl -n '__vfiomigctl_command save' -l pre-copy -d "read what can be read while the device runs"
 complete -c vfiomigctl -n '__vfiomigctl_command save' -l raw -d "write the bare stream and nothing else"
-complete -c vfiomigctl -n '__vfiomigctl_command save' -l insecure -d "let TCP go beyond this machine"
+complete -c vfiomigctl -n '__vfiomigctl_command save' -l insecure -d "use TCP or vsock, or the socket of any user"
 complete -c vfiomigctl -n '__vfiomigctl_command save' -l force -d "replace FILE if it exists"
 
 complete -c vfiomigctl -n '__vfiomigctl_command resume' -l raw -d "FILE is a bare stream, not an image"
@@ -100,7 +100,7 @@ complete -c vfiomigctl -n '__vfiomigctl_command resume' -l force-mismatch -d "lo
 complete -c vfiomigctl -n '__vfiomigctl_command resume' -l restore-config -d "restore PCI command and interrupt line, too"
 
 complete -c vfiomigctl -n '__vfiomigctl_command resume' -l listen -d "FILE is a socket: receive from who connects to it"
-complete -c vfiomigctl -n '__vfiomigctl_command resume' -l insecure -d "let TCP come from beyond this machine"
+complete -c vfiomigctl -n '__vfiomigctl_command resume' -l insecure -d "use TCP or vsock, or hear any user"
 
 complete -c vfiomigctl -n '__vfiomigctl_command list' -l probe -d "open devices that nobody holds and ask them"
 complete -c vfiomigctl -n '__vfiomigctl_command info' -l diff -r -F -d "show how the device differs from the one in an image"

@@ -89,6 +89,25 @@ int fd_take_standard(struct err *err)
 	return 0;
 }
 
+int fd_take(int fd, int *ret)
+{
+	_cleanup_fd_ int own = -1, null = -1;
+	int r;
+
+	if (fd > STDERR_FILENO) {
+		r = fd_cloexec(fd);
+		if (r >= 0)
+			*ret = fd;
+		return r;
+	}
+	own = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+	null = open(_PATH_DEVNULL, O_RDWR | O_CLOEXEC);
+	if (own < 0 || null < 0 || dup2(null, fd) < 0)
+		return -errno;
+	*ret = TAKE_FD(own);
+	return 0;
+}
+
 int fd_cloexec(int fd)
 {
 	int flags = fcntl(fd, F_GETFD);

@@ -47,5 +47,11 @@ void pipe_widen(int fd);
  */
 _must_check_ int fd_take_standard(struct err *err);
 
+/**
+ * fd_take() - take an inherited descriptor over, and leave it to nothing else
+ * @ret: with O_CLOEXEC; another number where @fd is 0, 1 or 2, which then is /dev/null
+ */
+_must_check_ int fd_take(int fd, int *ret);
+
 /** fd_cloexec() - set O_CLOEXEC on an inherited fd. Return: 0, or -EBADF. */
 _must_check_ int fd_cloexec(int fd);

@@ -39,7 +39,7 @@ static const struct argp_option options[] = {
 	{ "restore-config", OPT_RESTORE_CONFIG, NULL, 0,
 	  "restore PCI command and interrupt line, too, before the device may run", 0 },
 	{ "listen", OPT_LISTEN, NULL, 0, "FILE is a socket: receive from who connects to it", 0 },
-	{ "insecure", OPT_INSECURE, NULL, 0, "let TCP come from beyond this machine", 0 },
+	{ "insecure", OPT_INSECURE, NULL, 0, "use TCP or vsock, or hear any user", 0 },
 	{ "dry-run", OPT_DRY_RUN, NULL, 0, "verify the image, open nothing", 0 },
 	{ 0 },
 };

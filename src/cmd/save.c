@@ -49,7 +49,7 @@ static const struct argp_option options[] = {
 	{ "leave", OPT_LEAVE, "STATE", 0, "found (default): as it was; stop: stopped", 0 },
 	{ "pre-copy", OPT_PRE_COPY, "SECONDS", OPTION_ARG_OPTIONAL,
 	  "read what can be read while the device runs, for at most SECONDS (60)", 0 },
-	{ "insecure", OPT_INSECURE, NULL, 0, "let TCP go beyond this machine", 0 },
+	{ "insecure", OPT_INSECURE, NULL, 0, "use TCP or vsock, or the socket of any user", 0 },
 	{ "threads", OPT_THREADS, "N", 0, "compress in N threads (one for each CPU)", 0 },
 	{ "bandwidth", OPT_BANDWIDTH, "RATE", 0, "write at most RATE bytes a second: 10M, 1G, ...",
 	  0 },

@@ -101,13 +101,21 @@ static struct guest *sender_select_make_room(struct guest *guests)
 static int sender_select_open_door(const struct sender_select *r, struct guest *guests,
 				   struct err *err)
 {
+	struct guest stranger = { .select = r };
+	struct err why = { 0 };
 	struct peer *peer;
-	int result = listener_accept(r->listener, r->cancel, &peer, err);
+	int result;
 
+	result = listener_accept(r->listener, r->cancel, &peer, err);
 	if (result == -EAGAIN)
 		return 0;
-	return result < 0 ? result
-			  : sender_select_welcome(r, peer, sender_select_make_room(guests), err);
+	if (result < 0)
+		return result;
+	if (listener_check_peer(r->listener, peer, &why) >= 0)
+		return sender_select_welcome(r, peer, sender_select_make_room(guests), err);
+	stranger.peer = peer;
+	sender_select_turn_away(&stranger, &why);
+	return 0;
 }
 
 /*

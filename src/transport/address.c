@@ -1,30 +1,58 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 /* After <sys/socket.h>, which it needs and does not include. */
 #include <linux/vm_sockets.h>
 
+#include "base/cleanup.h"
 #include "transport/address.h"
 
-static int address_resolve_vsock(const struct uri *uri, struct address *ret)
+static struct address address_vsock(uint32_t cid, uint32_t port)
 {
 	const struct sockaddr_vm vm = {
 		.svm_family = AF_VSOCK,
-		.svm_cid = uri->cid,
-		.svm_port = uri->port ? uri->port : VMADDR_PORT_ANY,
+		.svm_cid = cid,
+		.svm_port = port,
 	};
+	struct address a = { .len = sizeof(vm) };
 
-	memcpy(&ret->sa, &vm, sizeof(vm));
-	ret->len = sizeof(vm);
+	memcpy(&a.sa, &vm, sizeof(vm));
+	return a;
+}
+
+static int address_resolve_vsock(const struct uri *uri, bool listening, struct address *ret)
+{
+	*ret = address_vsock(listening ? VMADDR_CID_ANY : uri->cid,
+			     uri->port ? uri->port : VMADDR_PORT_ANY);
 	return 1;
 }
 
-/* getaddrinfo() speaks a language of its own, which the hint repeats. */
+/* A guest has one CID, which its device tells; without that device this is a host. */
+static uint32_t address_local_cid(void)
+{
+	_cleanup_fd_ int fd = open("/dev/vsock", O_RDONLY | O_CLOEXEC);
+	unsigned int cid = VMADDR_CID_ANY;
+
+	if (fd < 0 || ioctl(fd, IOCTL_VM_SOCKETS_GET_LOCAL_CID, &cid) < 0)
+		return VMADDR_CID_ANY;
+	return cid;
+}
+
+struct address address_of_vsock_listener(uint32_t peer_cid, uint32_t port)
+{
+	return address_vsock(peer_cid == VMADDR_CID_LOCAL ? VMADDR_CID_LOCAL : address_local_cid(),
+			     port);
+}
+
+/* getaddrinfo() has error codes of its own; the hint has its words. */
 static int address_lookup_error(int eai)
 {
 	switch (eai) {
@@ -43,7 +71,7 @@ static int address_lookup_error(int eai)
 
 static bool address_is_wildcard(const struct uri *uri)
 {
-	return !strcmp(uri->host, "*");
+	return uri->kind == URI_VSOCK ? uri->cid == VMADDR_CID_ANY : !strcmp(uri->host, "*");
 }
 
 /* IPv4 goes with it where there is IPv6; where there is none that fails, and the second will do. */
@@ -94,10 +122,10 @@ static int address_resolve_tcp(const struct uri *uri, enum err_kind kind, struct
 int address_resolve(const struct uri *uri, bool listening, struct address *ret, struct err *err)
 {
 	if (!listening && (!uri->port || address_is_wildcard(uri)))
-		return err_fail(err, ERR_USAGE, -EINVAL, "%s: port 0 and * are for who listens",
+		return err_fail(err, ERR_USAGE, -EINVAL, "%s: port 0 and * are for listening only",
 				uri->text);
 	if (uri->kind == URI_VSOCK)
-		return address_resolve_vsock(uri, ret);
+		return address_resolve_vsock(uri, listening, ret);
 	if (address_is_wildcard(uri))
 		return address_resolve_wildcard(uri, ret);
 	return address_resolve_tcp(uri, listening ? ERR_MISSING : ERR_OUTPUT, ret, err);
@@ -115,18 +143,29 @@ static bool address_is_loopback(const struct address *a)
 		in6->sin6_addr.s6_addr[12] == IN_LOOPBACKNET);
 }
 
+static const char *address_danger(const struct address *a)
+{
+	if (a->sa.ss_family == AF_VSOCK)
+		return "any program of the machine at the other end can use vsock";
+	if (address_is_loopback(a))
+		return "any user of this machine can be at the other end of TCP";
+	return "TCP is neither encrypted nor authenticated";
+}
+
 int address_allow(const struct address *a, bool insecure, const char *name, struct err *err)
 {
 	char text[ADDRESS_TEXT_MAX];
-	bool inet = a->sa.ss_family == AF_INET || a->sa.ss_family == AF_INET6;
 
-	if (insecure || !inet || address_is_loopback(a))
+	if (insecure || a->sa.ss_family == AF_UNIX)
 		return 0;
-	err_fail(err, ERR_CONFIG, -EPERM, "%s is beyond this machine, and TCP is not encrypted",
-		 address_text(a, text));
-	if (strcmp(text, name) != 0)
+	err_fail(err, ERR_CONFIG, -EPERM, "%s: %s", address_text(a, text), address_danger(a));
+	/* A name may lead to several addresses, one of which is refused. */
+	if (a->sa.ss_family == AF_VSOCK)
+		err_fail(err, ERR_CONFIG, -EPERM, "%s: %s", name, address_danger(a));
+	else if (strcmp(text, name) != 0)
 		err_prefix(err, -EPERM, "%s", name);
-	return err_hint(err, -EPERM, "go by an ssh tunnel to a loopback address, or say --insecure");
+	return err_hint(err, -EPERM,
+			"use unix:PATH, which ssh -L and -R forward, or accept that: --insecure");
 }
 
 static void address_ip_text(const struct address *a, char *buf)
@@ -150,7 +189,10 @@ char *address_text(const struct address *a, char buf[ADDRESS_TEXT_MAX])
 	switch (a->sa.ss_family) {
 	case AF_VSOCK:
 		memcpy(&vm, &a->sa, sizeof(vm));
-		snprintf(buf, ADDRESS_TEXT_MAX, "vsock:%u:%u", vm.svm_cid, vm.svm_port);
+		if (vm.svm_cid == VMADDR_CID_ANY)
+			snprintf(buf, ADDRESS_TEXT_MAX, "vsock:*:%u", vm.svm_port);
+		else
+			snprintf(buf, ADDRESS_TEXT_MAX, "vsock:%u:%u", vm.svm_cid, vm.svm_port);
 		break;
 	case AF_INET:
 	case AF_INET6:

@@ -7,12 +7,13 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/socket.h>
 
 #include "base/err.h"
 #include "transport/uri.h"
 
-/* Of one host; whoever has more is tried at the first ones. */
+/* Of one host; one that has more is tried at the first ones. */
 #define ADDRESSES_MAX 8u
 
 /* "tcp:[...]:65535" */
@@ -26,7 +27,7 @@ struct address {
 /**
  * address_resolve() - where @uri, a URI_TCP or URI_VSOCK, may be
  * @listening: for bind(), where port 0 is any that is free, and the host * every address of this
- *             machine; else these are refused
+ *             machine; else these are refused. A CID names the peer, and is no address to bind to
  * @ret: room for ADDRESSES_MAX; the system's order of preference
  *
  * May ask name servers, and cannot be cancelled meanwhile.
@@ -38,16 +39,23 @@ _must_check_ int address_resolve(const struct uri *uri, bool listening, struct a
 				 struct err *err);
 
 /**
- * address_allow() - is it for everybody to see what goes there?
- * @insecure: the user does not mind
+ * address_allow() - refuse what is not protected, unless the user accepts that
+ * @insecure: the user does
  *
- * What stays on this machine, from process to process or from host to guest, is seen by nobody else.
- * All other TCP is neither encrypted nor authenticated.
+ * Nothing says who is at the other end of TCP or vsock. On loopback, too, that can be any user of
+ * this machine: to load a state of their own into a device, or, as the receiver, to take one and
+ * confirm it. Only UNIX sockets tell the user; trust_check() is for them.
  *
  * Return: 0, or -EPERM (ERR_CONFIG).
  */
 _must_check_ int address_allow(const struct address *a, bool insecure, const char *name,
 			       struct err *err);
+
+/**
+ * address_of_vsock_listener() - the address by which @peer_cid reaches a vsock socket that was bound
+ * to every CID and @port
+ */
+struct address address_of_vsock_listener(uint32_t peer_cid, uint32_t port);
 
 /** address_text() - in the form that is understood on the command line. Return: @buf. */
 char *address_text(const struct address *a, char buf[ADDRESS_TEXT_MAX]);

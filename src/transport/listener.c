@@ -9,17 +9,23 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* After <sys/socket.h>, which it needs and does not include. */
+#include <linux/vm_sockets.h>
+
+#include "base/io.h"
 #include "base/macros.h"
 #include "base/unix-socket.h"
 #include "transport/address.h"
 #include "transport/listener.h"
+#include "transport/trust.h"
 
 #define SOCKET_MODE 0600
 
 struct listener {
 	int fd;
 	char *name;
-	int timeout_ms; /* of those who come */
+	int timeout_ms; /* of the peers */
+	struct trust trust; /* which peers may connect */
 	const char *path; /* of a UNIX socket that is ours, else NULL; points into @name */
 	struct stat file; /* what is at @path */
 };
@@ -28,6 +34,15 @@ static int listener_local_address(int fd, struct address *ret)
 {
 	ret->len = sizeof(ret->sa);
 	return getsockname(fd, (struct sockaddr *)&ret->sa, &ret->len) < 0 ? -errno : 0;
+}
+
+static struct address listener_reachable_vsock(const struct listener *l, const struct address *here)
+{
+	struct sockaddr_vm vm;
+
+	memcpy(&vm, &here->sa, sizeof(vm));
+	return vm.svm_cid == VMADDR_CID_ANY ? address_of_vsock_listener(l->trust.cid, vm.svm_port)
+					    : *here;
 }
 
 static int listener_name_it(struct listener *l, const struct uri *uri, struct err *err)
@@ -39,6 +54,8 @@ static int listener_name_it(struct listener *l, const struct uri *uri, struct er
 	r = listener_local_address(l->fd, &here);
 	if (r < 0)
 		return err_set(err, r, "%s", uri->text);
+	if (here.sa.ss_family == AF_VSOCK)
+		here = listener_reachable_vsock(l, &here);
 	l->name = strdup(here.sa.ss_family == AF_UNIX ? uri->text : address_text(&here, text));
 	return l->name ? 0 : err_set(err, -ENOMEM, "%s", uri->text);
 }
@@ -73,6 +90,8 @@ static int listener_open_address(struct listener *l, const struct uri *uri,
 	struct address list[ADDRESSES_MAX];
 	int n, r = 0;
 
+	if (uri->kind == URI_VSOCK)
+		l->trust.cid = uri->cid;
 	n = address_resolve(uri, true, list, err);
 	if (n < 0)
 		return n;
@@ -112,32 +131,46 @@ static int listener_get_option(int fd, int name)
 	return getsockopt(fd, SOL_SOCKET, name, &value, &len) < 0 ? -errno : value;
 }
 
-/*
- * Somebody else's: its file, if it has one, stays. O_NONBLOCK is set on what is shared with them;
- * systemd has it so, and who comes may be gone again before accept().
- */
-static int listener_open_inherited(struct listener *l, const struct uri *uri,
-				   const struct peer_options *opts, struct err *err)
+static int listener_check_inherited(const struct uri *uri, const struct peer_options *opts,
+				    struct err *err)
 {
 	struct address here;
 	int r;
 
-	l->fd = fcntl(uri->fd, F_DUPFD_CLOEXEC, 3);
-	if (l->fd < 0)
+	if (fcntl(uri->fd, F_GETFD) < 0)
 		return err_fail(err, ERR_MISSING, -errno, "%s: not open here", uri->text);
-	r = listener_get_option(l->fd, SO_ACCEPTCONN);
+	r = listener_get_option(uri->fd, SO_ACCEPTCONN);
 	if (r < 0)
 		return err_fail(err, ERR_USAGE, r, "%s: not a socket", uri->text);
-	if (!r || listener_get_option(l->fd, SO_TYPE) != SOCK_STREAM)
+	if (!r || listener_get_option(uri->fd, SO_TYPE) != SOCK_STREAM)
 		return err_fail(err, ERR_USAGE, -EINVAL, "%s: not a listening stream socket",
 				uri->text);
-	r = listener_local_address(l->fd, &here);
-	if (r >= 0 && fcntl(l->fd, F_SETFL, O_NONBLOCK) < 0)
-		r = -errno;
+	r = listener_local_address(uri->fd, &here);
 	if (r < 0)
 		return err_set(err, r, "%s", uri->text);
-	r = address_allow(&here, opts->insecure, uri->text, err);
-	return r < 0 ? r : listener_name_it(l, uri, err);
+	return address_allow(&here, opts->insecure, uri->text, err);
+}
+
+/*
+ * A socket that another process has bound: its file, if it has one, stays. The descriptor is taken,
+ * so that listener_free() closes the socket as far as this process has it: a sender that connects
+ * while a device is held must not wait for an accept() that never comes. O_NONBLOCK is set on the
+ * description, which is shared: systemd has it so, and a peer may be gone again before accept().
+ */
+static int listener_open_inherited(struct listener *l, const struct uri *uri,
+				   const struct peer_options *opts, struct err *err)
+{
+	int r;
+
+	r = listener_check_inherited(uri, opts, err);
+	if (r < 0)
+		return r;
+	r = fd_take(uri->fd, &l->fd);
+	if (r < 0)
+		return err_set(err, r, "%s", uri->text);
+	if (fcntl(l->fd, F_SETFL, O_NONBLOCK) < 0)
+		return err_set(err, -errno, "%s", uri->text);
+	return listener_name_it(l, uri, err);
 }
 
 int listener_open(const struct uri *uri, const struct peer_options *opts, struct listener **ret,
@@ -150,6 +183,7 @@ int listener_open(const struct uri *uri, const struct peer_options *opts, struct
 		return err_set(err, -ENOMEM, "%s", uri->text);
 	l->fd = -1;
 	l->timeout_ms = opts->timeout_ms;
+	l->trust = (struct trust){ .insecure = opts->insecure, .cid = TRUST_ANY_CID };
 	if (uri->kind == URI_UNIX)
 		r = listener_open_path(l, uri, err);
 	else if (uri->kind == URI_FD)
@@ -172,8 +206,8 @@ int listener_fd(const struct listener *l)
 	return l->fd;
 }
 
-/* Nobody there, nobody any more, or somebody whose network has trouble: see accept(2). */
-static bool listener_is_nobody(int error)
+/* No peer, none any more, or one whose network has trouble: see accept(2). */
+static bool listener_is_no_peer(int error)
 {
 	static const int errors[] = { EAGAIN,	    EINTR,	 ECONNABORTED, ENETDOWN,
 				      EPROTO,	    ENOPROTOOPT, EHOSTDOWN,    ENONET,
@@ -208,10 +242,15 @@ int listener_accept(struct listener *l, struct cancel *cancel, struct peer **ret
 
 	fd = accept4(l->fd, (struct sockaddr *)&from.sa, &from.len, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (fd < 0)
-		return listener_is_nobody(errno) ? -EAGAIN
-						 : err_set(err, -errno, "%s: accepting", l->name);
+		return listener_is_no_peer(errno) ? -EAGAIN
+						  : err_set(err, -errno, "%s: accepting", l->name);
 	listener_name_peer(l, fd, &from, name, sizeof(name));
 	return peer_new(fd, name, l->timeout_ms, cancel, ret, err);
+}
+
+int listener_check_peer(const struct listener *l, const struct peer *p, struct err *err)
+{
+	return trust_check(&l->trust, peer_fd(p), err);
 }
 
 /* A file that has come to @l->path since is not ours to remove. */

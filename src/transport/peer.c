@@ -15,6 +15,7 @@
 #include "base/unix-socket.h"
 #include "transport/address.h"
 #include "transport/peer.h"
+#include "transport/trust.h"
 
 /* Between two looks at what is still on its way; nothing tells when it has arrived. */
 #define FINISH_PAUSE_MS 10
@@ -173,9 +174,21 @@ static int peer_connect_any(const struct uri *uri, const struct peer_options *op
 static int peer_connect_unix(const struct uri *uri, const struct peer_options *opts,
 			     struct cancel *cancel, int *ret_fd, struct err *err)
 {
-	int r = unix_connect(uri->path, cancel, opts->timeout_ms, ret_fd, err);
+	const struct trust trust = { .insecure = opts->insecure, .cid = TRUST_ANY_CID };
+	_cleanup_fd_ int fd = -1;
+	int r;
 
-	return r < 0 && r != -ECANCELED ? peer_cannot_connect(uri, r, err) : r;
+	r = unix_connect(uri->path, cancel, opts->timeout_ms, &fd, err);
+	if (r == -ECANCELED)
+		return r;
+	if (r < 0)
+		return peer_cannot_connect(uri, r, err);
+	/* Another user may have been first at a name in a folder that all can write to. */
+	r = trust_check(&trust, fd, err);
+	if (r < 0)
+		return err_prefix(err, r, "%s", uri->text);
+	*ret_fd = TAKE_FD(fd);
+	return 0;
 }
 
 int peer_check(const struct uri *uri, const struct peer_options *opts, struct err *err)

@@ -22,7 +22,7 @@ struct peer;
 /**
  * struct peer_options
  * @timeout_ms: of silence, in which not a byte was moved
- * @insecure: TCP may leave this machine
+ * @insecure: TCP and vsock may be used, and the peer of a UNIX socket may be any user
  */
 struct peer_options {
 	int timeout_ms;
@@ -33,7 +33,7 @@ struct peer_options {
 _must_check_ int peer_check(const struct uri *uri, const struct peer_options *opts, struct err *err);
 
 /**
- * peer_connect() - connect to who listens at @uri, one of URI_SOCKET
+ * peer_connect() - connect to the listener at @uri, one of URI_SOCKET
  *
  * Return: 0; -ECONNREFUSED and the like, -ETIMEDOUT (ERR_OUTPUT); -EPERM (ERR_CONFIG); -ECANCELED.
  */

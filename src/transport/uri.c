@@ -76,7 +76,9 @@ static const char *uri_parse_vsock(const char *rest, struct uri *t)
 	if (!colon || (size_t)(colon - rest) >= sizeof(cid))
 		return fault;
 	snprintf(cid, sizeof(cid), "%.*s", (int)(colon - rest), rest);
-	if (parse_uint(cid, 10, UINT32_MAX, &n) < 0)
+	if (!strcmp(cid, "*"))
+		n = UINT32_MAX; /* VMADDR_CID_ANY */
+	else if (parse_uint(cid, 10, UINT32_MAX, &n) < 0)
 		return fault;
 	t->cid = (uint32_t)n;
 	return uri_parse_port(colon + 1, UINT32_MAX, t) ? NULL : fault;

@@ -17,12 +17,13 @@ teardown()
 }
 
 # receive PLACE ARG...: the second device is loaded by the first good sender that connects to PLACE.
-# $at is where that is.
+# $at is where that is. TCP needs --insecure, which is given.
 receive()
 {
 	local place=$1
 
 	shift
+	[[ $place != tcp:* ]] || set -- --insecure "$@"
 	: >resume.err # not to be taken for what the last one said
 	start resume resume --listen --no-hold --stop "$@" "$B" "$place"
 	eventually said 'listening on ' resume.err
@@ -41,10 +42,12 @@ received()
 #	mute		reads everything into the file "received", says nothing
 #	rude		closes when it has some of the image
 #	answer TEXT	reads everything, then says it; "\xNN" are bytes
+#	squatter	is another user, and says nothing
 #	senders, to the socket "it" or TCP port ARG of this machine:
 #	silent, junk, close, header, greedy, slow
 #	image		sends the file "image" and shows the verdict of the answer
 #	start		sends the start of the file "image", makes the file "started", and waits for "go"
+#	stranger	is another user, and sends the file "image"
 end()
 {
 	write_end
@@ -59,9 +62,12 @@ write_end()
 
 		kind, arg = sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else ""
 
+		# The user who calls listen() is the one that SO_PEERCRED tells.
 		def accept():
 		    s = socket.socket(socket.AF_UNIX)
 		    s.bind("it")
+		    if kind == "squatter":
+		        os.setuid(65534)
 		    s.listen()
 		    print("ready", flush=True)
 		    return s.accept()[0]
@@ -109,18 +115,24 @@ write_end()
 		    with open("image", "rb") as f:
 		        return f.read()
 
-		if kind in ("deaf", "mute", "rude", "answer"):
+		if kind in ("deaf", "mute", "rude", "answer", "squatter"):
 		    s = accept()
 		    if kind == "rude":
 		        s.recv(100000)
 		        sys.exit()
-		    if kind != "deaf":
+		    if kind not in ("deaf", "squatter"):
 		        read_all(s)
 		    if kind == "answer":
 		        s.sendall(arg.encode("latin1").decode("unicode_escape").encode("latin1"))
 		    wait()
+		if kind == "stranger":
+		    data = image()
+		    os.setuid(65534)
 		s = connect()
-		if kind == "junk":
+		if kind == "stranger":
+		    send(s, data)
+		    verdict(s)
+		elif kind == "junk":
 		    s.sendall(b"GET / HTTP/1.0\r\n\r\n" * 100)
 		    verdict(s)
 		elif kind == "silent":
@@ -540,7 +552,7 @@ ends()
 		register emu digest
 		digest=$register
 		receive "$place"
-		migctl 0 --json save "$A" "$at"
+		migctl 0 --json save --insecure "$A" "$at"
 		expect_json '.outcome == "completed" and .owner == "source"' ".file == \"$at\"" \
 			'.file_bytes > 3145728' '.state == {"found": "running", "left": "running"}'
 		[[ -z $stderr ]]
@@ -581,7 +593,7 @@ ends()
 	for place in unix:it tcp:127.0.0.1:0; do
 		emu_start --state-size 3M
 		receive "$place" --raw
-		migctl 0 save --raw --leave=stop "$A" "$at"
+		migctl 0 save --insecure --raw --leave=stop "$A" "$at"
 		received 0
 		reference "$A"
 		holds "$B"
@@ -591,24 +603,25 @@ ends()
 
 @test "sockets: the port is among the JSON lines" {
 	emu_start
-	"$tool" -q --status-fd=5 resume --listen --no-hold "$B" tcp:127.0.0.1:0 5>status 3>&- &
+	"$tool" -q --status-fd=5 resume --listen --insecure --no-hold "$B" tcp:127.0.0.1:0 \
+		5>status 3>&- &
 	started+=("$!")
 	eventually said '"event":"listening"' status
 	at=$(jq -r 'select(.event == "listening") | .address' status)
 	[[ $at =~ ^tcp:127\.0\.0\.1:[1-9][0-9]*$ ]]
-	migctl 0 save "$A" "$at"
+	migctl 0 save --insecure "$A" "$at"
 	wait "${started[-1]}"
 	jq -se '.[-1].event == "result" and .[-1].accepted' status
 }
 
 @test "sockets: * is every address of this machine" {
 	emu_start
-	receive 'tcp:*:0' --insecure
-	migctl 0 save "$A" "tcp:127.0.0.1:${at##*:}"
+	receive 'tcp:*:0'
+	migctl 0 save --insecure "$A" "tcp:127.0.0.1:${at##*:}"
 	received 0
 	[[ -e /proc/net/if_inet6 ]] || return 0
-	receive 'tcp:*:0' --insecure
-	migctl 0 save "$A" "tcp:[::1]:${at##*:}"
+	receive 'tcp:*:0'
+	migctl 0 save --insecure "$A" "tcp:[::1]:${at##*:}"
 	received 0
 }
 
@@ -626,13 +639,21 @@ ends()
 		os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1", LISTEN_FDNAMES="image")
 		os.execv(sys.argv[1], sys.argv[1:])
 	END
-	python3 listen.py "$tool" resume --listen --no-hold --stop "$B" fd:3 \
+	run --separate-stderr python3 listen.py "$tool" resume --listen --no-hold "$B" fd:3
+	((status == 78))
+	expect_message 'fd:3: tcp:127.0.0.1:' 'any user of this machine' '--insecure'
+	python3 listen.py "$tool" resume --listen --insecure --stop "$B" fd:3 \
 		>resume.out 2>resume.err 3>&- &
 	resume=$!
 	started+=("$resume")
 	eventually said 'listening on ' resume.err
 	at=$(sed -n 's/.*: listening on //p' resume.err)
-	migctl 0 save --leave=stop "$A" "$at"
+	migctl 0 save --insecure --leave=stop "$A" "$at"
+	eventually said 'held open until' resume.err
+	# While the device is held, a sender that comes too late finds no listener.
+	migctl 73 save --insecure "$A" "$at"
+	expect_message 'Connection refused'
+	kill -TERM "$resume"
 	received 0
 	reference "$A"
 	holds "$B"
@@ -644,22 +665,24 @@ ends()
 	emu_start
 	migctl 73 save "$A" unix:it
 	expect_message 'unix:it: cannot connect: No such file or directory' 'resume --listen waits there'
-	migctl 73 save "$A" tcp:127.0.0.1:1
+	migctl 73 save --insecure "$A" tcp:127.0.0.1:1
 	expect_message 'cannot connect: Connection refused' 'resume --listen waits there'
 	migctl 64 save "$A" tcp:127.0.0.1:0
 	migctl 64 save "$A" tcp:127.0.0.1
 	migctl 64 save "$A" tls:127.0.0.1:1
 	expect_message 'no such kind of FILE' 'unix:PATH, tcp:HOST:PORT or vsock:CID:PORT'
-	for socket in tcp:192.0.2.1:1 'tcp:[2001:db8::1]:1'; do
+	for socket in tcp:127.0.0.1:1 'tcp:[::1]:1' tcp:192.0.2.1:1 'tcp:[2001:db8::1]:1' vsock:3:1; do
 		migctl 78 save "$A" "$socket"
-		expect_message "vfiomigctl: $socket is beyond this machine" 'ssh tunnel' '--insecure'
+		expect_message "vfiomigctl: $socket: " unix:PATH '--insecure'
 		migctl 78 save --dry-run "$A" "$socket"
 		migctl 0 save --dry-run --insecure "$A" "$socket"
 	done
-	migctl 78 resume --listen "$B" tcp:0.0.0.0:0
-	expect_message 'is beyond this machine' '--insecure'
-	migctl 78 resume --listen "$B" 'tcp:*:0'
-	expect_message 'is beyond this machine' '--insecure'
+	for socket in tcp:127.0.0.1:0 tcp:localhost:0 tcp:0.0.0.0:0 'tcp:*:0' vsock:3:0 'vsock:*:0'; do
+		migctl 78 resume --listen "$B" "$socket"
+		expect_message "vfiomigctl: $socket: " unix:PATH '--insecure'
+	done
+	migctl 64 save --insecure "$A" 'vsock:*:1'
+	expect_message 'port 0 and * are for listening only'
 	migctl 64 resume --listen "$B" image
 	expect_message 'not possible here' 'fd:N, unix:PATH, tcp:HOST:PORT or vsock:CID:PORT'
 	migctl 64 resume "$B" unix:it
@@ -692,6 +715,29 @@ ends()
 	migctl 0 save "$A" unix:it
 	received 0
 	[[ ! -e it ]]
+}
+
+@test "sockets: a UNIX socket of another user is refused, at both ends" {
+	require root python3
+	emu_start
+	migctl 0 save "$A" image
+	receiver squatter
+	migctl 78 --json save "$A" unix:it
+	expect_json '.outcome == "aborted" and .owner == "source"'
+	expect_message 'unix:it: user 65534 is at the other end, neither root nor user 0' '--insecure'
+	kill -KILL "$other"
+	rm it
+	receiver squatter
+	migctl 75 save --insecure --timeout=1 "$A" unix:it
+	kill -KILL "$other"
+	rm it
+	receive unix:it
+	chmod 777 . "$BATS_TEST_TMPDIR" it
+	run end stranger
+	[[ $output == 'refused '*'user 65534 is at the other end'* ]]
+	said 'turned away: user 65534 is at the other end' resume.err
+	migctl 0 save --leave=stop "$A" unix:it
+	received 0
 }
 
 @test "sockets: resume can be interrupted while nobody has come, and cleans up" {
@@ -955,7 +1001,7 @@ is_loading()
 		eventually said waits "more$kind.out"
 	done
 	peak=$(sed -n 's/^VmHWM:[ \t]*\([0-9]*\) kB/\1/p' "/proc/$resume/status")
-	migctl 0 save --leave=stop "$A" "$at"
+	migctl 0 save --insecure --leave=stop "$A" "$at"
 	received 0
 	reference "$A"
 	holds "$B"

@@ -20,6 +20,7 @@
 #include "transport/input.h"
 #include "transport/listener.h"
 #include "transport/output.h"
+#include "transport/trust.h"
 #include "transport/uri.h"
 
 #define ALL (URI_PLAIN | URI_SOCKET)
@@ -272,25 +273,24 @@ static void a_command_finds_nothing_of_ours(void **state)
 
 /* addresses */
 
-static void what_leaves_this_machine_is_refused_unless_that_is_said(void **state)
+static void what_does_not_tell_the_user_is_refused_unless_that_is_accepted(void **state)
 {
 	static const struct {
-		const char *text;
-		bool near;
+		const char *text, *why;
 	} rows[] = {
-		{ "tcp:127.0.0.1:1", true },
-		{ "tcp:127.255.0.9:1", true },
-		{ "tcp:[::1]:1", true },
-		{ "tcp:[::ffff:127.0.0.1]:1", true },
-		{ "vsock:2:1", true },
-		{ "vsock:4294967295:1", true },
-		{ "tcp:0.0.0.0:1", false },
-		{ "tcp:[::]:1", false },
-		{ "tcp:192.0.2.1:1", false },
-		{ "tcp:[2001:db8::1]:1", false },
-		{ "tcp:126.0.0.1:1", false },
-		{ "tcp:[::ffff:192.0.2.1]:1", false },
-		{ "tcp:[::127.0.0.1]:1", false },
+		{ "tcp:127.0.0.1:1", "any user of this machine can be at the other end of TCP" },
+		{ "tcp:127.255.0.9:1", "any user of this machine can be at the other end of TCP" },
+		{ "tcp:[::1]:1", "any user of this machine can be at the other end of TCP" },
+		{ "tcp:[::ffff:127.0.0.1]:1", "any user of this machine can" },
+		{ "vsock:2:1", "any program of the machine at the other end can use vsock" },
+		{ "vsock:*:1", "any program of the machine at the other end can use vsock" },
+		{ "tcp:0.0.0.0:1", "TCP is neither encrypted nor authenticated" },
+		{ "tcp:[::]:1", "TCP is neither encrypted nor authenticated" },
+		{ "tcp:192.0.2.1:1", "TCP is neither encrypted nor authenticated" },
+		{ "tcp:[2001:db8::1]:1", "TCP is neither encrypted nor authenticated" },
+		{ "tcp:126.0.0.1:1", "TCP is neither encrypted nor authenticated" },
+		{ "tcp:[::ffff:192.0.2.1]:1", "TCP is neither encrypted nor authenticated" },
+		{ "tcp:[::127.0.0.1]:1", "TCP is neither encrypted nor authenticated" },
 	};
 	struct address list[ADDRESSES_MAX];
 
@@ -298,20 +298,61 @@ static void what_leaves_this_machine_is_refused_unless_that_is_said(void **state
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		struct err err = { 0 };
 		struct uri u;
-		int r;
 
 		assert_int_equal(uri_parse(rows[i].text, ALL, &u, NULL), 0);
-		assert_true(address_resolve(&u, false, list, NULL) >= 1);
-		r = address_allow(&list[0], false, u.text, &err);
-		if (r != (rows[i].near ? 0 : -EPERM))
-			fail_msg("%s: %d", rows[i].text, r);
+		assert_true(address_resolve(&u, true, list, NULL) >= 1);
+		assert_int_equal(address_allow(&list[0], false, u.text, &err), -EPERM);
+		assert_int_equal(err_status(&err), 78);
+		if (!strstr(err.text, rows[i].why))
+			fail_msg("%s: %s", rows[i].text, err.text);
+		assert_non_null(strstr(err.hint, "--insecure"));
 		assert_int_equal(address_allow(&list[0], true, u.text, NULL), 0);
-		if (!rows[i].near) {
-			assert_int_equal(err_status(&err), 78);
-			assert_non_null(strstr(err.text, " is beyond this machine"));
-			assert_non_null(strstr(err.hint, "--insecure"));
-		}
 	}
+}
+
+/* The user at the other end of a UNIX socket, the machine at the other end of vsock. */
+static void which_peer_is_trusted(void **state)
+{
+	static const struct {
+		struct trust trust;
+		uid_t own;
+		struct trust_peer peer;
+		enum trust_verdict want;
+	} rows[] = {
+		/* clang-format off */
+		{ { false, TRUST_ANY_CID }, 0,   { AF_UNIX, true, 0, 0 },     TRUST_GRANTED },
+		{ { false, TRUST_ANY_CID }, 7,   { AF_UNIX, true, 0, 0 },     TRUST_GRANTED },
+		{ { false, TRUST_ANY_CID }, 7,   { AF_UNIX, true, 7, 0 },     TRUST_GRANTED },
+		{ { false, TRUST_ANY_CID }, 0,   { AF_UNIX, true, 7, 0 },     TRUST_OTHER_USER },
+		{ { false, TRUST_ANY_CID }, 7,   { AF_UNIX, true, 8, 0 },     TRUST_OTHER_USER },
+		{ { true,  TRUST_ANY_CID }, 0,   { AF_UNIX, true, 7, 0 },     TRUST_GRANTED },
+		{ { false, TRUST_ANY_CID }, 0,   { AF_UNIX, false, 0, 0 },    TRUST_UNKNOWN_USER },
+		{ { true,  TRUST_ANY_CID }, 0,   { AF_UNIX, false, 0, 0 },    TRUST_GRANTED },
+		{ { true,  TRUST_ANY_CID }, 0,   { AF_VSOCK, false, 0, 3 },   TRUST_GRANTED },
+		{ { true,  3 },             0,   { AF_VSOCK, false, 0, 3 },   TRUST_GRANTED },
+		{ { true,  3 },             0,   { AF_VSOCK, false, 0, 4 },   TRUST_OTHER_MACHINE },
+		{ { true,  3 },             0,   { AF_VSOCK, false, 0, TRUST_ANY_CID },
+								      TRUST_OTHER_MACHINE },
+		{ { true,  3 },             0,   { AF_INET, false, 0, 0 },    TRUST_GRANTED },
+		/* clang-format on */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		if (trust_judge(&rows[i].trust, rows[i].own, &rows[i].peer) != rows[i].want)
+			fail_msg("row %zu", i);
+}
+
+static void a_peer_of_the_same_user_is_trusted(void **state)
+{
+	const struct trust trust = { .cid = TRUST_ANY_CID };
+	int pair[2];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	assert_int_equal(trust_check(&trust, pair[0], NULL), 0);
+	close(pair[0]);
+	close(pair[1]);
 }
 
 static void an_address_is_shown_as_it_is_written(void **state)
@@ -331,7 +372,7 @@ static void an_address_is_shown_as_it_is_written(void **state)
 
 static void port_0_and_every_address_are_nothing_to_connect_to(void **state)
 {
-	static const char *const rows[] = { "tcp:127.0.0.1:0", "vsock:2:0", "tcp:*:1" };
+	static const char *const rows[] = { "tcp:127.0.0.1:0", "vsock:2:0", "tcp:*:1", "vsock:*:1" };
 	struct address list[ADDRESSES_MAX];
 	struct uri u;
 
@@ -346,39 +387,27 @@ static void port_0_and_every_address_are_nothing_to_connect_to(void **state)
 	}
 }
 
-static void every_address_is_beyond_this_machine(void **state)
-{
-	struct address list[ADDRESSES_MAX];
-	struct uri u;
-	int n;
-
-	(void)state;
-	assert_int_equal(uri_parse("tcp:*:1", ALL, &u, NULL), 0);
-	n = address_resolve(&u, true, list, NULL);
-	assert_int_equal(n, 2);
-	for (int i = 0; i < n; i++)
-		assert_int_equal(address_allow(&list[i], false, u.text, NULL), -EPERM);
-}
-
-static void an_address_beyond_is_named_once(void **state)
+static void an_address_that_is_refused_is_named_once(void **state)
 {
 	static const struct {
-		const char *name, *want;
+		const char *uri, *name, *want;
 	} rows[] = {
-		{ "tcp:192.0.2.1:1",
-		  "tcp:192.0.2.1:1 is beyond this machine, and TCP is not encrypted" },
-		{ "tcp:far:1",
-		  "tcp:far:1: tcp:192.0.2.1:1 is beyond this machine, and TCP is not encrypted" },
+		{ "tcp:192.0.2.1:1", "tcp:192.0.2.1:1",
+		  "tcp:192.0.2.1:1: TCP is neither encrypted nor authenticated" },
+		{ "tcp:192.0.2.1:1", "tcp:far:1",
+		  "tcp:far:1: tcp:192.0.2.1:1: TCP is neither encrypted nor authenticated" },
+		{ "vsock:3:1", "vsock:3:1",
+		  "vsock:3:1: any program of the machine at the other end can use vsock" },
 	};
 	struct address list[ADDRESSES_MAX];
 	struct uri u;
 
 	(void)state;
-	assert_int_equal(uri_parse("tcp:192.0.2.1:1", ALL, &u, NULL), 0);
-	assert_int_equal(address_resolve(&u, false, list, NULL), 1);
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		struct err err = { 0 };
 
+		assert_int_equal(uri_parse(rows[i].uri, ALL, &u, NULL), 0);
+		assert_int_equal(address_resolve(&u, true, list, NULL), 1);
 		assert_int_equal(address_allow(&list[0], false, rows[i].name, &err), -EPERM);
 		assert_string_equal(err.text, rows[i].want);
 	}
@@ -409,7 +438,8 @@ static void a_host_that_is_none_is_an_error_of_its_own(void **state)
 
 #define PATH "channel.socket"
 
-static const struct peer_options near = { .timeout_ms = 60000 };
+static const struct peer_options safe = { .timeout_ms = 60000 };
+static const struct peer_options any = { .timeout_ms = 60000, .insecure = true };
 
 /* Who listens, and both ends of a connection to it. */
 struct link {
@@ -423,13 +453,13 @@ static struct listener *listener_at(struct bench *b, const char *text)
 	struct listener *l = NULL;
 
 	assert_int_equal(uri_parse(text, ALL, &b->uri, NULL), 0);
-	assert_int_equal(listener_open(&b->uri, &near, &l, &b->err), 0);
+	assert_int_equal(listener_open(&b->uri, &any, &l, &b->err), 0);
 	return l;
 }
 
 static void link_up(struct bench *b, const char *text, int timeout_ms, struct link *l)
 {
-	const struct peer_options opts = { .timeout_ms = timeout_ms };
+	const struct peer_options opts = { .timeout_ms = timeout_ms, .insecure = true };
 	struct pollfd p = { .events = POLLIN };
 
 	l->listener = listener_at(b, text);
@@ -512,7 +542,7 @@ static void a_socket_is_for_its_owner_and_goes_with_its_listener(void **state)
 	assert_string_equal(listener_name(l), "unix:" PATH);
 	assert_int_equal(stat(PATH, &st), 0);
 	assert_int_equal(st.st_mode, S_IFSOCK | 0600);
-	assert_int_equal(listener_open(&b->uri, &near, &other, &b->err), -EADDRINUSE);
+	assert_int_equal(listener_open(&b->uri, &safe, &other, &b->err), -EADDRINUSE);
 	assert_int_equal(err_status(&b->err), 71);
 	assert_string_equal(b->err.text, "unix:" PATH ": cannot listen");
 	assert_null(listener_free(l));
@@ -529,7 +559,7 @@ static void what_is_no_socket_is_not_replaced_nor_removed(void **state)
 	close(open(PATH, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
 	listener_free(l);
 	assert_int_equal(access(PATH, F_OK), 0);
-	assert_int_equal(listener_open(&b->uri, &near, &other, &b->err), -EEXIST);
+	assert_int_equal(listener_open(&b->uri, &safe, &other, &b->err), -EEXIST);
 	assert_string_equal(b->err.text, "unix:" PATH ": not a socket");
 	assert_int_equal(access(PATH, F_OK), 0);
 	unlink(PATH);
@@ -537,27 +567,21 @@ static void what_is_no_socket_is_not_replaced_nor_removed(void **state)
 
 static void a_listener_that_was_left_open_will_do(void **state)
 {
-	const struct peer_options far = { .timeout_ms = 60000, .insecure = true };
 	struct bench *b = *state;
 	struct listener *l = listener_at(b, "tcp:127.0.0.1:0"), *theirs = NULL;
 	struct uri u = { .kind = URI_FD, .text = "fd:N" };
 	char name[ADDRESS_TEXT_MAX];
 
-	u.fd = listener_fd(l);
-	assert_int_equal(listener_open(&u, &near, &theirs, NULL), 0);
+	u.fd = dup(listener_fd(l));
+	assert_int_equal(listener_open(&u, &safe, &theirs, &b->err), -EPERM);
+	assert_int_equal(err_status(&b->err), 78);
+	assert_int_equal(listener_open(&u, &any, &theirs, NULL), 0);
+	assert_int_equal(fcntl(u.fd, F_GETFD), FD_CLOEXEC);
 	strcpy(name, listener_name(l));
 	assert_string_equal(listener_name(theirs), name);
+	/* Taken: a sender that comes too late finds no listener. */
 	listener_free(theirs);
-	assert_int_equal(fcntl(u.fd, F_GETFD), FD_CLOEXEC);
-	listener_free(l);
-
-	assert_int_equal(uri_parse("tcp:0.0.0.0:0", ALL, &b->uri, NULL), 0);
-	assert_int_equal(listener_open(&b->uri, &near, &l, &b->err), -EPERM);
-	assert_int_equal(err_status(&b->err), 78);
-	assert_int_equal(listener_open(&b->uri, &far, &l, NULL), 0);
-	u.fd = listener_fd(l);
-	assert_int_equal(listener_open(&u, &near, &theirs, &b->err), -EPERM);
-	assert_int_equal(err_status(&b->err), 78);
+	assert_int_equal(fcntl(u.fd, F_GETFD), -1);
 	listener_free(l);
 }
 
@@ -579,7 +603,7 @@ static void a_descriptor_that_does_not_listen_is_refused(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		struct uri u = { .kind = URI_FD, .text = "fd:N", .fd = rows[i].fd };
 
-		assert_int_equal(listener_open(&u, &near, &l, &b->err), rows[i].code);
+		assert_int_equal(listener_open(&u, &safe, &l, &b->err), rows[i].code);
 		assert_int_equal(err_status(&b->err), rows[i].status);
 	}
 	close(pair[0]);
@@ -606,8 +630,8 @@ static void where_nobody_listens_nothing_can_be_written(void **state)
 		struct output *out = NULL;
 
 		assert_int_equal(uri_parse(rows[i].text, ALL, &b->uri, NULL), 0);
-		assert_int_equal(peer_check(&b->uri, &near, NULL), 0);
-		assert_int_equal(output_connect(&b->uri, &near, &b->cancel, &out, &b->err),
+		assert_int_equal(peer_check(&b->uri, &any, NULL), 0);
+		assert_int_equal(output_connect(&b->uri, &any, &b->cancel, &out, &b->err),
 				 rows[i].code);
 		assert_int_equal(err_status(&b->err), 73);
 		assert_null(out);
@@ -739,11 +763,12 @@ int main(void)
 		TEST(a_command_that_does_not_read_can_be_cancelled),
 		TEST(a_command_that_does_not_want_to_end_is_killed),
 		TEST(a_command_finds_nothing_of_ours),
-		TEST(what_leaves_this_machine_is_refused_unless_that_is_said),
+		TEST(what_does_not_tell_the_user_is_refused_unless_that_is_accepted),
+		TEST(which_peer_is_trusted),
+		TEST(a_peer_of_the_same_user_is_trusted),
 		TEST(an_address_is_shown_as_it_is_written),
 		TEST(port_0_and_every_address_are_nothing_to_connect_to),
-		TEST(every_address_is_beyond_this_machine),
-		TEST(an_address_beyond_is_named_once),
+		TEST(an_address_that_is_refused_is_named_once),
 		TEST(a_host_that_is_none_is_an_error_of_its_own),
 		TEST(bytes_go_there_and_an_answer_comes_back),
 		TEST(what_was_read_already_comes_first),

@@ -143,6 +143,8 @@ static void a_command_or_an_address_is_taken_apart(void **state)
 	assert_int_equal(uri_parse("tcp:[fe80::1%eth0]:65535", ALL, &u, NULL), 0);
 	assert_string_equal(u.host, "fe80::1%eth0");
 	assert_int_equal(u.port, 65535);
+	assert_int_equal(uri_parse("vsock:*:1024", ALL, &u, NULL), 0);
+	assert_int_equal(u.cid, UINT32_MAX);
 	assert_int_equal(uri_parse("vsock:4294967295:1024", ALL, &u, NULL), 0);
 	assert_int_equal(u.kind, URI_VSOCK);
 	assert_true(u.cid == UINT32_MAX && u.port == 1024);

@@ -57,16 +57,28 @@ no_link()
 }
 
 @test "sockets: vsock" {
-	receive "$VFIOMIGCTL" resume --listen --no-hold "$B" vsock:1:0
+	receive "$VFIOMIGCTL" resume --listen --insecure --no-hold "$B" vsock:1:0
 	[[ $at =~ ^vsock:1:[1-9][0-9]*$ ]]
-	migctl 0 save "$A" "$at"
+	migctl 0 save --insecure "$A" "$at"
 	finish resume 0
 	expect_state "$A" running
 	expect_state "$B" running
 	expect_contents "$B"
-	migctl 73 save "$A" "$at"
+	migctl 73 save --insecure "$A" "$at"
 	expect_message "$at: cannot connect"
 	expect_state "$A" running
+}
+
+@test "sockets: vsock from another machine than the one that was named" {
+	receive "$VFIOMIGCTL" resume --listen --insecure --no-hold "$B" vsock:3:0
+	migctl 75 save --insecure "$A" "vsock:1:${at##*:}"
+	expect_message 'refused by the receiver: machine 1 is at the other end, not 3'
+	kill -TERM "$resume"
+	finish resume 75
+	[[ $stderr == *'turned away: machine 1 is at the other end, not 3'* ]]
+	receive "$VFIOMIGCTL" resume --listen --insecure --no-hold "$B" 'vsock:*:0'
+	migctl 0 save --insecure "$A" "vsock:1:${at##*:}"
+	finish resume 0
 }
 
 @test "sockets: an image of another kind of device is turned away before anything is opened" {
@@ -85,6 +97,7 @@ no_link()
 @test "sockets: from another host, which has to be wanted" {
 	two_hosts
 	migctl 78 resume --listen --no-hold "$B" tcp:10.0.0.1:0
+	expect_message 'TCP is neither encrypted nor authenticated'
 	migctl 78 save "$A" tcp:10.0.0.1:1
 	receive "$VFIOMIGCTL" resume --listen --insecure --no-hold "$B" tcp:0.0.0.0:0
 	run --separate-stderr ip netns exec far "$VFIOMIGCTL" save --insecure "$A" \
