@@ -11,6 +11,15 @@
 #include "base/units.h"
 #include "host/sysfs.h"
 
+/* Every kernel has devices and their classes; an empty folder is a mount point without its mount. */
+int sysfs_check(const struct host *host, struct err *err)
+{
+	if (path_exists(host->sys, "devices") && path_exists(host->sys, "class"))
+		return 0;
+	err_fail(err, ERR_SYSTEM, -ENOENT, "%s: no sysfs is mounted here", host->sys);
+	return err_hint(err, -ENOENT, "mount -t sysfs sysfs %s", host->sys);
+}
+
 static char *sysfs_path_vfmt(const char *fmt, va_list ap) _printf_(1, 0);
 
 static char *sysfs_path_vfmt(const char *fmt, va_list ap)

@@ -13,8 +13,12 @@
 
 #include "base/cleanup.h"
 #include "base/err.h"
+#include "host/host.h"
 
 DEFINE_CLEANUP(DIR *, closedir)
+
+/** sysfs_check() - Return: 0, or -ENOENT with the message that no sysfs is mounted. */
+_must_check_ int sysfs_check(const struct host *host, struct err *err);
 
 /** path_fmt() - Return: a new string that the caller frees, or NULL when out of memory. */
 char *path_fmt(const char *fmt, ...) _printf_(1, 2);

@@ -11,10 +11,7 @@
 #include "host/sysfs.h"
 #include "host/vfio-node.h"
 
-/*
- * Drivers that VFIO lets sit in a group beside its own devices: they do no DMA. Only asked on
- * kernels that do not say by themselves which devices VFIO has.
- */
+/* Drivers that VFIO lets sit in a group beside its own devices, since they do no DMA. */
 static const char *const bystanders[] = { "pci-stub", "pcieport", "shpchp" };
 
 struct vfio_node *vfio_node_free(struct vfio_node *node)
@@ -29,6 +26,16 @@ struct vfio_node *vfio_node_free(struct vfio_node *node)
 	free(node->cdev);
 	free(node);
 	return NULL;
+}
+
+bool vfio_node_uses_dma(const struct vfio_node *node)
+{
+	if (!node->driver || node->vfio)
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(bystanders); i++)
+		if (strcmp(node->driver, bystanders[i]) == 0)
+			return false;
+	return true;
 }
 
 /* A property that a device may lack. */
@@ -111,17 +118,22 @@ static int vfio_node_read_vfio_dev(struct vfio_node *node)
 static bool vfio_node_taken_by_vfio(const struct host *host, const struct vfio_node *node,
 				    bool group_node)
 {
-	size_t i;
-
 	if (node->vfio || path_exists(host->sys, "class/vfio-dev"))
 		return node->vfio;
-	if (!group_node || !node->driver)
-		return false;
-	for (i = 0; i < ARRAY_SIZE(bystanders); i++) {
-		if (strcmp(node->driver, bystanders[i]) == 0)
-			return false;
-	}
-	return true;
+	return group_node && vfio_node_uses_dma(node);
+}
+
+static int vfio_node_read_links(const struct host *host, struct vfio_node *node, bool *ret_group)
+{
+	int r;
+
+	r = vfio_node_read_driver(node);
+	if (r < 0)
+		return r;
+	r = vfio_node_read_group(host, node, ret_group);
+	if (r < 0)
+		return r;
+	return vfio_node_read_vfio_dev(node);
 }
 
 static int vfio_node_read_node(const struct host *host, struct vfio_node *node, struct err *err)
@@ -133,12 +145,9 @@ static int vfio_node_read_node(const struct host *host, struct vfio_node *node, 
 	/* The kernel takes the links of a device away before its folder. */
 	if (r == -ENOENT)
 		return err_fail(err, ERR_MISSING, -ENODEV, "%s: not a device", node->sysfs);
-	if (r == 0)
-		r = vfio_node_read_driver(node);
-	if (r == 0)
-		r = vfio_node_read_group(host, node, &group_node);
-	if (r == 0)
-		r = vfio_node_read_vfio_dev(node);
+	if (r < 0)
+		return err_set(err, r, "%s", node->sysfs);
+	r = vfio_node_read_links(host, node, &group_node);
 	/* What is missing may be missing because the device left while it was being looked at. */
 	if (!path_exists(node->sysfs, "."))
 		return err_fail(err, ERR_MISSING, -ENODEV, "%s: no such device", node->sysfs);

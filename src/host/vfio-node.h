@@ -53,7 +53,8 @@ struct vfio_node {
  * container's. A group such as /dev/vfio/7 is refused with the devices it holds.
  *
  * Return: 0; -EINVAL for what is no name of a device (ERR_USAGE); -ENODEV (ERR_MISSING), also for
- * a device that leaves while it is looked at; what stat() said of a path.
+ * a device that leaves while it is looked at; -ENOENT where no sysfs is mounted; what stat() said
+ * of a path.
  */
 _must_check_ int vfio_node_resolve(const struct host *host, const char *spec,
 				   struct vfio_node **ret, struct err *err);
@@ -67,6 +68,13 @@ _must_check_ int vfio_node_resolve(const struct host *host, const char *spec,
  */
 _must_check_ int vfio_node_from_sysfs(const struct host *host, const char *path,
 				      struct vfio_node **ret, struct err *err);
+
+/**
+ * vfio_node_uses_dma() - a driver that is not of VFIO has the device and may do DMA
+ *
+ * VFIO gives out no device of an IOMMU group that has such a member.
+ */
+bool vfio_node_uses_dma(const struct vfio_node *node);
 
 struct vfio_node *vfio_node_free(struct vfio_node *node);
 DEFINE_CLEANUP(struct vfio_node *, vfio_node_free)
@@ -84,3 +92,7 @@ struct vfio_nodes {
 
 _must_check_ int vfio_nodes_list(const struct host *host, struct vfio_nodes *ret, struct err *err);
 void vfio_nodes_done(struct vfio_nodes *nodes);
+
+/** vfio_nodes_in_group() - every device of an IOMMU group, whichever driver has it. */
+_must_check_ int vfio_nodes_in_group(const struct host *host, int group, struct vfio_nodes *ret,
+				     struct err *err);

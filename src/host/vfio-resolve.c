@@ -78,11 +78,16 @@ static int vfio_resolve_refuse_group(const struct host *host, const char *spec, 
 static int vfio_resolve_find(const struct host *host, const char *spec, const char *what,
 			     const char *path, struct vfio_node **ret, struct err *err)
 {
-	int r = vfio_node_from_sysfs(host, path, ret, err);
+	int r;
 
-	if (r == -ENODEV)
-		return err_fail(err, ERR_MISSING, r, "%s: no such %s", spec, what);
-	return r;
+	r = vfio_node_from_sysfs(host, path, ret, err);
+	if (r != -ENODEV)
+		return r;
+	/* Where no sysfs is mounted, no device is found, whatever there is. */
+	r = sysfs_check(host, err);
+	if (r < 0)
+		return err_prefix(err, r, "%s", spec);
+	return err_fail(err, ERR_MISSING, -ENODEV, "%s: no such %s", spec, what);
 }
 
 /*
@@ -95,6 +100,9 @@ static int vfio_resolve_find_by_number(const struct host *host, const char *spec
 	_cleanup_free_ char *real = NULL, *class = NULL;
 	int r;
 
+	r = sysfs_check(host, err);
+	if (r < 0)
+		return err_prefix(err, r, "%s", spec);
 	r = path_real(&real, "%s/dev/char/%u:%u", host->sys, major(number), minor(number));
 	if (r == 0)
 		r = sysfs_link_name(real, "subsystem", &class);

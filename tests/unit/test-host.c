@@ -246,9 +246,63 @@ static void host_without_vfio_has_an_empty_list(void **state)
 	struct err err = { 0 };
 
 	fake_remove(AT(f, "sys"));
+	fake_dir(AT(f, "sys/class"));
+	fake_dir(AT(f, "sys/devices"));
 	assert_int_equal(vfio_nodes_list(&f->host, &nodes, &err), 0);
 	assert_int_equal(nodes.n, 0);
 	vfio_nodes_done(&nodes);
+}
+
+/* A mount point is there in every system's root; what is not mounted there proves nothing. */
+static void host_without_sysfs_is_an_error_and_not_an_empty_list(void **state)
+{
+	static const char *const specs[] = { "3b:00.1", "vfio0", UUID, "@/dev/vfio/devices/vfio0" };
+	struct fake_host *f = *state;
+	struct vfio_nodes nodes = { 0 };
+	struct vfio_node *node = NULL;
+	struct err err = { 0 };
+
+	for (int exists = 0; exists < 2; exists++) {
+		fake_remove(AT(f, "sys"));
+		if (exists)
+			fake_dir(AT(f, "sys"));
+		assert_int_equal(vfio_nodes_list(&f->host, &nodes, &err), -ENOENT);
+		assert_non_null(strstr(err.text, "/sys: no sysfs is mounted here"));
+		assert_int_equal(err_status(&err), ERR_SYSTEM);
+		assert_null(nodes.v);
+		for (size_t i = 0; i < ARRAY_SIZE(specs); i++) {
+			memset(&err, 0, sizeof(err));
+			assert_int_equal(
+				vfio_node_resolve(&f->host, expand(f, specs[i]), &node, &err),
+				-ENOENT);
+			assert_non_null(strstr(err.text, "no sysfs is mounted here"));
+			assert_int_equal(err_status(&err), ERR_SYSTEM);
+		}
+	}
+}
+
+static void group_lists_all_of_its_devices(void **state)
+{
+	struct fake_host *f = *state;
+	struct vfio_nodes nodes = { 0 };
+
+	fake_device(f, "pci", "pci0000:3a/0000:3a:00.0", "pcieport", 7);
+	assert_int_equal(vfio_nodes_in_group(&f->host, 7, &nodes, NULL), 0);
+	assert_int_equal(nodes.n, 3);
+	assert_string_equal(nodes.v[0]->name, "0000:3a:00.0");
+	assert_false(vfio_node_uses_dma(nodes.v[0]));
+	assert_string_equal(nodes.v[1]->name, "0000:3b:00.1");
+	assert_true(nodes.v[1]->vfio);
+	assert_false(vfio_node_uses_dma(nodes.v[1]));
+	assert_string_equal(nodes.v[2]->name, "0000:3b:00.2");
+	assert_false(vfio_node_uses_dma(nodes.v[2]));
+	vfio_nodes_done(&nodes);
+	assert_int_equal(vfio_nodes_in_group(&f->host, 2, &nodes, NULL), 0);
+	assert_int_equal(nodes.n, 1);
+	assert_true(vfio_node_uses_dma(nodes.v[0]));
+	vfio_nodes_done(&nodes);
+	assert_int_equal(vfio_nodes_in_group(&f->host, 99, &nodes, NULL), 0);
+	assert_int_equal(nodes.n, 0);
 }
 
 /* What 6.0 and older show: group nodes, and no word on which devices are VFIO's. */
@@ -609,6 +663,8 @@ int main(void)
 		TEST(large_group_is_counted_and_an_empty_one_said),
 		TEST(list_has_the_devices_of_vfio_in_order),
 		TEST(host_without_vfio_has_an_empty_list),
+		TEST(host_without_sysfs_is_an_error_and_not_an_empty_list),
+		TEST(group_lists_all_of_its_devices),
 		TEST(older_kernel_is_read_by_its_groups),
 		TEST(group_without_iommu_is_told_apart),
 		TEST(half_gone_device_is_missing_and_not_listed),

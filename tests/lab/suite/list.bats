@@ -57,6 +57,16 @@ device()
 	device "$A" '.migratable == null and .state == null'
 }
 
+@test "list: without /sys nothing is known, and that is an error" {
+	mount -t tmpfs none /sys
+	run --separate-stderr "$VFIOMIGCTL" list
+	umount /sys
+	echo "$output$stderr"
+	((status == 71))
+	[[ -z $output ]]
+	expect_message '/sys: no sysfs is mounted here: No such file or directory (ENOENT)'
+}
+
 @test "list: a machine without VFIO devices" {
 	local uuid
 
