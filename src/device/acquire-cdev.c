@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <sys/ioctl.h>
 
+#include "device/acquire-why.h"
 #include "device/acquire.h"
 #include "uapi/vfio.h"
 
@@ -37,21 +38,32 @@ static int acquire_cdev_bind_iommufd(const struct acquired *acq, const uint8_t *
 static int acquire_cdev_bind_failed(const struct host *host, const struct vfio_node *node,
 				    bool token, int r, struct err *err)
 {
-	/* A second open of a cdev is told apart from other misuse only by who else is there. */
+	static const char doing[] = "VFIO_DEVICE_BIND_IOMMUFD";
+
+	/* The kernel's answer to the second open of a cdev, and to a token before Linux 6.18. */
 	if (r == -EBUSY || (r == -EINVAL && !token))
 		return acquire_busy(host, node, err);
-	err_set(err, r, "%s: VFIO_DEVICE_BIND_IOMMUFD", node->name);
-	if (r == -EINVAL) {
-		err_classify(err, ERR_UNSUPPORTED, r);
-		return err_hint(err, r,
-				"kernels before 6.18 take a VF token only by the group "
-				"(--via group)");
-	}
 	if (r == -EPERM)
-		return err_hint(err, r,
-				"no interrupt remapping? see allow_unsafe_interrupts of "
-				"the module iommufd");
-	return r;
+		return acquire_denied(host, node, doing, "iommufd", err);
+	err_set(err, r, "%s: %s", node->name, doing);
+	if (r != -EINVAL)
+		return r;
+	err_classify(err, ERR_UNSUPPORTED, r);
+	return err_hint(err, r,
+			"kernels before 6.18 take a VF token only by the group (--via group)");
+}
+
+/* Only a kernel with character devices has VFIO devices without one for another reason. */
+static int acquire_cdev_none(const struct vfio_node *node, struct err *err)
+{
+	if (node->noiommu) {
+		err_fail(err, ERR_UNSUPPORTED, -ENODEV,
+			 "%s: has no VFIO character device, as it has no IOMMU", node->name);
+		return err_hint(err, -ENODEV, "use its no-IOMMU group (--via group)");
+	}
+	err_fail(err, ERR_UNSUPPORTED, -ENODEV, "%s: has no VFIO character device", node->name);
+	return err_hint(err, -ENODEV,
+			"the kernel lacks CONFIG_VFIO_DEVICE_CDEV: use the group (--via group)");
 }
 
 int acquire_cdev(const struct host *host, const struct vfio_node *node, const uint8_t *vf_token,
@@ -60,15 +72,15 @@ int acquire_cdev(const struct host *host, const struct vfio_node *node, const ui
 	char dir[PATH_MAX];
 	int r;
 
-	if (!node->cdev) {
-		err_fail(err, ERR_UNSUPPORTED, -ENODEV, "%s: has no VFIO character device",
-			 node->name);
-		return err_hint(err, -ENODEV,
-				"the kernel lacks CONFIG_VFIO_DEVICE_CDEV: use the "
-				"group (--via group)");
-	}
+	if (!node->cdev)
+		return acquire_cdev_none(node, err);
 	snprintf(dir, sizeof(dir), "%s/vfio/devices", host->dev);
 	r = acquire_cdev_open_node(dir, node->cdev, &ret->fd, err);
+	if (r == -ENOENT)
+		return err_hint(err, r,
+				"the kernel has this device and %s lacks its node: mount a devtmpfs "
+				"there, or use the group (--via group)",
+				host->dev);
 	if (r < 0)
 		return r;
 	r = acquire_cdev_open_node(host->dev, "iommu", &ret->keep[0], err);

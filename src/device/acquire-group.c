@@ -8,6 +8,7 @@
 #include <sys/ioctl.h>
 
 #include "base/macros.h"
+#include "device/acquire-why.h"
 #include "device/acquire.h"
 
 enum {
@@ -47,18 +48,30 @@ static int acquire_group_open_group(const struct host *host, const struct vfio_n
 		return err_set(err, -errno, "%s", path);
 	if (ioctl(acq->keep[GROUP], VFIO_GROUP_GET_STATUS, &status) < 0)
 		return err_set(err, -errno, "%s: VFIO_GROUP_GET_STATUS", path);
-	if (!(status.flags & VFIO_GROUP_FLAGS_VIABLE)) {
-		err_fail(err, ERR_UNSUPPORTED, -EPERM, "%s: group %d is not viable", node->name,
-			 node->group);
-		return err_hint(err, -EPERM,
-				"bind every device of the group to a vfio driver, or to none");
-	}
+	if (!(status.flags & VFIO_GROUP_FLAGS_VIABLE))
+		return acquire_not_viable(host, node, err);
 	return 0;
 }
 
+static int acquire_group_set_container(const struct host *host, const struct vfio_node *node,
+				       const struct acquired *acq, struct err *err)
+{
+	int r = 0;
+
+	if (ioctl(acq->keep[GROUP], VFIO_GROUP_SET_CONTAINER, &acq->keep[CONTAINER]) < 0)
+		r = -errno;
+	if (r == -EBUSY)
+		return acquire_busy(host, node, err);
+	/* Another member's driver or iommufd came between the look at the group and here. */
+	if (r == -EPERM && !node->noiommu)
+		return acquire_denied(host, node, "VFIO_GROUP_SET_CONTAINER", "vfio_iommu_type1",
+				      err);
+	return r < 0 ? err_set(err, r, "%s: VFIO_GROUP_SET_CONTAINER", node->name) : 0;
+}
+
 /* An IOMMU type is asked for because no device can be had without one; nothing is mapped. */
-static int acquire_group_set_iommu(const struct vfio_node *node, const struct acquired *acq,
-				   struct err *err)
+static int acquire_group_set_iommu(const struct host *host, const struct vfio_node *node,
+				   const struct acquired *acq, struct err *err)
 {
 	static const int with_iommu[] = { VFIO_TYPE1v2_IOMMU, VFIO_TYPE1_IOMMU };
 	static const int without[] = { VFIO_NOIOMMU_IOMMU };
@@ -73,14 +86,10 @@ static int acquire_group_set_iommu(const struct vfio_node *node, const struct ac
 			return 0;
 		r = -errno;
 	}
+	if (r == -EPERM && !node->noiommu)
+		return acquire_denied(host, node, "VFIO_SET_IOMMU", "vfio_iommu_type1", err);
 	err_set(err, r, "%s: VFIO_SET_IOMMU", node->name);
-	if (r == -EPERM && node->noiommu)
-		return err_hint(err, r, "a no-IOMMU group needs CAP_SYS_RAWIO");
-	if (r == -EPERM)
-		return err_hint(err, r,
-				"no interrupt remapping? see allow_unsafe_interrupts of "
-				"the module vfio_iommu_type1");
-	return r;
+	return r == -EPERM ? err_hint(err, r, "a no-IOMMU group needs CAP_SYS_RAWIO") : r;
 }
 
 static int acquire_group_get_device(const struct vfio_node *node, const char *vf_token,
@@ -116,12 +125,10 @@ int acquire_group(const struct host *host, const struct vfio_node *node, const c
 	r = acquire_group_open_group(host, node, ret, err);
 	if (r < 0)
 		return r;
-	if (ioctl(ret->keep[GROUP], VFIO_GROUP_SET_CONTAINER, &ret->keep[CONTAINER]) < 0) {
-		if (errno == EBUSY)
-			return acquire_busy(host, node, err);
-		return err_set(err, -errno, "%s: VFIO_GROUP_SET_CONTAINER", node->name);
-	}
-	r = acquire_group_set_iommu(node, ret, err);
+	r = acquire_group_set_container(host, node, ret, err);
+	if (r < 0)
+		return r;
+	r = acquire_group_set_iommu(host, node, ret, err);
 	if (r < 0)
 		return r;
 	return acquire_group_get_device(node, vf_token, ret, err);

@@ -11,7 +11,7 @@
 #include "base/log.h"
 #include "base/uuid.h"
 #include "device/acquire.h"
-#include "host/holder.h"
+#include "host/sysfs.h"
 
 const char *acquire_via_name(enum acquire_via via)
 {
@@ -24,14 +24,6 @@ const char *acquire_via_name(enum acquire_via via)
 	return names[via];
 }
 
-static bool acquire_usable(const char *dir, const char *name)
-{
-	char path[PATH_MAX];
-
-	snprintf(path, sizeof(path), "%s/%s", dir, name);
-	return access(path, F_OK) == 0;
-}
-
 static int acquire_not_vfio(const struct vfio_node *node, struct err *err)
 {
 	err_fail(err, ERR_UNSUPPORTED, -ENODEV, "%s: not bound to a VFIO driver (its driver is %s)",
@@ -39,19 +31,30 @@ static int acquire_not_vfio(const struct vfio_node *node, struct err *err)
 	return err_hint(err, -ENODEV, "bind it to the vfio driver made for it");
 }
 
-/*
- * Group only where there is a reason: a kernel without character devices or iommufd, or a VF
- * token, which cdevs take from Linux 6.18 on.
- */
-static enum acquire_via acquire_choose(const struct host *host, const struct vfio_node *node,
-				       const struct acquire_options *opts)
+static bool acquire_has_cdev(const struct host *host, const struct vfio_node *node)
 {
-	bool cdev = node->cdev && acquire_usable(host->dev, "iommu");
-	bool group = node->group >= 0 && acquire_usable(host->dev, "vfio/vfio");
+	char name[64];
 
+	snprintf(name, sizeof(name), "vfio/devices/%s", node->cdev ? node->cdev : "");
+	return node->cdev && path_exists(host->dev, name) && path_exists(host->dev, "iommu");
+}
+
+static bool acquire_has_group(const struct host *host, const struct vfio_node *node)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "vfio/%s%d", node->noiommu ? "noiommu-" : "", node->group);
+	return node->group >= 0 && path_exists(host->dev, name) &&
+	       path_exists(host->dev, "vfio/vfio");
+}
+
+enum acquire_via acquire_way(const struct host *host, const struct vfio_node *node,
+			     const struct acquire_options *opts)
+{
 	if (opts->via != ACQUIRE_AUTO)
 		return opts->via;
-	if (group && (!cdev || opts->vf_token))
+	/* Character devices take a VF token only from Linux 6.18 on. */
+	if (acquire_has_group(host, node) && (opts->vf_token || !acquire_has_cdev(host, node)))
 		return ACQUIRE_GROUP;
 	return ACQUIRE_CDEV;
 }
@@ -75,7 +78,7 @@ int acquire_node(const struct host *host, const struct vfio_node *node,
 	r = acquire_check_node(node, err);
 	if (r < 0)
 		return r;
-	via = acquire_choose(host, node, opts);
+	via = acquire_way(host, node, opts);
 	if (via == ACQUIRE_GROUP)
 		r = acquire_group(host, node, opts->vf_token, &acq, err);
 	else
@@ -104,7 +107,8 @@ int acquire_inherited(int fd, struct acquired *ret, struct err *err)
 		r = -errno;
 	if (r == -EINVAL) {
 		err_fail(err, ERR_MISSING, r, "fd:%d: a VFIO device that is not bound yet", fd);
-		err_hint(err, r, "whoever hands it over must VFIO_DEVICE_BIND_IOMMUFD first");
+		err_hint(err, r,
+			 "the process that hands it over must VFIO_DEVICE_BIND_IOMMUFD first");
 	} else if (r < 0) {
 		err_fail(err, ERR_MISSING, r, "fd:%d: not a VFIO device", fd);
 	}
@@ -125,23 +129,4 @@ void acquired_done(struct acquired *acq)
 		if (acq->keep[i] >= 0)
 			close(acq->keep[i]);
 	*acq = ACQUIRED_NONE;
-}
-
-int acquire_busy(const struct host *host, const struct vfio_node *node, struct err *err)
-{
-	struct holders holders = { 0 };
-	char text[256] = "";
-	size_t at = 0;
-
-	if (holders_find(host, node, &holders, NULL) < 0 || !holders.n)
-		snprintf(text, sizeof(text), " (who it is cannot be seen from here)");
-	for (size_t i = 0; i < holders.n && at < sizeof(text); i++) {
-		const struct holder *h = &holders.v[i];
-
-		at += (size_t)snprintf(text + at, sizeof(text) - at, "%s %s (pid %d, fd %d)",
-				       i ? "," : "", h->comm, (int)h->pid, h->fd);
-	}
-	holders_done(&holders);
-	err_fail(err, ERR_SYSTEM, -EBUSY, "%s: held by another process:%s", node->name, text);
-	return err_hint(err, -EBUSY, "end it, or have it hand over its device fd (fd:N)");
 }

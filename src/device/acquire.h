@@ -16,7 +16,7 @@
 #include "host/vfio-node.h"
 
 enum acquire_via {
-	ACQUIRE_AUTO, /* the character device where the system has it, else the group */
+	ACQUIRE_AUTO, /* as acquire_way() finds */
 	ACQUIRE_CDEV,
 	ACQUIRE_GROUP,
 	ACQUIRE_FD, /* not choices: what an inherited fd reports, and a socket */
@@ -48,14 +48,23 @@ struct acquired {
 
 #define ACQUIRED_NONE ((struct acquired){ .fd = -1, .keep = { -1, -1 } })
 
+/**
+ * acquire_way() - the way acquire_node() is going to take
+ *
+ * What @opts says; else the character device where the kernel made one and /dev has its node and
+ * /dev/iommu, else the group where /dev has that. A VF token prefers the group.
+ */
+enum acquire_via acquire_way(const struct host *host, const struct vfio_node *node,
+			     const struct acquire_options *opts);
+
 /** acquire_check_node() - what acquire_node() refuses without opening anything */
 _must_check_ int acquire_check_node(const struct vfio_node *node, struct err *err);
 
 /**
  * acquire_node() - open a device
  *
- * Return: 0; -EBUSY with who holds it as far as can be seen; -ENODEV (ERR_UNSUPPORTED) when
- * VFIO does not have the device; -EACCES, -EPERM.
+ * Return: 0; -EBUSY with the process that holds it as far as can be seen; -ENODEV
+ * (ERR_UNSUPPORTED) when VFIO does not have the device; -EACCES, -EPERM.
  */
 _must_check_ int acquire_node(const struct host *host, const struct vfio_node *node,
 			      const struct acquire_options *opts, struct acquired *ret,
@@ -65,7 +74,7 @@ _must_check_ int acquire_node(const struct host *host, const struct vfio_node *n
  * acquire_inherited() - take over an fd that the caller's parent left open
  *
  * Takes a copy: @fd itself stays as it is. Return: 0; -EBADF; -ENOTTY (ERR_MISSING) for
- * something else than a VFIO device, or a character device that nobody has bound.
+ * something else than a VFIO device, or a character device that is not bound to an iommufd.
  */
 _must_check_ int acquire_inherited(int fd, struct acquired *ret, struct err *err);
 
@@ -74,11 +83,11 @@ void acquired_done(struct acquired *acq);
 /** acquire_via_name() - "cdev", "group", "fd". */
 const char *acquire_via_name(enum acquire_via via);
 
-/* The two ways, one file each. @ret is ACQUIRED_NONE on entry and, on failure, the caller's to clean up. */
+/*
+ * The two ways, one file each. @ret is ACQUIRED_NONE on entry and, on failure, the caller's to clean
+ * up.
+ */
 _must_check_ int acquire_cdev(const struct host *host, const struct vfio_node *node,
 			      const uint8_t *vf_token, struct acquired *ret, struct err *err);
 _must_check_ int acquire_group(const struct host *host, const struct vfio_node *node,
 			       const char *vf_token, struct acquired *ret, struct err *err);
-
-/** acquire_busy() - an -EBUSY that names the holders. Return: -EBUSY. */
-int acquire_busy(const struct host *host, const struct vfio_node *node, struct err *err);

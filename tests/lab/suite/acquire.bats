@@ -94,6 +94,15 @@ without()
 	expect_message "$A: no iommufd: /dev/iommu: No such file or directory (ENOENT)"
 }
 
+@test "a /dev without nodes of devices: the group is taken by itself, --via=cdev says what is missing" {
+	without /dev/vfio/devices "$VFIOMIGCTL" --json info "$A"
+	((status == 0))
+	expect_json '.device.via == "group"' '.state == "running"'
+	without /dev/vfio/devices "$VFIOMIGCTL" info --via cdev "$A"
+	((status == 66))
+	expect_message 'No such file or directory (ENOENT)' '/dev lacks its node' '(--via group)'
+}
+
 @test "a kernel without containers: cdev by itself, --via=group says what is missing" {
 	without /dev/vfio/vfio "$VFIOMIGCTL" --json info "$A"
 	((status == 0))
@@ -134,7 +143,7 @@ without()
 	nodes "$A"
 	migctl 66 --json info fd:9 9<>"$cdev"
 	expect_message 'fd:9: a VFIO device that is not bound yet' \
-		'whoever hands it over must VFIO_DEVICE_BIND_IOMMUFD first'
+		'the process that hands it over must VFIO_DEVICE_BIND_IOMMUFD first'
 	expect_json '.status == 66' '.error.errno == "EINVAL"'
 	migctl 66 save fd:9 new 9<>"$cdev"
 	[[ ! -e new ]]
@@ -206,7 +215,7 @@ held()
 	if [[ $(printf '%s\n' 6.18 "$LAB" | sort -V | head -n 1) == 6.18 ]]; then
 		message="tail (pid $holder, fd 9)"
 	else
-		message='(who it is cannot be seen from here)'
+		message='which one cannot be seen from here'
 	fi
 	migctl 71 reset --via cdev "$A"
 	expect_message "$A: held by another process:" "$message"
