@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include <strings.h>
-#include <string.h>
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <strings.h>
 
 #include "base/clock.h"
 #include "base/macros.h"
@@ -82,29 +83,113 @@ int parse_uint(const char *text, int base, uint64_t max, uint64_t *ret)
 	return 0;
 }
 
+/*
+ * Digits, maybe a decimal point and more, and a unit. No double: sizes and times are exact up to
+ * their largest.
+ */
+struct units_quantity {
+	uint64_t whole;
+	uint64_t fraction, scale; /* the decimals: @fraction / @scale */
+	bool overflow; /* @whole is not to be had in 64 bits */
+	const char *unit; /* the rest */
+};
+
+#define DECIMALS_MAX 9
+
+static int units_read(const char *text, struct units_quantity *q)
+{
+	const char *at = text;
+
+	*q = (struct units_quantity){ .scale = 1 };
+	for (; isdigit((unsigned char)*at); at++)
+		q->overflow |= __builtin_mul_overflow(q->whole, 10, &q->whole) ||
+			       __builtin_add_overflow(q->whole, *at - '0', &q->whole);
+	if (at == text)
+		return -EINVAL;
+	q->unit = at;
+	if (*at != '.')
+		return 0;
+	while (isdigit((unsigned char)*++at)) {
+		q->fraction = q->fraction * 10 + (uint64_t)(*at - '0');
+		q->scale *= 10;
+	}
+	if (at == q->unit + 1 || at - q->unit - 1 > DECIMALS_MAX)
+		return -EINVAL;
+	q->unit = at;
+	return 0;
+}
+
+/* Rounds up: what is more than nothing must not become 0, which has a meaning of its own. */
+static int units_multiply(const struct units_quantity *q, uint64_t factor, uint64_t max,
+			  uint64_t *ret)
+{
+	unsigned __int128 n = (unsigned __int128)q->whole * factor +
+			      ((unsigned __int128)q->fraction * factor + q->scale - 1) / q->scale;
+
+	if (q->overflow || n > max)
+		return -ERANGE;
+	*ret = (uint64_t)n;
+	return 0;
+}
+
+/* Return: how many bytes a unit is, 0 if it is none. */
+static uint64_t units_bytes(const char *unit)
+{
+	static const char prefixes[] = "kmgtpe";
+	const char *prefix;
+	uint64_t factor = 1, base = 1024;
+
+	if (!*unit)
+		return 1;
+	prefix = strchr(prefixes, tolower((unsigned char)*unit));
+	if (!prefix ||
+	    (unit[1] && strcasecmp(unit + 1, "iB") != 0 && strcasecmp(unit + 1, "B") != 0))
+		return 0;
+	if (unit[1] && !unit[2])
+		base = 1000;
+	for (; prefix >= prefixes; prefix--)
+		factor *= base;
+	return factor;
+}
+
 int parse_bytes(const char *text, uint64_t max, uint64_t *ret)
 {
-	static const char units[] = "kmgt";
-	const char *unit;
-	uint64_t n;
-	char *end;
+	struct units_quantity q;
+	uint64_t factor;
+	int r;
 
-	if (!isdigit((unsigned char)*text))
+	r = units_read(text, &q);
+	if (r < 0)
+		return r;
+	factor = units_bytes(q.unit);
+	if (!factor || (factor == 1 && q.scale > 1))
 		return -EINVAL;
-	errno = 0;
-	n = strtoull(text, &end, 10);
-	if (errno)
-		return -ERANGE;
-	unit = *end ? strchr(units, tolower((unsigned char)*end)) : NULL;
-	if (*end && (!unit || (end[1] && strcasecmp(end + 1, "iB") && strcasecmp(end + 1, "B"))))
-		return -EINVAL;
-	for (; unit && unit >= units; unit--) {
-		if (n > max >> 10)
-			return -ERANGE;
-		n <<= 10;
-	}
-	if (n > max)
-		return -ERANGE;
-	*ret = n;
-	return 0;
+	return units_multiply(&q, factor, max, ret);
+}
+
+int parse_duration(const char *text, uint64_t max_ns, uint64_t *ret_ns)
+{
+	static const struct {
+		const char *unit;
+		uint64_t ns;
+	} units[] = {
+		/* clang-format off */
+		{ "",   NSEC_PER_SEC },
+		{ "us", 1000 },
+		{ "ms", NSEC_PER_MSEC },
+		{ "s",  NSEC_PER_SEC },
+		{ "m",  60 * NSEC_PER_SEC },
+		{ "h",  3600 * NSEC_PER_SEC },
+		/* clang-format on */
+	};
+	struct units_quantity q;
+	int r;
+
+	r = units_read(text, &q);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < ARRAY_SIZE(units); i++)
+		if (!strcmp(q.unit, units[i].unit))
+			return units_multiply(&q, units[i].ns, max_ns, ret_ns);
+	return -EINVAL;
 }

@@ -29,8 +29,20 @@ char *format_rate(char buf[UNITS_MAX], uint64_t bytes, uint64_t ns);
 int parse_uint(const char *text, int base, uint64_t max, uint64_t *ret);
 
 /**
- * parse_bytes() - "4096", "64K", "1MiB", "2g": binary units up to T
+ * parse_bytes() - "4096", "64K", "1.5MiB", "2GB"
+ *
+ * As dd(1) has it: K and KiB are 1024 bytes, KB is 1000, and so on up to E; in any case. What
+ * decimals leave of a byte counts as one.
  *
  * Return: 0, -EINVAL for anything else, -ERANGE above @max.
  */
 int parse_bytes(const char *text, uint64_t max, uint64_t *ret);
+
+/**
+ * parse_duration() - "10", "0.5", "10s", "500ms", "100us", "2m", "1h": seconds if there is no unit
+ *
+ * What decimals leave of a nanosecond counts as one.
+ *
+ * Return: 0, -EINVAL for anything else, -ERANGE above @max_ns.
+ */
+int parse_duration(const char *text, uint64_t max_ns, uint64_t *ret_ns);

@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/clock.h"
 #include "base/macros.h"
@@ -14,58 +11,21 @@
 
 #define DAY_NS (86400 * NSEC_PER_SEC)
 
-/* Digits, and where they end. */
-static int emu_quantity_parse_number(const char *text, uint64_t *ret, const char **ret_end)
-{
-	char *end;
-
-	if (!isdigit((unsigned char)*text))
-		return -EINVAL;
-	errno = 0;
-	*ret = strtoull(text, &end, 10);
-	*ret_end = end;
-	return errno ? -ERANGE : 0;
-}
-
-static int emu_quantity_multiply(uint64_t n, uint64_t by, uint64_t max, uint64_t *ret)
-{
-	if (n && by > max / n)
-		return -ERANGE;
-	*ret = n * by;
-	return 0;
-}
-
 int emu_parse_size(const char *text, uint64_t max, uint64_t *ret, struct err *err)
 {
 	int r = parse_bytes(text, max, ret);
 
 	if (r == -EINVAL)
-		return err_set(err, r, "'%s' is not a size such as 4096, 64K or 1GiB", text);
+		return err_set(err, r, "'%s' is not a size such as 4096, 64K, 10MB or 1GiB", text);
 	return r < 0 ? err_set(err, r, "'%s' is too large", text) : 0;
 }
 
 int emu_parse_duration(const char *text, uint64_t *ret_ns, struct err *err)
 {
-	static const struct {
-		const char *word;
-		uint64_t ns;
-	} units[] = {
-		{ "us", 1000 },
-		{ "ms", NSEC_PER_MSEC },
-		{ "s", NSEC_PER_SEC },
-	};
-	const char *end;
-	uint64_t n, by = 0;
-	int r;
+	int r = parse_duration(text, DAY_NS, ret_ns);
 
-	r = emu_quantity_parse_number(text, &n, &end);
-	for (size_t i = 0; !r && i < ARRAY_SIZE(units); i++)
-		if (!strcmp(end, units[i].word))
-			by = units[i].ns;
-	if (r == -EINVAL || (!r && !by && (n || *end)))
-		return err_set(err, -EINVAL, "'%s' is not a duration such as 50ms or 2s", text);
-	if (!r)
-		r = emu_quantity_multiply(n, by, DAY_NS, ret_ns);
+	if (r == -EINVAL)
+		return err_set(err, r, "'%s' is not a duration such as 0.5, 10s, 500ms or 2m", text);
 	return r < 0 ? err_set(err, r, "'%s' is longer than a day", text) : 0;
 }
 

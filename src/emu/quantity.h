@@ -10,10 +10,10 @@
 #include "base/err.h"
 #include "uapi/vfio.h"
 
-/** emu_parse_size() - "4096", "64K", "1MiB", "2g": binary. Return: 0, -EINVAL, -ERANGE. */
+/** emu_parse_size() - as parse_bytes(), with the words for a failure. */
 _must_check_ int emu_parse_size(const char *text, uint64_t max, uint64_t *ret, struct err *err);
 
-/** emu_parse_duration() - "50ms", "2s", "100us", "0". Return: 0, -EINVAL, -ERANGE. */
+/** emu_parse_duration() - as parse_duration(), up to a day, with the words for a failure. */
 _must_check_ int emu_parse_duration(const char *text, uint64_t *ret_ns, struct err *err);
 
 /** emu_parse_errno() - "EIO". Return: 0 with a negative errno in @ret, or -EINVAL. */

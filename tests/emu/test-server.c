@@ -563,7 +563,7 @@ static void usage_errors_exit_with_64(void **state)
 		{ "--caps", "stop" },
 		{ "--caps", "stop-copy," },
 		{ "--delay", "running:stop" },
-		{ "--delay", "running:stop=5" },
+		{ "--delay", "running:stop=5x" },
 		{ "--profile", "nvme" },
 		{ "--seed", "x" },
 	};

@@ -387,33 +387,65 @@ static void what_is_no_uuid_is_refused(void **state)
 			fail_msg("\"%s\"", rows[i]);
 }
 
-static void sizes_have_binary_units(void **state)
+static void sizes_have_the_units_of_dd(void **state)
 {
 	static const struct {
 		const char *text;
 		uint64_t max, value;
 		int result;
 	} rows[] = {
-		{ "0", 0, 0, 0 },
-		{ "4096", UINT64_MAX, 4096, 0 },
-		{ "64K", UINT64_MAX, 65536, 0 },
-		{ "64k", 65536, 65536, 0 },
-		{ "1MiB", UINT64_MAX, 1 << 20, 0 },
-		{ "3GB", UINT64_MAX, UINT64_C(3) << 30, 0 },
-		{ "16777215t", UINT64_MAX, UINT64_C(16777215) << 40, 0 },
-		{ "16777216T", UINT64_MAX, 0, -ERANGE },
-		{ "99999999999999999999", UINT64_MAX, 0, -ERANGE },
-		{ "65K", 65536, 0, -ERANGE },
-		{ "4097", 4096, 0, -ERANGE },
-		{ "", UINT64_MAX, 0, -EINVAL },
-		{ "-1", UINT64_MAX, 0, -EINVAL },
-		{ " 1", UINT64_MAX, 0, -EINVAL },
-		{ "1 K", UINT64_MAX, 0, -EINVAL },
-		{ "1Kib", UINT64_MAX, 1024, 0 },
-		{ "1Kx", UINT64_MAX, 0, -EINVAL },
-		{ "1P", UINT64_MAX, 0, -EINVAL },
-		{ "K", UINT64_MAX, 0, -EINVAL },
-		{ "1.5K", UINT64_MAX, 0, -EINVAL },
+		/* clang-format off */
+		{ "0",           0,          0,                     0 },
+		{ "4096",        UINT64_MAX, 4096,                  0 },
+		{ "64K",         UINT64_MAX, 65536,                 0 },
+		{ "64k",         65536,      65536,                 0 },
+		{ "1KiB",        UINT64_MAX, 1024,                  0 },
+		{ "1kib",        UINT64_MAX, 1024,                  0 },
+		{ "1KB",         UINT64_MAX, 1000,                  0 },
+		{ "1kB",         UINT64_MAX, 1000,                  0 },
+		{ "1M",          UINT64_MAX, 1 << 20,               0 },
+		{ "1MiB",        UINT64_MAX, 1 << 20,               0 },
+		{ "1MB",         UINT64_MAX, 1000000,               0 },
+		{ "3GB",         UINT64_MAX, UINT64_C(3000000000),  0 },
+		{ "3GiB",        UINT64_MAX, UINT64_C(3) << 30,     0 },
+		{ "2g",          UINT64_MAX, UINT64_C(2) << 30,     0 },
+		{ "1TB",         UINT64_MAX, UINT64_C(1000000000000), 0 },
+		{ "1P",          UINT64_MAX, UINT64_C(1) << 50,     0 },
+		{ "15E",         UINT64_MAX, UINT64_C(15) << 60,    0 },
+		{ "16E",         UINT64_MAX, 0,                     -ERANGE },
+		{ "18EB",        UINT64_MAX, UINT64_C(18000000000000000000), 0 },
+		{ "19EB",        UINT64_MAX, 0,                     -ERANGE },
+		{ "16777215t",   UINT64_MAX, UINT64_C(16777215) << 40, 0 },
+		{ "16777216T",   UINT64_MAX, 0,                     -ERANGE },
+		{ "18446744073709551615", UINT64_MAX, UINT64_MAX,   0 },
+		{ "18446744073709551616", UINT64_MAX, 0,            -ERANGE },
+		{ "99999999999999999999E", UINT64_MAX, 0,           -ERANGE },
+		{ "65K",         65536,      0,                     -ERANGE },
+		{ "4097",        4096,       0,                     -ERANGE },
+		{ "1.5K",        UINT64_MAX, 1536,                  0 },
+		{ "0.5MB",       UINT64_MAX, 500000,                0 },
+		{ "0.3K",        UINT64_MAX, 308,                   0 }, /* 307.2 */
+		{ "0.000000001K", UINT64_MAX, 1,                    0 },
+		{ "0.000000001E", UINT64_MAX, 1152921505,           0 },
+		{ "64.000000001K", 65536,    0,                     -ERANGE },
+		{ "1.0",         UINT64_MAX, 0,                     -EINVAL },
+		{ "1.K",         UINT64_MAX, 0,                     -EINVAL },
+		{ ".5K",         UINT64_MAX, 0,                     -EINVAL },
+		{ "1.0000000001K", UINT64_MAX, 0,                   -EINVAL },
+		{ "1,5K",        UINT64_MAX, 0,                     -EINVAL },
+		{ "",            UINT64_MAX, 0,                     -EINVAL },
+		{ "-1",          UINT64_MAX, 0,                     -EINVAL },
+		{ "+1",          UINT64_MAX, 0,                     -EINVAL },
+		{ " 1",          UINT64_MAX, 0,                     -EINVAL },
+		{ "1 K",         UINT64_MAX, 0,                     -EINVAL },
+		{ "0x10",        UINT64_MAX, 0,                     -EINVAL },
+		{ "1B",          UINT64_MAX, 0,                     -EINVAL },
+		{ "1Kx",         UINT64_MAX, 0,                     -EINVAL },
+		{ "1KBs",        UINT64_MAX, 0,                     -EINVAL },
+		{ "1Z",          UINT64_MAX, 0,                     -EINVAL },
+		{ "99999999999999999999x", UINT64_MAX, 0,           -EINVAL },
+		{ "K",           UINT64_MAX, 0,                     -EINVAL },
+		/* clang-format on */
 	};
 
 	(void)state;
@@ -423,6 +455,57 @@ static void sizes_have_binary_units(void **state)
 		if (parse_bytes(rows[i].text, rows[i].max, &value) != rows[i].result ||
 		    value != rows[i].value)
 			fail_msg("\"%s\" is %llu", rows[i].text, (unsigned long long)value);
+	}
+}
+
+static void times_have_units_and_decimals(void **state)
+{
+	static const struct {
+		const char *text;
+		uint64_t max, ns;
+		int result;
+	} rows[] = {
+		/* clang-format off */
+		{ "0",           0,          0,                          0 },
+		{ "0ms",         0,          0,                          0 },
+		{ "10",          UINT64_MAX, 10 * NSEC_PER_SEC,          0 },
+		{ "10s",         UINT64_MAX, 10 * NSEC_PER_SEC,          0 },
+		{ "0.5",         UINT64_MAX, 500 * NSEC_PER_MSEC,        0 },
+		{ "0.5s",        UINT64_MAX, 500 * NSEC_PER_MSEC,        0 },
+		{ "500ms",       UINT64_MAX, 500 * NSEC_PER_MSEC,        0 },
+		{ "1.25ms",      UINT64_MAX, 1250000,                    0 },
+		{ "100us",       UINT64_MAX, 100000,                     0 },
+		{ "2m",          UINT64_MAX, 120 * NSEC_PER_SEC,         0 },
+		{ "1.5h",        UINT64_MAX, 5400 * NSEC_PER_SEC,        0 },
+		{ "0.000000001", UINT64_MAX, 1,                          0 },
+		{ "0.0000001ms", UINT64_MAX, 1,                          0 }, /* 0.1 ns */
+		{ "18446744073s", UINT64_MAX, UINT64_C(18446744073) * NSEC_PER_SEC, 0 },
+		{ "18446744073.709551615", UINT64_MAX, UINT64_MAX,       0 },
+		{ "18446744074s", UINT64_MAX, 0,                         -ERANGE },
+		{ "99999999999999999999h", UINT64_MAX, 0,                -ERANGE },
+		{ "61",          60 * NSEC_PER_SEC, 0,                   -ERANGE },
+		{ "60.000000001", 60 * NSEC_PER_SEC, 0,                  -ERANGE },
+		{ "0.0000000001", UINT64_MAX, 0,                         -EINVAL },
+		{ "",            UINT64_MAX, 0,                          -EINVAL },
+		{ "s",           UINT64_MAX, 0,                          -EINVAL },
+		{ ".5",          UINT64_MAX, 0,                          -EINVAL },
+		{ "5.",          UINT64_MAX, 0,                          -EINVAL },
+		{ "-1",          UINT64_MAX, 0,                          -EINVAL },
+		{ "1 s",         UINT64_MAX, 0,                          -EINVAL },
+		{ "1S",          UINT64_MAX, 0,                          -EINVAL },
+		{ "5min",        UINT64_MAX, 0,                          -EINVAL },
+		{ "1e3",         UINT64_MAX, 0,                          -EINVAL },
+		{ "inf",         UINT64_MAX, 0,                          -EINVAL },
+		/* clang-format on */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		uint64_t ns = 0;
+
+		if (parse_duration(rows[i].text, rows[i].max, &ns) != rows[i].result ||
+		    ns != rows[i].ns)
+			fail_msg("\"%s\" is %llu", rows[i].text, (unsigned long long)ns);
 	}
 }
 
@@ -1024,7 +1107,8 @@ int main(void)
 		cmocka_unit_test(only_the_whole_of_a_string_is_a_number),
 		cmocka_unit_test(a_uuid_is_its_bytes_in_the_order_of_its_text),
 		cmocka_unit_test(what_is_no_uuid_is_refused),
-		cmocka_unit_test(sizes_have_binary_units),
+		cmocka_unit_test(sizes_have_the_units_of_dd),
+		cmocka_unit_test(times_have_units_and_decimals),
 		CANCEL_TEST(nothing_is_cancelled_until_somebody_asks),
 		CANCEL_TEST(a_request_is_seen_in_every_poll),
 		CANCEL_TEST(a_blocked_call_is_kicked_once_it_is_requested),
