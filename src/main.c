@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "base/io.h"
 #include "base/log.h"
 #include "base/macros.h"
@@ -17,52 +18,19 @@ static const struct command *const commands[] = {
 	&cmd_reset, &cmd_inspect, &cmd_verify, &cmd_extract,
 };
 
-const char *argp_program_version = PACKAGE_STRING "\nVFIO migration protocol v2, uAPI of Linux 7.2";
-const char *argp_program_bug_address = NULL;
+/* What stands in front of the list of commands. */
+#define MAIN_DOC "Save, resume and inspect the migration state of VFIO devices.\v"
 
-struct args {
-	struct invocation inv;
-	int first; /* index of the command's word in argv */
-};
-
-static error_t main_parse(int key, char *arg, struct argp_state *state)
-{
-	struct args *a = state->input;
-
-	switch (key) {
-	case ARGP_KEY_INIT:
-		state->child_inputs[0] = &a->inv;
-		return 0;
-	case ARGP_KEY_ARG:
-		for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
-			if (!strcmp(commands[i]->name, arg))
-				a->inv.command = commands[i];
-		if (!a->inv.command)
-			argp_error(state, "unknown command '%s'", arg);
-		a->first = state->next - 1;
-		state->next = state->argc; /* the rest is the command's */
-		return 0;
-	case ARGP_KEY_NO_ARGS:
-		argp_error(state, "no command");
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
-}
-
-static char *main_list_commands(int key, const char *text, void *input)
+static char *main_doc(void)
 {
 	char *buf = NULL;
 	size_t size;
 	FILE *f;
 
-	(void)input;
-	if (key != ARGP_KEY_HELP_POST_DOC)
-		return (char *)text;
 	f = open_memstream(&buf, &size);
 	if (!f)
 		return NULL;
-	fputs("Commands:\n", f);
+	fputs(MAIN_DOC "Commands:\n", f);
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
 		fprintf(f, "  %-8s %-13s %s\n", commands[i]->name, commands[i]->args_doc,
 			commands[i]->summary);
@@ -71,15 +39,36 @@ static char *main_list_commands(int key, const char *text, void *input)
 	return buf;
 }
 
-static const struct argp_child children[] = { { &common_argp, 0, NULL, 0 }, { 0 } };
+static const struct command *main_find_command(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		if (!strcmp(commands[i]->name, name))
+			return commands[i];
+	return NULL;
+}
 
-static const struct argp argp = {
-	.parser = main_parse,
-	.args_doc = "COMMAND [ARG...]",
-	.doc = "Save, resume and inspect the migration state of VFIO devices.\v",
-	.children = children,
-	.help_filter = main_list_commands,
-};
+/* Return: index of the command's word in @argv. Exits on misuse. */
+static int main_parse(struct invocation *inv, int argc, char **argv)
+{
+	const char *name = NULL;
+	const struct opt_arg args[] = { { "command", .text = &name }, { 0 } };
+	_cleanup_free_ char *doc = main_doc();
+	const struct opt_line line = {
+		.program = inv->program,
+		.version = CMD_VERSION,
+		.args_doc = "COMMAND [ARG...]",
+		.doc = doc,
+		.args = args,
+		.first_only = true,
+	};
+	int at;
+
+	at = cmd_parse_common(inv, &line, argc, argv);
+	inv->command = main_find_command(name);
+	if (!inv->command)
+		opts_misuse(inv->program, "unknown command '%s'", name);
+	return at;
+}
 
 static const char *main_outcome_name(enum outcome outcome)
 {
@@ -175,11 +164,15 @@ static int main_close_stdout(const struct invocation *inv)
 
 int main(int argc, char **argv)
 {
-	struct args a = { .inv = { .status_fd = -1, .show = main_show } };
-	struct invocation *inv = &a.inv;
+	struct invocation whole = {
+		.program = program_invocation_short_name,
+		.status_fd = -1,
+		.show = main_show,
+	};
+	struct invocation *inv = &whole;
 	struct err err = { 0 };
 	char name[64];
-	int r, status;
+	int r, at, status;
 
 	if (fd_take_standard(&err) < 0) {
 		main_print_error(&err);
@@ -187,14 +180,14 @@ int main(int argc, char **argv)
 	}
 	signal(SIGPIPE, SIG_IGN); /* a reader that is gone is an EPIPE, and handled */
 	signal(SIGCHLD, SIG_DFL); /* ignored, it would take the statuses of our commands away */
-	argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &a);
+	at = main_parse(inv, argc, argv);
 
 	inv->outcome = OUTCOME_ABORTED;
 	inv->owner = OWNER_UNKNOWN;
 	inv->report = report_new(inv->command->name);
 	snprintf(name, sizeof(name), "%s %s", program_invocation_short_name, inv->command->name);
-	argv[a.first] = name;
-	r = inv->command->run(inv, argc - a.first, argv + a.first, &err);
+	inv->program = name;
+	r = inv->command->run(inv, argc - at, argv + at, &err);
 	if (inv->show)
 		inv->show(inv, r, &err);
 	if (r < 0)

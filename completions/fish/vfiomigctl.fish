@@ -70,7 +70,7 @@ complete -c vfiomigctl -s v -l verbose -d "say what is done; twice: each arc and
 complete -c vfiomigctl -s q -l quiet -d "no warnings, no progress, no report"
 complete -c vfiomigctl -l progress -x -a 'auto always never json' -d "when to show progress"
 complete -c vfiomigctl -l status-fd -x -a '1 2' -d "write progress as JSON lines to a descriptor"
-complete -c vfiomigctl -s '?' -l help -d "give a help list"
+complete -c vfiomigctl -s h -l help -d "give a help list"
 complete -c vfiomigctl -l usage -d "give a short usage message"
 complete -c vfiomigctl -s V -l version -d "print program version"
 

@@ -64,8 +64,8 @@ int cancel_check(struct cancel *c, struct err *err)
 	if (!atomic_load(&c->requested) || atomic_load(&c->closed))
 		return 0;
 	if (atomic_load(&c->stalled))
-		return err_fail(err, ERR_ABORTED, -ETIMEDOUT, "the driver has stalled for %d s",
-				c->call_timeout_ms / 1000);
+		return err_fail(err, ERR_ABORTED, -ETIMEDOUT, "the driver has stalled for %g s",
+				c->call_timeout_ms / 1e3);
 	return err_fail(err, ERR_ABORTED, -ECANCELED, "interrupted");
 }
 

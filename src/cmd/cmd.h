@@ -8,11 +8,11 @@
  * command's own view or as JSON, prints the error if there is one, and exits with its status.
  */
 
-#include <argp.h>
 #include <stdbool.h>
 #include <sys/stat.h>
 
 #include "base/err.h"
+#include "base/opts.h"
 #include "device/device.h"
 #include "device/arc-retry.h"
 #include "engine/transfer.h"
@@ -20,16 +20,11 @@
 #include "ui/progress.h"
 #include "ui/report.h"
 
-/* Long options without a letter; each command's own start at OPT_COMMAND. */
-enum {
-	OPT_COMMON = 0x100,
-	OPT_DEVICE = 0x120,
-	OPT_DRAIN = 0x130,
-	OPT_COMMAND = 0x140
-};
+#define CMD_VERSION PACKAGE_STRING "\nVFIO migration protocol v2, uAPI of Linux 7.2"
 
 /**
  * struct invocation - one run of a command
+ * @program: "vfiomigctl NAME", for messages
  * @json: the report goes to standard output as JSON
  * @stdout_taken: standard output carries data: nothing else may go there
  * @report: the command's document; main()'s to show and free
@@ -42,9 +37,10 @@ enum {
  */
 struct invocation {
 	const struct command *command;
+	const char *program;
 	bool json;
 	int verbosity;
-	enum progress_mode progress;
+	unsigned int progress; /* enum progress_mode */
 	int status_fd;
 
 	bool stdout_taken;
@@ -64,12 +60,14 @@ struct invocation {
  * @name: the word on the command line
  * @args_doc: its arguments, for usage lines
  * @summary: one line for the list of commands; lower case, no full stop
+ * @doc: for --help; what follows \v stands behind the options
  * @run: parses argv and does the work; @argv[0] is "vfiomigctl NAME"
  */
 struct command {
 	const char *name;
 	const char *args_doc;
 	const char *summary;
+	const char *doc;
 	int (*run)(struct invocation *inv, int argc, char **argv, struct err *err);
 };
 
@@ -83,32 +81,27 @@ extern const struct command cmd_save;
 extern const struct command cmd_state;
 extern const struct command cmd_verify;
 
-/*
- * Arguments that commands share, to hang into struct argp.children; ARGP_KEY_INIT of the command's
- * parser sets child_inputs. Positional arguments go to the first group that still wants one.
+/**
+ * struct cmd_line - what a command takes
+ * @opts: its own options, up to one without a name; NULL for none
+ * @args: its arguments, up to one without a name
+ * @open: how to open a device, for a command that does; filled in
+ * @open_title: what help calls these options; NULL for the usual
+ * @retry: how long a device may refuse to be stopped, for a command that stops one; filled in
  */
-
-extern const struct argp common_argp; /* input: struct invocation * */
-extern const struct argp open_argp; /* input: struct device_options * */
-
-/** struct device_args - DEV and how to open it */
-struct device_args {
-	const char *spec;
-	struct device_options options;
+struct cmd_line {
+	const struct opt *opts;
+	const struct opt_arg *args;
+	struct device_options *open;
+	const char *open_title;
+	struct arc_retry *retry;
 };
-extern const struct argp device_argp;
 
-extern const struct argp arc_retry_argp; /* input: struct arc_retry * */
+/** cmd_parse() - the command's own options and all that commands share. Exits on misuse. */
+void cmd_parse(struct invocation *inv, const struct cmd_line *line, int argc, char **argv);
 
-/** struct file_args - FILE */
-struct file_args {
-	const char *text;
-};
-extern const struct argp file_argp;
-
-/** cmd_parse() - argp_parse(), which exits on misuse; then what common options ask for. */
-void cmd_parse(const struct invocation *inv, const struct argp *argp, int argc, char **argv,
-	       void *input);
+/** cmd_parse_common() - the options in front of the command's name. Return: the name's index. */
+int cmd_parse_common(struct invocation *inv, const struct opt_line *line, int argc, char **argv);
 
 /**
  * cmd_input() - FILE, where data comes from, by uri_parse()

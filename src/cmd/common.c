@@ -13,224 +13,159 @@
 #include "cmd/cmd.h"
 #include "cmd/files.h"
 
-enum {
-	OPT_PROGRESS = OPT_COMMON,
-	OPT_STATUS_FD
-};
-enum {
-	OPT_VIA = OPT_DEVICE,
-	OPT_VF_TOKEN,
-	OPT_PROTOCOL,
-	OPT_TIMEOUT
-};
+#define TIMEOUT_NS (30 * NSEC_PER_SEC)
+#define TIMEOUT_MAX_NS (86400 * NSEC_PER_SEC)
+#define DRAIN_NS (5 * NSEC_PER_SEC)
+#define DRAIN_MAX_NS (86400 * NSEC_PER_SEC)
 
-#define TIMEOUT_SECONDS 30
-
-/*
- * Options of every command, before or after its name
- */
-
-static const struct argp_option common_options[] = {
-	{ "json", 'j', NULL, 0, "print one JSON document", 0 },
-	{ "verbose", 'v', NULL, 0, "say what is done; twice: each arc and each retry", 0 },
-	{ "quiet", 'q', NULL, 0, "no warnings, no progress, no report", 0 },
-	{ "progress", OPT_PROGRESS, "WHEN", 0, "auto, always, never or json", 0 },
-	{ "status-fd", OPT_STATUS_FD, "N", 0, "write progress as JSON lines to descriptor N", 0 },
-	{ 0 },
+static const char *const cmd_progress_words[] = {
+	[PROGRESS_AUTO] = "auto",
+	[PROGRESS_ALWAYS] = "always",
+	[PROGRESS_NEVER] = "never",
+	[PROGRESS_JSON] = "json",
 };
 
-static bool cmd_parse_progress(const char *arg, enum progress_mode *ret)
+static const char *const cmd_via_words[] = {
+	[ACQUIRE_CDEV] = "cdev",
+	[ACQUIRE_GROUP] = "group",
+};
+
+static const char *const cmd_protocol_words[] = {
+	[PROTOCOL_V1] = "v1",
+	[PROTOCOL_V2] = "v2",
+};
+
+static bool cmd_writable(uint64_t fd)
 {
-	static const char *const words[] = {
-		[PROGRESS_AUTO] = "auto",
-		[PROGRESS_ALWAYS] = "always",
-		[PROGRESS_NEVER] = "never",
-		[PROGRESS_JSON] = "json",
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
-		if (!strcmp(arg, words[i])) {
-			*ret = (enum progress_mode)i;
-			return true;
-		}
-	return false;
-}
-
-static bool cmd_writable(int fd)
-{
-	int flags = fcntl(fd, F_GETFL);
+	int flags = fcntl((int)fd, F_GETFL);
 
 	return flags >= 0 && (flags & O_ACCMODE) != O_RDONLY;
 }
 
-static error_t cmd_parse_common(int key, char *arg, struct argp_state *state)
-{
-	struct invocation *inv = state->input;
-	uint64_t fd;
-
-	switch (key) {
-	case 'j':
-		inv->json = true;
-		return 0;
-	case 'v':
-		inv->verbosity = inv->verbosity < 0 ? 1 : inv->verbosity + 1;
-		return 0;
-	case 'q':
-		inv->verbosity = -1;
-		return 0;
-	case OPT_PROGRESS:
-		if (!cmd_parse_progress(arg, &inv->progress))
-			argp_error(state, "--progress is auto, always, never or json, not '%s'",
-				   arg);
-		return 0;
-	case OPT_STATUS_FD:
-		if (parse_uint(arg, 10, INT_MAX, &fd) < 0 || !cmd_writable((int)fd))
-			argp_error(state, "--status-fd: '%s' is not open for writing", arg);
-		inv->status_fd = (int)fd;
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
-}
-
-const struct argp common_argp = { .options = common_options, .parser = cmd_parse_common };
-
-/*
- * How to open a device
- */
-
-static const struct argp_option open_options[] = {
-	{ "via", OPT_VIA, "WAY", 0, "open by cdev or group, whatever the system has", 0 },
-	{ "vf-token", OPT_VF_TOKEN, "UUID", 0, "token that the driver of the VF's PF asks for", 0 },
-	{ "protocol", OPT_PROTOCOL, "WHICH", 0, "speak v1 or v2, whatever the device has", 0 },
-	{ "timeout", OPT_TIMEOUT, "SECONDS", 0,
-	  "give up on a vfio-user server that is silent for so long (30); save and resume also on "
-	  "a peer (30) and on a driver's stream (never)",
-	  0 },
-	{ 0 },
+/* What the shared options are read into before it is checked. */
+struct cmd_shared {
+	uint64_t status_fd;
+	bool has_status_fd;
+	uint64_t timeout_ns;
+	bool has_timeout;
 };
 
-static error_t cmd_parse_open(int key, char *arg, struct argp_state *state)
-{
-	struct device_options *o = state->input;
-	uint64_t seconds;
+/* Options of every command, before or after its name. */
+#define CMD_COMMON_OPTS 6
 
-	switch (key) {
-	case ARGP_KEY_INIT:
-		o->acquire.timeout_ms = TIMEOUT_SECONDS * 1000;
-		return 0;
-	case OPT_TIMEOUT:
-		if (parse_uint(arg, 10, INT_MAX / 1000, &seconds) < 0 || !seconds)
-			argp_error(state, "--timeout: '%s' is not a number of seconds", arg);
-		o->acquire.timeout_ms = o->call_timeout_ms = (int)seconds * 1000;
-		return 0;
-	case OPT_VIA:
-		if (!strcmp(arg, "cdev"))
-			o->acquire.via = ACQUIRE_CDEV;
-		else if (!strcmp(arg, "group"))
-			o->acquire.via = ACQUIRE_GROUP;
-		else
-			argp_error(state, "--via is cdev or group, not '%s'", arg);
-		return 0;
-	case OPT_PROTOCOL:
-		if (!strcmp(arg, "v1"))
-			o->protocol = PROTOCOL_V1;
-		else if (!strcmp(arg, "v2"))
-			o->protocol = PROTOCOL_V2;
-		else
-			argp_error(state, "--protocol is v1 or v2, not '%s'", arg);
-		return 0;
-	case OPT_VF_TOKEN:
-		if (!uuid_parse(arg, NULL))
-			argp_error(state, "--vf-token: '%s' is not a UUID", arg);
-		o->acquire.vf_token = arg;
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
+static void cmd_common_opts(struct opt opts[static CMD_COMMON_OPTS], struct invocation *inv,
+			    struct cmd_shared *shared)
+{
+	const struct opt table[CMD_COMMON_OPTS] = {
+		{ "json", 'j', .flag = &inv->json, .doc = "print one JSON document" },
+		{ "verbose", 'v', .louder = &inv->verbosity,
+		  .doc = "say what is done; twice: each arc and each retry" },
+		{ "quiet", 'q', .silent = &inv->verbosity,
+		  .doc = "no warnings, no progress, no report" },
+		{ "progress", .value = "WHEN", .choice = &inv->progress,
+		  OPT_WORDS(cmd_progress_words), .doc = "auto, always, never or json" },
+		{ "status-fd", .value = "N", .number = &shared->status_fd, .max = INT_MAX,
+		  .given = &shared->has_status_fd,
+		  .doc = "write progress as JSON lines to descriptor N" },
+	};
+
+	memcpy(opts, table, sizeof(table));
 }
 
-const struct argp open_argp = { .options = open_options, .parser = cmd_parse_open };
-
-/*
- * How long a device may refuse to be stopped
- */
-
-#define DRAIN_SECONDS 5
-
-static const struct argp_option arc_retry_options[] = {
-	{ "drain-timeout", OPT_DRAIN, "SECONDS", 0,
-	  "ask a device that is too busy to be stopped again, for so long (5)", 0 },
-	{ 0 },
-};
-
-static error_t cmd_parse_arc_retry(int key, char *arg, struct argp_state *state)
+static void cmd_settle_common(struct invocation *inv, const struct cmd_shared *shared)
 {
-	struct arc_retry *d = state->input;
-	uint64_t seconds;
-
-	switch (key) {
-	case ARGP_KEY_INIT:
-		d->budget_ns = DRAIN_SECONDS * NSEC_PER_SEC;
-		return 0;
-	case OPT_DRAIN:
-		if (parse_uint(arg, 10, 86400, &seconds) < 0)
-			argp_error(state, "--drain-timeout: '%s' is not a number of seconds", arg);
-		d->budget_ns = seconds * NSEC_PER_SEC;
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
+	if (!shared->has_status_fd)
+		return;
+	if (!cmd_writable(shared->status_fd))
+		opts_misuse(inv->program, "--status-fd: %d is not open for writing",
+			    (int)shared->status_fd);
+	inv->status_fd = (int)shared->status_fd;
 }
 
-const struct argp arc_retry_argp = { .options = arc_retry_options, .parser = cmd_parse_arc_retry };
+/* How to open a device. */
+#define CMD_OPEN_OPTS 5
 
-/*
- * Positional arguments
- */
-
-static error_t cmd_take(const char **slot, const char *name, int key, char *arg,
-			const struct argp_state *state)
+static void cmd_open_opts(struct opt opts[static CMD_OPEN_OPTS], struct device_options *o,
+			  struct cmd_shared *shared)
 {
-	if (key == ARGP_KEY_ARG && !*slot) {
-		*slot = arg;
-		return 0;
-	}
-	if (key == ARGP_KEY_END && !*slot)
-		argp_error(state, "no %s", name);
-	return ARGP_ERR_UNKNOWN;
+	const struct opt table[CMD_OPEN_OPTS] = {
+		{ "via", .value = "WAY", .choice = &o->acquire.via, OPT_WORDS(cmd_via_words),
+		  .doc = "open by cdev or group, whatever the system has" },
+		{ "vf-token", .value = "UUID", .text = &o->acquire.vf_token,
+		  .doc = "token that the driver of the VF's PF asks for" },
+		{ "protocol", .value = "WHICH", .choice = &o->protocol,
+		  OPT_WORDS(cmd_protocol_words), .doc = "speak v1 or v2, whatever the device has" },
+		{ "timeout", .value = "TIME", .duration_ns = &shared->timeout_ns,
+		  .min = NSEC_PER_MSEC, .max = TIMEOUT_MAX_NS, .given = &shared->has_timeout,
+		  .doc = "give up on a vfio-user server that is silent for so long (30s); save and "
+			 "resume also on a peer (30s) and on a driver's stream (never)" },
+	};
+
+	memcpy(opts, table, sizeof(table));
 }
 
-static error_t cmd_parse_device(int key, char *arg, struct argp_state *state)
+static void cmd_settle_open(const struct invocation *inv, struct device_options *o,
+			    const struct cmd_shared *shared)
 {
-	struct device_args *a = state->input;
-
-	if (key == ARGP_KEY_INIT) {
-		state->child_inputs[0] = &a->options;
-		return 0;
-	}
-	return cmd_take(&a->spec, "DEV", key, arg, state);
+	if (o->acquire.vf_token && !uuid_parse(o->acquire.vf_token, NULL))
+		opts_misuse(inv->program, "--vf-token: '%s' is not a UUID", o->acquire.vf_token);
+	o->acquire.timeout_ms = (int)((shared->timeout_ns + NSEC_PER_MSEC - 1) / NSEC_PER_MSEC);
+	if (shared->has_timeout)
+		o->call_timeout_ms = o->acquire.timeout_ms;
 }
 
-static error_t cmd_parse_file(int key, char *arg, struct argp_state *state)
+int cmd_parse_common(struct invocation *inv, const struct opt_line *line, int argc, char **argv)
 {
-	struct file_args *a = state->input;
+	struct opt opts[CMD_COMMON_OPTS];
+	const struct opt_group groups[] = { { NULL, opts }, { 0 } };
+	struct opt_line whole = *line;
+	struct cmd_shared shared = { 0 };
+	int next;
 
-	return cmd_take(&a->text, "FILE", key, arg, state);
+	cmd_common_opts(opts, inv, &shared);
+	whole.groups = groups;
+	next = opts_parse(&whole, argc, argv);
+	cmd_settle_common(inv, &shared);
+	return next - 1;
 }
 
-static const struct argp_child device_children[] = {
-	{ &open_argp, 0, "Opening the device:", 1 },
-	{ 0 },
-};
-
-const struct argp device_argp = { .parser = cmd_parse_device, .children = device_children };
-const struct argp file_argp = { .parser = cmd_parse_file };
-
-void cmd_parse(const struct invocation *inv, const struct argp *argp, int argc, char **argv,
-	       void *input)
+void cmd_parse(struct invocation *inv, const struct cmd_line *line, int argc, char **argv)
 {
-	argp_parse(argp, argc, argv, 0, NULL, input);
+	struct cmd_shared shared = { .timeout_ns = TIMEOUT_NS };
+	const struct opt none[] = { { 0 } };
+	struct opt open[CMD_OPEN_OPTS] = { 0 }, common[CMD_COMMON_OPTS];
+	struct opt retry[] = { { 0 }, { 0 } };
+	const struct opt_group groups[] = {
+		{ NULL, line->opts ? line->opts : none },
+		{ NULL, retry },
+		{ line->open_title ? line->open_title : "Opening the device:", open },
+		{ "Output:", common },
+		{ 0 },
+	};
+	const struct opt_line whole = {
+		.program = inv->program,
+		.version = CMD_VERSION,
+		.args_doc = inv->command->args_doc,
+		.doc = inv->command->doc,
+		.groups = groups,
+		.args = line->args,
+	};
+
+	if (line->retry)
+		retry[0] = (struct opt){
+			"drain-timeout", .value = "TIME", .duration_ns = &line->retry->budget_ns,
+			.max = DRAIN_MAX_NS,
+			.doc = "ask a device that is too busy to be stopped again, for so long (5s)"
+		};
+	if (line->retry)
+		line->retry->budget_ns = DRAIN_NS;
+	if (line->open)
+		cmd_open_opts(open, line->open, &shared);
+	cmd_common_opts(common, inv, &shared);
+	opts_parse(&whole, argc, argv);
+	cmd_settle_common(inv, &shared);
+	if (line->open)
+		cmd_settle_open(inv, line->open, &shared);
 	log_setup(inv->verbosity, program_invocation_short_name);
 }
 

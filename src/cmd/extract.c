@@ -8,14 +8,8 @@
 #include "cmd/image-scan.h"
 #include "transport/output.h"
 
-enum {
-	OPT_DEVICE_OF = OPT_COMMAND,
-	OPT_FORCE
-};
-
 struct args {
 	struct invocation *inv;
-	struct file_args file;
 	const char *out_text;
 	const char *device; /* what the user called it, NULL for the only one */
 	bool force;
@@ -25,53 +19,6 @@ struct args {
 	struct output *out;
 	uint32_t index;
 	uint64_t bytes;
-};
-
-static const struct argp_option options[] = {
-	{ "device", OPT_DEVICE_OF, "DEV", 0, "address or number of the device in the image", 0 },
-	{ "force", OPT_FORCE, NULL, 0, "replace OUT if it exists", 0 },
-	{ 0 },
-};
-
-static error_t cmd_extract_parse(int key, char *arg, struct argp_state *state)
-{
-	struct args *a = state->input;
-
-	switch (key) {
-	case ARGP_KEY_INIT:
-		state->child_inputs[0] = &a->file;
-		state->child_inputs[1] = a->inv;
-		return 0;
-	case OPT_DEVICE_OF:
-		a->device = arg;
-		return 0;
-	case OPT_FORCE:
-		a->force = true;
-		return 0;
-	case ARGP_KEY_ARG:
-		if (!a->file.text || a->out_text)
-			return ARGP_ERR_UNKNOWN; /* FILE is the group's */
-		a->out_text = arg;
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
-}
-
-static const struct argp_child children[] = {
-	{ &file_argp, 0, NULL, 1 },
-	{ &common_argp, 0, "Output:", 2 },
-	{ 0 },
-};
-
-static const struct argp argp = {
-	.options = options,
-	.parser = cmd_extract_parse,
-	.args_doc = "FILE [OUT]",
-	.doc = "Take a device's raw stream out of an image.\v"
-	       "FILE and OUT are a path, file:PATH, -, fd:N or exec:CMD; OUT is - if nothing is said. A "
-	       "path gets its file only when all of the image was good.",
-	.children = children,
 };
 
 static void cmd_extract_view(FILE *f, struct json_object *report)
@@ -137,18 +84,26 @@ static const struct image_sink sink = { .begin = cmd_extract_on_begin, .data = c
 
 static int cmd_extract_run(struct invocation *inv, int argc, char **argv, struct err *err)
 {
-	struct args a = { .inv = inv };
+	struct args a = { .inv = inv, .out_text = "-" };
+	const struct opt opts[] = {
+		{ "device", .value = "DEV", .text = &a.device,
+		  .doc = "address or number of the device in the image" },
+		{ "force", .flag = &a.force, .doc = "replace OUT if it exists" },
+		{ 0 },
+	};
+	const struct opt_arg args[] = {
+		{ "FILE", .text = &a.scan.file },
+		{ "OUT", .text = &a.out_text, .optional = true },
+		{ 0 },
+	};
 	int r;
 
-	cmd_parse(inv, &argp, argc, argv, &a);
+	cmd_parse(inv, &(struct cmd_line){ .opts = opts, .args = args }, argc, argv);
 	inv->view = cmd_extract_view;
-	if (!a.out_text)
-		a.out_text = "-";
 	r = cmd_output(inv, a.out_text, URI_PLAIN, &a.out_uri, err);
 	if (r < 0)
 		return r;
 	a.scan.inv = inv;
-	a.scan.file = a.file.text;
 	a.scan.sink = &sink;
 	a.scan.ctx = &a;
 	report_string(inv->report, "out", a.out_text);
@@ -166,5 +121,8 @@ const struct command cmd_extract = {
 	.name = "extract",
 	.args_doc = "FILE [OUT]",
 	.summary = "take the raw stream out of an image",
+	.doc = "Take a device's raw stream out of an image.\v"
+	       "FILE and OUT are a path, file:PATH, -, fd:N or exec:CMD; OUT is - if nothing is said. A "
+	       "path gets its file only when all of the image was good.",
 	.run = cmd_extract_run,
 };

@@ -11,55 +11,15 @@
 #include "cmd/image-scan.h"
 #include "cmd/render.h"
 
-enum {
-	OPT_DIFF = OPT_COMMAND
-};
-
 /* A peer may claim any number of regions; nobody reads more lines than this. */
 #define INDEX_MAX 64u
 
 struct args {
 	struct invocation *inv;
-	struct device_args dev;
+	const char *spec;
+	struct device_options options;
 	const char *diff;
 	struct device *device;
-};
-
-static const struct argp_option options[] = {
-	{ "diff", OPT_DIFF, "FILE", 0, "show how the device differs from the one in an image", 0 },
-	{ 0 },
-};
-
-static error_t cmd_info_parse(int key, char *arg, struct argp_state *state)
-{
-	struct args *a = state->input;
-
-	switch (key) {
-	case ARGP_KEY_INIT:
-		state->child_inputs[0] = &a->dev;
-		state->child_inputs[1] = a->inv;
-		return 0;
-	case OPT_DIFF:
-		a->diff = arg;
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
-}
-
-static const struct argp_child children[] = {
-	{ &device_argp, 0, NULL, 1 },
-	{ &common_argp, 0, "Output:", 2 },
-	{ 0 },
-};
-
-static const struct argp argp = {
-	.options = options,
-	.parser = cmd_info_parse,
-	.args_doc = "DEV",
-	.doc = "Show what a device is and what its migration can do.\v"
-	       "Opens the device, which resets a PCI function that nobody holds.",
-	.children = children,
 };
 
 static void cmd_info_view(FILE *f, struct json_object *report)
@@ -230,13 +190,20 @@ static int cmd_info_compare(struct args *a, struct err *err)
 static int cmd_info_run(struct invocation *inv, int argc, char **argv, struct err *err)
 {
 	struct args a = { .inv = inv };
+	const struct opt opts[] = {
+		{ "diff", .value = "FILE", .text = &a.diff,
+		  .doc = "show how the device differs from the one in an image" },
+		{ 0 },
+	};
+	const struct opt_arg args[] = { { "DEV", .text = &a.spec }, { 0 } };
 	int r;
 
-	cmd_parse(inv, &argp, argc, argv, &a);
+	cmd_parse(inv, &(struct cmd_line){ .opts = opts, .args = args, .open = &a.options }, argc,
+		  argv);
 	inv->view = cmd_info_view;
-	r = device_find(&host_live, a.dev.spec, &a.device, err);
+	r = device_find(&host_live, a.spec, &a.device, err);
 	if (r >= 0)
-		r = device_open(a.device, &a.dev.options, err);
+		r = device_open(a.device, &a.options, err);
 	if (r >= 0) {
 		render_device(inv->report, a.device);
 		r = cmd_info_describe(inv->report, a.device, err);
@@ -251,5 +218,7 @@ const struct command cmd_info = {
 	.name = "info",
 	.args_doc = "DEV",
 	.summary = "show what a device is and what its migration can do",
+	.doc = "Show what a device is and what its migration can do.\v"
+	       "Opens the device, which resets a PCI function that nobody holds.",
 	.run = cmd_info_run,
 };

@@ -5,64 +5,13 @@
 #include "cmd/image-scan.h"
 #include "cmd/render.h"
 
-enum {
-	OPT_SECTIONS = OPT_COMMAND,
-	OPT_DIFF
-};
-
 struct args {
 	struct invocation *inv;
-	struct file_args file;
 	struct device_options options;
 	const char *diff;
 	struct device *dev; /* to compare with; found, opened once the image's start is good */
 	bool sections;
 	struct image_scan scan;
-};
-
-static const struct argp_option options[] = {
-	{ "diff", OPT_DIFF, "DEV", 0, "open DEV and show how it differs from the image's device",
-	  0 },
-	{ "sections", OPT_SECTIONS, NULL, 0, "list each section of the image", 0 },
-	{ 0 },
-};
-
-static error_t cmd_inspect_parse(int key, char *arg, struct argp_state *state)
-{
-	struct args *a = state->input;
-
-	switch (key) {
-	case ARGP_KEY_INIT:
-		state->child_inputs[0] = &a->file;
-		state->child_inputs[1] = &a->options;
-		state->child_inputs[2] = a->inv;
-		return 0;
-	case OPT_DIFF:
-		a->diff = arg;
-		return 0;
-	case OPT_SECTIONS:
-		a->sections = true;
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
-}
-
-static const struct argp_child children[] = {
-	{ &file_argp, 0, NULL, 1 },
-	{ &open_argp, 0, "Opening the device (--diff):", 2 },
-	{ &common_argp, 0, "Output:", 3 },
-	{ 0 },
-};
-
-static const struct argp argp = {
-	.options = options,
-	.parser = cmd_inspect_parse,
-	.args_doc = "FILE",
-	.doc = "Show what an image holds.\v"
-	       "Reads and checks all of it, and needs no device but for --diff. FILE is a path, "
-	       "file:PATH, -, fd:N or exec:CMD.",
-	.children = children,
 };
 
 static void cmd_inspect_view(FILE *f, struct json_object *report)
@@ -204,16 +153,28 @@ static const struct image_sink sink = {
 static int cmd_inspect_run(struct invocation *inv, int argc, char **argv, struct err *err)
 {
 	struct args a = { .inv = inv };
+	const struct opt opts[] = {
+		{ "diff", .value = "DEV", .text = &a.diff,
+		  .doc = "open DEV and show how it differs from the image's device" },
+		{ "sections", .flag = &a.sections, .doc = "list each section of the image" },
+		{ 0 },
+	};
+	const struct opt_arg args[] = { { "FILE", .text = &a.scan.file }, { 0 } };
+	const struct cmd_line line = {
+		.opts = opts,
+		.args = args,
+		.open = &a.options,
+		.open_title = "Opening the device (--diff):",
+	};
 	int r = 0;
 
-	cmd_parse(inv, &argp, argc, argv, &a);
+	cmd_parse(inv, &line, argc, argv);
 	inv->view = cmd_inspect_view;
 	if (a.diff)
 		r = device_find(&host_live, a.diff, &a.dev, err);
 	if (r < 0)
 		return r;
 	a.scan.inv = inv;
-	a.scan.file = a.file.text;
 	a.scan.sink = &sink;
 	a.scan.ctx = &a;
 	r = image_scan_run(&a.scan, err);
@@ -231,5 +192,8 @@ const struct command cmd_inspect = {
 	.name = "inspect",
 	.args_doc = "FILE",
 	.summary = "show what an image holds",
+	.doc = "Show what an image holds.\v"
+	       "Reads and checks all of it, and needs no device but for --diff. FILE is a path, "
+	       "file:PATH, -, fd:N or exec:CMD.",
 	.run = cmd_inspect_run,
 };

@@ -10,62 +10,11 @@
 #include "cmd/cmd.h"
 #include "cmd/render.h"
 
-enum {
-	OPT_PROBE = OPT_COMMAND
-};
-
-#define DEVICES_MAX 256
-
 struct args {
 	struct invocation *inv;
 	struct device_options options;
-	const char *specs[DEVICES_MAX]; /* none: all that VFIO has */
-	size_t n;
+	struct opt_list specs; /* none: all that VFIO has */
 	bool probe;
-};
-
-static const struct argp_option options[] = {
-	{ "probe", OPT_PROBE, NULL, 0,
-	  "open each device that nobody holds and ask it; this resets PCI functions", 0 },
-	{ 0 },
-};
-
-static error_t cmd_list_parse(int key, char *arg, struct argp_state *state)
-{
-	struct args *a = state->input;
-
-	switch (key) {
-	case ARGP_KEY_INIT:
-		state->child_inputs[0] = &a->options;
-		state->child_inputs[1] = a->inv;
-		return 0;
-	case OPT_PROBE:
-		a->probe = true;
-		return 0;
-	case ARGP_KEY_ARG:
-		if (a->n == DEVICES_MAX)
-			argp_error(state, "more than %d devices", DEVICES_MAX);
-		a->specs[a->n++] = arg;
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
-}
-
-static const struct argp_child children[] = {
-	{ &open_argp, 0, "Opening a device (--probe):", 1 },
-	{ &common_argp, 0, "Output:", 2 },
-	{ 0 },
-};
-
-static const struct argp argp = {
-	.options = options,
-	.parser = cmd_list_parse,
-	.args_doc = "[DEV...]",
-	.doc = "List the devices bound to VFIO, or these.\v"
-	       "Opens nothing unless --probe is given: what is not known then is shown as '-'. A "
-	       "vfio-user device is asked all the same: that resets nothing.",
-	.children = children,
 };
 
 static void cmd_list_view(FILE *f, struct json_object *report)
@@ -197,7 +146,7 @@ static int cmd_list_render_one(struct json_object *list, const char *spec, const
 	else if (dev->socket || dev->inherited >= 0 || (a->probe && !held))
 		cmd_list_probe(o, dev, &a->options);
 	/* Of those that were asked for by name. */
-	if (a->n)
+	if (a->specs.n)
 		cmd_list_warn_why(o, dev);
 	return 0;
 }
@@ -222,16 +171,28 @@ static int cmd_list_all(struct json_object *list, const struct args *a, struct e
 static int cmd_list_run(struct invocation *inv, int argc, char **argv, struct err *err)
 {
 	struct args a = { .inv = inv };
+	const struct opt opts[] = {
+		{ "probe", .flag = &a.probe,
+		  .doc = "open each device that nobody holds and ask it; this resets PCI functions" },
+		{ 0 },
+	};
+	const struct opt_arg args[] = { { "DEV", .list = &a.specs, .optional = true }, { 0 } };
+	const struct cmd_line line = {
+		.opts = opts,
+		.args = args,
+		.open = &a.options,
+		.open_title = "Opening a device (--probe):",
+	};
 	struct json_object *list;
 	int r = 0;
 
-	cmd_parse(inv, &argp, argc, argv, &a);
+	cmd_parse(inv, &line, argc, argv);
 	inv->view = cmd_list_view;
 	list = report_array(inv->report, "devices");
-	if (!a.n)
+	if (!a.specs.n)
 		return cmd_list_all(list, &a, err);
-	for (size_t i = 0; r >= 0 && i < a.n; i++)
-		r = cmd_list_render_one(list, a.specs[i], &a, err);
+	for (size_t i = 0; r >= 0 && i < a.specs.n; i++)
+		r = cmd_list_render_one(list, a.specs.v[i], &a, err);
 	return r;
 }
 
@@ -239,5 +200,8 @@ const struct command cmd_list = {
 	.name = "list",
 	.args_doc = "[DEV...]",
 	.summary = "show the devices bound to VFIO, without opening them",
+	.doc = "List the devices bound to VFIO, or these.\v"
+	       "Opens nothing unless --probe is given: what is not known then is shown as '-'. A "
+	       "vfio-user device is asked all the same: that resets nothing.",
 	.run = cmd_list_run,
 };

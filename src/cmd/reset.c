@@ -6,13 +6,10 @@
 #include "cmd/cmd.h"
 #include "cmd/render.h"
 
-enum {
-	OPT_DRY_RUN = OPT_COMMAND
-};
-
 struct args {
 	struct invocation *inv;
-	struct device_args dev;
+	const char *spec;
+	struct device_options options;
 	bool dry_run;
 
 	struct device *device;
@@ -20,46 +17,6 @@ struct args {
 	bool found_known, was_reset;
 	uint64_t ns;
 	struct cancel cancel;
-};
-
-static const struct argp_option options[] = {
-	{ "dry-run", OPT_DRY_RUN, NULL, 0, "say what would be done, open nothing", 0 },
-	{ 0 },
-};
-
-static error_t cmd_reset_parse(int key, char *arg, struct argp_state *state)
-{
-	struct args *a = state->input;
-
-	(void)arg;
-	switch (key) {
-	case ARGP_KEY_INIT:
-		state->child_inputs[0] = &a->dev;
-		state->child_inputs[1] = a->inv;
-		return 0;
-	case OPT_DRY_RUN:
-		a->dry_run = true;
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
-}
-
-static const struct argp_child children[] = {
-	{ &device_argp, 0, NULL, 1 },
-	{ &common_argp, 0, "Output:", 2 },
-	{ 0 },
-};
-
-static const struct argp argp = {
-	.options = options,
-	.parser = cmd_reset_parse,
-	.args_doc = "DEV",
-	.doc = "Reset a device; what it holds is lost.\v"
-	       "The only way out of the state ERROR and out of a load that was cut off. Afterwards the "
-	       "device is in RUNNING. A reset that finds the device busy (EAGAIN) is tried again for "
-	       "2 seconds.",
-	.children = children,
 };
 
 static void cmd_reset_view(FILE *f, struct json_object *report)
@@ -81,7 +38,7 @@ static int cmd_reset_work(void *ctx, struct err *err)
 	uint64_t start;
 	int r;
 
-	r = device_open(a->device, &a->dev.options, err);
+	r = device_open(a->device, &a->options, err);
 	if (r < 0)
 		return r;
 	/* A device that cannot migrate can be reset all the same. */
@@ -124,19 +81,25 @@ static int cmd_reset_reset(struct args *a, struct err *err)
 static int cmd_reset_run(struct invocation *inv, int argc, char **argv, struct err *err)
 {
 	struct args a = { .inv = inv };
+	const struct opt opts[] = {
+		{ "dry-run", .flag = &a.dry_run, .doc = "say what would be done, open nothing" },
+		{ 0 },
+	};
+	const struct opt_arg args[] = { { "DEV", .text = &a.spec }, { 0 } };
 	int r;
 
-	cmd_parse(inv, &argp, argc, argv, &a);
+	cmd_parse(inv, &(struct cmd_line){ .opts = opts, .args = args, .open = &a.options }, argc,
+		  argv);
 	inv->view = cmd_reset_view;
 	inv->acts = !a.dry_run;
-	r = device_find(&host_live, a.dev.spec, &a.device, err);
+	r = device_find(&host_live, a.spec, &a.device, err);
 	if (r < 0)
 		return r;
 	if (a.dry_run) {
 		render_device(inv->report, a.device);
 		report_bool(inv->report, "dry_run", true);
 		report_bool(inv->report, "opening_resets", device_reset_by_open(a.device));
-		r = device_check(a.device, &a.dev.options, err);
+		r = device_check(a.device, &a.options, err);
 	} else {
 		r = cmd_reset_reset(&a, err);
 	}
@@ -148,5 +111,9 @@ const struct command cmd_reset = {
 	.name = "reset",
 	.args_doc = "DEV",
 	.summary = "reset a device, losing what it holds",
+	.doc = "Reset a device; what it holds is lost.\v"
+	       "The only way out of the state ERROR and out of a load that was cut off. Afterwards the "
+	       "device is in RUNNING. A reset that finds the device busy (EAGAIN) is tried again for "
+	       "2 seconds.",
 	.run = cmd_reset_run,
 };

@@ -10,110 +10,47 @@
 #include "cmd/files.h"
 #include "cmd/render.h"
 
-enum {
-	OPT_RAW = OPT_COMMAND,
-	OPT_RUN,
-	OPT_STOP,
-	OPT_NO_HOLD,
-	OPT_FORCE,
-	OPT_RESTORE_CONFIG,
-	OPT_LISTEN,
-	OPT_INSECURE,
-	OPT_DRY_RUN
-};
-
 struct args {
 	struct invocation *inv;
-	struct device_args dev;
-	struct file_args file;
+	const char *spec, *file;
+	struct device_options options;
 	struct destination dest;
 	bool run, stop, no_hold, dry_run, listen, insecure;
 };
 
-static const struct argp_option options[] = {
-	{ "raw", OPT_RAW, NULL, 0, "FILE is a bare stream, not an image", 0 },
-	{ "run", OPT_RUN, NULL, 0, "start the device even if no DMA is mapped for it", 0 },
-	{ "stop", OPT_STOP, NULL, 0, "leave the device stopped", 0 },
-	{ "no-hold", OPT_NO_HOLD, NULL, 0, "exit at once; for devices that keep their state", 0 },
-	{ "force-mismatch", OPT_FORCE, NULL, 0, "load the state of another kind of device", 0 },
-	{ "restore-config", OPT_RESTORE_CONFIG, NULL, 0,
-	  "restore PCI command and interrupt line, too, before the device may run", 0 },
-	{ "listen", OPT_LISTEN, NULL, 0, "FILE is a socket: receive from who connects to it", 0 },
-	{ "insecure", OPT_INSECURE, NULL, 0, "use TCP or vsock, or hear any user", 0 },
-	{ "dry-run", OPT_DRY_RUN, NULL, 0, "verify the image, open nothing", 0 },
-	{ 0 },
-};
-
-static error_t cmd_resume_parse(int key, char *arg, struct argp_state *state)
+static void cmd_resume_parse(struct args *a, int argc, char **argv)
 {
-	struct args *a = state->input;
+	const struct opt opts[] = {
+		{ "raw", .flag = &a->dest.raw, .doc = "FILE is a bare stream, not an image" },
+		{ "run", .flag = &a->run,
+		  .doc = "start the device even if no DMA is mapped for it" },
+		{ "stop", .flag = &a->stop, .doc = "leave the device stopped" },
+		{ "no-hold", .flag = &a->no_hold,
+		  .doc = "exit at once; for devices that keep their state" },
+		{ "force-mismatch", .flag = &a->dest.force_mismatch,
+		  .doc = "load the state of another kind of device" },
+		{ "restore-config", .flag = &a->dest.restore_config,
+		  .doc = "restore PCI command and interrupt line, too, before the device may run" },
+		{ "listen", .flag = &a->listen,
+		  .doc = "FILE is a socket: receive from who connects to it" },
+		{ "insecure", .flag = &a->insecure, .doc = "use TCP or vsock, or hear any user" },
+		{ "dry-run", .flag = &a->dry_run, .doc = "verify the image, open nothing" },
+		{ 0 },
+	};
+	const struct opt_arg args[] = { { "DEV", .text = &a->spec },
+					{ "FILE", .text = &a->file },
+					{ 0 } };
+	const char *program = a->inv->program;
 
-	(void)arg;
-	switch (key) {
-	case ARGP_KEY_INIT:
-		state->child_inputs[0] = &a->dev;
-		state->child_inputs[1] = &a->file;
-		state->child_inputs[2] = a->inv;
-		return 0;
-	case OPT_RAW:
-		a->dest.raw = true;
-		return 0;
-	case OPT_RUN:
-		a->run = true;
-		return 0;
-	case OPT_STOP:
-		a->stop = true;
-		return 0;
-	case OPT_NO_HOLD:
-		a->no_hold = true;
-		return 0;
-	case OPT_FORCE:
-		a->dest.force_mismatch = true;
-		return 0;
-	case OPT_RESTORE_CONFIG:
-		a->dest.restore_config = true;
-		return 0;
-	case OPT_LISTEN:
-		a->listen = true;
-		return 0;
-	case OPT_INSECURE:
-		a->insecure = true;
-		return 0;
-	case OPT_DRY_RUN:
-		a->dry_run = true;
-		return 0;
-	case ARGP_KEY_END:
-		if (a->run && a->stop)
-			argp_error(state, "--run and --stop exclude each other");
-		if (a->dest.raw && a->dest.restore_config)
-			argp_error(state, "--raw has nothing for --restore-config");
-		if (a->listen && a->dry_run)
-			argp_error(state, "--listen and --dry-run exclude each other");
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
+	cmd_parse(a->inv, &(struct cmd_line){ .opts = opts, .args = args, .open = &a->options },
+		  argc, argv);
+	if (a->run && a->stop)
+		opts_misuse(program, "--run and --stop exclude each other");
+	if (a->dest.raw && a->dest.restore_config)
+		opts_misuse(program, "--raw has nothing for --restore-config");
+	if (a->listen && a->dry_run)
+		opts_misuse(program, "--listen and --dry-run exclude each other");
 }
-
-static const struct argp_child children[] = {
-	{ &device_argp, 0, NULL, 1 },
-	{ &file_argp, 0, NULL, 1 },
-	{ &common_argp, 0, "Output:", 2 },
-	{ 0 },
-};
-
-static const struct argp argp = {
-	.options = options,
-	.parser = cmd_resume_parse,
-	.args_doc = "DEV FILE",
-	.doc = "Load a state from FILE into a device, have the driver verify it, start the device and "
-	       "keep it open.\v"
-	       "FILE is a path, file:PATH, -, fd:N or exec:CMD; with --listen it is fd:N, unix:PATH, "
-	       "tcp:HOST:PORT or vsock:CID:PORT. A PCI function that this command opens itself has no DMA mapped: it is left stopped "
-	       "unless --run is given. It would be reset as soon as nobody holds it, so it is held "
-	       "until SIGINT, SIGTERM or SIGHUP.",
-	.children = children,
-};
 
 static void cmd_resume_view(FILE *f, struct json_object *report)
 {
@@ -162,7 +99,7 @@ static void cmd_resume_render(const struct args *a, int r)
 	struct json_object *o = a->inv->report, *state;
 
 	render_device(o, d->dev);
-	report_string(o, "file", a->file.text);
+	report_string(o, "file", a->file);
 	report_string(o, "format", d->raw ? "raw" : "image");
 	if (a->dry_run) {
 		report_bool(o, "dry_run", true);
@@ -257,12 +194,12 @@ static int cmd_resume_listen_at(struct args *a, const struct uri *uri,
 				const struct progress *progress, struct err *err)
 {
 	const struct peer_options opts = {
-		.timeout_ms = a->dev.options.acquire.timeout_ms,
+		.timeout_ms = a->options.acquire.timeout_ms,
 		.insecure = a->insecure,
 	};
 	int r;
 
-	r = cmd_resume_look_at(a->dest.dev, &a->dev.options, err);
+	r = cmd_resume_look_at(a->dest.dev, &a->options, err);
 	if (r >= 0)
 		r = listener_open(uri, &opts, &a->dest.listener, err);
 	if (r < 0)
@@ -285,9 +222,9 @@ static int cmd_resume_resume(struct args *a, struct err *err)
 	r = cancel_init(&cancel, err);
 	if (r < 0)
 		return r;
-	cancel.call_timeout_ms = device_call_timeout(d->dev, &a->dev.options);
+	cancel.call_timeout_ms = device_call_timeout(d->dev, &a->options);
 	transfer_start(&transfer);
-	r = device_check(d->dev, &a->dev.options, err);
+	r = device_check(d->dev, &a->options, err);
 	if (r >= 0 && a->listen)
 		r = cmd_resume_listen_at(a, &d->uri, &progress, err);
 	if (r < 0) {
@@ -296,7 +233,7 @@ static int cmd_resume_resume(struct args *a, struct err *err)
 		cancel_done(&cancel);
 		return r;
 	}
-	d->options = &a->dev.options;
+	d->options = &a->options;
 	d->cancel = &cancel;
 	d->transfer = &transfer;
 	d->verify_only = a->dry_run;
@@ -312,7 +249,7 @@ static int cmd_resume_resume(struct args *a, struct err *err)
 
 static int cmd_resume_parse_input(struct args *a, struct err *err)
 {
-	const char *text = a->file.text;
+	const char *text = a->file;
 	struct uri socket;
 	int r;
 
@@ -330,11 +267,11 @@ static int cmd_resume_run(struct invocation *inv, int argc, char **argv, struct 
 	struct err gone = { 0 };
 	int r;
 
-	cmd_parse(inv, &argp, argc, argv, &a);
+	cmd_resume_parse(&a, argc, argv);
 	inv->view = cmd_resume_view;
 	r = cmd_resume_parse_input(&a, err);
 	if (r >= 0)
-		r = device_find(&host_live, a.dev.spec, &a.dest.dev, err);
+		r = device_find(&host_live, a.spec, &a.dest.dev, err);
 	if (r >= 0)
 		r = cmd_files_device(a.dest.dev, &a.dest.uri, err);
 	if (r >= 0)
@@ -361,5 +298,11 @@ const struct command cmd_resume = {
 	.name = "resume",
 	.args_doc = "DEV FILE",
 	.summary = "load a state into a device, start it, hold it",
+	.doc = "Load a state from FILE into a device, have the driver verify it, start the device and "
+	       "keep it open.\v"
+	       "FILE is a path, file:PATH, -, fd:N or exec:CMD; with --listen it is fd:N, unix:PATH, "
+	       "tcp:HOST:PORT or vsock:CID:PORT. A PCI function that this command opens itself has no "
+	       "DMA mapped: it is left stopped unless --run is given. It would be reset as soon as "
+	       "nobody holds it, so it is held until SIGINT, SIGTERM or SIGHUP.",
 	.run = cmd_resume_run,
 };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/macros.h"
 #include "base/units.h"
@@ -11,20 +11,8 @@
 #include "cmd/files.h"
 #include "cmd/render.h"
 
-enum {
-	OPT_RAW = OPT_COMMAND,
-	OPT_COMPRESS,
-	OPT_FORCE,
-	OPT_LEAVE,
-	OPT_PRE_COPY,
-	OPT_INSECURE,
-	OPT_THREADS,
-	OPT_BANDWIDTH,
-	OPT_SHA256,
-	OPT_DRY_RUN
-};
-
-#define PRE_COPY_SECONDS 60
+#define PRE_COPY_NS (60 * NSEC_PER_SEC)
+#define PRE_COPY_MAX_NS (1000000 * NSEC_PER_SEC)
 #define PRE_COPY_ROUNDS 1000000
 #define PRE_COPY_SMALL ((uint64_t)64 << 10)
 
@@ -32,133 +20,78 @@ enum {
 #define ZSTD_LEVEL_DEFAULT 3
 #define ZSTD_LEVEL_MAX 19
 
+enum {
+	LEAVE_FOUND,
+	LEAVE_STOP
+};
+static const char *const cmd_save_leave_words[] = { "found", "stop" };
+
 struct args {
 	struct invocation *inv;
-	struct device_args dev;
-	struct file_args file;
+	const char *spec, *file;
+	struct device_options options;
 	struct arc_retry retry;
 	struct save save;
-	uint64_t precopy_seconds;
-	bool precopy, leave_stopped, dry_run;
+	const char *compress;
+	unsigned int leave;
+	uint64_t threads, precopy_ns;
+	bool precopy, dry_run;
 };
 
-static const struct argp_option options[] = {
-	{ "raw", OPT_RAW, NULL, 0, "write the bare stream and nothing else", 0 },
-	{ "compress", OPT_COMPRESS, "HOW", 0, "none (default) or zstd[:LEVEL]", 0 },
-	{ "force", OPT_FORCE, NULL, 0, "replace FILE if it exists", 0 },
-	{ "leave", OPT_LEAVE, "STATE", 0, "found (default): as it was; stop: stopped", 0 },
-	{ "pre-copy", OPT_PRE_COPY, "SECONDS", OPTION_ARG_OPTIONAL,
-	  "read what can be read while the device runs, for at most SECONDS (60)", 0 },
-	{ "insecure", OPT_INSECURE, NULL, 0, "use TCP or vsock, or the socket of any user", 0 },
-	{ "threads", OPT_THREADS, "N", 0, "compress in N threads (one for each CPU)", 0 },
-	{ "bandwidth", OPT_BANDWIDTH, "RATE", 0, "write at most RATE bytes a second: 10M, 1G, ...",
-	  0 },
-	{ "sha256", OPT_SHA256, NULL, 0, "sum the stream; takes longer than all the rest", 0 },
-	{ "dry-run", OPT_DRY_RUN, NULL, 0, "say what would be done, open nothing", 0 },
-	{ 0 },
-};
-
-static void cmd_save_parse_compress(struct args *a, const char *arg, struct argp_state *state)
+static void cmd_save_parse_compress(struct args *a)
 {
+	const char *arg = a->compress;
 	uint64_t level = ZSTD_LEVEL_DEFAULT;
 
-	if (!strcmp(arg, "none")) {
-		a->save.zstd_level = 0;
+	if (!arg || !strcmp(arg, "none"))
 		return;
-	}
 	if (strncmp(arg, "zstd", 4) != 0 || (arg[4] && arg[4] != ':') ||
 	    (arg[4] && (parse_uint(arg + 5, 10, ZSTD_LEVEL_MAX, &level) < 0 || !level)))
-		argp_error(state, "--compress is none or zstd[:1-%d], not '%s'", ZSTD_LEVEL_MAX,
-			   arg);
+		opts_misuse(a->inv->program, "--compress is none or zstd[:1-%d], not '%s'",
+			    ZSTD_LEVEL_MAX, arg);
+	if (a->save.raw)
+		opts_misuse(a->inv->program, "--raw and --compress exclude each other");
 	a->save.zstd_level = (int)level;
 }
 
-static void cmd_save_parse_threads(struct args *a, const char *arg, struct argp_state *state)
+static void cmd_save_parse(struct args *a, int argc, char **argv)
 {
-	uint64_t n;
+	const struct opt opts[] = {
+		{ "raw", .flag = &a->save.raw, .doc = "write the bare stream and nothing else" },
+		{ "compress", .value = "HOW", .text = &a->compress,
+		  .doc = "none (default) or zstd[:LEVEL]" },
+		{ "force", .flag = &a->save.force, .doc = "replace FILE if it exists" },
+		{ "leave", .value = "STATE", .choice = &a->leave, OPT_WORDS(cmd_save_leave_words),
+		  .doc = "found (default): as it was; stop: stopped" },
+		{ "pre-copy", .value = "TIME", .duration_ns = &a->precopy_ns,
+		  .max = PRE_COPY_MAX_NS, .value_optional = true, .given = &a->precopy,
+		  .doc = "read what can be read while the device runs, for at most TIME (60s)" },
+		{ "insecure", .flag = &a->save.peer.insecure,
+		  .doc = "use TCP or vsock, or the socket of any user" },
+		{ "threads", .value = "N", .number = &a->threads, .min = 1, .max = SAVE_THREADS_MAX,
+		  .doc = "compress in N threads (one for each CPU)" },
+		{ "bandwidth", .value = "RATE", .bytes = &a->save.limiter.rate, .min = 1,
+		  .max = INT64_MAX, .doc = "write at most RATE bytes a second: 10M, 1GB, ..." },
+		{ "sha256", .flag = &a->save.sha256,
+		  .doc = "sum the stream; takes longer than all the rest" },
+		{ "dry-run", .flag = &a->dry_run, .doc = "say what would be done, open nothing" },
+		{ 0 },
+	};
+	const struct opt_arg args[] = { { "DEV", .text = &a->spec },
+					{ "FILE", .text = &a->file },
+					{ 0 } };
+	const struct cmd_line line = {
+		.opts = opts,
+		.args = args,
+		.open = &a->options,
+		.retry = &a->retry,
+	};
 
-	if (parse_uint(arg, 10, SAVE_THREADS_MAX, &n) < 0 || !n)
-		argp_error(state, "--threads is 1 to %d, not '%s'", SAVE_THREADS_MAX, arg);
-	a->save.threads = (unsigned int)n;
+	cmd_parse(a->inv, &line, argc, argv);
+	cmd_save_parse_compress(a);
+	a->save.threads = (unsigned int)a->threads;
+	a->save.peer.timeout_ms = a->options.acquire.timeout_ms;
 }
-
-static error_t cmd_save_parse(int key, char *arg, struct argp_state *state)
-{
-	struct args *a = state->input;
-
-	switch (key) {
-	case ARGP_KEY_INIT:
-		state->child_inputs[0] = &a->dev;
-		state->child_inputs[1] = &a->file;
-		state->child_inputs[2] = &a->retry;
-		state->child_inputs[3] = a->inv;
-		return 0;
-	case OPT_RAW:
-		a->save.raw = true;
-		return 0;
-	case OPT_COMPRESS:
-		cmd_save_parse_compress(a, arg, state);
-		return 0;
-	case OPT_FORCE:
-		a->save.force = true;
-		return 0;
-	case OPT_LEAVE:
-		a->leave_stopped = !strcasecmp(arg, "stop");
-		if (!a->leave_stopped && strcasecmp(arg, "found") != 0)
-			argp_error(state, "--leave is found or stop, not '%s'", arg);
-		return 0;
-	case OPT_PRE_COPY:
-		a->precopy = true;
-		if (arg && parse_uint(arg, 10, 1000000, &a->precopy_seconds) < 0)
-			argp_error(state, "--pre-copy: '%s' is not a number of seconds", arg);
-		return 0;
-	case OPT_THREADS:
-		cmd_save_parse_threads(a, arg, state);
-		return 0;
-	case OPT_BANDWIDTH:
-		if (parse_bytes(arg, INT64_MAX, &a->save.limiter.rate) < 0 || !a->save.limiter.rate)
-			argp_error(state, "--bandwidth: '%s' is not a rate such as 10M or 1GiB",
-				   arg);
-		return 0;
-	case OPT_SHA256:
-		a->save.sha256 = true;
-		return 0;
-	case OPT_INSECURE:
-		a->save.peer.insecure = true;
-		return 0;
-	case OPT_DRY_RUN:
-		a->dry_run = true;
-		return 0;
-	case ARGP_KEY_END:
-		if (a->save.raw && a->save.zstd_level)
-			argp_error(state, "--raw and --compress exclude each other");
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
-}
-
-static const struct argp_child children[] = {
-	{ &device_argp, 0, NULL, 1 },
-	{ &file_argp, 0, NULL, 1 },
-	{ &arc_retry_argp, 0, NULL, 0 },
-	{ &common_argp, 0, "Output:", 2 },
-	{ 0 },
-};
-
-static const struct argp argp = {
-	.options = options,
-	.parser = cmd_save_parse,
-	.args_doc = "DEV FILE",
-	.doc = "Save a device's state to FILE.\v"
-	       "The device is stopped, its stream written, and the device returned to where it was. "
-	       "DEV is a PCI address, an mdev's UUID, vfioN, /dev/vfio/devices/vfioN, a sysfs path, "
-	       "fd:N, or vfio-user:PATH. FILE is a path, file:PATH, -, fd:N, exec:CMD, unix:PATH, "
-	       "tcp:HOST:PORT or vsock:CID:PORT; the last three are sockets where somebody listens "
-	       "(resume --listen). A path gets its file only when all of it is there and synced; whoever "
-	       "listens has the last word.",
-	.children = children,
-};
 
 /*
  * The report
@@ -260,7 +193,7 @@ static int cmd_save_save(struct args *a, struct err *err)
 	struct save *s = &a->save;
 	struct precopy policy = {
 		.max_rounds = PRE_COPY_ROUNDS,
-		.max_ns = a->precopy_seconds * NSEC_PER_SEC,
+		.max_ns = a->precopy_ns,
 		.small = PRE_COPY_SMALL,
 	};
 	struct transfer transfer;
@@ -275,7 +208,7 @@ static int cmd_save_save(struct args *a, struct err *err)
 	s->source = (struct source){
 		.precopy = a->precopy ? &policy : NULL,
 		.retry = a->retry,
-		.leave_stopped = a->leave_stopped,
+		.leave_stopped = a->leave == LEAVE_STOP,
 		.transfer = &transfer,
 	};
 	r = session_run(save_run, s, &s->cancel, &progress, err);
@@ -287,19 +220,18 @@ static int cmd_save_save(struct args *a, struct err *err)
 
 static int cmd_save_run(struct invocation *inv, int argc, char **argv, struct err *err)
 {
-	struct args a = { .inv = inv, .precopy_seconds = PRE_COPY_SECONDS };
+	struct args a = { .inv = inv, .precopy_ns = PRE_COPY_NS };
 	struct save *s = &a.save;
 	int r;
 
-	cmd_parse(inv, &argp, argc, argv, &a);
-	s->peer.timeout_ms = a.dev.options.acquire.timeout_ms;
-	r = cmd_output(inv, a.file.text, URI_PLAIN | URI_SOCKET, &s->uri, err);
+	cmd_save_parse(&a, argc, argv);
+	r = cmd_output(inv, a.file, URI_PLAIN | URI_SOCKET, &s->uri, err);
 	if (r >= 0)
-		r = device_find(&host_live, a.dev.spec, &s->dev, err);
+		r = device_find(&host_live, a.spec, &s->dev, err);
 	if (r < 0)
 		return r;
 	inv->view = cmd_save_view;
-	s->options = &a.dev.options;
+	s->options = &a.options;
 	r = cmd_files_device(s->dev, &s->uri, err);
 	if (r >= 0)
 		r = a.dry_run ? cmd_save_plan(inv, s, err) : cmd_save_save(&a, err);
@@ -311,5 +243,12 @@ const struct command cmd_save = {
 	.name = "save",
 	.args_doc = "DEV FILE",
 	.summary = "stream a device's state to a file",
+	.doc = "Save a device's state to FILE.\v"
+	       "The device is stopped, its stream written, and the device returned to where it was. "
+	       "DEV is a PCI address, an mdev's UUID, vfioN, /dev/vfio/devices/vfioN, a sysfs path, "
+	       "fd:N, or vfio-user:PATH. FILE is a path, file:PATH, -, fd:N, exec:CMD, unix:PATH, "
+	       "tcp:HOST:PORT or vsock:CID:PORT; the last three are sockets where somebody listens "
+	       "(resume --listen). A path gets its file only when all of it is there and synced; whoever "
+	       "listens has the last word.",
 	.run = cmd_save_run,
 };

@@ -9,13 +9,10 @@
 #include "cmd/cmd.h"
 #include "cmd/render.h"
 
-enum {
-	OPT_DRY_RUN = OPT_COMMAND
-};
-
 struct args {
 	struct invocation *inv;
-	struct device_args dev;
+	const char *spec;
+	struct device_options options;
 	struct arc_retry retry;
 	const char *word;
 	enum mig_state want;
@@ -28,61 +25,40 @@ struct args {
 	struct cancel cancel;
 };
 
-static const struct argp_option options[] = {
-	{ "dry-run", OPT_DRY_RUN, NULL, 0, "say what would be done, open nothing", 0 },
-	{ 0 },
-};
-
-static void cmd_state_parse_state(struct args *a, const char *arg, const struct argp_state *state)
+/* The states that a device can be told to go to. */
+static char *cmd_state_words(char *buf, size_t size)
 {
-	a->word = arg;
-	if (!fsm_parse(arg, &a->want) || a->want == MIG_ERROR)
-		argp_error(state,
-			   "'%s' is not a state: stop, running, stop-copy, resuming, running-p2p, "
-			   "pre-copy or pre-copy-p2p",
-			   arg);
+	const char *words[MIG_NR_STATES];
+
+	for (unsigned int state = 0; state < MIG_NR_STATES; state++)
+		words[state] = state == MIG_ERROR ? NULL : fsm_name((enum mig_state)state);
+	return opts_join(buf, size, words, ARRAY_SIZE(words), "or");
 }
 
-static error_t cmd_state_parse(int key, char *arg, struct argp_state *state)
+static void cmd_state_parse(struct args *a, int argc, char **argv)
 {
-	struct args *a = state->input;
+	const struct opt opts[] = {
+		{ "dry-run", .flag = &a->dry_run, .doc = "say what would be done, open nothing" },
+		{ 0 },
+	};
+	const struct opt_arg args[] = {
+		{ "DEV", .text = &a->spec },
+		{ "STATE", .text = &a->word, .optional = true },
+		{ 0 },
+	};
+	const struct cmd_line line = {
+		.opts = opts,
+		.args = args,
+		.open = &a->options,
+		.retry = &a->retry,
+	};
+	char words[128];
 
-	switch (key) {
-	case ARGP_KEY_INIT:
-		state->child_inputs[0] = &a->dev;
-		state->child_inputs[1] = &a->retry;
-		state->child_inputs[2] = a->inv;
-		return 0;
-	case OPT_DRY_RUN:
-		a->dry_run = true;
-		return 0;
-	case ARGP_KEY_ARG:
-		if (!a->dev.spec || a->word)
-			return ARGP_ERR_UNKNOWN; /* DEV is the group's */
-		cmd_state_parse_state(a, arg, state);
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
+	cmd_parse(a->inv, &line, argc, argv);
+	if (a->word && (!fsm_parse(a->word, &a->want) || a->want == MIG_ERROR))
+		opts_misuse(a->inv->program, "STATE is %s, not '%s'",
+			    cmd_state_words(words, sizeof(words)), a->word);
 }
-
-static const struct argp_child children[] = {
-	{ &device_argp, 0, NULL, 1 },
-	{ &arc_retry_argp, 0, NULL, 0 },
-	{ &common_argp, 0, "Output:", 2 },
-	{ 0 },
-};
-
-static const struct argp argp = {
-	.options = options,
-	.parser = cmd_state_parse,
-	.args_doc = "DEV [STATE]",
-	.doc = "Read or set a device's migration state.\v"
-	       "Reads by debugfs where that is possible, so that nothing has to be opened. Sets arc by "
-	       "arc and says what each took. STATE is stop, running, stop-copy, resuming, running-p2p, "
-	       "pre-copy or pre-copy-p2p.",
-	.children = children,
-};
 
 static void cmd_state_view(FILE *f, struct json_object *report)
 {
@@ -114,7 +90,7 @@ static int cmd_state_open_device(struct args *a, struct err *err)
 {
 	int r;
 
-	r = device_open(a->device, &a->dev.options, err);
+	r = device_open(a->device, &a->options, err);
 	return r < 0 ? r : mig_query(a->device->mig, err);
 }
 
@@ -193,7 +169,7 @@ static int cmd_state_plan(struct args *a, struct err *err)
 		render_state(o, "state", state, true);
 	else
 		report_null(o, "state");
-	return device_check(a->device, &a->dev.options, err);
+	return device_check(a->device, &a->options, err);
 }
 
 static int cmd_state_run(struct invocation *inv, int argc, char **argv, struct err *err)
@@ -201,10 +177,10 @@ static int cmd_state_run(struct invocation *inv, int argc, char **argv, struct e
 	struct args a = { .inv = inv };
 	int r;
 
-	cmd_parse(inv, &argp, argc, argv, &a);
+	cmd_state_parse(&a, argc, argv);
 	inv->view = cmd_state_view;
 	inv->acts = a.word && !a.dry_run;
-	r = device_find(&host_live, a.dev.spec, &a.device, err);
+	r = device_find(&host_live, a.spec, &a.device, err);
 	if (r < 0)
 		return r;
 	r = a.dry_run ? cmd_state_plan(&a, err) : cmd_state_read_or_set(&a, err);
@@ -216,5 +192,9 @@ const struct command cmd_state = {
 	.name = "state",
 	.args_doc = "DEV [STATE]",
 	.summary = "read or set a device's migration state",
+	.doc = "Read or set a device's migration state.\v"
+	       "Reads by debugfs where that is possible, so that nothing has to be opened. Sets arc by "
+	       "arc and says what each took. STATE is stop, running, stop-copy, resuming, running-p2p, "
+	       "pre-copy or pre-copy-p2p.",
 	.run = cmd_state_run,
 };

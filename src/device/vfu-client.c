@@ -72,8 +72,8 @@ int vfu_client_wait(struct vfu_client *c, struct cancel *cancel, struct err *err
 		return err_set(err, -errno, "poll");
 	if (!r)
 		return vfu_client_break(c,
-					err_set(err, -ETIMEDOUT, "the server was silent for %d s",
-						c->channel.timeout_ms / 1000),
+					err_set(err, -ETIMEDOUT, "the server was silent for %g s",
+						c->channel.timeout_ms / 1e3),
 					err);
 	return cancel && !p[0].revents ? cancel_check(cancel, err) : 0;
 }

@@ -15,8 +15,6 @@
 #include "base/log.h"
 #include "emu/server.h"
 
-const char *argp_program_version = "vfiomig-emu " PACKAGE_VERSION "\nvfio-user 0.2";
-
 /* Before the parent could have ended unseen, and after. */
 static bool emu_main_follow_parent(pid_t parent)
 {

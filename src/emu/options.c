@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include <argp.h>
+#include <errno.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
 #include "base/macros.h"
+#include "base/opts.h"
 #include "base/units.h"
 #include "emu/options.h"
 #include "emu/profile.h"
@@ -13,258 +15,171 @@
 #include "fsm/fsm.h"
 
 #define STATE_SIZE_DEFAULT (UINT64_C(1) << 20)
-#define DELAYS_MAX 32
+#define PROGRAM "vfiomig-emu"
 
-enum {
-	OPT_SOCKET = 's',
-	OPT_DEVICES = 'n',
-	OPT_VERBOSE = 'v',
-	OPT_QUIET = 'q',
-	OPT_STATE_SIZE = 0x100,
-	OPT_INITIAL_BYTES,
-	OPT_DIRTY_RATE,
-	OPT_DATA_RATE,
-	OPT_CAPS,
-	OPT_DELAY,
-	OPT_FAULT,
-	OPT_PROFILE,
-	OPT_LIST_PROFILES,
-	OPT_SEED,
-	OPT_STRICT,
-	OPT_RESET_ON_DISCONNECT,
-	OPT_EXIT_WITH_PARENT,
-};
-
-/* A --delay waits for --caps: only then is it known which arc it means. */
-struct delay {
-	enum mig_state from, to;
-	uint64_t ns;
-};
-
-/* What was said, whatever the order: a profile fills in the rest. */
+/* What was said, whatever the order: what it means depends on all of it. */
 struct args {
 	struct emu_options *o;
-	const struct emu_profile *profile;
-	bool has_caps, has_state_size, has_initial;
-	struct delay delays[DELAYS_MAX];
-	size_t n_delays;
+	const char *profile, *caps;
+	bool list_profiles;
+	bool has_state_size, has_initial;
+	uint64_t n_devices;
+	struct opt_list delays, faults;
 };
-
-static const struct argp_option options[] = {
-	{ "socket", OPT_SOCKET, "PATH", 0, "listen at PATH; device N of several at PATH.N", 1 },
-	{ "devices", OPT_DEVICES, "N", 0, "serve N devices (1)", 1 },
-	{ "profile", OPT_PROFILE, "NAME", 0, "a device such as NAME's, where nothing else is said",
-	  1 },
-	{ "list-profiles", OPT_LIST_PROFILES, NULL, 0, "list them and exit", 1 },
-
-	{ "caps", OPT_CAPS, "LIST", 0, "of stop-copy, p2p, pre-copy (all); the first always", 2 },
-	{ "state-size", OPT_STATE_SIZE, "SIZE", 0, "bytes of a stream, 0 to 1T (1M)", 2 },
-	{ "initial-bytes", OPT_INITIAL_BYTES, "SIZE", 0, "of them in PRE_COPY (all)", 2 },
-	{ "dirty-rate", OPT_DIRTY_RATE, "SIZE", 0, "that change in a second of running (0)", 2 },
-	{ "data-rate", OPT_DATA_RATE, "SIZE", 0, "of stream in a second (as fast as can be)", 2 },
-	{ "seed", OPT_SEED, "N", 0, "another seed, another state (1)", 2 },
-
-	{ "delay", OPT_DELAY, "FROM:TO=TIME", 0, "how long an arc takes (repeatable)", 3 },
-	{ "fault", OPT_FAULT, "FAULT", 0, "misbehave (repeatable): see vfiomig-emu(8)", 3 },
-	{ "strict", OPT_STRICT, NULL, 0, "refuse while stopped what libvfio-user refuses", 3 },
-	{ "reset-on-disconnect", OPT_RESET_ON_DISCONNECT, NULL, 0,
-	  "reset when a client goes, as the kernel does", 3 },
-
-	{ "exit-with-parent", OPT_EXIT_WITH_PARENT, NULL, 0, "end when the parent process does", 4 },
-	{ "verbose", OPT_VERBOSE, NULL, 0, "say what happens; twice: every command", 4 },
-	{ "quiet", OPT_QUIET, NULL, 0, "no warnings", 4 },
-	{ 0 },
-};
-
-static uint64_t emu_options_size_arg(const char *arg, uint64_t max, const char *name,
-				     struct argp_state *state)
-{
-	struct err err = { 0 };
-	uint64_t n = 0;
-
-	if (emu_parse_size(arg, max, &n, &err) < 0)
-		argp_error(state, "--%s: %s", name, err.text);
-	return n;
-}
-
-static uint64_t emu_options_number_arg(const char *arg, uint64_t max, const char *name,
-				       struct argp_state *state)
-{
-	uint64_t n = 0;
-
-	if (parse_uint(arg, 10, max, &n) < 0)
-		argp_error(state, "--%s: '%s' is not a number up to %llu", name, arg,
-			   (unsigned long long)max);
-	return n;
-}
-
-static void emu_options_parse_delay(struct args *a, const char *arg, struct argp_state *state)
-{
-	const char *equals = strchr(arg, '=');
-	struct err err = { 0 };
-	struct delay *d;
-	char arc[64];
-	int r;
-
-	if (!equals || equals - arg >= (ptrdiff_t)sizeof(arc))
-		argp_error(state, "--delay: '%s' is not FROM:TO=TIME", arg);
-	if (a->n_delays == DELAYS_MAX)
-		argp_error(state, "--delay: more than %d", DELAYS_MAX);
-	d = &a->delays[a->n_delays++];
-	memcpy(arc, arg, (size_t)(equals - arg));
-	arc[equals - arg] = '\0';
-	r = emu_parse_arc(arc, &d->from, &d->to, &err);
-	if (!r)
-		r = emu_parse_duration(equals + 1, &d->ns, &err);
-	if (r < 0)
-		argp_error(state, "--delay: %s", err.text);
-}
 
 static void emu_options_apply_profile(struct args *a)
 {
 	struct emu_config *c = &a->o->config;
-	const struct emu_profile *p = a->profile;
+	const struct emu_profile *p;
 
-	if (p) {
-		c->ids = p->ids;
-		if (!a->has_caps)
-			c->caps = p->caps;
+	if (!a->profile) {
 		if (!a->has_initial)
-			c->initial_bytes = a->has_state_size ? MIN(p->initial_bytes, c->state_size)
-							     : p->initial_bytes;
-		if (!a->has_state_size)
-			c->state_size = p->state_size;
-	} else if (!a->has_initial) {
-		c->initial_bytes = c->state_size;
+			c->initial_bytes = c->state_size;
+		return;
 	}
+	p = emu_profile_find(a->profile);
+	if (!p)
+		opts_misuse(PROGRAM, "--profile: '%s' is none of --list-profiles", a->profile);
+	c->ids = p->ids;
+	if (!a->caps)
+		c->caps = p->caps;
+	if (!a->has_initial)
+		c->initial_bytes = a->has_state_size ? MIN(p->initial_bytes, c->state_size)
+						     : p->initial_bytes;
+	if (!a->has_state_size)
+		c->state_size = p->state_size;
 }
 
-/* All of it is there: what depends on several options. */
-static void emu_options_finish(struct args *a, struct argp_state *state)
+/* FROM:TO=TIME, of a device whose capabilities are known: they say which arc it means. */
+static int emu_options_set_delay(struct emu_config *c, const char *arg, struct err *err)
+{
+	const char *equals = strchr(arg, '=');
+	enum mig_state from, to;
+	char arc[64];
+	uint64_t ns;
+	int r;
+
+	if (!equals || equals - arg >= (ptrdiff_t)sizeof(arc))
+		return err_set(err, -EINVAL, "'%s' is not FROM:TO=TIME", arg);
+	memcpy(arc, arg, (size_t)(equals - arg));
+	arc[equals - arg] = '\0';
+	r = emu_parse_arc(arc, &from, &to, err);
+	if (r < 0)
+		return r;
+	r = emu_parse_duration(equals + 1, &ns, err);
+	if (r < 0)
+		return r;
+	r = emu_last_arc(&from, to, c->caps, err);
+	if (r < 0)
+		return r;
+	c->delay_ns[from][to] = ns;
+	return 0;
+}
+
+static void emu_options_set_behaviour(struct args *a)
 {
 	struct emu_config *c = &a->o->config;
 	struct err err = { 0 };
 
-	if (!a->o->path)
-		argp_error(state, "no --socket");
-	emu_options_apply_profile(a);
-	for (size_t i = 0; i < a->n_delays; i++) {
-		struct delay *d = &a->delays[i];
-
-		if (emu_last_arc(&d->from, d->to, c->caps, &err) < 0)
-			argp_error(state, "--delay: %s", err.text);
-		c->delay_ns[d->from][d->to] = d->ns;
-	}
+	for (size_t i = 0; i < a->delays.n; i++)
+		if (emu_options_set_delay(c, a->delays.v[i], &err) < 0)
+			opts_misuse(PROGRAM, "--delay: %s", err.text);
+	for (size_t i = 0; i < a->faults.n; i++)
+		if (emu_faults_parse(&c->faults, a->faults.v[i], &err) < 0)
+			opts_misuse(PROGRAM, "--fault: %s", err.text);
 	if (emu_faults_resolve(&c->faults, c->caps, a->o->n_devices, &err) < 0)
-		argp_error(state, "--fault: %s", err.text);
+		opts_misuse(PROGRAM, "--fault: %s", err.text);
 }
 
-static error_t emu_options_parse_state(int key, char *arg, struct argp_state *state)
+static void emu_options_settle(struct args *a)
 {
-	struct args *a = state->input;
-	struct emu_config *c = &a->o->config;
 	struct err err = { 0 };
 
-	switch (key) {
-	case OPT_CAPS:
-		if (emu_parse_caps(arg, &c->caps, &err) < 0)
-			argp_error(state, "--caps: %s", err.text);
-		a->has_caps = true;
-		return 0;
-	case OPT_STATE_SIZE:
-		c->state_size = emu_options_size_arg(arg, EMU_STATE_SIZE_MAX, "state-size", state);
-		a->has_state_size = true;
-		return 0;
-	case OPT_INITIAL_BYTES:
-		c->initial_bytes =
-			emu_options_size_arg(arg, EMU_STATE_SIZE_MAX, "initial-bytes", state);
-		a->has_initial = true;
-		return 0;
-	case OPT_DIRTY_RATE:
-		c->dirty_rate = emu_options_size_arg(arg, EMU_STATE_SIZE_MAX, "dirty-rate", state);
-		return 0;
-	case OPT_DATA_RATE:
-		c->data_rate = emu_options_size_arg(arg, EMU_STATE_SIZE_MAX, "data-rate", state);
-		return 0;
-	case OPT_SEED:
-		c->seed = emu_options_number_arg(arg, UINT64_MAX, "seed", state);
-		return 0;
-	case OPT_DELAY:
-		emu_options_parse_delay(a, arg, state);
-		return 0;
-	case OPT_FAULT:
-		if (emu_faults_parse(&c->faults, arg, &err) < 0)
-			argp_error(state, "--fault: %s", err.text);
-		return 0;
-	case OPT_STRICT:
-		c->strict = true;
-		return 0;
-	case OPT_RESET_ON_DISCONNECT:
-		c->reset_on_disconnect = true;
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
-}
-
-static error_t emu_options_parse_key(int key, char *arg, struct argp_state *state)
-{
-	struct args *a = state->input;
-	struct emu_options *o = a->o;
-	uint64_t n;
-
-	switch (key) {
-	case OPT_SOCKET:
-		o->path = arg;
-		return 0;
-	case OPT_DEVICES:
-		if (parse_uint(arg, 10, EMU_DEVICES_MAX, &n) < 0 || !n)
-			argp_error(state, "--devices is 1 to %u, not '%s'", EMU_DEVICES_MAX, arg);
-		o->n_devices = (uint32_t)n;
-		return 0;
-	case OPT_PROFILE:
-		a->profile = emu_profile_find(arg);
-		if (!a->profile)
-			argp_error(state, "--profile: '%s' is none of --list-profiles", arg);
-		return 0;
-	case OPT_LIST_PROFILES:
+	if (a->list_profiles) {
 		emu_profile_list(stdout);
-		exit(fflush(stdout) ? EXIT_FAILURE : EXIT_SUCCESS);
-	case OPT_EXIT_WITH_PARENT:
-		o->exit_with_parent = true;
-		return 0;
-	case OPT_VERBOSE:
-		o->verbosity++;
-		return 0;
-	case OPT_QUIET:
-		o->verbosity = LOG_LEVEL_QUIET;
-		return 0;
-	case ARGP_KEY_ARG:
-		argp_error(state, "'%s' is not an option", arg);
-		return 0;
-	case ARGP_KEY_SUCCESS:
-		emu_options_finish(a, state);
-		return 0;
-	default:
-		return emu_options_parse_state(key, arg, state);
+		exit(fflush(stdout) == 0 ? EXIT_SUCCESS : ERR_IO);
 	}
+	if (!a->o->path)
+		opts_misuse(PROGRAM, "no --socket");
+	a->o->n_devices = (uint32_t)a->n_devices;
+	if (a->caps && emu_parse_caps(a->caps, &a->o->config.caps, &err) < 0)
+		opts_misuse(PROGRAM, "--caps: %s", err.text);
+	emu_options_apply_profile(a);
+	emu_options_set_behaviour(a);
 }
 
-static const struct argp argp = {
-	.options = options,
-	.parser = emu_options_parse_key,
-	.doc = "Serve emulated devices that migrate, over vfio-user.\v"
-	       "One line 'ready: PATH' is printed for every socket that can be connected to. States "
-	       "are error, stop, running, stop-copy, resuming, running-p2p, pre-copy, pre-copy-p2p; "
-	       "sizes take K, M, G, T; times us, ms, s.",
-};
+/* A table, and as long as one. */
+static void emu_options_read(struct args *a, int argc, char **argv)
+{
+	struct emu_options *o = a->o;
+	struct emu_config *c = &o->config;
+	const struct opt which[] = {
+		{ "socket", 's', .value = "PATH", .text = &o->path,
+		  .doc = "listen at PATH; device N of several at PATH.N" },
+		{ "devices", 'n', .value = "N", .number = &a->n_devices, .min = 1,
+		  .max = EMU_DEVICES_MAX, .doc = "serve N devices (1)" },
+		{ "profile", .value = "NAME", .text = &a->profile,
+		  .doc = "a device such as NAME's, where nothing else is said" },
+		{ "list-profiles", .flag = &a->list_profiles, .doc = "list them and exit" },
+		{ 0 },
+	};
+	const struct opt what[] = {
+		{ "caps", .value = "LIST", .text = &a->caps,
+		  .doc = "of stop-copy, p2p, pre-copy (all); the first always" },
+		{ "state-size", .value = "SIZE", .bytes = &c->state_size, .max = EMU_STATE_SIZE_MAX,
+		  .given = &a->has_state_size, .doc = "bytes of a stream, 0 to 1T (1M)" },
+		{ "initial-bytes", .value = "SIZE", .bytes = &c->initial_bytes,
+		  .max = EMU_STATE_SIZE_MAX, .given = &a->has_initial,
+		  .doc = "of them in PRE_COPY (all)" },
+		{ "dirty-rate", .value = "SIZE", .bytes = &c->dirty_rate, .max = EMU_STATE_SIZE_MAX,
+		  .doc = "that change in a second of running (0)" },
+		{ "data-rate", .value = "SIZE", .bytes = &c->data_rate, .max = EMU_STATE_SIZE_MAX,
+		  .doc = "of stream in a second (as fast as can be)" },
+		{ "seed", .value = "N", .number = &c->seed, .max = UINT64_MAX,
+		  .doc = "another seed, another state (1)" },
+		{ 0 },
+	};
+	const struct opt how[] = {
+		{ "delay", .value = "FROM:TO=TIME", .list = &a->delays,
+		  .doc = "how long an arc takes (repeatable)" },
+		{ "fault", .value = "FAULT", .list = &a->faults,
+		  .doc = "misbehave (repeatable): see vfiomig-emu(8)" },
+		{ "strict", .flag = &c->strict,
+		  .doc = "refuse while stopped what libvfio-user refuses" },
+		{ "reset-on-disconnect", .flag = &c->reset_on_disconnect,
+		  .doc = "reset when a client goes, as the kernel does" },
+		{ 0 },
+	};
+	const struct opt program[] = {
+		{ "exit-with-parent", .flag = &o->exit_with_parent,
+		  .doc = "end when the parent process does" },
+		{ "verbose", 'v', .louder = &o->verbosity,
+		  .doc = "say what happens; twice: every command" },
+		{ "quiet", 'q', .silent = &o->verbosity, .doc = "no warnings" },
+		{ 0 },
+	};
+	const struct opt_group groups[] = {
+		{ .opts = which }, { .opts = what }, { .opts = how }, { .opts = program }, { 0 },
+	};
+	const struct opt_line line = {
+		.program = PROGRAM,
+		.version = PROGRAM " " PACKAGE_VERSION "\nvfio-user 0.2",
+		.doc = "Serve emulated devices that migrate, over vfio-user.\v"
+		       "One line 'ready: PATH' is printed for every socket that can be connected to. "
+		       "States are error, stop, running, stop-copy, resuming, running-p2p, pre-copy, "
+		       "pre-copy-p2p; sizes and times are as in vfiomigctl(8): 64K, 1.5GiB, 10MB; 50ms, "
+		       "2s.",
+		.groups = groups,
+	};
+
+	opts_parse(&line, argc, argv);
+}
 
 void emu_options_parse(struct emu_options *o, int argc, char **argv)
 {
-	struct args a = { .o = o };
+	struct args a = { .o = o, .n_devices = 1 };
 
 	*o = (struct emu_options){
-		.n_devices = 1,
 		.config = {
 			.ids = { 0x1234, 0x5646, 0xff0000, 0x01 },
 			.caps = MIG_CAP_STOP_COPY | MIG_CAP_P2P | MIG_CAP_PRE_COPY,
@@ -272,6 +187,6 @@ void emu_options_parse(struct emu_options *o, int argc, char **argv)
 			.seed = 1,
 		},
 	};
-	argp_err_exit_status = ERR_USAGE;
-	argp_parse(&argp, argc, argv, 0, NULL, &a);
+	emu_options_read(&a, argc, argv);
+	emu_options_settle(&a);
 }

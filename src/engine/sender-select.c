@@ -170,8 +170,8 @@ static int sender_select_attend(struct guest *g, short events, struct err *err)
 		return sender_select_hear(g, err);
 	if (clock_ns() < g->deadline_ns)
 		return 0;
-	return err_set(err, -ETIMEDOUT, "did not say in %d s what it brings",
-		       g->select->timeout_ms / 1000);
+	return err_set(err, -ETIMEDOUT, "did not say in %g s what it brings",
+		       g->select->timeout_ms / 1e3);
 }
 
 /* Return: the sender, or NULL while there is none. */

@@ -222,8 +222,8 @@ int peer_connect(const struct uri *uri, const struct peer_options *opts, struct 
 
 static int peer_silent(const struct peer *p, struct err *err)
 {
-	return err_fail(err, ERR_ABORTED, -ETIMEDOUT, "%s: silent for %d s", p->name,
-			p->timeout_ms / 1000);
+	return err_fail(err, ERR_ABORTED, -ETIMEDOUT, "%s: silent for %g s", p->name,
+			p->timeout_ms / 1e3);
 }
 
 static int peer_wait_for(struct peer *p, short events, struct err *err)

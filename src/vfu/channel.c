@@ -111,7 +111,7 @@ static int channel_wait_for(struct vfu_channel *ch, short events, struct err *er
 		if (r > 0 && p[0].revents)
 			return 0;
 		if (!r)
-			return err_set(err, -ETIMEDOUT, "silent for %d s", ch->timeout_ms / 1000);
+			return err_set(err, -ETIMEDOUT, "silent for %g s", ch->timeout_ms / 1e3);
 	}
 }
 

@@ -478,7 +478,7 @@ ends()
 		said 'not open for writing: Bad file descriptor' err
 	done
 	ends 64 --status-fd=1 list >&-
-	said "'1' is not open for writing" err
+	said "--status-fd: 1 is not open for writing" err
 	ends 74 --json list >&-
 	said 'standard output: the report is lost: Bad file descriptor' err
 	# Without any of them an error cannot be told, but the work be done.

@@ -849,7 +849,7 @@ in_fifo()
 	finish save 75
 	[[ $stderr == *'interrupted: '*'the device is in running again'* ]]
 	migctl 64 save --bandwidth=fast "$A" image
-	[[ $stderr == *"--bandwidth: 'fast' is not a rate"* ]]
+	[[ $stderr == *"--bandwidth: 'fast' is not a size"* ]]
 }
 
 #

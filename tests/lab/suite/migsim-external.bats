@@ -160,7 +160,7 @@ use()
 	expect_message EBUSY "the device is in running-p2p"
 	expect_state "$A" running-p2p
 	migctl 64 save --drain-timeout=soon "$A" state.img
-	expect_message "--drain-timeout: 'soon' is not a number of seconds"
+	expect_message "--drain-timeout: 'soon' is not a duration"
 }
 
 @test "save: to wait for a busy device can be interrupted" {

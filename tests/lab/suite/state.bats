@@ -92,7 +92,7 @@ traced()
 
 	for word in error ERROR none 2 '' stopcopy; do
 		migctl 64 state "$A" "$word"
-		expect_message "'$word' is not a state"
+		expect_message "STATE is " "not '$word'"
 	done
 	expect_state "$A" running
 }
