@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -89,6 +90,7 @@ int v1_window_open(struct v1_window *w, int fd)
 	r = v1_window_find(fd, &info);
 	if (r < 0)
 		return r;
+	assert(info);
 	*w = (struct v1_window){ .fd = fd, .at = info->offset, .size = info->size };
 	v1_window_map_areas(w, info);
 	return 0;

@@ -168,7 +168,9 @@ static void emu_server_set_polls(struct server *s, uint64_t now_ns)
 		const struct port *p = &s->ports[i];
 
 		s->polls[i].fd = p->conn ? p->conn->fd : p->listen_fd;
-		s->polls[i].events = p->conn ? emu_conn_events(p->conn, now_ns) : POLLIN;
+		s->polls[i].events = POLLIN;
+		if (p->conn)
+			s->polls[i].events = emu_conn_events(p->conn, now_ns);
 	}
 	s->polls[s->n].fd = s->signal_fd;
 	s->polls[s->n].events = POLLIN;

@@ -196,9 +196,9 @@ const char *fsm_cap_name(unsigned int bit)
 static bool fsm_same_word(const char *a, const char *b)
 {
 	for (; *a && *b; a++, b++) {
-		char x = *a == '_' ? '-' : (char)tolower((unsigned char)*a);
+		int x = *a == '_' ? '-' : tolower((unsigned char)*a);
 
-		if (x != *b)
+		if (x != (unsigned char)*b)
 			return false;
 	}
 	return !*a && !*b;

@@ -43,7 +43,7 @@ static const char *dev_name_hex_field(const char *p, int max_digits, uint32_t ma
  */
 static bool dev_name_parse_pci(const char *spec, char name[DEV_NAME_SIZE])
 {
-	uint32_t domain = 0, bus, slot, function;
+	uint32_t domain = 0, bus = 0, slot = 0, function = 0;
 	const char *p = spec;
 
 	if (strchr(spec, ':') != strrchr(spec, ':'))

@@ -171,8 +171,11 @@ static void holder_read_comm(int proc, const char *pid, char comm[16])
 	comm[0] = '\0';
 	if (!path || read_text(proc, path, &text) < 0)
 		return;
-	for (i = 0; i < 15 && text[i]; i++)
-		comm[i] = text[i] >= ' ' && text[i] <= '~' ? text[i] : '?';
+	for (i = 0; i < 15 && text[i]; i++) {
+		comm[i] = text[i];
+		if (comm[i] < ' ' || comm[i] > '~')
+			comm[i] = '?';
+	}
 	comm[i] = '\0';
 }
 

@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
@@ -42,13 +43,17 @@ static pid_t processes_parent_of(int proc, const char *pid)
 	_cleanup_free_ char *text = NULL;
 	const char *end;
 	char path[32];
-	int parent;
+	long parent;
 
 	snprintf(path, sizeof(path), "%.16s/stat", pid);
 	if (read_text(proc, path, &text) < 0)
 		return 0;
+	/* PID (NAME) STATE PARENT ...; the name may have anything in it, brackets too. */
 	end = strrchr(text, ')');
-	return end && sscanf(end + 1, " %*c %d", &parent) == 1 ? parent : 0;
+	if (!end || strlen(end) < sizeof(") S ") - 1)
+		return 0;
+	parent = strtol(end + sizeof(") S ") - 1, NULL, 10);
+	return parent > 0 && parent <= INT_MAX ? (pid_t)parent : 0;
 }
 
 static void processes_read_table(const struct host *host, struct table *t)

@@ -129,8 +129,9 @@ int sysfs_devt(const char *dir, dev_t *ret)
 		return -EINVAL;
 	*colon = '\0';
 	r = parse_uint(text, 10, UINT32_MAX, &major_nr);
-	if (r == 0)
-		r = parse_uint(colon + 1, 10, UINT32_MAX, &minor_nr);
+	if (r < 0)
+		return r;
+	r = parse_uint(colon + 1, 10, UINT32_MAX, &minor_nr);
 	if (r < 0)
 		return r;
 	*ret = makedev((unsigned int)major_nr, (unsigned int)minor_nr);

@@ -90,6 +90,13 @@ static int vfio_resolve_find(const struct host *host, const char *spec, const ch
 	return err_fail(err, ERR_MISSING, -ENODEV, "%s: no such %s", spec, what);
 }
 
+static int vfio_resolve_no_device(const char *spec, int r, struct err *err)
+{
+	if (r == -ENOENT)
+		return err_fail(err, ERR_MISSING, -ENODEV, "%s: no device behind this node", spec);
+	return err_set(err, r, "%s", spec);
+}
+
 /*
  * A node is known by its number, not by where it is: containers and private /dev trees have nodes
  * of their own, under names of their own.
@@ -104,12 +111,11 @@ static int vfio_resolve_find_by_number(const struct host *host, const char *spec
 	if (r < 0)
 		return err_prefix(err, r, "%s", spec);
 	r = path_real(&real, "%s/dev/char/%u:%u", host->sys, major(number), minor(number));
-	if (r == 0)
-		r = sysfs_link_name(real, "subsystem", &class);
-	if (r == -ENOENT)
-		return err_fail(err, ERR_MISSING, -ENODEV, "%s: no device behind this node", spec);
 	if (r < 0)
-		return err_set(err, r, "%s", spec);
+		return vfio_resolve_no_device(spec, r, err);
+	r = sysfs_link_name(real, "subsystem", &class);
+	if (r < 0)
+		return vfio_resolve_no_device(spec, r, err);
 	if (strcmp(class, "vfio") == 0)
 		return vfio_resolve_refuse_group(host, spec, path_base(real), err);
 	if (strcmp(class, "vfio-dev") != 0)

@@ -70,7 +70,7 @@ int image_header_decode(const uint8_t *buf, size_t len, struct image_info *ret, 
 	unsigned int major;
 
 	memcpy(&w, buf, MIN(len, sizeof(w)));
-	if (memcmp(w.magic, IMAGE_MAGIC, MIN(len, sizeof(w.magic))))
+	if (memcmp(w.magic, IMAGE_MAGIC, MIN(len, sizeof(w.magic))) != 0)
 		return err_fail(err, ERR_IMAGE, -EBADMSG, "not an image of vfiomigctl");
 
 	/* Another major may lay out all that follows anew, its checksum included. */

@@ -393,7 +393,7 @@ static int manifest_get_hex(struct json_object *o, const char *key, size_t digit
 	r = manifest_get_string(o, key, &text, &len, err);
 	if (r != PRESENT)
 		return r;
-	if (len < 2 || memcmp(text, "0x", 2))
+	if (len < 2 || memcmp(text, "0x", 2) != 0)
 		return manifest_refuse(err, key, "is not a hexadecimal number");
 	n = strspn(text + 2, "0123456789abcdef");
 	if (n != len - 2 || (digits && n != digits) || parse_uint(text + 2, 16, UINT64_MAX, ret) < 0)
@@ -493,7 +493,7 @@ static int manifest_decode_config(struct json_object *o, struct image_device *de
 	r = manifest_get_string(o, "config", &text, &len, err);
 	if (r != PRESENT)
 		return r;
-	if (!len || len % 2 || len > 2 * IMAGE_CONFIG_MAX)
+	if (!len || len % 2 || len / 2 > IMAGE_CONFIG_MAX)
 		return manifest_refuse(err, "config", "has a wrong length");
 	dev->config = malloc(len / 2);
 	if (!dev->config)

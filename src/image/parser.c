@@ -68,7 +68,7 @@ int image_parser_new(const struct image_sink *sink, void *ctx, struct image_pars
 		return err_set(err, -ENOMEM, "image parser");
 	p->sink = sink;
 	p->ctx = ctx;
-	p->sure = 2 * IMAGE_PAGE; /* HEADER, and the MANIFEST's first */
+	p->sure = (size_t)2 * IMAGE_PAGE; /* HEADER, and the MANIFEST's first */
 	*ret = p;
 	return 0;
 }
@@ -250,7 +250,7 @@ static int parser_check_sha256(struct image_parser *p, const struct section *s, 
 	if (!sum->running)
 		return 0;
 	image_sha256_end(sum->running, is);
-	if (memcmp(is, sum->said, sizeof(is)))
+	if (memcmp(is, sum->said, sizeof(is)) != 0)
 		return err_fail(err, ERR_IMAGE, -EBADMSG, "SHA-256 of device %" PRIu32 " is wrong",
 				device);
 	return 0;

@@ -67,7 +67,7 @@ int image_totals_check(const struct image_running_total *t, const struct image_e
 		return err_fail(err, ERR_IMAGE, -EBADMSG,
 				"%" PRIu64 " bytes, but there were %" PRIu64, said->bytes,
 				is.bytes);
-	if (memcmp(said->digest, is.digest, sizeof(is.digest)))
+	if (memcmp(said->digest, is.digest, sizeof(is.digest)) != 0)
 		return err_fail(err, ERR_IMAGE, -EBADMSG, "digest is wrong");
 	return 0;
 }

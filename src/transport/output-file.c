@@ -171,12 +171,14 @@ static int output_file_write(struct output *out, const void *buf, size_t len, st
 /* The temporary name becomes @name, which must not be there; FAT has no links to do it by. */
 static int output_file_name_new(struct output_file *f, const char *name)
 {
-	if (linkat(f->folder, f->temporary, f->folder, name, 0) == 0)
+	if (linkat(f->folder, f->temporary, f->folder, name, 0) == 0) {
 		unlinkat(f->folder, f->temporary, 0);
-	else if (errno != EPERM && errno != EOPNOTSUPP)
-		return -errno;
-	else if (renameat2(f->folder, f->temporary, f->folder, name, RENAME_NOREPLACE) < 0)
-		return -errno;
+	} else {
+		if (errno != EPERM && errno != EOPNOTSUPP)
+			return -errno;
+		if (renameat2(f->folder, f->temporary, f->folder, name, RENAME_NOREPLACE) < 0)
+			return -errno;
+	}
 	f->temporary = mfree(f->temporary);
 	return 0;
 }

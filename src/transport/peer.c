@@ -53,7 +53,7 @@ static void peer_watch_tcp(int fd, int timeout_ms)
 
 static int peer_family(int fd)
 {
-	struct sockaddr_storage sa;
+	struct sockaddr_storage sa = { 0 };
 	socklen_t len = sizeof(sa);
 
 	return getsockname(fd, (struct sockaddr *)&sa, &len) < 0 ? AF_UNSPEC : sa.ss_family;
@@ -207,7 +207,7 @@ int peer_check(const struct uri *uri, const struct peer_options *opts, struct er
 int peer_connect(const struct uri *uri, const struct peer_options *opts, struct cancel *cancel,
 		 struct peer **ret, struct err *err)
 {
-	int fd, r;
+	int fd = -1, r;
 
 	if (uri->kind == URI_UNIX)
 		r = peer_connect_unix(uri, opts, cancel, &fd, err);
