@@ -38,7 +38,8 @@ require()
 		root) ((EUID == 0)) || skip "needs root" ;;
 		kvm) [[ -w /dev/kvm ]] || skip "needs /dev/kvm" ;;
 		lab) [[ -n ${LAB-} ]] || skip "needs the lab (tests/lab/run)" ;;
-		clang-format | fish | git | jq | mandoc | python3 | scdoc | shellcheck | strace | zsh)
+		clang-format | clang-tidy | codespell | fish | git | jq | mandoc | python3 | scdoc | \
+			shellcheck | strace | zsh)
 			command -v "$what" >/dev/null || skip "needs $what"
 			;;
 		*)

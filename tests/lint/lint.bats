@@ -123,6 +123,12 @@ spoiled()
 	tests/lint/check-names .
 }
 
+@test "tree: codespell finds no slips in comments, documents and messages" {
+	require codespell
+	# Words that tests cut short on purpose.
+	tree_files | grep -zv '^COPYING$' | xargs -0 codespell --ignore-words-list=hel,stopp
+}
+
 @test "shell: shellcheck has nothing to say of scripts" {
 	local file scripts=()
 
