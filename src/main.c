@@ -98,13 +98,13 @@ static void main_add_result(struct invocation *inv, int r, const struct err *err
 {
 	struct json_object *o = inv->report, *e;
 
-	if (!inv->moves_state && r < 0 && err->kind == ERR_DEVICE)
+	if (!inv->moves_state && r >= 0)
+		inv->outcome = OUTCOME_COMPLETED;
+	else if (!inv->moves_state && err->kind == ERR_DEVICE)
 		inv->outcome = OUTCOME_DEVICE_ERROR;
 	report_int(o, "status", r < 0 ? err_status(err) : 0);
-	if (inv->moves_state || r < 0) {
-		report_string(o, "outcome", main_outcome_name(inv->outcome));
-		report_string(o, "owner", main_owner_name(inv->owner));
-	}
+	report_string(o, "outcome", main_outcome_name(inv->outcome));
+	report_string(o, "owner", main_owner_name(inv->owner));
 	if (r >= 0)
 		return;
 	e = report_object(o, "error");

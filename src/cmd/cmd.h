@@ -33,7 +33,8 @@
  *        that is done
  * @input, @output: the files behind FILE, if @has_input, @has_output: they must not be the same
  * @acts: the command does something to a device: the status speaks of that alone
- * @outcome, @owner: of a command that moves state; shown only if @moves_state
+ * @moves_state: @outcome is the command's own; of others it follows from the result
+ * @owner: who has the state, where the command knows
  */
 struct invocation {
 	const struct command *command;

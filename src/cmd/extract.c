@@ -6,6 +6,7 @@
 #include "base/units.h"
 #include "cmd/cmd.h"
 #include "cmd/image-scan.h"
+#include "cmd/render.h"
 #include "transport/output.h"
 
 struct args {
@@ -25,7 +26,7 @@ static void cmd_extract_view(FILE *f, struct json_object *report)
 {
 	static const struct report_row rows[] = {
 		{ "file", "file", REPORT_TEXT },
-		{ "device", "device", REPORT_TEXT },
+		{ "device.address", "device", REPORT_TEXT },
 		{ "out", "written to", REPORT_TEXT },
 		{ "bytes", "stream", REPORT_BYTES_EXACT },
 	};
@@ -55,7 +56,7 @@ static int cmd_extract_on_begin(void *ctx, const struct image_info *info,
 {
 	struct args *a = ctx;
 
-	(void)info;
+	render_image_info(a->inv->report, info, NULL);
 	if (!cmd_extract_find_device(a, m)) {
 		if (a->device)
 			err_fail(err, ERR_MISSING, -ENOENT, "no device '%s' in the image",
@@ -65,7 +66,8 @@ static int cmd_extract_on_begin(void *ctx, const struct image_info *info,
 				 m->n_devices);
 		return err_hint(err, err->code, "--device; vfiomigctl inspect lists them");
 	}
-	report_string(a->inv->report, "device", m->devices[a->index].address);
+	report_name(report_object(a->inv->report, "device"), "address",
+		    m->devices[a->index].address);
 	return output_open(&a->out_uri, a->force, &a->scan.cancel, &a->out, err);
 }
 
@@ -80,7 +82,20 @@ static int cmd_extract_on_data(void *ctx, uint32_t device, const void *buf, size
 	return output_write(a->out, buf, len, err);
 }
 
-static const struct image_sink sink = { .begin = cmd_extract_on_begin, .data = cmd_extract_on_data };
+static int cmd_extract_on_end(void *ctx, const struct image_receipt *receipt, struct err *err)
+{
+	const struct args *a = ctx;
+
+	(void)err;
+	render_image_end(a->inv->report, receipt);
+	return 0;
+}
+
+static const struct image_sink sink = {
+	.begin = cmd_extract_on_begin,
+	.data = cmd_extract_on_data,
+	.end = cmd_extract_on_end,
+};
 
 static int cmd_extract_run(struct invocation *inv, int argc, char **argv, struct err *err)
 {
@@ -106,7 +121,7 @@ static int cmd_extract_run(struct invocation *inv, int argc, char **argv, struct
 	a.scan.inv = inv;
 	a.scan.sink = &sink;
 	a.scan.ctx = &a;
-	report_string(inv->report, "out", a.out_text);
+	report_name(inv->report, "out", a.out_text);
 	r = image_scan_run(&a.scan, err);
 	if (r >= 0)
 		r = output_finish(a.out, err);

@@ -54,6 +54,7 @@ static void image_diff_compare_configs(struct json_object *list, const struct im
 {
 	struct configs c = { .list = list, .saved = saved, .dev = dev };
 	struct json_object *o;
+	char text[32];
 
 	if (saved->config_size && dev->config_size)
 		pci_config_registers(saved->config, MIN(saved->config_size, dev->config_size),
@@ -62,8 +63,10 @@ static void image_diff_compare_configs(struct json_object *list, const struct im
 		return;
 	o = report_append(list);
 	report_string(o, "field", "configuration space, bytes");
-	report_uint(o, "saved", saved->config_size);
-	report_uint(o, "here", dev->config_size);
+	snprintf(text, sizeof(text), "%zu", saved->config_size);
+	report_string(o, "saved", text);
+	snprintf(text, sizeof(text), "%zu", dev->config_size);
+	report_string(o, "here", text);
 	report_string(o, "owner", "device");
 }
 

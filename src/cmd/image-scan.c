@@ -1,8 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include <stdio.h>
-#include <time.h>
-
-#include "base/clock.h"
 #include "ui/session.h"
 #include "cmd/image-scan.h"
 #include "cmd/render.h"
@@ -25,7 +21,7 @@ int image_scan_run(struct image_scan *scan, struct err *err)
 
 	progress.kind = "file";
 	transfer_start(&scan->transfer);
-	report_string(scan->inv->report, "file", scan->file);
+	report_name(scan->inv->report, "file", scan->file);
 	r = cmd_input(scan->inv, scan->file, URI_PLAIN, &scan->uri, err);
 	if (r >= 0)
 		r = cancel_init(&scan->cancel, err);
@@ -34,17 +30,6 @@ int image_scan_run(struct image_scan *scan, struct err *err)
 	r = session_run(image_scan_work, scan, &scan->cancel, &progress, err);
 	cancel_done(&scan->cancel);
 	return r;
-}
-
-static void image_scan_render_created(struct json_object *o, uint64_t ns)
-{
-	time_t seconds = (time_t)(ns / NSEC_PER_SEC);
-	struct tm tm;
-	char text[64];
-
-	report_uint(o, "created_ns", ns);
-	if (gmtime_r(&seconds, &tm) && strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm))
-		report_string(o, "created", text);
 }
 
 static void image_scan_render_image_device(struct json_object *o, const struct image_device *d)
@@ -58,7 +43,7 @@ static void image_scan_render_image_device(struct json_object *o, const struct i
 		.revision = d->revision,
 	};
 
-	report_string(o, "address", d->address);
+	report_name(o, "address", d->address);
 	report_string(o, "bus", d->bus);
 	report_string(o, "driver", d->driver);
 	report_string(o, "driver_version", d->driver_version);
@@ -74,13 +59,8 @@ static void image_scan_render_image_device(struct json_object *o, const struct i
 void render_image(struct json_object *report, const struct image_info *info,
 		  const struct image_manifest *m)
 {
-	struct json_object *o = report_object(report, "image"), *list;
-	char version[32];
+	struct json_object *o = render_image_info(report, info, NULL), *list;
 
-	snprintf(version, sizeof(version), "%u.%u", info->major, info->minor);
-	report_string(o, "version", version);
-	report_octets(o, "id", info->id, sizeof(info->id));
-	image_scan_render_created(o, info->created_ns);
 	report_string(o, "kernel", m->kernel);
 	report_string(o, "tool", m->tool);
 	list = report_array(report, "devices");
@@ -100,4 +80,12 @@ void render_totals(struct json_object *report, uint32_t device, const struct ima
 	report_octets(o, "digest", totals->digest, sizeof(totals->digest));
 	if (totals->sha256)
 		report_octets(o, "sha256", totals->sha256, IMAGE_SHA256_SIZE);
+}
+
+void render_image_end(struct json_object *report, const struct image_receipt *receipt)
+{
+	struct json_object *o;
+
+	if (json_object_object_get_ex(report, "image", &o))
+		report_octets(o, "digest", receipt->digest, sizeof(receipt->digest));
 }

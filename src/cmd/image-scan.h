@@ -32,5 +32,8 @@ _must_check_ int image_scan_run(struct image_scan *scan, struct err *err);
 void render_image(struct json_object *report, const struct image_info *info,
 		  const struct image_manifest *m);
 
+/** render_image_end() - "image.digest", of all of the image. */
+void render_image_end(struct json_object *report, const struct image_receipt *receipt);
+
 /** render_totals() - the device's totals, into its entry of "devices". */
 void render_totals(struct json_object *report, uint32_t device, const struct image_totals *totals);

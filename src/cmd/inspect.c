@@ -20,6 +20,7 @@ static void cmd_inspect_view(FILE *f, struct json_object *report)
 		{ "file", "file", REPORT_TEXT },
 		{ "image.version", "format", REPORT_TEXT },
 		{ "image.id", "image id", REPORT_TEXT },
+		{ "image.digest", "image digest", REPORT_TEXT },
 		{ "image.created", "created", REPORT_TEXT },
 		{ "image.tool", "by", REPORT_TEXT },
 		{ "image.kernel", "on kernel", REPORT_TEXT },
@@ -47,9 +48,12 @@ static void cmd_inspect_view(FILE *f, struct json_object *report)
 		{ "sha256", "sha256", REPORT_TEXT },
 	};
 	static const struct report_row sections[] = {
-		{ "at", "AT", REPORT_TEXT },	     { "type", "SECTION", REPORT_TEXT },
-		{ "device", "DEVICE", REPORT_TEXT }, { "sequence", "SEQUENCE", REPORT_TEXT },
-		{ "size", "SIZE", REPORT_TEXT },     { "raw_size", "UNPACKED", REPORT_TEXT },
+		{ "at", "AT", REPORT_TEXT },
+		{ "type", "SECTION", REPORT_TEXT },
+		{ "device_index", "DEVICE", REPORT_TEXT },
+		{ "sequence", "SEQUENCE", REPORT_TEXT },
+		{ "size", "SIZE", REPORT_TEXT },
+		{ "raw_size", "UNPACKED", REPORT_TEXT },
 	};
 	struct json_object *list;
 
@@ -136,7 +140,7 @@ static int cmd_inspect_on_section(void *ctx, const struct image_section_info *s,
 	report_uint(o, "type_number", s->type);
 	report_uint(o, "size", s->size);
 	if (s->device != IMAGE_NO_DEVICE)
-		report_uint(o, "device", s->device);
+		report_uint(o, "device_index", s->device);
 	if (s->type == IMAGE_DATA) {
 		report_uint(o, "sequence", s->sequence);
 		report_uint(o, "raw_size", s->raw_size);
@@ -144,8 +148,18 @@ static int cmd_inspect_on_section(void *ctx, const struct image_section_info *s,
 	return 0;
 }
 
+static int cmd_inspect_on_end(void *ctx, const struct image_receipt *receipt, struct err *err)
+{
+	const struct args *a = ctx;
+
+	(void)err;
+	render_image_end(a->inv->report, receipt);
+	return 0;
+}
+
 static const struct image_sink sink = {
 	.begin = cmd_inspect_on_begin,
+	.end = cmd_inspect_on_end,
 	.device_end = cmd_inspect_on_device_end,
 	.section = cmd_inspect_on_section,
 };

@@ -75,7 +75,7 @@ static void cmd_list_render_debugfs(struct json_object *o, const struct vfio_nod
 	case DEBUGFS_STATE:
 		report_bool(o, "migratable", true);
 		if (fsm_parse(word, &state))
-			render_state(o, "state", state, true);
+			render_state_now(o, state, true);
 		break;
 	case DEBUGFS_NO_V2:
 		report_bool(o, "migratable", false);
@@ -101,7 +101,7 @@ static void cmd_list_probe(struct json_object *o, struct device *dev,
 		json_object_object_del(o, "reason");
 		report_string(o, "protocol", dev->mig->ops->name);
 		render_caps(o, dev->mig->caps);
-		render_state(o, "state", dev->mig->state, true);
+		render_state_now(o, dev->mig->state, true);
 	} else {
 		if (err_status(&why) == ERR_UNSUPPORTED)
 			report_bool(o, "migratable", false);

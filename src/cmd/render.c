@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <string.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "base/macros.h"
@@ -24,7 +25,7 @@ void render_node_facts(struct json_object *o, const struct device *dev)
 {
 	const struct vfio_node *node = dev->node;
 
-	report_string(o, "address", device_name(dev));
+	report_name(o, "address", device_name(dev));
 	report_string(o, "bus", node ? node->bus : NULL);
 	report_string(o, "driver", device_driver(dev));
 	report_string(o, "driver_version", node ? node->driver_version : NULL);
@@ -75,6 +76,16 @@ void render_state(struct json_object *o, const char *key, enum mig_state state, 
 	report_string(o, key, known ? fsm_name(state) : NULL);
 }
 
+void render_state_found(struct json_object *report, enum mig_state state, bool known)
+{
+	render_state(report, "state_found", state, known);
+}
+
+void render_state_now(struct json_object *o, enum mig_state state, bool known)
+{
+	render_state(o, "state", state, known);
+}
+
 void render_device_state(struct json_object *o, const struct mig_dev *mig)
 {
 	static const char *const bits[UAPI_V1_MASK + 1] = {
@@ -82,9 +93,35 @@ void render_device_state(struct json_object *o, const struct mig_dev *mig)
 		"100 _RESUMING", "101",		 "110 _RESUMING _SAVING", "111",
 	};
 
-	render_state(o, "state", mig->state, mig->state_known);
+	render_state_now(o, mig->state, mig->state_known);
 	if (!strcmp(mig->ops->name, "v1") && mig->state_known)
 		report_string(o, "v1_bits", bits[fsm_v1_bits(mig->state)]);
+}
+
+static void render_created(struct json_object *o, uint64_t ns)
+{
+	time_t seconds = (time_t)(ns / NSEC_PER_SEC);
+	struct tm tm;
+	char text[64];
+
+	report_uint(o, "created_ns", ns);
+	if (gmtime_r(&seconds, &tm) && strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm))
+		report_string(o, "created", text);
+}
+
+struct json_object *render_image_info(struct json_object *report, const struct image_info *info,
+				      const struct image_receipt *receipt)
+{
+	struct json_object *o = report_object(report, "image");
+	char version[32];
+
+	snprintf(version, sizeof(version), "%u.%u", info->major, info->minor);
+	report_string(o, "version", version);
+	report_octets(o, "id", info->id, sizeof(info->id));
+	render_created(o, info->created_ns);
+	if (receipt)
+		report_octets(o, "digest", receipt->digest, sizeof(receipt->digest));
+	return o;
 }
 
 void render_arcs(struct json_object *report, const struct timeline *t, enum mig_state left)

@@ -8,7 +8,9 @@
 #include "device/device.h"
 #include "device/recover.h"
 #include "engine/timeline.h"
+#include "image/format.h"
 #include "image/manifest.h"
+#include "image/receipt.h"
 #include "ui/report.h"
 
 /** render_node_facts() - into @o itself: address, driver, group, PCI numbers, ... */
@@ -30,11 +32,31 @@ void render_caps(struct json_object *o, uint64_t caps);
 /** render_state() - @key: the state's name, or null. */
 void render_state(struct json_object *o, const char *key, enum mig_state state, bool known);
 
+/*
+ * The same two keys in every report: "state_found" is the device state before the command did
+ * anything, "state" the one that the device is in now.
+ */
+
+/** render_state_found() - "state_found". */
+void render_state_found(struct json_object *report, enum mig_state state, bool known);
+
+/** render_state_now() - "state". */
+void render_state_now(struct json_object *o, enum mig_state state, bool known);
+
 /** render_device_state() - "state", as last confirmed; for a device that speaks v1 "v1_bits", too. */
 void render_device_state(struct json_object *o, const struct mig_dev *mig);
 
 /** render_interrupts() - "interrupts": the kinds in @bits (enum pci_interrupts). */
 void render_interrupts(struct json_object *o, unsigned int bits);
+
+/**
+ * render_image_info() - "image": what identifies it
+ * @receipt: with the digest of all of it, or NULL as long as its end was not seen
+ *
+ * Return: the object, to add to.
+ */
+struct json_object *render_image_info(struct json_object *report, const struct image_info *info,
+				      const struct image_receipt *receipt);
 
 /** render_arcs() - "arcs", "downtime_ns", "down": it does not run now, in @left. */
 void render_arcs(struct json_object *report, const struct timeline *t, enum mig_state left);

@@ -23,7 +23,7 @@ static void cmd_reset_view(FILE *f, struct json_object *report)
 {
 	static const struct report_row rows[] = {
 		{ "device.address", "device", REPORT_TEXT },
-		{ "found", "state before", REPORT_TEXT },
+		{ "state_found", "state before", REPORT_TEXT },
 		{ "reset_ns", "reset took", REPORT_NS },
 		{ "state", "state now", REPORT_TEXT },
 		{ "opening_resets", "opening resets it", REPORT_TEXT },
@@ -71,7 +71,8 @@ static int cmd_reset_reset(struct args *a, struct err *err)
 	if (a->was_reset) {
 		struct mig_dev *mig = a->device->mig;
 
-		render_state(o, "found", a->found, a->found_known);
+		a->inv->owner = OWNER_NONE;
+		render_state_found(o, a->found, a->found_known);
 		report_uint(o, "reset_ns", a->ns);
 		render_device_state(o, mig);
 	}

@@ -57,10 +57,11 @@ static void cmd_resume_view(FILE *f, struct json_object *report)
 	static const struct report_row rows[] = {
 		{ "device.address", "device", REPORT_TEXT },
 		{ "file", "file", REPORT_TEXT },
+		{ "image.id", "image id", REPORT_TEXT },
 		{ "bytes", "stream", REPORT_BYTES_EXACT },
 		{ "stream_ns", "stream time", REPORT_NS },
 		{ "bytes_per_second", "stream rate", REPORT_RATE },
-		{ "state.left", "state now", REPORT_TEXT },
+		{ "state", "state now", REPORT_TEXT },
 		{ "verified", "verified", REPORT_TEXT },
 		{ "opening_resets", "opening resets it", REPORT_TEXT },
 	};
@@ -96,11 +97,13 @@ static void cmd_resume_render_restored(struct json_object *report, const struct 
 static void cmd_resume_render(const struct args *a, int r)
 {
 	const struct destination *d = &a->dest;
-	struct json_object *o = a->inv->report, *state;
+	struct json_object *o = a->inv->report;
 
 	render_device(o, d->dev);
-	report_string(o, "file", a->file);
+	report_name(o, "file", a->file);
 	report_string(o, "format", d->raw ? "raw" : "image");
+	if (d->info.major)
+		render_image_info(o, &d->info, d->receipt.accepted ? &d->receipt : NULL);
 	if (a->dry_run) {
 		report_bool(o, "dry_run", true);
 		report_bool(o, "verified", r >= 0 && !d->raw);
@@ -113,9 +116,8 @@ static void cmd_resume_render(const struct args *a, int r)
 	render_rate(o, d->bytes, d->stream_ns);
 	report_bool(o, "accepted", d->accepted);
 	cmd_resume_render_restored(o, &d->config);
-	state = report_object(o, "state");
-	render_state(state, "found", d->found, true);
-	render_state(state, "left", d->left, d->left_known);
+	render_state_found(o, d->found, true);
+	render_state_now(o, d->left, d->left_known);
 	render_arcs(o, &d->timeline, d->left);
 	if (d->recovered)
 		render_recovery(o, &d->recovery);
@@ -129,7 +131,9 @@ static void cmd_resume_settle_outcome(const struct args *a, int r, const struct 
 
 	inv->acts = inv->moves_state = !a->dry_run;
 	inv->outcome = r >= 0 ? OUTCOME_COMPLETED : lost ? OUTCOME_DEVICE_ERROR : OUTCOME_ABORTED;
-	if (r >= 0 || a->dest.owner)
+	if (a->dry_run)
+		inv->owner = OWNER_NONE;
+	else if (r >= 0 || a->dest.owner)
 		inv->owner = OWNER_DESTINATION;
 	else
 		inv->owner = lost ? OWNER_UNKNOWN : OWNER_NONE;

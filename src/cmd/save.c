@@ -102,13 +102,14 @@ static void cmd_save_view(FILE *f, struct json_object *report)
 	static const struct report_row rows[] = {
 		{ "device.address", "device", REPORT_TEXT },
 		{ "file", "file", REPORT_TEXT },
+		{ "image.id", "image id", REPORT_TEXT },
 		{ "file_bytes", "file size", REPORT_BYTES_EXACT },
 		{ "bytes", "stream", REPORT_BYTES_EXACT },
 		{ "stream_ns", "stream time", REPORT_NS },
 		{ "bytes_per_second", "stream rate", REPORT_RATE },
 		{ "sha256", "sha256", REPORT_TEXT },
 		{ "downtime_ns", "downtime", REPORT_NS_IF_ANY },
-		{ "state.left", "state now", REPORT_TEXT },
+		{ "state", "state now", REPORT_TEXT },
 		{ "opening_resets", "opening resets it", REPORT_TEXT },
 	};
 
@@ -119,22 +120,23 @@ static void cmd_save_view(FILE *f, struct json_object *report)
 static void cmd_save_render(struct invocation *inv, const struct save *s)
 {
 	const struct source *source = &s->source;
-	struct json_object *o = inv->report, *state;
+	struct json_object *o = inv->report;
 
 	render_device(o, s->dev);
-	report_string(o, "file", s->uri.text);
+	report_name(o, "file", s->uri.text);
 	report_string(o, "format", s->raw ? "raw" : "image");
 	if (!s->started)
 		return;
+	if (s->info.major)
+		render_image_info(o, &s->info, s->receipt.accepted ? &s->receipt : NULL);
 	report_uint(o, "file_bytes", s->published ? s->written : 0);
 	report_uint(o, "bytes", source->bytes);
 	report_uint(o, "stream_ns", source->stream_ns);
 	render_rate(o, source->bytes, source->stream_ns);
 	if (s->sha256 && source->complete)
 		report_octets(o, "sha256", s->sum, sizeof(s->sum));
-	state = report_object(o, "state");
-	render_state(state, "found", source->found, true);
-	render_state(state, "left", source->left, source->left_known);
+	render_state_found(o, source->found, true);
+	render_state_now(o, source->left, source->left_known);
 	report_uint(o, "drain_retries", source->retry.retries);
 	render_arcs(o, &source->timeline, source->left);
 	if (source->recovered)
@@ -169,7 +171,8 @@ static int cmd_save_plan(struct invocation *inv, const struct save *s, struct er
 	int r;
 
 	render_device(inv->report, s->dev);
-	report_string(inv->report, "file", s->uri.text);
+	report_name(inv->report, "file", s->uri.text);
+	report_string(inv->report, "format", s->raw ? "raw" : "image");
 	report_bool(inv->report, "dry_run", true);
 	report_bool(inv->report, "opening_resets", device_reset_by_open(s->dev));
 	r = device_check(s->dev, s->options, err);
@@ -183,8 +186,13 @@ static int cmd_save_plan(struct invocation *inv, const struct save *s, struct er
 		return err_hint(err, -ENOTTY, "if it speaks v1: --protocol=v1");
 	}
 	if (s->uri.kind & URI_SOCKET)
-		return peer_check(&s->uri, &s->peer, err);
-	return output_check(&s->uri, s->force, err);
+		r = peer_check(&s->uri, &s->peer, err);
+	else
+		r = output_check(&s->uri, s->force, err);
+	if (r < 0)
+		return r;
+	inv->owner = OWNER_SOURCE;
+	return 0;
 }
 
 static int cmd_save_save(struct args *a, struct err *err)

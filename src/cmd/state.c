@@ -125,7 +125,7 @@ static void cmd_state_render(struct args *a)
 	if (!mig)
 		return;
 	report_string(o, "source", "device");
-	render_state(o, "found", a->found, a->found_known);
+	render_state_found(o, a->found, a->found_known);
 	render_device_state(o, mig);
 	if (a->word)
 		render_arcs(o, &a->timeline, mig->state);
@@ -139,7 +139,7 @@ static int cmd_state_read_or_set(struct args *a, struct err *err)
 	if (!a->word && a->device->inherited < 0 && cmd_state_read_debugfs(a->device, &state)) {
 		render_device(a->inv->report, a->device);
 		report_string(a->inv->report, "source", "debugfs");
-		render_state(a->inv->report, "state", state, true);
+		render_state_now(a->inv->report, state, true);
 		return 0;
 	}
 	r = cancel_init(&a->cancel, err);
@@ -166,7 +166,7 @@ static int cmd_state_plan(struct args *a, struct err *err)
 	report_string(o, "want", a->word ? fsm_name(a->want) : NULL);
 	report_bool(o, "opening_resets", device_reset_by_open(a->device));
 	if (cmd_state_read_debugfs(a->device, &state))
-		render_state(o, "state", state, true);
+		render_state_now(o, state, true);
 	else
 		report_null(o, "state");
 	return device_check(a->device, &a->options, err);

@@ -2,11 +2,13 @@
 #include "base/macros.h"
 #include "cmd/cmd.h"
 #include "cmd/image-scan.h"
+#include "cmd/render.h"
 
 static void cmd_verify_view(FILE *f, struct json_object *report)
 {
 	static const struct report_row rows[] = {
 		{ "file", "file", REPORT_TEXT },
+		{ "image.id", "image id", REPORT_TEXT },
 		{ "bytes", "streams", REPORT_BYTES_EXACT },
 		{ "good", "good", REPORT_TEXT },
 	};
@@ -14,12 +16,32 @@ static void cmd_verify_view(FILE *f, struct json_object *report)
 	report_lines(f, report, rows, ARRAY_SIZE(rows));
 }
 
-/* Whoever paid for a SHA-256 wants it checked here. */
-static const struct image_sink sink = { .sum = true };
+static int cmd_verify_on_begin(void *ctx, const struct image_info *info,
+			       const struct image_manifest *m, struct err *err)
+{
+	(void)m;
+	(void)err;
+	render_image_info(ctx, info, NULL);
+	return 0;
+}
+
+static int cmd_verify_on_end(void *ctx, const struct image_receipt *receipt, struct err *err)
+{
+	(void)err;
+	render_image_end(ctx, receipt);
+	return 0;
+}
+
+/* The SHA-256 is checked too, where the image has one: it was written to be compared. */
+static const struct image_sink sink = {
+	.sum = true,
+	.begin = cmd_verify_on_begin,
+	.end = cmd_verify_on_end,
+};
 
 static int cmd_verify_run(struct invocation *inv, int argc, char **argv, struct err *err)
 {
-	struct image_scan scan = { .inv = inv, .sink = &sink };
+	struct image_scan scan = { .inv = inv, .sink = &sink, .ctx = inv->report };
 	const struct opt_arg args[] = { { "FILE", .text = &scan.file }, { 0 } };
 	int r;
 

@@ -139,19 +139,23 @@ static int load_begin_load(struct destination *d, const struct image_device *sav
 static int load_on_begin(struct destination *d, const struct image_info *info,
 			 const struct image_manifest *m, struct err *err)
 {
-	d->info = *info;
+	int r;
+
 	if (m->n_devices != 1) {
 		err_fail(err, ERR_IMAGE, -EINVAL, "holds %u devices, not one", m->n_devices);
 		return err_hint(err, -EINVAL, "vfiomigctl inspect lists them");
 	}
 	if (d->restore_config) {
-		int r = config_restore_take(&m->devices[0], &d->config, err);
-
+		r = config_restore_take(&m->devices[0], &d->config, err);
 		if (r < 0)
 			return r;
 	}
 	/* Before the device is opened: sysfs knows enough to spare it a reset. */
-	return compat_check(&m->devices[0], d->dev, d->force_mismatch, err);
+	r = compat_check(&m->devices[0], d->dev, d->force_mismatch, err);
+	if (r < 0)
+		return r;
+	d->info = *info; /* not of a sender that was turned away */
+	return 0;
 }
 
 static int load_verify_begin(void *ctx, const struct image_info *info,
@@ -171,9 +175,19 @@ static int load_verify_end(void *ctx, uint32_t device, const struct image_totals
 	return 0;
 }
 
+static int load_end(void *ctx, const struct image_receipt *receipt, struct err *err)
+{
+	struct destination *d = ctx;
+
+	(void)err;
+	d->receipt = *receipt;
+	return 0;
+}
+
 static const struct image_sink verify_sink = {
 	.begin = load_verify_begin,
 	.device_end = load_verify_end,
+	.end = load_end,
 };
 
 static int load_begin(void *ctx, const struct image_info *info, const struct image_manifest *m,
@@ -188,15 +202,6 @@ static int load_data(void *ctx, uint32_t device, const void *buf, size_t len, st
 {
 	(void)device;
 	return load_put(ctx, buf, len, err);
-}
-
-static int load_end(void *ctx, const struct image_receipt *receipt, struct err *err)
-{
-	struct destination *d = ctx;
-
-	(void)err;
-	d->receipt = *receipt;
-	return 0;
 }
 
 static const struct image_sink load_sink = {

@@ -50,7 +50,7 @@ struct destination {
 	struct transfer *transfer;
 
 	uint64_t bytes, start_ns, stream_ns;
-	struct image_info info;
+	struct image_info info; /* of the image, once it was begun and fits (@info.major) */
 	struct image_receipt receipt; /* what accepts it, once it was all there */
 	enum mig_state found, left;
 	bool opened, left_known;

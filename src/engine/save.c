@@ -124,6 +124,7 @@ static int save_begin_image(struct save *s, struct err *err)
 	image_manifest_done(&m);
 	if (r < 0)
 		return r;
+	s->info = *image_writer_info(s->writer);
 	if (output_answers(s->out)) {
 		s->source.stages.idle = save_keep_alive;
 		s->source.stages.idle_ms = KEEPALIVE_MS;
@@ -142,16 +143,15 @@ static int save_end_image(struct save *s, struct err *err)
 		r = image_writer_device_end(s->writer, 0, err);
 	if (r >= 0)
 		r = image_writer_end(s->writer, err);
+	if (r >= 0)
+		image_writer_receipt(s->writer, &s->receipt);
 	s->written = image_writer_size(s->writer);
 	return r;
 }
 
 static int save_await_receipt(struct save *s, struct err *err)
 {
-	struct image_receipt want;
-
-	image_writer_receipt(s->writer, &want);
-	return ack_await(s->out, &want, err);
+	return ack_await(s->out, &s->receipt, err);
 }
 
 /* A receipt that refuses, a connection closed without one, a command that failed. */

@@ -30,6 +30,8 @@
  * Set by save_run():
  * @started: the device was opened and is migratable: @source tells the rest
  * @written: bytes of the file
+ * @info: of the image, once it was begun (@info.major is not 0)
+ * @receipt: what accepts the image, once it was ended (@receipt.accepted)
  * @published: the file has its name, the receiver has accepted the state
  * @sum: of the stream, if @sha256 and @source.complete
  * @unsettled: the other end may have taken over, and may not; the device was left stopped
@@ -50,6 +52,8 @@ struct save {
 
 	bool started;
 	uint64_t written;
+	struct image_info info;
+	struct image_receipt receipt;
 	bool published;
 	uint8_t sum[IMAGE_SHA256_SIZE];
 	bool unsettled;

@@ -251,6 +251,11 @@ int image_writer_end(struct image_writer *w, struct err *err)
 				  err);
 }
 
+const struct image_info *image_writer_info(const struct image_writer *w)
+{
+	return &w->info;
+}
+
 void image_writer_receipt(const struct image_writer *w, struct image_receipt *ret)
 {
 	assert(w->totals.all.ended);

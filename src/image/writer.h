@@ -70,6 +70,9 @@ _must_check_ int image_writer_device_end(struct image_writer *w, uint32_t device
 /** image_writer_end() - IMAGE END; every device must have ended. */
 _must_check_ int image_writer_end(struct image_writer *w, struct err *err);
 
+/** image_writer_info() - what the HEADER says */
+const struct image_info *image_writer_info(const struct image_writer *w);
+
 /** image_writer_receipt() - what a receiver answers that accepts all of it; after image_writer_end() */
 void image_writer_receipt(const struct image_writer *w, struct image_receipt *ret);
 

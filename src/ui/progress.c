@@ -46,7 +46,10 @@ static struct json_object *progress_new_event(const struct progress *p, const ch
 	struct json_object *o = report_new(p->command);
 
 	report_string(o, "event", event);
-	report_string(o, p->kind, p->name);
+	if (!strcmp(p->kind, "device"))
+		report_name(report_object(o, "device"), "address", p->name);
+	else
+		report_name(o, p->kind, p->name);
 	return o;
 }
 
@@ -68,7 +71,7 @@ void progress_event(const struct progress *p, const char *event, const char *key
 	if (p->status_fd < 0 && p->mode != PROGRESS_JSON)
 		return;
 	o = progress_new_event(p, event);
-	report_string(o, key, value);
+	report_name(o, key, value);
 	progress_write_event(p, o);
 }
 

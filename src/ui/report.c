@@ -57,6 +57,44 @@ void report_string(struct json_object *o, const char *key, const char *value)
 	report_add(o, key, value ? report_new_string(value) : NULL);
 }
 
+/* RFC 4648. */
+static char *report_base64(const char *value)
+{
+	static const char letters[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	const uint8_t *in = (const uint8_t *)value;
+	size_t len = strlen(value);
+	char *text = malloc((len + 2) / 3 * 4 + 1), *out = text;
+
+	if (!text)
+		abort();
+	for (size_t i = 0; i < len; i += 3) {
+		size_t n = MIN(len - i, (size_t)3);
+		uint32_t bits = (uint32_t)in[i] << 16 | (n > 1 ? (uint32_t)in[i + 1] << 8 : 0) |
+				(n > 2 ? in[i + 2] : 0);
+
+		*out++ = letters[bits >> 18];
+		*out++ = letters[bits >> 12 & 63];
+		*out++ = n > 1 ? letters[bits >> 6 & 63] : '=';
+		*out++ = n > 2 ? letters[bits & 63] : '=';
+	}
+	*out = '\0';
+	return text;
+}
+
+void report_name(struct json_object *o, const char *key, const char *value)
+{
+	_cleanup_free_ char *exact = NULL;
+	char exact_key[KEY_MAX];
+
+	report_string(o, key, value);
+	if (!value || is_printable(value, strlen(value)))
+		return;
+	exact = report_base64(value);
+	snprintf(exact_key, sizeof(exact_key), "%s_base64", key);
+	report_string(o, exact_key, exact);
+}
+
 void report_uint(struct json_object *o, const char *key, uint64_t value)
 {
 	report_add(o, key, report_must(json_object_new_uint64(value)));

@@ -225,7 +225,7 @@ receiver()
 	emu_start --state-size 3M
 	migctl 74 --json save "$A" 'exec:cat >/dev/null; exit 3'
 	expect_json '.outcome == "aborted" and .owner == "source"' '.file_bytes == 0' \
-		'.state.left == "running"'
+		'.state == "running"'
 	expect_message 'exec:cat >/dev/null; exit 3: ended with status 3'
 	expect_state "$A" running
 	migctl 74 save --leave=stop "$A" 'exec:cat >/dev/null; kill -KILL $$'
@@ -554,7 +554,7 @@ ends()
 		receive "$place"
 		migctl 0 --json save --insecure "$A" "$at"
 		expect_json '.outcome == "completed" and .owner == "source"' ".file == \"$at\"" \
-			'.file_bytes > 3145728' '.state == {"found": "running", "left": "running"}'
+			'.file_bytes > 3145728' '.state_found == "running" and .state == "running"'
 		[[ -z $stderr ]]
 		received 0
 		[[ $output == *'state now    stop'* ]]
@@ -573,7 +573,7 @@ ends()
 	migctl 0 save --leave=stop --compress=zstd "$A" unix:it
 	received 0
 	expect_json '.accepted' ".bytes == $((2500 << 10))" '.owner == "destination"' \
-		'.file == "unix:it" and .state.left == "stop"'
+		'.file == "unix:it" and .state == "stop"'
 	reference "$A"
 	holds "$B"
 }
@@ -664,9 +664,9 @@ ends()
 
 	emu_start
 	migctl 73 save "$A" unix:it
-	expect_message 'unix:it: cannot connect: No such file or directory' 'resume --listen waits there'
+	expect_message 'unix:it: cannot connect: No such file or directory' 'start vfiomigctl resume --listen there first'
 	migctl 73 save --insecure "$A" tcp:127.0.0.1:1
-	expect_message 'cannot connect: Connection refused' 'resume --listen waits there'
+	expect_message 'cannot connect: Connection refused' 'start vfiomigctl resume --listen there first'
 	migctl 64 save "$A" tcp:127.0.0.1:0
 	migctl 64 save "$A" tcp:127.0.0.1
 	migctl 64 save "$A" tls:127.0.0.1:1
@@ -759,7 +759,7 @@ ends()
 	receive unix:it
 	migctl 75 --json save vfio-user:other unix:it
 	expect_json '.outcome == "aborted" and .owner == "source"' '.file_bytes == 0' \
-		'.state.left == "running"'
+		'.state == "running"'
 	expect_message 'unix:it: refused by the receiver: ' 'vendor is 0x1af4 in the image' class
 	expect_state vfio-user:other running
 	# Nobody who brings something else ends it.
@@ -809,7 +809,7 @@ ends()
 	eventually said 'held open until' resume.err
 	kill -TERM "$resume"
 	finish resume 81
-	expect_json '.status == 81 and .owner == "destination" and .state.left == "stop" and .accepted'
+	expect_json '.status == 81 and .owner == "destination" and .state == "stop" and .accepted'
 }
 
 @test "sockets: what was accepted and is in ERROR for good is nobody's, as far as is known" {
@@ -897,7 +897,7 @@ is_loading()
 	emu_start
 	receiver mute
 	migctl 80 --json save --timeout=1 --leave=stop "$A" unix:it
-	expect_json '.outcome == "in-doubt" and .owner == "unknown"' '.state.left == "stop"'
+	expect_json '.outcome == "in-doubt" and .owner == "unknown"' '.state == "stop"'
 	expect_message 'unix:it: silent for 1 s' "$A stays stopped, since the other end may run its state"
 	expect_state "$A" stop
 }

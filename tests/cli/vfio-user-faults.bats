@@ -69,8 +69,8 @@ judge()
 {
 	local left=\"$4\"
 
-	[[ $3 != *unknown ]] || left="null or .state.left == \"$4\""
-	expect_json ".status == $2" "\"\\(.outcome)/\\(.owner)\" == \"$3\"" ".state.left == $left"
+	[[ $3 != *unknown ]] || left="null or .state == \"$4\""
+	expect_json ".status == $2" "\"\\(.outcome)/\\(.owner)\" == \"$3\"" ".state == $left"
 	(($2 == 0)) || expect_json '.error.message != "" and .error.errno[:1] == "E"'
 	expect_state "$1" "$4"
 }
@@ -226,7 +226,7 @@ swept()
 		judge "$(device $k)" 81 device-error/unknown "${back[k]%:*}"
 		expect_message "$(fails "${back[k]}")" 'silent for 1 s' \
 			'it could not be brought back to running: '
-		expect_json '.state.left == null' '.recovery.ok == false'
+		expect_json '.state == null' '.recovery.ok == false'
 		complete file.$k
 	done
 }
@@ -412,7 +412,7 @@ swept()
 	migctl 81 --json save --timeout 1 "$A" file
 	expect_message "$A: reading the device's stream" 'Protocol error (EPROTO)' \
 		'it could not be brought back to running: '
-	expect_json '.outcome == "device-error"' '.owner == "unknown"' '.state.left == null'
+	expect_json '.outcome == "device-error"' '.owner == "unknown"' '.state == null'
 	migctl 76 save --timeout 1 "$B" file
 	expect_message "$B: DEVICE_GET_INFO: " 'Protocol error (EPROTO)'
 	expect_files
@@ -427,7 +427,7 @@ swept()
 		emu_died
 		judge "$A" 81 device-error/unknown gone
 		expect_message "$A: reading the device's stream" 'it could not be brought back to running'
-		expect_json '.state.left == null' '.error.errno | . == "ECONNRESET" or . == "EPIPE"'
+		expect_json '.state == null' '.error.errno | . == "ECONNRESET" or . == "EPIPE"'
 		expect_files
 		migctl 66 state "$A"
 		expect_message 'Connection refused (ECONNREFUSED); its server is gone: start it'
@@ -680,7 +680,7 @@ swept_load()
 		emu_died
 		judge "$A" 81 device-error/unknown gone
 		expect_message "$A: " 'it could not be brought to stop'
-		expect_json '.state.left == null' '.accepted == false'
+		expect_json '.state == null' '.accepted == false'
 		rm emu emu.1
 	done
 }

@@ -73,14 +73,14 @@ expect_saved()
 	serve keepstate
 	head -c 500000 content >short
 	migctl 81 --json resume --raw --no-hold "$D" short
-	expect_json '.outcome == "device-error"' '.state.left == "resuming"'
+	expect_json '.outcome == "device-error"' '.state == "resuming"'
 	expect_state "$D" resuming
 	migctl 81 state "$D" running
 	expect_message "vfiomigctl reset $D"
 	migctl 81 --json reset "$D"
 	expect_message "$D: was reset, and is in resuming instead of running" \
 		"a load may begin anew: vfiomigctl resume $D FILE; else restart its server"
-	expect_json '.found == "resuming"' '.state == "resuming"' '.reset_ns > 0'
+	expect_json '.state_found == "resuming"' '.state == "resuming"' '.reset_ns > 0'
 	migctl 81 save "$D" other
 	expect_message "there is no state to save" "vfiomigctl reset $D"
 
@@ -88,7 +88,7 @@ expect_saved()
 	migctl 81 resume --raw --no-hold "$D" short
 	migctl 0 --json resume --no-hold "$D" image
 	expect_message "warning: $D: was left in resuming by another process; its load was dropped"
-	expect_json '.accepted' '.state.found == "resuming"' '.state.left == "running"'
+	expect_json '.accepted' '.state_found == "resuming"' '.state == "running"'
 	expect_state "$D" running
 	migctl 0 save "$D" again
 	expect_saved again
@@ -110,6 +110,6 @@ expect_saved()
 	head -c 500000 content >short
 	migctl 81 resume --raw --no-hold "$D" short
 	migctl 81 --json resume --no-hold "$D" image
-	expect_json '.accepted | not' '.outcome == "device-error"' '.state.left == "resuming"'
+	expect_json '.accepted | not' '.outcome == "device-error"' '.state == "resuming"'
 	server_said "refused $((SIZE + 500000))"
 }

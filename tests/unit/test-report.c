@@ -78,6 +78,34 @@ static void a_report_on_one_line_is_json(void **state)
 		       "\"arcs\":[{\"to\":\"stop\",\"ns\":742},{\"to\":\"stop-copy\"}]}\n");
 }
 
+/* The examples of RFC 4648 that are no printable text, and what could be a path. */
+static void a_name_that_is_no_utf8_can_be_had_back(void **state)
+{
+	static const struct {
+		const char *name, *want;
+	} rows[] = {
+		{ "a/b.img", "{\"file\":\"a/b.img\"}" },
+		{ "ger\xc3\xa4t", "{\"file\":\"ger\xc3\xa4t\"}" },
+		{ "\x14\xfb\x9c\x03\xd9\x7e", "{\"file\":\"?????~\",\"file_base64\":\"FPucA9l+\"}" },
+		{ "\x14\xfb\x9c\x03\xd9", "{\"file\":\"?????\",\"file_base64\":\"FPucA9k=\"}" },
+		{ "\x14\xfb\x9c\x03", "{\"file\":\"????\",\"file_base64\":\"FPucAw==\"}" },
+		{ "a\377", "{\"file\":\"a?\",\"file_base64\":\"Yf8=\"}" },
+		{ "\n", "{\"file\":\"?\",\"file_base64\":\"Cg==\"}" },
+		{ NULL, "{\"file\":null}" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct json_object *o = json_object_new_object();
+
+		report_name(o, "file", rows[i].name);
+		assert_string_equal(
+			json_object_to_json_string_ext(o, JSON_C_TO_STRING_NOSLASHESCAPE),
+			rows[i].want);
+		report_done(o);
+	}
+}
+
 static void a_pretty_report_says_the_same(void **state)
 {
 	_cleanup_(report_donep) struct json_object *o = sample(), *back = NULL;
@@ -248,6 +276,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_report_on_one_line_is_json),
+		cmocka_unit_test(a_name_that_is_no_utf8_can_be_had_back),
 		cmocka_unit_test(a_pretty_report_says_the_same),
 		cmocka_unit_test(text_is_a_view_of_the_same_report),
 		cmocka_unit_test(what_is_not_there_takes_no_line_and_no_room),

@@ -257,7 +257,7 @@ held()
 	echo "$output$stderr"
 	((status == 0))
 	[[ $(stat -c '%u %a' "$folder/state.img") == '65534 600' ]]
-	expect_json '.state.left == "running"'
+	expect_json '.state == "running"'
 	migctl 0 verify "$folder/state.img"
 	rm -r "$folder"
 	expect_state "$A" running

@@ -92,7 +92,7 @@ truthful()
 	real_state "$1"
 	field status
 	((value == status)) || return
-	field left
+	field state
 	[[ $value == "$real" || (-z $value && $real == running) ]] || return
 	field outcome
 	case $status in
@@ -227,7 +227,7 @@ judge_stopped()
 		else
 			((status == 81))
 			expect_message 'it had to be reset: it is in running, its state is lost'
-			expect_json '.recovery.reset' '.recovery.ok' '.state.left == "running"'
+			expect_json '.recovery.reset' '.recovery.ok' '.state == "running"'
 		fi
 		# Of a whole stream the file may be the only copy left.
 		if ((index > 3)); then
@@ -270,7 +270,7 @@ judge_stopped()
 			judge_source
 			((status == 74))
 			expect_message "$A: " stream "($error)"
-			expect_json '.state.left == "running"' '.recovery.ok' '.recovery.reset == false'
+			expect_json '.state == "running"' '.recovery.ok' '.recovery.reset == false'
 		done
 	done
 	# There is nothing more for now, in PRE_COPY, in these words.
@@ -293,7 +293,7 @@ judge_stopped()
 	faulty set,get 2+ save "$A" file
 	((status == 81))
 	expect_message 'failed and the state is unknown'
-	expect_json '.state.left == null' '.owner == "unknown"' '.outcome == "device-error"'
+	expect_json '.state == null' '.owner == "unknown"' '.outcome == "device-error"'
 	[[ ! -e file ]]
 	expect_state "$A" running
 	expect_contents "$A"
@@ -389,7 +389,7 @@ judge_to_stop()
 		prepare_target
 		faulty set "$index+" resume --no-hold "$B" "$image"
 		real_state "$B"
-		field left
+		field state
 		[[ $value == "$real" ]]
 		((status == 75 || status == 81))
 		# Without a SET a reset ends in RUNNING; but then it is blank.
@@ -410,7 +410,7 @@ judge_to_stop()
 		judge_target
 		((status == 74))
 		expect_message "$B: the driver refused the stream's data" "($error)"
-		expect_json '.state.left == "stop"' '.recovery.reset' '.accepted == false'
+		expect_json '.state == "stop"' '.recovery.reset' '.accepted == false'
 		expect_state "$B" stop
 	done
 }

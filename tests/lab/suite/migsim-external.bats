@@ -44,7 +44,7 @@ use()
 	[[ $output == "$was" ]]
 	resume_fd 0 --stop --json --restore-config state.img
 	expect_json '[.restored[].register] == ["interrupt line", "command"]' \
-		'.restored[1].after == "0x406"' '.accepted' '.state.left == "stop"'
+		'.restored[1].after == "0x406"' '.accepted' '.state == "stop"'
 	config "$B" r2@4 r1@0x3c r4@0x10
 	[[ ${lines[*]} == 'r2@4 0x406 r1@0x3c 0xb r4@0x10 0x0' ]]
 	same_state "$A" "$B"
@@ -130,7 +130,7 @@ use()
 	for pre in '' --pre-copy=1; do
 		sim "$A" page_requests 4
 		migctl 0 save --json --force $pre "$A" state.img
-		expect_json '.drain_retries == 4' '.state.left == "running"' \
+		expect_json '.drain_retries == 4' '.state == "running"' \
 			'[.arcs[] | select(.error == "EBUSY") | .tries] == [4]'
 		expect_shown "$A" page_requests 0
 	done
@@ -146,7 +146,7 @@ use()
 	for caps in 1 3 5 7; do
 		sim "$A" caps $caps
 		migctl 75 save --json --drain-timeout=0 "$A" state.img
-		expect_json '.outcome == "aborted"' '.owner == "source"' '.state.left == "running"' \
+		expect_json '.outcome == "aborted"' '.owner == "source"' '.state == "running"' \
 			'.drain_retries == 0'
 		expect_message EBUSY "the device is in running again"
 		expect_files

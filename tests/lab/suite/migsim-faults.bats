@@ -247,8 +247,8 @@ judge_save()
 		rm file
 	fi
 	case $when in
-	before) told left running && "$device" "$A" running ;;
-	after) told left "$home" && "$device" "$A" "$home" ;;
+	before) told state running && "$device" "$A" running ;;
+	after) told state "$home" && "$device" "$A" "$home" ;;
 	esac
 	case $want-$device in
 	*-blank) told owner none && told reset true ;;
@@ -353,7 +353,7 @@ begin_v1()
 		struck "$A"
 		ended 81 "$A: reading the device's stream in stop-copy" '(EIO)' \
 			"it could not be brought back to running: $A: VFIO_DEVICE_RESET (ENOMEM)"
-		told left "$from"
+		told state "$from"
 		told owner source
 		told ok false
 		expect_file none
@@ -366,7 +366,7 @@ begin_v1()
 	struck "$A"
 	ended 81 "$A: reading the device's stream in stop-copy" '(EIO)' \
 		"it could not be brought back to running: $A: VFIO_DEVICE_RESET (EIO)"
-	told left error
+	told state error
 	expect_file none
 	expect_state "$A" error
 	expect_shown "$A" resets "${resets[$A]}"
@@ -385,7 +385,7 @@ begin_v1()
 	expect_shown "$A" hits $((hits + 21))
 	sim "$A" fault clear
 	ended 81 "it could not be brought back to running: $A: VFIO_DEVICE_RESET (EAGAIN)"
-	told left error
+	told state error
 	expect_file none
 	expect_state "$A" error
 	expect_shown "$A" resets "${resets[$A]}"
@@ -395,7 +395,7 @@ begin_v1()
 	attempt save "$A" file
 	struck "$A"
 	ended 81 "it could not be brought back to running: $A: cannot be reset (EINVAL)"
-	told left error
+	told state error
 	expect_file none
 	expect_state "$A" error
 }
@@ -447,7 +447,7 @@ read_faults()
 			ended 74 "$A: reading the device's stream in $state: " "($errno)" \
 				'the device is in running again'
 			told bytes "$offset"
-			told left running
+			told state running
 			told owner source
 			told reset false
 			expect_file none
@@ -469,7 +469,7 @@ lost_faults()
 		ended 81 "$A: reading the device's stream in $state: " '(EIO)' \
 			'it had to be reset: it is in running, its state is lost'
 		told bytes "$offset"
-		told found running
+		told state_found running
 		told owner none
 		expect_file none
 		blank "$A" running
@@ -525,7 +525,7 @@ read_faults_v1()
 			struck "$A"
 			ended 74 "$A: reading the device's stream in $state: reading data_offset" \
 				"($errno)" 'the device is in running again'
-			told left running
+			told state running
 			told owner source
 			told reset false
 			expect_file none
@@ -696,7 +696,7 @@ judge_resume()
 		"${text%: the driver*}" "${text#*: }"
 	[[ $when != start ]] || accepted=true
 	told accepted $accepted
-	told left "$where"
+	told state "$where"
 	told owner none
 	case $device in
 	kept) told reset false ;;
@@ -741,7 +741,7 @@ write_faults()
 			ended 74 "$B: the driver refused the stream's data" "(${errno/error/EIO})" \
 				'the device was reset and is in stop'
 			told accepted false
-			told left stop
+			told state stop
 			told owner none
 			told reset true
 			blank "$B" stop
@@ -807,7 +807,7 @@ write_faults()
 		attempt resume "$B" "$image"
 		struck "$B"
 		ended 81 '(EIO)' "it could not be brought to stop: $B: VFIO_DEVICE_RESET ($errno)"
-		told left resuming
+		told state resuming
 		told accepted false
 		told reset false
 		told ok false
@@ -822,7 +822,7 @@ write_faults()
 	struck "$B"
 	ended 81 "$B: stop to running-p2p failed, the device is in stop" '(EIO)' \
 		"it could not be brought to stop: $B: VFIO_DEVICE_RESET (EIO)"
-	told left stop
+	told state stop
 	told accepted true
 	told owner unknown
 	expect_state "$B" stop
@@ -837,7 +837,7 @@ write_faults()
 	struck "$B"
 	ended 81 "$B: the driver refused the stream's data" '(EIO)' \
 		"it could not be brought to stop: $B: cannot be reset (EINVAL)"
-	told left resuming
+	told state resuming
 	told accepted false
 	expect_state "$B" resuming
 	expect_shown "$B" resets 0
@@ -854,7 +854,7 @@ write_faults()
 	struck "$B"
 	ended 81 "$B: the driver refused the stream's data" '(EIO)' \
 		'it could not be brought to stop: ' 'running to running-p2p failed' '(ENOMEM)'
-	told left running
+	told state running
 	told reset true
 	blank "$B" running
 }
@@ -903,7 +903,7 @@ judge_state()
 	else
 		ended 81 "$A: $from to $to failed, the device is in $place: " "$doing" "($errno)"
 	fi
-	told found "$from"
+	told state_found "$from"
 	told state "$place"
 	kept "$A" "$place"
 }
@@ -992,7 +992,7 @@ judge_state()
 	arm "$A" error
 	attempt save "$A" file
 	ended 81 "$A: is in error: there is no state to save" "vfiomigctl reset $A"
-	told left error
+	told state error
 	expect_file none
 	kept "$A" error
 	attempt save --pre-copy "$A" file
@@ -1007,13 +1007,13 @@ judge_state()
 	ended 0
 	told state error
 	attempt resume "$A" "$image"
-	ended 81 "$A: in error, which only a reset ends" "vfiomigctl reset $A; its state is lost"
-	told left error
+	ended 81 "$A: in error, which only a reset ends" "its state is lost; vfiomigctl reset $A"
+	told state error
 	told accepted false
 	kept "$A" error
 	attempt reset "$A"
 	ended 0
-	told found error
+	told state_found error
 	told state running
 	blank "$A" running
 }
@@ -1156,7 +1156,7 @@ finish_row()
 		sim "$A" release 1
 		finish_row save 81 "$A: ${arc/ / to } failed and the state is unknown" '(EFAULT)' \
 			'it could not be brought back to running'
-		told left null
+		told state null
 		told owner unknown
 		expect_file none
 		sim "$A" fault clear
@@ -1173,7 +1173,7 @@ finish_row()
 	sim "$A" release 1
 	finish_row save 75 "$A: stop to stop-copy failed and the state is unknown" '(EFAULT)' \
 		'the device is in running again'
-	told left running
+	told state running
 	told owner source
 	expect_file none
 	kept "$A" running
@@ -1206,7 +1206,7 @@ save_stuck()
 		expect_state "$A" "$from"
 		interrupt save "$A"
 		finish_row save 75 'Interrupt: unwinding' 'interrupted: Operation canceled (ECANCELED)'
-		told left running
+		told state running
 		told owner source
 		expect_file none
 		kept "$A" running
@@ -1235,7 +1235,7 @@ save_stuck()
 			kill -INT "$save"
 			finish_row save 75 'Interrupt: unwinding' 'interrupted' \
 				'the device is in running again'
-			told left running
+			told state running
 			told owner source
 			expect_file none
 			kept "$A" running
@@ -1268,7 +1268,7 @@ save_stuck()
 	expect_state "$A" stop-copy
 	attempt save "$A" file
 	ended 0 "$A: was left in stop-copy by somebody else; now in stop"
-	told left stop
+	told state stop
 	expect_file
 	kept "$A" stop
 }
@@ -1286,7 +1286,7 @@ save_stuck()
 		interrupt resume "$B"
 		finish_row resume 75 'Interrupt: unwinding' 'interrupted' \
 			'the device was reset and is in stop'
-		told left stop
+		told state stop
 		told owner none
 		blank "$B" stop
 		from=$to
@@ -1299,7 +1299,7 @@ save_stuck()
 		eventually stalled "$B"
 		interrupt resume "$B"
 		finish_row resume 0 'Interrupt: too late to stop, finishing'
-		told left running
+		told state running
 		told owner destination
 		expect_state "$B" running
 		expect_shown "$B" seed 5
@@ -1314,7 +1314,7 @@ save_stuck()
 	eventually stalled "$B"
 	interrupt resume "$B"
 	finish_row resume 0 'Interrupt: '
-	told left stop
+	told state stop
 	told accepted true
 	expect_state "$B" stop
 	expect_shown "$B" seed 5
@@ -1334,7 +1334,7 @@ save_stuck()
 		finish_row resume 75 'Interrupt: unwinding' 'interrupted' \
 			'the device was reset and is in stop'
 		told accepted false
-		told left stop
+		told state stop
 		blank "$B" stop
 	done
 }

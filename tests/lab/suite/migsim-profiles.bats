@@ -69,7 +69,7 @@ handed_over()
 	is_in "$B" running || "$VFIOMIGCTL" -q state "$B" running
 	migctl 0 --json save --force --leave=stop --via "$via" "${options[@]}" "$A" state.img
 	report=$output
-	expect_json '.outcome == "completed"' '.state == {"found": "running", "left": "stop"}' \
+	expect_json '.outcome == "completed"' '.state_found == "running" and .state == "stop"' \
 		".device.via == \"$via\"" '.down'
 	expect_state "$A" stop
 	expect_shown "$A" seed "$seed"
@@ -79,7 +79,7 @@ handed_over()
 	expect_frozen "$B"
 	same_state "$A" "$B"
 	let_go
-	expect_json '.outcome == "completed"' '.state == {"found": "running", "left": "stop"}' \
+	expect_json '.outcome == "completed"' '.state_found == "running" and .state == "stop"' \
 		'.accepted' ".device.via == \"$via\"" '.owner == "destination"'
 	expect_state "$B" stop
 	same_state "$A" "$B"
@@ -131,7 +131,7 @@ handed_over_running()
 	migctl 0 state --via "$via" "$A" running
 	counts "$A"
 	migctl 0 --json save --force --via "$via" "${options[@]}" "$A" state.img
-	expect_json '.outcome == "completed"' '.state == {"found": "running", "left": "running"}' \
+	expect_json '.outcome == "completed"' '.state_found == "running" and .state == "running"' \
 		'.down == false'
 	expect_state "$A" running
 	expect_shown "$A" seed "$seed"
@@ -141,7 +141,7 @@ handed_over_running()
 	expect_shown "$B" seed "$seed"
 	counts "$B"
 	let_go
-	expect_json '.state.left == "running"' '.accepted'
+	expect_json '.state == "running"' '.accepted'
 	expect_state "$B" running
 	expect_shown "$B" seed "$seed"
 	counts "$B"
@@ -258,7 +258,7 @@ begin_v1()
 	migctl 65 --json resume "$B" state.img
 	expect_message "$B: the image is of another device: vendor is 0x1b36 in the image," \
 		'0x8086 here' '--force-mismatch'
-	expect_json '.state.left == "running"' '.accepted == false' '.outcome == "aborted"'
+	expect_json '.state == "running"' '.accepted == false' '.outcome == "aborted"'
 	expect_state "$B" running
 	expect_shown "$B" seed 0
 	expect_shown "$B" resets 0
@@ -401,7 +401,7 @@ holder()
 		habit "$A" size=8000000 initial_bytes=1000 dirty_rate=100000000000 dirty_by=$by
 		migctl 0 --json save --raw --pre-copy=1 "$A" /dev/null
 		expect_json '.bytes > 8000000' '.arcs[0].to == "pre-copy"' '.outcome == "completed"' \
-			'.state.left == "running"'
+			'.state == "running"'
 		expect_state "$A" running
 		counts "$A"
 	done
@@ -531,7 +531,7 @@ holder()
 	head -c 1000000 state.raw >short.raw
 	migctl 65 --json resume --raw "$B" short.raw
 	expect_message 'the driver did not accept the state' '(EINVAL)' 'reset and is in stop'
-	expect_json '.accepted == false' '.state.left == "stop"' '.recovery.reset'
+	expect_json '.accepted == false' '.state == "stop"' '.recovery.reset'
 	expect_state "$B" stop
 	expect_shown "$B" seed 0
 	sim "$B" detect_short 0
@@ -553,13 +553,13 @@ holder()
 		habit "$B" check=write bad_errno=$errno
 		migctl 74 --json resume --raw "$B" state.raw
 		expect_message "$B: the driver refused the stream's data" "($errno)" 'reset and is in stop'
-		expect_json '.accepted == false' '.state.left == "stop"' '.recovery.reset'
+		expect_json '.accepted == false' '.state == "stop"' '.recovery.reset'
 		expect_state "$B" stop
 		expect_shown "$B" seed 0
 		habit "$B" check=stop
 		migctl 65 --json resume --raw "$B" state.raw
 		expect_message 'the driver did not accept the state' "($errno)" 'reset and is in stop'
-		expect_json '.accepted == false' '.state.left == "stop"' '.recovery.reset'
+		expect_json '.accepted == false' '.state == "stop"' '.recovery.reset'
 		expect_state "$B" stop
 		expect_shown "$B" seed 0
 	done
@@ -578,11 +578,11 @@ holder()
 	migctl 75 --json save --drain-timeout=0 "$A" file
 	expect_message "$A: running to stop failed, the device is in running" '(EBUSY)' \
 		'the device is in running again'
-	expect_json '.state.left == "running"' '.drain_retries == 0' '.owner == "source"'
+	expect_json '.state == "running"' '.drain_retries == 0' '.owner == "source"'
 	expect_state "$A" running
 	migctl 75 --json save --drain-timeout=1 "$A" file
 	expect_message 'not ready to be stopped within 1' '(EBUSY)' 'the device is in running again'
-	expect_json '.state.left == "running"' '.drain_retries > 0' '.owner == "source"'
+	expect_json '.state == "running"' '.drain_retries > 0' '.owner == "source"'
 	expect_state "$A" running
 	expect_shown "$A" seed "$seed"
 	counts "$A"
@@ -616,7 +616,7 @@ holder()
 	migctl 69 --json resume "$B" state.img
 	expect_message "$B: the driver refused the stream's data: a chunk of 65536 bytes, and the" \
 		'data section takes 4096' 'the device was reset and is in stop'
-	expect_json '.accepted == false' '.state.left == "stop"' '.recovery.reset'
+	expect_json '.accepted == false' '.state == "stop"' '.recovery.reset'
 	expect_state "$B" stop
 	expect_shown "$B" seed 0
 }

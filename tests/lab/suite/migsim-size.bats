@@ -49,9 +49,9 @@ through_pipe()
 	expect_small save.peak
 	expect_small resume.peak
 	output=$(tail -n 1 save.json)
-	expect_json '.status == 0' '.outcome == "completed"' '.state.left == "stop"' "$said"
+	expect_json '.status == 0' '.outcome == "completed"' '.state == "stop"' "$said"
 	output=$(<resume.json)
-	expect_json '.status == 0' '.outcome == "completed"' '.state.left == "stop"' '.accepted' "$said"
+	expect_json '.status == 0' '.outcome == "completed"' '.state == "stop"' '.accepted' "$said"
 	expect_state "$A" stop
 	expect_state "$B" stop
 	expect_shown "$A" seed 4711

@@ -213,7 +213,7 @@ transfer()
 	sim "$A" fault 'empty 65536 always'
 	migctl 74 save --json "$A" state.img
 	expect_message "bytes are pending, and data_size stays 0" "the device is in running again"
-	expect_json '.outcome == "aborted"' '.owner == "source"' '.state.left == "running"'
+	expect_json '.outcome == "aborted"' '.owner == "source"' '.state == "running"'
 	expect_files
 	expect_state "$A" running
 	expect_shown "$A" seed 7

@@ -94,7 +94,7 @@ expect_undisturbed()
 				migctl 0 --json save --force --via $from "$A" state.img
 			expect_json ".device.via == \"$from\""
 			migctl 0 --json resume --no-hold --via $to "$B" state.img
-			expect_json ".device.via == \"$to\"" '.state.left == "running"'
+			expect_json ".device.via == \"$to\"" '.state == "running"'
 			expect_contents "$B"
 		done
 	done
@@ -210,7 +210,7 @@ open_files()
 @test "save: a stopped device is saved and left stopped" {
 	migctl 0 state "$A" stop
 	migctl 0 --json save "$A" state.img
-	expect_json '.state.found == "stop"' '.state.left == "stop"' '.down == false' \
+	expect_json '.state_found == "stop"' '.state == "stop"' '.down == false' \
 		'[.arcs[].to] == ["stop-copy", "stop"]' '.outcome == "completed"'
 	expect_state "$A" stop
 	migctl 0 resume --no-hold "$B" state.img
@@ -221,7 +221,7 @@ open_files()
 @test "save: a quiescent device is saved and left quiescent" {
 	migctl 0 state "$A" running-p2p
 	migctl 0 --json save "$A" state.img
-	expect_json '.state.found == "running-p2p"' '.state.left == "running-p2p"'
+	expect_json '.state_found == "running-p2p"' '.state == "running-p2p"'
 	expect_state "$A" running-p2p
 	migctl 0 resume --no-hold "$B" state.img
 	expect_contents "$B"
@@ -229,7 +229,7 @@ open_files()
 
 @test "save: --leave=stop leaves it stopped" {
 	migctl 0 --json save --leave=stop "$A" state.img
-	expect_json '.state.found == "running"' '.state.left == "stop"' '.down == true' \
+	expect_json '.state_found == "running"' '.state == "stop"' '.down == true' \
 		'.outcome == "completed"' '.owner == "source"'
 	expect_state "$A" stop
 	migctl 0 resume --no-hold "$B" state.img
@@ -241,7 +241,7 @@ open_files()
 @test "resume: --stop leaves it stopped, with the state in it" {
 	migctl 0 save "$A" state.img
 	migctl 0 --json resume --no-hold --stop "$B" state.img
-	expect_json '.state.left == "stop"' '.accepted' '[.arcs[].to] == ["running-p2p", "stop",
+	expect_json '.state == "stop"' '.accepted' '[.arcs[].to] == ["running-p2p", "stop",
 		"resuming", "stop"]'
 	expect_state "$B" stop
 	migctl 0 state "$B" running
@@ -334,7 +334,7 @@ hostfs_folder()
 		'[.arcs[].to] == ["running-p2p", "stop", "stop-copy", "stop", "running-p2p", "running"]'
 	migctl 0 --json resume --no-hold "$B" state.img
 	expect_json '.schema == 1' '.command == "resume"' ".device.address == \"$B\"" \
-		'.bytes == 96' '.accepted' '.state == {"found": "running", "left": "running"}' \
+		'.bytes == 96' '.accepted' '.state_found == "running" and .state == "running"' \
 		'.status == 0' '.outcome == "completed"' '.owner == "destination"' \
 		'[.arcs[].to] == ["running-p2p", "stop", "resuming", "stop", "running-p2p", "running"]'
 	migctl 0 --json inspect state.img

@@ -47,7 +47,7 @@ said()
 		finish save 75
 		expect_message 'interrupted: Operation canceled (ECANCELED)'
 		expect_json '.status == 75' '.outcome == "aborted"' '.owner == "source"' \
-			'.state == {"found": "running", "left": "running"}' '.down == false' \
+			'.state_found == "running" and .state == "running"' '.down == false' \
 			'.error.errno == "ECANCELED"' '.file_bytes == 0'
 		expect_state "$A" running
 		rm fifo save.out save.err
@@ -61,7 +61,7 @@ said()
 	save_stuck --json
 	kill -INT "$save"
 	finish save 75
-	expect_json '.state == {"found": "stop", "left": "stop"}'
+	expect_json '.state_found == "stop" and .state == "stop"'
 	expect_state "$A" stop
 }
 
@@ -113,7 +113,7 @@ holds_open()
 		exec 9>&-
 		expect_message 'interrupted: Operation canceled (ECANCELED)'
 		expect_json '.status == 75' '.outcome == "aborted"' '.owner == "none"' \
-			'.accepted == false' '.state.left == "stop"' '.recovery.reset' \
+			'.accepted == false' '.state == "stop"' '.recovery.reset' \
 			'.recovery.found == "resuming"'
 		expect_state "$B" stop
 		rm fifo
@@ -145,7 +145,7 @@ holds_open()
 	resume_stuck --json
 	exec 9>&-
 	finish resume 65
-	expect_json '.status == 65' '.outcome == "aborted"' '.state.left == "stop"'
+	expect_json '.status == 65' '.outcome == "aborted"' '.state == "stop"'
 	expect_state "$B" stop
 }
 
@@ -181,7 +181,7 @@ holds_open()
 	eventually said progress save.err
 	jq -e '.schema == 1 and .event == "progress" and .command == "save" and .bytes == 96 and
 		.expected_bytes == 96 and .state == "stop-copy" and .elapsed_ns > 0' save.err
-	[[ $(jq -r .device save.err | head -n 1) == "$A" ]]
+	[[ $(jq -r .device.address save.err | head -n 1) == "$A" ]]
 	kill -INT "$save"
 	finish save 75
 	rm fifo
@@ -201,7 +201,7 @@ holds_open()
 	finish save 75
 	[[ $output != *'"event"'* ]]
 	jq -se '.[-1].event == "result" and .[-1].status == 75 and .[-1].outcome == "aborted" and
-		.[-1].state.left == "running" and (.[:-1] | all(.event == "progress"))' status
+		.[-1].state == "running" and (.[:-1] | all(.event == "progress"))' status
 	# One document a line.
 	[[ $(wc -l <status) == $(jq -s length status) ]]
 
@@ -236,7 +236,7 @@ holds_open()
 	start resume "$VFIOMIGCTL" --json resume --stop "$B" state.img
 	eventually said "^$B: stopped; held open until SIGINT, SIGTERM or SIGHUP" resume.err
 	expect_state "$B" stop
-	jq -e '.state.left == "stop" and .status == 0' resume.out
+	jq -e '.state == "stop" and .status == 0' resume.out
 	kill -TERM "$resume"
 	finish resume 0
 	expect_state "$B" stop
@@ -251,7 +251,7 @@ holds_open()
 	rm fifo
 	migctl 0 --json save "$A" next.img
 	expect_message "warning: $A: was left in stop-copy by somebody else; now in stop"
-	expect_json '.state == {"found": "stop", "left": "stop"}' '.bytes == 96'
+	expect_json '.state_found == "stop" and .state == "stop"' '.bytes == 96'
 	expect_state "$A" stop
 	migctl 0 resume --no-hold "$B" next.img
 	expect_contents "$B"
@@ -295,7 +295,7 @@ holds_open()
 	finish resume 137
 	exec 9>&-
 	migctl 0 --json reset "$B"
-	expect_json '.found == "resuming"' '.state == "running"'
+	expect_json '.state_found == "resuming"' '.state == "running"'
 	expect_state "$B" running
 }
 

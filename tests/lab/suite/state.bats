@@ -60,7 +60,7 @@ traced()
 
 @test "state: walks arc by arc and lists each" {
 	migctl 0 --json state "$A" stop-copy
-	expect_json '.found == "running"' '.state == "stop-copy"' '.down' \
+	expect_json '.state_found == "running"' '.state == "stop-copy"' '.down' \
 		'[.arcs[] | [.from, .to]] == [["running", "running-p2p"], ["running-p2p", "stop"],
 		["stop", "stop-copy"]]' '.arcs | all(.ns > 0)'
 	expect_state "$A" stop-copy
@@ -76,7 +76,7 @@ traced()
 
 @test "state: to where the device is already is nothing" {
 	migctl 0 --json state "$A" running
-	expect_json '.arcs == []' '.found == "running"' '.state == "running"'
+	expect_json '.arcs == []' '.state_found == "running"' '.state == "running"'
 	expect_state "$A" running
 }
 
@@ -123,7 +123,7 @@ traced()
 		migctl 0 state "$A" "$state"
 		expect_state "$A" "$state"
 		migctl 0 --json reset "$A"
-		expect_json ".found == \"$state\"" '.state == "running"' '.reset_ns > 0' '.status == 0'
+		expect_json ".state_found == \"$state\"" '.state == "running"' '.reset_ns > 0' '.status == 0'
 		expect_state "$A" running
 	done
 	migctl 0 reset "$A"
@@ -145,7 +145,7 @@ traced()
 	echo "$output"
 	((status == 0))
 	cmp before after
-	expect_json '.state == {"found": "running", "left": "running"}' '.outcome == "completed"'
+	expect_json '.state_found == "running" and .state == "running"' '.outcome == "completed"'
 	expect_state "$A" running
 }
 
