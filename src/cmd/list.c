@@ -3,9 +3,8 @@
 
 #include "base/log.h"
 #include "base/macros.h"
-#include "device/device.h"
+#include "device/peek.h"
 #include "fsm/fsm.h"
-#include "host/debugfs.h"
 #include "host/holder.h"
 #include "cmd/cmd.h"
 #include "cmd/render.h"
@@ -65,26 +64,34 @@ static size_t cmd_list_render_holders(struct json_object *o, const struct vfio_n
 	return n;
 }
 
-/* What debugfs knows without opening. */
-static void cmd_list_render_debugfs(struct json_object *o, const struct vfio_node *node)
+static void cmd_list_render_peek(struct json_object *o, const struct device *dev, bool held)
 {
 	enum mig_state state;
-	char word[32];
 
-	switch (debugfs_migration_state(&host_live, node, word, sizeof(word), NULL)) {
-	case DEBUGFS_STATE:
+	switch (device_peek(dev, held, &state)) {
+	case PEEK_STATE:
+		render_state_now(o, state, true);
 		report_bool(o, "migratable", true);
-		if (fsm_parse(word, &state))
-			render_state_now(o, state, true);
-		break;
-	case DEBUGFS_NO_V2:
+		return;
+	case PEEK_MIGRATABLE:
+		report_bool(o, "migratable", true);
+		return;
+	case PEEK_NO_V2:
 		report_bool(o, "migratable", false);
 		report_string(o, "reason",
 			      "its driver offers no migration (v2; v1 would show with --probe)");
-		break;
-	default:
-		break;
+		return;
+	case PEEK_UNKNOWN:
+		return;
 	}
+}
+
+static int cmd_list_ask(struct device *dev, const struct device_options *opts, struct err *err)
+{
+	int r;
+
+	r = device_open(dev, opts, err);
+	return r < 0 ? r : mig_query(dev->mig, err);
 }
 
 static void cmd_list_probe(struct json_object *o, struct device *dev,
@@ -93,22 +100,20 @@ static void cmd_list_probe(struct json_object *o, struct device *dev,
 	struct err why = { 0 };
 	int r;
 
-	r = device_open(dev, opts, &why);
-	if (r >= 0)
-		r = mig_query(dev->mig, &why);
-	if (r >= 0) {
-		report_bool(o, "migratable", true);
-		json_object_object_del(o, "reason");
-		report_string(o, "protocol", dev->mig->ops->name);
-		render_caps(o, dev->mig->caps);
-		render_state_now(o, dev->mig->state, true);
-	} else {
+	r = cmd_list_ask(dev, opts, &why);
+	if (dev->has_ids)
+		render_ids(report_object(o, "ids"), &dev->ids);
+	if (r < 0) {
 		if (err_status(&why) == ERR_UNSUPPORTED)
 			report_bool(o, "migratable", false);
 		render_reason(o, dev, &why);
+		return;
 	}
-	if (dev->has_ids)
-		render_ids(report_object(o, "ids"), &dev->ids);
+	report_bool(o, "migratable", true);
+	json_object_object_del(o, "reason");
+	report_string(o, "protocol", dev->mig->ops->name);
+	render_caps(o, dev->mig->caps);
+	render_state_now(o, dev->mig->state, true);
 }
 
 /* The table has no column for it. */
@@ -139,7 +144,7 @@ static int cmd_list_render_one(struct json_object *list, const char *spec, const
 	report_null(o, "holder");
 	if (dev->node) {
 		held = cmd_list_render_holders(o, dev->node);
-		cmd_list_render_debugfs(o, dev->node);
+		cmd_list_render_peek(o, dev, held);
 	}
 	if (device_check(dev, &a->options, &why) < 0)
 		render_reason(o, dev, &why);

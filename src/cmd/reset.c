@@ -26,7 +26,7 @@ static void cmd_reset_view(FILE *f, struct json_object *report)
 		{ "state_found", "state before", REPORT_TEXT },
 		{ "reset_ns", "reset took", REPORT_NS },
 		{ "state", "state now", REPORT_TEXT },
-		{ "opening_resets", "opening resets it", REPORT_TEXT },
+		{ "opening_resets", "opening may reset it", REPORT_TEXT },
 	};
 
 	report_lines(f, report, rows, ARRAY_SIZE(rows));

@@ -63,7 +63,7 @@ static void cmd_resume_view(FILE *f, struct json_object *report)
 		{ "bytes_per_second", "stream rate", REPORT_RATE },
 		{ "state", "state now", REPORT_TEXT },
 		{ "verified", "verified", REPORT_TEXT },
-		{ "opening_resets", "opening resets it", REPORT_TEXT },
+		{ "opening_resets", "opening may reset it", REPORT_TEXT },
 	};
 
 	static const struct report_row restored[] = {
@@ -143,12 +143,12 @@ static void cmd_resume_settle_outcome(const struct args *a, int r, const struct 
 static int cmd_resume_check_hold(const struct args *a, struct err *err)
 {
 	const struct device *dev = a->dest.dev;
+	enum close_effect effect = device_close_effect(dev);
 
-	if (!a->no_hold || device_keeps_state(dev))
+	if (!a->no_hold || effect == CLOSE_KEEPS)
 		return 0;
-	err_fail(err, ERR_UNSUPPORTED, -EOPNOTSUPP,
-		 "%s: --no-hold: the device is reset when it is closed, and the state lost",
-		 device_name(dev));
+	err_fail(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "%s: --no-hold: %s, and the state is lost then",
+		 device_name(dev), device_close_text(effect));
 	return err_hint(err, -EOPNOTSUPP, "leave out --no-hold, or hand over an open fd (fd:N)");
 }
 
@@ -156,19 +156,18 @@ static int cmd_resume_hold(const struct args *a, struct err *err)
 {
 	const struct destination *d = &a->dest;
 	bool stopped = d->left == MIG_STOP;
-	const char *why = ", because its state may be lost when it is closed";
+	enum close_effect effect = device_close_effect(d->dev);
+	const char *why = device_close_text(effect);
 	int r;
 
-	if (device_reset_by_open(d->dev))
-		why = ", because closing it resets it";
-	else if (device_keeps_state(d->dev))
-		why = ". It keeps its state without that: --no-hold exits at once";
+	if (effect == CLOSE_KEEPS)
+		why = "though it keeps its state without that: --no-hold exits at once";
 	if (a->inv->verbosity >= 0)
-		fprintf(stderr, "%s: %s%s; held open until %s%s\n", device_name(d->dev),
+		fprintf(stderr, "%s: %s%s; held open until %s%s%s\n", device_name(d->dev),
 			stopped ? "stopped" : "running",
 			stopped && !a->stop ? ", as no DMA is mapped (--run starts it all the same)"
 					    : "",
-			session_ended_by(), why);
+			session_ended_by(), effect == CLOSE_KEEPS ? ", " : ", because ", why);
 	r = session_hold(mig_watch_fd(d->dev->mig), err);
 	if (r == -ECONNRESET)
 		return err_fail(err, ERR_DEVICE, r, "%s: its server is gone, and the state with it",
@@ -241,7 +240,7 @@ static int cmd_resume_resume(struct args *a, struct err *err)
 	d->cancel = &cancel;
 	d->transfer = &transfer;
 	d->verify_only = a->dry_run;
-	d->run = !a->stop && (a->run || !device_reset_by_open(d->dev));
+	d->run = !a->stop && (a->run || !device_opened_here(d->dev));
 	r = session_run(destination_run, d, &cancel, &progress, err);
 	/* A signal that came too late to abort still means: do not stay. */
 	a->no_hold |= atomic_load(&cancel.requested);

@@ -110,7 +110,7 @@ static void cmd_save_view(FILE *f, struct json_object *report)
 		{ "sha256", "sha256", REPORT_TEXT },
 		{ "downtime_ns", "downtime", REPORT_NS_IF_ANY },
 		{ "state", "state now", REPORT_TEXT },
-		{ "opening_resets", "opening resets it", REPORT_TEXT },
+		{ "opening_resets", "opening may reset it", REPORT_TEXT },
 	};
 
 	view_arcs(f, report);

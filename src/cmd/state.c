@@ -2,9 +2,9 @@
 #include "base/log.h"
 #include "base/macros.h"
 #include "device/device.h"
+#include "device/peek.h"
 #include "engine/timeline.h"
 #include "fsm/fsm.h"
-#include "host/debugfs.h"
 #include "ui/session.h"
 #include "cmd/cmd.h"
 #include "cmd/render.h"
@@ -67,7 +67,7 @@ static void cmd_state_view(FILE *f, struct json_object *report)
 		{ "state", "state", REPORT_TEXT },
 		{ "v1_bits", "device_state", REPORT_TEXT },
 		{ "want", "would set", REPORT_TEXT },
-		{ "opening_resets", "opening resets it", REPORT_TEXT },
+		{ "opening_resets", "opening may reset it", REPORT_TEXT },
 		{ "source", "read by", REPORT_TEXT },
 	};
 
@@ -78,12 +78,7 @@ static void cmd_state_view(FILE *f, struct json_object *report)
 /* Return: true when debugfs knew; @ret is then set. */
 static bool cmd_state_read_debugfs(const struct device *dev, enum mig_state *ret)
 {
-	char word[32];
-
-	return dev->node &&
-	       debugfs_migration_state(&host_live, dev->node, word, sizeof(word), NULL) ==
-		       DEBUGFS_STATE &&
-	       fsm_parse(word, ret);
+	return device_peek(dev, device_held(dev), ret) == PEEK_STATE;
 }
 
 static int cmd_state_open_device(struct args *a, struct err *err)
@@ -131,6 +126,15 @@ static void cmd_state_render(struct args *a)
 		render_arcs(o, &a->timeline, mig->state);
 }
 
+static void cmd_state_warn_close(const struct device *dev)
+{
+	enum close_effect effect = device_close_effect(dev);
+
+	if (effect != CLOSE_KEEPS)
+		log_warn("%s: %s: to keep it there, hold it open elsewhere and use fd:N",
+			 device_name(dev), device_close_text(effect));
+}
+
 static int cmd_state_read_or_set(struct args *a, struct err *err)
 {
 	enum mig_state state;
@@ -149,9 +153,8 @@ static int cmd_state_read_or_set(struct args *a, struct err *err)
 	r = session_run(cmd_state_work, a, &a->cancel, NULL, err);
 	cancel_done(&a->cancel);
 	cmd_state_render(a);
-	if (r >= 0 && a->word && !device_keeps_state(a->device))
-		log_warn("%s: closing it now resets it: hold it open elsewhere and use fd:N",
-			 device_name(a->device));
+	if (r >= 0 && a->word)
+		cmd_state_warn_close(a->device);
 	return r;
 }
 

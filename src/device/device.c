@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/vfio.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 #include "device/quirks.h"
 #include "device/region-v1.h"
 #include "device/vfio-user.h"
+#include "host/pci-function.h"
 
 /*
  * Which device an inherited fd is: a cdev's link names its node, and from Linux 6.18 on fdinfo
@@ -58,6 +60,16 @@ static int device_find_inherited(struct device *dev, struct err *err)
 	return 0;
 }
 
+static int device_find_form(struct device *dev, struct err *err)
+{
+	if (!strncmp(dev->spec, "fd:", strlen("fd:")))
+		return device_find_inherited(dev, err);
+	if (strncmp(dev->spec, "vfio-user:", strlen("vfio-user:")) != 0)
+		return vfio_node_resolve(dev->host, dev->spec, &dev->node, err);
+	dev->socket = dev->spec + strlen("vfio-user:");
+	return 0;
+}
+
 int device_find(const struct host *host, const char *spec, struct device **ret, struct err *err)
 {
 	_cleanup_(device_freep) struct device *dev = NULL;
@@ -72,15 +84,10 @@ int device_find(const struct host *host, const char *spec, struct device **ret, 
 	if (!dev->spec)
 		return err_set(err, -ENOMEM, "%s", spec);
 
-	r = 0;
-	if (!strncmp(spec, "fd:", strlen("fd:")))
-		r = device_find_inherited(dev, err);
-	else if (!strncmp(spec, "vfio-user:", strlen("vfio-user:")))
-		dev->socket = dev->spec + strlen("vfio-user:");
-	else
-		r = vfio_node_resolve(host, spec, &dev->node, err);
+	r = device_find_form(dev, err);
 	if (r < 0)
 		return r;
+	dev->resets = dev->node && pci_function_can_reset(dev->node);
 	dev->has_ids = dev->node && pci_ids_from_sysfs(host, dev->node, &dev->ids) >= 0;
 	*ret = TAKE_PTR(dev);
 	return 0;
@@ -134,6 +141,21 @@ static int device_open_kernel(struct device *dev, const struct device_options *o
 	return kernel_v2_open(&acq, device_name(dev), &dev->mig, err);
 }
 
+/* VFIO tried to reset the function when it opened it, and knows whether that works. */
+static int device_ask_reset(struct device *dev, struct err *err)
+{
+	struct dev_info info;
+	int r;
+
+	if (!device_opened_here(dev))
+		return 0;
+	r = dev_info(dev->mig, &info, err);
+	if (r < 0)
+		return r;
+	dev->resets = info.flags & VFIO_DEVICE_FLAGS_RESET;
+	return 0;
+}
+
 int device_open(struct device *dev, const struct device_options *opts, struct err *err)
 {
 	ssize_t n;
@@ -151,6 +173,9 @@ int device_open(struct device *dev, const struct device_options *opts, struct er
 	if (r < 0)
 		return r;
 
+	r = device_ask_reset(dev, err);
+	if (r < 0)
+		return r;
 	n = dev_config_read(dev->mig, dev->config, sizeof(dev->config), err);
 	if (n < 0)
 		return (int)n;
@@ -160,14 +185,50 @@ int device_open(struct device *dev, const struct device_options *opts, struct er
 	return 0;
 }
 
-bool device_reset_by_open(const struct device *dev)
+bool device_opened_here(const struct device *dev)
 {
 	return dev->inherited < 0 && dev->node && !strcmp(dev->node->bus, "pci");
 }
 
-bool device_keeps_state(const struct device *dev)
+bool device_reset_by_open(const struct device *dev)
 {
-	return dev->inherited >= 0 || dev->socket || quirks_keeps_state(device_driver(dev));
+	return device_opened_here(dev) && dev->resets;
+}
+
+enum close_effect device_judge_close(const struct close_facts *facts)
+{
+	if (facts->borrowed || facts->driver_keeps)
+		return CLOSE_KEEPS;
+	if (!facts->pci)
+		return CLOSE_MAY_LOSE;
+	if (facts->resets)
+		return CLOSE_RESETS;
+	return facts->root_bus ? CLOSE_KEEPS : CLOSE_MAY_RESET_BUS;
+}
+
+enum close_effect device_close_effect(const struct device *dev)
+{
+	const struct close_facts facts = {
+		.borrowed = dev->inherited >= 0 || dev->socket,
+		.driver_keeps = quirks_keeps_state(device_driver(dev)),
+		.pci = device_opened_here(dev),
+		.resets = dev->resets,
+		.root_bus = dev->node && pci_function_on_root_bus(dev->node),
+	};
+
+	return device_judge_close(&facts);
+}
+
+const char *device_close_text(enum close_effect effect)
+{
+	static const char *const texts[] = {
+		[CLOSE_KEEPS] = "closing it leaves its state alone",
+		[CLOSE_MAY_LOSE] = "closing it may reset it",
+		[CLOSE_MAY_RESET_BUS] = "closing it may reset its bus, and it with that",
+		[CLOSE_RESETS] = "closing it resets it",
+	};
+
+	return texts[effect];
 }
 
 const char *device_name(const struct device *dev)

@@ -40,6 +40,8 @@ struct device_options {
  * @socket: the path of "vfio-user:PATH", else NULL; points into @spec
  * @mig: the open device, NULL until device_open()
  * @via: how it was opened
+ * @resets: a PCI function that VFIO can reset: as sysfs suggests before, as the device says after
+ *          opening
  * @has_ids, @ids: PCI numbers, from sysfs before and from the configuration space after opening
  * @config, @config_size: the configuration space as found when it was opened
  */
@@ -51,6 +53,7 @@ struct device {
 	const char *socket;
 	struct mig_dev *mig;
 	enum acquire_via via;
+	bool resets;
 	bool has_ids;
 	struct pci_ids ids;
 	uint8_t config[DEVICE_CONFIG_MAX];
@@ -85,14 +88,47 @@ _must_check_ int device_find(const struct host *host, const char *spec, struct d
 _must_check_ int device_open(struct device *dev, const struct device_options *opts, struct err *err);
 
 /**
- * device_reset_by_open() - opening it resets it, and closing it will again
+ * device_opened_here() - a PCI function that this process itself opens
  *
- * True of every PCI function that this process itself opens.
+ * No DMA is mapped for it: what it holds must not run by default.
+ */
+bool device_opened_here(const struct device *dev);
+
+/**
+ * device_reset_by_open() - opening it resets it
+ *
+ * Before device_open() that is what sysfs suggests; afterwards what the device says of itself.
  */
 bool device_reset_by_open(const struct device *dev);
 
-/** device_keeps_state() - what was loaded outlives this process. */
-bool device_keeps_state(const struct device *dev);
+/* What closing a device does to the state that it holds. */
+enum close_effect {
+	CLOSE_KEEPS, /* nothing: another process holds it, too, or its driver leaves it alone */
+	CLOSE_MAY_LOSE, /* what its driver does is not known */
+	CLOSE_MAY_RESET_BUS, /* VFIO resets its bus once no function of the bus is open */
+	CLOSE_RESETS,
+};
+
+/**
+ * struct close_facts - what the effect follows from
+ * @borrowed: an inherited fd, or a server's device
+ * @driver_keeps: of the driver it is known (quirks.h)
+ * @pci: a PCI function
+ * @resets: VFIO can reset this function alone
+ * @root_bus: no bridge is above it
+ */
+struct close_facts {
+	bool borrowed, driver_keeps, pci, resets, root_bus;
+};
+
+/** device_judge_close() - pure. */
+enum close_effect device_judge_close(const struct close_facts *facts);
+
+/** device_close_effect() - what happens to @dev when this process closes it */
+enum close_effect device_close_effect(const struct device *dev);
+
+/** device_close_text() - "closing it resets it" */
+const char *device_close_text(enum close_effect effect);
 
 /** device_name() - the kernel's name where it is known, else what the user said. */
 const char *device_name(const struct device *dev);

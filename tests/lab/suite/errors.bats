@@ -447,7 +447,7 @@ sections()
 @test "resume: --no-hold is refused for a device that may lose its state" {
 	make_device M mdpy-vga
 	migctl 69 --json resume --no-hold "$M" state.img
-	expect_message "$M: --no-hold: the device is reset when it is closed, and the state lost" 'fd:N'
+	expect_message "$M: --no-hold: closing it may reset it, and the state is lost then" 'fd:N'
 	expect_json '.status == 69' '.outcome == "aborted"' '.error.errno == "EOPNOTSUPP"'
 }
 

@@ -898,7 +898,7 @@ judge_state()
 {
 	after "$end" "$from" "$to"
 	if [[ $errno == EBUSY ]] && runs "$place"; then
-		ended 0 "$A: closing it now resets it"
+		ended 0 "$A: closing it may reset it"
 		place=$to
 	else
 		ended 81 "$A: $from to $to failed, the device is in $place: " "$doing" "($errno)"
@@ -941,7 +941,7 @@ judge_state()
 	told state running-p2p
 	kept "$A" running-p2p
 	attempt state "$A" stop
-	ended 0 'closing it now resets it'
+	ended 0 'closing it may reset it'
 	kept "$A" stop
 	arm "$A" 'arc stop running-p2p ENOMEM done' 'arc running-p2p running EFAULT error'
 	attempt state "$A" running
@@ -1361,7 +1361,7 @@ save_stuck()
 	start state "$VFIOMIGCTL" --json -v state "$A" stop-copy
 	eventually stalled "$A"
 	interrupt state "$A"
-	finish_row state 0 'Interrupt: too late to stop, finishing' 'closing it now resets it'
+	finish_row state 0 'Interrupt: too late to stop, finishing' 'closing it may reset it'
 	told state stop-copy
 	kept "$A" stop-copy
 }

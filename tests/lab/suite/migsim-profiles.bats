@@ -289,7 +289,7 @@ begin_v1()
 	expect_state "$B" running
 	expect_shown "$B" seed 0
 	migctl 69 resume --no-hold "$B" state.img
-	expect_message "$B: --no-hold: the device is reset when it is closed, and the state lost"
+	expect_message "$B: --no-hold: closing it may reset it, and the state is lost then"
 	expect_state "$B" running
 	expect_shown "$B" seed 0
 }
@@ -319,6 +319,25 @@ holder()
 	[[ ${lines[0]} =~ ^'A stop '[0-9a-f]{16}$ ]]
 	[[ ${lines[1]} == "${lines[0]/A/B}" ]]
 	[[ ${lines[2]} == '77 77' && ${lines[3]} == 'running running' && ${#lines[@]} == 4 ]]
+}
+
+@test "list, state: of a device that no process holds, debugfs has only an old state" {
+	local entry=".devices[] | select(.address == \"$A\")"
+
+	"$VFIOMIGCTL" -q state "$A" stop
+	[[ $(</sys/kernel/debug/vfio/"$A"/migration/state) == STOP ]]
+	migctl 0 --json list
+	expect_json "[$entry] == [$entry | select(.migratable and .state == null)]"
+	migctl 0 list "$A"
+	[[ ${lines[1]} =~ ^$A\ +migsim\ .*\ yes\ +-\ +-\  ]]
+	migctl 0 --json state --dry-run "$A"
+	expect_json '.state == null'
+	migctl 0 --json state "$A"
+	expect_json '.state == "stop"' '.source == "device"'
+	run -0 "$tools/with-fd" "$A" 10 bash -c '"$0" --json state "$1" && "$0" list "$1" && :' \
+		"$VFIOMIGCTL" "$A"
+	echo "$output"
+	[[ $output == *'"source": "debugfs"'*'yes         stop '*' bash['* ]]
 }
 
 @test "PRECOPY_INFOv2: asking a device that another process holds does not opt in, pre-copy does" {
@@ -536,7 +555,7 @@ holder()
 	expect_shown "$B" seed 0
 	sim "$B" detect_short 0
 	start resume "$VFIOMIGCTL" --json resume --raw --stop "$B" short.raw
-	eventually grep -q 'held open.*, because its state may be lost when it is closed' resume.err
+	eventually grep -q 'held open.*, because closing it may reset it' resume.err
 	let_go
 	expect_json '.accepted' '.bytes == 1000000'
 	expect_state "$B" stop
