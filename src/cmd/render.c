@@ -6,6 +6,7 @@
 #include "base/macros.h"
 #include "cmd/render.h"
 #include "fsm/fsm.h"
+#include "host/pci-config.h"
 
 void render_ids(struct json_object *o, const struct pci_ids *ids)
 {
@@ -66,9 +67,11 @@ void render_caps(struct json_object *o, uint64_t caps)
 
 void render_interrupts(struct json_object *o, unsigned int bits)
 {
-	static const char *const words[] = { "intx", "msi", "msix" };
+	struct json_object *list = report_array(o, "interrupts");
 
-	render_words(o, "interrupts", words, ARRAY_SIZE(words), bits);
+	for (unsigned int i = 0; pci_interrupt_name(i); i++)
+		if (bits & 1u << i)
+			report_append_string(list, pci_interrupt_name(i));
 }
 
 void render_state(struct json_object *o, const char *key, enum mig_state state, bool known)

@@ -265,8 +265,9 @@ int holders_find(const struct host *host, const struct vfio_node *node, struct h
 	int r;
 
 	r = holder_search_init(&s, node);
-	if (r == 0)
-		r = holder_scan(&s);
+	if (r < 0)
+		return err_set(err, r, "%s: who holds it", node->name);
+	r = holder_scan(&s);
 	if (r < 0)
 		return err_set(err, r, "%s: who holds it", node->name);
 	if (s.found.n)

@@ -135,6 +135,13 @@ static uint16_t pci_config_find_cap(const uint8_t *config, size_t size, uint8_t 
 	return 0;
 }
 
+const char *pci_interrupt_name(unsigned int bit)
+{
+	static const char *const names[] = { "intx", "msi", "msix" };
+
+	return bit < ARRAY_SIZE(names) ? names[bit] : NULL;
+}
+
 unsigned int pci_config_interrupts(const uint8_t *config, size_t size)
 {
 	uint16_t at;

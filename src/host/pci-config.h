@@ -53,6 +53,9 @@ enum pci_interrupts {
 	PCI_MSIX = 1 << 2,
 };
 
+/** pci_interrupt_name() - "msi" for 1; NULL for a bit of enum pci_interrupts that has no name */
+const char *pci_interrupt_name(unsigned int bit);
+
 /**
  * pci_config_interrupts() - which kind of interrupts is enabled
  *

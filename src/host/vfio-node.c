@@ -173,6 +173,13 @@ static int vfio_node_real_device(const struct host *host, const char *path, char
 	return 0;
 }
 
+static int vfio_node_not_found(const char *path, int r, struct err *err)
+{
+	if (r == -ENOENT || r == -ENOTDIR)
+		return err_fail(err, ERR_MISSING, -ENODEV, "%s: no such device", path);
+	return err_set(err, r, "%s", path);
+}
+
 int vfio_node_from_sysfs(const struct host *host, const char *path, struct vfio_node **ret,
 			 struct err *err)
 {
@@ -185,12 +192,11 @@ int vfio_node_from_sysfs(const struct host *host, const char *path, struct vfio_
 		return err_set(err, -ENOMEM, "%s", path);
 	node->group = -1;
 	r = path_real(&root, "%s", host->sys);
-	if (r == 0)
-		r = vfio_node_real_device(host, path, &node->sysfs);
-	if (r == -ENOENT || r == -ENOTDIR)
-		return err_fail(err, ERR_MISSING, -ENODEV, "%s: no such device", path);
 	if (r < 0)
-		return err_set(err, r, "%s", path);
+		return vfio_node_not_found(path, r, err);
+	r = vfio_node_real_device(host, path, &node->sysfs);
+	if (r < 0)
+		return vfio_node_not_found(path, r, err);
 	if (!path_inside(node->sysfs, root))
 		return err_fail(err, ERR_USAGE, -EINVAL, "%s: not in %s", path, host->sys);
 	node->name = strdup(path_base(node->sysfs));

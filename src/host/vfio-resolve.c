@@ -131,8 +131,9 @@ static int vfio_resolve_find_by_folder(const struct host *host, const char *spec
 	int r;
 
 	r = path_real(&real, "%s", spec);
-	if (r == 0)
-		r = path_real(&root, "%s", host->sys);
+	if (r < 0)
+		return err_set(err, r, "%s", spec);
+	r = path_real(&root, "%s", host->sys);
 	if (r < 0)
 		return err_set(err, r, "%s", spec);
 	inside = path_inside(real, root);

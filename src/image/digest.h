@@ -4,8 +4,8 @@
 /*
  * The image's checksums
  *
- * XXH3 finds damage, misplacement and truncation at the speed of memory. It is no defence
- * against whoever can rewrite the image: whom to believe is for the transport to know.
+ * XXH3 finds damage, misplacement and truncation at the speed of memory. It is no defence against
+ * an attacker who can rewrite the image: authenticating the sender is the transport's job.
  */
 
 #include <stddef.h>
@@ -18,8 +18,8 @@
 /**
  * struct image_digest - a running XXH3, always with the seed it was given
  *
- * Either a digest over the checksums of sections (_add, _value), or a place to work in for the
- * checksum of one section, so that none of them needs to allocate.
+ * Either a digest over the checksums of sections (image_digest_add(), image_digest_value()), or
+ * scratch space for image_section_checksum(), which then allocates nothing.
  */
 struct image_digest {
 	struct XXH3_state_s *state;

@@ -9,12 +9,16 @@
 #include "base/macros.h"
 #include "image/format.h"
 
-/* By type. A section that is not in here is unknown, and none may look below @cap. */
+/*
+ * Known sections, by type.
+ * @must, @may: flags that are required, and flags that are allowed besides
+ * @cap, @exact: the largest payload, or the only size that it may have
+ */
 static const struct section_kind {
 	const char *name;
-	uint32_t must, may; /* flags that it has, and that it can have besides */
-	uint32_t cap; /* of its payload */
-	bool exact; /* which has that size, no less */
+	uint32_t must, may;
+	uint32_t cap;
+	bool exact;
 	bool of_device;
 } kinds[] = {
 #define M IMAGE_MANDATORY
@@ -73,7 +77,7 @@ int image_header_decode(const uint8_t *buf, size_t len, struct image_info *ret, 
 	if (memcmp(w.magic, IMAGE_MAGIC, MIN(len, sizeof(w.magic))) != 0)
 		return err_fail(err, ERR_IMAGE, -EBADMSG, "not an image of vfiomigctl");
 
-	/* Another major may lay out all that follows anew, its checksum included. */
+	/* Another major version may change the layout of all that follows, even the checksum. */
 	major = le16toh(w.major);
 	if (len >= offsetof(struct image_header_wire, size) && major != IMAGE_MAJOR)
 		return err_fail(err, ERR_IMAGE, -EBADMSG,
@@ -113,7 +117,7 @@ void image_head_encode(const struct image_head *head, uint8_t buf[IMAGE_SECTION_
 	memcpy(buf, &w, sizeof(w));
 }
 
-/* The one check that cannot wait for the checksum: room for the payload is made by it. */
+/* Check sizes before the checksum can be: the payload is read into a buffer of this size. */
 static int format_check_caps(const struct image_head *head, struct err *err)
 {
 	const struct section_kind *kind = format_kind_of(head->type);
@@ -150,7 +154,7 @@ int image_head_decode(const uint8_t buf[IMAGE_SECTION_HEADER], struct image_head
 	return format_check_caps(ret, err);
 }
 
-/* What only one type of section uses is zero, or no device, in all others. */
+/* A field that only one type of section uses is zero, or IMAGE_NO_DEVICE, in all others. */
 static const char *format_fault_of(const struct image_head *head, const struct section_kind *kind)
 {
 	bool is_data = head->type == IMAGE_DATA;

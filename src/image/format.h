@@ -61,11 +61,11 @@
  * and after them one DEVICE END; IMAGE END is the last.
  *
  * SHA-256 stands between a device's last DATA and its DEVICE END if the MANIFEST lists "sha256"
- * among its digests, and only then, so that whoever wants to check it can sum from the start. Its
+ * among its digests, and only then: a reader that checks it has to sum from the stream's start. Its
  * payload is the 32 bytes of the SHA-256 of the device's stream, uncompressed.
  *
- * KEEPALIVE has no payload and no device. It may stand anywhere after the MANIFEST, and says that the
- * writer, who has nothing to write at the moment, is still there.
+ * KEEPALIVE has no payload and no device. It may stand anywhere after the MANIFEST. It tells the
+ * reader that the writer is alive while it has nothing to write.
  *
  * DEVICE END payload, 48 bytes:
  *
@@ -95,8 +95,8 @@
 #define IMAGE_PAGE 4096u
 
 /*
- * Caps on what a reader believes before it allocates anything. A manifest of the largest number
- * of devices, each with 4 KiB of configuration space as hex, has to fit its own.
+ * Caps that a reader checks before it allocates anything. IMAGE_MANIFEST_MAX has room for
+ * IMAGE_DEVICES_MAX devices, each with 4 KiB of configuration space as hex.
  */
 #define IMAGE_DEVICES_MAX 256u
 #define IMAGE_MANIFEST_MAX (4u << 20)
@@ -174,14 +174,14 @@ _Static_assert(offsetof(struct image_section_wire, checksum) == 56, "drawn above
 #define IMAGE_FRAME_SIZE (1u << 20)
 #define IMAGE_FRAME_PAYLOAD (IMAGE_FRAME_SIZE - 64u)
 
-/* What the HEADER says. */
+/* The contents of HEADER. */
 struct image_info {
 	uint16_t major, minor;
 	uint8_t id[16];
 	uint64_t created_ns;
 };
 
-/* What a section's header says; @reserved is all of its reserved bits, or-ed. */
+/* The contents of a section's header; @reserved is the OR of all its reserved fields. */
 struct image_head {
 	uint32_t type, flags, size, device;
 	uint64_t sequence, offset;
@@ -190,18 +190,18 @@ struct image_head {
 	uint64_t checksum;
 };
 
-/* What DEVICE END and IMAGE END say: of what there were @count, frames or sections. */
+/* The contents of DEVICE END, where @count is of frames, and of IMAGE END, of sections. */
 struct image_end {
 	uint64_t count, bytes;
 	uint8_t digest[IMAGE_DIGEST_SIZE];
 };
 
 /*
- * Encoding fills exactly the bytes drawn above. Decoding takes exactly that many, believes
- * nothing, and leaves to the caller what depends on the rest of the image.
+ * Encoding fills exactly the bytes drawn above. Decoding takes exactly that many, checks every
+ * field, and leaves to the caller what depends on the rest of the image.
  */
 
-/** image_seed() - of every checksum but the header's */
+/** image_seed() - the seed of every checksum but the header's */
 uint64_t image_seed(const struct image_info *info);
 
 void image_header_encode(const struct image_info *info, uint8_t buf[IMAGE_HEADER_SIZE]);
@@ -223,7 +223,11 @@ void image_head_encode(const struct image_head *head, uint8_t buf[IMAGE_SECTION_
 _must_check_ int image_head_decode(const uint8_t buf[IMAGE_SECTION_HEADER], struct image_head *ret,
 				   struct err *err);
 
-/** image_head_check() - what a known section must say of itself, whatever came before */
+/**
+ * image_head_check() - check the fields of a known section that depend on its type alone
+ *
+ * Return: 0, or -EBADMSG (ERR_IMAGE).
+ */
 _must_check_ int image_head_check(const struct image_head *head, struct err *err);
 
 void image_device_end_encode(const struct image_end *end, uint8_t buf[IMAGE_END_SIZE]);

@@ -10,7 +10,7 @@
 #include "base/macros.h"
 #include "image/frame-encoder.h"
 
-/* Frames in a row that saved nothing, after which only every so many is tried. */
+/* After PLAIN_ENOUGH frames in a row that did not get smaller, try one in PLAIN_TRY. */
 #define PLAIN_ENOUGH 8
 #define PLAIN_TRY 16
 
@@ -74,8 +74,8 @@ static bool frame_encoder_worth_a_try(const struct image_frame_encoder *s, size_
 }
 
 /*
- * Compress the payload into @frame->packed. It is given one page less than the plain frame takes,
- * so that zstd itself gives up on what would save nothing.
+ * Compress the payload into @frame->packed. The output has room for one page less than the plain
+ * frame, so that zstd itself gives up on a frame that would save nothing.
  *
  * Return: compressed size, 0 when the frame is to be stored plain, or a negative errno.
  */

@@ -4,9 +4,9 @@
 /*
  * The part of the image that is in memory
  *
- * Bytes come in at the end and are taken from the front, whole sections at a time. What is left
- * then, a page at most, moves to the start: so every section lies there, on a page, and frames of
- * one size take one read each.
+ * Bytes are read in at the end and taken from the front, a whole section at a time. The rest, a
+ * page at most, then moves to the start: every section starts there, on a page, and frames of one
+ * size take one read each.
  */
 
 #include <stddef.h>
@@ -21,8 +21,8 @@ struct input_buffer {
 
 /**
  * input_buffer_space() - where the next bytes go
- * @want: how many there are to be, with those that are there; more than these, whole pages
- * @ret_len: how many are to come
+ * @want: bytes wanted in total, those already there included; whole pages
+ * @ret_len: bytes still to be read
  *
  * Return: 0 or -ENOMEM.
  */

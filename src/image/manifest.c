@@ -6,18 +6,21 @@
 #include <string.h>
 
 #include "base/macros.h"
+#include "base/printable.h"
 #include "base/units.h"
+#include "fsm/fsm.h"
+#include "host/pci-config.h"
 #include "image/format.h"
 #include "image/manifest.h"
-#include "base/printable.h"
 
 #define MANIFEST_SCHEMA 1
 #define MANIFEST_TEXT_FLAGS \
 	(JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE)
 
 /*
- * json-c spends some hundred bytes on "[]" and "{}". No manifest of ours comes near these, and
- * with them a hostile one of IMAGE_MANIFEST_MAX bytes takes a few times its size, not hundreds.
+ * Limits against memory amplification: json-c allocates some hundred bytes for a "[]". With these
+ * a hostile manifest of IMAGE_MANIFEST_MAX bytes takes a few times its size, not hundreds of times;
+ * manifests of ours stay far below them.
  */
 #define MANIFEST_DEPTH_MAX 16
 #define MANIFEST_CONTAINERS_MAX 4096
@@ -42,11 +45,11 @@ static const struct text_field {
 	/* clang-format on */
 };
 
-/* Hexadecimal with all leading zeros, as lspci shows them. */
+/* PCI IDs, hexadecimal with all leading zeros, as lspci shows them; @size is the member's. */
 static const struct id_field {
 	const char *key;
 	size_t at;
-	size_t size; /* of the member */
+	size_t size;
 	int digits;
 } id_fields[] = {
 #define ID(key, member, digits)                                            \
@@ -65,14 +68,14 @@ static const struct id_field {
 #undef ID
 };
 
-/* Bits of image_device.caps, which are the kernel's VFIO_MIGRATION_*. */
-static const char *const cap_words[] = { "stop-copy", "p2p", "pre-copy" };
+/* A word for each bit of a set, from bit 0 on; NULL after the last. */
+typedef const char *manifest_word_fn(unsigned int bit);
 
-/* Bits of image_device.interrupts, which are enum pci_interrupts. */
-static const char *const interrupt_words[] = { "intx", "msi", "msix" };
-
-/* Bits of image_device.digests, which are enum image_digests. */
-static const char *const digest_words[] = { "sha256" };
+/* For image_device.digests. */
+static const char *manifest_digest_name(unsigned int bit)
+{
+	return UINT64_C(1) << bit == IMAGE_HAS_SHA256 ? "sha256" : NULL;
+}
 
 static char **manifest_text_of(struct image_device *dev, const struct text_field *f)
 {
@@ -124,7 +127,7 @@ void image_manifest_done(struct image_manifest *m)
 
 /* Encoding */
 
-/* @value becomes @o's in any case; a NULL one is json-c without memory, never a JSON null. */
+/* Takes ownership of @value, also on failure. A NULL @value means that json-c had no memory. */
 static int manifest_add(struct json_object *o, const char *key, struct json_object *value,
 			struct err *err)
 {
@@ -171,27 +174,36 @@ static int manifest_add_hex(struct json_object *o, const char *key, int digits, 
 }
 
 /* A list with the word of each bit that is set. */
-static int manifest_add_words(struct json_object *o, const char *key, const char *const *words,
-			      size_t n, uint64_t bits, struct err *err)
+static int manifest_add_words(struct json_object *o, const char *key, manifest_word_fn *word,
+			      uint64_t bits, struct err *err)
 {
 	struct json_object *list = json_object_new_array();
-	int r = manifest_add(o, key, list, err);
+	int r;
 
-	for (size_t i = 0; !r && i < n; i++)
-		if (bits & UINT64_C(1) << i)
-			r = manifest_append(list, json_object_new_string(words[i]), err);
-	return r;
+	r = manifest_add(o, key, list, err);
+	if (r < 0)
+		return r;
+	for (unsigned int i = 0; word(i); i++) {
+		if (!(bits & UINT64_C(1) << i))
+			continue;
+		r = manifest_append(list, json_object_new_string(word(i)), err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
 }
 
+/* Migration flags: those with a name as words, the others as a number. */
 static int manifest_add_caps(struct json_object *o, uint64_t caps, struct err *err)
 {
-	int r = manifest_add_words(o, "migration", cap_words, ARRAY_SIZE(cap_words), caps, err);
+	int r;
 
-	caps >>= ARRAY_SIZE(cap_words);
-	caps <<= ARRAY_SIZE(cap_words);
-	if (!r && caps)
-		r = manifest_add_hex(o, "flags", 1, caps, err);
-	return r;
+	r = manifest_add_words(o, "migration", fsm_cap_name, caps, err);
+	if (r < 0)
+		return r;
+	for (unsigned int i = 0; fsm_cap_name(i); i++)
+		caps &= ~(UINT64_C(1) << i);
+	return caps ? manifest_add_hex(o, "flags", 1, caps, err) : 0;
 }
 
 static int manifest_add_config(struct json_object *o, const uint8_t *config, size_t size,
@@ -211,32 +223,53 @@ static int manifest_add_config(struct json_object *o, const uint8_t *config, siz
 	return manifest_add(o, "config", json_object_new_string_len(text, (int)(2 * size)), err);
 }
 
+static int manifest_add_ids(struct json_object *o, const struct image_device *dev, struct err *err)
+{
+	int r;
+
+	for (size_t i = 0; i < ARRAY_SIZE(id_fields); i++) {
+		const struct id_field *f = &id_fields[i];
+
+		r = manifest_add_hex(o, f->key, f->digits, manifest_id_get(dev, f), err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
 static int manifest_encode_device(struct json_object *o, struct image_device *dev, struct err *err)
 {
-	int r = 0;
+	int r;
 
-	for (size_t i = 0; !r && i < ARRAY_SIZE(text_fields); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(text_fields); i++) {
 		const struct text_field *f = &text_fields[i];
 		const char *text = *manifest_text_of(dev, f);
 
 		if (f->required && !text)
 			return err_set(err, -EINVAL, "manifest: a device without \"%s\"", f->key);
 		r = manifest_add_text(o, f->key, text, err);
+		if (r < 0)
+			return r;
 	}
-	for (size_t i = 0; !r && dev->has_ids && i < ARRAY_SIZE(id_fields); i++)
-		r = manifest_add_hex(o, id_fields[i].key, id_fields[i].digits,
-				     manifest_id_get(dev, &id_fields[i]), err);
-	if (!r)
-		r = manifest_add_caps(o, dev->caps, err);
-	if (!r && dev->config_size)
-		r = manifest_add_words(o, "interrupts", interrupt_words,
-				       ARRAY_SIZE(interrupt_words), dev->interrupts, err);
-	if (!r && dev->digests)
-		r = manifest_add_words(o, "digests", digest_words, ARRAY_SIZE(digest_words),
-				       dev->digests, err);
-	if (!r)
-		r = manifest_add_config(o, dev->config, dev->config_size, err);
-	return r;
+	if (dev->has_ids) {
+		r = manifest_add_ids(o, dev, err);
+		if (r < 0)
+			return r;
+	}
+	r = manifest_add_caps(o, dev->caps, err);
+	if (r < 0)
+		return r;
+	if (dev->config_size) {
+		r = manifest_add_words(o, "interrupts", pci_interrupt_name, dev->interrupts, err);
+		if (r < 0)
+			return r;
+	}
+	if (dev->digests) {
+		r = manifest_add_words(o, "digests", manifest_digest_name, dev->digests, err);
+		if (r < 0)
+			return r;
+	}
+	return manifest_add_config(o, dev->config, dev->config_size, err);
 }
 
 static int manifest_encode(struct json_object *root, const struct image_manifest *m, struct err *err)
@@ -245,20 +278,28 @@ static int manifest_encode(struct json_object *root, const struct image_manifest
 	int r;
 
 	r = manifest_add(root, "schema", json_object_new_int(MANIFEST_SCHEMA), err);
-	if (!r)
-		r = manifest_add_text(root, "tool", m->tool, err);
-	if (!r)
-		r = manifest_add_text(root, "kernel", m->kernel, err);
-	devices = r ? NULL : json_object_new_array();
-	if (!r)
-		r = manifest_add(root, "devices", devices, err);
-	for (uint32_t i = 0; !r && i < m->n_devices; i++) {
+	if (r < 0)
+		return r;
+	r = manifest_add_text(root, "tool", m->tool, err);
+	if (r < 0)
+		return r;
+	r = manifest_add_text(root, "kernel", m->kernel, err);
+	if (r < 0)
+		return r;
+	devices = json_object_new_array();
+	r = manifest_add(root, "devices", devices, err);
+	if (r < 0)
+		return r;
+	for (uint32_t i = 0; i < m->n_devices; i++) {
 		o = json_object_new_object();
 		r = manifest_append(devices, o, err);
-		if (!r)
-			r = manifest_encode_device(o, &m->devices[i], err);
+		if (r < 0)
+			return r;
+		r = manifest_encode_device(o, &m->devices[i], err);
+		if (r < 0)
+			return r;
 	}
-	return r;
+	return 0;
 }
 
 int image_manifest_encode(const struct image_manifest *m, char **ret, size_t *ret_len,
@@ -299,7 +340,7 @@ static int manifest_refuse(struct err *err, const char *key, const char *why)
 	return -EBADMSG; /* in so many words, for the compiler: not PRESENT */
 }
 
-/* Before json-c sees it. Brackets and commas in strings count, too; there are few. */
+/* Check limits before json-c parses. Counts brackets and commas in strings, too: few have any. */
 static int manifest_check_text(const char *text, size_t len, struct err *err)
 {
 	size_t containers = 0, values = 0;
@@ -343,7 +384,7 @@ static int manifest_parse(const char *text, size_t len, struct json_object **ret
 	return 0;
 }
 
-/* Outcomes of the functions below: the key is there, or not. A JSON null is of a wrong type. */
+/* Outcomes of the functions below: whether the key is there. A JSON null is of a wrong type. */
 enum {
 	ABSENT = 0,
 	PRESENT = 1
@@ -382,7 +423,7 @@ static int manifest_get_text(struct json_object *o, const char *key, char **ret,
 	return PRESENT;
 }
 
-/* @digits: exactly so many; 0 for any number of them that fits. */
+/* @digits: their exact number, or 0 for any number that fits. */
 static int manifest_get_hex(struct json_object *o, const char *key, size_t digits, uint64_t *ret,
 			    struct err *err)
 {
@@ -411,7 +452,7 @@ static int manifest_get_array(struct json_object *o, const char *key, struct jso
 	return PRESENT;
 }
 
-/* All of the numbers or none. */
+/* The manifest has all of the IDs, or none. */
 static int manifest_decode_ids(struct json_object *o, struct image_device *dev, struct err *err)
 {
 	size_t present = 0;
@@ -436,9 +477,9 @@ static int manifest_decode_ids(struct json_object *o, struct image_device *dev, 
 	return 0;
 }
 
-/* Words that this version does not know stand for what it could make no use of. */
-static int manifest_get_words(struct json_object *o, const char *key, const char *const *words,
-			      size_t n, uint64_t *ret, struct err *err)
+/* Ignore unknown words: later versions may add some. */
+static int manifest_get_words(struct json_object *o, const char *key, manifest_word_fn *name,
+			      uint64_t *ret, struct err *err)
 {
 	struct json_object *list, *word;
 	int r;
@@ -450,8 +491,8 @@ static int manifest_get_words(struct json_object *o, const char *key, const char
 		word = json_object_array_get_idx(list, i);
 		if (!json_object_is_type(word, json_type_string))
 			return manifest_refuse(err, key, "is not a list of words");
-		for (size_t bit = 0; bit < n; bit++)
-			if (!strcmp(json_object_get_string(word), words[bit]))
+		for (unsigned int bit = 0; name(bit); bit++)
+			if (!strcmp(json_object_get_string(word), name(bit)))
 				*ret |= UINT64_C(1) << bit;
 	}
 	return PRESENT;
@@ -459,19 +500,20 @@ static int manifest_get_words(struct json_object *o, const char *key, const char
 
 static int manifest_decode_caps(struct json_object *o, struct image_device *dev, struct err *err)
 {
-	int r = manifest_get_hex(o, "flags", 0, &dev->caps, err);
+	int r;
 
-	return r < 0 ? r
-		     : manifest_get_words(o, "migration", cap_words, ARRAY_SIZE(cap_words),
-					  &dev->caps, err);
+	r = manifest_get_hex(o, "flags", 0, &dev->caps, err);
+	if (r < 0)
+		return r;
+	return manifest_get_words(o, "migration", fsm_cap_name, &dev->caps, err);
 }
 
 /* Those of manifest_get_words() that fit an unsigned int. */
-static int manifest_get_flags(struct json_object *o, const char *key, const char *const *words,
-			      size_t n, unsigned int *ret, struct err *err)
+static int manifest_get_flags(struct json_object *o, const char *key, manifest_word_fn *name,
+			      unsigned int *ret, struct err *err)
 {
 	uint64_t bits = 0;
-	int r = manifest_get_words(o, key, words, n, &bits, err);
+	int r = manifest_get_words(o, key, name, &bits, err);
 
 	*ret = (unsigned int)bits;
 	return r;
@@ -530,12 +572,10 @@ static int manifest_decode_device(struct json_object *o, struct image_device *de
 	r = manifest_decode_caps(o, dev, err);
 	if (r < 0)
 		return r;
-	r = manifest_get_flags(o, "interrupts", interrupt_words, ARRAY_SIZE(interrupt_words),
-			       &dev->interrupts, err);
+	r = manifest_get_flags(o, "interrupts", pci_interrupt_name, &dev->interrupts, err);
 	if (r < 0)
 		return r;
-	r = manifest_get_flags(o, "digests", digest_words, ARRAY_SIZE(digest_words), &dev->digests,
-			       err);
+	r = manifest_get_flags(o, "digests", manifest_digest_name, &dev->digests, err);
 	if (r < 0)
 		return r;
 	return manifest_decode_config(o, dev, err);

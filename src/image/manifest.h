@@ -67,19 +67,20 @@ struct image_manifest {
  * image_manifest_encode() - as JSON text
  * @ret: NUL-terminated; the caller frees it
  *
- * What cannot be printed in a string is written as '?': no name keeps a state from being saved.
+ * Writes '?' for bytes of a string that cannot be printed, so that an odd name does not prevent a
+ * save.
  *
- * Return: 0, -EINVAL for what no reader would accept, -ENOMEM.
+ * Return: 0, -EINVAL for a manifest that no reader would accept, -ENOMEM.
  */
 _must_check_ int image_manifest_encode(const struct image_manifest *m, char **ret, size_t *ret_len,
 				       struct err *err);
 
 /**
- * image_manifest_decode() - from JSON text that may say anything
+ * image_manifest_decode() - from untrusted JSON text
  * @ret: for image_manifest_done(); untouched on failure
  *
- * Bounds depth, counts, lengths and ranges; a field of the wrong type is refused by name. All
- * strings can be printed as they are.
+ * Checks depth, counts, lengths and ranges; the error names a field of the wrong type. All strings
+ * of @ret can be printed as they are.
  *
  * Return: 0, -EBADMSG (ERR_IMAGE), -ENOMEM.
  */

@@ -11,7 +11,7 @@
 #include "image/unpack.h"
 #include "image/input-buffer.h"
 
-/* What a section may be next. */
+/* What has to come next. */
 enum parser_state {
 	AT_HEADER,
 	AT_MANIFEST,
@@ -20,7 +20,7 @@ enum parser_state {
 	REFUSED,
 };
 
-/* The SHA-256 of a device's stream: as summed here, if it is, and as it stood in the image. */
+/* The SHA-256 of a device's stream: @running here, or NULL, and as the image has it once @seen. */
 struct stream_sum {
 	struct image_sha256 *running;
 	bool seen;
@@ -28,8 +28,10 @@ struct stream_sum {
 };
 
 /*
- * @at is the place in the image of the input's first byte. From there @sure bytes are sure to come,
- * and asked for: what has begun, and a page more after whatever is not the end.
+ * @at: place in the image of the input's first byte
+ * @sure: bytes from @at that an intact image has at least: the section that has begun, and another
+ *        page after any section but the last
+ * @sums: one a device
  */
 struct image_parser {
 	const struct image_sink *sink;
@@ -42,17 +44,17 @@ struct image_parser {
 	struct image_digest work;
 	struct image_manifest manifest;
 	struct image_totals_set totals;
-	struct stream_sum *sums; /* one a device */
+	struct stream_sum *sums;
 	struct image_unpacker unpacker;
 };
 
-/* A section that lies whole in the input; @content is its payload, decompressed. */
+/* A section that is complete in the input; @content is its payload, decompressed. */
 struct section {
 	struct image_head head;
 	const uint8_t *payload, *content;
 };
 
-/* Outcomes of the steps below: the bytes there were not enough, or something was taken. */
+/* Outcomes of the steps below: more bytes are needed, or some were consumed. */
 enum {
 	STEP_WAIT = 0,
 	STEP_TAKEN = 1
@@ -146,15 +148,19 @@ static bool parser_has_sha256(const struct image_parser *p, uint32_t device)
 
 static int parser_start_sums(struct image_parser *p, struct err *err)
 {
-	int r = 0;
+	int r;
 
 	p->sums = calloc(p->manifest.n_devices, sizeof(*p->sums));
 	if (!p->sums)
 		return err_set(err, -ENOMEM, "image parser");
-	for (uint32_t i = 0; r >= 0 && i < p->manifest.n_devices; i++)
-		if (p->sink->sum && parser_has_sha256(p, i))
-			r = image_sha256_new(&p->sums[i].running, err);
-	return r;
+	for (uint32_t i = 0; i < p->manifest.n_devices; i++) {
+		if (!p->sink->sum || !parser_has_sha256(p, i))
+			continue;
+		r = image_sha256_new(&p->sums[i].running, err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
 }
 
 static int parser_check_manifest(struct image_parser *p, const struct section *s, struct err *err)
@@ -172,7 +178,7 @@ static int parser_check_manifest(struct image_parser *p, const struct section *s
 	return image_totals_init(&p->totals, p->manifest.n_devices, image_seed(&p->info), err);
 }
 
-/* The device must exist and its stream be open. */
+/* The device must exist, and not have ended. */
 static int parser_check_open(const struct image_parser *p, const struct image_head *head,
 			     struct err *err)
 {
@@ -312,7 +318,7 @@ static int parser_check_checksum(struct image_parser *p, const struct image_head
 			image_section_name(head->type));
 }
 
-/* Everything about a section that lies at @buf, @len bytes with its padding. */
+/* Check all of a section, which lies at @buf and has @len bytes with its padding. */
 static int parser_check_section(struct image_parser *p, struct section *s, const uint8_t *buf,
 				size_t len, struct err *err)
 {
@@ -386,7 +392,7 @@ static int parser_tell_end(struct image_parser *p, struct err *err)
 	return p->sink->end ? p->sink->end(p->ctx, &receipt, err) : 0;
 }
 
-/* The sink hears of a section only here, after all of parser_check_section(). */
+/* Give a section to the sink; only called after parser_check_section(). */
 static int parser_tell(struct image_parser *p, const struct section *s, struct err *err)
 {
 	const struct image_sink *sink = p->sink;

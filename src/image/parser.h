@@ -5,10 +5,9 @@
  * Reading an image
  *
  * A push parser without fd, clock or thread: the caller brings bytes, the parser calls a sink
- * with what it has verified. Nothing reaches the sink before the checksum of its section, its
- * sequence number and its place in the stream have been checked; that nothing is missing at the
- * end is known only when IMAGE_COMPLETE is returned. Input may be hostile: memory is bounded by
- * the caps of image/format.h.
+ * with what it has verified. The parser checks a section's checksum, sequence number and place in
+ * the stream before the sink gets its contents; only IMAGE_COMPLETE says that the end is not
+ * missing. Input is untrusted: the caps of image/format.h bound the memory.
  */
 
 #include <stdbool.h>
@@ -22,7 +21,7 @@
 
 struct image_parser;
 
-/* A section as it stood in the image, for whoever wants to list them. */
+/* A section as it stood in the image, for a list of them. */
 struct image_section_info {
 	uint64_t at; /* place in the image */
 	uint32_t type, flags, size, raw_size, device;
@@ -30,8 +29,8 @@ struct image_section_info {
 };
 
 /*
- * Totals of a device, verified; @stored is payload as it lay in the image. @sha256 is as it stood
- * there, and NULL where none did; whether it was checked is for image_sink.sum to say.
+ * Totals of a device, verified; @stored counts payload as it lay in the image. @sha256 is what the
+ * image has, or NULL; it was checked if the sink's member sum is set.
  */
 struct image_totals {
 	uint64_t bytes, stored, frames;
@@ -40,13 +39,13 @@ struct image_totals {
 };
 
 /**
- * struct image_sink - what becomes of an image's parts
+ * struct image_sink - the functions that get an image's parts
  *
  * All functions are optional. A negative return stops the parser and is passed on as it is.
- * What they are given is theirs until they return; the manifest, as long as the parser lives.
+ * Arguments are valid until the function returns; the manifest, as long as the parser lives.
  */
 struct image_sink {
-	/** @sum: check the SHA-256 of streams that have one, too. Takes longer than all the rest. */
+	/** @sum: also check the SHA-256 of streams that have one. Takes longer than the rest. */
 	bool sum;
 
 	/** @begin: HEADER and MANIFEST are good. Called once, before any @data. */
@@ -60,7 +59,7 @@ struct image_sink {
 	int (*device_end)(void *ctx, uint32_t device, const struct image_totals *totals,
 			  struct err *err);
 
-	/** @end: IMAGE END is good too; @receipt is the answer of who accepts it. */
+	/** @end: IMAGE END is good, too; @receipt is the answer of a receiver that accepts. */
 	int (*end)(void *ctx, const struct image_receipt *receipt, struct err *err);
 
 	/**
@@ -84,12 +83,12 @@ _must_check_ int image_parser_new(const struct image_sink *sink, void *ctx,
  * @ret_len: room there, never 0
  *
  * Read straight into it, and as much as there is room for: a section is parsed where it lies,
- * and frames of one size then take one read each. There is never room for more than an image that
- * is not damaged is sure to have; what follows it stays with whoever brings it. After
- * IMAGE_COMPLETE there is room for what must not be there.
+ * and frames of one size then take one read each. The room never exceeds what an intact image is
+ * sure to have: bytes behind the image's end stay in the input. After IMAGE_COMPLETE there is room
+ * to read, and refuse, bytes that must not be there.
  *
- * Memory grows with what a header announces, up to the caps, hence the possible failure. @ret is
- * valid until the next call for this parser.
+ * Grows memory to the size that a header announces, up to the caps, hence the possible failure.
+ * @ret is valid until the next call for this parser.
  */
 _must_check_ int image_parser_buffer(struct image_parser *p, void **ret, size_t *ret_len,
 				     struct err *err);

@@ -7,7 +7,7 @@
 #include "base/printable.h"
 #include "image/receipt.h"
 
-/* What the verdict says on the wire. */
+/* Values of the verdict on the wire. */
 enum receipt_verdict {
 	RECEIPT_ACCEPTED = 0,
 	RECEIPT_REFUSED = 1,

@@ -2,11 +2,11 @@
 #pragma once
 
 /*
- * What a receiver answers
+ * The receipt: a receiver's answer
  *
- * Over a socket the last word is the receiver's: one record of 512 bytes, sent back once the driver
- * has accepted the state, or as soon as something has gone wrong. It is not part of the image. Like
- * there, numbers are little-endian; vfiomig-image(5) says the same in words.
+ * Over a socket the receiver answers with one record of 512 bytes, once the driver has accepted the
+ * state or as soon as something has failed. It is not part of the image, and has the image's byte
+ * order, little-endian; vfiomig-image(5) says the same in words.
  *
  *	  0  u8[8]   magic      89 56 52 43 50 0d 0a 1a  ("\x89VRCP\r\n\x1a")
  *	  8  u16     major      1; any other is refused
@@ -55,12 +55,12 @@ struct image_receipt {
 void image_receipt_encode(const struct image_receipt *receipt, uint8_t buf[IMAGE_RECEIPT_SIZE]);
 
 /**
- * image_receipt_decode() - believes nothing; the reason can be printed
+ * image_receipt_decode() - from untrusted bytes; the reason can be printed
  *
  * Return: 0, or -EPROTO (ERR_PEER).
  */
 _must_check_ int image_receipt_decode(const uint8_t buf[IMAGE_RECEIPT_SIZE],
 				      struct image_receipt *ret, struct err *err);
 
-/** image_receipt_fits() - both accept, and the same image */
+/** image_receipt_fits() - both receipts accept the same image */
 bool image_receipt_fits(const struct image_receipt *a, const struct image_receipt *b);

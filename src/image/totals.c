@@ -15,9 +15,14 @@ int image_totals_init(struct image_totals_set *t, uint32_t n_devices, uint64_t s
 		return err_set(err, -ENOMEM, "totals of %" PRIu32 " devices", n_devices);
 	t->n_devices = n_devices;
 	r = image_digest_init(&t->all.digest, seed, err);
-	for (uint32_t i = 0; !r && i < n_devices; i++)
+	if (r < 0)
+		return r;
+	for (uint32_t i = 0; i < n_devices; i++) {
 		r = image_digest_init(&t->devices[i].digest, seed, err);
-	return r;
+		if (r < 0)
+			return r;
+	}
+	return 0;
 }
 
 void image_totals_done(struct image_totals_set *t)

@@ -22,8 +22,8 @@ static int unpack_make_room(struct image_unpacker *u, size_t raw_size, struct er
 }
 
 /*
- * The library would also take older formats, skippable frames, and several frames in a row; the
- * image has one way to say a thing.
+ * Accept one zstd frame and nothing else: the library would also take older formats, skippable
+ * frames, and several frames in a row.
  */
 static const char *unpack_fault_of(const void *src, size_t len, size_t raw_size)
 {
@@ -54,7 +54,7 @@ int image_unpack(struct image_unpacker *u, const void *src, size_t len, size_t r
 	if (r < 0)
 		return r;
 
-	/* In one call, so that zstd keeps no window: @buf is all the memory a frame can claim. */
+	/* In one call, so that zstd allocates no window: a frame can claim only @u->buf. */
 	n = ZSTD_decompressDCtx(u->zstd, u->buf, raw_size, src, len);
 	if (ZSTD_isError(n))
 		return err_fail(err, ERR_IMAGE, -EBADMSG, "zstd: %s", ZSTD_getErrorName(n));

@@ -2,10 +2,10 @@
 #pragma once
 
 /*
- * Decompression of one frame, whose contents somebody may have chosen
+ * Decompression of one frame of untrusted contents
  *
- * What comes out has the size that the section's header announced, which the caller has capped,
- * or there is nothing.
+ * The result has exactly the size that the section's header announced, which the caller has
+ * capped; else the frame is refused.
  */
 
 #include <stddef.h>

@@ -11,7 +11,10 @@
 #include "image/totals.h"
 #include "image/writer.h"
 
-/* @small, a page on a page, holds a section that is not DATA. */
+/*
+ * @small: a page for the sections that are not DATA
+ * @failed: the errno of the first write that failed: bytes may be missing from there on
+ */
 struct image_writer {
 	image_write_fn *write;
 	void *ctx;
@@ -19,7 +22,7 @@ struct image_writer {
 	struct image_totals_set totals;
 	struct image_digest work;
 	uint64_t size;
-	int failed; /* what a write returned: bytes may be missing from here on */
+	int failed;
 	uint8_t *small;
 	struct image_encoding encoding;
 };
@@ -45,8 +48,8 @@ static int writer_check_usable(const struct image_writer *w, struct err *err)
 	return 0;
 }
 
-/* A section that is not DATA, whose payload lies in @buf behind the header. Return: its size. */
-static size_t writer_seal(struct image_writer *w, uint8_t *buf, struct image_head *head)
+/* Finish a section that is not DATA, its payload already in @buf. Return: the section's size. */
+static size_t writer_finish_section(struct image_writer *w, uint8_t *buf, struct image_head *head)
 {
 	size_t len = image_section_finish(&w->work, buf, head);
 
@@ -74,7 +77,7 @@ static int writer_write_start(struct image_writer *w, const char *manifest, size
 	memset(buf, 0, IMAGE_PAGE);
 	image_header_encode(&w->info, buf);
 	memcpy(buf + IMAGE_PAGE + IMAGE_SECTION_HEADER, manifest, len);
-	len = writer_seal(w, buf + IMAGE_PAGE, &head);
+	len = writer_finish_section(w, buf + IMAGE_PAGE, &head);
 	return writer_write_out(w, buf, IMAGE_PAGE + len, err);
 }
 
@@ -178,7 +181,7 @@ int image_writer_put(struct image_writer *w, const struct image_frame *frame, st
 	return writer_write_out(w, frame->section, frame->len, err);
 }
 
-/* A section whose payload of @size bytes lies in @w->small already. */
+/* Write a section whose payload of @size bytes is already in @w->small. */
 static int writer_write_small(struct image_writer *w, enum image_section type, uint32_t device,
 			      uint32_t flags, uint32_t size, struct err *err)
 {
@@ -190,7 +193,7 @@ static int writer_write_small(struct image_writer *w, enum image_section type, u
 		.raw_size = size,
 	};
 
-	return writer_write_out(w, w->small, writer_seal(w, w->small, &head), err);
+	return writer_write_out(w, w->small, writer_finish_section(w, w->small, &head), err);
 }
 
 int image_writer_sha256(struct image_writer *w, uint32_t device,
