@@ -186,6 +186,15 @@ long_function()
 	spoiled "src/base/pump.c:15: a chain: if (r < 0) return, and go on"
 }
 
+@test "names: a chain that compares with 0, or asks for not" {
+	sed -i 's|return r;|return r;\n\tif (r == 0)\n\t\tr = pump_step(p);|' src/base/pump.c
+	spoiled "src/base/pump.c:15: a chain: if (r < 0) return, and go on"
+	sed -i 's|if (r == 0)|if (!r \&\& p->level)|' src/base/pump.c
+	spoiled "src/base/pump.c:15: a chain: if (r < 0) return, and go on"
+	sed -i 's|if (!r \&\& p->level)|for (int i = 0; !r \&\& i < 9; i++)|' src/base/pump.c
+	spoiled "src/base/pump.c:15: a chain: if (r < 0) return, and go on"
+}
+
 @test "names: what a comment or a string says is not code" {
 	sed -i '/@p is full/d; s|int r = .*|&\n\tconst char *s = "/* @none */ struct pump {";|' src/base/pump.c
 	"$check" .
