@@ -66,7 +66,8 @@ int cmd_files_input(struct invocation *inv, const struct uri *uri, struct err *e
 	if (!inv->has_input)
 		return 0;
 	if (inv->status_fd >= 0 && cmd_files_same_fd(&inv->input, inv->status_fd)) {
-		err_fail(err, ERR_USAGE, -EINVAL, "--status-fd: %d is what is read", inv->status_fd);
+		err_fail(err, ERR_USAGE, -EINVAL, "--status-fd: %d is what is read",
+			 inv->status_fd);
 		inv->status_fd = -1; /* the result must not go there either */
 		return -EINVAL;
 	}

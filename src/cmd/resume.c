@@ -179,7 +179,8 @@ static int cmd_resume_hold(const struct args *a, struct err *err)
  * Who comes is compared with the device. What sysfs does not know of it has to be asked, better now
  * than when a source is stopped. It is not kept: its server may serve somebody else meanwhile.
  */
-static int cmd_resume_look_at(struct device *dev, const struct device_options *opts, struct err *err)
+static int cmd_resume_look_at(struct device *dev, const struct device_options *opts,
+			      struct err *err)
 {
 	int r;
 

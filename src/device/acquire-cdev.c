@@ -77,10 +77,11 @@ int acquire_cdev(const struct host *host, const struct vfio_node *node, const ui
 	snprintf(dir, sizeof(dir), "%s/vfio/devices", host->dev);
 	r = acquire_cdev_open_node(dir, node->cdev, &ret->fd, err);
 	if (r == -ENOENT)
-		return err_hint(err, r,
-				"the kernel has this device and %s lacks its node: mount a devtmpfs "
-				"there, or use the group (--via group)",
-				host->dev);
+		return err_hint(
+			err, r,
+			"the kernel has this device and %s lacks its node: mount a devtmpfs "
+			"there, or use the group (--via group)",
+			host->dev);
 	if (r < 0)
 		return r;
 	r = acquire_cdev_open_node(host->dev, "iommu", &ret->keep[0], err);

@@ -129,10 +129,11 @@ int acquire_denied(const struct host *host, const struct vfio_node *node, const 
 				"%s",
 				module);
 	if (why == DENIED_MATE_UNSEEN)
-		return err_hint(err, -EPERM,
-				"a process that cannot be seen from here may hold another device of "
-				"IOMMU group %d; or there is no interrupt remapping",
-				node->group);
+		return err_hint(
+			err, -EPERM,
+			"a process that cannot be seen from here may hold another device of "
+			"IOMMU group %d; or there is no interrupt remapping",
+			node->group);
 	return err_hint(err, -EPERM, "the kernel's log may tell more");
 }
 

@@ -163,7 +163,8 @@ int mig_reset(struct mig_dev *dev, struct err *err)
 
 	/* Tried even where GET_INFO does not offer it: mtty can be reset and does not say so. */
 	if (!dev->ops->reset)
-		return err_fail(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "%s: cannot be reset", dev->name);
+		return err_fail(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "%s: cannot be reset",
+				dev->name);
 	for (int i = 0;; i++) {
 		r = dev->ops->reset(dev, err);
 		if (r != -EAGAIN || i == RESET_TRIES - 1)
@@ -192,10 +193,11 @@ int mig_reset_check(const struct mig_dev *dev, struct err *err)
 	err_fail(err, ERR_DEVICE, -EPROTO, "%s: was reset, and is in %s instead of running",
 		 dev->name, fsm_name(dev->state));
 	if (dev->state == MIG_RESUMING && dev->stream)
-		return err_hint(err, -EPROTO,
-				"a load may begin anew: vfiomigctl resume %s FILE; else restart its "
-				"server",
-				dev->name);
+		return err_hint(
+			err, -EPROTO,
+			"a load may begin anew: vfiomigctl resume %s FILE; else restart its "
+			"server",
+			dev->name);
 	if (dev->state == MIG_RESUMING || dev->state == MIG_ERROR)
 		return err_hint(err, -EPROTO, "only its driver or server can help: restart that");
 	return err_hint(err, -EPROTO, "vfiomigctl state %s running", dev->name);
@@ -204,7 +206,8 @@ int mig_reset_check(const struct mig_dev *dev, struct err *err)
 int mig_data_size(struct mig_dev *dev, uint64_t *ret, struct err *err)
 {
 	if (!dev->ops->data_size)
-		return err_set(err, -EOPNOTSUPP, "%s: the protocol has no size estimate", dev->name);
+		return err_set(err, -EOPNOTSUPP, "%s: the protocol has no size estimate",
+			       dev->name);
 	return dev->ops->data_size(dev, ret, err);
 }
 

@@ -124,7 +124,8 @@ static bool device_wants_v1(int fd, enum device_protocol protocol)
 	return !kernel_v2_spoken(fd) && region_v1_spoken(fd);
 }
 
-static int device_open_kernel(struct device *dev, const struct device_options *opts, struct err *err)
+static int device_open_kernel(struct device *dev, const struct device_options *opts,
+			      struct err *err)
 {
 	struct acquired acq = ACQUIRED_NONE;
 	int r;
@@ -166,7 +167,8 @@ int device_open(struct device *dev, const struct device_options *opts, struct er
 		if (r < 0)
 			return r;
 		dev->via = ACQUIRE_VFIO_USER;
-		r = vfio_user_open(dev->socket, dev->spec, opts->acquire.timeout_ms, &dev->mig, err);
+		r = vfio_user_open(dev->socket, dev->spec, opts->acquire.timeout_ms, &dev->mig,
+				   err);
 	} else {
 		r = device_open_kernel(dev, opts, err);
 	}

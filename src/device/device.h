@@ -85,7 +85,8 @@ _must_check_ int device_find(const struct host *host, const char *spec, struct d
 			     struct err *err);
 
 /** device_open() - acquire it and read its configuration space; asks nothing of migration. */
-_must_check_ int device_open(struct device *dev, const struct device_options *opts, struct err *err);
+_must_check_ int device_open(struct device *dev, const struct device_options *opts,
+			     struct err *err);
 
 /**
  * device_opened_here() - a PCI function that this process itself opens

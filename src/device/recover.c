@@ -87,8 +87,9 @@ int mig_settle(struct mig_dev *dev, struct err *err)
 	case MIG_RESUMING:
 		r = mig_reset(dev, err);
 		if (r >= 0 && dev->state == MIG_RESUMING && dev->stream) {
-			log_warn("%s: was left in resuming by another process; its load was dropped",
-				 dev->name);
+			log_warn(
+				"%s: was left in resuming by another process; its load was dropped",
+				dev->name);
 			return 0;
 		}
 		if (r >= 0)

@@ -78,7 +78,8 @@ static void v1_window_map_areas(struct v1_window *w, const struct vfio_region_in
 		return;
 	}
 	room = info->argsz - (size_t)((const char *)sparse->areas - (const char *)info);
-	for (uint32_t i = 0; i < sparse->nr_areas && (i + 1) * sizeof(sparse->areas[0]) <= room; i++)
+	for (uint32_t i = 0; i < sparse->nr_areas && (i + 1) * sizeof(sparse->areas[0]) <= room;
+	     i++)
 		v1_window_map(w, sparse->areas[i].offset, sparse->areas[i].size);
 }
 

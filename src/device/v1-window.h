@@ -51,4 +51,5 @@ uint64_t v1_window_room(const struct v1_window *w, uint64_t offset);
 
 /* From and to the data section; @offset and @len are inside of it. */
 _must_check_ int v1_copy_out(const struct v1_window *w, uint64_t offset, void *buf, size_t len);
-_must_check_ int v1_copy_in(const struct v1_window *w, uint64_t offset, const void *buf, size_t len);
+_must_check_ int v1_copy_in(const struct v1_window *w, uint64_t offset, const void *buf,
+			    size_t len);

@@ -408,7 +408,8 @@ int vfio_user_check(const char *path, const char *name, struct err *err)
 
 	if (r == -ENAMETOOLONG) {
 		err_classify(err, ERR_USAGE, r);
-		return err_hint(err, r, "a socket's name has at most 107 bytes: use a relative one");
+		return err_hint(err, r,
+				"a socket's name has at most 107 bytes: use a relative one");
 	}
 	return r == -ENOENT || r == -ENOTSOCK ? err_classify(err, ERR_MISSING, r) : r;
 }

@@ -25,7 +25,8 @@ int emu_parse_duration(const char *text, uint64_t *ret_ns, struct err *err)
 	int r = parse_duration(text, DAY_NS, ret_ns);
 
 	if (r == -EINVAL)
-		return err_set(err, r, "'%s' is not a duration such as 0.5, 10s, 500ms or 2m", text);
+		return err_set(err, r, "'%s' is not a duration such as 0.5, 10s, 500ms or 2m",
+			       text);
 	return r < 0 ? err_set(err, r, "'%s' is longer than a day", text) : 0;
 }
 

@@ -122,7 +122,8 @@ static int sender_select_open_door(const struct sender_select *r, struct guest *
  * Give the parser what was said last. What it finds behind the MANIFEST, in the same bytes, is not
  * looked at here: whoever goes on with the image sees all of it from the start.
  */
-static int sender_select_understand(struct guest *g, const uint8_t *buf, size_t len, struct err *err)
+static int sender_select_understand(struct guest *g, const uint8_t *buf, size_t len,
+				    struct err *err)
 {
 	size_t room, n;
 	void *to;

@@ -145,7 +145,8 @@ static const char *holder_judge_fdinfo(const struct search *s, int proc, const c
 }
 
 /* Return: how @fd holds the device, or NULL. */
-static const char *holder_judge(struct search *s, int proc, const char *pid, int fds, const char *fd)
+static const char *holder_judge(struct search *s, int proc, const char *pid, int fds,
+				const char *fd)
 {
 	char link[PATH_MAX];
 	ssize_t n = readlinkat(fds, fd, link, sizeof(link) - 1);

@@ -97,7 +97,8 @@ static int vfio_nodes_list_group(const struct host *host, const char *number, bo
 	return 0;
 }
 
-static int vfio_nodes_list_groups(const struct host *host, struct vfio_nodes *nodes, struct err *err)
+static int vfio_nodes_list_groups(const struct host *host, struct vfio_nodes *nodes,
+				  struct err *err)
 {
 	_cleanup_free_ char *path = path_fmt("%s/class/vfio", host->sys);
 	_cleanup_(closedirp) DIR *dir = path ? opendir(path) : NULL;

@@ -223,7 +223,8 @@ int image_device_end_decode(const uint8_t buf[IMAGE_END_SIZE], struct image_end 
 
 	memcpy(&w, buf, sizeof(w));
 	if (w.reserved[0] | w.reserved[1])
-		return err_fail(err, ERR_IMAGE, -EBADMSG, "DEVICE END: reserved bytes are not zero");
+		return err_fail(err, ERR_IMAGE, -EBADMSG,
+				"DEVICE END: reserved bytes are not zero");
 	ret->count = le64toh(w.frames);
 	ret->bytes = le64toh(w.bytes);
 	memcpy(ret->digest, w.digest, sizeof(ret->digest));

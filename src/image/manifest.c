@@ -272,7 +272,8 @@ static int manifest_encode_device(struct json_object *o, struct image_device *de
 	return manifest_add_config(o, dev->config, dev->config_size, err);
 }
 
-static int manifest_encode(struct json_object *root, const struct image_manifest *m, struct err *err)
+static int manifest_encode(struct json_object *root, const struct image_manifest *m,
+			   struct err *err)
 {
 	struct json_object *devices, *o;
 	int r;
@@ -437,7 +438,8 @@ static int manifest_get_hex(struct json_object *o, const char *key, size_t digit
 	if (len < 2 || memcmp(text, "0x", 2) != 0)
 		return manifest_refuse(err, key, "is not a hexadecimal number");
 	n = strspn(text + 2, "0123456789abcdef");
-	if (n != len - 2 || (digits && n != digits) || parse_uint(text + 2, 16, UINT64_MAX, ret) < 0)
+	if (n != len - 2 || (digits && n != digits) ||
+	    parse_uint(text + 2, 16, UINT64_MAX, ret) < 0)
 		return manifest_refuse(err, key, "is not a hexadecimal number of the right length");
 	return PRESENT;
 }

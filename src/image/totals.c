@@ -6,7 +6,8 @@
 
 #include "image/totals.h"
 
-int image_totals_init(struct image_totals_set *t, uint32_t n_devices, uint64_t seed, struct err *err)
+int image_totals_init(struct image_totals_set *t, uint32_t n_devices, uint64_t seed,
+		      struct err *err)
 {
 	int r;
 

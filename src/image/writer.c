@@ -233,7 +233,8 @@ int image_writer_device_end(struct image_writer *w, uint32_t device, struct err 
 	image_totals_end(total, &end);
 	image_device_end_encode(&end, w->small + IMAGE_SECTION_HEADER);
 	total->ended = true;
-	return writer_write_small(w, IMAGE_DEVICE_END, device, IMAGE_MANDATORY, IMAGE_END_SIZE, err);
+	return writer_write_small(w, IMAGE_DEVICE_END, device, IMAGE_MANDATORY, IMAGE_END_SIZE,
+				  err);
 }
 
 int image_writer_end(struct image_writer *w, struct err *err)

@@ -311,7 +311,8 @@ int peer_write_now(struct peer *p, const void *buf, size_t len, struct err *err)
 	if (n < 0 && n != -EAGAIN)
 		return (int)n;
 	if (n != (ssize_t)len)
-		return err_fail(err, ERR_ABORTED, -EAGAIN, "%s: has no room for an answer", p->name);
+		return err_fail(err, ERR_ABORTED, -EAGAIN, "%s: has no room for an answer",
+				p->name);
 	return 0;
 }
 

@@ -30,7 +30,8 @@ struct peer_options {
 };
 
 /** peer_check() - what peer_connect() would refuse by name, without connecting. */
-_must_check_ int peer_check(const struct uri *uri, const struct peer_options *opts, struct err *err);
+_must_check_ int peer_check(const struct uri *uri, const struct peer_options *opts,
+			    struct err *err);
 
 /**
  * peer_connect() - connect to the listener at @uri, one of URI_SOCKET

@@ -43,7 +43,8 @@ bool progress_wanted(const struct progress *p);
 void progress_tick(struct progress *p);
 
 /** progress_event() - a JSON line of its own, with @key: @value, if there are any. */
-void progress_event(const struct progress *p, const char *event, const char *key, const char *value);
+void progress_event(const struct progress *p, const char *event, const char *key,
+		    const char *value);
 
 /** progress_line() - one line now, whatever the mode (SIGUSR1). */
 void progress_line(struct progress *p);

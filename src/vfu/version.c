@@ -95,7 +95,8 @@ static int version_get_twin_socket(struct json_object *caps, struct vfu_version 
 	return r;
 }
 
-static int version_get_capabilities(struct json_object *root, struct vfu_version *v, struct err *err)
+static int version_get_capabilities(struct json_object *root, struct vfu_version *v,
+				    struct err *err)
 {
 	struct json_object *caps;
 	uint64_t n;

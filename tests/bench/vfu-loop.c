@@ -65,7 +65,8 @@ int main(int argc, char **argv)
 		r = set_state(&c, MIG_STOP_COPY, &err);
 	while (r >= 0 && n > 0) {
 		n = read_chunk(&c, reply, &err);
-		r = n > 0 ? write_full(STDOUT_FILENO, reply + sizeof(struct vfu_mig_data), (size_t)n)
+		r = n > 0 ? write_full(STDOUT_FILENO, reply + sizeof(struct vfu_mig_data),
+				       (size_t)n)
 			  : (int)n;
 	}
 	if (r >= 0)

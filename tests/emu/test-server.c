@@ -57,7 +57,8 @@ static void the_lower_minor_version_is_agreed_on(void **state)
 		assert_in_range(v[1], 0, rows[i].most);
 		assert_true(reply.len > 4 && !reply.payload[reply.len - 1]);
 		assert_non_null(strstr((char *)reply.payload + 4, "\"max_msg_fds\":8"));
-		assert_non_null(strstr((char *)reply.payload + 4, "\"max_data_xfer_size\":1048576"));
+		assert_non_null(
+			strstr((char *)reply.payload + 4, "\"max_data_xfer_size\":1048576"));
 		assert_non_null(
 			strstr((char *)reply.payload + 4, "\"migration\":{\"pgsize\":4096}"));
 		assert_null(strstr((char *)reply.payload + 4, "twin_socket"));

@@ -372,7 +372,8 @@ static void an_address_is_shown_as_it_is_written(void **state)
 
 static void port_0_and_every_address_are_nothing_to_connect_to(void **state)
 {
-	static const char *const rows[] = { "tcp:127.0.0.1:0", "vsock:2:0", "tcp:*:1", "vsock:*:1" };
+	static const char *const rows[] = { "tcp:127.0.0.1:0", "vsock:2:0", "tcp:*:1",
+					    "vsock:*:1" };
 	struct address list[ADDRESSES_MAX];
 	struct uri u;
 

@@ -277,9 +277,10 @@ static void small_differences_are_only_warned_of(void **state)
 		    "me: warning: 0000:3b:00.1: migration flags are stop-copy in the image, "
 		    "stop-copy p2p here\n");
 	p->saved.caps = UINT64_C(0x8000000000000001);
-	assert_fits(p, false,
-		    "me: warning: 0000:3b:00.1: migration flags are stop-copy 0x8000000000000000 in "
-		    "the image, stop-copy p2p here\n");
+	assert_fits(
+		p, false,
+		"me: warning: 0000:3b:00.1: migration flags are stop-copy 0x8000000000000000 in "
+		"the image, stop-copy p2p here\n");
 	p->saved.caps = 0;
 	assert_fits(p, false,
 		    "me: warning: 0000:3b:00.1: migration flags are none in the image, "

@@ -156,7 +156,8 @@ static void a_sum_has_its_place(void **state)
 		size_t before;
 		const char *unchecked, *checked;
 	} rows[] = {
-		{ &summed, DEV_END, "a second SHA-256 of device 0", "a second SHA-256 of device 0" },
+		{ &summed, DEV_END, "a second SHA-256 of device 0",
+		  "a second SHA-256 of device 0" },
 		{ &unsummed, FRAME_1, "an unannounced SHA-256 of device 0",
 		  "an unannounced SHA-256 of device 0" },
 		{ &summed, FRAME_1, "DATA of device 0 after its SHA-256",

@@ -195,10 +195,11 @@ static void of_two_keys_of_one_name_one_counts_and_nothing_breaks(void **state)
 	_cleanup_(image_manifest_done) struct image_manifest m = { 0 };
 
 	(void)state;
-	assert_int_equal(decode("{\"schema\": 1, \"schema\": 1, \"devices\": [], \"devices\":"
-				" [{\"address\": \"a\", \"address\": \"b\", \"protocol\": \"v2\"}]}",
-				&m, NULL),
-			 0);
+	assert_int_equal(
+		decode("{\"schema\": 1, \"schema\": 1, \"devices\": [], \"devices\":"
+		       " [{\"address\": \"a\", \"address\": \"b\", \"protocol\": \"v2\"}]}",
+		       &m, NULL),
+		0);
 	assert_int_equal(m.n_devices, 1);
 }
 

@@ -86,7 +86,8 @@ static void a_name_that_is_no_utf8_can_be_had_back(void **state)
 	} rows[] = {
 		{ "a/b.img", "{\"file\":\"a/b.img\"}" },
 		{ "ger\xc3\xa4t", "{\"file\":\"ger\xc3\xa4t\"}" },
-		{ "\x14\xfb\x9c\x03\xd9\x7e", "{\"file\":\"?????~\",\"file_base64\":\"FPucA9l+\"}" },
+		{ "\x14\xfb\x9c\x03\xd9\x7e",
+		  "{\"file\":\"?????~\",\"file_base64\":\"FPucA9l+\"}" },
 		{ "\x14\xfb\x9c\x03\xd9", "{\"file\":\"?????\",\"file_base64\":\"FPucA9k=\"}" },
 		{ "\x14\xfb\x9c\x03", "{\"file\":\"????\",\"file_base64\":\"FPucAw==\"}" },
 		{ "a\377", "{\"file\":\"a?\",\"file_base64\":\"Yf8=\"}" },

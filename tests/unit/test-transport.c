@@ -308,9 +308,10 @@ static int apply(const struct deny *deny)
 	const struct sock_filter code[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)deny->call, 0, 4),
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)(offsetof(struct seccomp_data, args) +
-							      (size_t)deny->arg * sizeof(uint64_t)) +
-							   (BYTE_ORDER == BIG_ENDIAN ? 4 : 0)),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+			 (uint32_t)(offsetof(struct seccomp_data, args) +
+				    (size_t)deny->arg * sizeof(uint64_t)) +
+				 (BYTE_ORDER == BIG_ENDIAN ? 4 : 0)),
 		BPF_STMT(BPF_ALU | BPF_AND | BPF_K, deny->bits),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, deny->bits, 0, 1),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (uint32_t)deny->error),
@@ -657,7 +658,8 @@ static void what_cannot_become_a_file_is_refused(void **state)
 				assert_int_equal(output_check(&u, force, NULL), rows[i].code);
 			r = output_open(&u, force, &p->cancel, &out, &err);
 			if (r != rows[i].code || err_status(&err) != 73)
-				fail_msg("\"%s\": %d, status %d", rows[i].name, r, err_status(&err));
+				fail_msg("\"%s\": %d, status %d", rows[i].name, r,
+					 err_status(&err));
 			assert_null(out);
 		}
 	assert_string_equal(listing(p), "file folder nowhere");

@@ -79,7 +79,8 @@ static bool take_step(const struct region *region, const char *step)
 	} else if (sscanf(step, "w%zu@%lli=%lli%c", &size, &place, &value, &end) == 3 && size &&
 		   size <= sizeof(bytes)) {
 		memcpy(bytes, &value, MIN(size, sizeof(value)));
-		show(step, access_register(region, true, (uint64_t)place, bytes, size), bytes, size);
+		show(step, access_register(region, true, (uint64_t)place, bytes, size), bytes,
+		     size);
 	} else if (sscanf(step, "m%lli+%lli%c", &place, &value, &end) == 2) {
 		show(step, map_part(region, (uint64_t)place, (size_t)value, bytes), bytes, 1);
 	} else {
