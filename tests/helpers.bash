@@ -7,24 +7,62 @@ bats_require_minimum_version 1.5.0
 
 : "${VFIOMIGCTL:=vfiomigctl}"
 
+# record [-STATUS] COMMAND...: what bats' "run --separate-stderr" does: $status, which must be STATUS
+# if that is given, $output, $stderr and $lines. It takes one process where run takes six, and in
+# the lab each of those costs nearly as much as the tool itself.
+# shellcheck disable=SC2034,SC2154 # for the test; read_file sets output
+record()
+{
+	local kept=$BATS_TEST_TMPDIR/record want=''
+
+	if [[ $1 == -* ]]; then
+		want=${1#-}
+		shift
+	fi
+	status=0
+	"$@" >"$kept.out" 2>"$kept.err" || status=$?
+	read_file output "$kept.out"
+	read_file stderr "$kept.err"
+	IFS=$'\n' read -r -d '' -a lines <<<"$output" || true
+	[[ -z $want ]] || expect_status "$want"
+}
+
+# read_file NAME FILE: as NAME=$(<FILE), without another process.
+read_file()
+{
+	local read_text=''
+
+	IFS='' read -r -d '' read_text <"$2" || true
+	while [[ $read_text == *$'\n' ]]; do
+		read_text=${read_text%$'\n'}
+	done
+	printf -v "$1" %s "$read_text"
+}
+
+# expect_status STATUS: so the last command ended.
+expect_status()
+{
+	((status == $1)) || {
+		echo "exit status $status, not $1"
+		return 1
+	}
+}
+
 # migctl STATUS ARG...: runs the tool and expects an exit status. Afterwards $output and $stderr
 # are what it wrote. All of it is printed too, which bats shows only if the test then fails.
-# shellcheck disable=SC2154 # run sets status, output and stderr
+# shellcheck disable=SC2154 # record sets output and stderr
 migctl()
 {
 	local want=$1
 
 	shift
-	run --separate-stderr "$VFIOMIGCTL" "$@"
+	record "$VFIOMIGCTL" "$@"
 	{
 		printf '$ vfiomigctl'
 		(($# == 0)) || printf ' %q' "$@"
 		printf '\n%s\n%s\n' "$output" "$stderr"
 	}
-	((status == want)) || {
-		echo "exit status $status, not $want"
-		return 1
-	}
+	expect_status "$want"
 }
 
 # require WORD...: skips the test unless the machine has all of it. The only way to skip.
@@ -69,17 +107,13 @@ expect_json()
 # shellcheck disable=SC2034 # for the test
 finish()
 {
-	local ended=0
-
+	status=0
 	eventually has_ended "${!1}" || kill -KILL "${!1}"
-	wait "${!1}" || ended=$?
-	output=$(<"$1.out")
-	stderr=$(<"$1.err")
+	wait "${!1}" || status=$?
+	read_file output "$1.out"
+	read_file stderr "$1.err"
 	printf '%s ended:\n%s\n%s\n' "$1" "$output" "$stderr"
-	((ended == $2)) || {
-		echo "exit status $ended, not $2"
-		return 1
-	}
+	expect_status "$2"
 }
 
 has_ended()
@@ -90,16 +124,27 @@ has_ended()
 	[[ -z $command ]]
 }
 
-# eventually COMMAND...: until it succeeds, a minute at most.
+# eventually COMMAND...: until it succeeds. How long that takes is not for a test to judge, but it
+# must not wait for ever: each look at it takes a part of what this machine can do.
 eventually()
 {
-	local end=$((SECONDS + 60))
+	local looks=0
 
 	until "$@"; do
-		((SECONDS < end)) || {
+		((++looks < 6000)) || {
 			echo "never came true: $*"
 			return 1
 		}
-		sleep 0.01
+		nap
 	done
+}
+
+# nap: a hundredth of a second, without another process. A FIFO that is open for writing, too,
+# neither ends nor has anything to read.
+nap()
+{
+	local fifo=$BATS_TEST_TMPDIR/nap
+
+	[[ -p $fifo ]] || mkfifo "$fifo"
+	IFS='' read -r -t 0.01 _ <>"$fifo" || true
 }

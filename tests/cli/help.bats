@@ -149,7 +149,7 @@ emu_refuses()
 	local words=$1
 
 	shift
-	run -64 --separate-stderr timeout 20 "$VFIOMIG_EMU" --socket "$BATS_TEST_TMPDIR/emu" "$@"
+	record -64 "$VFIOMIG_EMU" --socket "$BATS_TEST_TMPDIR/emu" "$@"
 	echo "$* $stderr"
 	[[ -z $output && $stderr == "vfiomig-emu: $words (see vfiomig-emu --help)" ]]
 }
@@ -160,7 +160,7 @@ emu_refuses()
 	emu_refuses "--fault: no device has number 5: the last one's is 0" --fault 5@short-read
 	emu_refuses "--fault: no device has number 3: the last one's is 2" --fault 3@garbage -n 3
 	emu_refuses "--caps: '' is not a list of stop-copy, p2p, pre-copy" --caps ''
-	run -64 --separate-stderr timeout 20 "$VFIOMIG_EMU"
+	record -64 "$VFIOMIG_EMU"
 	[[ $stderr == "vfiomig-emu: no --socket (see vfiomig-emu --help)" ]]
 }
 

@@ -632,7 +632,7 @@ swept_load()
 		expect_json ".bytes <= ${offsets[k]}" '.accepted == false'
 	done
 	# From a pipe.
-	run -74 --separate-stderr bounded --json resume --no-hold "$A" - < <(cat image)
+	record -74 bounded --json resume --no-hold "$A" - < <(cat image)
 	judge "$A" 74 aborted/none stop
 }
 
@@ -700,7 +700,7 @@ swept_load()
 	done
 	expect_state "$A" stop
 	expect_state "$B" error
-	run --separate-stderr bounded --json state --timeout 1 vfio-user:emu.2 stop-copy
+	record bounded --json state --timeout 1 vfio-user:emu.2 stop-copy
 	((status == 76))
 	expect_message 'stop to stop-copy failed, the device is in stop: ' 'silent for 1 s'
 	expect_json '.state == "stop"'

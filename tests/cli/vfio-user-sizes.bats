@@ -77,7 +77,7 @@ bytes_told()
 @test "sizes: 1 GiB, from one device into another" {
 	emu_start --state-size 1G
 	set_state "$A" stop
-	run -0 --separate-stderr bounded --json resume --no-hold --stop "$B" - \
+	record -0 bounded --json resume --no-hold --stop "$B" - \
 		< <(bounded -q save "$A" -)
 	expect_json '.accepted' ".bytes == $((1 << 30))"
 	expect_state "$B" stop

@@ -542,7 +542,7 @@ pairs()
 	migctl 65 resume --no-hold "$B" short
 	holds "$B"
 	# Of what comes in by a pipe that is found out late: it never runs.
-	run -65 --separate-stderr bounded --json resume --no-hold "$B" - < <(cat short)
+	record -65 bounded --json resume --no-hold "$B" - < <(cat short)
 	expect_message 'the device was reset and is in stop'
 	expect_json '.accepted == false' '.state == "stop"' '.recovery.reset'
 	expect_state "$B" stop
@@ -952,14 +952,14 @@ on_terminal()
 	emu_start --state-size=3M
 	for line in "save $A image" "resume --no-hold $B image" "state $A stop" "reset $A"; do
 		# shellcheck disable=SC2086
-		run --separate-stderr bash -c '"$@" >/dev/full' - "$tool" $line
+		record bash -c '"$@" >/dev/full' - "$tool" $line
 		((status == 0))
 		expect_message 'standard output: the report is lost: No space left on device (ENOSPC)'
 	done
 	migctl 0 verify image
 	for line in "inspect image" "info $A" "state $A"; do
 		# shellcheck disable=SC2086
-		run --separate-stderr bash -c '"$@" >/dev/full' - "$tool" $line
+		record bash -c '"$@" >/dev/full' - "$tool" $line
 		((status == 74))
 	done
 }

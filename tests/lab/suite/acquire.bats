@@ -80,7 +80,7 @@ without()
 	shift
 
 	mv "$node" "$node.away"
-	run --separate-stderr "$@"
+	record "$@"
 	mv "$node.away" "$node"
 	echo "$output$stderr"
 }
@@ -119,10 +119,10 @@ without()
 }
 
 @test "fd:N: a device that somebody else opened, by cdev and by group" {
-	run -0 --separate-stderr "$tools/with-fd" --via cdev "$A" 9 "$VFIOMIGCTL" --json info fd:9
+	record -0 "$tools/with-fd" --via cdev "$A" 9 "$VFIOMIGCTL" --json info fd:9
 	expect_json '.device.via == "fd"' ".device.address == \"$A\"" '.migratable' \
 		'.state == "running"'
-	run -0 --separate-stderr "$tools/with-fd" --via group "$A" 123 "$VFIOMIGCTL" --json info fd:123
+	record -0 "$tools/with-fd" --via group "$A" 123 "$VFIOMIGCTL" --json info fd:123
 	expect_json '.device.via == "fd"' '.migratable' '.device.ids.device == "0x3253"'
 	# The link of an anonymous fd does not name its device; fdinfo does, from 6.18 on.
 	if [[ $(printf '%s\n' 6.18 "$LAB" | sort -V | head -n 1) == 6.18 ]]; then
@@ -134,7 +134,7 @@ without()
 
 @test "fd:N: it stays open and bound in who lent it" {
 	# shellcheck disable=SC2016 # for that shell
-	run -0 --separate-stderr "$tools/with-fd" --via group "$A" 9 bash -c '
+	record -0 "$tools/with-fd" --via group "$A" 9 bash -c '
 		"$0" -q state fd:9 stop && "$0" -q state fd:9 running && "$0" -q info fd:9' "$VFIOMIGCTL"
 	expect_state "$A" running
 }
@@ -227,18 +227,18 @@ held()
 	nodes "$A"
 	public_tool
 	for way in cdev group; do
-		run --separate-stderr setpriv --reuid 65534 --regid 65534 --clear-groups \
+		record setpriv --reuid 65534 --regid 65534 --clear-groups \
 			"$tool" --json info --via $way "$A"
 		echo "$output$stderr"
 		((status == 77))
 		expect_json '.status == 77' '.error.errno == "EACCES"'
 	done
-	run --separate-stderr setpriv --reuid 65534 --regid 65534 --clear-groups \
+	record setpriv --reuid 65534 --regid 65534 --clear-groups \
 		"$tool" info "$A"
 	((status == 77))
 	expect_message "$cdev: Permission denied (EACCES)"
 	# Reading the state goes by debugfs, which is root's, and then by the device.
-	run --separate-stderr setpriv --reuid 65534 --regid 65534 --clear-groups "$tool" state "$A"
+	record setpriv --reuid 65534 --regid 65534 --clear-groups "$tool" state "$A"
 	((status == 77))
 	expect_state "$A" running
 }
@@ -251,7 +251,7 @@ held()
 	chown 65534 "$cdev" /dev/iommu
 	folder=$(mktemp -d "$TMPDIR/mine.XXXXXX")
 	chown 65534 "$folder"
-	run --separate-stderr setpriv --reuid 65534 --regid 65534 --clear-groups \
+	record setpriv --reuid 65534 --regid 65534 --clear-groups \
 		"$tool" --json save "$A" "$folder/state.img"
 	chown 0 /dev/iommu
 	echo "$output$stderr"

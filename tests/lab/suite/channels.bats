@@ -100,7 +100,7 @@ no_link()
 	expect_message 'TCP is neither encrypted nor authenticated'
 	migctl 78 save "$A" tcp:10.0.0.1:1
 	receive "$VFIOMIGCTL" resume --listen --insecure --no-hold "$B" tcp:0.0.0.0:0
-	run --separate-stderr ip netns exec far "$VFIOMIGCTL" save --insecure "$A" \
+	record ip netns exec far "$VFIOMIGCTL" save --insecure "$A" \
 		"tcp:10.0.0.1:${at##*:}"
 	((status == 0))
 	finish resume 0

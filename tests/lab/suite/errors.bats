@@ -283,7 +283,7 @@ sections()
 @test "save, resume: FILE that is a terminal is refused" {
 	migctl 64 save "$A" fd:9 9<>/dev/ptmx
 	expect_message 'fd:9: is a terminal' 'redirect it'
-	run --separate-stderr bash -c '"$0" save "$1" - <>/dev/ptmx >&0' "$VFIOMIGCTL" "$A"
+	record bash -c '"$0" save "$1" - <>/dev/ptmx >&0' "$VFIOMIGCTL" "$A"
 	((status == 64))
 	expect_message 'standard output: is a terminal'
 	migctl 64 resume --no-hold "$B" - <>/dev/ptmx
@@ -479,7 +479,7 @@ sections()
 }
 
 @test "a report that does not arrive is a failure" {
-	run --separate-stderr bash -c '"$0" inspect "$1" >/dev/full' "$VFIOMIGCTL" state.img
+	record bash -c '"$0" inspect "$1" >/dev/full' "$VFIOMIGCTL" state.img
 	((status == 74))
 	expect_message 'standard output: the report is lost: No space left on device (ENOSPC)'
 }

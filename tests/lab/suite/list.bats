@@ -175,7 +175,7 @@ two_tails()
 @test "list: an unprivileged user sees what is his to see, and that it is not all" {
 	public_tool
 	hold one "$A"
-	run --separate-stderr setpriv --reuid 65534 --regid 65534 --clear-groups "$tool" --json list
+	record setpriv --reuid 65534 --regid 65534 --clear-groups "$tool" --json list
 	echo "$output$stderr"
 	((status == 0))
 	device "$A" '.driver == "mtty"' '.holders == [] and .holders_partial' '.migratable == null'

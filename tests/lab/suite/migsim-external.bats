@@ -10,7 +10,7 @@ load migsim.bash
 # config UUID STEP...: registers of the configuration space, by hand.
 config()
 {
-	run "$tools/region" "$1" 7 "${@:2}"
+	record "$tools/region" "$1" 7 "${@:2}"
 	echo "$output"
 	((status == 0))
 }

@@ -112,7 +112,7 @@ moved()
 	expect_state "$A" running
 	expect_shown "$A" seed "$seed"
 	counts "$A"
-	run -0 --separate-stderr "$tools/with-fd" "$B" 9 "$VFIOMIGCTL" --json resume --no-hold --stop \
+	record -0 "$tools/with-fd" "$B" 9 "$VFIOMIGCTL" --json resume --no-hold --stop \
 		fd:9 state.img
 	echo "$stderr"
 	expect_state "$B" stop
@@ -312,7 +312,7 @@ holder()
 		echo "$(<$d/$a/migsim/seed) $(<$d/$b/migsim/seed)"
 		echo "$(<$d/$a/migsim/state) $(<$d/$b/migsim/state)"
 	END
-	run -0 "$tools/with-fd" --via "$1" "$A" 10 "$tools/with-fd" --via "$1" "$B" 11 \
+	record -0 "$tools/with-fd" --via "$1" "$A" 10 "$tools/with-fd" --via "$1" "$B" 11 \
 		bash holder "$VFIOMIGCTL" "$A" "$B"
 	echo "$output"
 	mapfile -t lines <<<"$output"

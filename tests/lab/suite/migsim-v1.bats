@@ -17,7 +17,7 @@ setup()
 # by_hand STEP...: registers of $A, not through the tool.
 by_hand()
 {
-	run "$tools/region" "$A" 9 "$@"
+	record "$tools/region" "$A" 9 "$@"
 	echo "$output"
 	((status == 0))
 }
@@ -185,7 +185,7 @@ transfer()
 		migctl 0 reset "$A"
 		sim "$A" seed 3
 		migctl 0 save --leave=stop --force --via=$via "$A" state.img
-		run "$tools/with-fd" --via $via "$B" 7 "$VFIOMIGCTL" resume --no-hold --stop fd:7 state.img
+		record "$tools/with-fd" --via $via "$B" 7 "$VFIOMIGCTL" resume --no-hold --stop fd:7 state.img
 		echo "$output"
 		((status == 0))
 		expect_copied
@@ -274,10 +274,10 @@ transfer()
 	for length in '\0\0\0\0\0\0\0\0' '\1\0\1\0\0\0\0\0' '\377\377\377\377\377\377\377\177' \
 		'\377\377\377\377\377\377\377\377'; do
 		{ printf "$length" && head -c 100000 /dev/zero; } >bad.raw
-		run "$tools/with-fd" "$B" 7 "$VFIOMIGCTL" resume --no-hold fd:7 --raw bad.raw
-		echo "$output"
+		record "$tools/with-fd" "$B" 7 "$VFIOMIGCTL" resume --no-hold fd:7 --raw bad.raw
+		echo "$stderr"
 		[[ $status == 65 || $status == 69 ]]
-		[[ $output == *'a chunk of '* ]]
+		[[ $stderr == *'a chunk of '* ]]
 		expect_state "$B" stop
 		migctl 0 reset "$B"
 	done
@@ -350,7 +350,7 @@ transfer()
 	sim "$A" fault clear
 	for arc in 'running stop-copy' 'stop-copy stop' 'stop running'; do
 		sim "$A" fault "arc $arc EIO stay"
-		run --separate-stderr "$VFIOMIGCTL" save --force "$A" state.img
+		record "$VFIOMIGCTL" save --force "$A" state.img
 		echo "$arc: status $status: $stderr"
 		# The way back is tried twice; only the way there is not.
 		[[ $status == 0 || ($status == 75 && $arc == 'running stop-copy') ]]

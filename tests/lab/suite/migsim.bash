@@ -131,7 +131,7 @@ resume_fd()
 	local want=$1
 
 	shift
-	run --separate-stderr "$tools/with-fd" "$B" 7 "$VFIOMIGCTL" resume --no-hold fd:7 "$@"
+	record "$tools/with-fd" "$B" 7 "$VFIOMIGCTL" resume --no-hold fd:7 "$@"
 	printf '$ vfiomigctl resume --no-hold fd:7 %s\n%s\n%s\n' "$*" "$output" "$stderr"
 	((status == want)) || {
 		echo "exit status $status, not $want"

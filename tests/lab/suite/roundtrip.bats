@@ -120,8 +120,8 @@ expect_undisturbed()
 	local via
 
 	for via in cdev group; do
-		run -0 "$tools/with-fd" --via $via "$A" 9 "$VFIOMIGCTL" save --force fd:9 state.img
-		run -0 "$tools/with-fd" --via $via "$B" 17 "$VFIOMIGCTL" resume --no-hold fd:17 \
+		record -0 "$tools/with-fd" --via $via "$A" 9 "$VFIOMIGCTL" save --force fd:9 state.img
+		record -0 "$tools/with-fd" --via $via "$B" 17 "$VFIOMIGCTL" resume --no-hold fd:17 \
 			state.img
 		expect_contents "$B"
 	done
@@ -150,7 +150,7 @@ expect_undisturbed()
 		done
 		[[ $(fds) == "$before" ]] || exit 99
 	END
-	run -0 "$tools/with-fd" "$A" 10 "$tools/with-fd" "$B" 11 bash ten "$VFIOMIGCTL"
+	record -0 "$tools/with-fd" "$A" 10 "$tools/with-fd" "$B" 11 bash ten "$VFIOMIGCTL"
 	expect_copied
 }
 

@@ -23,7 +23,7 @@ traced()
 @test "every state to every other, and to what is none, is as fsm_next() says" {
 	local n
 
-	run --separate-stderr "$tools/walk-pairs" "$A"
+	record "$tools/walk-pairs" "$A"
 	echo "$output"
 	((status == 0))
 	[[ $output != *"not ok"* ]]
@@ -135,7 +135,7 @@ traced()
 	clog fifo 0
 	# All of the stream has been read, none of it could be written yet.
 	# shellcheck disable=SC2016 # for that shell
-	run --separate-stderr "$tools/with-fd" "$A" 9 bash -c '
+	record "$tools/with-fd" "$A" 9 bash -c '
 		"$0" --json save --raw fd:9 fifo 2>/dev/null 3>&- &
 		until [[ $(<"/sys/kernel/debug/vfio/$1/migration/state") == STOP_COPY ]]; do :; done
 		"$0" -q reset fd:9
