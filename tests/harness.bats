@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# What the other tests stand on: tests/watch and tests/lab/run.
+# What the other tests stand on: tests/watch, tests/lab/run and scripts/lab.
 
 # shellcheck disable=SC2154 # run and record set status, output and stderr
 
@@ -25,6 +25,46 @@ lab()
 	"$top/tests/lab/build-kernel" --cached "$kernel" >/dev/null || skip "no lab kernel"
 	record "$@"
 	printf '%s\n%s\n' "$output" "$stderr"
+}
+
+# driver FOLDER NAME...: modules that say hello, in a folder as the author of a driver has it.
+driver()
+{
+	local name folder=$1
+
+	mkdir "$folder"
+	shift
+	echo "obj-m := ${*/%/.o}" >"$folder/Makefile"
+	for name; do
+		cat >"$folder/$name.c" <<-END
+			// SPDX-License-Identifier: GPL-2.0-only
+			#include <linux/module.h>
+			static int __init ${name}_init(void)
+			{
+				pr_info("hello from $name\n");
+				return 0;
+			}
+			module_init(${name}_init);
+			MODULE_DESCRIPTION("says hello");
+			MODULE_LICENSE("GPL");
+		END
+	done
+}
+
+# tree: a checkout, without a build.
+tree()
+{
+	mkdir tree
+	cp -r "$top/scripts" tree/
+	ln -s "$top/tests" tree/tests
+}
+
+# tool FOLDER: a "tool" in there that says which one it is.
+tool()
+{
+	mkdir -p "$1"
+	printf '#!/bin/sh\necho "of %s"\n' "$1" >"$1/vfiomigctl"
+	chmod +x "$1/vfiomigctl"
 }
 
 @test "watch: passes on output and status" {
@@ -81,4 +121,38 @@ lab()
 @test "lab: a machine that gets nowhere is taken off" {
 	lab "$top/tests/lab/run" --silent 1 -- sleep 1000
 	[[ $status -eq 124 && $stderr == "lab: wrote nothing and got nowhere"* ]]
+}
+
+@test "lab: drivers of any folder are built and loaded" {
+	driver 'a driver' one two
+	lab "$top/tests/lab/run" --module 'a driver' --module migsim -- sh -c 'dmesg | grep -o hello.*; cat /proc/modules'
+	[[ $status -eq 0 && $output == $'hello from one\nhello from two\n'*migsim* ]]
+	[[ $(echo a*/*) == 'a driver/Makefile a driver/one.c a driver/two.c' ]]
+}
+
+@test "lab: a driver that does not build is told of, and one that is not there" {
+	driver broken broken
+	echo 'int x = nosuch;' >>broken/broken.c
+	lab "$top/tests/lab/run" --module broken -- true
+	[[ $status -eq 125 && $stderr == *"'nosuch' undeclared"*"build-module: "*"broken does not build"* ]]
+	lab "$top/tests/lab/run" --module nosuch -- true
+	[[ $status -eq 125 && $stderr == "lab: --module nosuch: no folder with a Kbuild or a Makefile" ]]
+}
+
+@test "scripts/lab: the tool as it was built last is on the path, and a driver is loaded" {
+	driver mine mine
+	tree
+	tool tree
+	lab tree/scripts/lab --kernel "$kernel" --module mine vfiomigctl
+	[[ $status -eq 0 && $output == 'of tree' && $stderr == *"tree/vfiomigctl"* ]]
+	tool tree/build
+	touch -d '1 hour ago' tree/vfiomigctl
+	lab tree/scripts/lab --kernel "$kernel" --module mine sh -c 'vfiomigctl; mdev show $A; cat /proc/modules'
+	[[ $status -eq 0 && $output == 'of tree/build'$'\n'*' mtty-2 '*$'\nmine '* ]]
+}
+
+@test "scripts/lab: says so when the tool is not built, and runs all the same" {
+	tree
+	lab env PATH=/usr/bin:/bin tree/scripts/lab --kernel "$kernel" echo here
+	[[ $status -eq 0 && $output == here && $stderr == *"not built yet: ./bootstrap && ./configure && make"* ]]
 }
