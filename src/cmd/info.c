@@ -50,6 +50,7 @@ static void cmd_info_view(FILE *f, struct json_object *report)
 		{ "precopy_info_v2", "PRECOPY_INFOv2", REPORT_TEXT },
 		{ "dma_logging", "DMA logging", REPORT_TEXT },
 		{ "interrupts", "interrupts enabled", REPORT_TEXT },
+		{ "intx", "INTx", REPORT_TEXT },
 	};
 	static const struct report_row regions[] = {
 		{ "index", "REGION", REPORT_TEXT },
@@ -160,8 +161,10 @@ static int cmd_info_describe(struct json_object *report, struct device *dev, str
 		cmd_info_add_migration(report, dev->mig);
 	else
 		render_reason(report, dev, &why);
-	if (dev->config_size)
+	if (dev->config_size) {
 		render_interrupts(report, pci_config_interrupts(dev->config, dev->config_size));
+		render_intx(report, dev->config, dev->config_size);
+	}
 	report_bool(report, "dma_logging", mig_probe(dev->mig, UAPI_FEATURE_DMA_LOGGING_START));
 	cmd_info_add_regions(report, dev->mig, info.n_regions);
 	cmd_info_add_irqs(report, dev->mig, info.n_irqs);

@@ -74,6 +74,17 @@ void render_interrupts(struct json_object *o, unsigned int bits)
 			report_append_string(list, pci_interrupt_name(i));
 }
 
+void render_intx(struct json_object *o, const uint8_t *config, size_t size)
+{
+	static const char *const words[] = {
+		[PCI_INTX_NONE] = "none",
+		[PCI_INTX_DISABLED] = "disabled",
+		[PCI_INTX_POSSIBLE] = "possible",
+	};
+
+	report_string(o, "intx", words[pci_config_intx(config, size)]);
+}
+
 void render_state(struct json_object *o, const char *key, enum mig_state state, bool known)
 {
 	report_string(o, key, known ? fsm_name(state) : NULL);

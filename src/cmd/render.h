@@ -49,6 +49,9 @@ void render_device_state(struct json_object *o, const struct mig_dev *mig);
 /** render_interrupts() - "interrupts": the kinds in @bits (enum pci_interrupts). */
 void render_interrupts(struct json_object *o, unsigned int bits);
 
+/** render_intx() - "intx": "none", "disabled" or "possible". */
+void render_intx(struct json_object *o, const uint8_t *config, size_t size);
+
 /**
  * render_image_info() - "image": what identifies it
  * @receipt: with the digest of all of it, or NULL as long as its end was not seen

@@ -137,7 +137,7 @@ static uint16_t pci_config_find_cap(const uint8_t *config, size_t size, uint8_t 
 
 const char *pci_interrupt_name(unsigned int bit)
 {
-	static const char *const names[] = { "intx", "msi", "msix" };
+	static const char *const names[] = { "msi", "msix" };
 
 	return bit < ARRAY_SIZE(names) ? names[bit] : NULL;
 }
@@ -152,10 +152,17 @@ unsigned int pci_config_interrupts(const uint8_t *config, size_t size)
 	at = pci_config_find_cap(config, size, PCI_CAP_ID_MSI);
 	if (at && pci_config_get(config, size, at + PCI_MSI_FLAGS, 2) & PCI_MSI_FLAGS_ENABLE)
 		return PCI_MSI;
-	if (!pci_config_get(config, size, PCI_INTERRUPT_PIN, 1) ||
-	    pci_config_get(config, size, PCI_COMMAND, 2) & PCI_COMMAND_INTX_DISABLE)
-		return 0;
-	return PCI_INTX;
+	return 0;
+}
+
+enum pci_intx pci_config_intx(const uint8_t *config, size_t size)
+{
+	if (!pci_config_get(config, size, PCI_INTERRUPT_PIN, 1))
+		return PCI_INTX_NONE;
+	if (pci_config_get(config, size, PCI_COMMAND, 2) & PCI_COMMAND_INTX_DISABLE ||
+	    pci_config_interrupts(config, size))
+		return PCI_INTX_DISABLED;
+	return PCI_INTX_POSSIBLE;
 }
 
 /*

@@ -46,22 +46,36 @@ void pci_config_registers(const uint8_t *config, size_t size, pci_register_fn *f
 /** pci_config_get() - @size bytes, little-endian; 0 for what is not there. */
 uint32_t pci_config_get(const uint8_t *config, size_t config_size, uint16_t at, uint16_t size);
 
-/* Interrupts, as enabled: see pci_config_interrupts(). */
+/* Interrupts that a configuration space shows as enabled: see pci_config_interrupts(). */
 enum pci_interrupts {
-	PCI_INTX = 1 << 0,
-	PCI_MSI = 1 << 1,
-	PCI_MSIX = 1 << 2,
+	PCI_MSI = 1 << 0,
+	PCI_MSIX = 1 << 1,
 };
 
-/** pci_interrupt_name() - "msi" for 1; NULL for a bit of enum pci_interrupts that has no name */
+/** pci_interrupt_name() - "msi" for bit 0; NULL for a bit of enum pci_interrupts that has no name */
 const char *pci_interrupt_name(unsigned int bit);
 
 /**
  * pci_config_interrupts() - which kind of interrupts is enabled
  *
- * INTx counts if the function has a pin and neither it is disabled nor MSI or MSI-X enabled.
+ * Never INTx: see pci_config_intx().
  */
 unsigned int pci_config_interrupts(const uint8_t *config, size_t size);
+
+/**
+ * enum pci_intx - what the configuration space tells of INTx
+ *
+ * There is no bit that enables it. A function that has a pin and does not have it disabled may raise
+ * it, which is how it comes out of a reset; whether its user has set up a handler is known to that
+ * user alone (VFIO_DEVICE_SET_IRQS).
+ */
+enum pci_intx {
+	PCI_INTX_NONE, /* no pin */
+	PCI_INTX_DISABLED, /* by the command register, or since MSI or MSI-X is enabled */
+	PCI_INTX_POSSIBLE,
+};
+
+enum pci_intx pci_config_intx(const uint8_t *config, size_t size);
 
 /* PCI_COMMAND's bits that belong to the user; the rest is the device's or hard-wired. */
 #define PCI_COMMAND_OF_USER 0x0547u /* I/O, memory, bus master, parity, SERR#, INTx disable */

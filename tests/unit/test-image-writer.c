@@ -409,7 +409,7 @@ static struct bytes make_golden(void)
 		.revision = 1,
 		.caps = 0x17,
 		.protocol = (char *)"v2",
-		.interrupts = 4, /* MSI-X */
+		.interrupts = 2, /* MSI-X */
 		.config = config,
 		.config_size = sizeof(config),
 	};

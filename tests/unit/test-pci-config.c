@@ -128,32 +128,45 @@ static void every_byte_is_covered_once_whatever_the_bytes_say(void **state)
 		for (size_t i = 0; i < c.next; i++)
 			assert_int_equal(c.times[i], 1);
 		pci_config_interrupts(config, size);
+		pci_config_intx(config, size);
 	}
 }
 
 static void interrupts_are_those_that_are_enabled(void **state)
 {
+	static const struct {
+		struct {
+			uint8_t at, value;
+		} set[3];
+		unsigned int enabled;
+		enum pci_intx intx;
+	} rows[] = {
+		/* clang-format off */
+		/* As a function comes out of a reset: it has a pin, and no user of it. */
+		{ { { 0 } },                                  0,        PCI_INTX_POSSIBLE },
+		{ { { 0x53, 0x01 } }, /* not the enable bit */ 0,       PCI_INTX_POSSIBLE },
+		{ { { 0x52, 0x01 } },                         PCI_MSI,  PCI_INTX_DISABLED },
+		{ { { 0x63, 0x80 } },                         PCI_MSIX, PCI_INTX_DISABLED },
+		{ { { 0x52, 0x01 }, { 0x63, 0x80 } },         PCI_MSIX, PCI_INTX_DISABLED },
+		{ { { 0x05, 0x04 } },                         0,        PCI_INTX_DISABLED },
+		{ { { 0x3d, 0 } },                            0,        PCI_INTX_NONE },
+		{ { { 0x3d, 0 }, { 0x52, 0x01 } },            PCI_MSI,  PCI_INTX_NONE },
+		/* No list of capabilities: what lies there is none. */
+		{ { { 0x63, 0x80 }, { 0x06, 0 } },            0,        PCI_INTX_POSSIBLE },
+		/* clang-format on */
+	};
 	uint8_t config[256];
 
 	(void)state;
-	make(config);
-	assert_int_equal(pci_config_interrupts(config, sizeof(config)), PCI_INTX);
-	config[0x53] = 0x01; /* high byte: not the enable bit */
-	assert_int_equal(pci_config_interrupts(config, sizeof(config)), PCI_INTX);
-	config[0x52] = 0x01;
-	assert_int_equal(pci_config_interrupts(config, sizeof(config)), PCI_MSI);
-	config[0x63] = 0x80;
-	assert_int_equal(pci_config_interrupts(config, sizeof(config)), PCI_MSIX);
-	make(config);
-	config[0x05] = 0x04;
-	assert_int_equal(pci_config_interrupts(config, sizeof(config)), 0);
-	make(config);
-	config[0x3d] = 0;
-	assert_int_equal(pci_config_interrupts(config, sizeof(config)), 0);
-	make(config);
-	config[0x63] = 0x80;
-	config[0x06] = 0; /* no list: what lies there is none */
-	assert_int_equal(pci_config_interrupts(config, sizeof(config)), PCI_INTX);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		make(config);
+		for (size_t j = 0; j < ARRAY_SIZE(rows[i].set); j++)
+			if (rows[i].set[j].at)
+				config[rows[i].set[j].at] = rows[i].set[j].value;
+		assert_int_equal(pci_config_interrupts(config, sizeof(config)), rows[i].enabled);
+		assert_int_equal(pci_config_intx(config, sizeof(config)), rows[i].intx);
+	}
+	assert_int_equal(pci_config_intx(config, 0), PCI_INTX_NONE);
 }
 
 static void values_are_little_endian_and_zero_outside(void **state)
