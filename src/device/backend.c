@@ -15,6 +15,9 @@
 #define RESET_TRIES 20
 #define RESET_PAUSE_NS (100 * NSEC_PER_MSEC)
 
+/* How often to ask before a session whose stream is gone counts as still there. */
+#define SESSION_TRIES 2
+
 /* Asking is harmless, and not to know is the worst that can happen. */
 #define STATE_TRIES 3
 
@@ -235,19 +238,52 @@ static int backend_no_stream(struct mig_dev *dev, struct err *err)
 }
 
 /*
+ * A stream ends with ENODEV once its session is over, and no SET of ours ended it. A driver that
+ * applies a reset late may answer with the old state once. The state is not stored: recovery compares
+ * it with the one that was left.
+ */
+static bool backend_session_ended(struct mig_dev *dev, int code, enum mig_state *ret)
+{
+	if (code != -ENODEV)
+		return false;
+	for (int i = 0; i < SESSION_TRIES; i++) {
+		if (dev->ops->get_state(dev, ret, NULL) < 0)
+			return false;
+		if (*ret != dev->state)
+			return (unsigned int)*ret < MIG_NR_STATES;
+	}
+	return false;
+}
+
+/* Only a reset leads to RUNNING without a SET. */
+static int backend_tell_ended(const struct mig_dev *dev, int code, const char *doing,
+			      enum mig_state now, struct err *err)
+{
+	if (now == MIG_RUNNING)
+		return err_fail(err, ERR_IO, code,
+				"%s: %s: another process has reset the device: it is in running",
+				dev->name, doing);
+	return err_fail(err, ERR_IO, code, "%s: %s: the device has gone to %s by itself", dev->name,
+			doing, fsm_name(now));
+}
+
+/*
  * A stream that has a story of its own tells it; one over an fd has only the errno. @doing is what was
- * under way; @verdict is what it means if it is the driver who says so, and no lost connection.
+ * under way; @verdict is what it means if the driver says so, and no connection was lost.
  */
 static int backend_stream_failed(struct mig_dev *dev, int code, const char *doing,
 				 const char *verdict, struct err *err)
 {
 	const struct err *why = dev->stream->ops->why ? dev->stream->ops->why(dev->stream) : NULL;
+	enum mig_state now;
 
 	/* A driver, too, may answer ECANCELED: that is a failure like any other. */
 	int r = code == -ECANCELED && dev->cancel ? cancel_check(dev->cancel, err) : 0;
 
 	if (r < 0)
 		return r == -ETIMEDOUT ? err_prefix(err, r, "%s: %s", dev->name, doing) : r;
+	if (!why && backend_session_ended(dev, code, &now))
+		return backend_tell_ended(dev, code, doing, now, err);
 	if (!why || why->code != code)
 		return err_fail(err, ERR_IO, code, "%s: %s", dev->name, verdict);
 	err_fail(err, why->kind ? why->kind : ERR_IO, code, "%s: %s: %s", dev->name,

@@ -674,6 +674,50 @@ static void enomsg_is_nothing_yet_and_never_the_end(void **state)
 			    "not say so there)");
 }
 
+static void a_session_that_ended_is_told_from_a_refusal(void **state)
+{
+	static const struct {
+		enum mig_state lands;
+		int error;
+		const char *read, *write; /* behind "dev0: " */
+	} rows[] = {
+		/* clang-format off */
+		{ MIG_RUNNING, -ENODEV,
+		  "reading the device's stream in stop-copy: "
+		  "another process has reset the device: it is in running",
+		  "writing the device's stream: "
+		  "another process has reset the device: it is in running" },
+		{ MIG_ERROR, -ENODEV,
+		  "reading the device's stream in stop-copy: the device has gone to error by itself",
+		  "writing the device's stream: the device has gone to error by itself" },
+		{ FAKE_STAYS, -ENODEV,
+		  "reading the device's stream in stop-copy", "the driver refused the stream's data" },
+		{ MIG_RUNNING, -EIO,
+		  "reading the device's stream in stop-copy", "the driver refused the stream's data" },
+		/* clang-format on */
+	};
+	struct fake *f = *state;
+	char buf[16] = "";
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct err err = { 0 };
+
+		bring(f, MIG_STOP_COPY);
+		fake_fail(f, FAKE_READ, 1, rows[i].error, rows[i].lands);
+		assert_int_equal(mig_read(&f->dev, buf, sizeof(buf), &err), rows[i].error);
+		assert_string_equal(err.text + strlen("dev0: "), rows[i].read);
+		/* What recovery is going to compare. */
+		assert_int_equal(f->dev.state, MIG_STOP_COPY);
+		assert_int_equal(mig_reset(&f->dev, NULL), 0);
+		bring(f, MIG_RESUMING);
+		fake_fail(f, FAKE_WRITE, 1, rows[i].error, rows[i].lands);
+		assert_int_equal(mig_write(&f->dev, buf, sizeof(buf), &err), rows[i].error);
+		assert_string_equal(err.text + strlen("dev0: "), rows[i].write);
+		assert_int_equal(err_status(&err), 74);
+		assert_int_equal(mig_reset(&f->dev, NULL), 0);
+	}
+}
+
 static void a_failed_read_or_write_is_not_tried_again(void **state)
 {
 	static const int errors[] = { -EINTR, -EAGAIN, -EIO, -ENODEV };
@@ -1411,6 +1455,7 @@ int main(void)
 		ON(a_reset_that_leads_elsewhere_names_the_way_on, setup_plain),
 		ON(a_stream_is_read_to_its_end, setup_plain),
 		ON(enomsg_is_nothing_yet_and_never_the_end, setup),
+		ON(a_session_that_ended_is_told_from_a_refusal, setup_plain),
 		ON(a_failed_read_or_write_is_not_tried_again, setup_plain),
 		ON(a_write_goes_on_where_the_driver_stopped, setup_plain),
 		ON(a_write_that_fails_in_the_middle_failed, setup_plain),

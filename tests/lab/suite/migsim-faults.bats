@@ -1083,6 +1083,47 @@ judge_state()
 	done
 }
 
+@test "save, resume: a reset by another process under way is named" {
+	# A data fd whose session another process ended is used once more.
+	allow_misuse
+	sim "$A" size 16777216
+	migctl 0 save --raw "$A" raw
+	clog fifo 0
+	# shellcheck disable=SC2016 # for that shell
+	run --separate-stderr "$tools/with-fd" "$A" 9 bash -c '
+		"$0" save --raw fd:9 fifo 3>&- 8>&- &
+		save=$!
+		until [[ $(<"/sys/bus/mdev/devices/$1/migsim/state") == stop-copy ]]; do :; done
+		"$0" -q reset fd:9
+		cat <&8 >/dev/null 3>&- &
+		status=0
+		wait $save || status=$?
+		kill $!
+		exit $status' "$VFIOMIGCTL" "$A"
+	echo "$status $stderr"
+	expect_message "reading the device's stream in stop-copy: another process has reset the device" \
+		'(ENODEV)'
+	expect_state "$A" running
+
+	# The load's writer has more to send when the reset is done.
+	rm fifo
+	mkfifo fifo
+	# shellcheck disable=SC2016 # for that shell
+	run --separate-stderr "$tools/with-fd" "$B" 9 bash -c '
+		"$0" resume --raw --no-hold fd:9 fifo 3>&- &
+		resume=$!
+		exec 7>fifo
+		head -c 4194304 raw >&7
+		until [[ $(<"/sys/bus/mdev/devices/$1/migsim/state") == resuming ]]; do :; done
+		"$0" -q reset fd:9
+		tail -c +4194305 raw >&7 || :
+		exec 7>&-
+		wait $resume' "$VFIOMIGCTL" "$B"
+	echo "$status $stderr"
+	((status == 74))
+	expect_message "writing the device's stream: another process has reset the device" '(ENODEV)'
+}
+
 @test "resume: a device that goes to ERROR under way" {
 	make_image
 	arm "$B" 'stall-write 100'
@@ -1090,8 +1131,8 @@ judge_state()
 	eventually stalled "$B"
 	sim "$B" fault error
 	sim "$B" release 1
-	finish_row resume 74 "$B: the driver refused the stream's data" '(ENODEV)' \
-		'the device was reset and is in stop'
+	finish_row resume 74 "$B: writing the device's stream: the device has gone to error by itself" \
+		'(ENODEV)' 'the device was reset and is in stop'
 	told accepted false
 	blank "$B" stop
 	run_again "$B"
