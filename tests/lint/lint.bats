@@ -20,7 +20,7 @@ tree_files()
 	if [[ -e .git ]] && git rev-parse --is-inside-work-tree >/dev/null 2>&1; then
 		git ls-files -z --cached --others --exclude-standard
 	else
-		find src tests man completions scripts .ci README.md HACKING.md Makefile.am configure.ac \
+		find src tests man completions scripts .ci *.md Makefile.am configure.ac \
 			bootstrap -type f -print0
 	fi | while IFS= read -r -d '' file; do
 		case $file in
