@@ -80,7 +80,7 @@ complete -c vfiomigctl -n '__vfiomigctl_command save resume list info state rese
 complete -c vfiomigctl -n '__vfiomigctl_command save resume list info state reset inspect' -l timeout -x -d 'give up on who is silent for so long'
 complete -c vfiomigctl -n '__vfiomigctl_command save resume state reset' -l dry-run -d "change nothing, open nothing"
 
-complete -c vfiomigctl -n '__vfiomigctl_command save state' -l drain-timeout -x -d 'ask a busy device again to be stopped, for so long'
+complete -c vfiomigctl -n '__vfiomigctl_command save resume state' -l drain-timeout -x -d 'try an arc again that a busy device refuses, for so long'
 
 complete -c vfiomigctl -n '__vfiomigctl_command save' -l sha256 -d "sum the stream"
 complete -c vfiomigctl -n '__vfiomigctl_command save' -l bandwidth -x -a '1M 10M 100M 1G' -d "write at most so many bytes a second"
@@ -95,6 +95,7 @@ complete -c vfiomigctl -n '__vfiomigctl_command save' -l force -d "replace FILE 
 complete -c vfiomigctl -n '__vfiomigctl_command resume' -l raw -d "FILE is a bare stream, not an image"
 complete -c vfiomigctl -n '__vfiomigctl_command resume' -l run -d "start the device even if no DMA is mapped for it"
 complete -c vfiomigctl -n '__vfiomigctl_command resume' -l stop -d "leave the device stopped"
+complete -c vfiomigctl -n '__vfiomigctl_command resume' -l clone -d "start it even if the sender's device runs on, or may"
 complete -c vfiomigctl -n '__vfiomigctl_command resume' -l no-hold -d "exit at once; for devices that keep their state"
 complete -c vfiomigctl -n '__vfiomigctl_command resume' -l force-mismatch -d "load the state of another kind of device"
 complete -c vfiomigctl -n '__vfiomigctl_command resume' -l restore-config -d "restore PCI command and interrupt line, too"

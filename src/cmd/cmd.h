@@ -15,6 +15,7 @@
 #include "base/opts.h"
 #include "device/device.h"
 #include "device/arc-retry.h"
+#include "engine/handover.h"
 #include "engine/transfer.h"
 #include "transport/uri.h"
 #include "ui/progress.h"

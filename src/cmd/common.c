@@ -155,7 +155,7 @@ void cmd_parse(struct invocation *inv, const struct cmd_line *line, int argc, ch
 		retry[0] = (struct opt){
 			"drain-timeout", .value = "TIME", .duration_ns = &line->retry->budget_ns,
 			.max = DRAIN_MAX_NS,
-			.doc = "ask a device that is too busy to be stopped again, for so long (5s)"
+			.doc = "try an arc again that the device refuses for now, for so long (5s)"
 		};
 	if (line->retry)
 		line->retry->budget_ns = DRAIN_NS;

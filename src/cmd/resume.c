@@ -14,27 +14,32 @@ struct args {
 	struct invocation *inv;
 	const char *spec, *file;
 	struct device_options options;
-	struct destination dest;
-	bool run, stop, no_hold, dry_run, listen, insecure;
+	struct arc_retry retry;
+	struct load_options load;
+	struct load_result result;
+	bool run, stop, no_hold, listen, insecure;
 };
 
 static void cmd_resume_parse(struct args *a, int argc, char **argv)
 {
 	const struct opt opts[] = {
-		{ "raw", .flag = &a->dest.raw, .doc = "FILE is a bare stream, not an image" },
+		{ "raw", .flag = &a->load.raw, .doc = "FILE is a bare stream, not an image" },
 		{ "run", .flag = &a->run,
 		  .doc = "start the device even if no DMA is mapped for it" },
 		{ "stop", .flag = &a->stop, .doc = "leave the device stopped" },
+		{ "clone", .flag = &a->load.clone,
+		  .doc = "start it even if the sender's device runs on, or may" },
 		{ "no-hold", .flag = &a->no_hold,
 		  .doc = "exit at once; for devices that keep their state" },
-		{ "force-mismatch", .flag = &a->dest.force_mismatch,
+		{ "force-mismatch", .flag = &a->load.force_mismatch,
 		  .doc = "load the state of another kind of device" },
-		{ "restore-config", .flag = &a->dest.restore_config,
+		{ "restore-config", .flag = &a->load.restore_config,
 		  .doc = "restore PCI command and interrupt line, too, before the device may run" },
 		{ "listen", .flag = &a->listen,
 		  .doc = "FILE is a socket: receive from who connects to it" },
 		{ "insecure", .flag = &a->insecure, .doc = "use TCP or vsock, or hear any user" },
-		{ "dry-run", .flag = &a->dry_run, .doc = "verify the image, open nothing" },
+		{ "dry-run", .flag = &a->load.verify_only,
+		  .doc = "verify the image, open nothing" },
 		{ 0 },
 	};
 	const struct opt_arg args[] = { { "DEV", .text = &a->spec },
@@ -42,13 +47,20 @@ static void cmd_resume_parse(struct args *a, int argc, char **argv)
 					{ 0 } };
 	const char *program = a->inv->program;
 
-	cmd_parse(a->inv, &(struct cmd_line){ .opts = opts, .args = args, .open = &a->options },
+	cmd_parse(a->inv,
+		  &(struct cmd_line){
+			  .opts = opts,
+			  .args = args,
+			  .open = &a->options,
+			  .retry = &a->retry,
+		  },
 		  argc, argv);
-	if (a->run && a->stop)
-		opts_misuse(program, "--run and --stop exclude each other");
-	if (a->dest.raw && a->dest.restore_config)
+	if (a->stop && (a->run || a->load.clone))
+		opts_misuse(program, "%s and --stop exclude each other",
+			    a->run ? "--run" : "--clone");
+	if (a->load.raw && a->load.restore_config)
 		opts_misuse(program, "--raw has nothing for --restore-config");
-	if (a->listen && a->dry_run)
+	if (a->listen && a->load.verify_only)
 		opts_misuse(program, "--listen and --dry-run exclude each other");
 }
 
@@ -96,53 +108,43 @@ static void cmd_resume_render_restored(struct json_object *report, const struct 
 
 static void cmd_resume_render(const struct args *a, int r)
 {
-	const struct destination *d = &a->dest;
+	const struct load_options *load = &a->load;
+	const struct load_result *result = &a->result;
 	struct json_object *o = a->inv->report;
 
-	render_device(o, d->dev);
+	a->inv->acts = a->inv->moves_state = !load->verify_only;
+	a->inv->outcome = result->verdict.outcome;
+	a->inv->owner = load->verify_only ? OWNER_NONE : result->verdict.owner;
+	render_device(o, load->dev);
 	report_name(o, "file", a->file);
-	report_string(o, "format", d->raw ? "raw" : "image");
-	if (d->info.major)
-		render_image_info(o, &d->info, d->receipt.accepted ? &d->receipt : NULL);
-	if (a->dry_run) {
+	report_string(o, "format", load->raw ? "raw" : "image");
+	if (result->info.major)
+		render_image_info(o, &result->info,
+				  result->receipt.accepted ? &result->receipt : NULL);
+	if (load->verify_only) {
 		report_bool(o, "dry_run", true);
-		report_bool(o, "verified", r >= 0 && !d->raw);
-		report_bool(o, "opening_resets", device_reset_by_open(d->dev));
+		report_bool(o, "verified", r >= 0 && !load->raw);
+		report_bool(o, "opening_resets", device_reset_by_open(load->dev));
 	}
-	if (!d->opened)
+	if (!result->opened)
 		return;
-	report_uint(o, "bytes", d->bytes);
-	report_uint(o, "stream_ns", d->stream_ns);
-	render_rate(o, d->bytes, d->stream_ns);
-	report_bool(o, "accepted", d->accepted);
-	cmd_resume_render_restored(o, &d->config);
-	render_state_found(o, d->found, true);
-	render_state_now(o, d->left, d->left_known);
-	render_arcs(o, &d->timeline, d->left);
-	if (d->recovered)
-		render_recovery(o, &d->recovery);
-}
-
-/* After an abort nobody has the state but the file; where it came from is not ours to know. */
-static void cmd_resume_settle_outcome(const struct args *a, int r, const struct err *err)
-{
-	struct invocation *inv = a->inv;
-	bool lost = r < 0 && a->dest.opened && err->kind == ERR_DEVICE;
-
-	inv->acts = inv->moves_state = !a->dry_run;
-	inv->outcome = r >= 0 ? OUTCOME_COMPLETED : lost ? OUTCOME_DEVICE_ERROR : OUTCOME_ABORTED;
-	if (a->dry_run)
-		inv->owner = OWNER_NONE;
-	else if (r >= 0 || a->dest.owner)
-		inv->owner = OWNER_DESTINATION;
-	else
-		inv->owner = lost ? OWNER_UNKNOWN : OWNER_NONE;
+	report_uint(o, "bytes", result->bytes);
+	report_uint(o, "stream_ns", result->stream_ns);
+	render_rate(o, result->bytes, result->stream_ns);
+	report_bool(o, "accepted", result->accepted);
+	report_bool(o, "copy", result->copy);
+	cmd_resume_render_restored(o, &result->config);
+	render_state_found(o, result->found, true);
+	render_state_now(o, result->left, result->left_known);
+	render_arcs(o, &result->timeline, result->left);
+	if (result->recovered)
+		render_recovery(o, &result->recovery);
 }
 
 /* A state lives as long as somebody holds the device. */
 static int cmd_resume_check_hold(const struct args *a, struct err *err)
 {
-	const struct device *dev = a->dest.dev;
+	const struct device *dev = a->load.dev;
 	enum close_effect effect = device_close_effect(dev);
 
 	if (!a->no_hold || effect == CLOSE_KEEPS)
@@ -152,26 +154,35 @@ static int cmd_resume_check_hold(const struct args *a, struct err *err)
 	return err_hint(err, -EOPNOTSUPP, "leave out --no-hold, or hand over an open fd (fd:N)");
 }
 
+/* Why the device does not run, to follow "stopped". */
+static const char *cmd_resume_why_stopped(const struct args *a)
+{
+	if (a->result.copy)
+		return ", as this is a copy: the sender's device runs on, or may (--clone starts "
+		       "it all the same)";
+	if (a->stop || a->result.hold)
+		return "";
+	return ", as no DMA is mapped (--run starts it all the same)";
+}
+
 static int cmd_resume_hold(const struct args *a, struct err *err)
 {
-	const struct destination *d = &a->dest;
-	bool stopped = d->left == MIG_STOP;
-	enum close_effect effect = device_close_effect(d->dev);
+	const struct device *dev = a->load.dev;
+	bool stopped = a->result.left == MIG_STOP;
+	enum close_effect effect = device_close_effect(dev);
 	const char *why = device_close_text(effect);
 	int r;
 
 	if (effect == CLOSE_KEEPS)
 		why = "though it keeps its state without that: --no-hold exits at once";
 	if (a->inv->verbosity >= 0)
-		fprintf(stderr, "%s: %s%s; held open until %s%s%s\n", device_name(d->dev),
-			stopped ? "stopped" : "running",
-			stopped && !a->stop ? ", as no DMA is mapped (--run starts it all the same)"
-					    : "",
+		fprintf(stderr, "%s: %s%s; held open until %s%s%s\n", device_name(dev),
+			stopped ? "stopped" : "running", stopped ? cmd_resume_why_stopped(a) : "",
 			session_ended_by(), effect == CLOSE_KEEPS ? ", " : ", because ", why);
-	r = session_hold(mig_watch_fd(d->dev->mig), err);
+	r = session_hold(mig_watch_fd(dev->mig), err);
 	if (r == -ECONNRESET)
 		return err_fail(err, ERR_DEVICE, r, "%s: its server is gone, and the state with it",
-				device_name(d->dev));
+				device_name(dev));
 	return r;
 }
 
@@ -203,51 +214,67 @@ static int cmd_resume_listen_at(struct args *a, const struct uri *uri,
 	};
 	int r;
 
-	r = cmd_resume_look_at(a->dest.dev, &a->options, err);
+	r = cmd_resume_look_at(a->load.dev, &a->options, err);
 	if (r >= 0)
-		r = listener_open(uri, &opts, &a->dest.listener, err);
+		r = listener_open(uri, &opts, &a->load.listener, err);
 	if (r < 0)
 		return r;
 	if (a->inv->verbosity >= 0)
-		fprintf(stderr, "%s: listening on %s\n", device_name(a->dest.dev),
-			listener_name(a->dest.listener));
-	progress_event(progress, "listening", "address", listener_name(a->dest.listener));
+		fprintf(stderr, "%s: listening on %s\n", device_name(a->load.dev),
+			listener_name(a->load.listener));
+	progress_event(progress, "listening", "address", listener_name(a->load.listener));
 	return 0;
+}
+
+struct cmd_resume_work {
+	const struct load_options *options;
+	struct load_result *result;
+	struct cancel cancel;
+	struct transfer transfer;
+};
+
+static int cmd_resume_work(void *ctx, struct err *err)
+{
+	struct cmd_resume_work *w = ctx;
+
+	return load_run(w->options, &w->cancel, &w->transfer, w->result, err);
+}
+
+static int cmd_resume_prepare(struct args *a, const struct progress *progress, struct err *err)
+{
+	struct load_options *load = &a->load;
+	int r;
+
+	load->device = &a->options;
+	load->retry_ns = a->retry.budget_ns;
+	load->run = !a->stop && (a->run || !device_opened_here(load->dev));
+	r = device_check(load->dev, load->device, err);
+	if (r < 0 || !a->listen)
+		return r;
+	return cmd_resume_listen_at(a, &load->uri, progress, err);
 }
 
 static int cmd_resume_resume(struct args *a, struct err *err)
 {
-	struct destination *d = &a->dest;
-	struct transfer transfer;
-	struct cancel cancel;
-	struct progress progress = cmd_progress(a->inv, &transfer, device_name(d->dev));
+	struct cmd_resume_work w = { .options = &a->load, .result = &a->result };
+	struct device *dev = a->load.dev;
+	struct progress progress = cmd_progress(a->inv, &w.transfer, device_name(dev));
 	int r;
 
-	r = cancel_init(&cancel, err);
+	a->result.verdict =
+		handover_gave_up(HANDOVER_STORED, HANDOVER_NOT_SAID, HANDOVER_IDLE, MIG_FATE_BACK);
+	r = cancel_init(&w.cancel, err);
 	if (r < 0)
 		return r;
-	cancel.call_timeout_ms = device_call_timeout(d->dev, &a->options);
-	transfer_start(&transfer);
-	r = device_check(d->dev, &a->options, err);
-	if (r >= 0 && a->listen)
-		r = cmd_resume_listen_at(a, &d->uri, &progress, err);
-	if (r < 0) {
-		cmd_resume_render(a, r);
-		cmd_resume_settle_outcome(a, r, err);
-		cancel_done(&cancel);
-		return r;
-	}
-	d->options = &a->options;
-	d->cancel = &cancel;
-	d->transfer = &transfer;
-	d->verify_only = a->dry_run;
-	d->run = !a->stop && (a->run || !device_opened_here(d->dev));
-	r = session_run(destination_run, d, &cancel, &progress, err);
+	w.cancel.call_timeout_ms = device_call_timeout(dev, &a->options);
+	transfer_start(&w.transfer);
+	r = cmd_resume_prepare(a, &progress, err);
+	if (r >= 0)
+		r = session_run(cmd_resume_work, &w, &w.cancel, &progress, err);
 	/* A signal that came too late to abort still means: do not stay. */
-	a->no_hold |= atomic_load(&cancel.requested);
+	a->no_hold |= atomic_load(&w.cancel.requested);
 	cmd_resume_render(a, r);
-	cmd_resume_settle_outcome(a, r, err);
-	cancel_done(&cancel);
+	cancel_done(&w.cancel);
 	return r;
 }
 
@@ -257,7 +284,7 @@ static int cmd_resume_parse_input(struct args *a, struct err *err)
 	struct uri socket;
 	int r;
 
-	r = cmd_input(a->inv, text, a->listen ? URI_LISTEN : URI_PLAIN, &a->dest.uri, err);
+	r = cmd_input(a->inv, text, a->listen ? URI_LISTEN : URI_PLAIN, &a->load.uri, err);
 	if (r < 0 && !a->listen && uri_parse(text, URI_SOCKET, &socket, NULL) >= 0)
 		err_hint(err, r,
 			 "to wait for a sender there: --listen; a file of this name is file:%s",
@@ -275,26 +302,25 @@ static int cmd_resume_run(struct invocation *inv, int argc, char **argv, struct 
 	inv->view = cmd_resume_view;
 	r = cmd_resume_parse_input(&a, err);
 	if (r >= 0)
-		r = device_find(&host_live, a.spec, &a.dest.dev, err);
+		r = device_find(&host_live, a.spec, &a.load.dev, err);
 	if (r >= 0)
-		r = cmd_files_device(a.dest.dev, &a.dest.uri, err);
+		r = cmd_files_device(a.load.dev, &a.load.uri, err);
 	if (r >= 0)
 		r = cmd_resume_check_hold(&a, err);
 	if (r >= 0)
 		r = cmd_resume_resume(&a, err);
-	if (r >= 0 && !a.no_hold && !a.dry_run) {
-		/* Whoever waits for the result must have it before the wait begins. */
+	if (r >= 0 && !a.no_hold && !a.load.verify_only) {
+		/* A caller that waits for the result must have it before the wait begins. */
 		inv->show(inv, r, err);
 		r = cmd_resume_hold(&a, err);
-	} else if (r < 0 && a.dest.owner && !a.no_hold) {
+	} else if (r < 0 && a.result.hold && !a.no_hold) {
 		/* It did not start, but there may be no other copy. */
 		inv->show(inv, r, err);
 		log_warn("%s: %s (%s)", err->text, strerror(-r), err_name(r));
 		if (cmd_resume_hold(&a, &gone) < 0)
 			*err = gone;
 	}
-	listener_free(a.dest.listener);
-	device_free(a.dest.dev);
+	device_free(a.load.dev);
 	return r;
 }
 

@@ -6,6 +6,7 @@
 #include "base/units.h"
 #include "engine/save.h"
 #include "host/debugfs.h"
+#include "transport/output.h"
 #include "ui/session.h"
 #include "cmd/cmd.h"
 #include "cmd/files.h"
@@ -31,7 +32,7 @@ struct args {
 	const char *spec, *file;
 	struct device_options options;
 	struct arc_retry retry;
-	struct save save;
+	struct save_options save;
 	const char *compress;
 	unsigned int leave;
 	uint64_t threads, precopy_ns;
@@ -70,7 +71,7 @@ static void cmd_save_parse(struct args *a, int argc, char **argv)
 		  .doc = "use TCP or vsock, or the socket of any user" },
 		{ "threads", .value = "N", .number = &a->threads, .min = 1, .max = SAVE_THREADS_MAX,
 		  .doc = "compress in N threads (one for each CPU)" },
-		{ "bandwidth", .value = "RATE", .bytes = &a->save.limiter.rate, .min = 1,
+		{ "bandwidth", .value = "RATE", .bytes = &a->save.bandwidth, .min = 1,
 		  .max = INT64_MAX, .doc = "write at most RATE bytes a second: 10M, 1GB, ..." },
 		{ "sha256", .flag = &a->save.sha256,
 		  .doc = "sum the stream; takes longer than all the rest" },
@@ -117,55 +118,39 @@ static void cmd_save_view(FILE *f, struct json_object *report)
 	report_lines(f, report, rows, ARRAY_SIZE(rows));
 }
 
-static void cmd_save_render(struct invocation *inv, const struct save *s)
+static void cmd_save_render(struct invocation *inv, const struct save_options *s,
+			    const struct save_result *result)
 {
-	const struct source *source = &s->source;
+	const struct source_result *source = &result->source;
 	struct json_object *o = inv->report;
 
+	inv->acts = inv->moves_state = true;
+	inv->outcome = result->verdict.outcome;
+	inv->owner = result->verdict.owner;
 	render_device(o, s->dev);
 	report_name(o, "file", s->uri.text);
 	report_string(o, "format", s->raw ? "raw" : "image");
-	if (!s->started)
+	if (!result->started)
 		return;
-	if (s->info.major)
-		render_image_info(o, &s->info, s->receipt.accepted ? &s->receipt : NULL);
-	report_uint(o, "file_bytes", s->published ? s->written : 0);
+	if (result->info.major)
+		render_image_info(o, &result->info,
+				  result->receipt.accepted ? &result->receipt : NULL);
+	report_uint(o, "file_bytes", result->published ? result->written : 0);
 	report_uint(o, "bytes", source->bytes);
 	report_uint(o, "stream_ns", source->stream_ns);
 	render_rate(o, source->bytes, source->stream_ns);
 	if (s->sha256 && source->complete)
-		report_octets(o, "sha256", s->sum, sizeof(s->sum));
+		report_octets(o, "sha256", result->sum, sizeof(result->sum));
 	render_state_found(o, source->found, true);
 	render_state_now(o, source->left, source->left_known);
-	report_uint(o, "drain_retries", source->retry.retries);
+	report_uint(o, "drain_retries", result->retries);
 	render_arcs(o, &source->timeline, source->left);
 	if (source->recovered)
 		render_recovery(o, &source->recovery);
 }
 
-/* The source has its state unless it had to be reset or cannot be told. */
-static void cmd_save_settle_outcome(struct invocation *inv, const struct save *s, int r,
-				    const struct err *err)
-{
-	const struct source *source = &s->source;
-	bool lost = r < 0 && s->started && err->kind == ERR_DEVICE;
-
-	inv->acts = inv->moves_state = true;
-	inv->outcome = r >= 0 ? OUTCOME_COMPLETED : lost ? OUTCOME_DEVICE_ERROR : OUTCOME_ABORTED;
-	if (s->unsettled) {
-		inv->outcome = OUTCOME_IN_DOUBT;
-		inv->owner = OWNER_UNKNOWN;
-	} else if (!lost)
-		inv->owner = OWNER_SOURCE;
-	else if (!source->left_known)
-		inv->owner = OWNER_UNKNOWN;
-	else
-		inv->owner = source->recovered && !source->recovery.reset ? OWNER_SOURCE
-									  : OWNER_NONE;
-}
-
 /* Nothing is opened, so what stands in the way is told as far as names and debugfs tell it. */
-static int cmd_save_plan(struct invocation *inv, const struct save *s, struct err *err)
+static int cmd_save_plan(struct invocation *inv, const struct save_options *s, struct err *err)
 {
 	char word[32];
 	int r;
@@ -175,10 +160,10 @@ static int cmd_save_plan(struct invocation *inv, const struct save *s, struct er
 	report_string(inv->report, "format", s->raw ? "raw" : "image");
 	report_bool(inv->report, "dry_run", true);
 	report_bool(inv->report, "opening_resets", device_reset_by_open(s->dev));
-	r = device_check(s->dev, s->options, err);
+	r = device_check(s->dev, s->device, err);
 	if (r < 0)
 		return r;
-	if (s->options->protocol != PROTOCOL_V1 && s->dev->node &&
+	if (s->device->protocol != PROTOCOL_V1 && s->dev->node &&
 	    debugfs_migration_state(&host_live, s->dev->node, word, sizeof(word), NULL) ==
 		    DEBUGFS_NO_V2) {
 		err_fail(err, ERR_UNSUPPORTED, -ENOTTY, "%s: the driver offers no migration",
@@ -195,41 +180,51 @@ static int cmd_save_plan(struct invocation *inv, const struct save *s, struct er
 	return 0;
 }
 
+struct cmd_save_work {
+	const struct save_options *options;
+	struct save_result result;
+	struct cancel cancel;
+	struct transfer transfer;
+};
+
+static int cmd_save_work(void *ctx, struct err *err)
+{
+	struct cmd_save_work *w = ctx;
+
+	return save_run(w->options, &w->cancel, &w->transfer, &w->result, err);
+}
+
 static int cmd_save_save(struct args *a, struct err *err)
 {
 	struct invocation *inv = a->inv;
-	struct save *s = &a->save;
+	struct save_options *s = &a->save;
+	struct cmd_save_work w = { .options = s };
 	struct precopy policy = {
 		.max_rounds = PRE_COPY_ROUNDS,
 		.max_ns = a->precopy_ns,
 		.small = PRE_COPY_SMALL,
 	};
-	struct transfer transfer;
-	struct progress progress = cmd_progress(inv, &transfer, device_name(s->dev));
+	struct progress progress = cmd_progress(inv, &w.transfer, device_name(s->dev));
 	int r;
 
-	r = cancel_init(&s->cancel, err);
+	s->precopy = a->precopy ? &policy : NULL;
+	s->retry_ns = a->retry.budget_ns;
+	s->leave_stopped = a->leave == LEAVE_STOP;
+	r = cancel_init(&w.cancel, err);
 	if (r < 0)
 		return r;
-	s->cancel.call_timeout_ms = device_call_timeout(s->dev, s->options);
-	transfer_start(&transfer);
-	s->source = (struct source){
-		.precopy = a->precopy ? &policy : NULL,
-		.retry = a->retry,
-		.leave_stopped = a->leave == LEAVE_STOP,
-		.transfer = &transfer,
-	};
-	r = session_run(save_run, s, &s->cancel, &progress, err);
-	cmd_save_render(inv, s);
-	cmd_save_settle_outcome(inv, s, r, err);
-	cancel_done(&s->cancel);
+	w.cancel.call_timeout_ms = device_call_timeout(s->dev, s->device);
+	transfer_start(&w.transfer);
+	r = session_run(cmd_save_work, &w, &w.cancel, &progress, err);
+	cmd_save_render(inv, s, &w.result);
+	cancel_done(&w.cancel);
 	return r;
 }
 
 static int cmd_save_run(struct invocation *inv, int argc, char **argv, struct err *err)
 {
 	struct args a = { .inv = inv, .precopy_ns = PRE_COPY_NS };
-	struct save *s = &a.save;
+	struct save_options *s = &a.save;
 	int r;
 
 	cmd_save_parse(&a, argc, argv);
@@ -239,7 +234,7 @@ static int cmd_save_run(struct invocation *inv, int argc, char **argv, struct er
 	if (r < 0)
 		return r;
 	inv->view = cmd_save_view;
-	s->options = &a.options;
+	s->device = &a.options;
 	r = cmd_files_device(s->dev, &s->uri, err);
 	if (r >= 0)
 		r = a.dry_run ? cmd_save_plan(inv, s, err) : cmd_save_save(&a, err);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
+#include <poll.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -11,12 +12,24 @@
 #define PAUSE_MIN_MS 5
 #define PAUSE_MAX_MS 250
 
-static bool arc_retry_refused(const struct mig_dev *dev, int r)
+/* A session without its stream cannot go on, even if the rest of the way is free. */
+static bool arc_retry_may_pass(const struct mig_dev *dev, int r)
 {
-	return r == -EBUSY && dev->state_known && fsm_runs(dev->state);
+	bool session = fsm_saving(dev->state) || dev->state == MIG_RESUMING;
+
+	return (r == -EBUSY || r == -EAGAIN) && dev->state_known && dev->state != MIG_ERROR &&
+	       (!session || dev->stream);
 }
 
-int mig_goto_retrying(struct arc_retry *d, struct mig_dev *dev, enum mig_state to,
+static int arc_retry_pause(struct cancel *cancel, int ms, struct err *err)
+{
+	if (cancel)
+		return cancel_pause(cancel, ms, err);
+	poll(NULL, 0, ms);
+	return 0;
+}
+
+int mig_goto_retrying(struct arc_retry *retry, struct mig_dev *dev, enum mig_state to,
 		      struct cancel *cancel, struct err *err)
 {
 	uint64_t start = clock_ns();
@@ -26,17 +39,17 @@ int mig_goto_retrying(struct arc_retry *d, struct mig_dev *dev, enum mig_state t
 	for (;;) {
 		int r = mig_goto(dev, to, err);
 
-		if (!arc_retry_refused(dev, r))
+		if (r >= 0 || !arc_retry_may_pass(dev, r))
 			return r;
-		if (clock_ns() - start >= d->budget_ns) {
-			return d->budget_ns
-				       ? err_prefix(err, r, "not ready to be stopped within %s",
-						    format_duration(text, d->budget_ns))
+		if (clock_ns() - start >= retry->budget_ns) {
+			return retry->budget_ns
+				       ? err_prefix(err, r, "still refused after %s",
+						    format_duration(text, retry->budget_ns))
 				       : r;
 		}
-		log_debug("%s: not ready to be stopped, asking again", dev->name);
-		d->retries++;
-		r = cancel_pause(cancel, pause_ms, err);
+		log_debug("%s: refused for now, trying again", dev->name);
+		retry->retries++;
+		r = arc_retry_pause(cancel, pause_ms, err);
 		if (r < 0)
 			return r;
 		pause_ms = MIN(2 * pause_ms, PAUSE_MAX_MS);

@@ -146,7 +146,8 @@ int mig_goto(struct mig_dev *dev, enum mig_state to, struct err *err)
 		}
 		if (dev->state == MIG_RESUMING && !dev->stream) {
 			err_fail(err, ERR_DEVICE, -EBUSY,
-				 "%s: in resuming, with a load that somebody else left", dev->name);
+				 "%s: in resuming, with a load that another process left",
+				 dev->name);
 			return err_hint(err, -EBUSY, "vfiomigctl reset %s", dev->name);
 		}
 		if (next == MIG_ERROR || arcs == FSM_ARCS_MAX)

@@ -5,86 +5,154 @@
 #include "device/recover.h"
 #include "fsm/fsm.h"
 
-static bool recover_is_in(struct mig_dev *dev, enum mig_state want, struct err *err)
+/* A walk that fails may have come part of the way, and an error of the driver's may pass. */
+#define WALK_TRIES 2
+
+/**
+ * struct recover - a recovery under way
+ * @walks, @resets: tries so far, with what the device holds now
+ * @why: the last failure
+ */
+struct recover {
+	struct mig_dev *dev;
+	enum mig_state want;
+	enum mig_holds holds;
+	struct arc_retry *retry;
+	unsigned int walks, resets;
+	bool lost;
+	struct err why;
+};
+
+static enum mig_place recover_place(const struct recover *r)
 {
-	if (dev->state != want)
-		err_fail(err, ERR_DEVICE, -EPROTO, "%s: is in %s", dev->name, fsm_name(dev->state));
-	return dev->state == want;
+	if (!r->dev->state_known)
+		return MIG_PLACE_UNKNOWN;
+	if (r->dev->state == MIG_ERROR)
+		return MIG_PLACE_ERROR;
+	if (r->dev->state == r->want)
+		return MIG_PLACE_WANTED;
+	return r->dev->state == MIG_RESUMING ? MIG_PLACE_RESUMING : MIG_PLACE_OTHER;
 }
 
 /* The device's own word counts, not that every SET on the way went well. */
-static bool recover_walk(struct mig_dev *dev, enum mig_state want, struct err *err)
+static void recover_walk(struct recover *r)
 {
-	bool stuck = dev->state == MIG_ERROR || dev->state == MIG_RESUMING;
+	r->walks++;
+	if (mig_goto_retrying(r->retry, r->dev, r->want, NULL, &r->why) < 0)
+		return;
+	if (mig_refresh(r->dev, &r->why) >= 0 && r->dev->state != r->want)
+		err_fail(&r->why, ERR_DEVICE, -EPROTO, "%s: is in %s", r->dev->name,
+			 fsm_name(r->dev->state));
+}
 
-	if (!stuck && (mig_goto(dev, want, err) < 0 || mig_refresh(dev, err) < 0))
+static void recover_reset(struct recover *r)
+{
+	enum mig_state before = r->dev->state;
+	bool known = r->dev->state_known;
+	struct err ignored = { 0 };
+
+	r->resets++;
+	if (mig_reset(r->dev, &r->why) >= 0) {
+		r->holds = MIG_HOLDS_NOTHING;
+		r->walks = 0;
+		r->lost = true;
+		return;
+	}
+	/* A reset whose answer got lost may have happened: then the device is elsewhere now. */
+	if (mig_refresh(r->dev, &ignored) < 0 || (known && r->dev->state == before))
+		return;
+	r->lost = true;
+	if (r->holds != MIG_HOLDS_GIVEN_UP)
+		r->holds = MIG_HOLDS_NOTHING;
+}
+
+/* Return: false when there is nothing more to be done. */
+static bool recover_step(struct recover *r)
+{
+	switch (mig_next_step(r->holds, recover_place(r))) {
+	case MIG_STEP_WALK:
+		if (r->walks == WALK_TRIES)
+			return false;
+		recover_walk(r);
+		return true;
+	case MIG_STEP_RESET:
+		if (r->resets)
+			return false;
+		recover_reset(r);
+		return true;
+	default:
 		return false;
-	return recover_is_in(dev, want, err);
+	}
 }
 
-static bool recover_reset_and_walk(struct mig_dev *dev, enum mig_state want, bool *ret_reset,
-				   struct err *err)
-{
-	*ret_reset = mig_reset(dev, err) >= 0;
-	return *ret_reset && recover_walk(dev, want, err);
-}
-
-/* Nobody set it to RUNNING, and it was stopped: somebody else's reset, or a disconnect's. */
+/* A stopped device that runs although it was not told to: another process has reset it. */
 static bool recover_was_reset(bool known, enum mig_state before, const struct mig_dev *dev)
 {
 	return known && !fsm_runs(before) && before != MIG_ERROR && dev->state == MIG_RUNNING;
 }
 
-bool mig_recover(struct mig_dev *dev, enum mig_state want, bool discard, struct mig_recovery *ret,
-		 struct err *err)
+static void recover_log(const struct mig_dev *dev, const struct mig_recovery *ret)
 {
-	struct err why = { 0 }, ignored = { 0 };
-	enum mig_state before = dev->state;
-	bool known = dev->state_known, lost;
-
-	*ret = (struct mig_recovery){ 0 };
-	ret->found_known = mig_refresh(dev, &why) >= 0;
-	ret->found = dev->state;
-	lost = ret->found_known && recover_was_reset(known, before, dev);
-	ret->ok = ret->found_known && !discard && recover_walk(dev, want, &why);
-	if (!ret->ok) {
-		known = dev->state_known;
-		before = dev->state;
-		ret->ok = recover_reset_and_walk(dev, want, &ret->reset, &why);
-	}
-	ret->end_known = ret->ok || mig_refresh(dev, &ignored) >= 0;
-	/* A reset whose answer got lost may have happened: then the device is elsewhere now. */
-	if (!ret->ok && ret->end_known && !ret->reset) {
-		lost |= !known || dev->state != before;
-		ret->ok = !discard && recover_is_in(dev, want, &ignored);
-	}
-	ret->reset |= lost;
-	ret->end = dev->state;
 	log_info("%s: recovered from %s to %s%s", dev->name,
 		 ret->found_known ? fsm_name(ret->found) : "an unknown state",
 		 ret->end_known ? fsm_name(ret->end) : "an unknown state",
 		 ret->reset ? " by a reset" : "");
-	if (!ret->ok && err)
-		*err = why;
-	return ret->ok;
 }
 
-int mig_settle(struct mig_dev *dev, struct err *err)
+bool mig_recover(struct mig_dev *dev, enum mig_state want, enum mig_holds holds,
+		 struct arc_retry *retry, struct mig_recovery *ret, struct err *err)
 {
-	enum mig_state found = dev->state;
-	int r;
+	struct recover r = { .dev = dev, .want = want, .holds = holds, .retry = retry };
+	enum mig_state before = dev->state;
+	bool known = dev->state_known;
+	struct err ignored = { 0 };
+	enum mig_place place;
 
+	*ret = (struct mig_recovery){ 0 };
+	ret->found_known = mig_refresh(dev, &r.why) >= 0;
+	ret->found = dev->state;
+	r.lost = ret->found_known && recover_was_reset(known, before, dev);
+	while (recover_step(&r))
+		;
+	ret->end_known = dev->state_known || mig_refresh(dev, &ignored) >= 0;
+	ret->end = dev->state;
+	ret->reset = r.lost;
+	place = recover_place(&r);
+	ret->fate = mig_fate_of(place, r.lost);
+	ret->ok = place == MIG_PLACE_WANTED && r.holds != MIG_HOLDS_GIVEN_UP;
+	recover_log(dev, ret);
+	if (ret->ok || !err)
+		return ret->ok;
+	if (!r.why.code)
+		err_fail(&r.why, ERR_DEVICE, -EPROTO, "%s: is in %s", dev->name,
+			 ret->end_known ? fsm_name(ret->end) : "an unknown state");
+	*err = r.why;
+	return false;
+}
+
+enum mig_state mig_settled(enum mig_state found)
+{
 	switch (found) {
 	case MIG_STOP_COPY:
-		r = mig_goto(dev, MIG_STOP, err);
-		break;
-	case MIG_PRE_COPY:
-		r = mig_goto(dev, MIG_RUNNING, err);
-		break;
-	case MIG_PRE_COPY_P2P:
-		r = mig_goto(dev, MIG_RUNNING_P2P, err);
-		break;
 	case MIG_RESUMING:
+		return MIG_STOP;
+	case MIG_PRE_COPY:
+		return MIG_RUNNING;
+	case MIG_PRE_COPY_P2P:
+		return MIG_RUNNING_P2P;
+	default:
+		return found;
+	}
+}
+
+int mig_settle(struct mig_dev *dev, struct arc_retry *retry, struct cancel *cancel, struct err *err)
+{
+	enum mig_state found = dev->state;
+	int r = 0;
+
+	if (mig_settled(found) == found)
+		return 0;
+	if (found == MIG_RESUMING) {
 		r = mig_reset(dev, err);
 		if (r >= 0 && dev->state == MIG_RESUMING && dev->stream) {
 			log_warn(
@@ -92,15 +160,12 @@ int mig_settle(struct mig_dev *dev, struct err *err)
 				dev->name);
 			return 0;
 		}
-		if (r >= 0)
-			r = mig_goto(dev, MIG_STOP, err);
-		break;
-	default:
-		return 0;
 	}
+	if (r >= 0)
+		r = mig_goto_retrying(retry, dev, mig_settled(found), cancel, err);
 	if (r < 0)
-		return err_prefix(err, r, "left in %s by somebody else", fsm_name(found));
-	log_warn("%s: was left in %s by somebody else; now in %s", dev->name, fsm_name(found),
+		return err_prefix(err, r, "left in %s by another process", fsm_name(found));
+	log_warn("%s: was left in %s by another process; now in %s", dev->name, fsm_name(found),
 		 fsm_name(dev->state));
 	return 0;
 }

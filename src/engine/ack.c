@@ -7,11 +7,12 @@
 
 static int ack_refused(const struct output *out, const struct image_receipt *got, struct err *err)
 {
-	return err_fail(err, ERR_ABORTED, -EREMOTEIO, "%s: refused by the receiver: %s",
-			output_name(out), *got->reason ? got->reason : "no reason given");
+	err_fail(err, ERR_ABORTED, -EREMOTEIO, "%s: refused by the receiver: %s", output_name(out),
+		 *got->reason ? got->reason : "no reason given");
+	return ACK_REFUSED;
 }
 
-static int ack_read_receipt(struct output *out, struct image_receipt *ret, struct err *err)
+static int ack_read(struct output *out, struct image_receipt *ret, struct err *err)
 {
 	uint8_t wire[IMAGE_RECEIPT_SIZE];
 	int r;
@@ -28,7 +29,7 @@ int ack_await(struct output *out, const struct image_receipt *want, struct err *
 	struct image_receipt got;
 	int r;
 
-	r = ack_read_receipt(out, &got, err);
+	r = ack_read(out, &got, err);
 	if (r < 0)
 		return r;
 	if (!got.accepted)
@@ -36,17 +37,16 @@ int ack_await(struct output *out, const struct image_receipt *want, struct err *
 	if (!image_receipt_fits(&got, want))
 		return err_fail(err, ERR_PEER, -EPROTO, "%s: the receipt is for another image",
 				output_name(out));
-	return 0;
+	return ACK_ACCEPTED;
 }
 
-/* Who refuses closes the connection; what it said before that is still there to be read. */
 int ack_explain(struct output *out, int code, struct err *err)
 {
 	struct image_receipt got;
 
 	if (!output_answers(out) || (code != -EPIPE && code != -ECONNRESET))
 		return code;
-	if (ack_read_receipt(out, &got, NULL) < 0 || got.accepted)
+	if (ack_read(out, &got, NULL) < 0 || got.accepted)
 		return code;
 	return ack_refused(out, &got, err);
 }

@@ -5,20 +5,25 @@
  * Both ends agree on what has arrived
  *
  * The receiver's last word is a receipt (image/receipt.h); a sender has succeeded only with one for
- * what it has sent. What is lost on the way can only make both believe that it failed, or the sender
- * alone.
+ * what it has sent. What is lost on the way leaves the sender in doubt: engine/handover.h.
  */
 
 #include "image/receipt.h"
 #include "transport/input.h"
 #include "transport/output.h"
 
+/** enum ack_answer - what the receiver has said */
+enum ack_answer {
+	ACK_ACCEPTED,
+	ACK_REFUSED, /* with the reason in the caller's error (ERR_ABORTED) */
+};
+
 /**
  * ack_await() - the sender's: wait for the answer
  * @want: what accepts the image that was sent
  *
- * Return: 0; -EREMOTEIO (ERR_ABORTED) with the receiver's reason; -EPROTO (ERR_PEER) for no receipt
- * or one for something else; or as output_answer().
+ * Return: enum ack_answer; -EPROTO (ERR_PEER) for no receipt or one for something else; or as
+ * output_answer().
  */
 _must_check_ int ack_await(struct output *out, const struct image_receipt *want, struct err *err);
 
@@ -26,11 +31,13 @@ _must_check_ int ack_await(struct output *out, const struct image_receipt *want,
  * ack_explain() - the sender's: output_write() has failed; has the receiver said why?
  * @code: what it returned
  *
- * Return: @code with its story, or -EREMOTEIO with the receiver's.
+ * A receiver that refuses closes the connection; what it said before is still there to be read.
+ *
+ * Return: ACK_REFUSED with the receiver's story in @err, or @code, negative, with its own.
  */
 int ack_explain(struct output *out, int code, struct err *err);
 
-/** ack_accept() - the receiver's: tell the sender so. */
+/** ack_accept() - the receiver's: tell the sender so. On failure it may have heard it, or not. */
 _must_check_ int ack_accept(struct input *in, const struct image_receipt *receipt, struct err *err);
 
 /** ack_refuse() - the receiver's: what an answer says that refuses because of @why. */

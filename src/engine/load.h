@@ -2,86 +2,97 @@
 #pragma once
 
 /*
- * The destination's side: put a state into a device
+ * From a file or a sender into a device
  */
 
 #include "base/cancel.h"
 #include "device/device.h"
 #include "device/recover.h"
 #include "engine/config-restore.h"
-#include "engine/pipeline.h"
+#include "engine/handover.h"
 #include "engine/timeline.h"
 #include "engine/transfer.h"
-#include "image/parser.h"
-#include "transport/input.h"
+#include "image/format.h"
+#include "image/receipt.h"
 #include "transport/listener.h"
+#include "transport/uri.h"
 
 /**
- * struct destination - one device being loaded
- * @dev: found, and open or not
+ * struct load_options - what to load, where from, and how
+ * @dev: found, and open or not; the caller's, and left open
+ * @device: how to open it
  * @uri: the input, unless there is a @listener
- * @listener: the input is the first good sender that connects; the caller's, and closed once it is
- *            there
+ * @listener: the input is the first good sender that connects; taken in any case
  * @raw: the input is the bare stream, up to its end
  * @force_mismatch: load the state of another kind of device all the same
- * @restore_config: write what the image has of external state, see engine/config-restore.h
+ * @restore_config: write what the image has of it, see engine/config-restore.h
  * @run: bring it to RUNNING when the driver has accepted the state
+ * @clone: even if the sender's device runs on, or may
  * @verify_only: check everything that can be checked without opening the device
- *
- * Set by destination_run():
- * @bytes, @stream_ns: of the stream, and how long it took to load
- * @found, @left: as in struct source; valid if @opened
- * @owner: the sender knows that this end has the state now, and it still has
- * @accepted: the driver has: RESUMING -> STOP succeeded
- * @config: what was restored beside it
- * @recovery: what an abort took, if @recovered
+ * @retry_ns: how long an arc that the device refuses for now is tried again
  */
-struct destination {
+struct load_options {
 	struct device *dev;
-	const struct device_options *options;
+	const struct device_options *device;
 	struct uri uri;
 	struct listener *listener;
 	bool raw;
 	bool force_mismatch;
 	bool restore_config;
 	bool run;
+	bool clone;
 	bool verify_only;
-	struct cancel *cancel;
-	struct transfer *transfer;
+	uint64_t retry_ns;
+};
 
-	uint64_t bytes, start_ns, stream_ns;
-	struct image_info info; /* of the image, once it was begun and fits (@info.major) */
-	struct image_receipt receipt; /* what accepts it, once it was all there */
+/**
+ * struct load_result - what came of it
+ * @info: of the image, once it was begun and fits (@info.major is not 0)
+ * @receipt: what accepts it, once all of it was there (@receipt.accepted)
+ * @opened: the device was: what follows is valid
+ * @bytes, @stream_ns: of the stream, and how long it took to load
+ * @found, @left: as in struct source_result
+ * @accepted: the driver has: RESUMING -> STOP succeeded
+ * @started: the device runs the state
+ * @copy: it does not because the sender's runs on, or may; only the option clone would have started it
+ * @hold: the device has to be held open whatever the result is: no other copy may exist
+ * @config: what was restored of the configuration space
+ * @recovery: what giving up took, if @recovered
+ * @retries: arcs tried again
+ * @verdict: status, outcome and owner
+ */
+struct load_result {
+	struct image_info info;
+	struct image_receipt receipt;
+	bool opened;
+	uint64_t bytes, stream_ns;
 	enum mig_state found, left;
-	bool opened, left_known;
-	bool touched; /* something was asked of it */
-	bool loading; /* it has been in RESUMING: its own state is gone */
+	bool left_known;
 	bool accepted;
-	bool answered; /* the sender may believe that it has succeeded */
-	bool owner;
+	bool started;
+	bool copy;
+	bool hold;
 	struct config_restore config;
 	struct timeline timeline;
 	bool recovered;
 	struct mig_recovery recovery;
-
-	struct input *in;
-	struct pipeline *pipe; /* to the device */
-	struct image_frame *frame; /* being filled with @frame_len bytes, or NULL */
-	size_t frame_len;
+	unsigned int retries;
+	struct handover_verdict verdict;
 };
 
 /**
- * destination_run() - verify, open, load, have the driver judge, start
+ * load_run() - verify, open, load, have the driver judge, start
  *
  * An input that can be read twice is verified whole before the device is opened. From any other,
  * each frame is verified before it reaches the device, and the device leaves RESUMING only after
- * the image's END. Whatever fails once the load has begun, the device is reset and left in STOP;
- * it never runs a part of a state.
+ * the image's END. It never runs a part of a state. What becomes of it when something fails,
+ * engine/handover.h decides.
  *
  * A sender at the other end of a socket is told what became of it: that the driver has accepted the
  * state, before the device runs; or why not.
  *
- * Called in a thread with every signal blocked. @destination: struct destination. The device is
- * left open.
+ * Called in a thread with every signal blocked. Return: 0, or negative errno with @err.kind as
+ * @ret->verdict has it. @ret is set in any case.
  */
-_must_check_ int destination_run(void *destination, struct err *err);
+_must_check_ int load_run(const struct load_options *options, struct cancel *cancel,
+			  struct transfer *transfer, struct load_result *ret, struct err *err);

@@ -7,29 +7,70 @@
 #include "base/macros.h"
 #include "engine/ack.h"
 #include "engine/compat.h"
+#include "engine/limiter.h"
 #include "engine/save.h"
+#include "image/sha256.h"
+#include "image/writer.h"
+#include "transport/output.h"
 
-/* Well below what anybody takes for --timeout, and a page at a time. */
+/* A receiver's --timeout is in seconds: well below it. */
 #define KEEPALIVE_MS 250
 
-/* Where the bytes go; a receiver that takes no more may have said why. */
+/**
+ * struct save - a save under way
+ * @sent: how far the state has gone
+ * @refused: the receiver has said so
+ * @gone: what a keepalive found out
+ * @encoders: one a worker
+ */
+struct save {
+	const struct save_options *options;
+	struct save_result *result;
+	struct cancel *cancel;
+	struct source source;
+	struct limiter limiter;
+	struct output *out;
+	enum handover_link link;
+	enum handover_sent sent;
+	bool refused;
+	struct image_writer *writer;
+	struct image_sha256 *hash;
+	struct err gone;
+	struct image_frame_encoder *encoders[SAVE_THREADS_MAX];
+};
+
+static void save_event(struct save *s, enum handover_event event)
+{
+	s->sent = handover_sent_next(s->link, s->sent, event);
+}
+
+/* A receiver that takes no more may have said why. */
+static int save_write_failed(struct save *s, int r, struct err *err)
+{
+	int said = s->link == HANDOVER_ANSWERED ? ack_explain(s->out, r, err) : r;
+
+	s->refused |= said == ACK_REFUSED;
+	return said == ACK_REFUSED ? err->code : r;
+}
+
+/* Where the bytes go. */
 static int save_put(void *ctx, const void *buf, size_t len, struct err *err)
 {
 	struct save *s = ctx;
-	/* Its last words, which nothing stops any more, are few. */
-	uint64_t rate = atomic_load(&s->cancel.closed) ? 0 : s->limiter.rate;
+	/* The last sections, which nothing stops any more, are few. */
+	uint64_t rate = atomic_load(&s->cancel->closed) ? 0 : s->limiter.rate;
 
 	for (size_t done = 0, n; done < len; done += n) {
 		int r;
 
 		/* In pieces that leave no receiver without a sign of life for long. */
 		n = rate ? MIN(len - done, (size_t)MAX(rate / 10, IMAGE_PAGE)) : len;
-		r = rate ? limiter_wait(&s->limiter, n, &s->cancel, err) : 0;
+		r = rate ? limiter_wait(&s->limiter, n, s->cancel, err) : 0;
 		if (r < 0)
 			return r;
 		r = output_write(s->out, (const char *)buf + done, n, err);
 		if (r < 0)
-			return s->raw ? r : ack_explain(s->out, r, err);
+			return save_write_failed(s, r, err);
 	}
 	return 0;
 }
@@ -38,12 +79,12 @@ static int save_raw_sink(void *ctx, struct image_frame *frame, size_t len, struc
 {
 	struct save *s = ctx;
 
-	s->written += len;
+	s->result->written += len;
 	return save_put(s, frame->payload, len, err);
 }
 
-static int save_seal(void *ctx, unsigned int worker, const struct pipeline_item *item,
-		     struct err *err)
+static int save_encode(void *ctx, unsigned int worker, const struct pipeline_item *item,
+		       struct err *err)
 {
 	const struct save *s = ctx;
 	const struct image_place place = { 0, item->number, item->offset };
@@ -79,10 +120,10 @@ static int save_keep_alive(void *ctx, struct err *err)
 	return r;
 }
 
-/* That the receiver has gone, or said no, may show as a wish to stop when nobody waits for it. */
+/* A receiver that has gone or refuses shows as a cancel: a keepalive has requested it. */
 static int save_check_cancel(struct save *s, struct err *err)
 {
-	int r = cancel_check(&s->cancel, err);
+	int r = cancel_check(s->cancel, err);
 
 	if (r == -ECANCELED && s->gone.code) {
 		*err = s->gone;
@@ -92,204 +133,304 @@ static int save_check_cancel(struct save *s, struct err *err)
 }
 
 /* A checksum alone is done fastest where the frame was filled; compression wants every CPU. */
-static unsigned int save_count_workers(const struct save *s)
+static unsigned int save_count_workers(const struct save_options *o)
 {
 	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
 
-	if (!s->zstd_level)
+	if (!o->zstd_level)
 		return 0;
-	return s->threads ? s->threads : (unsigned int)MIN(MAX(cpus, 1), SAVE_THREADS_MAX);
+	return o->threads ? o->threads : (unsigned int)MIN(MAX(cpus, 1), SAVE_THREADS_MAX);
 }
 
 static int save_make_encoders(struct save *s, unsigned int n, struct err *err)
 {
-	int r = 0;
+	for (unsigned int i = 0; i < n; i++) {
+		int r = image_frame_encoder_new(image_writer_encoding(s->writer), &s->encoders[i],
+						err);
 
-	for (unsigned int i = 0; r >= 0 && i < n; i++)
-		r = image_frame_encoder_new(image_writer_encoding(s->writer), &s->encoders[i], err);
-	return r;
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* The receiver learns now whether this is a move or a copy: it must not start a copy. */
+static int save_make_manifest(const struct save *s, struct image_manifest *ret, struct err *err)
+{
+	int r;
+
+	r = compat_manifest(s->options->dev, ret, err);
+	if (r < 0)
+		return r;
+	ret->source = source_runs_on(&s->source) ? IMAGE_SOURCE_RUNS_ON : IMAGE_SOURCE_STOPS;
+	ret->devices[0].digests = s->options->sha256 ? IMAGE_HAS_SHA256 : 0;
+	return 0;
 }
 
 static int save_begin_image(struct save *s, struct err *err)
 {
-	const struct image_writer_options opts = { .zstd_level = s->zstd_level };
+	const struct image_writer_options opts = { .zstd_level = s->options->zstd_level };
+	struct pump_stages *stages = &s->source.stages;
 	struct image_manifest m;
 	int r;
 
-	r = compat_manifest(s->dev, &m, err);
+	r = save_make_manifest(s, &m, err);
 	if (r < 0)
 		return r;
-	m.devices[0].digests = s->sha256 ? IMAGE_HAS_SHA256 : 0;
 	r = image_writer_new(&m, &opts, save_put, s, &s->writer, err);
 	image_manifest_done(&m);
 	if (r < 0)
 		return r;
-	s->info = *image_writer_info(s->writer);
-	if (output_answers(s->out)) {
-		s->source.stages.idle = save_keep_alive;
-		s->source.stages.idle_ms = KEEPALIVE_MS;
+	s->result->info = *image_writer_info(s->writer);
+	if (s->link == HANDOVER_ANSWERED) {
+		stages->idle = save_keep_alive;
+		stages->idle_ms = KEEPALIVE_MS;
 	}
-	s->source.stages.work = save_seal;
-	s->source.stages.workers = save_count_workers(s);
-	return save_make_encoders(s, MAX(s->source.stages.workers, 1u), err);
+	stages->work = save_encode;
+	stages->workers = save_count_workers(s->options);
+	return save_make_encoders(s, MAX(stages->workers, 1u), err);
 }
 
 static int save_end_image(struct save *s, struct err *err)
 {
 	int r;
 
-	r = s->sha256 ? image_writer_sha256(s->writer, 0, s->sum, err) : 0;
-	if (r >= 0)
-		r = image_writer_device_end(s->writer, 0, err);
-	if (r >= 0)
-		r = image_writer_end(s->writer, err);
-	if (r >= 0)
-		image_writer_receipt(s->writer, &s->receipt);
-	s->written = image_writer_size(s->writer);
-	return r;
+	if (s->options->sha256) {
+		r = image_writer_sha256(s->writer, 0, s->result->sum, err);
+		if (r < 0)
+			return r;
+	}
+	r = image_writer_device_end(s->writer, 0, err);
+	if (r < 0)
+		return r;
+	save_event(s, HANDOVER_ON_END);
+	r = image_writer_end(s->writer, err);
+	if (r < 0)
+		return r;
+	image_writer_receipt(s->writer, &s->result->receipt);
+	return 0;
 }
 
-static int save_await_receipt(struct save *s, struct err *err)
+static int save_await_ack(struct save *s, struct err *err)
 {
-	return ack_await(s->out, &s->receipt, err);
+	int r = ack_await(s->out, &s->result->receipt, err);
+
+	s->refused |= r == ACK_REFUSED;
+	return r == ACK_REFUSED ? err->code : r;
 }
 
-/* A receipt that refuses, a connection closed without one, a command that failed. */
-static bool save_declined(int r)
+/* The last bytes, and what the other end says or does about them. */
+static int save_send_end(struct save *s, struct err *err)
 {
-	return r == -EREMOTEIO || r == -ENODATA || r == -EIO;
-}
-
-/*
- * The point of no return is the file's name; but somebody else, a receiver or a command, may act on
- * the image as soon as it has its end. Until then a wish to stop is heard. After it, what fails
- * leaves open who goes on with the state, unless it is the other's refusal.
- */
-static int save_finish(struct save *s, struct err *err)
-{
-	bool answers = !s->raw && output_answers(s->out);
-	bool acts = s->uri.kind & (URI_SOCKET | URI_EXEC);
 	int r;
 
 	r = save_check_cancel(s, err);
 	if (r < 0)
 		return r;
-	s->unsettled = acts;
 	/* The answer is waited for no longer than --timeout. */
-	if (answers)
-		cancel_close(&s->cancel);
-	if (!s->raw)
+	if (s->link == HANDOVER_ANSWERED)
+		cancel_close(s->cancel);
+	if (s->options->raw) {
+		save_event(s, HANDOVER_ON_END);
+	} else {
 		r = save_end_image(s, err);
-	if (r >= 0 && acts)
+		s->result->written = image_writer_size(s->writer);
+		if (r < 0)
+			return r;
+	}
+	if (s->link != HANDOVER_STORED)
 		log_info("%s: all is sent, waiting for its end", output_name(s->out));
-	if (r >= 0)
-		r = answers ? save_await_receipt(s, err) : output_finish(s->out, err);
-	if (r >= 0 && !acts)
-		r = cancel_check(&s->cancel, err);
-	s->unsettled = acts && r < 0 && !save_declined(r);
+	if (s->link == HANDOVER_ANSWERED)
+		return save_await_ack(s, err);
+	r = output_finish(s->out, err);
 	if (r < 0)
 		return r;
-	cancel_close(&s->cancel);
-	r = output_publish(s->out, err);
-	s->published = r >= 0;
+	return s->link == HANDOVER_STORED ? cancel_check(s->cancel, err) : 0;
+}
+
+static int save_finish(struct save *s, struct err *err)
+{
+	int r;
+
+	r = save_send_end(s, err);
+	if (r >= 0) {
+		cancel_close(s->cancel);
+		r = output_publish(s->out, err);
+	}
+	s->result->published = r >= 0;
+	if (r >= 0)
+		save_event(s,
+			   s->link == HANDOVER_ANSWERED ? HANDOVER_ON_ACCEPT : HANDOVER_ON_TAKEN);
+	else
+		save_event(s, s->refused ? HANDOVER_ON_REFUSE : HANDOVER_ON_FAILURE);
 	return r;
 }
 
 static int save_open_device(struct save *s, struct err *err)
 {
+	struct device *dev = s->options->dev;
 	int r;
 
-	r = s->dev->mig ? 0 : device_open(s->dev, s->options, err);
-	if (r >= 0)
-		r = mig_query(s->dev->mig, err);
+	if (!dev->mig) {
+		r = device_open(dev, s->options->device, err);
+		if (r < 0)
+			return r;
+	}
+	r = mig_query(dev->mig, err);
 	if (r < 0)
 		return r;
-	if (device_reset_by_open(s->dev))
+	if (device_reset_by_open(dev))
 		log_warn("%s: opening it has reset it: this saves a blank device (a live one is "
 			 "saved by the fd that its user holds: fd:N)",
-			 device_name(s->dev));
+			 device_name(dev));
+	s->result->started = true;
+	return source_settle(&s->source, err);
+}
+
+static int save_open_output(struct save *s, struct err *err)
+{
+	const struct save_options *o = s->options;
+	int r;
+
+	if (o->uri.kind & URI_SOCKET)
+		r = output_connect(&o->uri, &o->peer, s->cancel, &s->out, err);
+	else
+		r = output_open(&o->uri, o->force, s->cancel, &s->out, err);
+	if (r < 0)
+		return r;
+	if (!output_has_reader(s->out))
+		s->link = HANDOVER_STORED;
+	else
+		s->link = !o->raw && output_answers(s->out) ? HANDOVER_ANSWERED : HANDOVER_ONE_WAY;
 	return 0;
 }
 
-/* To have it run again could make two of it. */
-static void save_leave_in_doubt(const struct save *s, struct err *err)
+/* What is wrong with the device has been said; this is what is known of the state elsewhere. */
+static void save_tell_of_copy(const struct save *s, const struct err *late, struct err *err)
 {
-	const char *name = device_name(s->dev);
+	const char *name = output_name(s->out);
+	char note[sizeof(err->note)];
 
-	err->kind = ERR_IN_DOUBT;
-	err_hint(err, err->code,
-		 "%s stays stopped, since the other end may run its state; if it does not: "
-		 "vfiomigctl state %s running",
-		 name, name);
+	memcpy(note, err->note, sizeof(note));
+	if (s->sent == HANDOVER_DOUBT)
+		err_note(err, err->code, "%s; %s may have the state: %s", note, name, late->text);
+	else if (handover_gives_back(s->sent))
+		log_warn("%s (%s): no image either", late->text, err_name(late->code));
+	else
+		err_note(err, err->code, "%s; %s is complete and has the state", note, name);
 }
 
-/* What is wrong with the device has been said; this is what makes it bearable. */
-static void save_tell_of_copy(const struct save *s, struct err *err)
+static void save_tell_doubt(const struct save *s, struct err *err)
 {
-	char hint[sizeof(err->hint)];
+	const char *name = device_name(s->options->dev);
 
-	memcpy(hint, err->hint, sizeof(hint));
-	err_hint(err, err->code, "%s%s%s is complete and has the state", hint, *hint ? "; " : "",
-		 output_name(s->out));
+	if (s->result->verdict.status != HANDOVER_IN_DOUBT)
+		return;
+	err_note(err, err->code, "%s stays stopped, since the other end may run its state", name);
+	err_hint(err, err->code, "if it does not: vfiomigctl state %s running", name);
 }
 
-static int save_drain_and_finish(struct save *s, struct err *err)
+static int save_take_and_hand_over(struct save *s, struct err *err)
 {
+	struct source_result *source = &s->source.result;
 	struct err late = { 0 };
 	int r, finished;
 
-	s->started = true;
-	s->source.dev = s->dev;
-	s->source.stages.sink = s->raw ? save_raw_sink : save_image_sink;
-	s->source.stages.observer = s->sha256 ? save_observer : NULL;
-	s->source.stages.ctx = s;
-	s->source.cancel = &s->cancel;
 	r = source_run(&s->source, err);
-	if (!s->source.complete)
+	if (!source->complete) {
+		save_event(s, s->refused ? HANDOVER_ON_REFUSE : HANDOVER_ON_FAILURE);
 		return r;
-	if (s->sha256)
-		image_sha256_end(s->hash, s->sum);
+	}
+	if (s->options->sha256)
+		image_sha256_end(s->hash, s->result->sum);
 	/* Then the image may be the only copy of the state, whatever was wished before. */
-	if (r < 0 && !(s->uri.kind & URI_EXEC))
-		cancel_close(&s->cancel);
+	if (r < 0 && !(s->options->uri.kind & URI_EXEC))
+		cancel_close(s->cancel);
 	finished = save_finish(s, &late);
-	if (r < 0 && finished < 0)
-		log_warn("%s (%s): no image either", late.text, err_name(finished));
-	else if (r < 0)
-		save_tell_of_copy(s, err);
-	if (r < 0 || finished >= 0)
+	if (r < 0) {
+		save_tell_of_copy(s, &late, err);
 		return r;
-	*err = late;
-	if (s->source.left == s->source.found)
-		s->unsettled = false; /* it runs on, as it was asked to */
-	else if (s->unsettled)
-		save_leave_in_doubt(s, err);
-	else
-		source_abort(&s->source, err);
+	}
+	if (finished < 0) {
+		*err = late;
+		if (handover_gives_back(s->sent) && !source_runs_on(&s->source))
+			source_give_back(&s->source, err);
+	}
 	return finished;
 }
 
-int save_run(void *save, struct err *err)
+static int save_work(struct save *s, struct err *err)
 {
-	struct save *s = save;
 	int r;
 
-	if (s->uri.kind & URI_SOCKET)
-		r = output_connect(&s->uri, &s->peer, &s->cancel, &s->out, err);
-	else
-		r = output_open(&s->uri, s->force, &s->cancel, &s->out, err);
-	if (r >= 0 && s->sha256)
+	r = save_open_output(s, err);
+	if (r < 0)
+		return r;
+	if (s->options->sha256) {
 		r = image_sha256_new(&s->hash, err);
-	if (r >= 0)
-		r = save_open_device(s, err);
-	if (r >= 0 && !s->raw)
+		if (r < 0)
+			return r;
+	}
+	r = save_open_device(s, err);
+	if (r < 0)
+		return r;
+	if (!s->options->raw) {
 		r = save_begin_image(s, err);
-	if (r >= 0)
-		r = save_drain_and_finish(s, err);
+		if (r < 0)
+			return r;
+	}
+	return save_take_and_hand_over(s, err);
+}
+
+/* The error's kind becomes the verdict's. */
+static void save_judge(struct save *s, int r, struct err *err)
+{
+	struct handover_verdict *verdict = &s->result->verdict;
+
+	if (r < 0)
+		save_event(s, HANDOVER_ON_FAILURE);
+	*verdict = handover_sender_verdict(s->link, s->sent, source_runs_on(&s->source),
+					   s->source.result.fate);
+	if (verdict->status == HANDOVER_IN_DOUBT)
+		err->kind = ERR_IN_DOUBT;
+	else if (verdict->status == HANDOVER_DEVICE)
+		err->kind = ERR_DEVICE;
+	save_tell_doubt(s, err);
+}
+
+int save_run(const struct save_options *options, struct cancel *cancel, struct transfer *transfer,
+	     struct save_result *ret, struct err *err)
+{
+	struct save s = {
+		.options = options,
+		.result = ret,
+		.cancel = cancel,
+		.limiter = { .rate = options->bandwidth },
+		.source = {
+			.dev = options->dev,
+			.precopy = options->precopy,
+			.retry = { .budget_ns = options->retry_ns },
+			.leave_stopped = options->leave_stopped,
+			.stages = {
+				.sink = options->raw ? save_raw_sink : save_image_sink,
+				.observer = options->sha256 ? save_observer : NULL,
+				.ctx = &s,
+			},
+			.cancel = cancel,
+			.transfer = transfer,
+		},
+	};
+	int r;
+
+	*ret = (struct save_result){ 0 };
+	r = save_work(&s, err);
+	save_judge(&s, r, err);
+	ret->source = s.source.result;
+	ret->retries = s.source.retry.retries;
 	for (unsigned int i = 0; i < SAVE_THREADS_MAX; i++)
-		s->encoders[i] = image_frame_encoder_free(s->encoders[i]);
-	s->hash = image_sha256_free(s->hash);
-	s->writer = image_writer_free(s->writer);
-	s->out = output_free(s->out);
+		image_frame_encoder_free(s.encoders[i]);
+	image_sha256_free(s.hash);
+	image_writer_free(s.writer);
+	output_free(s.out);
 	return r;
 }

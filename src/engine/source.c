@@ -12,7 +12,7 @@ static void source_on_arc(void *ctx, const struct mig_arc *arc)
 {
 	struct source *s = ctx;
 
-	timeline_add(&s->timeline, arc);
+	timeline_add(&s->result.timeline, arc);
 	if (arc->result >= 0)
 		atomic_store(&s->transfer->state, arc->to);
 }
@@ -91,9 +91,10 @@ static int source_precopy(struct source *s, struct pump *pump, struct err *err)
 	precopy_start(s->precopy, clock_ns());
 	pump->deadline_ns = s->precopy->start_ns + s->precopy->max_ns;
 	do {
-		r = mig_goto(mig, MIG_PRE_COPY, err);
-		if (r >= 0)
-			r = source_precopy_rounds(s, pump, &verdict, err);
+		r = mig_goto_retrying(&s->retry, mig, MIG_PRE_COPY, s->cancel, err);
+		if (r < 0)
+			return r;
+		r = source_precopy_rounds(s, pump, &verdict, err);
 		if (r < 0)
 			return r;
 		again = false;
@@ -121,71 +122,130 @@ static int source_take(struct source *s, struct pump *pump, struct err *err)
 			return r;
 	}
 	r = mig_goto_retrying(&s->retry, mig, MIG_STOP_COPY, s->cancel, err);
-	if (r >= 0)
-		r = pump_run(pump, err);
-	if (r >= 0)
-		r = pump_flush(pump, err);
-	return r;
+	if (r < 0)
+		return r;
+	r = pump_run(pump, err);
+	if (r < 0)
+		return r;
+	return pump_flush(pump, err);
+}
+
+/* What the recovery came to, and what helps. */
+static void source_tell(const struct source *s, enum mig_state want, const struct err *why,
+			struct err *err)
+{
+	const char *name = s->dev->mig->name;
+	int code = err->code;
+
+	switch (s->result.fate) {
+	case MIG_FATE_BACK:
+		/* Whatever was wrong on the way, the device has its state and is where it was. */
+		if (err->kind == ERR_DEVICE)
+			err->kind = ERR_ABORTED;
+		err_classify(err, ERR_ABORTED, code);
+		err_note(err, code, "the device is in %s again", fsm_name(want));
+		return;
+	case MIG_FATE_BLANK:
+		err_note(err, code, "it had to be reset: it is in %s, its state is lost",
+			 fsm_name(want));
+		break;
+	case MIG_FATE_HOLDS:
+		err_note(err, code, "it has its state, and is left in %s: %s (%s)",
+			 fsm_name(s->dev->mig->state), why->text, err_name(why->code));
+		err_hint(err, code, "vfiomigctl state %s %s", name, fsm_name(want));
+		break;
+	case MIG_FATE_LOST:
+		err_note(err, code, "its state is lost: %s (%s)", why->text, err_name(why->code));
+		err_hint(err, code, "vfiomigctl reset %s", name);
+		break;
+	default:
+		err_note(err, code, "it could not be brought back to %s: %s (%s)", fsm_name(want),
+			 why->text, err_name(why->code));
+		break;
+	}
+	err->kind = ERR_DEVICE;
 }
 
 static void source_recover(struct source *s, enum mig_state want, struct err *err)
 {
 	struct err why = { 0 };
-	bool ok;
 
-	ok = mig_recover(s->dev->mig, want, false, &s->recovery, &why);
-	s->recovered = true;
-	if (ok && !s->recovery.reset) {
-		/* Whatever was wrong on the way, the device has its state and is where it was. */
-		if (err->kind == ERR_DEVICE)
-			err->kind = ERR_ABORTED;
-		err_classify(err, ERR_ABORTED, err->code);
-		err_hint(err, err->code, "the device is in %s again", fsm_name(want));
-		return;
-	}
-	err->kind = ERR_DEVICE;
-	if (ok)
-		err_hint(err, err->code, "it had to be reset: it is in %s, its state is lost",
-			 fsm_name(want));
-	else
-		err_hint(err, err->code, "it could not be brought back to %s: %s (%s)",
-			 fsm_name(want), why.text, err_name(why.code));
+	mig_recover(s->dev->mig, want, MIG_HOLDS_OWN, &s->retry, &s->result.recovery, &why);
+	s->result.recovered = true;
+	s->result.fate = s->result.recovery.fate;
+	source_tell(s, want, &why, err);
 }
 
-void source_abort(struct source *s, struct err *err)
+static void source_attach(struct source *s)
 {
-	struct mig_dev *mig = s->dev->mig;
+	s->dev->mig->on_arc = source_on_arc;
+	s->dev->mig->on_arc_ctx = s;
+}
 
-	mig->on_arc = source_on_arc;
-	mig->on_arc_ctx = s;
-	source_recover(s, s->found, err);
-	mig->on_arc = NULL;
-	s->left = mig->state;
-	s->left_known = mig->state_known;
+static void source_detach(struct source *s)
+{
+	s->dev->mig->on_arc = NULL;
+	s->result.left = s->dev->mig->state;
+	s->result.left_known = s->dev->mig->state_known;
+}
+
+void source_give_back(struct source *s, struct err *err)
+{
+	source_attach(s);
+	source_recover(s, s->result.found, err);
+	source_detach(s);
+}
+
+bool source_runs_on(const struct source *s)
+{
+	return !s->leave_stopped && fsm_runs(s->result.found);
 }
 
 static int source_walk(struct source *s, struct pump *pump, struct err *err)
 {
+	struct source_result *result = &s->result;
+	struct mig_dev *mig = s->dev->mig;
+	enum mig_state want = s->leave_stopped ? MIG_STOP : result->found;
+	int r;
+
+	r = pipeline_explain(pump->pipe, source_take(s, pump, err), err);
+	result->complete = r >= 0;
+	result->bytes = pump->bytes;
+	result->stream_ns = pump->ns;
+	if (r >= 0)
+		r = mig_goto_retrying(&s->retry, mig, want, NULL, err);
+	if (r >= 0)
+		return r;
+	source_recover(s, result->complete ? want : result->found, err);
+	if (!result->complete || err->kind == ERR_DEVICE)
+		return r;
+	/* The way back failed once and then went well: nothing is wrong any more. */
+	log_warn("%s (%s), recovered", err->text, err_name(r));
+	return 0;
+}
+
+int source_settle(struct source *s, struct err *err)
+{
 	struct mig_dev *mig = s->dev->mig;
 	int r;
 
-	r = mig_settle(mig, err);
-	if (r < 0)
-		return err_classify(err, ERR_DEVICE, r);
-	s->found = mig->state;
-	r = pipeline_explain(pump->pipe, source_take(s, pump, err), err);
-	s->complete = r >= 0;
-	s->bytes = pump->bytes;
-	s->stream_ns = pump->ns;
-	if (r >= 0)
-		r = mig_goto(mig, s->leave_stopped ? MIG_STOP : s->found, err);
-	if (r < 0)
-		source_recover(s, s->complete && s->leave_stopped ? MIG_STOP : s->found, err);
-	/* The way back failed once and then went well: nothing is wrong any more. */
-	if (r < 0 && s->complete && err->kind != ERR_DEVICE) {
-		log_warn("%s (%s), recovered", err->text, err_name(r));
-		r = 0;
+	s->result.found = s->result.left = mig->state;
+	s->result.left_known = mig->state_known;
+	if (mig->state == MIG_ERROR || mig->state == MIG_RESUMING) {
+		s->result.fate = MIG_FATE_LOST;
+		r = err_fail(err, ERR_DEVICE, -EBUSY, "%s: is in %s: there is no state to save",
+			     mig->name, fsm_name(mig->state));
+		return err_hint(err, r, "vfiomigctl reset %s", mig->name);
 	}
+	source_attach(s);
+	r = mig_settle(mig, &s->retry, s->cancel, err);
+	if (r < 0) {
+		err_classify(err, ERR_DEVICE, r);
+		source_recover(s, mig_settled(s->result.found), err);
+	}
+	source_detach(s);
+	if (r >= 0)
+		s->result.found = mig->state;
 	return r;
 }
 
@@ -200,25 +260,15 @@ int source_run(struct source *s, struct err *err)
 	};
 	int r;
 
-	s->found = s->left = mig->state;
-	s->left_known = mig->state_known;
-	if (mig->state == MIG_ERROR || mig->state == MIG_RESUMING) {
-		r = err_fail(err, ERR_DEVICE, -EBUSY, "%s: is in %s: there is no state to save",
-			     mig->name, fsm_name(mig->state));
-		return err_hint(err, r, "vfiomigctl reset %s", mig->name);
-	}
 	r = pump_init(&pump, err);
 	if (r < 0)
 		return r;
-	mig->on_arc = source_on_arc;
-	mig->on_arc_ctx = s;
+	source_attach(s);
 	mig->cancel = s->cancel;
 	atomic_store(&s->transfer->state, mig->state);
 	r = source_walk(s, &pump, err);
-	s->left = mig->state;
-	s->left_known = mig->state_known;
-	mig->on_arc = NULL;
 	mig->cancel = NULL;
+	source_detach(s);
 	pump_done(&pump);
 	return r;
 }

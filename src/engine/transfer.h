@@ -33,17 +33,3 @@ static inline void transfer_start(struct transfer *t)
 	atomic_init(&t->expected, 0);
 	atomic_init(&t->state, MIG_NR_STATES);
 }
-
-/* Who has the device's state after a command, and in which shape: what a runbook branches on. */
-enum outcome {
-	OUTCOME_COMPLETED,
-	OUTCOME_ABORTED,
-	OUTCOME_IN_DOUBT,
-	OUTCOME_DEVICE_ERROR
-};
-enum owner {
-	OWNER_SOURCE,
-	OWNER_DESTINATION,
-	OWNER_NONE,
-	OWNER_UNKNOWN
-};

@@ -77,6 +77,12 @@ static const char *manifest_digest_name(unsigned int bit)
 	return UINT64_C(1) << bit == IMAGE_HAS_SHA256 ? "sha256" : NULL;
 }
 
+/* By enum image_source; NULL is left out. */
+static const char *const source_words[IMAGE_NR_SOURCES] = {
+	[IMAGE_SOURCE_STOPS] = "stops",
+	[IMAGE_SOURCE_RUNS_ON] = "runs-on",
+};
+
 static char **manifest_text_of(struct image_device *dev, const struct text_field *f)
 {
 	return (char **)((char *)dev + f->at);
@@ -285,6 +291,9 @@ static int manifest_encode(struct json_object *root, const struct image_manifest
 	if (r < 0)
 		return r;
 	r = manifest_add_text(root, "kernel", m->kernel, err);
+	if (r < 0)
+		return r;
+	r = manifest_add_text(root, "source", source_words[m->source], err);
 	if (r < 0)
 		return r;
 	devices = json_object_new_array();
@@ -625,6 +634,20 @@ static int manifest_check_schema(struct json_object *root, struct err *err)
 	return 0;
 }
 
+static int manifest_decode_source(struct json_object *root, enum image_source *ret, struct err *err)
+{
+	_cleanup_free_ char *word = NULL;
+	int r;
+
+	r = manifest_get_text(root, "source", &word, err);
+	if (r < 0)
+		return r;
+	for (unsigned int i = 0; word && i < IMAGE_NR_SOURCES; i++)
+		if (source_words[i] && !strcmp(word, source_words[i]))
+			*ret = (enum image_source)i;
+	return 0;
+}
+
 int image_manifest_decode(const char *text, size_t len, struct image_manifest *ret, struct err *err)
 {
 	_cleanup_(image_manifest_done) struct image_manifest m = { 0 };
@@ -644,6 +667,9 @@ int image_manifest_decode(const char *text, size_t len, struct image_manifest *r
 	if (r < 0)
 		return r;
 	r = manifest_get_text(root, "kernel", &m.kernel, err);
+	if (r < 0)
+		return r;
+	r = manifest_decode_source(root, &m.source, err);
 	if (r < 0)
 		return r;
 	r = manifest_decode_devices(root, &m, err);

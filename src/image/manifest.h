@@ -55,10 +55,23 @@ struct image_device {
 	size_t config_size;
 };
 
-/** struct image_manifest - @kernel and @tool say who wrote it: release and version, or NULL */
+/** enum image_source - what becomes of the devices once their state is in the image */
+enum image_source {
+	IMAGE_SOURCE_NOT_SAID, /* another writer, or a word that this version does not know */
+	IMAGE_SOURCE_STOPS, /* they stay stopped: the state moves */
+	IMAGE_SOURCE_RUNS_ON, /* they run on: this is a copy */
+	IMAGE_NR_SOURCES
+};
+
+/**
+ * struct image_manifest
+ * @kernel, @tool: of the writer: release and version, or NULL
+ * @source: for receivers: who reads the image while it is written must not start a copy
+ */
 struct image_manifest {
 	char *kernel;
 	char *tool;
+	enum image_source source;
 	struct image_device *devices;
 	uint32_t n_devices;
 };

@@ -91,6 +91,7 @@ int output_command_open(const struct uri *uri, struct cancel *cancel, struct out
 		return err_set(err, -ENOMEM, "%s", uri->text);
 	out = &o->out;
 	out->ops = &command_ops;
+	out->has_reader = true;
 	o->command = SUBPROCESS_NONE;
 	o->cancel = cancel;
 	r = output_name_it(out, uri->text, err);

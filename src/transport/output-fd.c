@@ -94,6 +94,7 @@ static int output_fd_settle_style(struct output_fd *o, struct err *err)
 		return err_hint(err, -EINVAL, "an image is binary: redirect it");
 	}
 	pipe_widen(o->fd);
+	o->out.has_reader = S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode);
 	o->regular = S_ISREG(st.st_mode) || S_ISBLK(st.st_mode);
 	if (S_ISCHR(st.st_mode) && (fcntl(o->fd, F_GETFL) & O_NONBLOCK))
 		o->style = STYLE_NONBLOCK;

@@ -27,9 +27,11 @@ struct output_ops {
 	void (*free)(struct output *out);
 };
 
+/** struct output - @has_reader: see output_has_reader() */
 struct output {
 	const struct output_ops *ops;
 	char *name;
+	bool has_reader;
 };
 
 /** output_name_it() - what messages call it: a copy of @name */

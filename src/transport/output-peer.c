@@ -36,7 +36,7 @@ static int output_peer_answer(struct output *out, void *buf, size_t len, struct 
 		if (n < 0)
 			return (int)n;
 		if (!n)
-			return err_fail(err, ERR_ABORTED, done ? -ECONNRESET : -ENODATA,
+			return err_fail(err, ERR_ABORTED, -ECONNRESET,
 					"%s: closed the connection without an answer", out->name);
 		done += (size_t)n;
 	}
@@ -70,6 +70,7 @@ int output_connect(const struct uri *uri, const struct peer_options *opts, struc
 		return err_set(err, -ENOMEM, "%s", uri->text);
 	out = &o->out;
 	out->ops = &peer_ops;
+	out->has_reader = true;
 	r = output_name_it(out, uri->text, err);
 	if (r >= 0)
 		r = peer_connect(uri, opts, cancel, &o->peer, err);

@@ -56,6 +56,11 @@ int output_finish(struct output *out, struct err *err)
 	return out->ops->finish ? out->ops->finish(out, err) : 0;
 }
 
+bool output_has_reader(const struct output *out)
+{
+	return out->has_reader;
+}
+
 bool output_answers(const struct output *out)
 {
 	return out->ops->answer;

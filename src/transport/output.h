@@ -55,6 +55,13 @@ _must_check_ int output_write(void *output, const void *buf, size_t len, struct 
  */
 _must_check_ int output_finish(struct output *out, struct err *err);
 
+/**
+ * output_has_reader() - what is written is read by a process as it comes, which may act on it
+ *
+ * True of a pipe, a command and a socket; a file is nothing to anyone before it is complete.
+ */
+bool output_has_reader(const struct output *out);
+
 /** output_answers() - there is somebody at the other end who can say what became of the bytes. */
 bool output_answers(const struct output *out);
 

@@ -112,40 +112,39 @@ static int setting(const char *name)
 static int save(struct device *dev, const char *file, struct err *err)
 {
 	struct transfer transfer;
-	struct save s = {
+	struct cancel cancel;
+	struct save_result result;
+	struct save_options o = {
 		.dev = dev,
 		.raw = getenv("VFIOMIG_RAW"),
 		.force = true,
 		.zstd_level = setting("VFIOMIG_ZSTD"),
 		.threads = (unsigned int)setting("VFIOMIG_THREADS"),
-		.source = { .transfer = &transfer },
 	};
 	int r;
 
 	transfer_start(&transfer);
-	r = uri_parse(file, URI_PLAIN, &s.uri, err);
-	if (r >= 0)
-		r = cancel_init(&s.cancel, err);
-	return r < 0 ? r : save_run(&s, err);
+	r = uri_parse(file, URI_PLAIN, &o.uri, err);
+	if (r < 0)
+		return r;
+	r = cancel_init(&cancel, err);
+	return r < 0 ? r : save_run(&o, &cancel, &transfer, &result, err);
 }
 
 static int load(struct device *dev, const char *file, struct err *err)
 {
 	struct transfer transfer;
 	struct cancel cancel;
-	struct destination d = {
-		.dev = dev,
-		.raw = getenv("VFIOMIG_RAW"),
-		.cancel = &cancel,
-		.transfer = &transfer,
-	};
+	struct load_result result;
+	struct load_options o = { .dev = dev, .raw = getenv("VFIOMIG_RAW") };
 	int r;
 
 	transfer_start(&transfer);
-	r = uri_parse(file, URI_PLAIN, &d.uri, err);
-	if (r >= 0)
-		r = cancel_init(&cancel, err);
-	return r < 0 ? r : destination_run(&d, err);
+	r = uri_parse(file, URI_PLAIN, &o.uri, err);
+	if (r < 0)
+		return r;
+	r = cancel_init(&cancel, err);
+	return r < 0 ? r : load_run(&o, &cancel, &transfer, &result, err);
 }
 
 int main(int argc, char **argv)

@@ -182,11 +182,11 @@ pairs()
 	expect_json '.arcs | all(.ns > 0)' '.state_found == "running" and .state == "stop-copy"'
 }
 
-@test "state: a load that somebody else left is not made to run" {
+@test "state: a load that another process left is not made to run" {
 	emu_start
 	set_state "$A" resuming
 	migctl 81 state "$A" running
-	expect_message "$A: in resuming, with a load that somebody else left" "vfiomigctl reset $A"
+	expect_message "$A: in resuming, with a load that another process left" "vfiomigctl reset $A"
 	expect_state "$A" resuming
 }
 
@@ -584,7 +584,7 @@ found()
 	set_state "$A" "$1"
 	migctl 0 --json save "$A" "image.$1"
 	if [[ -n ${3-} ]]; then
-		expect_message "warning: $A: was left in $1 by somebody else; now in $3"
+		expect_message "warning: $A: was left in $1 by another process; now in $3"
 	else
 		[[ -z $stderr ]]
 	fi
@@ -596,7 +596,7 @@ found()
 	set_state "$A" "$1"
 	migctl 0 --json resume --no-hold "$A" other
 	if [[ -n ${3-} ]]; then
-		expect_message "warning: $A: was left in $1 by somebody else; now in $3"
+		expect_message "warning: $A: was left in $1 by another process; now in $3"
 	else
 		[[ -z $stderr ]]
 	fi
@@ -619,7 +619,7 @@ found()
 	found pre-copy-p2p running-p2p running-p2p
 }
 
-@test "save, resume: a load that somebody else left holds nothing, and can be replaced" {
+@test "save, resume: a load that another process left holds nothing, and can be replaced" {
 	emu_start
 	reference "$B"
 	bounded -q save "$B" other
@@ -630,7 +630,7 @@ found()
 	expect_state "$A" resuming
 	expect_files other reference
 	migctl 0 --json resume --no-hold "$A" other
-	expect_message "warning: $A: was left in resuming by somebody else; now in stop"
+	expect_message "warning: $A: was left in resuming by another process; now in stop"
 	expect_state "$A" running
 	has_run "$A"
 }
@@ -673,7 +673,7 @@ found()
 	exec 9>&-
 	expect_state "$B" resuming
 	migctl 0 --json resume --no-hold "$B" good
-	expect_message "warning: $B: was left in resuming by somebody else; now in stop"
+	expect_message "warning: $B: was left in resuming by another process; now in stop"
 	has_run "$B"
 }
 

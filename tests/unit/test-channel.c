@@ -671,7 +671,7 @@ static void who_is_gone_is_noticed(void **state)
 
 		link_up(b, places[i], 60000, &l);
 		l.peer = peer_free(l.peer);
-		assert_int_equal(output_answer(l.out, b->buf, 1, &b->err), -ENODATA);
+		assert_int_equal(output_answer(l.out, b->buf, 1, &b->err), -ECONNRESET);
 		assert_int_equal(err_status(&b->err), 75);
 		assert_non_null(strstr(b->err.text, ": closed the connection without an answer"));
 		do

@@ -156,7 +156,7 @@ use()
 		expect_state "$A" running
 	done
 	migctl 75 save --drain-timeout=1 "$A" state.img
-	expect_message "not ready to be stopped within 1.00 s"
+	expect_message "still refused after 1.00 s"
 	expect_state "$A" running
 	# state stops where it is, and says so: it was told to go there.
 	migctl 81 state --drain-timeout=0 "$A" stop

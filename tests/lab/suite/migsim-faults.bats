@@ -1308,7 +1308,7 @@ save_stuck()
 	expect_file none
 	expect_state "$A" stop-copy
 	attempt save "$A" file
-	ended 0 "$A: was left in stop-copy by somebody else; now in stop"
+	ended 0 "$A: was left in stop-copy by another process; now in stop"
 	told state stop
 	expect_file
 	kept "$A" stop
@@ -1391,7 +1391,7 @@ save_stuck()
 	start resume "$VFIOMIGCTL" --json resume --stop "$B" "$image"
 	eventually grep -q 'held open' resume.err
 	kill -TERM "$resume"
-	finish_row resume 0 "$B: was left in resuming by somebody else"
+	finish_row resume 0 "$B: was left in resuming by another process"
 	expect_state "$B" stop
 	expect_shown "$B" seed 5
 	expect_shown "$B" resets 1

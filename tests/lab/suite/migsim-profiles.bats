@@ -600,7 +600,7 @@ holder()
 	expect_json '.state == "running"' '.drain_retries == 0' '.owner == "source"'
 	expect_state "$A" running
 	migctl 75 --json save --drain-timeout=1 "$A" file
-	expect_message 'not ready to be stopped within 1' '(EBUSY)' 'the device is in running again'
+	expect_message 'still refused after 1' '(EBUSY)' 'the device is in running again'
 	expect_json '.state == "running"' '.drain_retries > 0' '.owner == "source"'
 	expect_state "$A" running
 	expect_shown "$A" seed "$seed"

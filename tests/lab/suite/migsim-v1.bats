@@ -93,7 +93,7 @@ transfer()
 	done
 	# Somebody else's load: only a reset ends that.
 	migctl 81 state "$A" stop
-	expect_message "$A: in resuming, with a load that somebody else left" "vfiomigctl reset $A"
+	expect_message "$A: in resuming, with a load that another process left" "vfiomigctl reset $A"
 	migctl 0 reset "$A"
 	expect_state "$A" running
 	migctl 69 state "$A" running-p2p

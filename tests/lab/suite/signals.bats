@@ -250,7 +250,7 @@ holds_open()
 	expect_state "$A" stop-copy
 	rm fifo
 	migctl 0 --json save "$A" next.img
-	expect_message "warning: $A: was left in stop-copy by somebody else; now in stop"
+	expect_message "warning: $A: was left in stop-copy by another process; now in stop"
 	expect_json '.state_found == "stop" and .state == "stop"' '.bytes == 96'
 	expect_state "$A" stop
 	migctl 0 resume --no-hold "$B" next.img
@@ -276,7 +276,7 @@ holds_open()
 	expect_state "$B" resuming
 	rm fifo
 	migctl 0 --json resume --no-hold "$B" state.img
-	expect_message "warning: $B: was left in resuming by somebody else; now in stop"
+	expect_message "warning: $B: was left in resuming by another process; now in stop"
 	expect_state "$B" running
 	expect_contents "$B"
 }

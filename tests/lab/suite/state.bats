@@ -111,7 +111,7 @@ traced()
 	migctl 0 state "$A" running
 	migctl 0 state "$A" resuming
 	migctl 81 --json state "$A" running
-	expect_message "$A: in resuming, with a load that somebody else left" "vfiomigctl reset $A"
+	expect_message "$A: in resuming, with a load that another process left" "vfiomigctl reset $A"
 	expect_json '.status == 81' '.state == "resuming"' '.arcs == []'
 	expect_state "$A" resuming
 }
