@@ -53,7 +53,7 @@ need()
 # What building the program takes, and what building and running the lab takes beyond that; for
 # the scripts that source this.
 # shellcheck disable=SC2034
-build_packages=(autoconf automake gcc libc6-dev libjson-c-dev libpci-dev libxxhash-dev libzstd-dev
+build_packages=(autoconf automake gcc libc6-dev libjson-c-dev libxxhash-dev libzstd-dev
 	linux-libc-dev make nettle-dev pkg-config scdoc git)
 # shellcheck disable=SC2034
 lab_packages=(bc bison flex xz-utils cpio kmod)

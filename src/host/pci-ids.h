@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "host/vfio-node.h"
 
@@ -38,9 +39,10 @@ _must_check_ int pci_ids_from_config(const void *config, size_t len, struct pci_
 
 /**
  * pci_ids_name() - "Vendor Device" from the PCI ID database, in words
- * @buf: set to "" when the tool was built without libpci, the database does not know it, or the
- *       name does not fit
- *
- * For one thread only: libpci is not safe for more.
+ * @buf: set to "" when this machine has no database (Debian package pci.ids), the database does
+ *       not know the function, or the name does not fit
  */
 void pci_ids_name(const struct pci_ids *ids, char *buf, size_t size);
+
+/** pci_ids_find() - the same, from @database, a file in the format of pci.ids */
+void pci_ids_find(FILE *database, const struct pci_ids *ids, char *buf, size_t size);

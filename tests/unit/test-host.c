@@ -598,6 +598,48 @@ static void name_of_a_function_never_leaves_the_buffer(void **state)
 	}
 }
 
+static void name_of_a_function_is_as_in_the_database(void **state)
+{
+	static const char text[] = "# pci.ids\n"
+				   "\n"
+				   "0010  Other\n"
+				   "\t101e  not this one\n"
+				   "15b3  Mellanox Technologies\n"
+				   "# a remark\n"
+				   "\t101d  First\n"
+				   "\t\t101e 0001  a subsystem\n"
+				   "\t101e  ConnectX Virtual Function\n"
+				   "15b4  Last\n"
+				   "\t1020  at the end";
+	static const struct {
+		struct pci_ids ids;
+		const char *name;
+	} rows[] = {
+		{ { .vendor = 0x15b3, .device = 0x101e },
+		  "Mellanox Technologies ConnectX Virtual Function" },
+		{ { .vendor = 0x15b3, .device = 0x101d }, "Mellanox Technologies First" },
+		{ { .vendor = 0x15b4, .device = 0x1020 }, "Last at the end" },
+		{ { .vendor = 0x15b3, .device = 0x1020 }, "" },
+		{ { .vendor = 0x15b4, .device = 0x101e }, "" },
+		{ { .vendor = 0x0001, .device = 0x101e }, "" },
+		{ { .vendor = 0xffff, .device = 0x0001 }, "" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		size_t fits = strlen(rows[i].name) + 1;
+
+		for (size_t size = 1; size <= fits; size++) {
+			FILE *database = fmemopen((void *)text, sizeof(text) - 1, "r");
+			char name[64] = "old";
+
+			pci_ids_find(database, &rows[i].ids, name, size);
+			assert_string_equal(name, size < fits ? "" : rows[i].name);
+			fclose(database);
+		}
+	}
+}
+
 static void processes_are_found_with_all_they_have_started(void **state)
 {
 	static const struct {
@@ -678,6 +720,7 @@ int main(void)
 		TEST(pci_ids_are_read_from_sysfs),
 		cmocka_unit_test(pci_ids_are_read_from_config_space),
 		cmocka_unit_test(name_of_a_function_never_leaves_the_buffer),
+		cmocka_unit_test(name_of_a_function_is_as_in_the_database),
 	};
 
 	return cmocka_run_group_tests_name("host", tests, NULL, NULL);
