@@ -109,7 +109,7 @@ static void main_add_result(struct invocation *inv, int r, const struct err *err
 		return;
 	e = report_object(o, "error");
 	report_string(e, "message", err->text);
-	report_string(e, "errno", err_name(err->code));
+	report_string(e, "errno", err->system ? err_name(err->code) : NULL);
 	report_string(e, "note", *err->note ? err->note : NULL);
 	report_string(e, "hint", *err->hint ? err->hint : NULL);
 }
@@ -139,12 +139,14 @@ static void main_show(struct invocation *inv, int r, const struct err *err)
 
 static void main_print_error(struct err *err)
 {
+	char reason[ERR_REASON_MAX];
+
 	make_printable(err->text);
 	make_printable(err->note);
 	make_printable(err->hint);
-	fprintf(stderr, "%s: %s: %s (%s)%s%s%s%s\n", program_invocation_short_name, err->text,
-		strerror(-err->code), err_name(err->code), *err->note ? "; " : "", err->note,
-		*err->hint ? "; " : "", err->hint);
+	fprintf(stderr, "%s: %s%s%s%s%s%s\n", program_invocation_short_name, err->text,
+		err_reason(err, reason), *err->note ? "; " : "", err->note, *err->hint ? "; " : "",
+		err->hint);
 }
 
 /*

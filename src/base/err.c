@@ -1,41 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <assert.h>
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/err.h"
 
-static void err_record(struct err *e, enum err_kind kind, int code, const char *fmt, va_list ap)
+int err_record(struct err *e, enum err_kind kind, int code, bool system, const char *fmt, ...)
 {
+	va_list ap;
+
+	assert(code < 0);
+	if (!e)
+		return code;
 	e->code = code;
 	e->kind = kind;
+	e->system = system;
 	e->note[0] = e->hint[0] = '\0';
+	va_start(ap, fmt);
 	vsnprintf(e->text, sizeof(e->text), fmt, ap);
-}
-
-int err_set(struct err *e, int code, const char *fmt, ...)
-{
-	va_list ap;
-
-	assert(code < 0);
-	if (!e)
-		return code;
-	va_start(ap, fmt);
-	err_record(e, ERR_UNSPEC, code, fmt, ap);
-	va_end(ap);
-	return code;
-}
-
-int err_fail(struct err *e, enum err_kind kind, int code, const char *fmt, ...)
-{
-	va_list ap;
-
-	assert(code < 0);
-	if (!e)
-		return code;
-	va_start(ap, fmt);
-	err_record(e, kind, code, fmt, ap);
 	va_end(ap);
 	return code;
 }
@@ -113,6 +95,15 @@ int err_status(const struct err *e)
 	default:
 		return ERR_SYSTEM;
 	}
+}
+
+char *err_reason(const struct err *e, char buf[ERR_REASON_MAX])
+{
+	if (e->system)
+		snprintf(buf, ERR_REASON_MAX, ": %s (%s)", strerror(-e->code), err_name(e->code));
+	else
+		buf[0] = '\0';
+	return buf;
 }
 
 const char *err_name(int code)

@@ -12,7 +12,9 @@
  * Below src/cmd/ nothing prints and nothing exits.
  */
 
+#include <errno.h>
 #include <stdarg.h>
+#include <stdbool.h>
 
 #define _printf_(fmt, first) __attribute__((format(printf, fmt, first)))
 #define _must_check_ __attribute__((warn_unused_result))
@@ -43,6 +45,7 @@ enum err_kind {
 /**
  * struct err - why a call failed
  * @code: negative errno, 0 while nothing failed
+ * @system: @code is what a system call said
  * @kind: what it means for the caller of the program: its exit status
  * @text: "outer: inner", without strerror and without newline
  * @note: what became of the thing that it happened to ("the device is in running again"), or empty
@@ -53,22 +56,31 @@ enum err_kind {
 struct err {
 	int code;
 	enum err_kind kind;
+	bool system;
 	char text[512];
 	char note[256];
 	char hint[256];
 };
 
+/** err_record() - record a new failure, the way err_set() and err_fail() do. Return: @code. */
+int err_record(struct err *e, enum err_kind kind, int code, bool system, const char *fmt, ...)
+	_printf_(5, 6);
+
+/* A constant was chosen by us; but malloc() says no more than NULL. */
+#define ERR_SYSTEM_SAID(code) \
+	__builtin_choose_expr(__builtin_constant_p(code), (code) == -ENOMEM, true)
+
 /**
  * err_set() - record a new failure, its kind left to the errno
- * @e: may be NULL
- * @code: negative errno
+ * @e: where to, may be NULL
+ * @code: negative errno: -errno or a variable if a system call said so, else a constant
  *
  * Return: @code, so that a failing function ends in one line.
  */
-int err_set(struct err *e, int code, const char *fmt, ...) _printf_(3, 4);
+#define err_set(e, code, ...) err_fail(e, ERR_UNSPEC, code, __VA_ARGS__)
 
 /** err_fail() - record a new failure of a kind. Return: @code. */
-int err_fail(struct err *e, enum err_kind kind, int code, const char *fmt, ...) _printf_(4, 5);
+#define err_fail(e, kind, code, ...) err_record(e, kind, code, ERR_SYSTEM_SAID(code), __VA_ARGS__)
 
 /** err_prefix() - say what the caller was doing when @code came up. Return: @code. */
 int err_prefix(struct err *e, int code, const char *fmt, ...) _printf_(3, 4);
@@ -84,6 +96,12 @@ int err_hint(struct err *e, int code, const char *fmt, ...) _printf_(3, 4);
 
 /** err_status() - the exit status for a failure: its kind, or what its errno suggests. */
 int err_status(const struct err *e);
+
+/* Large enough for err_reason(). */
+#define ERR_REASON_MAX 96
+
+/** err_reason() - ": No space left on device (ENOSPC)"; "" of a failure without one. Return: @buf */
+char *err_reason(const struct err *e, char buf[ERR_REASON_MAX]);
 
 /** err_name() - "EINVAL" for -EINVAL; never NULL. */
 const char *err_name(int code);

@@ -14,14 +14,16 @@
 #define BACKLOG 16
 #define RETRY_MS 10
 
-static int unix_socket_address(const char *path, struct sockaddr_un *ret, struct err *err)
+/* @name is what messages call it. */
+static int unix_socket_address(const char *path, const char *name, struct sockaddr_un *ret,
+			       struct err *err)
 {
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
 
 	if (!*path)
-		return err_set(err, -ENOENT, "a socket without a name");
+		return err_set(err, -ENOENT, "%s: a socket without a path", name);
 	if (strlen(path) >= sizeof(a.sun_path))
-		return err_set(err, -ENAMETOOLONG, "%s", path);
+		return err_set(err, -ENAMETOOLONG, "%s: too long for a socket's path", name);
 	strcpy(a.sun_path, path);
 	*ret = a;
 	return 0;
@@ -33,13 +35,13 @@ int unix_check(const char *path, const char *name, struct err *err)
 	struct stat st;
 	int r;
 
-	r = unix_socket_address(path, &a, NULL);
+	r = unix_socket_address(path, name, &a, err);
 	if (r < 0)
-		return err_set(err, r, "%s", name);
+		return r;
 	if (stat(path, &st) < 0)
 		return err_set(err, -errno, "%s", name);
 	if (!S_ISSOCK(st.st_mode))
-		return err_set(err, -ENOTSOCK, "%s", name);
+		return err_set(err, -ENOTSOCK, "%s: not a socket", name);
 	return 0;
 }
 
@@ -73,7 +75,7 @@ int unix_connect(const char *path, struct cancel *cancel, int timeout_ms, int *r
 	struct sockaddr_un a;
 	int waited = 0, r;
 
-	r = unix_socket_address(path, &a, err);
+	r = unix_socket_address(path, path, &a, err);
 	if (r < 0)
 		return r;
 	/* EAGAIN is a full backlog; no poll() tells when there is room in it again. */
@@ -112,7 +114,7 @@ int unix_listen(const char *path, mode_t mode, int *ret_fd, struct err *err)
 	struct sockaddr_un a;
 	int r;
 
-	r = unix_socket_address(path, &a, err);
+	r = unix_socket_address(path, path, &a, err);
 	if (r < 0)
 		return r;
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);

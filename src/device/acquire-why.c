@@ -172,8 +172,8 @@ int acquire_busy(const struct host *host, const struct vfio_node *node, struct e
 		return acquire_why_mate_held(node, &m, -EBUSY, err);
 	}
 	acquire_why_name_holders(&holders, text, sizeof(text));
-	err_fail(err, ERR_SYSTEM, -EBUSY, "%s: held by another process: %s", node->name,
-		 holders.n ? text : "which one cannot be seen from here");
+	err_record(err, ERR_SYSTEM, -EBUSY, true, "%s: held by another process: %s", node->name,
+		   holders.n ? text : "which one cannot be seen from here");
 	holders_done(&holders);
 	return err_hint(err, -EBUSY, "end it, or have it hand over its device fd (fd:N)");
 }

@@ -220,7 +220,7 @@ static int vfio_user_region(struct mig_dev *dev, uint32_t index, struct dev_regi
 			    struct err *err)
 {
 	if (index >= INDEX_MAX)
-		return err_set(err, -EINVAL, "%s: region %u", dev->name, index);
+		return err_set(err, -EINVAL, "%s: no region %u", dev->name, index);
 	*ret = vfio_user(dev)->regions[index];
 	return 0;
 }
@@ -228,7 +228,7 @@ static int vfio_user_region(struct mig_dev *dev, uint32_t index, struct dev_regi
 static int vfio_user_irq(struct mig_dev *dev, uint32_t index, struct dev_irq *ret, struct err *err)
 {
 	if (index >= INDEX_MAX)
-		return err_set(err, -EINVAL, "%s: IRQ %u", dev->name, index);
+		return err_set(err, -EINVAL, "%s: no IRQ %u", dev->name, index);
 	*ret = vfio_user(dev)->irqs[index];
 	return 0;
 }

@@ -26,6 +26,7 @@ int main(int argc, char **argv)
 	pid_t parent = getppid();
 	struct emu_options o;
 	struct err err = { 0 };
+	char reason[ERR_REASON_MAX];
 	sigset_t set;
 
 	if (fd_take_standard(&err) < 0)
@@ -41,8 +42,8 @@ int main(int argc, char **argv)
 	if (o.exit_with_parent && !emu_main_follow_parent(parent))
 		return 0;
 	if (emu_serve(&o, &err) < 0) {
-		fprintf(stderr, "%s: %s: %s (%s)\n", program_invocation_short_name, err.text,
-			strerror(-err.code), err_name(err.code));
+		fprintf(stderr, "%s: %s%s\n", program_invocation_short_name, err.text,
+			err_reason(&err, reason));
 		return err_status(&err);
 	}
 	return 0;

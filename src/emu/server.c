@@ -133,6 +133,7 @@ static void emu_server_die(const struct port *p)
 static void emu_server_run_client(struct port *p, short revents, uint64_t now_ns)
 {
 	struct err err = { 0 };
+	char reason[ERR_REASON_MAX];
 	int r = CONN_CLOSED;
 
 	/* Nothing to read or to send, and an event: the client has gone while it was to wait. */
@@ -143,7 +144,7 @@ static void emu_server_run_client(struct port *p, short revents, uint64_t now_ns
 	if (r == CONN_DIED)
 		emu_server_die(p);
 	if (r < 0)
-		log_warn("%s: client dropped: %s: %s", p->path, err.text, err_name(r));
+		log_warn("%s: client dropped: %s%s", p->path, err.text, err_reason(&err, reason));
 	else
 		log_info("%s: the client is gone", p->path);
 	emu_server_drop_client(p);

@@ -62,10 +62,9 @@ int ack_accept(struct input *in, const struct image_receipt *receipt, struct err
 void ack_refuse(const struct err *why, uint8_t ret[IMAGE_RECEIPT_SIZE])
 {
 	struct image_receipt receipt = { 0 };
-	char text[sizeof(why->text) + 128];
+	char reason[ERR_REASON_MAX], text[sizeof(why->text) + sizeof(reason)];
 
-	snprintf(text, sizeof(text), "%s: %s (%s)", why->text, strerror(-why->code),
-		 err_name(why->code));
+	snprintf(text, sizeof(text), "%s%s", why->text, err_reason(why, reason));
 	memcpy(receipt.reason, text, strnlen(text, sizeof(receipt.reason) - 1));
 	image_receipt_encode(&receipt, ret);
 }

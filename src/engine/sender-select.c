@@ -47,9 +47,9 @@ static void sender_select_guest_done(struct guest *g)
 static void sender_select_turn_away(struct guest *g, const struct err *why)
 {
 	uint8_t wire[IMAGE_RECEIPT_SIZE];
+	char reason[ERR_REASON_MAX];
 
-	log_warn("%s: turned away: %s: %s (%s)", peer_name(g->peer), why->text,
-		 strerror(-why->code), err_name(why->code));
+	log_warn("%s: turned away: %s%s", peer_name(g->peer), why->text, err_reason(why, reason));
 	ack_refuse(why, wire);
 	if (g->select->judge && peer_write_now(g->peer, wire, sizeof(wire), NULL) < 0)
 		log_debug("%s: does not hear it", peer_name(g->peer));
@@ -153,7 +153,8 @@ static int sender_select_hear(struct guest *g, struct err *err)
 	if (n == -EAGAIN)
 		return 0;
 	if (n <= 0)
-		return err_set(err, n ? (int)n : -ECONNRESET, "gone after %zu bytes", g->len);
+		return n ? err_set(err, (int)n, "gone after %zu bytes", g->len)
+			 : err_set(err, -ECONNRESET, "gone after %zu bytes", g->len);
 	g->heard_ns = clock_ns();
 	g->len += (size_t)n;
 	if (!g->parser)

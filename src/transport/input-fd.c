@@ -46,7 +46,7 @@ static int input_fd_look_at(struct input_fd *f, struct err *err)
 	if (fstat(f->fd, &st) < 0)
 		return err_set(err, -errno, "%s", name);
 	if (S_ISDIR(st.st_mode))
-		return err_fail(err, ERR_MISSING, -EISDIR, "%s", name);
+		return err_fail(err, ERR_MISSING, -EISDIR, "%s: a folder", name);
 	if ((fcntl(f->fd, F_GETFL) & O_ACCMODE) == O_WRONLY)
 		return err_fail(err, ERR_MISSING, -EBADF, "%s: not open for reading", name);
 	if (isatty(f->fd))

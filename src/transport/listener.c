@@ -111,9 +111,10 @@ static int listener_open_path(struct listener *l, const struct uri *uri, struct 
 	int r;
 
 	r = unix_listen(uri->path, SOCKET_MODE, &l->fd, err);
+	if (r == -EEXIST)
+		return err_set(err, -EEXIST, "%s: not a socket", uri->text);
 	if (r < 0)
-		return err_set(err, r, "%s: %s", uri->text,
-			       r == -EEXIST ? "not a socket" : "cannot listen");
+		return err_set(err, r, "%s: cannot listen", uri->text);
 	r = listener_name_it(l, uri, err);
 	if (r < 0)
 		return r;

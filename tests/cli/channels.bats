@@ -466,16 +466,16 @@ ends()
 	emu_start
 	migctl 0 save "$A" image
 	ends 66 verify - <&-
-	said 'standard input: not open for reading: Bad file descriptor' err
+	said 'standard input: not open for reading' err
 	ends 66 inspect fd:0 <&-
-	said 'fd:0: not open for reading: Bad file descriptor' err
+	said 'fd:0: not open for reading' err
 	ends 66 resume --no-hold --stop "$B" - <&-
-	said 'standard input: not open for reading: Bad file descriptor' err
+	said 'standard input: not open for reading' err
 	for to in - fd:1; do
 		ends 73 save "$A" "$to" >&-
-		said 'not open for writing: Bad file descriptor' err
+		said 'not open for writing' err
 		ends 73 extract image "$to" <&- >&-
-		said 'not open for writing: Bad file descriptor' err
+		said 'not open for writing' err
 	done
 	ends 64 --status-fd=1 list >&-
 	said "--status-fd: 1 is not open for writing" err
@@ -695,7 +695,7 @@ ends()
 	expect_message 'unix:emu: cannot listen: Address already in use'
 	: >file
 	migctl 71 resume --listen "$B" unix:file
-	expect_message 'unix:file: not a socket: File exists'
+	expect_message 'unix:file: not a socket'
 	migctl 66 resume --listen "$B" unix:nosuch/it
 	migctl 64 verify unix:it
 	migctl 64 extract file unix:it
@@ -880,7 +880,7 @@ is_loading()
 	emu_start --state-size 64M
 	receiver deaf
 	migctl 75 save --timeout=1 --leave=stop "$A" unix:it
-	expect_message 'unix:it: silent for 1 s: Connection timed out' 'the device is in running again'
+	expect_message 'unix:it: silent for 1 s' 'the device is in running again'
 	expect_state "$A" running
 }
 
@@ -1007,10 +1007,10 @@ is_loading()
 	holds "$B"
 	echo "$peak kB"
 	((peak < 65536))
-	grep -q 'turned away: at byte 0: .*(EBADMSG)' resume.err
-	grep -q 'turned away: .*(EMSGSIZE)' resume.err
-	grep -q 'turned away: silent while others waited: .*(EBUSY)' resume.err
-	grep -q 'turned away: another sender was first: .*(EBUSY)' resume.err
+	grep -q 'turned away: at byte 0: ' resume.err
+	grep -q 'turned away: .*too large' resume.err
+	grep -q 'turned away: silent while others waited' resume.err
+	grep -q 'turned away: another sender was first' resume.err
 	# A line each, and no more: 3 at first, 5 that end by themselves, 20 that wait.
 	[[ $(grep -c 'turned away' resume.err) == 28 ]]
 }

@@ -146,7 +146,7 @@ swept()
 		finish save_$k 76
 		judge "$(device $k)" 76 aborted/source running
 		expect_message "$(stays "${out[k]}")" \
-			'DEVICE_FEATURE: ' 'silent for 1 s: Connection timed out (ETIMEDOUT); ' \
+			'DEVICE_FEATURE: ' 'silent for 1 s; ' \
 			'the device is in running again'
 		[[ ! -e file.$k ]]
 	done
@@ -354,7 +354,7 @@ swept()
 		finish save_$k 76
 		judge "$(device $k)" 76 aborted/source running
 		expect_message "$(device $k): reading the device's stream" 'silent for 1 s: ' \
-			'(ETIMEDOUT); the device is in running again'
+			'; the device is in running again'
 		[[ ! -e file.$k ]]
 	done
 }
@@ -394,13 +394,13 @@ swept()
 		# Byte 0 is there before there is a stream.
 		if ((k == 0)); then
 			migctl 76 --json save --timeout 1 "$A" file
-			expect_message "$A: DEVICE_GET_INFO: " '(EPROTO)'
+			expect_message "$A: DEVICE_GET_INFO: "
 			expect_json '.outcome == "aborted"' '.owner == "source"' 'has("state") | not'
 			expect_state "$A" running
 		else
 			migctl 76 --json save --timeout 1 "$(device $k)" file
 			judge "$(device $k)" 76 aborted/source running
-			expect_message "$(device $k): reading the device's stream" '(EPROTO); ' \
+			expect_message "$(device $k): reading the device's stream" '; ' \
 				'the device is in running again'
 		fi
 		expect_files
@@ -410,11 +410,11 @@ swept()
 @test "save: nothing but noise: one line, and nobody knows where the device is" {
 	emu_start --fault 0@garbage=1000 --fault 1@garbage
 	migctl 81 --json save --timeout 1 "$A" file
-	expect_message "$A: reading the device's stream" 'Protocol error (EPROTO)' \
+	expect_message "$A: reading the device's stream" \
 		'it could not be brought back to running: '
 	expect_json '.outcome == "device-error"' '.owner == "unknown"' '.state == null'
 	migctl 76 save --timeout 1 "$B" file
-	expect_message "$B: DEVICE_GET_INFO: " 'Protocol error (EPROTO)'
+	expect_message "$B: DEVICE_GET_INFO: "
 	expect_files
 }
 
@@ -545,7 +545,7 @@ swept_load()
 		finish load_$k 76
 		judge "$(device $k)" 76 aborted/none running
 		expect_message "$(stays "${load[k]}")" \
-			'silent for 1 s: Connection timed out (ETIMEDOUT)'
+			'silent for 1 s'
 	done
 }
 
@@ -653,7 +653,7 @@ swept_load()
 		finish load_$k 76
 		judge "$(device $k)" 76 aborted/none stop
 		expect_message 'MIG_DATA_WRITE: ' 'silent for 1 s: ' \
-			'(ETIMEDOUT); the device was reset and is in stop'
+			'; the device was reset and is in stop'
 	done
 }
 
@@ -713,7 +713,7 @@ swept_load()
 	emu_start --fault garbage
 	for command in info state reset; do
 		migctl 76 $command --timeout 1 "$A"
-		expect_message "$A: " '(EPROTO)'
+		expect_message "$A: "
 		[[ -z $output ]]
 	done
 }

@@ -132,13 +132,13 @@ unserve()
 	migctl 66 info vfio-user:nosuch
 	expect_message 'vfio-user:nosuch: ' 'No such file or directory (ENOENT)'
 	migctl 66 info vfio-user:
-	expect_message '(ENOENT)'
+	expect_message 'vfio-user:: a socket without a path'
 	touch plain
 	mkdir folder
 	migctl 66 info vfio-user:plain
-	expect_message 'vfio-user:plain: ' '(ENOTSOCK)'
+	expect_message 'vfio-user:plain: not a socket'
 	migctl 66 info vfio-user:folder
-	expect_message 'vfio-user:folder: ' '(ENOTSOCK)'
+	expect_message 'vfio-user:folder: not a socket'
 
 	emu_start
 	kill -KILL "$emu"
@@ -165,7 +165,7 @@ unserve()
 
 	long=$(printf 'x%.0s' {1..200})
 	migctl 64 info "vfio-user:$long"
-	expect_message 'File name too long (ENAMETOOLONG)' '107 bytes'
+	expect_message "$long: too long for a socket's path" '107 bytes'
 }
 
 @test "servers: a socket that is somebody else's alone" {
@@ -194,7 +194,7 @@ unserve()
 		# shellcheck disable=SC2086 # words
 		serve $kind
 		migctl 76 info --timeout 1 vfio-user:it
-		expect_message 'vfio-user:it: ' 'silent for 1 s: Connection timed out (ETIMEDOUT)'
+		expect_message 'vfio-user:it: ' 'silent for 1 s'
 		unserve
 	done
 }
@@ -224,7 +224,7 @@ holds_socket()
 	unserve
 	serve version 9
 	migctl 76 info vfio-user:it
-	expect_message 'version 0.9' 'Protocol not supported (EPROTONOSUPPORT)'
+	expect_message 'version 0.9'
 }
 
 @test "servers: headers that are none" {
@@ -251,7 +251,7 @@ holds_socket()
 		'{"capabilities":{"migration":{"pgsize":3}}}' '{} {}' $'\001\377' "$deep"; do
 		serve json "$json"
 		migctl 76 info vfio-user:it
-		expect_message 'vfio-user:it: ' 'Protocol error (EPROTO)'
+		expect_message 'vfio-user:it: '
 		unserve
 	done
 }
@@ -294,7 +294,7 @@ holds_socket()
 @test "servers: a configuration space that is not all there" {
 	serve late short
 	migctl 76 info vfio-user:it
-	expect_message 'vfio-user:it: 1 bytes of region 7, not 256: Protocol error (EPROTO)'
+	expect_message 'vfio-user:it: 1 bytes of region 7, not 256'
 }
 
 @test "servers: one that has much to say unasked is heard all the same" {

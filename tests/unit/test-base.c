@@ -44,6 +44,36 @@ static void a_failure_is_recorded_and_its_code_handed_on(void **state)
 	assert_string_equal(e.text, "b");
 }
 
+static void only_what_the_system_said_is_shown(void **state)
+{
+	char reason[ERR_REASON_MAX];
+	struct err e = { 0 };
+	int r = -ENOSPC;
+
+	(void)state;
+	assert_string_equal(err_reason(&e, reason), "");
+
+	/* A constant of our own choice. */
+	err_fail(&e, ERR_IMAGE, -EBADMSG, "checksum is wrong");
+	assert_string_equal(err_reason(&e, reason), "");
+	err_set(&e, -EPROTO, "not JSON");
+	assert_string_equal(err_reason(&e, reason), "");
+
+	err_fail(&e, ERR_OUTPUT, r, "file");
+	assert_string_equal(err_reason(&e, reason), ": No space left on device (ENOSPC)");
+	err_prefix(&e, r, "outer");
+	assert_string_equal(err_reason(&e, reason), ": No space left on device (ENOSPC)");
+	errno = EACCES;
+	err_set(&e, -errno, "file");
+	assert_string_equal(err_reason(&e, reason), ": Permission denied (EACCES)");
+	err_set(&e, -ENOMEM, "buffer");
+	assert_string_equal(err_reason(&e, reason), ": Cannot allocate memory (ENOMEM)");
+
+	/* Nothing of an earlier failure is left. */
+	err_set(&e, -EPROTO, "not JSON");
+	assert_string_equal(err_reason(&e, reason), "");
+}
+
 static void a_prefix_adds_words_and_keeps_the_rest(void **state)
 {
 	struct err e = { 0 };
@@ -1093,6 +1123,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_failure_is_recorded_and_its_code_handed_on),
+		cmocka_unit_test(only_what_the_system_said_is_shown),
 		cmocka_unit_test(a_prefix_adds_words_and_keeps_the_rest),
 		cmocka_unit_test(a_new_failure_forgets_the_old_one),
 		cmocka_unit_test(a_kind_is_given_once),

@@ -269,7 +269,7 @@ sections()
 		expect_message 'none.img: cannot open: No such file or directory (ENOENT)'
 		# shellcheck disable=SC2086 # words
 		migctl 66 $command .
-		expect_message 'Is a directory (EISDIR)'
+		expect_message '.: a folder'
 		# shellcheck disable=SC2086 # words
 		migctl 66 $command fd:77
 		expect_message 'fd:77: not open here: Bad file descriptor (EBADF)'
@@ -399,8 +399,8 @@ sections()
 		ff:1f.7:'PCI device' vfio777:'VFIO device' /dev/vfio/devices/vfio777:device \
 		/sys/bus/mdev/devices/none:device; do
 		migctl 66 --json save "${spec%:*}" new
-		expect_message "no such ${spec##*:}: No such device (ENODEV)"
-		expect_json '.status == 66' '.outcome == "aborted"' '.error.errno == "ENODEV"'
+		expect_message "no such ${spec##*:}"
+		expect_json '.status == 66' '.outcome == "aborted"' '.error.errno == null'
 		migctl 66 resume "${spec%:*}" state.img
 		expect_message "no such ${spec##*:}"
 		migctl 66 state "${spec%:*}"
@@ -427,8 +427,8 @@ sections()
 @test "save, resume, state: a device that cannot migrate; reset: can be all the same" {
 	make_device M mdpy-vga
 	migctl 69 --json save "$M" new
-	expect_message "$M: the driver offers no migration: Inappropriate ioctl for device (ENOTTY)"
-	expect_json '.status == 69' '.outcome == "aborted"' '.error.errno == "ENOTTY"'
+	expect_message "$M: the driver offers no migration"
+	expect_json '.status == 69' '.outcome == "aborted"' '.error.errno == null'
 	[[ ! -e new ]]
 	"$VFIOMIGCTL" -q save --raw "$A" raw
 	migctl 69 resume --raw "$M" raw

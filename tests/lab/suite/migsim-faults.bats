@@ -624,7 +624,7 @@ read_faults_v1()
 	expect_shown "$A" hits $((hits + 100))
 	sim "$A" fault clear
 	ended 74 "$A: reading the device's stream in stop-copy: 134528 bytes are pending, and" \
-		'data_size stays 0' '(EIO)'
+		'data_size stays 0'
 	expect_file none
 	kept "$A" running
 }
@@ -1246,7 +1246,7 @@ save_stuck()
 		eventually stalled "$A"
 		expect_state "$A" "$from"
 		interrupt save "$A"
-		finish_row save 75 'Interrupt: unwinding' 'interrupted: Operation canceled (ECANCELED)'
+		finish_row save 75 'Interrupt: unwinding' 'interrupted'
 		told state running
 		told owner source
 		expect_file none
@@ -1442,7 +1442,7 @@ save_stuck()
 		arm "$A" 'stall-read 100'
 		# shellcheck disable=SC2086 # words
 		migctl 75 --json save --timeout=1 $options "$A" file
-		expect_message "$A: reading the device's stream in " 'the driver has stalled for 1 s: Connection timed out (ETIMEDOUT)' \
+		expect_message "$A: reading the device's stream in " 'the driver has stalled for 1 s' \
 			'the device is in running again'
 		told outcome aborted
 		expect_file none

@@ -519,7 +519,7 @@ holder()
 		shown "$B" opens
 		opens=$shown
 		migctl 65 --json resume "$B" short.img
-		expect_message 'short.img: at byte ' 'image is truncated' '(EBADMSG)'
+		expect_message 'short.img: at byte ' 'image is truncated'
 		expect_json '.outcome == "aborted"' '.owner == "none"' '.accepted != true'
 		expect_shown "$B" opens "$opens"
 		expect_state "$B" running
@@ -530,7 +530,7 @@ holder()
 		migctl 65 --json resume --run "$B" fifo
 		wait
 		rm fifo
-		expect_message 'fifo: at byte ' 'image is truncated' '(EBADMSG)'
+		expect_message 'fifo: at byte ' 'image is truncated'
 		expect_json '.outcome == "aborted"' '.owner == "none"' '.accepted != true'
 		if ((at < 8192)); then
 			expect_shown "$B" opens "$opens"

@@ -45,10 +45,10 @@ said()
 		save_stuck --json
 		kill -$signal "$save"
 		finish save 75
-		expect_message 'interrupted: Operation canceled (ECANCELED)'
+		expect_message 'interrupted'
 		expect_json '.status == 75' '.outcome == "aborted"' '.owner == "source"' \
 			'.state_found == "running" and .state == "running"' '.down == false' \
-			'.error.errno == "ECANCELED"' '.file_bytes == 0'
+			'.error.errno == null' '.file_bytes == 0'
 		expect_state "$A" running
 		rm fifo save.out save.err
 	done
@@ -111,7 +111,7 @@ holds_open()
 		kill -$signal "$resume"
 		finish resume 75
 		exec 9>&-
-		expect_message 'interrupted: Operation canceled (ECANCELED)'
+		expect_message 'interrupted'
 		expect_json '.status == 75' '.outcome == "aborted"' '.owner == "none"' \
 			'.accepted == false' '.state == "stop"' '.recovery.reset' \
 			'.recovery.found == "resuming"'

@@ -104,7 +104,7 @@ traced()
 	for to in pre-copy pre-copy-p2p; do
 		migctl 69 --json state "$A" $to
 		expect_message "$A: no way from stop-copy to $to"
-		expect_json '.status == 69' '.state == "stop-copy"' '.error.errno == "EINVAL"'
+		expect_json '.status == 69' '.state == "stop-copy"' '.error.errno == null'
 		expect_state "$A" stop-copy
 	done
 	# A load that was not finished is not to be ended by a SET.
