@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/macros.h"
 #include "base/printable.h"
+#include "base/suggest.h"
 #include "cmd/cmd.h"
 
 /* The one list of commands: dispatch, --help and the completions' test read it. */
@@ -34,21 +35,68 @@ static char *main_doc(void)
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
 		fprintf(f, "  %-8s %-13s %s\n", commands[i]->name, commands[i]->args_doc,
 			commands[i]->summary);
-	fputs("\n'vfiomigctl COMMAND --help' says more about each.\n", f);
+	fputs("\n'vfiomigctl help COMMAND' says more about each.\n", f);
 	fclose(f);
 	return buf;
 }
 
-static const struct command *main_find_command(const char *name)
+#define MAIN_NAME_MAX 64
+
+/* What messages of a command begin with: "vfiomigctl save". Return: @buf. */
+static char *main_name(char buf[MAIN_NAME_MAX], const char *command)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
-		if (!strcmp(commands[i]->name, name))
-			return commands[i];
-	return NULL;
+	snprintf(buf, MAIN_NAME_MAX, "%s %s", program_invocation_short_name, command);
+	return buf;
 }
 
-/* Return: index of the command's word in @argv. Exits on misuse. */
-static int main_parse(struct invocation *inv, int argc, char **argv)
+/* Exits where there is no such command. */
+static const struct command *main_find_command(const struct invocation *inv, const char *name)
+{
+	const char *names[ARRAY_SIZE(commands) + 1], *meant;
+	size_t n = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+		if (!strcmp(commands[i]->name, name))
+			return commands[i];
+		names[n++] = commands[i]->name;
+	}
+	names[n++] = "help";
+	meant = suggest_word(name, names, n);
+	if (meant)
+		opts_misuse(inv->program, "unknown command '%s': did you mean '%s'?", name, meant);
+	opts_misuse(inv->program, "unknown command '%s'", name);
+}
+
+/*
+ * "help" is "--help", and "help COMMAND" is "COMMAND --help": returns with that command line, or
+ * exits.
+ */
+static void main_help(struct invocation *inv, const struct opt_line *program, int *argc,
+		      char ***argv)
+{
+	static char *words[] = { NULL, (char *)"--help", NULL };
+	const char *name = NULL;
+	const struct opt_arg args[] = { { "COMMAND", .text = &name, .optional = true }, { 0 } };
+	char self[MAIN_NAME_MAX];
+	const struct opt_line line = {
+		.program = main_name(self, "help"),
+		.version = CMD_VERSION,
+		.args_doc = "[COMMAND]",
+		.doc = "Say more about a command.",
+		.args = args,
+	};
+
+	cmd_parse_common(inv, &line, *argc, *argv);
+	*argc = ARRAY_SIZE(words) - 1;
+	*argv = words;
+	if (!name || !strcmp(name, "help"))
+		cmd_parse_common(inv, program, *argc, *argv);
+	else
+		inv->command = main_find_command(inv, name);
+}
+
+/* Leaves the command and its own command line. Exits on misuse. */
+static void main_parse(struct invocation *inv, int *argc, char ***argv)
 {
 	const char *name = NULL;
 	const struct opt_arg args[] = { { "command", .text = &name }, { 0 } };
@@ -61,13 +109,14 @@ static int main_parse(struct invocation *inv, int argc, char **argv)
 		.args = args,
 		.first_only = true,
 	};
-	int at;
+	int at = cmd_parse_common(inv, &line, *argc, *argv);
 
-	at = cmd_parse_common(inv, &line, argc, argv);
-	inv->command = main_find_command(name);
-	if (!inv->command)
-		opts_misuse(inv->program, "unknown command '%s'", name);
-	return at;
+	*argc -= at;
+	*argv += at;
+	if (!strcmp(name, "help"))
+		main_help(inv, &line, argc, argv);
+	else
+		inv->command = main_find_command(inv, name);
 }
 
 static const char *main_outcome_name(enum outcome outcome)
@@ -173,8 +222,8 @@ int main(int argc, char **argv)
 	};
 	struct invocation *inv = &whole;
 	struct err err = { 0 };
-	char name[64];
-	int r, at, status;
+	char name[MAIN_NAME_MAX];
+	int r, status;
 
 	if (fd_take_standard(&err) < 0) {
 		main_print_error(&err);
@@ -182,14 +231,13 @@ int main(int argc, char **argv)
 	}
 	signal(SIGPIPE, SIG_IGN); /* a reader that is gone is an EPIPE, and handled */
 	signal(SIGCHLD, SIG_DFL); /* ignored, it would take the statuses of our commands away */
-	at = main_parse(inv, argc, argv);
+	main_parse(inv, &argc, &argv);
 
 	inv->outcome = OUTCOME_ABORTED;
 	inv->owner = OWNER_UNKNOWN;
 	inv->report = report_new(inv->command->name);
-	snprintf(name, sizeof(name), "%s %s", program_invocation_short_name, inv->command->name);
-	inv->program = name;
-	r = inv->command->run(inv, argc - at, argv + at, &err);
+	inv->program = main_name(name, inv->command->name);
+	r = inv->command->run(inv, argc, argv, &err);
 	if (inv->show)
 		inv->show(inv, r, &err);
 	if (r < 0)

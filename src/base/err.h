@@ -100,7 +100,7 @@ int err_status(const struct err *e);
 /* Large enough for err_reason(). */
 #define ERR_REASON_MAX 96
 
-/** err_reason() - ": No space left on device (ENOSPC)"; "" of a failure without one. Return: @buf */
+/** err_reason() - ": No space left on device (ENOSPC)"; "" where no call failed. Return: @buf. */
 char *err_reason(const struct err *e, char buf[ERR_REASON_MAX]);
 
 /** err_name() - "EINVAL" for -EINVAL; never NULL. */

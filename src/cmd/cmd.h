@@ -106,6 +106,18 @@ void cmd_parse(struct invocation *inv, const struct cmd_line *line, int argc, ch
 int cmd_parse_common(struct invocation *inv, const struct opt_line *line, int argc, char **argv);
 
 /**
+ * cmd_find_device() - device_find(), for a command whose other argument is @other
+ *
+ * Where DEV is no device's name and @other is one, the hint asks whether they were exchanged.
+ */
+_must_check_ int cmd_find_device(const struct invocation *inv, const char *spec, const char *other,
+				 struct device **ret, struct err *err);
+
+/** cmd_hint_swapped() - the hint alone, for what failed otherwise. Return: @code. */
+int cmd_hint_swapped(const struct invocation *inv, const char *spec, const char *other, int code,
+		     struct err *err);
+
+/**
  * cmd_input() - FILE, where data comes from, by uri_parse()
  *
  * To be called before anything is opened, which could get the number of a descriptor that was not.

@@ -10,6 +10,7 @@
 #include "base/macros.h"
 #include "base/units.h"
 #include "base/uuid.h"
+#include "host/dev-name.h"
 #include "cmd/cmd.h"
 #include "cmd/files.h"
 
@@ -169,6 +170,34 @@ void cmd_parse(struct invocation *inv, const struct cmd_line *line, int argc, ch
 	log_setup(inv->verbosity, program_invocation_short_name);
 }
 
+/* @text has the form of a device's name: nothing is looked up. */
+static bool cmd_names_device(const char *text)
+{
+	static const char *const prefixes[] = { "vfio-user:", "fd:", "/dev/vfio/", "/sys/" };
+	struct dev_name name;
+
+	for (size_t i = 0; i < ARRAY_SIZE(prefixes); i++)
+		if (!strncmp(text, prefixes[i], strlen(prefixes[i])))
+			return true;
+	return dev_name_parse(text, &name) != DEV_FORM_NONE && name.form != DEV_FORM_PATH;
+}
+
+int cmd_hint_swapped(const struct invocation *inv, const char *spec, const char *other, int code,
+		     struct err *err)
+{
+	if (cmd_names_device(spec) || !cmd_names_device(other))
+		return code;
+	return err_hint(err, code, "swapped? DEV comes first: %s %s %s", inv->program, other, spec);
+}
+
+int cmd_find_device(const struct invocation *inv, const char *spec, const char *other,
+		    struct device **ret, struct err *err)
+{
+	int r = device_find(&host_live, spec, ret, err);
+
+	return r < 0 ? cmd_hint_swapped(inv, spec, other, r, err) : 0;
+}
+
 static int cmd_parse_open_file(const char *text, unsigned int kinds, enum err_kind kind,
 			       struct uri *ret, struct err *err)
 {
@@ -188,7 +217,7 @@ int cmd_input(struct invocation *inv, const char *text, unsigned int kinds, stru
 }
 
 /*
- * What is written to @uri comes out of @fd too. What devices make of it is theirs: /dev/null can take
+ * What is written to @uri comes out of @fd, too. What devices make of it is theirs: /dev/null takes
  * any number of things at once, and terminals take no data.
  */
 static bool cmd_leads_to(const struct uri *uri, int fd)

@@ -289,20 +289,21 @@ static int cmd_resume_parse_input(struct args *a, struct err *err)
 		err_hint(err, r,
 			 "to wait for a sender there: --listen; a file of this name is file:%s",
 			 text);
-	return r;
+	return r < 0 ? cmd_hint_swapped(a->inv, a->spec, text, r, err) : 0;
 }
 
 static int cmd_resume_run(struct invocation *inv, int argc, char **argv, struct err *err)
 {
 	struct args a = { .inv = inv };
 	struct err gone = { 0 };
+	char reason[ERR_REASON_MAX];
 	int r;
 
 	cmd_resume_parse(&a, argc, argv);
 	inv->view = cmd_resume_view;
 	r = cmd_resume_parse_input(&a, err);
 	if (r >= 0)
-		r = device_find(&host_live, a.spec, &a.load.dev, err);
+		r = cmd_find_device(inv, a.spec, a.file, &a.load.dev, err);
 	if (r >= 0)
 		r = cmd_files_device(a.load.dev, &a.load.uri, err);
 	if (r >= 0)
@@ -316,7 +317,7 @@ static int cmd_resume_run(struct invocation *inv, int argc, char **argv, struct 
 	} else if (r < 0 && a.result.hold && !a.no_hold) {
 		/* It did not start, but there may be no other copy. */
 		inv->show(inv, r, err);
-		log_warn("%s: %s (%s)", err->text, strerror(-r), err_name(r));
+		log_warn("%s%s", err->text, err_reason(err, reason));
 		if (cmd_resume_hold(&a, &gone) < 0)
 			*err = gone;
 	}

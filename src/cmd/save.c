@@ -229,8 +229,9 @@ static int cmd_save_run(struct invocation *inv, int argc, char **argv, struct er
 
 	cmd_save_parse(&a, argc, argv);
 	r = cmd_output(inv, a.file, URI_PLAIN | URI_SOCKET, &s->uri, err);
-	if (r >= 0)
-		r = device_find(&host_live, a.spec, &s->dev, err);
+	if (r < 0)
+		return cmd_hint_swapped(inv, a.spec, a.file, r, err);
+	r = cmd_find_device(inv, a.spec, a.file, &s->dev, err);
 	if (r < 0)
 		return r;
 	inv->view = cmd_save_view;

@@ -56,8 +56,9 @@ static void cmd_state_parse(struct args *a, int argc, char **argv)
 
 	cmd_parse(a->inv, &line, argc, argv);
 	if (a->word && (!fsm_parse(a->word, &a->want) || a->want == MIG_ERROR))
-		opts_misuse(a->inv->program, "STATE is %s, not '%s'",
-			    cmd_state_words(words, sizeof(words)), a->word);
+		opts_misuse(a->inv->program, "STATE is %s, not '%s'%s",
+			    cmd_state_words(words, sizeof(words)), a->word,
+			    fsm_parse(a->spec, &a->want) ? ": swapped? DEV comes first" : "");
 }
 
 static void cmd_state_view(FILE *f, struct json_object *report)

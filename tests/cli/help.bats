@@ -209,6 +209,42 @@ refuses()
 	refuses "--threads is 1 to 64, not '65'" save --threads=65 a b
 }
 
+@test "help: a mistyped command is recognized" {
+	PROGRAM=vfiomigctl refuses "unknown command 'resme': did you mean 'resume'?" resme vfio0 a
+	PROGRAM=vfiomigctl refuses "unknown command 'Verify': did you mean 'verify'?" Verify
+	PROGRAM=vfiomigctl refuses "unknown command 'hlep': did you mean 'help'?" hlep
+	PROGRAM=vfiomigctl refuses "unknown command 'nosuch'" help nosuch
+}
+
+@test "help: help is --help, help COMMAND is COMMAND --help" {
+	local command
+
+	for command in "" $(commands); do
+		# shellcheck disable=SC2086 # none or one
+		diff <("$VFIOMIGCTL" help $command) <("$VFIOMIGCTL" $command --help)
+	done
+	diff <("$VFIOMIGCTL" help help) <("$VFIOMIGCTL" --help)
+	refuses "one argument too many: 'x'" help save x
+}
+
+@test "help: arguments in each other's place are recognized" {
+	local dev
+
+	for dev in vfio0 3b:00.1 0000:3b:00.1 83b8f4f2-509f-382f-3c1e-e6bfe0fa1001 \
+		/dev/vfio/devices/vfio0 vfio-user:/no/such; do
+		migctl 64 save state.img "$dev"
+		[[ $stderr == *"; swapped? DEV comes first: vfiomigctl save $dev state.img" ]]
+		migctl 64 resume state.img "$dev"
+		[[ $stderr == *"; swapped? DEV comes first: vfiomigctl resume $dev state.img" ]]
+	done
+	migctl 64 save nosuch state.img
+	[[ $stderr != *swapped* ]]
+	migctl 66 save vfio777 vfio0
+	[[ $stderr != *swapped* ]]
+	migctl 64 state stop vfio0
+	[[ $stderr == *": swapped? DEV comes first (see vfiomigctl state --help)" ]]
+}
+
 @test "help: -h and -? are --help" {
 	local letter
 

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/macros.h"
 #include "base/opts.h"
+#include "base/suggest.h"
 
 #define WORDS_MAX 8
 
@@ -255,6 +256,42 @@ static void words_are_joined(void **state)
 	assert_string_equal(opts_join(buf, 6, rows[3].words, 4, "or"), "a, b,");
 }
 
+static void a_mistyped_word_is_recognized(void **state)
+{
+	static const char *const words[] = { "save",  "resume",	 "list",   "info",   "state",
+					     "reset", "inspect", "verify", "extract" };
+	static const struct {
+		const char *typed, *meant;
+	} rows[] = {
+		{ "resume", "resume" },
+		{ "RESUME", "resume" },
+		{ "resme", "resume" }, /* one missing */
+		{ "resumee", "resume" }, /* one surplus */
+		{ "reaume", "resume" }, /* one wrong */
+		{ "rseume", "resume" }, /* two exchanged */
+		{ "restore", NULL },
+		{ "rest", "reset" },
+		{ "veriyf", "verify" },
+		{ "lst", "list" },
+		{ "insp", "inspect" }, /* begins one word */
+		{ "e", "extract" },
+		{ "s", NULL }, /* begins two */
+		{ "x", NULL },
+		{ "", NULL },
+		{ "migrate", NULL },
+		{ "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const char *meant = suggest_word(rows[i].typed, words, ARRAY_SIZE(words));
+
+		if (meant != rows[i].meant &&
+		    (!meant || !rows[i].meant || strcmp(meant, rows[i].meant) != 0))
+			fail_msg("%s: %s", rows[i].typed, meant ? meant : "nothing");
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -267,6 +304,7 @@ int main(void)
 		cmocka_unit_test(only_the_first_argument_is_read),
 		cmocka_unit_test(too_long_a_list_is_refused),
 		cmocka_unit_test(words_are_joined),
+		cmocka_unit_test(a_mistyped_word_is_recognized),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
