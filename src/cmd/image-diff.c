@@ -6,6 +6,7 @@
 #include "engine/compat.h"
 #include "host/pci-config.h"
 #include "cmd/image-diff.h"
+#include "cmd/render.h"
 
 /* Both configuration spaces, and where their differences go. */
 struct configs {
@@ -90,7 +91,24 @@ int image_diff(struct json_object *report, const struct image_manifest *m, const
 				m->n_devices, device_name(dev));
 	compat_compare(saved, dev, image_diff_add_identity, list);
 	image_diff_compare_configs(list, saved, dev);
+	render_fit(report, compat_fit(saved, dev));
 	return 0;
+}
+
+static void image_diff_view_fit(FILE *f, struct json_object *report)
+{
+	static const char *const verdicts[][2] = {
+		{ "yes", "resume takes this image for this device" },
+		{ "no", "resume refuses this image for this device" },
+		{ "unknown", "whether this device takes the image cannot be told" },
+	};
+	struct json_object *fits;
+
+	if (!json_object_object_get_ex(report, "fits", &fits))
+		return;
+	for (size_t i = 0; i < ARRAY_SIZE(verdicts); i++)
+		if (!strcmp(json_object_get_string(fits), verdicts[i][0]))
+			fprintf(f, "%s\n", verdicts[i][1]);
 }
 
 void image_diff_view(FILE *f, struct json_object *report)
@@ -109,4 +127,5 @@ void image_diff_view(FILE *f, struct json_object *report)
 		report_table(f, list, columns, ARRAY_SIZE(columns));
 	else
 		fputs("no difference\n", f);
+	image_diff_view_fit(f, report);
 }

@@ -10,7 +10,7 @@
 #include "ui/report.h"
 
 /**
- * image_diff() - render it as "differences"
+ * image_diff() - render it as "differences", and as "fits" whether resume would take the image
  * @m: an image of one device, or of several of which one has the address of @dev
  * @dev: open; mig_query() called if it can migrate
  *
@@ -19,5 +19,5 @@
 _must_check_ int image_diff(struct json_object *report, const struct image_manifest *m,
 			    const struct device *dev, struct err *err);
 
-/** image_diff_view() - "differences" as a table, if they were asked for. */
+/** image_diff_view() - the differences as a table, and the verdict, if they were asked for. */
 void image_diff_view(FILE *f, struct json_object *report);

@@ -138,6 +138,17 @@ struct json_object *render_image_info(struct json_object *report, const struct i
 	return o;
 }
 
+void render_fit(struct json_object *report, enum compat_fit fit)
+{
+	static const char *const words[] = {
+		[COMPAT_UNKNOWN] = "unknown",
+		[COMPAT_NO] = "no",
+		[COMPAT_YES] = "yes",
+	};
+
+	report_string(report, "fits", words[fit]);
+}
+
 void render_arcs(struct json_object *report, const struct timeline *t, enum mig_state left)
 {
 	struct json_object *list = report_array(report, "arcs");

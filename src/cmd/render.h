@@ -7,6 +7,7 @@
 
 #include "device/device.h"
 #include "device/recover.h"
+#include "engine/compat.h"
 #include "engine/timeline.h"
 #include "image/format.h"
 #include "image/manifest.h"
@@ -60,6 +61,9 @@ void render_intx(struct json_object *o, const uint8_t *config, size_t size);
  */
 struct json_object *render_image_info(struct json_object *report, const struct image_info *info,
 				      const struct image_receipt *receipt);
+
+/** render_fit() - "fits": "yes", "no" or "unknown". */
+void render_fit(struct json_object *report, enum compat_fit fit);
 
 /** render_arcs() - "arcs", "downtime_ns", "down": it does not run now, in @left. */
 void render_arcs(struct json_object *report, const struct timeline *t, enum mig_state left);

@@ -206,3 +206,28 @@ int compat_check(const struct image_device *saved, const struct device *dev, boo
 		log_warn("%s: %s", device_name(dev), v.rest.text);
 	return 0;
 }
+
+static void compat_note_vital(void *ctx, const char *field, const char *saved, const char *here,
+			      bool vital)
+{
+	bool *differs = ctx;
+
+	(void)field;
+	(void)saved;
+	(void)here;
+	*differs |= vital;
+}
+
+enum compat_fit compat_fit(const struct image_device *saved, const struct device *dev)
+{
+	bool known = dev->mig || (saved->driver && device_driver(dev)) ||
+		     (saved->has_ids && dev->has_ids);
+	bool differs = false;
+
+	if (!known)
+		return COMPAT_UNKNOWN;
+	compat_compare(saved, dev, compat_note_vital, &differs);
+	if (differs || (dev->mig && !(dev->mig->caps & MIG_CAP_STOP_COPY)))
+		return COMPAT_NO;
+	return COMPAT_YES;
+}

@@ -34,6 +34,16 @@ typedef void compat_differ_fn(void *ctx, const char *field, const char *saved, c
 void compat_compare(const struct image_device *saved, const struct device *dev,
 		    compat_differ_fn *fn, void *ctx);
 
+/* What compat_fit() finds. */
+enum compat_fit {
+	COMPAT_UNKNOWN, /* nothing that is vital is known on both sides */
+	COMPAT_NO, /* compat_check() would refuse it, or the device cannot migrate */
+	COMPAT_YES,
+};
+
+/** compat_fit() - would @dev take a state of @saved, as far as both are known? */
+enum compat_fit compat_fit(const struct image_device *saved, const struct device *dev);
+
 /**
  * compat_check() - may @dev load a state of @saved?
  * @force: what differs is only warned about

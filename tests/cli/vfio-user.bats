@@ -525,7 +525,7 @@ pairs()
 	expect_message "migration flags are ${words[0]} in the image, ${words[1]} here"
 	migctl 0 --json inspect --diff=vfio-user:other image
 	expect_json '.differences == [{"field": "migration flags", "saved": "'"${words[0]}"'",
-		"here": "'"${words[1]}"'", "owner": "device"}]'
+		"here": "'"${words[1]}"'", "owner": "device"}]' '.fits == "yes"'
 	migctl 0 info --diff=image vfio-user:other
 	grep -qE "^migration flags  +-  +${words[0]}  +${words[1]}  +device\$" <<<"$output"
 }

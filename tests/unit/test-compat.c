@@ -259,6 +259,35 @@ static void before_it_is_open_it_is_checked_as_far_as_sysfs_knows(void **state)
 	assert_fits(p, true, ""); /* will be warned of once, when it is open */
 }
 
+static void verdict_is_the_one_that_a_resume_comes_to(void **state)
+{
+	struct pair *p = *state;
+
+	assert_int_equal(compat_fit(&p->saved, &p->dev), COMPAT_YES);
+	p->saved.revision = 1;
+	p->saved.caps = MIG_CAP_STOP_COPY;
+	assert_int_equal(compat_fit(&p->saved, &p->dev), COMPAT_YES);
+	p->saved.vendor = 0x8086;
+	assert_int_equal(compat_fit(&p->saved, &p->dev), COMPAT_NO);
+	p->saved.vendor = 0x15b3;
+	p->f->dev.caps = 0;
+	assert_int_equal(compat_fit(&p->saved, &p->dev), COMPAT_NO);
+	/* Found, and not open: sysfs may know. */
+	p->dev.mig = NULL;
+	assert_int_equal(compat_fit(&p->saved, &p->dev), COMPAT_YES);
+	p->dev.has_ids = false;
+	assert_int_equal(compat_fit(&p->saved, &p->dev), COMPAT_YES);
+	p->saved.driver = (char *)"mtty";
+	assert_int_equal(compat_fit(&p->saved, &p->dev), COMPAT_NO);
+	p->saved.driver = NULL;
+	assert_int_equal(compat_fit(&p->saved, &p->dev), COMPAT_UNKNOWN);
+	/* A server that is not connected to. */
+	p->saved.driver = (char *)"mlx5_vfio_pci";
+	p->dev.node = NULL;
+	p->dev.socket = "x";
+	assert_int_equal(compat_fit(&p->saved, &p->dev), COMPAT_UNKNOWN);
+}
+
 static void small_differences_are_only_warned_of(void **state)
 {
 	struct pair *p = *state;
@@ -361,6 +390,7 @@ int main(void)
 		PAIR_TEST(what_one_side_does_not_know_is_not_compared),
 		PAIR_TEST(before_it_is_open_it_is_checked_as_far_as_sysfs_knows),
 		PAIR_TEST(small_differences_are_only_warned_of),
+		PAIR_TEST(verdict_is_the_one_that_a_resume_comes_to),
 		PAIR_TEST(the_place_it_was_taken_at_means_nothing),
 		PAIR_TEST(a_manifest_says_what_the_device_is),
 		PAIR_TEST(a_manifest_of_a_device_that_nobody_knows_is_short),

@@ -80,11 +80,13 @@ use()
 @test "inspect, info: no difference between a device and its image" {
 	migctl 0 save --leave=stop "$A" state.img
 	migctl 0 inspect --diff="$A" state.img
-	[[ ${lines[-1]} == 'no difference' ]]
+	[[ ${lines[-2]} == 'no difference' ]]
+	[[ ${lines[-1]} == 'resume takes this image for this device' ]]
 	migctl 0 info --diff=state.img "$B"
-	[[ ${lines[-1]} == 'no difference' ]]
+	[[ ${lines[-2]} == 'no difference' ]]
+	[[ ${lines[-1]} == 'resume takes this image for this device' ]]
 	migctl 0 inspect --json --diff="$B" state.img
-	expect_json '.differences == []' '.complete'
+	expect_json '.differences == []' '.fits == "yes"' '.complete'
 }
 
 @test "inspect, info: each difference by its name and owner" {
@@ -99,7 +101,8 @@ use()
 			'[.differences[] | .field + " " + .owner] | sort == ["bar0 host", "class identity",
 				"command user", "interrupt line user", "migration flags device",
 				"revision device", "subsystem device identity"]' \
-			'.differences[] | select(.field == "command") | .at == "0x004" and .saved == "0x0406"'
+			'.differences[] | select(.field == "command") | .at == "0x004" and .saved == "0x0406"' \
+			'.fits == "no"'
 		# shellcheck disable=SC2086
 		migctl 0 $what
 		[[ $output == *FIELD*AT*IMAGE*DEVICE*OWNER* && $output == *'subsystem device'*0x0002*0x0001* ]]
@@ -116,7 +119,7 @@ use()
 	plain "$C"
 	migctl 0 save --leave=stop "$A" state.img
 	migctl 0 inspect --json --diff="$M" state.img
-	expect_json 'any(.differences[]; .field == "driver" and .here == "mdpy")'
+	expect_json 'any(.differences[]; .field == "driver" and .here == "mdpy")' '.fits == "no"'
 	migctl 0 inspect --json --diff="$C" state.img
 	expect_json '.differences[0] == {"field": "protocol", "saved": "v2", "here": "v1", "owner": "identity"}'
 	migctl 66 inspect --diff=0000:99:00.0 state.img
