@@ -103,7 +103,7 @@ complete -c vfiomigctl -n '__vfiomigctl_command resume' -l restore-config -d "re
 complete -c vfiomigctl -n '__vfiomigctl_command resume' -l listen -d "FILE is a socket: receive from who connects to it"
 complete -c vfiomigctl -n '__vfiomigctl_command resume' -l insecure -d "use TCP or vsock, or hear any user"
 
-complete -c vfiomigctl -n '__vfiomigctl_command list' -l probe -d "open devices that nobody holds and ask them"
+complete -c vfiomigctl -n '__vfiomigctl_command list' -l probe -d "open devices that no process holds and ask them"
 complete -c vfiomigctl -n '__vfiomigctl_command info' -l diff -r -F -d "show how the device differs from the one in an image"
 complete -c vfiomigctl -n '__vfiomigctl_command inspect' -l diff -x -a '(__vfiomigctl_devices)' -d "show how a device differs from the image"
 complete -c vfiomigctl -n '__vfiomigctl_command inspect' -l sections -d "list each section of the image"

@@ -11,7 +11,7 @@
 #include "cmd/image-scan.h"
 #include "cmd/render.h"
 
-/* A peer may claim any number of regions; nobody reads more lines than this. */
+/* A vfio-user server may claim any number of regions and interrupts: so many are listed. */
 #define INDEX_MAX 64u
 
 struct args {
@@ -190,6 +190,20 @@ static int cmd_info_compare(struct args *a, struct err *err)
 	return image_scan_run(&scan, err);
 }
 
+static int cmd_info_show(struct args *a, struct err *err)
+{
+	int r;
+
+	r = device_open(a->device, &a->options, err);
+	if (r < 0)
+		return r;
+	render_device(a->inv->report, a->device);
+	r = cmd_info_describe(a->inv->report, a->device, err);
+	if (r < 0)
+		return r;
+	return a->diff ? cmd_info_compare(a, err) : 0;
+}
+
 static int cmd_info_run(struct invocation *inv, int argc, char **argv, struct err *err)
 {
 	struct args a = { .inv = inv };
@@ -205,14 +219,9 @@ static int cmd_info_run(struct invocation *inv, int argc, char **argv, struct er
 		  argv);
 	inv->view = cmd_info_view;
 	r = device_find(&host_live, a.spec, &a.device, err);
-	if (r >= 0)
-		r = device_open(a.device, &a.options, err);
-	if (r >= 0) {
-		render_device(inv->report, a.device);
-		r = cmd_info_describe(inv->report, a.device, err);
-	}
-	if (r >= 0 && a.diff)
-		r = cmd_info_compare(&a, err);
+	if (r < 0)
+		return r;
+	r = cmd_info_show(&a, err);
 	device_free(a.device);
 	return r;
 }
@@ -222,6 +231,6 @@ const struct command cmd_info = {
 	.args_doc = "DEV",
 	.summary = "show what a device is and what its migration can do",
 	.doc = "Show what a device is and what its migration can do.\v"
-	       "Opens the device, which resets a PCI function that nobody holds.",
+	       "Opens the device, which resets a PCI function that no process holds.",
 	.run = cmd_info_run,
 };

@@ -116,7 +116,7 @@ static void cmd_list_probe(struct json_object *o, struct device *dev,
 	render_state_now(o, dev->mig->state, true);
 }
 
-/* The table has no column for it. */
+/* The table has no column for the reason. */
 static void cmd_list_warn_why(struct json_object *o, const struct device *dev)
 {
 	struct json_object *reason;
@@ -150,7 +150,7 @@ static int cmd_list_render_one(struct json_object *list, const char *spec, const
 		render_reason(o, dev, &why);
 	else if (dev->socket || dev->inherited >= 0 || (a->probe && !held))
 		cmd_list_probe(o, dev, &a->options);
-	/* Of those that were asked for by name. */
+	/* Only of devices that were named on the command line. */
 	if (a->specs.n)
 		cmd_list_warn_why(o, dev);
 	return 0;
@@ -178,7 +178,7 @@ static int cmd_list_run(struct invocation *inv, int argc, char **argv, struct er
 	struct args a = { .inv = inv };
 	const struct opt opts[] = {
 		{ "probe", .flag = &a.probe,
-		  .doc = "open each device that nobody holds and ask it; this resets PCI functions" },
+		  .doc = "open each device that no process holds and ask it; this resets PCI functions" },
 		{ 0 },
 	};
 	const struct opt_arg args[] = { { "DEV", .list = &a.specs, .optional = true }, { 0 } };

@@ -64,7 +64,8 @@ static int cmd_reset_reset(struct args *a, struct err *err)
 	r = cancel_init(&a->cancel, err);
 	if (r < 0)
 		return r;
-	cancel_close(&a->cancel); /* not to be stopped half-way */
+	/* A signal does not interrupt a reset: half of one leaves the device anywhere. */
+	cancel_close(&a->cancel);
 	r = session_run(cmd_reset_work, a, &a->cancel, NULL, err);
 	cancel_done(&a->cancel);
 	render_device(o, a->device);

@@ -116,7 +116,10 @@ int device_check(const struct device *dev, const struct device_options *opts, st
 	return r;
 }
 
-/* Both questions are harmless; a device that answers neither is told so as v2. */
+/*
+ * Neither question changes the device. One that answers neither is opened as v2, whose first call says
+ * that the driver offers no migration.
+ */
 static bool device_wants_v1(int fd, enum device_protocol protocol)
 {
 	if (protocol != PROTOCOL_AUTO)

@@ -4,7 +4,8 @@
 /*
  * A device as a command names it: found first, opened later
  *
- * In two steps because opening can reset: whatever can be known before it is known by then.
+ * Finding is apart from opening, which can reset the device: what can be known without that is known
+ * first.
  */
 
 #include "device/acquire.h"
@@ -14,7 +15,7 @@
 
 #define DEVICE_CONFIG_MAX 4096
 
-/* How to speak to a device that the kernel has. */
+/* The protocol for a device that the kernel has. */
 enum device_protocol {
 	PROTOCOL_AUTO, /* v2 where the driver has it, else v1 where it has that */
 	PROTOCOL_V1,

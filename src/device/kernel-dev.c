@@ -8,7 +8,7 @@
 #include "base/macros.h"
 #include "device/kernel-dev.h"
 
-/* Of a region's capabilities; a driver that has more of them has gone mad. */
+/* Caps on what a driver may claim to tell of one region. */
 #define REGION_INFO_MAX 65536u
 #define CAPS_MAX 64
 
@@ -121,9 +121,10 @@ int kernel_dev_query_reset(struct mig_dev *dev, struct err *err)
 	int r;
 
 	r = dev_info(dev, &info, err);
-	if (r >= 0)
-		dev->can_reset = info.flags & VFIO_DEVICE_FLAGS_RESET;
-	return r;
+	if (r < 0)
+		return r;
+	dev->can_reset = info.flags & VFIO_DEVICE_FLAGS_RESET;
+	return 0;
 }
 
 /* Asked with too little room the kernel says how much there is to tell. */

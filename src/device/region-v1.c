@@ -67,7 +67,7 @@ static int region_v1_get_state(struct mig_dev *dev, enum mig_state *ret, struct 
 	return 0;
 }
 
-/* All but our own bits are to be preserved; and what was written may not be what is there. */
+/* The uAPI wants reserved bits preserved. A driver may not take a value: the register is read back. */
 static int region_v1_set_bits(struct region_v1 *v, unsigned int bits, struct err *err)
 {
 	uint32_t old, new, now;
@@ -76,7 +76,7 @@ static int region_v1_set_bits(struct region_v1 *v, unsigned int bits, struct err
 	r = region_v1_get_bits(v, &old, err);
 	if (r < 0)
 		return r;
-	/* Since it was last asked, it may have gone there by itself: only a reset helps. */
+	/* A device may go to the error state by itself; no write leads out of it, only a reset. */
 	if ((old & UAPI_V1_MASK) == fsm_v1_bits(MIG_ERROR))
 		return err_fail(err, ERR_DEVICE, -EIO, "device_state is 0x%x: in error", old);
 	new = (old & ~(uint32_t)UAPI_V1_MASK) | bits;
@@ -84,10 +84,12 @@ static int region_v1_set_bits(struct region_v1 *v, unsigned int bits, struct err
 	if (r < 0)
 		return err_set(err, r, "writing 0x%x to device_state", new);
 	r = region_v1_get_bits(v, &now, err);
-	if (r >= 0 && (now & UAPI_V1_MASK) != bits)
-		r = err_fail(err, ERR_DEVICE, -EIO, "device_state was set to 0x%x and reads 0x%x",
-			     new, now);
-	return r;
+	if (r < 0)
+		return r;
+	if ((now & UAPI_V1_MASK) != bits)
+		return err_fail(err, ERR_DEVICE, -EIO,
+				"device_state was set to 0x%x and reads 0x%x", new, now);
+	return 0;
 }
 
 static int region_v1_set_state(struct mig_dev *dev, enum mig_state to,

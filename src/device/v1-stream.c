@@ -60,8 +60,9 @@ static int v1_stream_get_chunk(struct v1_stream *v)
 	int r;
 
 	r = v1_stream_get(v, REGISTER(data_offset), "data_offset", &v->offset);
-	if (r >= 0)
-		r = v1_stream_get(v, REGISTER(data_size), "data_size", &v->chunk);
+	if (r < 0)
+		return r;
+	r = v1_stream_get(v, REGISTER(data_size), "data_size", &v->chunk);
 	if (r < 0)
 		return r;
 	if (v->chunk > v1_window_room(v->window, v->offset))
@@ -73,9 +74,9 @@ static int v1_stream_get_chunk(struct v1_stream *v)
 }
 
 /*
- * Empty is no end while bytes are pending. Before STOP_COPY it means that there is nothing for now;
- * in it a driver may need a moment, but must not keep us for ever, and what it has yet to give
- * must not be taken for given.
+ * data_size 0 is not the end while bytes are pending. Before STOP_COPY it means that there is nothing
+ * for now. In STOP_COPY the driver may need a moment: it is asked again for a bounded time, after
+ * which the stream is incomplete, and that is an error.
  */
 static int v1_stream_next_chunk(struct v1_stream *v)
 {
@@ -132,7 +133,10 @@ static ssize_t v1_stream_read(struct mig_stream *s, void *buf, size_t len)
 	return (ssize_t)(n + part);
 }
 
-/* The protocol's only measure; not to be asked for in mid-chunk, where it would mean "taken". */
+/*
+ * pending_bytes is all that v1 tells of pre-copy. Do not read it in mid-chunk: to the driver that means
+ * that its chunk was taken.
+ */
 static int v1_stream_precopy_info(struct mig_stream *s, struct mig_precopy_info *ret)
 {
 	struct v1_stream *v = v1_stream(s);

@@ -12,7 +12,7 @@
 #include "device/kernel-dev.h"
 #include "device/v1-window.h"
 
-/* Device specific regions come after those of the bus; nobody has this many. */
+/* Bounds the search; drivers have a few regions of their own after those of the bus. */
 #define REGIONS_MAX 256u
 
 static bool v1_window_is_migration(const struct vfio_region_info *info)

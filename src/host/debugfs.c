@@ -9,7 +9,7 @@
 #include "host/debugfs.h"
 #include "host/sysfs.h"
 
-/* EPERM is lockdown's answer, EACCES the file system's, ENOTDIR that of a mount that is not one. */
+/* EPERM: kernel lockdown; EACCES: file permissions; ENOTDIR: something else lies in its place. */
 static bool debugfs_nothing_known(int r)
 {
 	return r == -ENOENT || r == -EACCES || r == -EPERM || r == -ENOTDIR;

@@ -17,8 +17,8 @@
  * The scan reads one link for each open file of the system, and looks further only at those that
  * may be of VFIO. It never opens what a link leads to: that would reset the device. It does not
  * even stat() what cannot be a device node, because a file on a dead network mount would make it
- * wait for ever. So a node that somebody made outside of any "dev" folder, under a name that says
- * nothing of VFIO, is missed.
+ * wait for ever. For that, a node outside of any "dev" folder, under a name without "vfio" in it, is
+ * missed.
  */
 
 #define DEVICE_FD_LINK "anon_inode:[vfio-device]"

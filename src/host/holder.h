@@ -2,12 +2,12 @@
 #pragma once
 
 /*
- * Who holds a device
+ * The processes that hold a device
  *
  * From the open files of /proc: the cdev's node, the group's node, or (Linux 6.18 and later, by
  * fdinfo) a device fd that was handed over. Without privileges only the caller's own processes
- * can be seen. Before 6.18 a process that was only given a device fd, which it had through the
- * group, cannot be told from the holder of another device, and is not found.
+ * can be seen. Before 6.18 a device fd that came from a group does not tell its device: a process
+ * that has nothing else of the device open is not found.
  */
 
 #include <stdbool.h>

@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * A PCI configuration space as bytes that somebody read
+ * The bytes of a PCI configuration space
  *
  * Names its registers and says whose they are. Pure: no device, no file; the bytes may say
  * anything.
@@ -15,7 +15,7 @@
 /* Of PCI Express; conventional PCI has 256 bytes. */
 #define PCI_CONFIG_MAX 4096
 
-/* Who gives a register its value. */
+/* Which side gives a register its value. */
 enum pci_owner {
 	PCI_IDENTITY, /* the device: its numbers, see pci-ids.h */
 	PCI_DEVICE, /* the device: what it is, what it can */

@@ -9,7 +9,7 @@
 #include "host/pci-ids.h"
 #include "host/sysfs.h"
 
-/* As far as the fields go that are read here: the standard header of any function. */
+/* The standard header of any function, which has all fields that are read here. */
 #define CONFIG_HEADER_SIZE 64
 #define VENDOR_NONE 0xffff
 

@@ -16,7 +16,7 @@ struct process {
 	pid_t pid, parent;
 };
 
-/* All of the system. */
+/* Every process of the system. */
 struct table {
 	struct process *v;
 	size_t n, room;

@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * Who has started whom
+ * Processes, and the processes that they have started
  */
 
 #include <stddef.h>
@@ -10,7 +10,7 @@
 
 #include "host/host.h"
 
-/* A set of processes, as many as anybody is interested in. */
+/* A set of processes; further ones are left out. */
 #define PROCESSES_MAX 256u
 
 struct processes {
@@ -24,7 +24,7 @@ struct processes {
  * @ret: parents first; those that have ended and were not waited for among them
  *
  * By /proc/PID/stat of the whole system, which unlike /proc/PID/task/TID/children every kernel has.
- * Who comes or goes meanwhile may be missed.
+ * A process that starts or ends meanwhile may be missed.
  */
 void processes_below(const struct host *host, pid_t root, const struct processes *except,
 		     struct processes *ret);

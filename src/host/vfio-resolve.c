@@ -74,7 +74,7 @@ static int vfio_resolve_refuse_group(const struct host *host, const char *spec, 
 	return err_hint(err, -EINVAL, "name one of its devices");
 }
 
-/* In words of the user rather than of the folder where the device should have been. */
+/* The message has the name that the user gave, not the sysfs folder that does not exist. */
 static int vfio_resolve_find(const struct host *host, const char *spec, const char *what,
 			     const char *path, struct vfio_node **ret, struct err *err)
 {
