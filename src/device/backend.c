@@ -11,7 +11,7 @@
 #include "device/backend.h"
 #include "fsm/fsm.h"
 
-/* vfio_pci tries for a lock and says EAGAIN when somebody has it: for 2 s in all. */
+/* vfio_pci tries for a lock and says EAGAIN while another thread has it: for 2 s in all. */
 #define RESET_TRIES 20
 #define RESET_PAUSE_NS (100 * NSEC_PER_MSEC)
 

@@ -5,7 +5,7 @@
  * Migration backends
  *
  * A device speaks the protocol over v2 feature ioctls, the v1 region or vfio-user messages;
- * above this header nobody can tell. How its fd was obtained is device/acquire.h's business and
+ * above this header no caller can tell. How its fd was obtained is device/acquire.h's business and
  * never a backend's.
  */
 
@@ -163,7 +163,7 @@ _must_check_ int mig_refresh(struct mig_dev *dev, struct err *err);
  *
  * Never sets a state while the device is in ERROR: the kernel has no arc out of it and answers
  * with a WARN; only a reset helps. Nor while it is in RESUMING without a stream of ours: the load
- * is somebody else's and cut off, a driver might take it for complete, and mtty of Linux 6.12
+ * is another process's and cut off, a driver might take it for complete, and mtty of Linux 6.12
  * follows a NULL pointer.
  *
  * Return: 0, or negative errno, with @dev->state telling how far it got as the device itself

@@ -152,17 +152,14 @@ int mig_settle(struct mig_dev *dev, struct arc_retry *retry, struct cancel *canc
 
 	if (mig_settled(found) == found)
 		return 0;
-	if (found == MIG_RESUMING) {
+	if (found == MIG_RESUMING)
 		r = mig_reset(dev, err);
-		if (r >= 0 && dev->state == MIG_RESUMING && dev->stream) {
-			log_warn(
-				"%s: was left in resuming by another process; its load was dropped",
-				dev->name);
-			return 0;
-		}
+	if (!r && dev->state == MIG_RESUMING && dev->stream) {
+		log_warn("%s: was left in resuming by another process; its load was dropped",
+			 dev->name);
+		return 0;
 	}
-	if (r >= 0)
-		r = mig_goto_retrying(retry, dev, mig_settled(found), cancel, err);
+	r = r < 0 ? r : mig_goto_retrying(retry, dev, mig_settled(found), cancel, err);
 	if (r < 0)
 		return err_prefix(err, r, "left in %s by another process", fsm_name(found));
 	log_warn("%s: was left in %s by another process; now in %s", dev->name, fsm_name(found),

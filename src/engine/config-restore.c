@@ -42,9 +42,9 @@ static int config_restore_read_back(struct mig_dev *dev, uint16_t at, uint16_t s
 }
 
 /* Of the register only the bits in @mask are the user's. */
-static int config_restore_restore(struct config_restore *e, struct mig_dev *dev, const char *name,
-				  uint16_t at, uint16_t size, uint32_t mask, uint32_t value,
-				  struct err *err)
+static int config_restore_register(struct config_restore *e, struct mig_dev *dev, const char *name,
+				   uint16_t at, uint16_t size, uint32_t mask, uint32_t value,
+				   struct err *err)
 {
 	uint32_t before, after;
 	uint8_t bytes[4];
@@ -59,8 +59,9 @@ static int config_restore_restore(struct config_restore *e, struct mig_dev *dev,
 	for (uint16_t i = 0; i < size; i++)
 		bytes[i] = (uint8_t)(value >> (8 * i));
 	r = dev_config_write(dev, at, bytes, size, err);
-	if (r >= 0)
-		r = config_restore_read_back(dev, at, size, &after, err);
+	if (r < 0)
+		return err_prefix(err, r, "restoring %s", name);
+	r = config_restore_read_back(dev, at, size, &after, err);
 	if (r < 0)
 		return err_prefix(err, r, "restoring %s", name);
 	if ((after ^ value) & mask)
@@ -73,16 +74,16 @@ static int config_restore_restore(struct config_restore *e, struct mig_dev *dev,
 
 int config_restore_apply(struct config_restore *e, struct mig_dev *dev, struct err *err)
 {
-	int r = 0;
+	int r;
 
 	if (!e->has)
 		return 0;
 	e->n = 0;
-	r = config_restore_restore(e, dev, "interrupt line", PCI_INTERRUPT_LINE, 1, UINT8_MAX,
-				   e->line, err);
+	r = config_restore_register(e, dev, "interrupt line", PCI_INTERRUPT_LINE, 1, UINT8_MAX,
+				    e->line, err);
+	if (r < 0)
+		return r;
 	/* Last: it is what lets the device reach memory. */
-	if (r >= 0)
-		r = config_restore_restore(e, dev, "command", PCI_COMMAND, 2, PCI_COMMAND_OF_USER,
-					   e->command, err);
-	return r;
+	return config_restore_register(e, dev, "command", PCI_COMMAND, 2, PCI_COMMAND_OF_USER,
+				       e->command, err);
 }

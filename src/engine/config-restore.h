@@ -6,7 +6,7 @@
  *
  * Of the configuration space that is PCI_COMMAND and the interrupt line. Addresses, vectors and
  * whatever the host gave the device anew are never written; the interrupts themselves are armed
- * by whoever gets the device, with eventfds of his own.
+ * by the process that gets the device, with eventfds of its own.
  */
 
 #include "device/device.h"

@@ -49,20 +49,38 @@ bool handover_gives_back(enum handover_sent sent)
 	return sent == FAILED || sent == REFUSED;
 }
 
-#define LINK(link) (1u << HANDOVER_##link)
-#define SENT(sent) (1u << HANDOVER_##sent)
-#define FATE(fate) (1u << MIG_FATE_##fate)
+#define IS(value) (1u << (value))
 #define ANY (~0u)
+#define STORED IS(HANDOVER_STORED)
+#define ONE_WAY IS(HANDOVER_ONE_WAY)
+#define NOT_SENT (IS(FAILED) | IS(REFUSED))
+#define MAYBE (IS(TAKEN) | IS(DOUBT))
 #define COPY 1u
 #define MOVE 2u
+#define BACK IS(MIG_FATE_BACK)
+#define HOLDS IS(MIG_FATE_HOLDS)
+#define GONE (IS(MIG_FATE_BLANK) | IS(MIG_FATE_LOST))
 
-#define AS_FAILED HANDOVER_AS_FAILED, OUTCOME_ABORTED
-#define COMPLETED HANDOVER_DONE, OUTCOME_COMPLETED
-#define IN_DOUBT HANDOVER_IN_DOUBT, OUTCOME_IN_DOUBT
-#define DEVICE HANDOVER_DEVICE, OUTCOME_DEVICE_ERROR
+/* Status, outcome, owner. */
+#define COMPLETED(owner)                                        \
+	{                                                       \
+		HANDOVER_DONE, OUTCOME_COMPLETED, OWNER_##owner \
+	}
+#define ABORTED(owner)                                             \
+	{                                                          \
+		HANDOVER_AS_FAILED, OUTCOME_ABORTED, OWNER_##owner \
+	}
+#define IN_DOUBT(owner)                                            \
+	{                                                          \
+		HANDOVER_IN_DOUBT, OUTCOME_IN_DOUBT, OWNER_##owner \
+	}
+#define DEVICE(owner)                                                \
+	{                                                            \
+		HANDOVER_DEVICE, OUTCOME_DEVICE_ERROR, OWNER_##owner \
+	}
 
 /* The first row that fits; masks but for the verdict. */
-struct handover_sender_row {
+struct handover_row {
 	unsigned int links, sent, kinds, fates;
 	struct handover_verdict verdict;
 };
@@ -70,37 +88,34 @@ struct handover_sender_row {
 struct handover_verdict handover_sender_verdict(enum handover_link link, enum handover_sent sent,
 						bool copy, enum mig_fate fate)
 {
-	const unsigned int gone = FATE(BLANK) | FATE(LOST);
-	const struct handover_sender_row rows[] = {
+	static const struct handover_row rows[] = {
 		/* clang-format off */
 		/* it was not handed over: the device has it, or nothing has */
-		{ ANY,            SENT(FAILED) | SENT(REFUSED), ANY,  FATE(BACK),    { AS_FAILED, OWNER_SOURCE      } },
-		{ ANY,            SENT(FAILED) | SENT(REFUSED), ANY,  FATE(HOLDS),   { DEVICE,    OWNER_SOURCE      } },
-		{ ANY,            SENT(FAILED) | SENT(REFUSED), ANY,  gone,          { DEVICE,    OWNER_NONE        } },
-		{ ANY,            SENT(FAILED) | SENT(REFUSED), ANY,  ANY,           { DEVICE,    OWNER_UNKNOWN     } },
-
-		/* a move that was accepted: whatever the device does, the state is the receiver's */
-		{ ANY,            SENT(ACCEPTED),               MOVE, FATE(BACK),    { COMPLETED, OWNER_DESTINATION } },
-		{ ANY,            SENT(ACCEPTED),               MOVE, ANY,           { DEVICE,    OWNER_DESTINATION } },
+		{ ANY,     NOT_SENT,     ANY,  BACK,  ABORTED(SOURCE)        },
+		{ ANY,     NOT_SENT,     ANY,  HOLDS, DEVICE(SOURCE)         },
+		{ ANY,     NOT_SENT,     ANY,  GONE,  DEVICE(NONE)           },
+		{ ANY,     NOT_SENT,     ANY,  ANY,   DEVICE(UNKNOWN)        },
+		/* an accepted move: whatever the device does, the state is the receiver's */
+		{ ANY,     IS(ACCEPTED), MOVE, BACK,  COMPLETED(DESTINATION) },
+		{ ANY,     IS(ACCEPTED), MOVE, ANY,   DEVICE(DESTINATION)    },
 		/* a move that its reader may run, or may not */
-		{ LINK(ONE_WAY),  SENT(TAKEN),                  MOVE, FATE(BACK),    { COMPLETED, OWNER_UNKNOWN     } },
-		{ ANY,            SENT(DOUBT),                  MOVE, FATE(BACK),    { IN_DOUBT,  OWNER_UNKNOWN     } },
-		{ LINK(ONE_WAY),  SENT(TAKEN) | SENT(DOUBT),    MOVE, ANY,           { DEVICE,    OWNER_UNKNOWN     } },
-		{ ANY,            SENT(DOUBT),                  MOVE, ANY,           { DEVICE,    OWNER_UNKNOWN     } },
-
+		{ ONE_WAY, IS(TAKEN),    MOVE, BACK,  COMPLETED(UNKNOWN)     },
+		{ ANY,     IS(DOUBT),    MOVE, BACK,  IN_DOUBT(UNKNOWN)      },
+		{ ONE_WAY, MAYBE,        MOVE, ANY,   DEVICE(UNKNOWN)        },
+		{ ANY,     IS(DOUBT),    MOVE, ANY,   DEVICE(UNKNOWN)        },
 		/* a copy, or a file: the device goes on with the state, if it has it */
-		{ ANY,            SENT(DOUBT),                  COPY, FATE(BACK),    { AS_FAILED, OWNER_SOURCE      } },
-		{ ANY,            ANY,                          ANY,  FATE(BACK),    { COMPLETED, OWNER_SOURCE      } },
-		{ ANY,            ANY,                          ANY,  FATE(HOLDS),   { DEVICE,    OWNER_SOURCE      } },
-		{ ANY,            SENT(ACCEPTED),               COPY, gone,          { DEVICE,    OWNER_DESTINATION } },
-		{ LINK(STORED),   SENT(TAKEN),                  ANY,  gone,          { DEVICE,    OWNER_NONE        } },
-		{ ANY,            ANY,                          ANY,  ANY,           { DEVICE,    OWNER_UNKNOWN     } },
+		{ ANY,     IS(DOUBT),    COPY, BACK,  ABORTED(SOURCE)        },
+		{ ANY,     ANY,          ANY,  BACK,  COMPLETED(SOURCE)      },
+		{ ANY,     ANY,          ANY,  HOLDS, DEVICE(SOURCE)         },
+		{ ANY,     IS(ACCEPTED), COPY, GONE,  DEVICE(DESTINATION)    },
+		{ STORED,  IS(TAKEN),    ANY,  GONE,  DEVICE(NONE)           },
+		{ ANY,     ANY,          ANY,  ANY,   DEVICE(UNKNOWN)        },
 		/* clang-format on */
 	};
 	size_t i = 0;
 
-	while (!(rows[i].links & 1u << link) || !(rows[i].sent & 1u << sent) ||
-	       !(rows[i].kinds & (copy ? COPY : MOVE)) || !(rows[i].fates & 1u << fate)) {
+	while (!(rows[i].links & IS(link)) || !(rows[i].sent & IS(sent)) ||
+	       !(rows[i].kinds & (copy ? COPY : MOVE)) || !(rows[i].fates & IS(fate))) {
 		i++;
 		assert(i < ARRAY_SIZE(rows));
 	}
@@ -142,7 +157,11 @@ struct handover_verdict handover_completed(enum handover_link link, enum handove
 	};
 	bool here = started || link == HANDOVER_STORED;
 
-	return (struct handover_verdict){ COMPLETED, here ? OWNER_DESTINATION : live[origin] };
+	return (struct handover_verdict){
+		HANDOVER_DONE,
+		OUTCOME_COMPLETED,
+		here ? OWNER_DESTINATION : live[origin],
+	};
 }
 
 /* Who has a state that this end does not have. */
@@ -170,27 +189,25 @@ static enum owner handover_last_owner(enum mig_fate fate)
 struct handover_verdict handover_gave_up(enum handover_link link, enum handover_origin origin,
 					 enum handover_received received, enum mig_fate fate)
 {
+	struct handover_verdict device = DEVICE(UNKNOWN), doubt = IN_DOUBT(UNKNOWN);
+	struct handover_verdict aborted = ABORTED(UNKNOWN);
 	enum owner other = handover_other_owner(link, origin);
 	bool copy = handover_is_copy(link, origin);
-	bool fine = fate == MIG_FATE_BACK;
 
+	device.owner = aborted.owner = other;
 	switch (received) {
 	case HANDOVER_LOADING:
-		fine = fate == MIG_FATE_BLANK;
-		break;
+		return fate == MIG_FATE_BLANK ? aborted : device;
 	case HANDOVER_ANSWERING:
 		if (copy)
 			break;
-		if (fine)
-			return (struct handover_verdict){ IN_DOUBT, OWNER_UNKNOWN };
-		return (struct handover_verdict){ DEVICE, OWNER_UNKNOWN };
+		device.owner = OWNER_UNKNOWN;
+		return fate == MIG_FATE_BACK ? doubt : device;
 	case HANDOVER_OWNED:
-		return (struct handover_verdict){ DEVICE,
-						  copy ? other : handover_last_owner(fate) };
+		device.owner = copy ? other : handover_last_owner(fate);
+		return device;
 	default:
 		break;
 	}
-	if (fine)
-		return (struct handover_verdict){ AS_FAILED, other };
-	return (struct handover_verdict){ DEVICE, other };
+	return fate == MIG_FATE_BACK ? aborted : device;
 }

@@ -4,9 +4,9 @@
 /*
  * Who owns the state
  *
- * A state is handed over by an image or a bare stream, to a file, to a reader that cannot answer, or
- * to a receiver that can. Both ends go through the machine below, each for itself, and take from it
- * alone what to do with the device, and which status, outcome and owner to report.
+ * A state is handed over by an image or a bare stream, to a file, to a reader that cannot answer,
+ * or to a receiver that can. Both ends go through the machine below, each for itself, and take from
+ * it alone what to do with the device, and which status, outcome and owner to report.
  *
  * What it keeps: of a state that moves, at most one end ever runs it. The sender stays stopped from
  * the moment on in which the end of the image may have left, until the receiver explicitly refuses;
@@ -118,7 +118,7 @@ enum handover_give_up {
 	HANDOVER_NOTHING_TO_DO,
 	HANDOVER_RETURN, /* to where it was found, with its own state */
 	HANDOVER_DISCARD, /* reset it, and leave it stopped and blank */
-	HANDOVER_KEEP, /* leave it stopped, with the state, and hold it: there may be no other copy */
+	HANDOVER_KEEP, /* leave it stopped with the state, and hold it: maybe the only copy */
 };
 
 enum handover_give_up handover_gives_up(enum handover_received received);
@@ -135,7 +135,8 @@ enum handover_origin {
  * handover_may_start() - the receiver may run what it has loaded
  * @clone: its user asks for it, whether the sender runs on or not
  *
- * What lies in a file is nobody's until it is resumed: to start it is what `resume` asks for.
+ * A state that lies in a file has no owner until it is resumed: to start it is what `resume` asks
+ * for.
  */
 bool handover_may_start(enum handover_link link, enum handover_origin origin, bool clone);
 

@@ -18,13 +18,16 @@ uint64_t limiter_due(struct limiter *l, uint64_t bytes, uint64_t now_ns)
 int limiter_wait(struct limiter *l, uint64_t bytes, struct cancel *cancel, struct err *err)
 {
 	uint64_t ns = limiter_due(l, bytes, clock_ns());
-	int r = 0;
 
 	if (ns < WORTH_WAITING_NS)
 		return 0;
 	/* In steps that an int of milliseconds has room for. */
-	for (uint64_t end = clock_ns() + ns; r >= 0 && clock_ns() < end;)
-		r = cancel_pause(cancel, (int)MIN((end - clock_ns()) / NSEC_PER_MSEC + 1, 60000u),
-				 err);
-	return r;
+	for (uint64_t now = clock_ns(), end = now + ns; now < end; now = clock_ns()) {
+		int r = cancel_pause(cancel, (int)MIN((end - now) / NSEC_PER_MSEC + 1, 60000u),
+				     err);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
 }

@@ -8,7 +8,7 @@
 
 enum err_kind load_refusal_kind(const char *driver, int code)
 {
-	/* The first row that fits; @driver NULL is any. What is not named here is about the image. */
+	/* The first row that fits; no driver is any. What is not named here is the image. */
 	static const struct {
 		const char *driver;
 		int code;
@@ -18,12 +18,11 @@ enum err_kind load_refusal_kind(const char *driver, int code)
 		/* a stream longer than these take */
 		{ "mtty",         -ENOMEM,    ERR_IMAGE },
 		{ "qat_vfio_pci", -ENOMEM,    ERR_IMAGE },
-		/* it may pass: short of a resource, page requests (mlx5: BUSY, NOT_READY, NO_RESOURCES) */
+		/* it may pass: page requests, a resource that is short (mlx5) */
 		{ NULL,           -EBUSY,     ERR_ABORTED },
 		{ NULL,           -EAGAIN,    ERR_ABORTED },
 		{ NULL,           -EINTR,     ERR_ABORTED },
-		/* the session or the parent function has gone: a reset by another process, a PF driver
-		 * that was detached (mlx5) */
+		/* a reset by another process; a PF driver that was detached (mlx5) */
 		{ NULL,           -ENODEV,    ERR_ABORTED },
 		{ NULL,           -ENOTCONN,  ERR_ABORTED },
 		{ NULL,           -ENXIO,     ERR_ABORTED },

@@ -315,8 +315,7 @@ static int load_take(struct load *l, struct err *err)
 	int r;
 
 	r = l->options->raw ? load_raw(l, err) : load_image(l, err);
-	if (r >= 0)
-		r = load_drain(l, err);
+	r = r < 0 ? r : load_drain(l, err);
 	r = pipeline_explain(l->pipe, r, err);
 	l->pipe = pipeline_free(l->pipe);
 	if (l->start_ns)
@@ -555,8 +554,7 @@ int load_run(const struct load_options *options, struct cancel *cancel, struct t
 
 	*ret = (struct load_result){ 0 };
 	r = load_open_input(&l, err);
-	if (r >= 0)
-		r = load_work(&l, err);
+	r = r < 0 ? r : load_work(&l, err);
 	if (r < 0)
 		load_give_up(&l, err);
 	else

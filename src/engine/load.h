@@ -54,7 +54,7 @@ struct load_options {
  * @found, @left: as in struct source_result
  * @accepted: the driver has: RESUMING -> STOP succeeded
  * @started: the device runs the state
- * @copy: it does not because the sender's runs on, or may; only the option clone would have started it
+ * @copy: it does not because the sender's runs on, or may; with the clone option it would
  * @hold: the device has to be held open whatever the result is: no other copy may exist
  * @config: what was restored of the configuration space
  * @recovery: what giving up took, if @recovered

@@ -22,7 +22,7 @@ struct worker {
 };
 
 /**
- * struct consumer - who has every item, in order: the sink, the observer
+ * struct consumer - takes every item, in order: the sink, the observer
  * @worked_on: not before the work on it is done
  * @idle: may be NULL
  * @taken: items it has had
@@ -44,7 +44,7 @@ struct consumer {
  * @pushed, @begun: items so far: @begun by workers
  * @bytes: of all that was pushed
  * @failed, @err: the first failure; no item reaches worker or consumer after it
- * @ending: nobody pushes any more
+ * @ending: nothing is pushed any more
  */
 struct pipeline {
 	struct pipeline_options opts;
@@ -247,11 +247,19 @@ static int pipeline_start(struct pipeline *p)
 
 	r = pipeline_start_consumer(
 		p, &(struct consumer){ .take = o->sink, .worked_on = true, .idle = o->idle });
-	if (r >= 0 && o->observer)
+	if (r < 0)
+		return r;
+	if (o->observer) {
 		r = pipeline_start_consumer(p, &(struct consumer){ .take = o->observer });
-	while (r >= 0 && p->n_workers < o->workers)
+		if (r < 0)
+			return r;
+	}
+	while (p->n_workers < o->workers) {
 		r = pipeline_start_worker(p);
-	return r;
+		if (r < 0)
+			return r;
+	}
+	return 0;
 }
 
 static void pipeline_init_locks(struct pipeline *p)
@@ -323,7 +331,7 @@ int pipeline_frame(struct pipeline *p, struct image_frame **ret, struct err *err
 
 int pipeline_push(struct pipeline *p, size_t len, struct err *err)
 {
-	/* Only the pusher changes @pushed and @bytes, and nobody else looks at this slot yet. */
+	/* Only the pusher changes @pushed and @bytes, and no other thread looks at the slot yet. */
 	struct slot *s = pipeline_slot(p, p->pushed);
 	int r = 0;
 

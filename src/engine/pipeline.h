@@ -4,14 +4,14 @@
 /*
  * Frames on their way from one thread to another
  *
- * Whoever has a pipeline fills frames of a fixed pool and pushes them; a thread of the pipeline's
- * hands them to a sink, in that order, while the next ones are being filled. In between, workers
- * may do something to several at once, and beside it a observer may look at each, in order, too. All
- * threads inherit the signal mask of whoever makes them.
+ * The caller fills frames of a fixed pool and pushes them; a thread of the pipeline hands them to a
+ * sink, in that order, while the next ones are being filled. In between, workers may do something
+ * to several frames at once, and beside the sink an observer may look at each, in order, too. All
+ * threads inherit the signal mask of the caller of pipeline_new().
  *
  * One thread pushes. Memory is the pool and nothing else. A sink or worker that fails requests the
- * cancel, so that whoever fills frames, or waits for a device to do so, hears of it;
- * pipeline_explain() is why.
+ * cancel, so that the thread that fills frames, or waits for a device to do so, stops;
+ * pipeline_explain() says why.
  */
 
 #include "base/cancel.h"
@@ -38,7 +38,7 @@ typedef int pipeline_work_fn(void *ctx, unsigned int worker, const struct pipeli
 
 /**
  * Takes the first @len payload bytes of @frame, or fails; then it is the pipeline's again. Where
- * there is a observer, neither of the two changes them.
+ * there is an observer, neither of the two changes them.
  */
 typedef int pipeline_sink_fn(void *ctx, struct image_frame *frame, size_t len, struct err *err);
 
@@ -49,8 +49,8 @@ typedef int pipeline_idle_fn(void *ctx, struct err *err);
  * struct pipeline_options
  * @frames: in the pool, at least 2
  * @work: done to each frame before the sink has it, in any order; may be NULL
- * @workers: threads for it; 0: whoever pushes does it, which is cheapest for little work, as the
- *           frame is still in that CPU's cache
+ * @workers: threads for it; 0: the pushing thread does it, which is cheapest for little
+ *           work, as the frame is still in that CPU's cache
  * @observer: has the payload of each frame, in order, in a thread of its own; may be NULL
  * @idle: whenever the sink has had nothing to do for @idle_ms; may be NULL
  * @cancel: outlives the pipeline
@@ -85,7 +85,7 @@ _must_check_ int pipeline_frame(struct pipeline *p, struct image_frame **ret, st
  */
 _must_check_ int pipeline_push(struct pipeline *p, size_t len, struct err *err);
 
-/** pipeline_drain() - wait until sink and observer have had all of it. Return: 0, or what went wrong. */
+/** pipeline_drain() - wait until sink and observer have had all. Return: 0, or what went wrong. */
 _must_check_ int pipeline_drain(struct pipeline *p, struct err *err);
 
 /**
@@ -99,7 +99,7 @@ int pipeline_explain(struct pipeline *p, int r, struct err *err);
  * pipeline_free() - end its threads
  *
  * Frames that are still on their way are dropped; the cancel is then requested, since the sink may
- * be waiting for somebody.
+ * be waiting for a peer.
  */
 struct pipeline *pipeline_free(struct pipeline *p);
 DEFINE_CLEANUP(struct pipeline *, pipeline_free)

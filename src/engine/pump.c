@@ -3,7 +3,7 @@
 
 #include "engine/pump.h"
 
-/* One being read to, one being written, and what evens out the pace of both; more lose the cache. */
+/* One being read to, one being written, and what evens out the pace; more lose the cache. */
 #define PUMP_FRAMES 4
 
 int pump_init(struct pump *p, struct err *err)
@@ -42,15 +42,20 @@ static int pump_push(struct pump *p, struct err *err)
 	return pipeline_push(p->pipe, len, err);
 }
 
+static int pump_get_frame(struct pump *p, struct err *err)
+{
+	int r = cancel_check(p->cancel, err);
+
+	return r < 0 || p->frame ? r : pipeline_frame(p->pipe, &p->frame, err);
+}
+
 static int pump_read_all(struct pump *p, struct err *err)
 {
 	for (;;) {
 		ssize_t n;
 		int r;
 
-		r = cancel_check(p->cancel, err);
-		if (r >= 0 && !p->frame)
-			r = pipeline_frame(p->pipe, &p->frame, err);
+		r = pump_get_frame(p, err);
 		if (r < 0)
 			return r;
 		if (p->deadline_ns && clock_ns() >= p->deadline_ns && !mig_mid_chunk(p->dev))
@@ -81,8 +86,7 @@ int pump_flush(struct pump *p, struct err *err)
 	uint64_t start = clock_ns();
 	int r = p->len ? pump_push(p, err) : 0;
 
-	if (r >= 0)
-		r = pipeline_drain(p->pipe, err);
+	r = r < 0 ? r : pipeline_drain(p->pipe, err);
 	p->ns += clock_ns() - start;
 	return r;
 }

@@ -248,21 +248,27 @@ static int save_send_end(struct save *s, struct err *err)
 	return s->link == HANDOVER_STORED ? cancel_check(s->cancel, err) : 0;
 }
 
-static int save_finish(struct save *s, struct err *err)
+static int save_send_and_publish(struct save *s, struct err *err)
 {
 	int r;
 
 	r = save_send_end(s, err);
-	if (r >= 0) {
-		cancel_close(s->cancel);
-		r = output_publish(s->out, err);
-	}
+	if (r < 0)
+		return r;
+	cancel_close(s->cancel);
+	return output_publish(s->out, err);
+}
+
+static int save_finish(struct save *s, struct err *err)
+{
+	int r = save_send_and_publish(s, err);
+
 	s->result->published = r >= 0;
-	if (r >= 0)
+	if (r < 0)
+		save_event(s, s->refused ? HANDOVER_ON_REFUSE : HANDOVER_ON_FAILURE);
+	else
 		save_event(s,
 			   s->link == HANDOVER_ANSWERED ? HANDOVER_ON_ACCEPT : HANDOVER_ON_TAKEN);
-	else
-		save_event(s, s->refused ? HANDOVER_ON_REFUSE : HANDOVER_ON_FAILURE);
 	return r;
 }
 

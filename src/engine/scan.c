@@ -44,8 +44,9 @@ int scan_image(struct input *in, const struct image_sink *sink, void *ctx, struc
 		return r;
 	do {
 		r = cancel_check(cancel, err);
-		if (r >= 0)
-			r = scan_step(in, parser, &eof, err);
+		if (r < 0)
+			return r;
+		r = scan_step(in, parser, &eof, err);
 		if (transfer)
 			atomic_store(&transfer->bytes, image_parser_bytes(parser));
 		if (r < 0)

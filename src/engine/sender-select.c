@@ -18,8 +18,8 @@
 _Static_assert(GUESTS_MAX + 1 <= CANCEL_WAIT_MAX, "all of them, and the listener");
 
 /**
- * struct guest - somebody who may be the sender
- * @peer: NULL where nobody is
+ * struct guest - a connection that may be the sender's
+ * @peer: NULL in a free place
  * @said: all of it so far, @len bytes
  * @parser: has all of @said; a bare stream has none
  * @known: it is the sender
@@ -36,14 +36,14 @@ struct guest {
 
 static void sender_select_guest_done(struct guest *g)
 {
-	/* In any state: sender_select_welcome() may have failed, sender_select_admit() has taken most of it. */
+	/* In any state: its welcome may have failed, or the input has taken most of it. */
 	peer_free(g->peer);
 	free(g->said);
 	image_parser_free(g->parser);
 	*g = (struct guest){ 0 };
 }
 
-/* As much for the user as for the guest, who may or may not be there to hear it. */
+/* For the user as much as for the guest, which may have gone. */
 static void sender_select_turn_away(struct guest *g, const struct err *why)
 {
 	uint8_t wire[IMAGE_RECEIPT_SIZE];
@@ -81,7 +81,7 @@ static int sender_select_welcome(const struct sender_select *r, struct peer *pee
 	return r->judge ? image_parser_new(&introduction, g, &g->parser, err) : 0;
 }
 
-/* A place that is free, or that of whoever has been silent the longest. */
+/* A place that is free, or that of the guest that has been silent the longest. */
 static struct guest *sender_select_make_room(struct guest *guests)
 {
 	struct err why = { 0 };
@@ -120,7 +120,7 @@ static int sender_select_open_door(const struct sender_select *r, struct guest *
 
 /*
  * Give the parser what was said last. What it finds behind the MANIFEST, in the same bytes, is not
- * looked at here: whoever goes on with the image sees all of it from the start.
+ * looked at here: the load sees all of the image from the start.
  */
 static int sender_select_understand(struct guest *g, const uint8_t *buf, size_t len,
 				    struct err *err)
@@ -193,9 +193,8 @@ static struct guest *sender_select_attend_all(struct guest *guests, const struct
 	return NULL;
 }
 
-static int sender_select_wait_for_somebody(const struct sender_select *r,
-					   const struct guest *guests, struct pollfd *p,
-					   struct err *err)
+static int sender_select_wait(const struct sender_select *r, const struct guest *guests,
+			      struct pollfd *p, struct err *err)
 {
 	uint64_t deadline = UINT64_MAX;
 	size_t i;
@@ -219,9 +218,12 @@ static int sender_select_loop(const struct sender_select *r, struct guest *guest
 	int result;
 
 	for (*ret = NULL; !*ret; *ret = sender_select_attend_all(guests, p)) {
-		result = sender_select_wait_for_somebody(r, guests, p, err);
-		if (result >= 0 && p[GUESTS_MAX].revents)
-			result = sender_select_open_door(r, guests, err);
+		result = sender_select_wait(r, guests, p, err);
+		if (result < 0)
+			return result;
+		if (!p[GUESTS_MAX].revents)
+			continue;
+		result = sender_select_open_door(r, guests, err);
 		if (result < 0)
 			return result;
 	}
@@ -245,12 +247,11 @@ int sender_select_run(const struct sender_select *r, struct input **ret, struct 
 	int result;
 
 	result = sender_select_loop(r, guests, &sender, err);
-	if (result >= 0)
-		result = sender_select_admit(sender, ret, err);
-	if (result >= 0)
-		err_set(&why, -EBUSY, "another sender was first");
-	else
+	result = result < 0 ? result : sender_select_admit(sender, ret, err);
+	if (result < 0)
 		err_set(&why, result, "not received");
+	else
+		err_set(&why, -EBUSY, "another sender was first");
 	for (size_t i = 0; i < GUESTS_MAX; i++)
 		if (guests[i].peer)
 			sender_select_turn_away(&guests[i], &why);

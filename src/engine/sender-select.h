@@ -4,10 +4,11 @@
 /*
  * Which of those who connect is the sender
  *
- * The first that brings a HEADER and a MANIFEST that fit; of a bare stream, the first that says
- * anything. Several are listened to at once, so that one who is slow or silent keeps nobody out, and
- * nothing that they do costs more than a place: what a guest may say before it is known is bounded,
- * and so is its time; when all places are taken, whoever has been silent the longest has to go.
+ * The first that brings a HEADER and a MANIFEST that fit; of a bare stream, the first that sends
+ * anything. Several guests are listened to at once, so that a slow or silent one keeps no sender
+ * out, and nothing that they do costs more than a place: what a guest may send before it is known
+ * is bounded, and so is its time; when all places are taken, the guest that has been silent the
+ * longest has to go.
  */
 
 #include "image/parser.h"
@@ -32,7 +33,7 @@ struct sender_select {
  * sender_select_run() - wait for the sender, however long
  * @ret: it, and all that it has said
  *
- * Everybody else is told why not, and so is the user.
+ * Every other guest is told why not, and so is the user.
  *
  * Return: 0; -ECANCELED; what listener_accept() said.
  */

@@ -69,8 +69,11 @@ static int source_precopy_rounds(struct source *s, struct pump *pump, enum preco
 		}
 		before = pump->bytes;
 		r = pump_run(pump, err);
-		if (r >= 0 && pump->bytes == before)
-			r = cancel_pause(s->cancel, PRECOPY_PAUSE_MS, err);
+		if (r < 0)
+			return r;
+		if (pump->bytes > before)
+			continue;
+		r = cancel_pause(s->cancel, PRECOPY_PAUSE_MS, err);
 		if (r < 0)
 			return r;
 	}
@@ -212,10 +215,9 @@ static int source_walk(struct source *s, struct pump *pump, struct err *err)
 	result->complete = r >= 0;
 	result->bytes = pump->bytes;
 	result->stream_ns = pump->ns;
-	if (r >= 0)
-		r = mig_goto_retrying(&s->retry, mig, want, NULL, err);
-	if (r >= 0)
-		return r;
+	r = r < 0 ? r : mig_goto_retrying(&s->retry, mig, want, NULL, err);
+	if (!r)
+		return 0;
 	source_recover(s, result->complete ? want : result->found, err);
 	if (!result->complete || err->kind == ERR_DEVICE)
 		return r;

@@ -70,8 +70,8 @@ bool source_runs_on(const struct source *s);
  *
  * Whatever fails, the device is brought back to where it was found, and never reset but from ERROR:
  * if it cannot be brought back, it is left where it holds its state; the error then says so and is
- * ERR_DEVICE. @s->result.complete may be true with an error: then the stream is whole and only the way back
- * went wrong.
+ * ERR_DEVICE. @s->result.complete may be true with an error: then the stream is whole and only the
+ * way back went wrong.
  *
  * Called in a thread with every signal blocked.
  */

@@ -11,8 +11,8 @@
 
 /**
  * struct timeline - arcs in the order they were tried
- * @tries: an arc that fails over and over, always the same way, is one, from its first try to the end
- *         of its last; how many they were
+ * @tries: an arc that fails over and over, always the same way, is one, from its first try to the
+ *         end of its last; how many they were
  * @lost: arcs that found no room
  */
 struct timeline {

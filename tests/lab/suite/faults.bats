@@ -213,21 +213,22 @@ judge_stopped()
 	enough 5
 }
 
-@test "save: one SET and every one after it: only a reset helps, and that is said" {
-	local index
+@test "save: one SET and every one after it: the device keeps its state, and is not reset" {
+	local index states=(running running-p2p stop stop-copy stop running-p2p)
 
 	for index in {1..6}; do
 		prepare_source
 		faulty set "$index+" save "$A" file
 		truthful "$A"
-		expect_state "$A" running
+		expect_state "$A" "${states[index - 1]}"
 		if ((index == 1)); then
 			((status == 75))
 			expect_message 'running to running-p2p failed, the device is in running'
 		else
 			((status == 81))
-			expect_message 'it had to be reset: it is in running, its state is lost'
-			expect_json '.recovery.reset' '.recovery.ok' '.state == "running"'
+			expect_message "it has its state, and is left in ${states[index - 1]}: " \
+				"vfiomigctl state $A running"
+			expect_json '.recovery.reset == false' '.recovery.ok == false' '.owner == "source"'
 		fi
 		# Of a whole stream the file may be the only copy left.
 		if ((index > 3)); then
@@ -252,7 +253,7 @@ judge_stopped()
 		truthful "$A"
 		((index == 1)) || {
 			((status == 81))
-			expect_message 'it could not be brought back to running'
+			expect_message "it has its state, and is left in ${states[index - 1]}: "
 			expect_json '.recovery.ok == false' '.owner == "source"'
 		}
 	done
@@ -318,6 +319,9 @@ judge_target()
 		[[ $real == running ]] && holds "$expected"
 	elif [[ $real == running ]]; then
 		[[ $value != true ]] && holds "$own"
+	elif [[ $output == *'"owner": "destination"'* ]]; then
+		# It was accepted and does not start.
+		[[ $status == 81 && $real == stop && $value == false ]] && holds "$expected"
 	else
 		[[ $real == stop && $value == true ]]
 	fi
@@ -360,7 +364,7 @@ judge_to_stop()
 
 @test "resume: every SET and every write of the stream at every point, from a pipe" {
 	piped=yes
-	sweep set,write target resume --no-hold "$B" -
+	sweep set,write target resume --no-hold --clone "$B" -
 	enough 22
 }
 
@@ -391,14 +395,17 @@ judge_to_stop()
 		real_state "$B"
 		field state
 		[[ $value == "$real" ]]
-		((status == 75 || status == 81))
+		((status == (index == 1 ? 75 : 81)))
+		case $index in
+		1) [[ $real == running ]] && holds "$own" ;;
+		2) [[ $real == running-p2p ]] && expect_message 'left in running-p2p with its own state' ;;
+		3) [[ $real == stop ]] && expect_message 'left in stop with its own state' ;;
 		# Without a SET a reset ends in RUNNING; but then it is blank.
-		field reset
-		case $status:$value in
-		75:true) expect_message 'the device was reset and is in running' ;;
-		81:*) expect_message 'it could not be brought to stop' ;;
+		4) expect_message 'it could not be brought to stop' && expect_json '.recovery.reset' ;;
+		5) [[ $real == stop ]] && holds "$expected" ;;
+		6) [[ $real == running-p2p ]] && expect_message 'left in running-p2p with the state' ;;
 		esac
-		((index < 4)) || expect_json '.recovery.reset' '.status == 81' '.outcome == "device-error"'
+		((index < 5)) || expect_json '.recovery.reset == false' '.owner == "destination"'
 	done
 }
 

@@ -39,7 +39,7 @@ expect_undisturbed()
 }
 
 @test "save, resume: through a pipe" {
-	"$VFIOMIGCTL" save "$A" - 2>save.err | "$VFIOMIGCTL" resume --no-hold "$B" - >resume.out
+	"$VFIOMIGCTL" save "$A" - 2>save.err | "$VFIOMIGCTL" resume --clone --no-hold "$B" - >resume.out
 	[[ ${PIPESTATUS[*]} == '0 0' ]]
 	[[ $(<save.err) == *'state now    running'* ]]
 	[[ $(<resume.out) == *'state now    running'* ]]
@@ -48,7 +48,7 @@ expect_undisturbed()
 
 @test "save, resume: through a FIFO" {
 	mkfifo fifo
-	start resume "$VFIOMIGCTL" resume --no-hold "$B" fifo
+	start resume "$VFIOMIGCTL" resume --clone --no-hold "$B" fifo
 	migctl 0 save "$A" fifo
 	finish resume 0
 	[[ -p fifo ]]
@@ -63,7 +63,7 @@ expect_undisturbed()
 }
 
 @test "save, resume: --raw through a pipe" {
-	"$VFIOMIGCTL" -q save --raw "$A" - | "$VFIOMIGCTL" -q resume --raw --no-hold "$B" -
+	"$VFIOMIGCTL" -q save --raw "$A" - | "$VFIOMIGCTL" -q resume --raw --clone --no-hold "$B" -
 	[[ ${PIPESTATUS[*]} == '0 0' ]]
 	expect_copied
 }
@@ -80,7 +80,7 @@ expect_undisturbed()
 	# What would take a page either way is stored as it is.
 	migctl 0 --json inspect --sections state.img
 	expect_json '.sections[] | select(.type == "data") | .size == 96 and .raw_size == 96'
-	"$VFIOMIGCTL" -q save --compress=zstd "$A" - | "$VFIOMIGCTL" -q resume --no-hold "$B" -
+	"$VFIOMIGCTL" -q save --compress=zstd "$A" - | "$VFIOMIGCTL" -q resume --clone --no-hold "$B" -
 	[[ ${PIPESTATUS[*]} == '0 0' ]]
 	expect_copied
 }
@@ -146,7 +146,7 @@ expect_undisturbed()
 		for i in {1..10}; do
 			"$1" -q save --force fd:10 state.img || exit
 			"$1" -q resume --no-hold fd:11 state.img || exit
-			"$1" -q save fd:11 - | "$1" -q resume --no-hold fd:10 - || exit
+			"$1" -q save fd:11 - | "$1" -q resume --clone --no-hold fd:10 - || exit
 		done
 		[[ $(fds) == "$before" ]] || exit 99
 	END
