@@ -62,7 +62,33 @@ migctl()
 		(($# == 0)) || printf ' %q' "$@"
 		printf '\n%s\n%s\n' "$output" "$stderr"
 	}
+	[[ $output != '{'*'"schema": '* ]] ||
+		printf '%s\n' "$output" >>"$BATS_FILE_TMPDIR/reports.$BATS_TEST_NUMBER"
 	expect_status "$want"
+}
+
+# validate_reports [FILE...]: the JSON documents in them, or on standard input, fit their schemas. Status
+# 77: no python here has jsonschema. The system's own goes first: a version manager's may lack it.
+validate_reports()
+{
+	local python status=77
+
+	for python in /usr/bin/python3 python3; do
+		((status == 77)) || break
+		command -v "$python" >/dev/null || continue
+		status=0
+		"$python" "${top_srcdir:?}/tests/validate-reports" "$top_srcdir/schema" "$@" || status=$?
+	done
+	return $status
+}
+
+# All reports that migctl has seen, in one go, since python takes its time to start.
+teardown_file()
+{
+	local reports=("$BATS_FILE_TMPDIR"/reports.*) status=0
+
+	[[ ! -e ${reports[0]} ]] || validate_reports "${reports[@]}" || status=$?
+	((status == 0 || status == 77))
 }
 
 # require WORD...: skips the test unless the machine has all of it. The only way to skip.
@@ -76,6 +102,9 @@ require()
 		root) ((EUID == 0)) || skip "needs root" ;;
 		kvm) [[ -w /dev/kvm ]] || skip "needs /dev/kvm" ;;
 		lab) [[ -n ${LAB-} ]] || skip "needs the lab (tests/lab/run)" ;;
+		jsonschema)
+			validate_reports </dev/null >/dev/null || skip "needs python3 with jsonschema"
+			;;
 		clang-format | clang-tidy | codespell | fish | git | jq | mandoc | python3 | scdoc | \
 			shellcheck | strace | zsh)
 			command -v "$what" >/dev/null || skip "needs $what"

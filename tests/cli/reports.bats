@@ -1,0 +1,207 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Reports as programs read them: each fits its schema, and says who has the state. (What all other tests
+# get from --json is checked as well, see helpers.bash.)
+
+load ../emu
+
+schema=${top_srcdir:?}/schema
+commands=(save resume list info state reset inspect verify extract)
+
+setup()
+{
+	require jsonschema
+	emu_setup
+}
+
+teardown()
+{
+	emu_teardown
+}
+
+@test "schemas: one for each command, and each is one" {
+	local command
+
+	for command in "${commands[@]}"; do
+		jq -e --arg command "$command" '.properties.command.const == $command and
+			.unevaluatedProperties == false' "$schema/$command.json"
+	done
+	[[ $(cd "$schema" && ls) == "$(printf '%s.json\n' "${commands[@]}" common progress | sort)" ]]
+	validate_reports </dev/null
+}
+
+# unfit TEXT: the schemas do not take what is on standard input.
+unfit()
+{
+	local text=$1
+
+	run -1 validate_reports
+	[[ $output == *"$text"*'1 of which do not fit'* ]]
+}
+
+@test "schemas: refuse what nobody has described" {
+	emu_start
+	bounded --json save "$A" image >report
+	validate_reports <report
+	jq '.undescribed = 1' report | unfit "'undescribed' was unexpected"
+	jq '.device.undescribed = 1' report | unfit "'undescribed' was unexpected"
+	jq '.arcs[0].undescribed = 1' report | unfit "'undescribed' was unexpected"
+	jq '.image.undescribed = 1' report | unfit "'undescribed' was unexpected"
+	jq '.state = {"found": "stop"}' report | unfit 'state'
+	jq '.bytes = "1"' report | unfit 'bytes'
+	jq '.status = 2' report | unfit 'status'
+	jq '.status = 75' report | unfit "'error' is a required property"
+	jq '.outcome = "aborted"' report | unfit 'outcome'
+	jq 'del(.owner)' report | unfit "'owner' is a required property"
+	jq 'del(.down)' report | unfit "'down' is a dependency of 'arcs'"
+	jq '.command = "walk"' report | unfit 'no schema walk.json'
+	jq '.event = "progress"' report | unfit 'progress.json'
+}
+
+@test "schemas: all that is in them is in the manual, too" {
+	local file key pages
+
+	for file in "$schema"/*.json; do
+		pages=("$top_srcdir"/man/vfiomigctl{-"$(basename "$file" .json)",}.8.scd)
+		[[ -e ${pages[0]} ]] || pages=("$top_srcdir"/man/vfiomigctl*.8.scd)
+		while read -r key; do
+			sed 's/\\_/_/g' "${pages[@]}" | grep -qF "*$key*" || {
+				echo "$(basename "$file"): $key is not in the manual"
+				return 1
+			}
+		done < <(jq -r '.. | objects | .properties // empty | keys[]' "$file" |
+			grep -v '_base64$' | sort -u)
+	done
+}
+
+# reports STATUS OUTCOME OWNER COMMAND ARG...: a report of that, which fits its schema.
+reports()
+{
+	local status=$1 outcome=$2 owner=$3
+
+	shift 3
+	migctl "$status" --json "$@"
+	printf '%s\n' "$output" >report
+	validate_reports <report
+	expect_json ".status == $status" ".outcome == \"$outcome\"" ".owner == \"$owner\""
+}
+
+@test "reports: every command that succeeds" {
+	emu_start
+	reports 0 completed source save --dry-run "$A" image
+	reports 0 completed source save --sha256 "$A" image
+	reports 0 completed source save --pre-copy --raw "$A" raw
+	reports 0 completed source save --leave=stop --force "$A" image
+	reports 0 completed none resume --dry-run "$B" image
+	reports 0 completed destination resume --no-hold "$B" image
+	reports 0 completed destination resume --no-hold --raw "$B" raw
+	reports 0 completed unknown list "$A" "$B"
+	reports 0 completed unknown list
+	reports 0 completed unknown info "$A"
+	reports 0 completed unknown info --diff image "$A"
+	reports 0 completed unknown state "$A"
+	reports 0 completed unknown state "$A" running
+	reports 0 completed unknown state --dry-run "$A" stop
+	reports 0 completed unknown reset --dry-run "$A"
+	reports 0 completed none reset "$A"
+	reports 0 completed unknown inspect image
+	reports 0 completed unknown inspect --sections --diff "$A" image
+	reports 0 completed unknown verify image
+	reports 0 completed unknown extract image stream
+}
+
+@test "reports: every command that fails" {
+	emu_start
+	bounded -q save "$A" image
+	head -c 8192 image >part
+	reports 73 aborted source save "$A" image
+	reports 66 aborted source save vfio-user:none image.2
+	reports 73 aborted unknown save --dry-run "$A" image
+	reports 65 aborted none resume "$B" part
+	reports 66 aborted none resume "$B" none
+	reports 65 aborted none resume --dry-run "$B" part
+	reports 66 aborted unknown list 83b8f4f2-509f-382f-3c1e-e6bfe0fa1001
+	reports 66 aborted unknown info vfio-user:none
+	reports 65 aborted unknown info --diff part "$A"
+	reports 66 aborted unknown state vfio-user:none
+	reports 66 aborted unknown reset vfio-user:none
+	reports 65 aborted unknown inspect part
+	reports 66 aborted unknown inspect none
+	reports 1 aborted unknown verify part
+	reports 66 aborted unknown verify none
+	reports 65 aborted unknown extract part stream
+	reports 73 aborted unknown extract image image.none/stream
+	reports 66 aborted unknown extract --device=7 image stream
+	reports 64 aborted unknown extract image image
+}
+
+@test "reports: devices that fail" {
+	emu_start --fault 0@error=stop:stop-copy --fault 1@fail=stop:resuming:EIO
+	reports 81 device-error none save "$A" image
+	expect_json '.recovery.reset' '.arcs | any(.error == "EIO")'
+	bounded -q save "$B" image
+	reports 75 aborted none resume --no-hold "$B" image
+	expect_json '.recovery.ok'
+	emu_stop
+	emu_start --fault 0@fail=stop:stop-copy:EIO --fault 1@refuse-reset=EIO --fault 1@error=stop:stop-copy
+	reports 75 aborted source save "$A" file
+	migctl 81 --json save "$B" file
+	reports 81 device-error unknown reset "$B"
+	reports 81 device-error unknown state "$B" running
+}
+
+@test "reports: lines of progress, and the result behind them" {
+	emu_start --data-rate 4M --state-size 10M
+	bounded --status-fd=4 save "$A" image 4>lines 3>&-
+	[[ $(jq -r .event lines | sort -u | paste -sd ' ') == 'progress result' ]]
+	[[ $(tail -n 1 lines | jq -r .event) == result ]]
+	bounded --progress=json -q verify image 2>>lines
+	start receiver --status-fd=4 -q resume --listen --no-hold "$B" unix:it 4>received
+	eventually said listening received
+	bounded --status-fd=4 -q save "$A" unix:it 4>>lines
+	finish receiver 0
+	validate_reports lines received
+}
+
+@test "reports: save, resume, inspect, verify and extract tell one image by the same id and digest" {
+	local id command
+
+	emu_start
+	migctl 0 --json save "$A" image
+	id=$(jq -cS '.image' <<<"$output")
+	jq -e '(.id | length == 32) and (.digest | length == 32) and .version == "1.0" and
+		(.created | startswith("20")) and .created_ns > 1e18' <<<"$id"
+	for command in "resume --no-hold $B" "resume --dry-run $B" inspect verify; do
+		# shellcheck disable=SC2086 # into words
+		migctl 0 --json $command image
+		[[ $(jq -cS '.image | del(.kernel, .tool)' <<<"$output") == "$id" ]]
+	done
+	migctl 0 --json extract image stream
+	[[ $(jq -cS .image <<<"$output") == "$id" ]]
+	# Of what was cut off, the end was not seen.
+	head -c -4096 image >part
+	migctl 1 --json verify part
+	[[ $(jq -cS .image <<<"$output") == "$(jq -cS 'del(.digest)' <<<"$id")" ]]
+	migctl 0 --json save "$A" other
+	[[ $(jq -r .image.id <<<"$output") != "$(jq -r .id <<<"$id")" ]]
+	migctl 0 --json save --raw "$A" raw
+	expect_json 'has("image") | not'
+}
+
+@test "reports: a name that is no UTF-8 can be had back" {
+	local name=$'im\xe4ge'
+
+	emu_start --socket $'so\xffcket'
+	reports 0 completed source save $'vfio-user:so\xffcket' "$name"
+	expect_json '.file == "im?ge"' '.device.address == "vfio-user:so?cket"'
+	[[ $(jq -r .file_base64 report | base64 -d) == "$name" ]]
+	[[ $(jq -r .device.address_base64 report | base64 -d) == $'vfio-user:so\xffcket' ]]
+	reports 0 completed unknown extract "$name" $'\xff'
+	[[ $(jq -r .out_base64 report | base64 -d) == $'\xff' ]]
+	# A name that can be shown needs no second form.
+	reports 0 completed unknown verify "./$name"
+	cp "$name" gerät
+	reports 0 completed unknown verify gerät
+	expect_json '.file == "gerät"' 'has("file_base64") | not'
+}
