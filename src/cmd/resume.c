@@ -266,6 +266,7 @@ static int cmd_resume_resume(struct args *a, struct err *err)
 	r = cancel_init(&w.cancel, err);
 	if (r < 0)
 		return r;
+	a->options.cancel = &w.cancel;
 	w.cancel.call_timeout_ms = device_call_timeout(dev, &a->options);
 	transfer_start(&w.transfer);
 	r = cmd_resume_prepare(a, &progress, err);

@@ -213,6 +213,7 @@ static int cmd_save_save(struct args *a, struct err *err)
 	r = cancel_init(&w.cancel, err);
 	if (r < 0)
 		return r;
+	a->options.cancel = &w.cancel;
 	w.cancel.call_timeout_ms = device_call_timeout(s->dev, s->device);
 	transfer_start(&w.transfer);
 	r = session_run(cmd_save_work, &w, &w.cancel, &progress, err);

@@ -18,11 +18,13 @@
 
 /**
  * struct vfio_user - a device in another process
+ * @cancel: until vfio_user_query(): ends what is asked before anything is done to the device
  * @reconnected: the first conversation broke down, this is the second and last
  */
 struct vfio_user {
 	struct mig_dev dev;
 	struct vfu_client client;
+	struct cancel *cancel;
 	char *path;
 	bool reconnected;
 	struct dev_info info;
@@ -57,7 +59,8 @@ static int vfio_user_feature(struct vfio_user *u, uint32_t flags, void *data, si
 		parts.data = data;
 		parts.data_len = size;
 	}
-	r = vfu_client_call(&u->client, VFU_FEATURE, &parts, NULL, reply, sizeof(reply), &len, err);
+	r = vfu_client_call(&u->client, VFU_FEATURE, &parts, u->cancel, reply, sizeof(reply), &len,
+			    err);
 	if (r < 0 || probe || !(flags & UAPI_FEATURE_GET))
 		return r;
 	r = vfu_feature_data(reply, len, flags, data, size, err);
@@ -84,13 +87,11 @@ static int vfio_user_probe_migration(struct vfio_user *u, struct err *err)
 	return r;
 }
 
-static int vfio_user_query(struct mig_dev *dev, struct err *err)
+static int vfio_user_fetch_caps(struct vfio_user *u, struct err *err)
 {
-	struct vfio_user *u = vfio_user(dev);
 	struct vfu_migration m;
 	int r;
 
-	dev->can_reset = u->info.flags & VFIO_DEVICE_FLAGS_RESET;
 	r = vfio_user_probe_migration(u, err);
 	if (r >= 0)
 		r = vfio_user_feature(u, UAPI_FEATURE_GET | UAPI_FEATURE_MIGRATION, &m, sizeof(m),
@@ -98,29 +99,40 @@ static int vfio_user_query(struct mig_dev *dev, struct err *err)
 	/* A server without migration answers EINVAL to every feature. */
 	if (r == -EINVAL || r == -ENOTTY || r == -EOPNOTSUPP)
 		return err_fail(err, ERR_UNSUPPORTED, r, "%s: the server offers no migration",
-				dev->name);
+				u->dev.name);
 	if (r < 0)
-		return err_prefix(err, r, "%s", dev->name);
-	dev->caps = (unsigned int)m.flags;
+		return err_prefix(err, r, "%s", u->dev.name);
+	u->dev.caps = (unsigned int)m.flags;
 	return 0;
 }
 
+static int vfio_user_query(struct mig_dev *dev, struct err *err)
+{
+	struct vfio_user *u = vfio_user(dev);
+	int r;
+
+	dev->can_reset = u->info.flags & VFIO_DEVICE_FLAGS_RESET;
+	r = vfio_user_fetch_caps(u, err);
+	u->cancel = NULL; /* an arc and a recovery are not ended half-way */
+	return r;
+}
+
 /*
- * Silence or noise ends a conversation, but not the device: it keeps its state, and on a new
- * connection it can be brought back. Once; and not when the server went away by itself: what then
- * answers at its place may be another one.
+ * Silence, noise or a signal within a message ends a conversation, but not the device: it keeps its
+ * state, and on a new connection it can be brought back. Once; and not when the server went away by
+ * itself: what then answers at its place may be another one.
  */
 static int vfio_user_reconnect(struct vfio_user *u, struct err *err)
 {
 	int broken = u->client.broken, timeout_ms = u->client.channel.timeout_ms;
 	int r;
 
-	if (u->reconnected || (broken != -ETIMEDOUT && broken != -EPROTO))
+	if (u->reconnected || (broken != -ETIMEDOUT && broken != -EPROTO && broken != -ECANCELED))
 		return 0;
 	log_debug("%s: connecting again", u->dev.name);
 	u->reconnected = true;
 	vfu_client_close(&u->client);
-	r = vfu_client_open(&u->client, u->path, timeout_ms, err);
+	r = vfu_client_open(&u->client, u->path, timeout_ms, NULL, err);
 	if (r < 0)
 		u->client.broken = r;
 	return r;
@@ -262,8 +274,8 @@ static ssize_t vfio_user_read(struct mig_dev *dev, const struct dev_region *regi
 	len = MIN(len, (size_t)REGION_READ_MAX);
 	len = MIN(len, u->client.agreed.max_data_xfer_size);
 	access.count = (uint32_t)len;
-	r = vfu_client_call(&u->client, VFU_REGION_READ, &parts, NULL, reply, sizeof(reply), &n,
-			    err);
+	r = vfu_client_call(&u->client, VFU_REGION_READ, &parts, u->cancel, reply, sizeof(reply),
+			    &n, err);
 	if (r < 0)
 		return err_prefix(err, r, "%s: region %u", dev->name, access.region);
 	r = vfio_user_check_access(dev, &access, reply, n, true, err);
@@ -313,7 +325,8 @@ static int vfio_user_fetch_info(struct vfio_user *u, struct err *err)
 	size_t len;
 	int r;
 
-	r = vfu_client_call(&u->client, VFU_GET_INFO, &parts, NULL, &info, sizeof(info), &len, err);
+	r = vfu_client_call(&u->client, VFU_GET_INFO, &parts, u->cancel, &info, sizeof(info), &len,
+			    err);
 	if (r < 0)
 		return r;
 	if (len < sizeof(info))
@@ -340,8 +353,8 @@ static int vfio_user_fetch_region(struct vfio_user *u, uint32_t index, struct er
 	size_t len;
 	int r;
 
-	r = vfu_client_call(&u->client, VFU_GET_REGION_INFO, &parts, NULL, &reply, sizeof(reply),
-			    &len, err);
+	r = vfu_client_call(&u->client, VFU_GET_REGION_INFO, &parts, u->cancel, &reply,
+			    sizeof(reply), &len, err);
 	if (r < 0)
 		return r;
 	u->regions[index] = (struct dev_region){
@@ -360,8 +373,8 @@ static int vfio_user_fetch_irq(struct vfio_user *u, uint32_t index, struct err *
 	size_t len;
 	int r;
 
-	r = vfu_client_call(&u->client, VFU_GET_IRQ_INFO, &parts, NULL, &info, sizeof(info), &len,
-			    err);
+	r = vfu_client_call(&u->client, VFU_GET_IRQ_INFO, &parts, u->cancel, &info, sizeof(info),
+			    &len, err);
 	if (r >= 0)
 		u->irqs[index] = (struct dev_irq){ .flags = info.flags, .count = info.count };
 	return r;
@@ -414,8 +427,24 @@ int vfio_user_check(const char *path, const char *name, struct err *err)
 	return r == -ENOENT || r == -ENOTSOCK ? err_classify(err, ERR_MISSING, r) : r;
 }
 
-int vfio_user_open(const char *path, const char *name, int timeout_ms, struct mig_dev **ret,
-		   struct err *err)
+static int vfio_user_connect(struct vfio_user *u, const char *path, const char *name,
+			     int timeout_ms, struct err *err)
+{
+	int r;
+
+	u->dev.name = strdup(name);
+	u->path = strdup(path);
+	if (!u->dev.name || !u->path)
+		return err_set(err, -ENOMEM, "%s", name);
+	r = vfu_client_open(&u->client, path, timeout_ms, u->cancel, err);
+	if (r < 0)
+		return err_prefix(err, r, "%s", name);
+	r = vfio_user_fetch_all(u, err);
+	return r < 0 ? err_prefix(err, r, "%s", name) : 0;
+}
+
+int vfio_user_open(const char *path, const char *name, int timeout_ms, struct cancel *cancel,
+		   struct mig_dev **ret, struct err *err)
 {
 	struct vfio_user *u = calloc(1, sizeof(*u));
 	int r;
@@ -425,14 +454,9 @@ int vfio_user_open(const char *path, const char *name, int timeout_ms, struct mi
 	u->dev.ops = &vfio_user_ops;
 	u->dev.dev_ops = &vfio_user_dev_ops;
 	u->client.channel.fd = -1;
-	u->dev.name = strdup(name);
-	u->path = strdup(path);
-	r = u->dev.name && u->path ? vfu_client_open(&u->client, path, timeout_ms, err)
-				   : err_set(err, -ENOMEM, "%s", name);
-	if (r >= 0)
-		r = vfio_user_fetch_all(u, err);
+	u->cancel = cancel;
+	r = vfio_user_connect(u, path, name, timeout_ms, err);
 	if (r < 0) {
-		err_prefix(err, r, "%s", name);
 		mig_close(&u->dev);
 		return r;
 	}

@@ -14,6 +14,10 @@
 /** vfio_user_check() - what vfio_user_open() is going to refuse, without connecting */
 _must_check_ int vfio_user_check(const char *path, const char *name, struct err *err);
 
-/** vfio_user_open() - connect to the server at @path. */
+/**
+ * vfio_user_open() - connect to the server at @path
+ * @timeout_ms: for each reply
+ * @cancel: ends this, and mig_query() later, if set; not looked at after that
+ */
 _must_check_ int vfio_user_open(const char *path, const char *name, int timeout_ms,
-				struct mig_dev **ret, struct err *err);
+				struct cancel *cancel, struct mig_dev **ret, struct err *err);

@@ -3,17 +3,18 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/macros.h"
 #include "base/unix-socket.h"
 #include "device/vfu-client.h"
 
-/* A server may have this much to say between a command and its reply. */
+/* A server may send this many commands of its own, or replies to none of ours, before a reply. */
 #define UNASKED_MAX 256
 
 #define MSG_FDS 8
 
-/* After this nobody knows where a message begins. */
+/* From here on it is unknown where a message begins. */
 static int vfu_client_break(struct vfu_client *c, int r, struct err *err)
 {
 	c->broken = r;
@@ -33,24 +34,32 @@ static int vfu_client_usable(const struct vfu_client *c, struct err *err)
 }
 
 int vfu_client_send(struct vfu_client *c, enum vfu_command command, const struct vfu_parts *parts,
-		    uint16_t *ret_id, struct err *err)
+		    struct cancel *cancel, uint16_t *ret_id, struct err *err)
 {
 	struct vfu_header h = vfu_command_header(c->next_id, command);
 	int r;
 
 	r = vfu_client_usable(c, err);
-	if (r >= 0) {
-		r = vfu_send(&c->channel, &h, parts, err);
-		if (r < 0)
-			vfu_client_break(c, r, err);
-	}
 	if (r < 0)
 		return err_prefix(err, r, "%s", vfu_command_name(command));
+	c->channel.cancel = cancel;
+	r = vfu_send(&c->channel, &h, parts, err);
+	if (r < 0) {
+		vfu_client_break(c, r, err);
+		return err_prefix(err, r, "%s", vfu_command_name(command));
+	}
 	*ret_id = c->next_id++;
 	return 0;
 }
 
-int vfu_client_wait(struct vfu_client *c, struct cancel *cancel, struct err *err)
+static uint64_t vfu_client_deadline(const struct vfu_client *c)
+{
+	return clock_ns() + (uint64_t)c->channel.timeout_ms * NSEC_PER_MSEC;
+}
+
+/* Until the server has something to say. */
+static int vfu_client_wait(struct vfu_client *c, struct cancel *cancel, uint64_t deadline,
+			   struct err *err)
 {
 	struct pollfd p[] = {
 		{ .fd = c->channel.fd, .events = POLLIN },
@@ -59,55 +68,67 @@ int vfu_client_wait(struct vfu_client *c, struct cancel *cancel, struct err *err
 	};
 	int r;
 
-	r = vfu_client_usable(c, err);
-	/* First, since a server that never stops talking must not keep it from being heard. */
-	if (r >= 0 && cancel)
+	/* First, so that a server that never stops talking cannot keep it from being heard. */
+	if (cancel) {
 		r = cancel_check(cancel, err);
-	if (r < 0)
-		return r;
+		if (r < 0)
+			return r;
+	}
 	do
-		r = poll(p, ARRAY_SIZE(p), c->channel.timeout_ms);
+		r = poll(p, ARRAY_SIZE(p),
+			 c->channel.timeout_ms < 0 ? -1 : clock_ms_until(deadline));
 	while (r < 0 && errno == EINTR);
 	if (r < 0)
 		return err_set(err, -errno, "poll");
-	if (!r)
-		return vfu_client_break(c,
-					err_set(err, -ETIMEDOUT, "the server was silent for %g s",
-						c->channel.timeout_ms / 1e3),
-					err);
+	if (!r) {
+		r = err_set(err, -ETIMEDOUT, "the server was silent for %g s",
+			    c->channel.timeout_ms / 1e3);
+		return vfu_client_break(c, r, err);
+	}
 	return cancel && !p[0].revents ? cancel_check(cancel, err) : 0;
 }
 
 /* DMA_READ and the like: there is no memory here that a device could reach. */
-static int vfu_client_decline(struct vfu_client *c, const struct vfu_header *h, struct err *err)
+static struct vfu_header vfu_client_declined(const struct vfu_header *h)
 {
-	struct vfu_header reply = vfu_reply_header(h, -EOPNOTSUPP);
-
-	log_debug("server sent %s unasked", vfu_command_name(h->command));
-	if (h->flags & VFU_NO_REPLY)
-		return 0;
-	return vfu_send(&c->channel, &reply, NULL, err);
+	log_debug("the server sent %s, which is declined", vfu_command_name(h->command));
+	return vfu_reply_header(h, -EOPNOTSUPP);
 }
 
-int vfu_client_next(struct vfu_client *c, struct vfu_header *ret, struct err *err)
+static int vfu_client_decline(struct vfu_client *c, const struct vfu_header *h, struct err *err)
 {
+	struct vfu_header reply = vfu_client_declined(h);
+
+	return h->flags & VFU_NO_REPLY ? 0 : vfu_send(&c->channel, &reply, NULL, err);
+}
+
+int vfu_client_next(struct vfu_client *c, struct cancel *cancel, struct vfu_header *ret,
+		    struct err *err)
+{
+	uint64_t deadline = vfu_client_deadline(c);
 	int r;
 
 	r = vfu_client_usable(c, err);
 	if (r < 0)
 		return r;
+	c->channel.cancel = cancel;
 	for (int i = 0; i < UNASKED_MAX; i++) {
+		r = vfu_drop_rest(&c->channel, err);
+		if (r < 0)
+			return vfu_client_break(c, r, err);
+		r = vfu_client_wait(c, cancel, deadline, err);
+		if (r < 0)
+			return r;
 		r = vfu_receive_header(&c->channel, ret, NULL, err);
-		if (r >= 0 && vfu_is_reply(ret))
+		if (r < 0)
+			return vfu_client_break(c, r, err);
+		if (vfu_is_reply(ret))
 			return 0;
-		if (r >= 0)
-			r = vfu_client_decline(c, ret, err);
+		r = vfu_client_decline(c, ret, err);
 		if (r < 0)
 			return vfu_client_break(c, r, err);
 	}
-	return vfu_client_break(
-		c, err_set(err, -EPROTO, "%d commands from the server, and no reply", UNASKED_MAX),
-		err);
+	return vfu_client_give_up(c, "too many commands from the server, and no reply", err);
 }
 
 int vfu_client_receive(struct vfu_client *c, void *buf, size_t len, struct err *err)
@@ -117,20 +138,58 @@ int vfu_client_receive(struct vfu_client *c, void *buf, size_t len, struct err *
 	return r < 0 ? vfu_client_break(c, r, err) : 0;
 }
 
-/* Replies to what was given up on (a stream that was closed) are passed over. */
-static int vfu_client_find_reply(struct vfu_client *c, uint16_t id, struct vfu_header *h,
-				 struct err *err)
+/* Replies to commands that were given up (of a stream that was closed) are passed over. */
+static int vfu_client_find_reply(struct vfu_client *c, uint16_t id, struct cancel *cancel,
+				 struct vfu_header *h, struct err *err)
 {
-	int r;
-
 	for (int i = 0; i < UNASKED_MAX; i++) {
-		r = vfu_client_next(c, h, err);
+		int r = vfu_client_next(c, cancel, h, err);
+
 		if (r < 0 || h->id == id)
 			return r;
-		log_debug("reply %u to %s is nobody's", h->id, vfu_command_name(h->command));
+		log_debug("reply %u to %s is one to nothing", h->id, vfu_command_name(h->command));
 	}
-	return vfu_client_break(
-		c, err_set(err, -EPROTO, "%d replies that fit no command", UNASKED_MAX), err);
+	return vfu_client_give_up(c, "replies that fit no command", err);
+}
+
+static int vfu_client_take_reply(struct vfu_client *c, enum vfu_command command,
+				 const struct vfu_header *h, void *reply, size_t size,
+				 size_t *ret_len, struct err *err)
+{
+	size_t len = vfu_payload_size(h);
+	int r;
+
+	if (h->command != command || len > size) {
+		r = err_set(err, -EPROTO, "a reply to %s of %zu bytes",
+			    vfu_command_name(h->command), len);
+		return vfu_client_break(c, r, err);
+	}
+	r = vfu_client_receive(c, reply, len, err);
+	if (r < 0)
+		return r;
+	*ret_len = len;
+	return 0;
+}
+
+int vfu_client_exchange(struct vfu_client *c, enum vfu_command command,
+			const struct vfu_parts *parts, struct cancel *cancel,
+			struct vfu_header *ret, void *reply, size_t size, size_t *ret_len,
+			struct err *err)
+{
+	uint16_t id;
+	int r;
+
+	*ret_len = 0;
+	r = vfu_client_send(c, command, parts, cancel, &id, err);
+	if (r < 0)
+		return r;
+	r = vfu_client_find_reply(c, id, cancel, ret, err);
+	if (r < 0)
+		return err_prefix(err, r, "%s", vfu_command_name(command));
+	if (vfu_reply_code(ret) < 0)
+		return 0;
+	r = vfu_client_take_reply(c, command, ret, reply, size, ret_len, err);
+	return r < 0 ? err_prefix(err, r, "%s", vfu_command_name(command)) : 0;
 }
 
 int vfu_client_call(struct vfu_client *c, enum vfu_command command, const struct vfu_parts *parts,
@@ -138,36 +197,16 @@ int vfu_client_call(struct vfu_client *c, enum vfu_command command, const struct
 		    struct err *err)
 {
 	struct vfu_header h;
-	uint16_t id;
-	size_t len;
 	int r;
 
-	r = vfu_client_send(c, command, parts, &id, err);
+	r = vfu_client_exchange(c, command, parts, cancel, &h, reply, size, ret_len, err);
 	if (r < 0)
 		return r;
-	r = vfu_client_wait(c, cancel, err);
-	if (r >= 0)
-		r = vfu_client_find_reply(c, id, &h, err);
-	if (r < 0)
-		return err_prefix(err, r, "%s", vfu_command_name(command));
 	r = vfu_reply_code(&h);
-	if (r < 0)
-		return err_set(err, r, "%s", vfu_command_name(command));
-	len = vfu_payload_size(&h);
-	if (h.command != command || len > size)
-		return vfu_client_break(c,
-					err_set(err, -EPROTO, "%s: a reply to %s of %zu bytes",
-						vfu_command_name(command),
-						vfu_command_name(h.command), len),
-					err);
-	r = vfu_client_receive(c, reply, len, err);
-	if (r < 0)
-		return err_prefix(err, r, "%s", vfu_command_name(command));
-	*ret_len = len;
-	return 0;
+	return r < 0 ? err_set(err, r, "%s", vfu_command_name(command)) : 0;
 }
 
-static int vfu_client_negotiate(struct vfu_client *c, struct err *err)
+static int vfu_client_negotiate(struct vfu_client *c, struct cancel *cancel, struct err *err)
 {
 	const struct vfu_version ours = {
 		.major = VFU_MAJOR,
@@ -182,20 +221,21 @@ static int vfu_client_negotiate(struct vfu_client *c, struct err *err)
 	int r;
 
 	parts.head_len = vfu_version_encode(&ours, sent);
-	r = vfu_client_call(c, VFU_VERSION, &parts, NULL, got, sizeof(got), &len, err);
-	if (r >= 0)
-		r = vfu_version_decode(got, len, &c->agreed, err);
-	if (r >= 0)
-		r = vfu_version_confirm(&ours, &c->agreed, err);
-	if (r == -ETIMEDOUT)
-		err_note(err, r, "it may be busy with another client: most serve one at a time");
+	r = vfu_client_call(c, VFU_VERSION, &parts, cancel, got, sizeof(got), &len, err);
 	if (r < 0)
-		return err_classify(err, ERR_PEER, r);
+		return r;
+	r = vfu_version_decode(got, len, &c->agreed, err);
+	if (r < 0)
+		return r;
+	r = vfu_version_confirm(&ours, &c->agreed, err);
+	if (r < 0)
+		return r;
 	c->agreed.max_data_xfer_size = MIN(c->agreed.max_data_xfer_size, ours.max_data_xfer_size);
 	return 0;
 }
 
-int vfu_client_open(struct vfu_client *c, const char *path, int timeout_ms, struct err *err)
+int vfu_client_open(struct vfu_client *c, const char *path, int timeout_ms, struct cancel *cancel,
+		    struct err *err)
 {
 	int fd, r;
 
@@ -203,7 +243,7 @@ int vfu_client_open(struct vfu_client *c, const char *path, int timeout_ms, stru
 		.channel = { .fd = -1, .timeout_ms = timeout_ms },
 		.connection = c->connection + 1,
 	};
-	r = unix_connect(path, NULL, timeout_ms, &fd, err);
+	r = unix_connect(path, cancel, timeout_ms, &fd, err);
 	if (r == -ECONNREFUSED) {
 		err_classify(err, ERR_MISSING, r);
 		return err_hint(err, r, "its server is gone: start it");
@@ -211,10 +251,15 @@ int vfu_client_open(struct vfu_client *c, const char *path, int timeout_ms, stru
 	if (r < 0)
 		return r == -ENOENT ? err_classify(err, ERR_MISSING, r) : r;
 	c->channel.fd = fd;
-	r = vfu_client_negotiate(c, err);
-	if (r < 0)
+	r = vfu_client_negotiate(c, cancel, err);
+	if (r < 0) {
+		if (r == -ETIMEDOUT)
+			err_note(err, r,
+				 "it may be busy with another client: most serve one at a time");
 		vfu_client_close(c);
-	return r;
+		return err_classify(err, ERR_PEER, r);
+	}
+	return 0;
 }
 
 void vfu_client_close(struct vfu_client *c)

@@ -4,9 +4,12 @@
 /*
  * A client's conversation with a vfio-user server
  *
- * Commands and replies are matched by id, so that several may be under way. What the server says
- * unasked is answered where an answer is due, or dropped, in bounded numbers; fds that come along
- * are closed. After a broken message the conversation is over: every call fails.
+ * Commands and replies are matched by id, so that several may be under way. Commands of the
+ * server's own are declined, in bounded numbers; fds that come along are closed.
+ *
+ * A signal (@cancel) that arrives between two messages leaves the conversation whole: a reply that
+ * is still to come is passed over later. Within a message only giving up the connection ends the
+ * wait. After that, and after a broken message, the conversation is over: every call fails.
  */
 
 #include <stdbool.h>
@@ -19,9 +22,9 @@
 
 /**
  * struct vfu_client - one connection
- * @channel: with the timeout of silence
+ * @channel: with the time that a reply may take
  * @agreed: what was negotiated; its transfer size is the smaller of both sides'
- * @connection: counts vfu_client_open(): what was asked on another is answered by nobody
+ * @connection: counts vfu_client_open(): a reply can only come on the connection of its command
  * @broken: errno after which nothing more can be said, 0 while all is well
  */
 struct vfu_client {
@@ -32,9 +35,15 @@ struct vfu_client {
 	int broken;
 };
 
-/** vfu_client_open() - connect and negotiate; @c is zero, or was closed. Return: 0; ERR_MISSING, ERR_PEER kinds. */
+/**
+ * vfu_client_open() - connect and negotiate
+ * @c: zero, or closed
+ * @cancel: may be NULL, as for all calls here
+ *
+ * Return: 0; ERR_MISSING, ERR_PEER kinds; -ECANCELED.
+ */
 _must_check_ int vfu_client_open(struct vfu_client *c, const char *path, int timeout_ms,
-				 struct err *err);
+				 struct cancel *cancel, struct err *err);
 void vfu_client_close(struct vfu_client *c);
 
 /**
@@ -43,39 +52,40 @@ void vfu_client_close(struct vfu_client *c);
  * Return: 0 and the id to match, or negative errno.
  */
 _must_check_ int vfu_client_send(struct vfu_client *c, enum vfu_command command,
-				 const struct vfu_parts *parts, uint16_t *ret_id, struct err *err);
+				 const struct vfu_parts *parts, struct cancel *cancel,
+				 uint16_t *ret_id, struct err *err);
 
 /**
- * vfu_client_wait() - until the server has something to say
- * @cancel: may be NULL. A signal is heard here, between two messages, where to stop waiting leaves
- *          the conversation whole: the reply is passed over when it comes
+ * vfu_client_next() - wait for the header of the next reply, to whichever command
  *
- * Return: 0, -ETIMEDOUT, -ECANCELED.
+ * The time that a reply may take is not prolonged by what the server says before it. The payload is
+ * the caller's to receive; what is not received is dropped by the next call.
+ *
+ * Return: 0, -ETIMEDOUT, -ECANCELED, -ECONNRESET, -EPROTO.
  */
-_must_check_ int vfu_client_wait(struct vfu_client *c, struct cancel *cancel, struct err *err);
+_must_check_ int vfu_client_next(struct vfu_client *c, struct cancel *cancel,
+				 struct vfu_header *ret, struct err *err);
 
-/**
- * vfu_client_next() - the header of the next reply, whosever it is
- *
- * Its payload is the caller's to receive; what is not is dropped by the next call.
- */
-_must_check_ int vfu_client_next(struct vfu_client *c, struct vfu_header *ret, struct err *err);
+/** vfu_client_receive() - @len bytes of that payload; cancelled as the vfu_client_next() before. */
+_must_check_ int vfu_client_receive(struct vfu_client *c, void *buf, size_t len, struct err *err);
 
 /** vfu_client_give_up() - the server breaks the protocol: -EPROTO, now and from here on. */
 int vfu_client_give_up(struct vfu_client *c, const char *why, struct err *err);
 
-/** vfu_client_receive() - @len bytes of that payload. */
-_must_check_ int vfu_client_receive(struct vfu_client *c, void *buf, size_t len, struct err *err);
-
 /**
- * vfu_client_call() - a command and its reply
- * @cancel: as for vfu_client_wait()
+ * vfu_client_exchange() - a command and its reply, which may say that it failed
+ * @ret: the reply's header; vfu_reply_code() tells what it says
  * @reply: room for @size bytes of payload; more is an error of the peer's
- * @ret_len: how many there were
+ * @ret_len: how many there were, 0 after a failure
  *
- * Return: 0; the errno that the server answered with; ERR_PEER kinds when it broke the protocol
- * or fell silent.
+ * Return: 0; ERR_PEER kinds when the server broke the protocol or fell silent; -ECANCELED.
  */
+_must_check_ int vfu_client_exchange(struct vfu_client *c, enum vfu_command command,
+				     const struct vfu_parts *parts, struct cancel *cancel,
+				     struct vfu_header *ret, void *reply, size_t size,
+				     size_t *ret_len, struct err *err);
+
+/** vfu_client_call() - the same, where a failure is one of the call, with the server's errno. */
 _must_check_ int vfu_client_call(struct vfu_client *c, enum vfu_command command,
 				 const struct vfu_parts *parts, struct cancel *cancel, void *reply,
 				 size_t size, size_t *ret_len, struct err *err);

@@ -83,7 +83,8 @@ static int vfu_stream_ask(struct vfu_stream *s)
 		q->done = false;
 		q->code = 0;
 		q->len = q->taken = 0;
-		r = vfu_client_send(s->client, VFU_MIG_DATA_READ, &parts, &q->id, &s->err);
+		r = vfu_client_send(s->client, VFU_MIG_DATA_READ, &parts, s->dev->cancel, &q->id,
+				    &s->err);
 		if (r < 0)
 			return r;
 		s->n++;
@@ -131,11 +132,9 @@ static int vfu_stream_collect(struct vfu_stream *s, uint8_t *buf, size_t room)
 	bool direct;
 	int r;
 
-	r = vfu_client_wait(s->client, s->dev->cancel, &s->err);
-	if (r >= 0)
-		r = vfu_client_next(s->client, &h, &s->err);
+	r = vfu_client_next(s->client, s->dev->cancel, &h, &s->err);
 	if (r < 0)
-		return r;
+		return err_prefix(&s->err, r, "MIG_DATA_READ");
 	q = vfu_stream_find(s, h.id);
 	if (!q) {
 		log_debug("reply %u is nobody's", h.id);

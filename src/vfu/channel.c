@@ -87,31 +87,40 @@ ssize_t vfu_send_some(int fd, const struct iovec *iov, size_t n_iov, const int *
 	return n < 0 ? -errno : n;
 }
 
-static int channel_wait_for(struct vfu_channel *ch, short events, struct err *err)
+static uint64_t channel_deadline(const struct vfu_channel *ch)
 {
-	uint64_t deadline = 0;
-	int r;
+	if (ch->timeout_ms < 0)
+		return UINT64_MAX;
+	return clock_ns() + (uint64_t)ch->timeout_ms * NSEC_PER_MSEC;
+}
 
-	if (ch->timeout_ms >= 0)
-		deadline = clock_ns() + (uint64_t)ch->timeout_ms * NSEC_PER_MSEC;
+/* Wait for the rest of a message, until @deadline and no longer, however little comes meanwhile. */
+static int channel_wait_for(struct vfu_channel *ch, short events, uint64_t deadline,
+			    struct err *err)
+{
 	for (;;) {
 		struct pollfd p[] = {
 			{ .fd = ch->fd, .events = events },
 			{ .fd = -1, .events = POLLIN },
 		};
+		int left = deadline == UINT64_MAX ? -1 : clock_ms_until(deadline);
+		int r;
 
-		if (ch->cancel && !atomic_load(&ch->cancel->closed))
-			p[1].fd = ch->cancel->fd;
-		r = ch->cancel ? cancel_check(ch->cancel, err) : 0;
-		if (r < 0)
-			return r;
-		r = poll(p, ARRAY_SIZE(p), ch->timeout_ms < 0 ? -1 : clock_ms_until(deadline));
+		if (ch->cancel) {
+			r = cancel_check(ch->cancel, err);
+			if (r < 0)
+				return r;
+			if (!atomic_load(&ch->cancel->closed))
+				p[1].fd = ch->cancel->fd;
+		}
+		r = poll(p, ARRAY_SIZE(p), left);
 		if (r < 0 && errno != EINTR)
 			return err_set(err, -errno, "poll");
 		if (r > 0 && p[0].revents)
 			return 0;
 		if (!r)
-			return err_set(err, -ETIMEDOUT, "silent for %g s", ch->timeout_ms / 1e3);
+			return err_set(err, -ETIMEDOUT, "no whole message within %g s",
+				       ch->timeout_ms / 1e3);
 	}
 }
 
@@ -125,7 +134,7 @@ static int channel_receive_all(struct vfu_channel *ch, void *buf, size_t len, st
 	while (done < len) {
 		n = vfu_recv_some(ch->fd, (uint8_t *)buf + done, len - done, fds);
 		if (n == -EAGAIN) {
-			r = channel_wait_for(ch, POLLIN, err);
+			r = channel_wait_for(ch, POLLIN, ch->deadline_ns, err);
 			if (r < 0)
 				return r;
 			continue;
@@ -153,14 +162,17 @@ int vfu_receive(struct vfu_channel *ch, void *buf, size_t len, struct err *err)
 	return 0;
 }
 
-static int channel_drop_rest(struct vfu_channel *ch, struct err *err)
+int vfu_drop_rest(struct vfu_channel *ch, struct err *err)
 {
 	uint8_t sink[4096];
-	int r = 0;
 
-	while (!r && ch->left)
-		r = vfu_receive(ch, sink, MIN(ch->left, sizeof(sink)), err);
-	return r;
+	while (ch->left) {
+		int r = vfu_receive(ch, sink, MIN(ch->left, sizeof(sink)), err);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
 }
 
 int vfu_receive_header(struct vfu_channel *ch, struct vfu_header *ret, struct vfu_fds *fds,
@@ -171,9 +183,10 @@ int vfu_receive_header(struct vfu_channel *ch, struct vfu_header *ret, struct vf
 
 	if (fds)
 		fds->n = 0;
-	r = channel_drop_rest(ch, err);
+	r = vfu_drop_rest(ch, err);
 	if (r < 0)
 		return r;
+	ch->deadline_ns = channel_deadline(ch);
 	r = channel_receive_all(ch, wire, sizeof(wire), fds, err);
 	if (r < 0)
 		return r;
@@ -201,13 +214,14 @@ static size_t channel_advance(struct iovec *iov, size_t n_iov, size_t n)
 static int channel_send_all(struct vfu_channel *ch, struct iovec *iov, size_t n_iov, const int *fds,
 			    size_t n_fds, struct err *err)
 {
+	uint64_t deadline = channel_deadline(ch);
 	ssize_t n;
 	int r;
 
 	for (size_t i = 0; i < n_iov;) {
 		n = vfu_send_some(ch->fd, iov + i, n_iov - i, fds, n_fds);
 		if (n == -EAGAIN) {
-			r = channel_wait_for(ch, POLLOUT, err);
+			r = channel_wait_for(ch, POLLOUT, deadline, err);
 			if (r < 0)
 				return r;
 			continue;

@@ -4,10 +4,12 @@
 /*
  * Whole messages over a socket
  *
- * For a thread that may wait: each call returns when it is done, when the peer was silent for too
- * long, or when the work was cancelled. Several commands may be on their way before the first
- * reply is read; matching them is the caller's. A server of many clients cannot wait for one of
- * them and uses the two functions at the end instead.
+ * For a thread that may wait: each call returns when it is done, when the message was not whole
+ * within its time, or when the work was cancelled. Several commands may be on their way before the
+ * first reply is read; matching them is the caller's. A server of many clients cannot wait for one
+ * of them and uses the two functions at the end instead.
+ *
+ * The time is a message's, not a byte's: a peer that sends one byte a second is as good as silent.
  *
  * After any error the two sides may disagree about where a message begins: close the socket.
  */
@@ -32,8 +34,9 @@ void vfu_fds_done(struct vfu_fds *fds);
  * struct vfu_channel - one end of a connection
  * @fd: the caller's; blocking or not makes no difference
  * @cancel: watched while waiting, if set
- * @timeout_ms: of silence, in which not a byte was moved; -1 for ever
+ * @timeout_ms: for each message, from its first byte to its last; -1 for ever
  * @left: bytes of the present message's payload that were not received yet
+ * @deadline_ns: of the message that is being received
  *
  * No init or done: fill in the first three.
  */
@@ -42,6 +45,7 @@ struct vfu_channel {
 	struct cancel *cancel;
 	int timeout_ms;
 	size_t left;
+	uint64_t deadline_ns;
 };
 
 /**
@@ -82,6 +86,9 @@ _must_check_ int vfu_receive_header(struct vfu_channel *ch, struct vfu_header *r
 
 /** vfu_receive() - the next @len bytes of the payload. Return: as above; -EPROTO if shorter. */
 _must_check_ int vfu_receive(struct vfu_channel *ch, void *buf, size_t len, struct err *err);
+
+/** vfu_drop_rest() - receive what is left of the payload, and forget it. Return: as above. */
+_must_check_ int vfu_drop_rest(struct vfu_channel *ch, struct err *err);
 
 /*
  * Without waiting

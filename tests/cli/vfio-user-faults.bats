@@ -250,6 +250,8 @@ swept()
 	judge "$A" 75 aborted/source running
 	expect_message 'running-p2p to stop failed' '(EBUSY); the device is in running again'
 	expect_files
+	emu_stop
+	emu_start --fault drain=running:stop:300ms
 	migctl 0 save --drain-timeout=60 "$A" file
 	[[ $output == *TRIES* && $output =~ 'running-p2p  stop '[^$'\n']*' EBUSY' ]]
 	bounded -q verify file

@@ -29,6 +29,7 @@ teardown()
 serve()
 {
 	unserve
+	rm -f said
 	timeout 300 python3 "$misfit" it "$@" >said 3>&- &
 	server=$!
 	eventually grep -q ready said
@@ -112,4 +113,39 @@ expect_saved()
 	migctl 81 --json resume --no-hold "$D" image
 	expect_json '.accepted | not' '.outcome == "device-error"' '.state == "resuming"'
 	server_said "refused $((SIZE + 500000))"
+}
+
+@test "misfits: a reply that dribbles ends at its time" {
+	serve dribble 17
+	migctl 76 --json save --timeout 1 "$D" image
+	expect_message "MIG_DATA_READ: no whole message within 1 s" "the device is in running again"
+	expect_json '.outcome == "aborted"' '.owner == "source"'
+	expect_state "$D" running
+	serve dribble 4
+	migctl 0 info "$D"
+	migctl 76 info --timeout 1 "$D"
+	expect_message "$D: DEVICE_GET_INFO: no whole message within 1 s"
+}
+
+# interrupted HABIT ARG STATUS COMMAND...: a signal while the server dribbles is heard at once.
+interrupted()
+{
+	local status=$3
+
+	serve "$1" "$2"
+	start victim "${@:4}"
+	eventually server_said dribbles
+	kill -TERM "$victim"
+	finish victim "$status"
+	[[ $stderr == *'interrupted'* ]]
+}
+
+@test "misfits: a signal is heard within a reply that dribbles" {
+	interrupted dribble 17 75 save "$D" image
+	[[ $stderr == *'the device is in running again'* ]]
+	expect_state "$D" running
+	# Before anything is done to the device.
+	interrupted dribble-all '' 75 save "$D" image
+	run ! server_said state
+	[[ ! -e image ]]
 }

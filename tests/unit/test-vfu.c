@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -595,6 +596,36 @@ static void a_peer_that_is_gone_or_silent_or_mad_is_told_apart(void **state)
 	close(p.b.fd);
 }
 
+/* Bytes that come all the time, but far too few of them; until the other end is closed. */
+static void *dribble(void *arg)
+{
+	const struct vfu_channel *ch = arg;
+
+	while (send(ch->fd, "", 1, MSG_NOSIGNAL) == 1)
+		poll(NULL, 0, 1);
+	return NULL;
+}
+
+static void a_peer_that_dribbles_is_as_good_as_silent(void **state)
+{
+	static uint8_t payload[VFU_PAYLOAD_MAX];
+	struct pair p = make_pair();
+	struct vfu_header h = { 1, VFU_REGION_READ, VFU_MESSAGE_MAX, VFU_TYPE_REPLY, 0 };
+	struct err err = { 0 };
+	pthread_t thread;
+
+	(void)state;
+	p.b.timeout_ms = 100;
+	assert_int_equal(send(p.a.fd, &h, 16, 0), 16);
+	assert_int_equal(vfu_receive_header(&p.b, &h, NULL, &err), 0);
+	assert_int_equal(pthread_create(&thread, NULL, dribble, &p.a), 0);
+	assert_int_equal(vfu_receive(&p.b, payload, sizeof(payload), &err), -ETIMEDOUT);
+	assert_string_equal(err.text, "no whole message within 0.1 s");
+	close(p.b.fd);
+	pthread_join(thread, NULL);
+	close(p.a.fd);
+}
+
 static void *cancel_it(void *arg)
 {
 	cancel_request(arg);
@@ -640,6 +671,7 @@ int main(void)
 		cmocka_unit_test(fds_come_along_or_are_closed),
 		cmocka_unit_test(more_fds_than_anybody_wants_are_closed),
 		cmocka_unit_test(a_peer_that_is_gone_or_silent_or_mad_is_told_apart),
+		cmocka_unit_test(a_peer_that_dribbles_is_as_good_as_silent),
 		cmocka_unit_test(waiting_can_be_cancelled),
 	};
 
