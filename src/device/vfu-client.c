@@ -251,6 +251,7 @@ int vfu_client_open(struct vfu_client *c, const char *path, int timeout_ms, stru
 	if (r < 0)
 		return r == -ENOENT ? err_classify(err, ERR_MISSING, r) : r;
 	c->channel.fd = fd;
+	c->message_fit = vfu_message_fit(fd);
 	r = vfu_client_negotiate(c, cancel, err);
 	if (r < 0) {
 		if (r == -ETIMEDOUT)

@@ -24,12 +24,14 @@
  * struct vfu_client - one connection
  * @channel: with the time that a reply may take
  * @agreed: what was negotiated; its transfer size is the smaller of both sides'
+ * @message_fit: the largest message that the server sees whole (vfu_message_fit())
  * @connection: counts vfu_client_open(): a reply can only come on the connection of its command
  * @broken: errno after which nothing more can be said, 0 while all is well
  */
 struct vfu_client {
 	struct vfu_channel channel;
 	struct vfu_version agreed;
+	size_t message_fit;
 	uint16_t next_id;
 	unsigned int connection;
 	int broken;

@@ -6,55 +6,47 @@
 #include "base/log.h"
 #include "base/macros.h"
 #include "device/vfu-stream.h"
+#include "device/vfu-window.h"
 
-/* Measured: four requests of 256 KiB under way are 1.8 times one of 1 MiB at a time. */
+/* Measured: four reads of 256 KiB under way are 1.8 times one of 1 MiB at a time. */
 #define READ_CHUNK (256u << 10)
 #define READ_DEPTH 4
 
+/*
+ * A write has to be seen whole by a server that takes it by one recv(): see vfu/channel.h. Four of
+ * them fit into a UNIX socket's usual buffer (208 KiB, each counts for some 34), so that to send
+ * them waits for nothing.
+ */
+#define WRITE_CHUNK (32u << 10)
+#define WRITE_DEPTH 4
+#define WRITE_HEAD (VFU_HEADER_SIZE + sizeof(struct vfu_mig_data))
+
+/* Replies to no request, in a row, after which the server counts as mad. */
 #define STRAYS_MAX 256
 
 /**
- * struct request - a MIG_DATA_READ under way
- * @len: bytes that its reply brought, @done once it is there
- * @code: 0 or the errno of its reply
- */
-struct request {
-	uint16_t id;
-	bool done;
-	int code;
-	uint32_t len, taken;
-	uint8_t *buf;
-};
-
-/**
- * struct vfu_stream - requests in the order of the stream
- * @first, @n: of the ring; replies may come in any order, bytes leave in this one
- * @depth: 1 for a server that answers badly to more
- * @ended: a reply was empty, or an error: no more requests until all are answered
- * @again: it was an error: that is not the end
- * @connection: the client's when this began; on another nobody answers what was asked
+ * struct vfu_stream - one data transfer session
+ * @window: of reads in a saving session, of writes in RESUMING
+ * @nothing: a request brought nothing for now since MIG_READ_NOTHING was said last
+ * @connection: the client's when this began; there is no reply on another
+ * @strays: replies to nothing, in a row
+ * @err: the story behind the last errno
  */
 struct vfu_stream {
 	struct mig_stream stream;
 	struct mig_dev *dev;
 	struct vfu_client *client;
-	struct request ring[READ_DEPTH];
-	unsigned int first, n, depth;
-	uint32_t chunk;
-	bool ended, again;
-	unsigned int strays; /* replies to nothing, in a row */
+	struct vfu_window window;
+	uint32_t read_chunk, write_chunk;
+	bool nothing;
+	unsigned int strays;
 	unsigned int connection;
-	struct err err; /* the story behind the last errno */
+	struct err err;
 };
 
 static struct vfu_stream *vfu_stream(struct mig_stream *s)
 {
 	return container_of(s, struct vfu_stream, stream);
-}
-
-static struct request *vfu_stream_nth(struct vfu_stream *s, unsigned int i)
-{
-	return &s->ring[(s->first + i) % READ_DEPTH];
 }
 
 static int vfu_stream_stale(struct vfu_stream *s)
@@ -64,43 +56,76 @@ static int vfu_stream_stale(struct vfu_stream *s)
 	return err_fail(&s->err, ERR_PEER, -ECONNRESET, "its connection is gone");
 }
 
+/*
+ * The next reply, which must be one to @command.
+ * Return: 0 with the request that it answers, NULL for one that was given up; negative errno.
+ */
+static int vfu_stream_next(struct vfu_stream *s, enum vfu_command command, struct vfu_header *h,
+			   struct vfu_request **ret)
+{
+	int r;
+
+	r = vfu_client_next(s->client, s->dev->cancel, h, &s->err);
+	if (r < 0)
+		return err_prefix(&s->err, r, "%s", vfu_command_name(command));
+	*ret = vfu_window_find(&s->window, h->id);
+	if (*ret && h->command != command)
+		return vfu_client_give_up(s->client, "a reply to another command", &s->err);
+	if (*ret) {
+		s->strays = 0;
+		return 0;
+	}
+	log_debug("reply %u is one to nothing", h->id);
+	if (++s->strays > STRAYS_MAX)
+		return vfu_client_give_up(s->client, "replies that fit no command", &s->err);
+	return 0;
+}
+
+/* The request can be sent again, by itself. */
+static void vfu_stream_go_singly(struct vfu_stream *s, enum vfu_command command)
+{
+	log_debug("%s: %s with several under way, now one at a time", vfu_command_name(command),
+		  err_name(s->window.q[0].code));
+	vfu_window_go_singly(&s->window);
+}
+
+static int vfu_stream_failed(struct vfu_stream *s, enum vfu_command command,
+			     enum vfu_verdict verdict)
+{
+	return err_fail(&s->err, ERR_UNSPEC, s->window.q[0].code, "%s%s", vfu_command_name(command),
+			verdict == VFU_HOLE ? ", and what was asked after it was served" : "");
+}
+
+/*
+ * Reading
+ */
+
 static int vfu_stream_ask(struct vfu_stream *s)
 {
 	const struct vfu_mig_data head = {
-		.argsz = (uint32_t)sizeof(head) + s->chunk,
-		.size = s->chunk,
+		.argsz = (uint32_t)sizeof(head) + s->read_chunk,
+		.size = s->read_chunk,
 	};
 	const struct vfu_parts parts = { .head = &head, .head_len = sizeof(head) };
 
-	while (!s->ended && s->n < s->depth) {
-		struct request *q = vfu_stream_nth(s, s->n);
+	while (vfu_window_may_send(&s->window)) {
+		struct vfu_request *q = vfu_window_push(&s->window, s->dev->state == MIG_STOP_COPY);
 		int r;
 
 		if (!q->buf)
-			q->buf = malloc(s->chunk);
+			q->buf = malloc(s->read_chunk);
 		if (!q->buf)
-			return err_set(&s->err, -ENOMEM, "a buffer of %u bytes", s->chunk);
-		q->done = false;
-		q->code = 0;
-		q->len = q->taken = 0;
+			return err_set(&s->err, -ENOMEM, "a buffer of %u bytes", s->read_chunk);
 		r = vfu_client_send(s->client, VFU_MIG_DATA_READ, &parts, s->dev->cancel, &q->id,
 				    &s->err);
 		if (r < 0)
 			return r;
-		s->n++;
 	}
 	return 0;
 }
 
-static struct request *vfu_stream_find(struct vfu_stream *s, uint16_t id)
-{
-	for (unsigned int i = 0; i < s->n; i++)
-		if (vfu_stream_nth(s, i)->id == id && !vfu_stream_nth(s, i)->done)
-			return vfu_stream_nth(s, i);
-	return NULL;
-}
-
-static int vfu_stream_take_payload(struct vfu_stream *s, struct request *q, size_t len, uint8_t *to)
+/* Return: 0 and how many bytes of data are at @to now. */
+static int vfu_stream_take_payload(struct vfu_stream *s, size_t len, uint8_t *to, uint32_t *ret)
 {
 	struct vfu_client *c = s->client;
 	struct vfu_mig_data head;
@@ -110,67 +135,66 @@ static int vfu_stream_take_payload(struct vfu_stream *s, struct request *q, size
 		return err_fail(&s->err, ERR_PEER, -EPROTO, "MIG_DATA_READ: reply of %zu bytes",
 				len);
 	r = vfu_client_receive(c, &head, sizeof(head), &s->err);
-	if (r >= 0)
-		r = vfu_mig_data_check(&head, len, s->chunk, &s->err);
-	if (r >= 0)
-		r = vfu_client_receive(c, to, head.size, &s->err);
+	if (r < 0)
+		return r;
+	r = vfu_mig_data_check(&head, len, s->read_chunk, &s->err);
 	if (r < 0)
 		return err_classify(&s->err, ERR_PEER, r);
-	q->len = head.size;
-	s->ended |= head.size == 0;
-	return 0;
+	*ret = head.size;
+	return vfu_client_receive(c, to, head.size, &s->err);
 }
 
 /*
- * The next reply, to whichever request. What @buf, @room bytes, is waiting for goes straight there if
- * it has room for all that may come; it is taken then.
+ * Receive the next reply, to whichever request. The data of the first one goes straight to @buf, of
+ * @room bytes, if all that may come has room there; it is taken then.
  */
 static int vfu_stream_collect(struct vfu_stream *s, uint8_t *buf, size_t room)
 {
+	struct vfu_request *q;
 	struct vfu_header h;
-	struct request *q;
+	uint32_t len = 0;
 	bool direct;
-	int r;
+	int code, r;
 
-	r = vfu_client_next(s->client, s->dev->cancel, &h, &s->err);
-	if (r < 0)
-		return err_prefix(&s->err, r, "MIG_DATA_READ");
-	q = vfu_stream_find(s, h.id);
-	if (!q) {
-		log_debug("reply %u is nobody's", h.id);
-		return ++s->strays <= STRAYS_MAX
-			       ? 0
-			       : vfu_client_give_up(s->client, "replies that fit no command",
-						    &s->err);
+	r = vfu_stream_next(s, VFU_MIG_DATA_READ, &h, &q);
+	if (r < 0 || !q)
+		return r;
+	code = vfu_reply_code(&h);
+	direct = q == &s->window.q[0] && room >= s->read_chunk;
+	if (!code) {
+		r = vfu_stream_take_payload(s, vfu_payload_size(&h), direct ? buf : q->buf, &len);
+		if (r < 0)
+			return r;
 	}
-	s->strays = 0;
-	q->done = true;
-	q->code = vfu_reply_code(&h);
-	if (q->code < 0) {
-		s->ended = true; /* find out what the others brought first */
-		return 0;
-	}
-	direct = q == vfu_stream_nth(s, 0) && room >= s->chunk;
-	r = vfu_stream_take_payload(s, q, vfu_payload_size(&h), direct ? buf : q->buf);
-	if (r >= 0 && direct)
-		q->taken = q->len;
-	return r;
+	vfu_window_answer(&s->window, q, code, len, len == s->read_chunk);
+	q->taken = direct ? len : 0;
+	return 0;
 }
 
-/*
- * A server may not like several at a time; what it refused is asked for again, alone. Not after any
- * other error: bytes may have been lost with it.
- */
-static int vfu_stream_refused(struct vfu_stream *s, int code)
+static ssize_t vfu_stream_take(struct vfu_stream *s, uint8_t *buf, size_t room)
 {
-	bool busy = code == -EINVAL || code == -EBUSY || code == -EAGAIN || code == -ENOMEM;
+	struct vfu_request *q = &s->window.q[0];
+	size_t len = MIN(room, q->len - q->taken);
 
-	if (s->depth == 1 || !busy)
-		return err_fail(&s->err, ERR_UNSPEC, code, "MIG_DATA_READ");
-	log_debug("MIG_DATA_READ: %s with several under way, now one at a time", err_name(code));
-	s->depth = 1;
-	s->again = true;
-	return 0;
+	if (q->taken == q->len) {
+		len = q->len; /* it went straight to @buf */
+	} else {
+		memcpy(buf, q->buf + q->taken, len);
+		q->taken += (uint32_t)len;
+	}
+	if (q->taken == q->len)
+		vfu_window_pop(&s->window);
+	return (ssize_t)len;
+}
+
+/* All that was under way is used, and there was nothing. Before STOP_COPY that is for now. */
+static bool vfu_stream_nothing(struct vfu_stream *s)
+{
+	bool nothing = s->nothing && !s->window.n;
+
+	if (nothing)
+		s->nothing = false;
+	return nothing && s->dev->state != MIG_STOP_COPY;
 }
 
 static ssize_t vfu_stream_read(struct mig_stream *stream, void *buf, size_t len)
@@ -178,60 +202,123 @@ static ssize_t vfu_stream_read(struct mig_stream *stream, void *buf, size_t len)
 	struct vfu_stream *s = vfu_stream(stream);
 	int r;
 
-	if (s->ended && !s->n)
-		s->ended = false; /* empty for now, last time: ask again */
+	r = vfu_stream_stale(s);
+	if (r < 0)
+		return r;
 	for (;;) {
-		struct request *q = vfu_stream_nth(s, 0);
+		enum vfu_verdict verdict = vfu_window_read_verdict(&s->window);
 
-		if (!s->n && s->again)
-			s->again = s->ended = false;
-		r = vfu_stream_stale(s);
-		if (r >= 0)
+		switch (verdict) {
+		case VFU_WAIT:
+			if (vfu_stream_nothing(s))
+				return MIG_READ_NOTHING;
 			r = vfu_stream_ask(s);
-		if (r < 0)
-			return r;
-		if (!s->n && s->ended)
-			return MIG_READ_NOTHING;
-		if (!q->done) {
+			if (r < 0)
+				return r;
 			r = vfu_stream_collect(s, buf, len);
 			if (r < 0)
 				return r;
-			if (q->taken)
-				return q->taken;
 			continue;
+		case VFU_TAKE:
+			return vfu_stream_take(s, buf, len);
+		case VFU_PASS:
+			s->nothing = true;
+			break;
+		case VFU_SINGLY:
+			vfu_stream_go_singly(s, VFU_MIG_DATA_READ);
+			break;
+		case VFU_END: /* stays in the window, and remains the verdict */
+			return MIG_READ_NOTHING;
+		case VFU_HOLE:
+		case VFU_FAIL:
+			return vfu_stream_failed(s, VFU_MIG_DATA_READ, verdict);
 		}
-		if (q->taken < q->len) {
-			len = MIN(len, q->len - q->taken);
-			memcpy(buf, q->buf + q->taken, len);
-			q->taken += (uint32_t)len;
-			return (ssize_t)len;
-		}
-		s->first = (s->first + 1) % READ_DEPTH;
-		s->n--;
-		r = q->code < 0 ? vfu_stream_refused(s, q->code) : 0;
-		if (r < 0)
-			return r;
+		vfu_window_pop(&s->window);
 	}
 }
 
+/*
+ * Writing
+ */
+
+/* As many of the @len bytes at @buf, from *@sent on, as may be under way. */
+static int vfu_stream_send(struct vfu_stream *s, const uint8_t *buf, size_t len, size_t *sent)
+{
+	while (*sent < len && vfu_window_may_send(&s->window)) {
+		struct vfu_request *q = vfu_window_push(&s->window, false);
+		uint32_t n = (uint32_t)MIN(len - *sent, s->write_chunk);
+		const struct vfu_mig_data head = {
+			.argsz = (uint32_t)sizeof(head) + n,
+			.size = n,
+		};
+		const struct vfu_parts parts = {
+			.head = &head,
+			.head_len = sizeof(head),
+			.data = buf + *sent,
+			.data_len = n,
+		};
+		int r;
+
+		q->len = n;
+		r = vfu_client_send(s->client, VFU_MIG_DATA_WRITE, &parts, s->dev->cancel, &q->id,
+				    &s->err);
+		if (r < 0)
+			return r;
+		*sent += n;
+	}
+	return 0;
+}
+
+static int vfu_stream_collect_write(struct vfu_stream *s)
+{
+	struct vfu_request *q;
+	struct vfu_header h;
+	int r;
+
+	r = vfu_stream_next(s, VFU_MIG_DATA_WRITE, &h, &q);
+	if (r < 0 || !q)
+		return r;
+	vfu_window_answer(&s->window, q, vfu_reply_code(&h), q->len, true);
+	return 0;
+}
+
+/* Every write is answered when this returns: what was refused can be sent again from @buf. */
 static ssize_t vfu_stream_write(struct mig_stream *stream, const void *buf, size_t len)
 {
 	struct vfu_stream *s = vfu_stream(stream);
-	struct vfu_mig_data head;
-	struct vfu_parts parts = { .head = &head, .head_len = sizeof(head), .data = buf };
-	uint8_t reply[sizeof(head)];
-	size_t n;
+	size_t sent = 0, taken = 0;
 	int r;
 
-	len = MIN(len, s->client->agreed.max_data_xfer_size);
-	head.size = (uint32_t)len;
-	head.argsz = (uint32_t)(sizeof(head) + len);
-	parts.data_len = len;
 	r = vfu_stream_stale(s);
-	if (r >= 0)
-		r = vfu_client_call(s->client, VFU_MIG_DATA_WRITE, &parts, s->dev->cancel, reply,
-				    sizeof(reply), &n, &s->err);
-	return r < 0 ? r : (ssize_t)len;
+	if (r < 0)
+		return r;
+	while (taken < len) {
+		enum vfu_verdict verdict = vfu_window_write_verdict(&s->window);
+
+		switch (verdict) {
+		case VFU_WAIT:
+			r = vfu_stream_send(s, buf, len, &sent);
+			if (r < 0)
+				return r;
+			r = vfu_stream_collect_write(s);
+			if (r < 0)
+				return r;
+			break;
+		case VFU_TAKE:
+			taken += s->window.q[0].len;
+			vfu_window_pop(&s->window);
+			break;
+		case VFU_SINGLY:
+			vfu_stream_go_singly(s, VFU_MIG_DATA_WRITE);
+			while (s->window.n)
+				vfu_window_pop(&s->window);
+			sent = taken;
+			break;
+		default:
+			return vfu_stream_failed(s, VFU_MIG_DATA_WRITE, verdict);
+		}
+	}
+	return (ssize_t)taken;
 }
 
 static const struct err *vfu_stream_why(struct mig_stream *stream)
@@ -243,8 +330,8 @@ static void vfu_stream_close(struct mig_stream *stream)
 {
 	struct vfu_stream *s = vfu_stream(stream);
 
-	for (unsigned int i = 0; i < READ_DEPTH; i++)
-		free(s->ring[i].buf);
+	for (unsigned int i = 0; i < VFU_WINDOW_MAX; i++)
+		free(s->window.q[i].buf);
 	free(s);
 }
 
@@ -260,10 +347,12 @@ int vfu_stream_quiesce(struct mig_stream *stream, struct err *err)
 	struct vfu_stream *s = vfu_stream(stream);
 	int r = vfu_stream_stale(s);
 
-	s->ended = s->again = true;
-	for (unsigned int i = 0; r >= 0 && i < s->n; i++)
-		while (r >= 0 && !vfu_stream_nth(s, i)->done)
+	for (unsigned int i = 0; i < s->window.n && r >= 0;) {
+		if (s->window.q[i].answered)
+			i++;
+		else
 			r = vfu_stream_collect(s, NULL, 0);
+	}
 	if (r < 0)
 		*err = s->err;
 	return r;
@@ -273,6 +362,7 @@ int vfu_stream_new(struct mig_dev *dev, struct vfu_client *client, struct mig_st
 		   struct err *err)
 {
 	struct vfu_stream *s = calloc(1, sizeof(*s));
+	size_t fit = client->message_fit - WRITE_HEAD;
 
 	if (!s)
 		return err_set(err, -ENOMEM, "stream");
@@ -280,8 +370,9 @@ int vfu_stream_new(struct mig_dev *dev, struct vfu_client *client, struct mig_st
 	s->dev = dev;
 	s->client = client;
 	s->connection = client->connection;
-	s->depth = READ_DEPTH;
-	s->chunk = MIN(client->agreed.max_data_xfer_size, READ_CHUNK);
+	vfu_window_init(&s->window, dev->state == MIG_RESUMING ? WRITE_DEPTH : READ_DEPTH);
+	s->read_chunk = MIN(client->agreed.max_data_xfer_size, READ_CHUNK);
+	s->write_chunk = (uint32_t)MIN(MIN(client->agreed.max_data_xfer_size, WRITE_CHUNK), fit);
 	*ret = &s->stream;
 	return 0;
 }

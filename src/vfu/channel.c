@@ -255,3 +255,18 @@ int vfu_send(struct vfu_channel *ch, const struct vfu_header *h, const struct vf
 	vfu_header_encode(&sized, wire);
 	return channel_send_all(ch, iov, ARRAY_SIZE(iov), p->fds, p->n_fds, err);
 }
+
+/* As much as af_unix puts into the pages of one buffer. What its head has room for is a reserve. */
+#define SKB_PAGES (32u << 10)
+#define SKB_HEAD 1024u
+
+size_t vfu_message_fit(int fd)
+{
+	socklen_t len = sizeof(int);
+	int size;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, &len) < 0)
+		return SKB_PAGES + SKB_HEAD;
+	/* Half of it, less what the kernel keeps for itself. */
+	return MIN((size_t)MAX(size / 2 - 128, 1024), (size_t)SKB_PAGES + SKB_HEAD);
+}

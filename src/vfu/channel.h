@@ -12,6 +12,12 @@
  * The time is a message's, not a byte's: a peer that sends one byte a second is as good as silent.
  *
  * After any error the two sides may disagree about where a message begins: close the socket.
+ *
+ * Some servers (libvfio-user) take the body of a message by one recv(), and what is not there by
+ * then is lost to them. On Linux a sendmsg() to a UNIX stream socket is cut into buffers, each of
+ * which becomes visible by itself: at most a page's head and 32 KiB of pages, and at most half of
+ * SO_SNDBUF. A message that fits into one of them is there as a whole or not at all, a full socket
+ * included, and it is sent by one sendmsg(). vfu_message_fit() says how large that is.
  */
 
 #include <sys/types.h>
@@ -71,6 +77,9 @@ struct vfu_parts {
  */
 _must_check_ int vfu_send(struct vfu_channel *ch, const struct vfu_header *h,
 			  const struct vfu_parts *parts, struct err *err);
+
+/** vfu_message_fit() - the largest message, header included, that the other end of @fd sees whole. */
+size_t vfu_message_fit(int fd);
 
 /**
  * vfu_receive_header() - the next message

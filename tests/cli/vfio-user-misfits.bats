@@ -115,6 +115,78 @@ expect_saved()
 	server_said "refused $((SIZE + 500000))"
 }
 
+@test "misfits: a message's body taken by one recv(): a larger load works" {
+	serve onerecv
+	migctl 0 save "$D" image
+	migctl 0 resume --no-hold "$D" image
+	expect_state "$D" running
+	run ! server_said cut
+	migctl 0 save "$D" again
+	expect_saved again
+}
+
+@test "misfits: the first read of size 0 is the end, whatever is said behind it" {
+	local habit
+
+	for habit in errend moreend; do
+		serve $habit
+		migctl 0 --json save "$D" $habit
+		expect_json ".bytes == $SIZE"
+		expect_saved $habit
+	done
+}
+
+@test "misfits: reads that bring less than was asked for" {
+	serve short
+	migctl 0 save "$D" image
+	expect_saved image
+	migctl 0 save --pre-copy "$D" precopy
+	expect_saved precopy
+}
+
+@test "misfits: one that refuses requests while one is under way gets one at a time" {
+	local errno
+
+	serve fair
+	migctl 0 save "$D" image
+	for errno in EBUSY EINVAL EAGAIN ENOMEM; do
+		serve busy $errno
+		migctl 0 save --force "$D" again
+		server_said 'busy [1-9]'
+		expect_saved again
+		serve busy $errno
+		migctl 0 resume --no-hold "$D" image
+		server_said 'busy [1-9]'
+		expect_state "$D" running
+	done
+}
+
+@test "misfits: data that was lost with an error is not passed over" {
+	local errno
+
+	for errno in EINVAL EAGAIN ENOMEM; do
+		serve hole $errno
+		migctl 74 --json save "$D" image
+		expect_message "MIG_DATA_READ, and what was asked after it was served" "($errno)" \
+			"the device is in running again"
+		expect_json '.outcome == "aborted"' '.owner == "source"'
+		[[ ! -e image ]]
+	done
+	serve hole EIO
+	migctl 74 save "$D" image
+	[[ ! -e image ]]
+}
+
+@test "misfits: ENOMSG is for now in PRE_COPY, and a fault in STOP_COPY" {
+	serve enomsg
+	migctl 0 save --pre-copy "$D" image
+	expect_saved image
+	serve enomsg-stop-copy
+	migctl 74 save "$D" other
+	expect_message '(a driver must not say so there)' "the device is in running again"
+	[[ ! -e other ]]
+}
+
 @test "misfits: a reply that dribbles ends at its time" {
 	serve dribble 17
 	migctl 76 --json save --timeout 1 "$D" image
@@ -141,9 +213,13 @@ interrupted()
 }
 
 @test "misfits: a signal is heard within a reply that dribbles" {
+	head -c 100000 content >part
 	interrupted dribble 17 75 save "$D" image
 	[[ $stderr == *'the device is in running again'* ]]
 	expect_state "$D" running
+	interrupted dribble 18 75 resume --raw --no-hold "$D" content
+	[[ $stderr == *'the device was reset and is in stop'* ]]
+	expect_state "$D" stop
 	# Before anything is done to the device.
 	interrupted dribble-all '' 75 save "$D" image
 	run ! server_said state

@@ -626,6 +626,34 @@ static void a_peer_that_dribbles_is_as_good_as_silent(void **state)
 	close(p.a.fd);
 }
 
+/* What a server needs that takes a message by one recv(): in a full socket, too. */
+static void a_message_that_fits_is_sent_whole_or_not_at_all(void **state)
+{
+	static uint8_t bytes[64 << 10];
+	struct iovec iov[2] = { { .iov_base = bytes, .iov_len = 24 }, { .iov_base = bytes } };
+	struct pair p = make_pair();
+	size_t fit = vfu_message_fit(p.a.fd), sent = 0;
+	ssize_t n;
+
+	(void)state;
+	assert_true(fit >= (32u << 10) + 24 && fit < sizeof(bytes));
+	for (size_t len = fit; len > 1000; len = len * 2 / 3) {
+		iov[1].iov_len = len - 24;
+		while ((n = vfu_send_some(p.a.fd, iov, 2, NULL, 0)) > 0) {
+			assert_int_equal(n, len);
+			sent += len;
+		}
+		assert_int_equal(n, -EAGAIN);
+		/* Room again, though not for all of them: by what is a message's last byte. */
+		while (sent > fit * 2) {
+			n = vfu_recv_some(p.b.fd, bytes, MIN(sizeof(bytes), sent), NULL);
+			assert_true(n > 0);
+			sent -= (size_t)n;
+		}
+	}
+	close_pair(&p);
+}
+
 static void *cancel_it(void *arg)
 {
 	cancel_request(arg);
@@ -672,6 +700,7 @@ int main(void)
 		cmocka_unit_test(more_fds_than_anybody_wants_are_closed),
 		cmocka_unit_test(a_peer_that_is_gone_or_silent_or_mad_is_told_apart),
 		cmocka_unit_test(a_peer_that_dribbles_is_as_good_as_silent),
+		cmocka_unit_test(a_message_that_fits_is_sent_whole_or_not_at_all),
 		cmocka_unit_test(waiting_can_be_cancelled),
 	};
 
