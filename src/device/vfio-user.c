@@ -41,50 +41,84 @@ static struct vfio_user *vfio_user(struct mig_dev *dev)
  * Migration
  */
 
-/* @data: sent with SET, filled by GET; NULL with PROBE. */
-static int vfio_user_feature(struct vfio_user *u, uint32_t flags, void *data, size_t size,
-			     struct err *err)
+/* @data: sent with SET, filled by GET. */
+static int vfio_user_feature(struct vfio_user *u, uint32_t flags, struct cancel *cancel, void *data,
+			     size_t size, struct err *err)
 {
 	const struct vfu_feature head = {
 		.argsz = (uint32_t)(sizeof(head) + size),
 		.flags = flags,
 	};
 	struct vfu_parts parts = { .head = &head, .head_len = sizeof(head) };
-	bool probe = flags & UAPI_FEATURE_PROBE;
 	uint8_t reply[sizeof(head) + 64];
 	size_t len;
 	int r;
 
-	if (!probe && (flags & UAPI_FEATURE_SET)) {
+	if (flags & UAPI_FEATURE_SET) {
 		parts.data = data;
 		parts.data_len = size;
 	}
-	r = vfu_client_call(&u->client, VFU_FEATURE, &parts, u->cancel, reply, sizeof(reply), &len,
+	r = vfu_client_call(&u->client, VFU_FEATURE, &parts, cancel, reply, sizeof(reply), &len,
 			    err);
-	if (r < 0 || probe || !(flags & UAPI_FEATURE_GET))
+	if (r < 0 || !(flags & UAPI_FEATURE_GET))
 		return r;
 	r = vfu_feature_data(reply, len, flags, data, size, err);
 	return r < 0 ? err_classify(err, ERR_PEER, r) : 0;
 }
 
+/* Whether the server has a feature. Return: enum vfu_answer; negative errno. */
+static int vfio_user_ask_feature(struct vfio_user *u, uint32_t flags, struct vfu_header *reply,
+				 struct err *err)
+{
+	const struct vfu_feature head = {
+		.argsz = (uint32_t)sizeof(head),
+		.flags = UAPI_FEATURE_PROBE | flags,
+	};
+	const struct vfu_parts parts = { .head = &head, .head_len = sizeof(head) };
+	uint8_t room[sizeof(head) + 64];
+	size_t len;
+	int r;
+
+	r = vfu_client_exchange(&u->client, VFU_FEATURE, &parts, u->cancel, reply, room,
+				sizeof(room), &len, err);
+	return r < 0 ? r : (int)vfu_probe_answer(reply);
+}
+
 static bool vfio_user_probe(struct mig_dev *dev, unsigned int index)
 {
-	return vfio_user_feature(vfio_user(dev), UAPI_FEATURE_PROBE | index, NULL, 0, NULL) == 0;
+	struct vfu_header reply;
+
+	return vfio_user_ask_feature(vfio_user(dev), index, &reply, NULL) == VFU_YES;
+}
+
+static int vfio_user_no_migration(const struct vfio_user *u, int code, struct err *err)
+{
+	return err_fail(err, ERR_UNSUPPORTED, code, "%s: the server offers no migration",
+			u->dev.name);
 }
 
 /* Asked before it is used: what a server does with a feature that it does not know is its own. */
 static int vfio_user_probe_migration(struct vfio_user *u, struct err *err)
 {
-	int r;
+	static const uint32_t needed[] = {
+		UAPI_FEATURE_GET | UAPI_FEATURE_MIGRATION,
+		UAPI_FEATURE_GET | UAPI_FEATURE_SET | UAPI_FEATURE_MIG_DEVICE_STATE,
+	};
 
-	r = vfio_user_feature(u, UAPI_FEATURE_PROBE | UAPI_FEATURE_GET | UAPI_FEATURE_MIGRATION,
-			      NULL, 0, err);
-	if (r >= 0)
-		r = vfio_user_feature(u,
-				      UAPI_FEATURE_PROBE | UAPI_FEATURE_GET | UAPI_FEATURE_SET |
-					      UAPI_FEATURE_MIG_DEVICE_STATE,
-				      NULL, 0, err);
-	return r;
+	for (size_t i = 0; i < ARRAY_SIZE(needed); i++) {
+		struct vfu_header reply;
+		int r = vfio_user_ask_feature(u, needed[i], &reply, err);
+
+		if (r < 0)
+			return err_prefix(err, r, "%s", u->dev.name);
+		if (r == VFU_NO)
+			return vfio_user_no_migration(
+				u, reply.error ? vfu_reply_code(&reply) : -EOPNOTSUPP, err);
+		if (r == VFU_FAILED)
+			return err_set(err, vfu_reply_code(&reply), "%s: DEVICE_FEATURE",
+				       u->dev.name);
+	}
+	return 0;
 }
 
 static int vfio_user_fetch_caps(struct vfio_user *u, struct err *err)
@@ -93,13 +127,13 @@ static int vfio_user_fetch_caps(struct vfio_user *u, struct err *err)
 	int r;
 
 	r = vfio_user_probe_migration(u, err);
-	if (r >= 0)
-		r = vfio_user_feature(u, UAPI_FEATURE_GET | UAPI_FEATURE_MIGRATION, &m, sizeof(m),
-				      err);
-	/* A server without migration answers EINVAL to every feature. */
+	if (r < 0)
+		return r;
+	r = vfio_user_feature(u, UAPI_FEATURE_GET | UAPI_FEATURE_MIGRATION, u->cancel, &m,
+			      sizeof(m), err);
+	/* Some grant any PROBE. */
 	if (r == -EINVAL || r == -ENOTTY || r == -EOPNOTSUPP)
-		return err_fail(err, ERR_UNSUPPORTED, r, "%s: the server offers no migration",
-				u->dev.name);
+		return vfio_user_no_migration(u, r, err);
 	if (r < 0)
 		return err_prefix(err, r, "%s", u->dev.name);
 	u->dev.caps = (unsigned int)m.flags;
@@ -146,25 +180,27 @@ static int vfio_user_get_state(struct mig_dev *dev, enum mig_state *ret, struct 
 	r = vfio_user_reconnect(vfio_user(dev), err);
 	if (r < 0)
 		return r;
-	r = vfio_user_feature(vfio_user(dev), UAPI_FEATURE_GET | UAPI_FEATURE_MIG_DEVICE_STATE, &m,
-			      sizeof(m), err);
-	if (r >= 0)
-		*ret = (enum mig_state)m.state;
-	return r;
+	r = vfio_user_feature(vfio_user(dev), UAPI_FEATURE_GET | UAPI_FEATURE_MIG_DEVICE_STATE,
+			      NULL, &m, sizeof(m), err);
+	if (r < 0)
+		return r;
+	*ret = (enum mig_state)m.state;
+	return 0;
 }
 
 static int vfio_user_set_state(struct mig_dev *dev, enum mig_state to,
 			       struct mig_stream **ret_stream, struct err *err)
 {
 	struct vfu_mig_state m = { .state = to, .data_fd = -1 };
-	int r = 0;
+	int r;
 
-	if (dev->stream && !mig_opens_session(dev->state, to) && fsm_saving(to))
+	if (dev->stream && !mig_opens_session(dev->state, to) && fsm_saving(to)) {
 		r = vfu_stream_quiesce(dev->stream, err);
-	if (r < 0)
-		return r;
-	r = vfio_user_feature(vfio_user(dev), UAPI_FEATURE_SET | UAPI_FEATURE_MIG_DEVICE_STATE, &m,
-			      sizeof(m), err);
+		if (r < 0)
+			return r;
+	}
+	r = vfio_user_feature(vfio_user(dev), UAPI_FEATURE_SET | UAPI_FEATURE_MIG_DEVICE_STATE,
+			      NULL, &m, sizeof(m), err);
 	if (r < 0 || dev->stream || !mig_opens_session(dev->state, to))
 		return r;
 	return vfu_stream_new(dev, &vfio_user(dev)->client, ret_stream, err);
@@ -318,19 +354,43 @@ static const struct dev_ops vfio_user_dev_ops = {
 	.write = vfio_user_write,
 };
 
+/*
+ * What is asked when the device is opened. A server may refuse to tell of one index: VGA, the
+ * interrupt for errors. Return: 0; VFIO_USER_REFUSED; negative errno.
+ */
+#define VFIO_USER_REFUSED 1
+
+static int vfio_user_fetch(struct vfio_user *u, enum vfu_command command,
+			   const struct vfu_parts *parts, void *reply, size_t size, size_t least,
+			   struct err *err)
+{
+	struct vfu_header h;
+	size_t len;
+	int r;
+
+	r = vfu_client_exchange(&u->client, command, parts, u->cancel, &h, reply, size, &len, err);
+	if (r < 0)
+		return r;
+	r = vfu_reply_code(&h);
+	if (r < 0) {
+		err_set(err, r, "%s", vfu_command_name(command));
+		return VFIO_USER_REFUSED;
+	}
+	if (len < least)
+		return err_fail(err, ERR_PEER, -EPROTO, "%s: %zu bytes", vfu_command_name(command),
+				len);
+	return 0;
+}
+
 static int vfio_user_fetch_info(struct vfio_user *u, struct err *err)
 {
 	struct vfu_device_info info = { .argsz = sizeof(info) };
 	const struct vfu_parts parts = { .head = &info, .head_len = sizeof(info) };
-	size_t len;
 	int r;
 
-	r = vfu_client_call(&u->client, VFU_GET_INFO, &parts, u->cancel, &info, sizeof(info), &len,
-			    err);
-	if (r < 0)
+	r = vfio_user_fetch(u, VFU_GET_INFO, &parts, &info, sizeof(info), sizeof(info), err);
+	if (r)
 		return r;
-	if (len < sizeof(info))
-		return err_fail(err, ERR_PEER, -EPROTO, "DEVICE_GET_INFO: %zu bytes", len);
 	u->info = (struct dev_info){
 		.flags = info.flags,
 		.n_regions = MIN(info.n_regions, INDEX_MAX),
@@ -349,20 +409,20 @@ static int vfio_user_fetch_region(struct vfio_user *u, uint32_t index, struct er
 {
 	struct vfu_region_info ask = { .argsz = sizeof(union region_reply), .index = index };
 	const struct vfu_parts parts = { .head = &ask, .head_len = sizeof(ask) };
-	union region_reply reply = { .info = { 0 } };
-	size_t len;
+	union region_reply reply;
 	int r;
 
-	r = vfu_client_call(&u->client, VFU_GET_REGION_INFO, &parts, u->cancel, &reply,
-			    sizeof(reply), &len, err);
-	if (r < 0)
-		return r;
-	u->regions[index] = (struct dev_region){
-		.index = index,
-		.flags = reply.info.flags,
-		.size = reply.info.size,
-		.offset = reply.info.offset,
-	};
+	u->regions[index] = (struct dev_region){ .index = index };
+	r = vfio_user_fetch(u, VFU_GET_REGION_INFO, &parts, &reply, sizeof(reply),
+			    sizeof(reply.info), err);
+	if (r == VFIO_USER_REFUSED)
+		log_info("%s: tells nothing of region %u: %s", u->dev.name, index,
+			 err_name(err->code));
+	if (r)
+		return MIN(r, 0);
+	u->regions[index].flags = reply.info.flags;
+	u->regions[index].size = reply.info.size;
+	u->regions[index].offset = reply.info.offset;
 	return 0;
 }
 
@@ -370,14 +430,16 @@ static int vfio_user_fetch_irq(struct vfio_user *u, uint32_t index, struct err *
 {
 	struct vfu_irq_info info = { .argsz = sizeof(info), .index = index };
 	const struct vfu_parts parts = { .head = &info, .head_len = sizeof(info) };
-	size_t len;
 	int r;
 
-	r = vfu_client_call(&u->client, VFU_GET_IRQ_INFO, &parts, u->cancel, &info, sizeof(info),
-			    &len, err);
-	if (r >= 0)
-		u->irqs[index] = (struct dev_irq){ .flags = info.flags, .count = info.count };
-	return r;
+	r = vfio_user_fetch(u, VFU_GET_IRQ_INFO, &parts, &info, sizeof(info), sizeof(info), err);
+	if (r == VFIO_USER_REFUSED)
+		log_info("%s: tells nothing of IRQ %u: %s", u->dev.name, index,
+			 err_name(err->code));
+	if (r)
+		return MIN(r, 0);
+	u->irqs[index] = (struct dev_irq){ .flags = info.flags, .count = info.count };
+	return 0;
 }
 
 /*
@@ -401,17 +463,27 @@ static void vfio_user_assume_pci(struct vfio_user *u)
 /* Now, since in STOP and STOP_COPY libvfio-user answers none of this. */
 static int vfio_user_fetch_all(struct vfio_user *u, struct err *err)
 {
+	struct err refused = { 0 };
 	int r;
 
-	r = vfio_user_fetch_info(u, err);
-	if (r == -EINVAL && !u->client.broken) {
+	r = vfio_user_fetch_info(u, &refused);
+	if (r == VFIO_USER_REFUSED && refused.code == -EINVAL) {
 		vfio_user_assume_pci(u);
 		return 0;
 	}
-	for (uint32_t i = 0; r >= 0 && i < u->info.n_regions; i++)
-		r = vfio_user_fetch_region(u, i, err);
+	if (r) {
+		*err = refused;
+		return refused.code;
+	}
+	for (uint32_t i = 0; i < u->info.n_regions; i++) {
+		r = vfio_user_fetch_region(u, i, &refused);
+		if (r < 0)
+			break;
+	}
 	for (uint32_t i = 0; r >= 0 && i < u->info.n_irqs; i++)
-		r = vfio_user_fetch_irq(u, i, err);
+		r = vfio_user_fetch_irq(u, i, &refused);
+	if (r < 0)
+		*err = refused;
 	return r;
 }
 

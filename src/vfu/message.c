@@ -85,6 +85,22 @@ int vfu_reply_code(const struct vfu_header *h)
 	return h->error && h->error <= VFU_ERRNO_MAX ? -(int)h->error : -EIO;
 }
 
+enum vfu_answer vfu_probe_answer(const struct vfu_header *h)
+{
+	if (!(h->flags & VFU_ERROR))
+		return VFU_YES;
+	switch (h->error) {
+	case 0: /* rust-vmm: an error without a number */
+	case ENOSYS:
+	case EINVAL: /* libvfio-user */
+	case ENOTTY: /* the kernel */
+	case EOPNOTSUPP:
+		return VFU_NO;
+	default:
+		return VFU_FAILED;
+	}
+}
+
 int vfu_copy_in(void *to, size_t size, const void *payload, size_t len, struct err *err)
 {
 	if (len < size)

@@ -200,6 +200,20 @@ struct vfu_header vfu_reply_header(const struct vfu_header *h, int code);
  */
 int vfu_reply_code(const struct vfu_header *h);
 
+/* What a PROBE of a feature comes to. */
+enum vfu_answer {
+	VFU_YES,
+	VFU_NO, /* the server does not know it */
+	VFU_FAILED, /* the question failed: vfu_reply_code() */
+};
+
+/**
+ * vfu_probe_answer() - what the reply to a PROBE of a feature says
+ *
+ * Servers without a feature, or without any, refuse it by various errnos, or by none at all.
+ */
+enum vfu_answer vfu_probe_answer(const struct vfu_header *h);
+
 /** vfu_command_name() - "MIG_DATA_READ"; "unknown" for others; never NULL. */
 const char *vfu_command_name(unsigned int command);
 

@@ -187,6 +187,44 @@ expect_saved()
 	[[ ! -e other ]]
 }
 
+@test "misfits: a feature that is refused, in whatever way, is no migration" {
+	local errno
+
+	for errno in 0 ENOSYS EINVAL ENOTTY EOPNOTSUPP; do
+		serve features $errno
+		migctl 0 --json info "$D"
+		expect_json '.migratable == false' '.reason == "the server offers no migration"'
+		migctl 69 --json save "$D" image
+		expect_message "$D: the server offers no migration"
+		expect_json '.outcome == "aborted"' '.owner == "source"'
+	done
+	serve features EIO
+	migctl 74 info "$D"
+	expect_message "$D: DEVICE_FEATURE: Input/output error (EIO)"
+	migctl 74 save "$D" image
+}
+
+@test "misfits: of an index that the server does not tell nothing is known, and no more" {
+	serve lacks-region 8
+	migctl 0 --json info "$D"
+	expect_json '.migratable' '[.regions[].index] == [0, 1, 2, 3, 4, 5, 6, 7]' '(.irqs | length) == 5'
+	migctl 0 save "$D" image
+	expect_saved image
+	migctl 0 -v info "$D"
+	[[ $stderr == *"$D: tells nothing of region 8: EINVAL"* ]]
+
+	serve lacks-irq 3
+	migctl 0 --json info "$D"
+	expect_json '.migratable' '[.irqs[].index] == [0, 1, 2, 4]' '(.regions | length) == 9'
+	migctl 0 resume --no-hold "$D" image
+
+	# Not even the configuration space.
+	serve lacks-region 7
+	migctl 0 --json info "$D"
+	expect_json '.migratable' '[.regions[].index] == [0, 1, 2, 3, 4, 5, 6, 8]'
+	migctl 0 --json save "$D" other
+}
+
 @test "misfits: a reply that dribbles ends at its time" {
 	serve dribble 17
 	migctl 76 --json save --timeout 1 "$D" image

@@ -123,6 +123,32 @@ static void an_error_always_has_a_number(void **state)
 	assert_int_equal(vfu_reply_code(&reply), 0);
 }
 
+static void a_refused_probe_is_no_or_a_failure(void **state)
+{
+	static const struct {
+		uint32_t flags, error;
+		enum vfu_answer answer;
+	} rows[] = {
+		{ VFU_TYPE_REPLY, 0, VFU_YES },
+		{ VFU_TYPE_REPLY, EINVAL, VFU_YES }, /* no flag, no error */
+		{ VFU_TYPE_REPLY | VFU_ERROR, 0, VFU_NO },
+		{ VFU_TYPE_REPLY | VFU_ERROR, ENOSYS, VFU_NO },
+		{ VFU_TYPE_REPLY | VFU_ERROR, EINVAL, VFU_NO },
+		{ VFU_TYPE_REPLY | VFU_ERROR, ENOTTY, VFU_NO },
+		{ VFU_TYPE_REPLY | VFU_ERROR, EOPNOTSUPP, VFU_NO },
+		{ VFU_TYPE_REPLY | VFU_ERROR, EIO, VFU_FAILED },
+		{ VFU_TYPE_REPLY | VFU_ERROR, EBUSY, VFU_FAILED },
+		{ VFU_TYPE_REPLY | VFU_ERROR, UINT32_MAX, VFU_FAILED },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct vfu_header h = { 1, VFU_FEATURE, 16, rows[i].flags, rows[i].error };
+
+		assert_int_equal(vfu_probe_answer(&h), rows[i].answer);
+	}
+}
+
 static void commands_have_names(void **state)
 {
 	(void)state;
@@ -685,6 +711,7 @@ int main(void)
 		cmocka_unit_test(flags_that_mean_nothing_are_not_seen),
 		cmocka_unit_test(a_header_lies_as_the_protocol_draws_it),
 		cmocka_unit_test(an_error_always_has_a_number),
+		cmocka_unit_test(a_refused_probe_is_no_or_a_failure),
 		cmocka_unit_test(commands_have_names),
 		cmocka_unit_test(data_must_be_there_and_no_more_than_asked_for),
 		cmocka_unit_test(a_region_s_reply_must_fit_what_was_asked),
