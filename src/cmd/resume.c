@@ -165,9 +165,19 @@ static const char *cmd_resume_why_stopped(const struct args *a)
 	return ", as no DMA is mapped (--run starts it all the same)";
 }
 
+static int cmd_resume_attend(void *dev, struct err *err)
+{
+	return mig_attend(dev, err);
+}
+
 static int cmd_resume_hold(const struct args *a, struct err *err)
 {
 	const struct device *dev = a->load.dev;
+	const struct session_held held = {
+		.fd = mig_watch_fd(dev->mig),
+		.attend = cmd_resume_attend,
+		.ctx = dev->mig,
+	};
 	bool stopped = a->result.left == MIG_STOP;
 	enum close_effect effect = device_close_effect(dev);
 	const char *why = device_close_text(effect);
@@ -179,7 +189,7 @@ static int cmd_resume_hold(const struct args *a, struct err *err)
 		fprintf(stderr, "%s: %s%s; held open until %s%s%s\n", device_name(dev),
 			stopped ? "stopped" : "running", stopped ? cmd_resume_why_stopped(a) : "",
 			session_ended_by(), effect == CLOSE_KEEPS ? ", " : ", because ", why);
-	r = session_hold(mig_watch_fd(dev->mig), err);
+	r = session_hold(&held, err);
 	if (r == -ECONNRESET)
 		return err_fail(err, ERR_DEVICE, r, "%s: its server is gone, and the state with it",
 				device_name(dev));

@@ -231,6 +231,11 @@ int mig_watch_fd(const struct mig_dev *dev)
 	return dev->ops->watch_fd ? dev->ops->watch_fd(dev) : -1;
 }
 
+int mig_attend(struct mig_dev *dev, struct err *err)
+{
+	return dev->ops->attend ? dev->ops->attend(dev, err) : 0;
+}
+
 /* The session can end under us: a reset from elsewhere, a driver that gave up. */
 static int backend_no_stream(struct mig_dev *dev, struct err *err)
 {

@@ -76,6 +76,9 @@ struct mig_ops {
 	/** @watch_fd: Optional. What hangs up when the device is gone. */
 	int (*watch_fd)(const struct mig_dev *dev);
 
+	/** @attend: Optional. Read and decline what the device's server asks of us; never waits. */
+	int (*attend)(struct mig_dev *dev, struct err *err);
+
 	/** @close: Release everything, @dev too, but @dev->name. Cannot fail. */
 	void (*close)(struct mig_dev *dev);
 };
@@ -190,6 +193,16 @@ _must_check_ int mig_reset_check(const struct mig_dev *dev, struct err *err);
 
 /** mig_watch_fd() - a descriptor that hangs up (POLLRDHUP) when the device is gone; -1 for none */
 int mig_watch_fd(const struct mig_dev *dev);
+
+/**
+ * mig_attend() - answer what the device's server says by itself, when mig_watch_fd() is readable
+ *
+ * For a device that is only held: afterwards it can only be closed. Never waits.
+ *
+ * Return: 0; -ECONNRESET when the server is gone; other negative errno (ERR_PEER) when it is mad, and
+ * only its end is still worth waiting for.
+ */
+_must_check_ int mig_attend(struct mig_dev *dev, struct err *err);
 
 /** mig_opens_session() - the arc begins a data transfer session: a stream comes with it. */
 bool mig_opens_session(enum mig_state from, enum mig_state to);

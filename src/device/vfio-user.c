@@ -231,6 +231,13 @@ static int vfio_user_watch_fd(const struct mig_dev *dev)
 	return container_of(dev, const struct vfio_user, dev)->client.channel.fd;
 }
 
+static int vfio_user_attend(struct mig_dev *dev, struct err *err)
+{
+	int r = vfu_client_attend(&vfio_user(dev)->client, err);
+
+	return r < 0 ? err_prefix(err, r, "%s", dev->name) : 0;
+}
+
 static void vfio_user_close(struct mig_dev *dev)
 {
 	struct vfio_user *u = vfio_user(dev);
@@ -250,6 +257,7 @@ static const struct mig_ops vfio_user_ops = {
 	.open_load = vfio_user_open_load,
 	.probe = vfio_user_probe,
 	.watch_fd = vfio_user_watch_fd,
+	.attend = vfio_user_attend,
 	.close = vfio_user_close,
 };
 

@@ -12,6 +12,9 @@
 /* A server may send this many commands of its own, or replies to none of ours, before a reply. */
 #define UNASKED_MAX 256
 
+/* Reads of vfu_client_attend() in one call: a server that never stops must not keep the caller. */
+#define ATTEND_MAX 64
+
 #define MSG_FDS 8
 
 /* From here on it is unknown where a message begins. */
@@ -268,4 +271,74 @@ void vfu_client_close(struct vfu_client *c)
 	if (c->channel.fd >= 0)
 		close(c->channel.fd);
 	c->channel.fd = -1;
+}
+
+/* The header is whole. */
+static int vfu_client_heard(struct vfu_client *c, struct err *err)
+{
+	struct vfu_unasked *u = &c->unasked;
+	uint8_t wire[VFU_HEADER_SIZE];
+	struct iovec iov = { .iov_base = wire, .iov_len = sizeof(wire) };
+	struct vfu_header h, reply;
+	int r;
+
+	r = vfu_header_decode(u->wire, &h, err);
+	if (r < 0)
+		return r;
+	u->len = 0;
+	u->left = vfu_payload_size(&h);
+	if (vfu_is_reply(&h))
+		return 0;
+	reply = vfu_client_declined(&h);
+	if (h.flags & VFU_NO_REPLY)
+		return 0;
+	vfu_header_encode(&reply, wire);
+	/* So few bytes are sent as a whole or not at all. */
+	if (vfu_send_some(c->channel.fd, &iov, 1, NULL, 0) < 0)
+		log_debug("the server does not read the answer");
+	return 0;
+}
+
+static int vfu_client_attend_once(struct vfu_client *c, struct err *err)
+{
+	struct vfu_unasked *u = &c->unasked;
+	uint8_t sink[4096];
+	ssize_t n;
+
+	if (u->left)
+		n = vfu_recv_some(c->channel.fd, sink, MIN(u->left, sizeof(sink)), NULL);
+	else
+		n = vfu_recv_some(c->channel.fd, u->wire + u->len, sizeof(u->wire) - u->len, NULL);
+	if (n == -EAGAIN)
+		return -EAGAIN;
+	if (n < 0)
+		return err_set(err, (int)n, "receive");
+	if (!n)
+		return err_set(err, -ECONNRESET, "the peer closed the connection");
+	if (u->left) {
+		u->left -= (size_t)n;
+		return 0;
+	}
+	u->len += (size_t)n;
+	return u->len == sizeof(u->wire) ? vfu_client_heard(c, err) : 0;
+}
+
+int vfu_client_attend(struct vfu_client *c, struct err *err)
+{
+	int r;
+
+	r = vfu_client_usable(c, err);
+	if (r < 0)
+		return r;
+	/* What the last reply had beyond what was wanted of it. */
+	c->unasked.left += c->channel.left;
+	c->channel.left = 0;
+	for (int i = 0; i < ATTEND_MAX; i++) {
+		r = vfu_client_attend_once(c, err);
+		if (r == -EAGAIN)
+			return 0;
+		if (r < 0)
+			return vfu_client_break(c, r, err);
+	}
+	return 0;
 }

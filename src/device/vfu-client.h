@@ -21,12 +21,23 @@
 #include "vfu/version.h"
 
 /**
+ * struct vfu_unasked - what the server says while nothing is asked, as far as it is here
+ * @wire, @len: of the header
+ * @left: bytes of the payload that are still to be dropped
+ */
+struct vfu_unasked {
+	uint8_t wire[VFU_HEADER_SIZE];
+	size_t len, left;
+};
+
+/**
  * struct vfu_client - one connection
  * @channel: with the time that a reply may take
  * @agreed: what was negotiated; its transfer size is the smaller of both sides'
  * @message_fit: the largest message that the server sees whole (vfu_message_fit())
  * @connection: counts vfu_client_open(): a reply can only come on the connection of its command
  * @broken: errno after which nothing more can be said, 0 while all is well
+ * @unasked: of vfu_client_attend()
  */
 struct vfu_client {
 	struct vfu_channel channel;
@@ -35,6 +46,7 @@ struct vfu_client {
 	uint16_t next_id;
 	unsigned int connection;
 	int broken;
+	struct vfu_unasked unasked;
 };
 
 /**
@@ -91,3 +103,14 @@ _must_check_ int vfu_client_exchange(struct vfu_client *c, enum vfu_command comm
 _must_check_ int vfu_client_call(struct vfu_client *c, enum vfu_command command,
 				 const struct vfu_parts *parts, struct cancel *cancel, void *reply,
 				 size_t size, size_t *ret_len, struct err *err);
+
+/**
+ * vfu_client_attend() - read what the server says while nothing is asked of it
+ *
+ * Never waits. Its commands are declined, late replies are dropped. A reply that does not fit into
+ * a full socket is dropped, too: a server that does not read cannot be answered. After the first
+ * call no command may be sent any more.
+ *
+ * Return: 0; -ECONNRESET when the server is gone; -EPROTO when it breaks the protocol.
+ */
+_must_check_ int vfu_client_attend(struct vfu_client *c, struct err *err);

@@ -188,12 +188,30 @@ int session_run(session_fn *fn, void *ctx, struct cancel *cancel, struct progres
 	return w.result;
 }
 
-int session_hold(int watch, struct err *err)
+/* Return: 0, -ECONNRESET. A server that is mad is held all the same, as long as it is there. */
+static int session_attend(const struct session_held *held, struct pollfd *p)
+{
+	struct err err = { 0 };
+	int r = -ECONNRESET;
+
+	if (p->revents & POLLIN && held->attend)
+		r = held->attend(held->ctx, &err);
+	else if (!(p->revents & (POLLRDHUP | POLLHUP | POLLERR)))
+		return 0;
+	if (r < 0 && r != -ECONNRESET) {
+		log_warn("%s: %s", err.text, err_name(r));
+		p->events = POLLRDHUP;
+		r = 0;
+	}
+	return r;
+}
+
+int session_hold(const struct session_held *held, struct err *err)
 {
 	_cleanup_fd_ int signals = session_open_signals(err);
 	struct pollfd p[] = {
 		{ .fd = signals, .events = POLLIN },
-		{ .fd = watch, .events = POLLRDHUP },
+		{ .fd = held->fd, .events = held->attend ? POLLIN | POLLRDHUP : POLLRDHUP },
 	};
 	struct signalfd_siginfo info;
 
@@ -202,7 +220,7 @@ int session_hold(int watch, struct err *err)
 	do {
 		if (poll(p, ARRAY_SIZE(p), -1) < 0)
 			continue;
-		if (p[1].revents)
+		if (p[1].revents && session_attend(held, &p[1]) < 0)
 			return -ECONNRESET;
 	} while (read(signals, &info, sizeof(info)) != sizeof(info) || info.ssi_signo == SIGUSR1);
 	return 0;

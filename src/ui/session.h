@@ -30,9 +30,21 @@ _must_check_ int session_run(session_fn *fn, void *ctx, struct cancel *cancel,
 const char *session_ended_by(void);
 
 /**
- * session_hold() - wait for one of them
- * @watch: hangs up when there is nothing to hold any more; -1 for none
- *
- * Return: 0; -ECONNRESET when @watch has.
+ * struct session_held - what session_hold() holds
+ * @fd: hangs up when there is nothing to hold any more; -1 for none
+ * @attend: reads what comes there, without waiting. Return: 0; -ECONNRESET at its end; other negative
+ *          errno when nothing that comes can be understood any more: then only the end counts
+ * @ctx: for @attend
  */
-_must_check_ int session_hold(int watch, struct err *err);
+struct session_held {
+	int fd;
+	int (*attend)(void *ctx, struct err *err);
+	void *ctx;
+};
+
+/**
+ * session_hold() - wait for one of them
+ *
+ * Return: 0; -ECONNRESET when what is held is gone.
+ */
+_must_check_ int session_hold(const struct session_held *held, struct err *err);

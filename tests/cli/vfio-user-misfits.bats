@@ -263,3 +263,22 @@ interrupted()
 	run ! server_said state
 	[[ ! -e image ]]
 }
+
+@test "misfits: what the server asks while its device is held is declined" {
+	serve fair
+	migctl 0 save "$D" image
+	serve asks
+	start resume resume "$D" image
+	# EOPNOTSUPP, for each.
+	eventually server_said 'answered 40003 11 95'
+	server_said 'answered 40001 11 95'
+	server_said 'answered 40002 11 95'
+	kill -TERM "$resume"
+	finish resume 0
+	serve asks
+	start resume resume "$D" image
+	eventually server_said 'answered 40003'
+	unserve
+	finish resume 81
+	[[ $stderr == *"$D: its server is gone, and the state with it"* ]]
+}
