@@ -156,3 +156,12 @@ tool()
 	lab env PATH=/usr/bin:/bin tree/scripts/lab --kernel "$kernel" echo here
 	[[ $status -eq 0 && $output == here && $stderr == *"not built yet: ./bootstrap && ./configure && make"* ]]
 }
+
+@test "tests of the emulator, run by hand, find the one of their build" {
+	local programs=("${top_builddir:-.}"/tests/emu/test-server)
+
+	[[ -x ${programs[0]} ]] || skip "cmocka is missing"
+	record env -u VFIOMIG_EMU "${programs[0]}"
+	printf '%s\n%s\n' "$output" "$stderr"
+	((status == 0))
+}

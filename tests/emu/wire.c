@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -65,12 +66,21 @@ static pid_t spawn(char *const argv[], int *ret_out)
 	return pid;
 }
 
+/* What the environment names; else the one of the build that this test is of. */
 static char *program(void)
 {
-	char *path = getenv("VFIOMIG_EMU");
+	static char path[PATH_MAX + 32];
+	char *named = getenv("VFIOMIG_EMU");
+	ssize_t len;
 
-	if (!path)
-		fail_msg("VFIOMIG_EMU is not set");
+	if (named)
+		return named;
+	len = readlink("/proc/self/exe", path, PATH_MAX);
+	assert_true(len > 0);
+	path[len] = '\0';
+	strcpy(strrchr(path, '/'), "/../../vfiomig-emu");
+	if (access(path, X_OK) != 0)
+		fail_msg("%s: %s (VFIOMIG_EMU names another)", path, strerror(errno));
 	return path;
 }
 
