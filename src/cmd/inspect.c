@@ -24,6 +24,7 @@ static void cmd_inspect_view(FILE *f, struct json_object *report)
 		{ "image.created", "created", REPORT_TEXT },
 		{ "image.tool", "by", REPORT_TEXT },
 		{ "image.kernel", "on kernel", REPORT_TEXT },
+		{ "image.source", "its source", REPORT_TEXT },
 		{ "complete", "complete", REPORT_TEXT },
 	};
 	static const struct report_row device[] = {

@@ -83,6 +83,11 @@ static const char *const source_words[IMAGE_NR_SOURCES] = {
 	[IMAGE_SOURCE_RUNS_ON] = "runs-on",
 };
 
+const char *image_source_name(enum image_source source)
+{
+	return source_words[source];
+}
+
 static char **manifest_text_of(struct image_device *dev, const struct text_field *f)
 {
 	return (char **)((char *)dev + f->at);

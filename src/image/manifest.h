@@ -63,6 +63,9 @@ enum image_source {
 	IMAGE_NR_SOURCES
 };
 
+/** image_source_name() - as in the manifest; NULL for IMAGE_SOURCE_NOT_SAID */
+const char *image_source_name(enum image_source source);
+
 /**
  * struct image_manifest
  * @kernel, @tool: of the writer: release and version, or NULL

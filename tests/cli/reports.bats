@@ -92,6 +92,7 @@ reports()
 	reports 0 completed source save --dry-run "$A" image
 	reports 0 completed source save --sha256 "$A" image
 	reports 0 completed source save --pre-copy --raw "$A" raw
+	reports 0 completed source save --pre-copy --leave=stop "$A" other
 	reports 0 completed source save --leave=stop --force "$A" image
 	reports 0 completed none resume --dry-run "$B" image
 	reports 0 completed destination resume --no-hold "$B" image
@@ -175,7 +176,7 @@ reports()
 	for command in "resume --no-hold $B" "resume --dry-run $B" inspect verify; do
 		# shellcheck disable=SC2086 # into words
 		migctl 0 --json $command image
-		[[ $(jq -cS '.image | del(.kernel, .tool)' <<<"$output") == "$id" ]]
+		[[ $(jq -cS '.image | del(.kernel, .tool, .source)' <<<"$output") == "$id" ]]
 	done
 	migctl 0 --json extract image stream
 	[[ $(jq -cS .image <<<"$output") == "$id" ]]
