@@ -70,6 +70,11 @@ int err_hint(struct err *e, int code, const char *fmt, ...)
 	return code;
 }
 
+enum err_kind err_denied(int code, enum err_kind kind)
+{
+	return code == -EACCES || code == -EPERM ? ERR_PERMISSION : kind;
+}
+
 int err_status(const struct err *e)
 {
 	if (e->kind != ERR_UNSPEC)

@@ -97,6 +97,9 @@ int err_hint(struct err *e, int code, const char *fmt, ...) _printf_(3, 4);
 /** err_status() - the exit status for a failure: its kind, or what its errno suggests. */
 int err_status(const struct err *e);
 
+/** err_denied() - ERR_PERMISSION if @code says that the caller may not, else @kind. */
+enum err_kind err_denied(int code, enum err_kind kind);
+
 /* Large enough for err_reason(). */
 #define ERR_REASON_MAX 96
 

@@ -48,7 +48,8 @@ static int output_fd_open_special(struct output_fd *o, const char *path, struct 
 		if (o->fd >= 0)
 			return 0;
 		if (errno != ENXIO)
-			return err_fail(err, ERR_OUTPUT, -errno, "%s: cannot create", path);
+			return err_fail(err, err_denied(-errno, ERR_OUTPUT), -errno,
+					"%s: cannot open", path);
 		int r = cancel_pause(o->cancel, FIFO_PAUSE_MS, err);
 
 		if (r < 0)

@@ -36,7 +36,7 @@ static struct output_file *output_file_of(struct output *out)
 
 static int output_file_create_error(struct err *err, int code, const char *path)
 {
-	return err_fail(err, ERR_OUTPUT, code, "%s: cannot create", path);
+	return err_fail(err, err_denied(code, ERR_OUTPUT), code, "%s: cannot create", path);
 }
 
 static int output_file_open_folder(const char *path, int *ret, struct err *err)

@@ -125,7 +125,7 @@ static int peer_await_connection(int fd, int timeout_ms, struct cancel *cancel, 
 
 static int peer_cannot_connect(const struct uri *uri, int r, struct err *err)
 {
-	err_fail(err, ERR_OUTPUT, r, "%s: cannot connect", uri->text);
+	err_fail(err, err_denied(r, ERR_OUTPUT), r, "%s: cannot connect", uri->text);
 	if (r == -ENOENT || r == -ECONNREFUSED)
 		err_hint(err, r, "start vfiomigctl resume --listen there first");
 	return r;

@@ -112,3 +112,42 @@ both='is both what is read and what is written'
 	expect_message 'emu.1: cannot create' 'to connect to this socket: unix:emu.1'
 	migctl 73 save --dry-run "$A" emu.1
 }
+
+# denied ARG...: the tool refuses with 77 what file modes forbid, which root is above, too.
+denied()
+{
+	local above=()
+
+	((EUID != 0)) || above=(setpriv --bounding-set "-dac_override,-dac_read_search" --)
+	run --separate-stderr "${above[@]}" timeout 60 "$tool" "$@"
+	printf '$ vfiomigctl'
+	printf ' %q' "$@"
+	printf '\n%s\n%s\n' "$output" "$stderr"
+	((status == 77))
+	[[ $stderr == "vfiomigctl: "*": Permission denied (EACCES)" ]]
+}
+
+@test "what the file system does not permit is 77, whatever it was to be" {
+	mkdir -p closed folder
+	mkfifo folder/fifo
+	python3 -c 'import socket; socket.socket(socket.AF_UNIX).bind("folder/socket")'
+	cp a.img folder/image
+	chmod 0 folder/* closed
+	chmod 555 folder
+	denied save "$A" folder/new
+	denied save --dry-run "$A" folder/new
+	denied save --force "$A" folder/image
+	denied save "$A" closed/new
+	denied save "$A" folder/fifo
+	denied save "$A" unix:folder/socket
+	denied extract a.img folder/new
+	denied extract a.img closed/new
+	denied verify folder/image
+	denied inspect closed/image
+	denied resume "$A" folder/image
+	denied resume --listen "$A" unix:folder/new
+	denied info vfio-user:closed/emu
+	[[ $(cd folder && echo *) == 'fifo image socket' ]]
+	expect_state "$A" running
+	chmod 755 folder closed
+}

@@ -71,7 +71,7 @@ judge()
 
 	[[ $3 != *unknown ]] || left="null or .state == \"$4\""
 	expect_json ".status == $2" "\"\\(.outcome)/\\(.owner)\" == \"$3\"" ".state == $left"
-	(($2 == 0)) || expect_json '.error.message != "" and .error.errno[:1] == "E"'
+	(($2 == 0)) || expect_json '.error.message != "" and (.error.errno // "E")[:1] == "E"'
 	expect_state "$1" "$4"
 }
 
