@@ -17,8 +17,7 @@
  * The scan reads one link for each open file of the system, and looks further only at those that
  * may be of VFIO. It never opens what a link leads to: that would reset the device. It does not
  * even stat() what cannot be a device node, because a file on a dead network mount would make it
- * wait for ever. For that, a node outside of any "dev" folder, under a name without "vfio" in it, is
- * missed.
+ * wait for ever. So it misses a node outside of any "dev" folder without "vfio" in its name.
  */
 
 #define DEVICE_FD_LINK "anon_inode:[vfio-device]"

@@ -4,8 +4,7 @@
 /*
  * The bytes of a PCI configuration space
  *
- * Names its registers and says whose they are. Pure: no device, no file; the bytes may say
- * anything.
+ * Names its registers and says whose they are. Pure: no device, no file; the bytes are untrusted.
  */
 
 #include <stdbool.h>
@@ -52,7 +51,7 @@ enum pci_interrupts {
 	PCI_MSIX = 1 << 1,
 };
 
-/** pci_interrupt_name() - "msi" for bit 0; NULL for a bit of enum pci_interrupts that has no name */
+/** pci_interrupt_name() - "msi" for bit 0; NULL for a bit of enum pci_interrupts without name */
 const char *pci_interrupt_name(unsigned int bit);
 
 /**
@@ -65,9 +64,9 @@ unsigned int pci_config_interrupts(const uint8_t *config, size_t size);
 /**
  * enum pci_intx - what the configuration space tells of INTx
  *
- * There is no bit that enables it. A function that has a pin and does not have it disabled may raise
- * it, which is how it comes out of a reset; whether its user has set up a handler is known to that
- * user alone (VFIO_DEVICE_SET_IRQS).
+ * There is no bit that enables it. A function that has a pin and does not have it disabled may
+ * raise it, which is how it comes out of a reset; only its user knows whether a handler is set up
+ * (VFIO_DEVICE_SET_IRQS).
  */
 enum pci_intx {
 	PCI_INTX_NONE, /* no pin */

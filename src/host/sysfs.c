@@ -11,7 +11,7 @@
 #include "base/units.h"
 #include "host/sysfs.h"
 
-/* Every kernel has devices and their classes; an empty folder is a mount point without its mount. */
+/* Every kernel has devices and classes: a folder without these is no mounted sysfs. */
 int sysfs_check(const struct host *host, struct err *err)
 {
 	if (path_exists(host->sys, "devices") && path_exists(host->sys, "class"))

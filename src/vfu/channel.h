@@ -78,7 +78,7 @@ struct vfu_parts {
 _must_check_ int vfu_send(struct vfu_channel *ch, const struct vfu_header *h,
 			  const struct vfu_parts *parts, struct err *err);
 
-/** vfu_message_fit() - the largest message, header included, that the other end of @fd sees whole. */
+/** vfu_message_fit() - size of the largest message, header included, that reaches @fd whole. */
 size_t vfu_message_fit(int fd);
 
 /**

@@ -5,8 +5,8 @@
  *
  * The tool's own data path between a descriptor, taken for a device's data fd, and a file in any of
  * its forms: what the engine costs without a device. A save reads FD to its end, a load writes to
- * it. From the environment: with VFIOMIG_RAW there is no image around the stream; VFIOMIG_ZSTD is the
- * level at which a save compresses, VFIOMIG_THREADS in how many threads.
+ * it. From the environment: with VFIOMIG_RAW there is no image around the stream; VFIOMIG_ZSTD is
+ * the level at which a save compresses, VFIOMIG_THREADS the number of its threads.
  */
 
 #include <errno.h>

@@ -3,9 +3,9 @@
 /*
  * peak FILE COMMAND...
  *
- * Runs COMMAND and adds a line to FILE: the most memory, in KiB, that it or any one process it waited
- * for had; not their sum. A program of its own because a process inherits that figure from whoever
- * started it, and an interpreter is larger than what is measured.
+ * Runs COMMAND and adds a line to FILE: the most memory, in KiB, that it or any one process that it
+ * waited for had; not their sum. A program of its own, since a process inherits that figure from
+ * its parent, and an interpreter is larger than what is measured.
  */
 
 #include <stdio.h>

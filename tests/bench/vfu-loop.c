@@ -3,8 +3,8 @@
 /*
  * vfu-loop SOCKET >FILE
  *
- * The stream of a stopped vfio-user device the plain way: MIG_DATA_READ of 1 MiB, its reply, write(),
- * again. What the tool's own way is measured against.
+ * Copies the stream of a stopped vfio-user device in a plain loop: MIG_DATA_READ of 1 MiB, its
+ * reply, write(), again. The tool's own way is compared with it.
  */
 
 #include <stdio.h>

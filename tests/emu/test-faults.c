@@ -138,7 +138,7 @@ static void a_stalled_arc_is_never_answered_and_the_device_stays_before_it(void 
 	wire_send(fd, 2, RESET, 0, NULL, 0);
 	wire_expect_silence(fd);
 	close(fd);
-	fd = wire_open(&e, 0); /* whoever does not wait is served */
+	fd = wire_open(&e, 0); /* a client that does not wait is served */
 	assert_int_equal(wire_state(fd), STOP);
 	assert_int_equal(wire_set_state(fd, STOP_COPY), 0);
 	close(fd);

@@ -6,7 +6,7 @@
  *
  * A backend behind struct mig_ops that walks the state machine, makes and takes a stream, and
  * fails on demand: the n-th call of a kind, with an errno, leaving the device where the test
- * says. It keeps a log of what it was asked, and counts what nobody may ever do to a device.
+ * says. It keeps a log of what it was asked, and counts calls that no caller may ever make.
  */
 
 #include <stdbool.h>

@@ -5,7 +5,7 @@
  * A host of files
  *
  * Trees like /sys, /dev and /proc below a temporary folder. Nodes are links to /dev/null and its
- * like: they have a device number, and anybody may make them.
+ * like: they have a device number, and need no privileges.
  */
 
 #include <errno.h>

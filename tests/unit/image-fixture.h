@@ -71,7 +71,9 @@ void heard_done(struct heard *h);
 /**
  * image_parse() - the whole of @image, @chunk bytes at a time (0: as many as there is room for)
  *
- * Return: 0 for a good image, of which no more was asked for than there is; else what the parser said.
+ * Checks that the parser never asks for more bytes than a good image has.
+ *
+ * Return: 0 for a good image, else the parser's error.
  */
 int image_parse(const uint8_t *image, size_t len, size_t chunk, struct heard *h, struct err *err);
 

@@ -5,8 +5,8 @@
  * Forging images
  *
  * Writes the format from its drawing in image/format.h, sharing no code with what it is to test:
- * fields by their offsets, checksums in one call over a copy. Whoever wants a bad field under
- * good checksums pokes it and signs again.
+ * fields by their offsets, checksums in one call over a copy. A test that wants a bad field under
+ * good checksums writes the field and signs again.
  */
 
 #include <stddef.h>

@@ -352,7 +352,7 @@ static void a_driver_that_never_stays_is_given_up(void **state)
 	assert_in(f, MIG_ERROR);
 	assert_true(f->calls[FAKE_SET] <= 4);
 	assert_int_not_equal(err.code, 0);
-	f->sins = 0; /* it was in ERROR before anybody could know */
+	f->sins = 0; /* it was in ERROR before the caller could know */
 }
 
 /* the stream and its session */
@@ -612,7 +612,8 @@ static void a_reset_that_leads_elsewhere_names_the_way_on(void **state)
 		{ MIG_STOP_COPY,    true,  "vfiomigctl state dev0 running" },
 		{ MIG_PRE_COPY,     true,  "vfiomigctl state dev0 running" },
 		{ MIG_PRE_COPY_P2P, true,  "vfiomigctl state dev0 running" },
-		{ MIG_RESUMING,     true,  "a load may begin anew: vfiomigctl resume dev0 FILE; else restart its server" },
+		{ MIG_RESUMING,     true,
+		  "a load may begin anew: vfiomigctl resume dev0 FILE; else restart its server" },
 		{ MIG_RESUMING,     false, "only its driver or server can help: restart that" },
 		{ MIG_ERROR,        true,  "only its driver or server can help: restart that" },
 		/* clang-format on */
@@ -690,12 +691,15 @@ static void a_session_that_ended_is_told_from_a_refusal(void **state)
 		  "writing the device's stream: "
 		  "another process has reset the device: it is in running" },
 		{ MIG_ERROR, -ENODEV,
-		  "reading the device's stream in stop-copy: the device has gone to error by itself",
+		  "reading the device's stream in stop-copy: "
+		  "the device has gone to error by itself",
 		  "writing the device's stream: the device has gone to error by itself" },
 		{ FAKE_STAYS, -ENODEV,
-		  "reading the device's stream in stop-copy", "the driver refused the stream's data" },
+		  "reading the device's stream in stop-copy",
+		  "the driver refused the stream's data" },
 		{ MIG_RUNNING, -EIO,
-		  "reading the device's stream in stop-copy", "the driver refused the stream's data" },
+		  "reading the device's stream in stop-copy",
+		  "the driver refused the stream's data" },
 		/* clang-format on */
 	};
 	struct fake *f = *state;
@@ -928,11 +932,15 @@ static void the_configuration_space_is_read_where_there_is_one(void **state)
 		ssize_t result;
 	} rows[] = {
 		/* clang-format off */
-		{ { VFIO_DEVICE_FLAGS_PCI, 9, 5 }, { VFIO_REGION_INFO_FLAG_READ, 256, 0, 0 }, 0, 0, 256 },
-		{ { VFIO_DEVICE_FLAGS_PCI, 9, 5 }, { VFIO_REGION_INFO_FLAG_READ, 9999, 0, 0 }, 0, 0, 4096 },
-		{ { VFIO_DEVICE_FLAGS_PCI, 9, 5 }, { VFIO_REGION_INFO_FLAG_READ, 0, 0, 0 }, 0, 0, 0 },
+		{ { VFIO_DEVICE_FLAGS_PCI, 9, 5 }, { VFIO_REGION_INFO_FLAG_READ, 256, 0, 0 }, 0, 0,
+		  256 },
+		{ { VFIO_DEVICE_FLAGS_PCI, 9, 5 }, { VFIO_REGION_INFO_FLAG_READ, 9999, 0, 0 }, 0, 0,
+		  4096 },
+		{ { VFIO_DEVICE_FLAGS_PCI, 9, 5 }, { VFIO_REGION_INFO_FLAG_READ, 0, 0, 0 }, 0, 0,
+		  0 },
 		{ { VFIO_DEVICE_FLAGS_PCI, 9, 5 }, { 0, 256, 0, 0 }, 0, 0, 0 },
-		{ { VFIO_DEVICE_FLAGS_PCI, 7, 5 }, { VFIO_REGION_INFO_FLAG_READ, 256, 0, 0 }, 0, 0, 0 },
+		{ { VFIO_DEVICE_FLAGS_PCI, 7, 5 }, { VFIO_REGION_INFO_FLAG_READ, 256, 0, 0 }, 0, 0,
+		  0 },
 		{ { 0, 9, 5 }, { VFIO_REGION_INFO_FLAG_READ, 256, 0, 0 }, 0, 0, 0 },
 		{ { VFIO_DEVICE_FLAGS_PCI, 9, 5 }, { 0 }, -ENODEV, 0, -ENODEV },
 		{ { VFIO_DEVICE_FLAGS_PCI, 9, 5 }, { 0 }, 0, -EINVAL, -EINVAL },

@@ -615,9 +615,9 @@ static void a_blocked_call_is_kicked_once_it_is_requested(void **state)
 	pthread_t thread;
 	void *result;
 
-	cancel_kick(&k->c); /* nobody is there */
+	cancel_kick(&k->c); /* no call to interrupt */
 	assert_int_equal(pthread_create(&thread, NULL, block, k), 0);
-	cancel_kick(&k->c); /* nobody asked */
+	cancel_kick(&k->c); /* not requested yet */
 	assert_true(cancel_request(&k->c));
 	/* One may come before the read, and is lost. */
 	while (pthread_tryjoin_np(thread, &result))

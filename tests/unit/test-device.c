@@ -136,7 +136,8 @@ static void device_that_is_found_is_judged_by_sysfs(void **state)
 		/* clang-format off */
 		{ "3b:00.1", "sys/devices/" VF1 "/reset",        true,  true,  CLOSE_RESETS },
 		{ "0000:00:03.0", NULL,                          true,  false, CLOSE_KEEPS },
-		{ "0000:04:00.0", NULL,                          true,  false, CLOSE_MAY_RESET_BUS },
+		{ "0000:04:00.0", NULL,                          true,  false,
+		  CLOSE_MAY_RESET_BUS },
 		{ "0000:04:00.0", "sys/devices/" BEHIND "/reset", true, true,  CLOSE_RESETS },
 		{ UUID, NULL,                                    false, false, CLOSE_KEEPS },
 		{ "vfio2", NULL,                                 false, false, CLOSE_MAY_LOSE },

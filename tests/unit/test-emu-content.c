@@ -85,7 +85,7 @@ static void a_block_begins_with_its_key_and_differs_from_others(void **state)
 	emu_block_fill(key, 0, one, sizeof(one));
 	emu_block_fill(key + 1, 0, other, sizeof(other));
 	assert_memory_equal(one, &key, sizeof(key));
-	/* Each line, so that none of a block's can be taken for another or for one of another block. */
+	/* No two lines are alike, in one block or in two: a line in a wrong place is noticed. */
 	for (size_t i = 0; i < sizeof(one); i += LINE)
 		for (size_t j = 0; j < sizeof(one); j += LINE) {
 			assert_memory_not_equal(one + i, other + j, LINE);

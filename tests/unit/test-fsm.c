@@ -20,7 +20,8 @@ static const unsigned int all_caps[] = { BASE, BASE | P2P, BASE | PRE, BASE | P2
  * hop on the way from the row's state to the column's. One letter a state, in the order of their
  * numbers; lower case is the P2P twin of the upper one.
  *
- *	E error  S stop  R running  C stop-copy  L resuming  r running-p2p  P pre-copy  p pre-copy-p2p
+ *	E error     S stop         R running   C stop-copy
+ *	L resuming  r running-p2p  P pre-copy  p pre-copy-p2p
  */
 static const char letters[] = "ESRCLrPp";
 
@@ -96,7 +97,7 @@ static void every_hop_is_the_one_that_linux_takes(void **state)
 				blocked += want == MIG_ERROR;
 				legal += from != to && want != MIG_ERROR;
 			}
-	/* Devices have 4, 5, 5 and 7 states beside ERROR; STOP_COPY -> PRE_COPY(_P2P) is blocked. */
+	/* Devices have 4, 5, 5 and 7 states beside ERROR; STOP_COPY to PRE_COPY is blocked. */
 	assert_int_equal(pairs, 4 * 4 + 5 * 5 + 5 * 5 + 7 * 7);
 	assert_int_equal(pairs, 115);
 	assert_int_equal(trivial, 21);

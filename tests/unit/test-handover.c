@@ -46,7 +46,7 @@ static void assert_consistent(struct handover_verdict v)
 
 static void every_event_leads_where_it_must(void **state)
 {
-	/* A letter a state: sEnding Fails Refused Doubt Taken Accepted, . for one that does not change. */
+	/* A letter a state, in the table below; a dot for no change. */
 	static const char letters[] = {
 		[HANDOVER_SENDING] = 's',  [HANDOVER_ENDING] = 'E', [HANDOVER_FAILED] = 'F',
 		[HANDOVER_REFUSED] = 'R',  [HANDOVER_DOUBT] = 'D',  [HANDOVER_TAKEN] = 'T',

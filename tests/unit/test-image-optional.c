@@ -52,8 +52,8 @@ static void insert(struct bytes *image, size_t before, uint32_t type, uint32_t f
 }
 
 /*
- * Sign the image and parse it with the sum left @unchecked, then @checked: each is the error's text, or
- * NULL for none.
+ * Sign the image and parse it twice, without and with a check of the sum: @unchecked and @checked
+ * are the errors' texts, NULL for none.
  */
 static void assert_signed(struct bytes *image, const char *unchecked, const char *checked)
 {

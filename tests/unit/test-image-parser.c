@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 
 /*
- * Images that are damaged, cut, mixed up or made to mislead. Damage is tested to the last bit;
- * what somebody would have to sign is signed, so that it is not the checksum that saves us.
+ * Images that are damaged, truncated, mixed up or malicious. Damage is tested bit by bit; malicious
+ * images have valid checksums, so that the other checks have to find them.
  */
 
 #include <errno.h>
@@ -510,7 +510,8 @@ static void a_field_a_section_cannot_have_is_refused(void **state)
 		{ D0_0,     AT_RESERVED,     1, "malformed DATA: reserved bytes are not zero" },
 		{ D0_0,     AT_RESERVED + 4, 1, "malformed DATA: reserved bytes are not zero" },
 		{ D0_0,     AT_RESERVED + 16, 1, "malformed DATA: reserved bytes are not zero" },
-		{ IMG_END,  AT_RESERVED,     1, "malformed IMAGE END: reserved bytes are not zero" },
+		{ IMG_END,  AT_RESERVED,     1,
+		  "malformed IMAGE END: reserved bytes are not zero" },
 		{ D0_0,     AT_RAW_SIZE,     0, "malformed DATA: no payload" },
 		{ D0_0,     AT_RAW_SIZE,  4033, "malformed DATA: two sizes, but not compressed" },
 		{ D0_0,     AT_SEQUENCE,     1, "frame 1 of device 0 where frame 0 should be" },
@@ -523,7 +524,8 @@ static void a_field_a_section_cannot_have_is_refused(void **state)
 		{ D0_0,     AT_TYPE, IMAGE_END, "IMAGE END of 4032 bytes, more than 48" },
 		{ D0_0,     AT_TYPE, 0x20000, "a mandatory section of type 131072, which" },
 		{ D0_0,     AT_TYPE,         0, "a mandatory section of type 0, which" },
-		{ D0_END,   AT_PAYLOAD,   5001, "end of device 0: 5001 bytes, but there were 5000" },
+		{ D0_END,   AT_PAYLOAD,   5001,
+		  "end of device 0: 5001 bytes, but there were 5000" },
 		{ D0_END,   AT_PAYLOAD + 8,  3, "end of device 0: 3 frames, but there were 2" },
 		{ D0_END,   AT_PAYLOAD + 32, 1, "DEVICE END: reserved bytes are not zero" },
 		{ D0_END,   AT_PAYLOAD + 44, 1, "DEVICE END: reserved bytes are not zero" },
@@ -696,7 +698,7 @@ static void a_manifest_that_is_no_manifest_is_refused_with_its_place(void **stat
 	assert_signed_refused(f, "at byte 4096: MANIFEST: not JSON");
 }
 
-/* Compressed frames somebody made to mislead */
+/* Malicious compressed frames */
 
 struct zframe {
 	uint8_t p[200000];

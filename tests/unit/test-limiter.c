@@ -31,7 +31,7 @@ static void on_average_it_is_the_rate(void **state)
 	assert_in_range(now - 12345, 99 * NSEC_PER_SEC, 101 * NSEC_PER_SEC);
 }
 
-/* However the bytes are cut, and whoever does not wait at once waits longer then. */
+/* However the bytes are divided; a caller that does not wait at once waits longer later. */
 static void what_was_let_through_is_owed(void **state)
 {
 	struct limiter l = { .rate = MIB };

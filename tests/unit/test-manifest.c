@@ -178,13 +178,13 @@ static void keys_that_are_not_known_are_ignored(void **state)
 	_cleanup_(image_manifest_done) struct image_manifest m = { 0 };
 
 	(void)state;
-	assert_int_equal(
-		decode("{\"later\": {\"deep\": [1, null, true, 1.5]}, \"schema\": 1,"
-		       " \"devices\": [{\"address\": \"a\", \"protocol\": \"v3\","
-		       " \"migration\": [\"later\", \"p2p\"], \"interrupts\": [\"carrier pigeon\", \"msi\"],"
-		       " \"color\": \"\\u001b\"}]}",
-		       &m, NULL),
-		0);
+	assert_int_equal(decode("{\"later\": {\"deep\": [1, null, true, 1.5]}, \"schema\": 1,"
+				" \"devices\": [{\"address\": \"a\", \"protocol\": \"v3\","
+				" \"migration\": [\"later\", \"p2p\"],"
+				" \"interrupts\": [\"carrier pigeon\", \"msi\"],"
+				" \"color\": \"\\u001b\"}]}",
+				&m, NULL),
+			 0);
 	assert_int_equal(m.devices[0].caps, 2);
 	assert_int_equal(m.devices[0].interrupts, 1);
 	assert_null(m.tool);
@@ -234,7 +234,10 @@ static void what_is_not_json_is_refused(void **state)
 		assert_refused(rows[i].text, rows[i].why);
 }
 
-/* What follows stands in a device with all that is required. */
+#define UNPRINTABLE " has characters that cannot be printed"
+#define NOT_HEX " is not a hexadecimal number of the right length"
+
+/* Each row adds its fields to a device that has all that is required. */
 static void fields_that_make_no_sense_are_refused_by_name(void **state)
 {
 #define IDS                                                                 \
@@ -247,33 +250,33 @@ static void fields_that_make_no_sense_are_refused_by_name(void **state)
 		{ "\"address\":1",               "\"address\" is not a string" },
 		{ "\"address\":null",            "\"address\" is not a string" },
 		{ "\"bus\":[]",                  "\"bus\" is not a string" },
-		{ "\"driver\":\"\\u0000\"",      "\"driver\" has characters that cannot be printed" },
-		{ "\"driver\":\"a\\u0000b\"",    "\"driver\" has characters that cannot be printed" },
-		{ "\"driver\":\"\\u001b[2J\"",   "\"driver\" has characters that cannot be printed" },
-		{ "\"driver\":\"a\\nb\"",        "\"driver\" has characters that cannot be printed" },
-		{ "\"driver\":\"\\u009b2J\"",    "\"driver\" has characters that cannot be printed" },
-		{ "\"driver\":\"\x7f\"",         "\"driver\" has characters that cannot be printed" },
-		{ "\"driver\":\"\xff\"",         "\"driver\" has characters that cannot be printed" },
-		{ "\"driver\":\"\xc0\xaf\"",     "\"driver\" has characters that cannot be printed" },
-		{ "\"driver\":\"\xe0\x80\xaf\"", "\"driver\" has characters that cannot be printed" },
-		{ "\"driver\":\"\xed\xa0\x80\"", "\"driver\" has characters that cannot be printed" },
-		{ "\"driver\":\"\xf4\x90\x80\x80\"", "\"driver\" has characters that cannot be printed" },
-		{ "\"driver\":\"\xe2\x82\"",     "\"driver\" has characters that cannot be printed" },
+		{ "\"driver\":\"\\u0000\"",      "\"driver\"" UNPRINTABLE },
+		{ "\"driver\":\"a\\u0000b\"",    "\"driver\"" UNPRINTABLE },
+		{ "\"driver\":\"\\u001b[2J\"",   "\"driver\"" UNPRINTABLE },
+		{ "\"driver\":\"a\\nb\"",        "\"driver\"" UNPRINTABLE },
+		{ "\"driver\":\"\\u009b2J\"",    "\"driver\"" UNPRINTABLE },
+		{ "\"driver\":\"\x7f\"",         "\"driver\"" UNPRINTABLE },
+		{ "\"driver\":\"\xff\"",         "\"driver\"" UNPRINTABLE },
+		{ "\"driver\":\"\xc0\xaf\"",     "\"driver\"" UNPRINTABLE },
+		{ "\"driver\":\"\xe0\x80\xaf\"", "\"driver\"" UNPRINTABLE },
+		{ "\"driver\":\"\xed\xa0\x80\"", "\"driver\"" UNPRINTABLE },
+		{ "\"driver\":\"\xf4\x90\x80\x80\"", "\"driver\"" UNPRINTABLE },
+		{ "\"driver\":\"\xe2\x82\"",     "\"driver\"" UNPRINTABLE },
 		{ "\"vendor\":5555",             "\"vendor\" is not a string" },
 		{ "\"vendor\":\"15b3\"",         "\"vendor\" is not a hexadecimal number" },
 		{ "\"vendor\":\"\"",             "\"vendor\" is not a hexadecimal number" },
-		{ "\"vendor\":\"0x\"",           "\"vendor\" is not a hexadecimal number of the right length" },
-		{ "\"vendor\":\"0x15B3\"",       "\"vendor\" is not a hexadecimal number of the right length" },
-		{ "\"vendor\":\"0x115b3\"",      "\"vendor\" is not a hexadecimal number of the right length" },
-		{ "\"vendor\":\"0x0x15\"",       "\"vendor\" is not a hexadecimal number of the right length" },
-		{ "\"vendor\":\"0x15b3\\u0000\"", "\"vendor\" is not a hexadecimal number of the right length" },
+		{ "\"vendor\":\"0x\"",           "\"vendor\"" NOT_HEX },
+		{ "\"vendor\":\"0x15B3\"",       "\"vendor\"" NOT_HEX },
+		{ "\"vendor\":\"0x115b3\"",      "\"vendor\"" NOT_HEX },
+		{ "\"vendor\":\"0x0x15\"",       "\"vendor\"" NOT_HEX },
+		{ "\"vendor\":\"0x15b3\\u0000\"", "\"vendor\"" NOT_HEX },
 		{ "\"vendor\":\"0x15b3\"",       "\"device\" is missing" },
 		{ "\"device\":\"0x15b3\"",       "\"vendor\" is missing" },
-		{ IDS "\"revision\":\"0x1\"",    "\"revision\" is not a hexadecimal number of the right length" },
+		{ IDS "\"revision\":\"0x1\"",    "\"revision\"" NOT_HEX },
 		{ IDS "\"bus\":\"pci\"",         "\"revision\" is missing" },
 		{ "\"flags\":4",                 "\"flags\" is not a string" },
-		{ "\"flags\":\"0x\"",            "\"flags\" is not a hexadecimal number of the right length" },
-		{ "\"flags\":\"0x12345678123456789\"", "\"flags\" is not a hexadecimal number of the right length" },
+		{ "\"flags\":\"0x\"",            "\"flags\"" NOT_HEX },
+		{ "\"flags\":\"0x12345678123456789\"", "\"flags\"" NOT_HEX },
 		{ "\"migration\":\"p2p\"",       "\"migration\" is not a list" },
 		{ "\"migration\":[1]",           "\"migration\" is not a list of words" },
 		{ "\"migration\":[null]",        "\"migration\" is not a list of words" },
@@ -321,7 +324,8 @@ static void lengths_and_counts_are_capped(void **state)
 		size_t times;
 	} rows[] = {
 		/* clang-format off */
-		{ "{\"schema\":1,\"tool\":\"", "x", "\"}", "\"tool\" is too long", IMAGE_TEXT_MAX + 1 },
+		{ "{\"schema\":1,\"tool\":\"", "x", "\"}", "\"tool\" is too long",
+		  IMAGE_TEXT_MAX + 1 },
 		{ "{\"schema\":1,\"devices\":[1", ",1", "]}", "257 devices, not 1 to 256", 256 },
 		{ START "\"config\":\"", "00", "\"}]}", "device 0: \"config\" has a wrong length",
 		  IMAGE_CONFIG_MAX + 1 },

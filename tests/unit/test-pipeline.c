@@ -213,7 +213,7 @@ static void a_failure_reaches_whoever_pushes(void **state)
 	assert_int_equal(s->seen, 10); /* and nothing after it */
 }
 
-/* A full pipe, a stalled device: nobody joins what cannot be ended. */
+/* A thread in a full pipe or a stalled device is interrupted, so that it can be joined. */
 static void freeing_it_ends_a_sink_that_waits(void **state)
 {
 	struct sink *s = *state;

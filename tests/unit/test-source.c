@@ -113,7 +113,7 @@ static int run(struct bench *b, struct err *err)
 	}
 	if (r >= 0)
 		assert_true(b->s.result.complete);
-	/* Nobody is told that all is well with a device that is not where it was found. */
+	/* A device that is not where it was found is an error, whatever became of the stream. */
 	if (!b->s.result.left_known ||
 	    (!b->s.leave_stopped && b->s.result.left != b->s.result.found) ||
 	    (b->s.result.recovered && b->s.result.recovery.reset))
@@ -186,7 +186,7 @@ static void a_device_goes_back_to_where_it_was_found(void **state)
 		{ MIG_RUNNING_P2P,  MIG_RUNNING_P2P, MIG_STOP,        true },
 		{ MIG_STOP,         MIG_STOP,        MIG_STOP,        false },
 		{ MIG_STOP,         MIG_STOP,        MIG_STOP,        true },
-		/* left behind by somebody else */
+		/* left behind by another process */
 		{ MIG_STOP_COPY,    MIG_STOP,        MIG_STOP,        false },
 		{ MIG_PRE_COPY,     MIG_RUNNING,     MIG_RUNNING,     false },
 		{ MIG_PRE_COPY_P2P, MIG_RUNNING_P2P, MIG_RUNNING_P2P, false },
@@ -410,7 +410,7 @@ static void assert_brought_back(struct bench *b, const char *what, unsigned int 
 {
 	enum mig_state home = b->s.leave_stopped && b->s.result.complete ? MIG_STOP : MIG_RUNNING;
 
-	/* A driver that ends up in a load has dropped the state, and the load is not ours to reset. */
+	/* A driver that ends up in a load has dropped the state; the load is not ours to reset. */
 	if (b->f->state == MIG_RESUMING) {
 		assert_int_equal(err_status(err), 81);
 		assert_int_equal(b->s.result.fate, MIG_FATE_LOST);
@@ -756,7 +756,7 @@ static void what_was_not_kept_is_undone(void **state)
 	}
 }
 
-/* A read that ends the session: the driver gave up, or somebody reset the device. */
+/* A read that ends the session: the driver failed, or another process reset the device. */
 static void a_session_that_ends_under_the_reader_is_no_end_of_stream(void **state)
 {
 	static const enum mig_state lands[] = { MIG_RUNNING, MIG_ERROR, MIG_STOP };

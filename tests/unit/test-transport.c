@@ -519,7 +519,7 @@ static void by_force_a_file_is_replaced_at_once(void **state)
 		output_free(j.out);
 		assert_contents(p->path, "new");
 		assert_string_equal(listing(p), "image");
-		/* Whoever reads the old one still reads the old one. */
+		/* A reader of the old file still reads the old one. */
 		assert_int_equal(read(reader, old, sizeof(old)), 3);
 		assert_string_equal(old, "old");
 	}
@@ -545,7 +545,7 @@ static void force_needs_no_file_to_replace(void **state)
 	}
 }
 
-/* Somebody else was faster: theirs stays, unless it is to be replaced. */
+/* Another process made the file first: it stays, unless --force is to replace it. */
 static void a_file_that_came_meanwhile_is_not_overwritten(void **state)
 {
 	static const struct deny *const rows[] = { NULL, &no_tmpfile };
@@ -888,7 +888,7 @@ enum channel {
 	NR_CHANNELS
 };
 
-/* Through /proc no pipe can be opened anew: as if it were somebody else's. */
+/* Pipes cannot be reopened through /proc, as with another user's. */
 static const struct deny no_reopen = { SYS_openat, 2, O_WRONLY | O_NONBLOCK, EACCES };
 
 struct link {
@@ -1214,7 +1214,7 @@ struct stranger {
 	struct err read_err, write_err;
 };
 
-/* root may do everything, but a thread of root's can be somebody else to file systems. */
+/* root may read everything; a thread with another fsuid may not. */
 static void *be_a_stranger(void *arg)
 {
 	struct stranger *s = arg;

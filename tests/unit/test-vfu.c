@@ -261,7 +261,8 @@ static void what_a_peer_may_say_is_understood(void **state)
 		{ "{\"capabilities\":{\"max_msg_fds\":1024}}", { 0, 2, 1024, 1048576, 0, false } },
 		{ "{\"capabilities\":{\"max_data_xfer_size\":1}}", { 0, 2, 1, 1, 0, false } },
 		/* more than can be used is as good as what can */
-		{ "{\"capabilities\":{\"max_data_xfer_size\":1048577}}", { 0, 2, 1, 1048576, 0, false } },
+		{ "{\"capabilities\":{\"max_data_xfer_size\":1048577}}",
+		  { 0, 2, 1, 1048576, 0, false } },
 		{ "{\"capabilities\":{\"max_data_xfer_size\":9223372036854775807}}",
 		  { 0, 2, 1, 1048576, 0, false } },
 		{ "{\"capabilities\":{\"max_data_xfer_size\":99999999999999999999}}",
@@ -564,7 +565,7 @@ static void fds_come_along_or_are_closed(void **state)
 	}
 	vfu_fds_done(&fds);
 	assert_int_equal(vfu_receive_header(&p.b, &h, NULL, NULL), 0);
-	assert_int_equal(read(pipes[0][0], &c, 1), 0); /* nobody has the other end */
+	assert_int_equal(read(pipes[0][0], &c, 1), 0); /* no process has the other end */
 	assert_int_equal(read(pipes[1][0], &c, 1), 0);
 	close(pipes[0][0]);
 	close(pipes[1][0]);

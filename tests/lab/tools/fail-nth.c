@@ -5,12 +5,12 @@
  *
  * By the kernel's own fault injection: right before the call /proc/thread-self/fail-nth is set, so
  * that the Nth allocation or user copy in it fails, and is cleared right after it. What the call
- * does is then what a kernel out of memory does. Who wants every fault goes N = 1, 2, ... until
+ * does is then what a kernel out of memory does. To reach every fault, count N = 1, 2, ... until
  * one is not hit any more, for K = 1, 2, ... until there is no Kth call.
  *
- *	FAIL_CALL	which calls count, a list with commas: set, get (the migration state), reset,
- *			bind, feature (any other), precopy-info, info (of device, region, IRQ), group
- *			(group and container), read, write (data fd)
+ *	FAIL_CALL	which calls count, a list with commas: set, get (the migration state),
+ *			reset, bind, feature (any other), precopy-info, info (of device, region,
+ *			IRQ), group (group and container), read, write (data fd)
  *	FAIL_INDEX	K: the Kth of them, from 1; K+: that and all after it
  *	FAIL_NTH	N
  *	FAIL_ERRNO	EIO or the like: the call is not made and fails with it: for what has no

@@ -4,8 +4,8 @@
  * stream DEV save|load COMMAND...
  *
  * Brings a device to STOP_COPY or RESUMING by v2 and runs COMMAND with the session's data fd as its
- * standard input or output: what somebody would do who has the fd, and only the system's own
- * programs. A load is ended by RESUMING -> STOP; exit status: COMMAND's, or 1.
+ * standard input or output: transfers the stream by the system's own programs alone. A load is
+ * ended by RESUMING -> STOP; exit status: COMMAND's, or 1.
  */
 
 #include <linux/vfio.h>
