@@ -75,6 +75,7 @@ static void cmd_resume_view(FILE *f, struct json_object *report)
 		{ "bytes_per_second", "stream rate", REPORT_RATE },
 		{ "state", "state now", REPORT_TEXT },
 		{ "verified", "verified", REPORT_TEXT },
+		{ "fits", "fits the device", REPORT_TEXT },
 		{ "opening_resets", "opening may reset it", REPORT_TEXT },
 	};
 
@@ -124,6 +125,7 @@ static void cmd_resume_render(const struct args *a, int r)
 	if (load->verify_only) {
 		report_bool(o, "dry_run", true);
 		report_bool(o, "verified", r >= 0 && !load->raw);
+		render_fit(o, result->fit);
 		report_bool(o, "opening_resets", device_reset_by_open(load->dev));
 	}
 	if (!result->opened)
@@ -184,11 +186,11 @@ static int cmd_resume_hold(const struct args *a, struct err *err)
 	int r;
 
 	if (effect == CLOSE_KEEPS)
-		why = "though it keeps its state without that: --no-hold exits at once";
+		why = "It keeps its state without that: --no-hold exits at once";
 	if (a->inv->verbosity >= 0)
 		fprintf(stderr, "%s: %s%s; held open until %s%s%s\n", device_name(dev),
 			stopped ? "stopped" : "running", stopped ? cmd_resume_why_stopped(a) : "",
-			session_ended_by(), effect == CLOSE_KEEPS ? ", " : ", because ", why);
+			session_ended_by(), effect == CLOSE_KEEPS ? ". " : ", because ", why);
 	r = session_hold(&held, err);
 	if (r == -ECONNRESET)
 		return err_fail(err, ERR_DEVICE, r, "%s: its server is gone, and the state with it",

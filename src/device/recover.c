@@ -111,7 +111,8 @@ bool mig_recover(struct mig_dev *dev, enum mig_state want, enum mig_holds holds,
 	*ret = (struct mig_recovery){ 0 };
 	ret->found_known = mig_refresh(dev, &r.why) >= 0;
 	ret->found = dev->state;
-	r.lost = ret->found_known && recover_was_reset(known, before, dev);
+	ret->found_reset = ret->found_known && recover_was_reset(known, before, dev);
+	r.lost = ret->found_reset;
 	while (recover_step(&r))
 		;
 	ret->end_known = dev->state_known || mig_refresh(dev, &ignored) >= 0;

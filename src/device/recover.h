@@ -17,6 +17,7 @@
  * @found: where the device was, if @found_known
  * @end: where it is now, if @end_known
  * @reset: it was reset, by us or, as its state tells, by another process
+ * @found_reset: by another process, before anything was done here
  * @fate: what became of the state that it held
  * @ok: it is where it was wanted; if it held a load that was given up, without it
  */
@@ -24,6 +25,7 @@ struct mig_recovery {
 	enum mig_state found, end;
 	bool found_known, end_known;
 	bool reset;
+	bool found_reset;
 	enum mig_fate fate;
 	bool ok;
 };

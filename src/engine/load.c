@@ -194,6 +194,7 @@ static int load_on_beginning(void *ctx, const struct image_info *info,
 		if (r < 0)
 			return r;
 	}
+	l->result->fit = compat_fit(&m->devices[0], l->options->dev);
 	r = compat_check(&m->devices[0], l->options->dev, l->options->force_mismatch, err);
 	if (r < 0)
 		return r;

@@ -8,6 +8,7 @@
 #include "base/cancel.h"
 #include "device/device.h"
 #include "device/recover.h"
+#include "engine/compat.h"
 #include "engine/config-restore.h"
 #include "engine/handover.h"
 #include "engine/timeline.h"
@@ -48,6 +49,7 @@ struct load_options {
 /**
  * struct load_result - what came of it
  * @info: of the image, once it was begun and fits (@info.major is not 0)
+ * @fit: whether the image is of a device like this one, as far as was known before it was opened
  * @receipt: what accepts it, once all of it was there (@receipt.accepted)
  * @opened: the device was: what follows is valid
  * @bytes, @stream_ns: of the stream, and how long it took to load
@@ -63,6 +65,7 @@ struct load_options {
  */
 struct load_result {
 	struct image_info info;
+	enum compat_fit fit;
 	struct image_receipt receipt;
 	bool opened;
 	uint64_t bytes, stream_ns;

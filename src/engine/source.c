@@ -149,7 +149,9 @@ static void source_tell(const struct source *s, enum mig_state want, const struc
 		err_note(err, code, "the device is in %s again", fsm_name(want));
 		return;
 	case MIG_FATE_BLANK:
-		err_note(err, code, "it had to be reset: it is in %s, its state is lost",
+		err_note(err, code, "it %s: it is in %s, its state is lost",
+			 s->result.recovery.found_reset ? "was reset by another process"
+							: "had to be reset",
 			 fsm_name(want));
 		break;
 	case MIG_FATE_HOLDS:

@@ -434,7 +434,10 @@ pairs()
 	migctl 0 --json save --dry-run "$B" other
 	expect_json '.dry_run' '.opening_resets == false'
 	migctl 0 --json resume --dry-run "$B" image
-	expect_json '.dry_run and .verified' '.opening_resets == false'
+	# Nothing is known of a server that was not connected to.
+	expect_json '.dry_run and .verified' '.opening_resets == false' '.fits == "unknown"'
+	migctl 0 resume --dry-run "$B" image
+	grep -qE '^fits the device +unknown$' <<<"$output"
 	migctl 0 --json state --dry-run "$B" stop
 	expect_json '.dry_run' '.want == "stop"'
 	migctl 0 --json reset --dry-run "$B"

@@ -770,6 +770,8 @@ static void a_session_that_ends_under_the_reader_is_no_end_of_stream(void **stat
 		fake_fail(b->f, FAKE_READ, 5, -ENODEV, lands[i]);
 		r = run(b, &err);
 		assert_int_equal(r, -ENODEV);
+		assert_int_equal(!!strstr(err.note, "it was reset by another process"),
+				 lands[i] == MIG_RUNNING);
 		assert_false(b->s.result.complete);
 		assert_brought_back(b, "read", 5, r, &err);
 		bench_free(b);

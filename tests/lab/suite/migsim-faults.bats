@@ -1102,7 +1102,7 @@ judge_state()
 		exit $status' "$VFIOMIGCTL" "$A"
 	echo "$status $stderr"
 	expect_message "reading the device's stream in stop-copy: another process has reset the device" \
-		'(ENODEV)'
+		'(ENODEV)' 'it was reset by another process: it is in running, its state is lost'
 	expect_state "$A" running
 
 	# The load's writer has more to send when the reset is done.

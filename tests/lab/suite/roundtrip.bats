@@ -360,7 +360,7 @@ hostfs_folder()
 	[[ $(jq .dry_run out) == true && ! -e new ]]
 	lacks '/dev/(vfio|iommu)' trace
 	strace -f -e trace=open,openat -o trace "$VFIOMIGCTL" --json resume --dry-run "$B" state.img >out
-	[[ $(jq '.dry_run and .verified' out) == true ]]
+	[[ $(jq '.dry_run and .verified and .fits == "yes"' out) == true ]]
 	lacks '/dev/(vfio|iommu)' trace
 	expect_state "$A" running
 	expect_state "$B" running
