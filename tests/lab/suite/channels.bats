@@ -59,9 +59,9 @@ no_link()
 @test "sockets: vsock" {
 	receive "$VFIOMIGCTL" resume --listen --insecure --no-hold "$B" vsock:1:0
 	[[ $at =~ ^vsock:1:[1-9][0-9]*$ ]]
-	migctl 0 save --insecure "$A" "$at"
+	migctl 0 save --insecure --leave=stop "$A" "$at"
 	finish resume 0
-	expect_state "$A" running
+	expect_state "$A" stop
 	expect_state "$B" running
 	expect_contents "$B"
 	migctl 73 save --insecure "$A" "$at"

@@ -377,7 +377,8 @@ sections()
 	migctl 74 --json save "$A" fd:7
 	expect_message 'fd:7: writing: Broken pipe (EPIPE)'
 	# The device has not even left its state for it.
-	expect_json '.status == 74' '.outcome == "aborted"' '.owner == "source"' 'has("state") | not'
+	expect_json '.status == 74' '.outcome == "aborted"' '.owner == "source"' '.state == "running"' \
+		'.arcs == []'
 	migctl 74 --json save --raw "$A" fd:7
 	exec 7>&-
 	expect_json '.status == 74' '.outcome == "aborted"' '.owner == "source"' \

@@ -319,9 +319,9 @@ judge_target()
 		[[ $real == running ]] && holds "$expected"
 	elif [[ $real == running ]]; then
 		[[ $value != true ]] && holds "$own"
-	elif [[ $output == *'"owner": "destination"'* ]]; then
-		# It was accepted and does not start.
-		[[ $status == 81 && $real == stop && $value == false ]] && holds "$expected"
+	elif [[ $status == 81 && $output == *'"accepted": true'* ]]; then
+		# It does not start.
+		[[ $real == stop && $value == false ]] && holds "$expected"
 	else
 		[[ $real == stop && $value == true ]]
 	fi

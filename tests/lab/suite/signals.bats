@@ -112,7 +112,7 @@ holds_open()
 		finish resume 75
 		exec 9>&-
 		expect_message 'interrupted'
-		expect_json '.status == 75' '.outcome == "aborted"' '.owner == "none"' \
+		expect_json '.status == 75' '.outcome == "aborted"' '.owner == "source"' \
 			'.accepted == false' '.state == "stop"' '.recovery.reset' \
 			'.recovery.found == "resuming"'
 		expect_state "$B" stop
@@ -137,7 +137,7 @@ holds_open()
 	kill -INT "$resume"
 	finish resume 75
 	exec 9>&-
-	expect_json '.outcome == "aborted"' '.owner == "none"' 'has("state") | not'
+	expect_json '.outcome == "aborted"' '.owner == "unknown"' 'has("state") | not'
 	expect_state "$B" running
 }
 
