@@ -143,7 +143,7 @@ static void cmd_resume_render(const struct args *a, int r)
 		render_recovery(o, &result->recovery);
 }
 
-/* A state lives as long as somebody holds the device. */
+/* A state lives as long as a process holds the device. */
 static int cmd_resume_check_hold(const struct args *a, struct err *err)
 {
 	const struct device *dev = a->load.dev;
@@ -323,6 +323,9 @@ static int cmd_resume_run(struct invocation *inv, int argc, char **argv, struct 
 		r = cmd_resume_check_hold(&a, err);
 	if (r >= 0)
 		r = cmd_resume_resume(&a, err);
+	if (r >= 0 && a.no_hold && a.result.copy && inv->verbosity >= 0)
+		fprintf(stderr, "%s: stopped%s\n", device_name(a.load.dev),
+			cmd_resume_why_stopped(&a));
 	if (r >= 0 && !a.no_hold && !a.load.verify_only) {
 		/* A caller that waits for the result must have it before the wait begins. */
 		inv->show(inv, r, err);

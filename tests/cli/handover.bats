@@ -250,6 +250,7 @@ owned()
 	finish resume 0
 	owned 0 completed source
 	expect_json '.copy' '.accepted' '.state == "stop"'
+	[[ $stderr == *"$B: stopped, as this is a copy: the sender's device runs on, or may (--clone starts"* ]]
 	both running stop
 }
 

@@ -66,7 +66,7 @@ no_link()
 	expect_contents "$B"
 	migctl 73 save --insecure "$A" "$at"
 	expect_message "$at: cannot connect"
-	expect_state "$A" running
+	expect_state "$A" stop
 }
 
 @test "sockets: vsock from another machine than the one that was named" {
