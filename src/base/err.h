@@ -58,7 +58,7 @@ struct err {
 	enum err_kind kind;
 	bool system;
 	char text[512];
-	char note[256];
+	char note[512];
 	char hint[256];
 };
 

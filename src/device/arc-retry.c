@@ -39,7 +39,8 @@ int mig_goto_retrying(struct arc_retry *retry, struct mig_dev *dev, enum mig_sta
 	for (;;) {
 		int r = mig_goto(dev, to, err);
 
-		if (r >= 0 || !arc_retry_may_pass(dev, r))
+		/* A last arc that failed does not count as taken, wherever it has led. */
+		if (r >= 0 || dev->state == to || !arc_retry_may_pass(dev, r))
 			return r;
 		if (clock_ns() - start >= retry->budget_ns) {
 			return retry->budget_ns

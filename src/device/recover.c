@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "base/log.h"
 #include "device/recover.h"
@@ -129,6 +131,16 @@ bool mig_recover(struct mig_dev *dev, enum mig_state want, enum mig_holds holds,
 			 ret->end_known ? fsm_name(ret->end) : "an unknown state");
 	*err = r.why;
 	return false;
+}
+
+char *mig_recovery_why(const struct err *err, const struct err *why, char buf[MIG_WHY_MAX])
+{
+	char reason[ERR_REASON_MAX];
+
+	buf[0] = '\0';
+	if (strcmp(err->text, why->text) != 0)
+		snprintf(buf, MIG_WHY_MAX, ": %s%s", why->text, err_reason(why, reason));
+	return buf;
 }
 
 enum mig_state mig_settled(enum mig_state found)

@@ -428,20 +428,20 @@ static void load_tell_elsewhere(const struct load *l, enum mig_state want, const
 	const struct mig_recovery *recovery = &l->result->recovery;
 	const char *name = l->options->dev->mig->name;
 	enum handover_give_up what = handover_gives_up(l->received);
+	char buf[MIG_WHY_MAX];
 	int code = err->code;
 
+	mig_recovery_why(err, why, buf);
 	if (recovery->fate == MIG_FATE_HOLDS && what != HANDOVER_DISCARD) {
-		err_note(err, code, "it is left in %s with %s state: %s (%s)",
-			 fsm_name(recovery->end), what == HANDOVER_KEEP ? "the" : "its own",
-			 why->text, err_name(why->code));
+		err_note(err, code, "it is left in %s with %s state%s", fsm_name(recovery->end),
+			 what == HANDOVER_KEEP ? "the" : "its own", buf);
 		err_hint(err, code, "vfiomigctl state %s %s", name, fsm_name(want));
 	} else if (what == HANDOVER_KEEP && recovery->fate != MIG_FATE_UNKNOWN) {
 		err_note(err, code, "the state is lost: the device is in %s",
 			 fsm_name(recovery->end));
 		err_hint(err, code, "vfiomigctl reset %s", name);
 	} else {
-		err_note(err, code, "it could not be brought to %s: %s (%s)", fsm_name(want),
-			 why->text, err_name(why->code));
+		err_note(err, code, "it could not be brought to %s%s", fsm_name(want), buf);
 	}
 }
 

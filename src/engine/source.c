@@ -138,8 +138,10 @@ static void source_tell(const struct source *s, enum mig_state want, const struc
 			struct err *err)
 {
 	const char *name = s->dev->mig->name;
+	char buf[MIG_WHY_MAX];
 	int code = err->code;
 
+	mig_recovery_why(err, why, buf);
 	switch (s->result.fate) {
 	case MIG_FATE_BACK:
 		/* Whatever was wrong on the way, the device has its state and is where it was. */
@@ -155,17 +157,16 @@ static void source_tell(const struct source *s, enum mig_state want, const struc
 			 fsm_name(want));
 		break;
 	case MIG_FATE_HOLDS:
-		err_note(err, code, "it has its state, and is left in %s: %s (%s)",
-			 fsm_name(s->dev->mig->state), why->text, err_name(why->code));
+		err_note(err, code, "it has its state, and is left in %s%s",
+			 fsm_name(s->dev->mig->state), buf);
 		err_hint(err, code, "vfiomigctl state %s %s", name, fsm_name(want));
 		break;
 	case MIG_FATE_LOST:
-		err_note(err, code, "its state is lost: %s (%s)", why->text, err_name(why->code));
+		err_note(err, code, "its state is lost%s", buf);
 		err_hint(err, code, "vfiomigctl reset %s", name);
 		break;
 	default:
-		err_note(err, code, "it could not be brought back to %s: %s (%s)", fsm_name(want),
-			 why->text, err_name(why->code));
+		err_note(err, code, "it could not be brought back to %s%s", fsm_name(want), buf);
 		break;
 	}
 	err->kind = ERR_DEVICE;
