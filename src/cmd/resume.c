@@ -138,6 +138,7 @@ static void cmd_resume_render(const struct args *a, int r)
 	cmd_resume_render_restored(o, &result->config);
 	render_state_found(o, result->found, true);
 	render_state_now(o, result->left, result->left_known);
+	report_uint(o, "drain_retries", result->retries);
 	render_arcs(o, &result->timeline, result->left);
 	if (result->recovered)
 		render_recovery(o, &result->recovery);

@@ -44,7 +44,7 @@ struct mig_recovery {
 bool mig_recover(struct mig_dev *dev, enum mig_state want, enum mig_holds holds,
 		 struct arc_retry *retry, struct mig_recovery *ret, struct err *err);
 
-#define MIG_WHY_MAX 384
+#define MIG_WHY_MAX 640
 
 /** mig_recovery_why() - ": " and @why, or "" where that is @err's own story. Return: @buf. */
 char *mig_recovery_why(const struct err *err, const struct err *why, char buf[MIG_WHY_MAX]);
