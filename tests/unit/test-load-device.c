@@ -17,7 +17,7 @@
 #include "fsm/fsm.h"
 #include "fake-dev.h"
 
-/* A load of a bare stream into a device of nothing: wherever it fails, what becomes of the device. */
+/* A load of a bare stream: wherever it fails, what becomes of the device. */
 
 #define FULL (MIG_CAP_STOP_COPY | MIG_CAP_P2P | MIG_CAP_PRE_COPY)
 #define SIZE 70000u
