@@ -148,6 +148,8 @@ static int load_begin(struct load *l, const struct image_device *saved, struct e
 	if (r < 0)
 		return r;
 	mig = l->options->dev->mig;
+	if (mig->state == MIG_ERROR)
+		return mig_goto(mig, MIG_RESUMING, err); /* says why not, and touches nothing */
 	atomic_store(&l->transfer->bytes, 0); /* what was verified is now to be loaded */
 	l->received = HANDOVER_TOUCHED;
 	r = mig_settle(mig, &l->retry, l->cancel, err);
@@ -459,7 +461,8 @@ static enum mig_fate load_recover(struct load *l, struct err *err)
 	struct err why = { 0 };
 
 	if (what == HANDOVER_NOTHING_TO_DO)
-		return MIG_FATE_BACK;
+		return l->result->opened && l->result->found == MIG_ERROR ? MIG_FATE_LOST
+									  : MIG_FATE_BACK;
 	l->result->recovered = true;
 	if (mig_recover(l->options->dev->mig, want, holds[what], &l->retry, recovery, &why))
 		load_tell_back(l, want, err);

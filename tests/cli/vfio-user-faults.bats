@@ -69,7 +69,7 @@ judge()
 {
 	local left=\"$4\"
 
-	[[ $3 != *unknown ]] || left="null or .state == \"$4\""
+	[[ $3 != *unknown && $4 != gone ]] || left="null or .state == \"$4\""
 	expect_json ".status == $2" "\"\\(.outcome)/\\(.owner)\" == \"$3\"" ".state == $left"
 	(($2 == 0)) || expect_json '.error.message != "" and (.error.errno // "E")[:1] == "E"'
 	expect_state "$1" "$4"
@@ -177,15 +177,16 @@ swept()
 	done
 }
 
-@test "save: each arc back fails for good: the device had to be reset, the file is there" {
+@test "save: each arc back fails for good: the device keeps its state, the file is there" {
 	local k
 
 	faulty fail= "${back[@]/%/:EIO}"
 	for k in 0 1 2; do
 		migctl 81 --json save "$(device $k)" file.$k
-		judge "$(device $k)" 81 device-error/none running
+		judge "$(device $k)" 81 device-error/source "${back[k]%:*}"
 		expect_message "$(stays "${back[k]}")" \
-			"(EIO); it had to be reset: it is in running, its state is lost; file.$k is complete and has the state"
+			"(EIO); it has its state, and is left in ${back[k]%:*}: " \
+			"; file.$k is complete and has the state; vfiomigctl state $(device $k) running"
 		complete file.$k
 	done
 }
@@ -237,10 +238,9 @@ swept()
 	migctl 0 --json save --leave=stop "$A" file.0
 	expect_state "$A" stop
 	expect_message 'warning: ' 'recovered'
-	# A reset is through RUNNING; its state is gone, but stopped it is.
 	migctl 81 --json save --leave=stop "$B" file.1
-	judge "$B" 81 device-error/none stop
-	expect_message 'it had to be reset: it is in stop, its state is lost'
+	judge "$B" 81 device-error/source stop-copy
+	expect_message 'it has its state, and is left in stop-copy'
 	complete file.1
 }
 
@@ -263,15 +263,15 @@ swept()
 	expect_state "$A" running
 }
 
-@test "save: neither an arc nor a reset works: that, and where the device is, is said" {
+@test "save: in ERROR, and a reset fails, too: that, and where the device is, is said" {
 	local k
 
-	emu_start --devices 3 --fault 0@fail=stop-copy:stop:EIO --fault 1@fail=stop:running-p2p:EIO \
-		--fault 2@fail=running-p2p:running:EIO --fault refuse-reset=EIO
+	emu_start --devices 3 --fault 0@error=stop-copy:stop --fault 1@error=stop:running-p2p \
+		--fault 2@error=running-p2p:running --fault refuse-reset=EIO
 	for k in 0 1 2; do
 		migctl 81 --json save "$(device $k)" file.$k
-		judge "$(device $k)" 81 device-error/source "${back[k]%:*}"
-		expect_message 'it could not be brought back to running: ' 'DEVICE_RESET (EIO)'
+		judge "$(device $k)" 81 device-error/none error
+		expect_message 'its state is lost: ' 'DEVICE_RESET (EIO)' "vfiomigctl reset $(device $k)"
 		bounded -q verify file.$k
 	done
 }
@@ -531,8 +531,8 @@ swept_load()
 	image
 	faulty error= "${load[@]}"
 	for k in 0 1 2; do
-		migctl 75 --json resume --no-hold "$(device $k)" image
-		judge "$(device $k)" 75 aborted/none running
+		migctl 81 --json resume --no-hold "$(device $k)" image
+		judge "$(device $k)" 81 device-error/none running
 		expect_message 'failed, the device is in error: ' 'the device was reset and is in running'
 	done
 }
@@ -552,18 +552,26 @@ swept_load()
 }
 
 @test "resume: the driver does not accept the state, whatever it says: reset and stopped" {
-	local k status=(65 65 75) # a busy one is for another try
+	local k status=(65 74 75) # a busy one is for another try
 
 	image
 	emu_start --state-size $size --devices 3 --fault 0@fail=resuming:stop:EINVAL \
 		--fault 1@error=resuming:stop --fault 2@drain=resuming:stop:300ms
 	for k in 0 1 2; do
-		migctl "${status[k]}" --json resume --no-hold "$(device $k)" image
+		migctl "${status[k]}" --json resume --no-hold --drain-timeout=0 "$(device $k)" image
 		judge "$(device $k)" "${status[k]}" aborted/none stop
 		expect_message 'the driver did not accept the state: ' 'resuming to stop failed' \
 			'; the device was reset and is in stop'
 		expect_json '.accepted == false' ".bytes == $size" '.recovery.reset and .recovery.ok'
 	done
+}
+
+@test "resume: a driver that is busy when the load ends is asked again" {
+	image
+	emu_start --state-size $size --fault drain=resuming:stop:300ms
+	migctl 0 --json resume --no-hold --drain-timeout=60 "$A" image
+	judge "$A" 0 completed/destination running
+	expect_json 'any(.arcs[]; .from == "resuming" and .error == "EBUSY")'
 }
 
 @test "resume: the driver never says whether it accepts the state: reset and stopped" {
@@ -576,33 +584,34 @@ swept_load()
 		'the device was reset and is in stop'
 }
 
-@test "resume: an accepted state that does not start: reset and stopped" {
-	local k
+@test "resume: an accepted state that does not start: kept, and stopped" {
+	local k owner=(destination destination none none) state=(stop stop error error)
+	local note=('the device has the state, and is stopped' 'the device has the state, and is stopped'
+		'the state is lost: the device is in error' 'the state is lost: the device is in error')
 
 	image
 	emu_start --state-size $size --devices 4 --fault 0@fail=stop:running-p2p:EIO \
 		--fault 1@fail=running-p2p:running:EIO --fault 2@error=stop:running-p2p \
 		--fault 3@error=running-p2p:running
 	for k in 0 1 2 3; do
-		migctl 75 --json resume --no-hold "$(device $k)" image
-		judge "$(device $k)" 75 aborted/none stop
-		expect_message "$(fails "${launch[k % 2]}")" '(EIO)' \
-			'the device was reset and is in stop'
-		expect_json '.accepted' '.recovery.reset'
+		migctl 81 --json resume --no-hold "$(device $k)" image
+		judge "$(device $k)" 81 device-error/${owner[k]} ${state[k]}
+		expect_message "$(fails "${launch[k % 2]}")" '(EIO)' "${note[k]}"
+		expect_json '.accepted' '.recovery.reset | not'
 	done
 }
 
-@test "resume: an accepted state whose start is never answered: reset and stopped" {
+@test "resume: an accepted state whose start is never answered: kept, and stopped" {
 	local k
 
 	image
 	faulty stall= "${launch[@]}"
 	swept_load
 	for k in 0 1; do
-		finish load_$k 76
-		judge "$(device $k)" 76 aborted/none stop
+		finish load_$k 81
+		judge "$(device $k)" 81 device-error/destination stop
 		expect_message "$(fails "${launch[k]}")" 'silent for 1 s' \
-			'the device was reset and is in stop'
+			'the device has the state, and is stopped'
 	done
 }
 
@@ -614,7 +623,7 @@ swept_load()
 	judge "$A" 65 aborted/none stop
 	expect_json '.recovery.reset'
 	migctl 81 --json resume --no-hold "$B" image
-	judge "$B" 81 device-error/unknown resuming
+	judge "$B" 81 device-error/none resuming
 	expect_message 'it could not be brought to stop: ' 'DEVICE_RESET (EIO)'
 }
 
@@ -635,7 +644,7 @@ swept_load()
 	done
 	# From a pipe.
 	record -74 bounded --json resume --no-hold "$A" - < <(cat image)
-	judge "$A" 74 aborted/none stop
+	judge "$A" 74 aborted/source stop
 }
 
 @test "resume: what fails behind the end does not fail" {
@@ -680,7 +689,7 @@ swept_load()
 		emu_start --state-size $size --fault die-at=$at
 		migctl 81 --json resume --no-hold "$A" image
 		emu_died
-		judge "$A" 81 device-error/unknown gone
+		judge "$A" 81 device-error/none gone
 		expect_message "$A: " 'it could not be brought to stop'
 		expect_json '.state == null' '.accepted == false'
 		rm emu emu.1

@@ -159,7 +159,7 @@ bytes_told()
 		migctl 0 save "$(device "$k")" "image.$k"
 	done
 	digests=$(for k in {0..63}; do
-		bounded --json inspect "image.$k" | sed -n 's/.*"digest": "\(.*\)".*/\1/p'
+		bounded --json inspect "image.$k" | jq -r '.devices[0].digest'
 	done)
 	[[ $(sort -u <<<"$digests" | grep -c .) == 64 ]]
 	for k in 0 1 31 63; do
