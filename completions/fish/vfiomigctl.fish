@@ -18,6 +18,24 @@ function __vfiomigctl_devices
     end
 end
 
+# __vfiomigctl_forms SCHEME...: these, and files behind those that lead to a file.
+function __vfiomigctl_forms
+    set -l token (commandline -ct)
+    string match -q '*:*' -- $token; or printf '%s\n' $argv
+    for scheme in file: unix: vfio-user:
+        contains $scheme $argv; or continue
+        string match -q -- "$scheme*" $token; or continue
+        set -l rest (string sub -s (math (string length $scheme) + 1) -- $token)
+        for path in (__fish_complete_path $rest)
+            echo $scheme$path
+        end
+    end
+end
+
+function __vfiomigctl_listen
+    contains -- --listen (commandline -opc)
+end
+
 # The arguments so far that are no options, the command among them.
 function __vfiomigctl_arguments
     set -l skip no
@@ -59,10 +77,16 @@ complete -c vfiomigctl -n __vfiomigctl_first -a inspect -d "show what an image h
 complete -c vfiomigctl -n __vfiomigctl_first -a verify -d "check an image"
 complete -c vfiomigctl -n __vfiomigctl_first -a extract -d "take the raw stream out of an image"
 
-complete -c vfiomigctl -n '__vfiomigctl_at 1 save resume info state reset' -a '(__vfiomigctl_devices)' -F
-complete -c vfiomigctl -n '__vfiomigctl_command list' -a '(__vfiomigctl_devices)' -F
-complete -c vfiomigctl -n '__vfiomigctl_at 2 save resume extract' -F
-complete -c vfiomigctl -n '__vfiomigctl_at 1 inspect verify extract' -F
+complete -c vfiomigctl -n __vfiomigctl_first -a help -d "give a help list"
+complete -c vfiomigctl -n '__vfiomigctl_at 1 help' -a 'save resume list info state reset inspect verify extract'
+
+complete -c vfiomigctl -n '__vfiomigctl_at 1 save resume info state reset' -a '(__vfiomigctl_devices; __vfiomigctl_forms fd: vfio-user:)' -F
+complete -c vfiomigctl -n '__vfiomigctl_command list' -a '(__vfiomigctl_devices; __vfiomigctl_forms fd: vfio-user:)' -F
+complete -c vfiomigctl -n '__vfiomigctl_at 2 save' -a '(__vfiomigctl_forms file: fd: exec: unix: tcp: vsock:)' -F
+complete -c vfiomigctl -n '__vfiomigctl_at 2 resume; and __vfiomigctl_listen' -a '(__vfiomigctl_forms fd: unix: tcp: vsock:)' -F
+complete -c vfiomigctl -n '__vfiomigctl_at 2 resume; and not __vfiomigctl_listen' -a '(__vfiomigctl_forms file: fd: exec:)' -F
+complete -c vfiomigctl -n '__vfiomigctl_at 2 extract' -a '(__vfiomigctl_forms file: fd: exec:)' -F
+complete -c vfiomigctl -n '__vfiomigctl_at 1 inspect verify extract' -a '(__vfiomigctl_forms file: fd: exec:)' -F
 complete -c vfiomigctl -n '__vfiomigctl_at 2 state' -a 'stop running stop-copy resuming running-p2p pre-copy pre-copy-p2p'
 
 complete -c vfiomigctl -s j -l json -d "print one JSON document"
@@ -104,8 +128,8 @@ complete -c vfiomigctl -n '__vfiomigctl_command resume' -l listen -d "FILE is a 
 complete -c vfiomigctl -n '__vfiomigctl_command resume' -l insecure -d "use TCP or vsock, or hear any user"
 
 complete -c vfiomigctl -n '__vfiomigctl_command list' -l probe -d "open devices that no process holds and ask them"
-complete -c vfiomigctl -n '__vfiomigctl_command info' -l diff -r -F -d "show how the device differs from the one in an image"
-complete -c vfiomigctl -n '__vfiomigctl_command inspect' -l diff -x -a '(__vfiomigctl_devices)' -d "show how a device differs from the image"
+complete -c vfiomigctl -n '__vfiomigctl_command info' -l diff -r -F -a '(__vfiomigctl_forms file: fd: exec:)' -d "show how the device differs from the one in an image"
+complete -c vfiomigctl -n '__vfiomigctl_command inspect' -l diff -r -F -a '(__vfiomigctl_devices; __vfiomigctl_forms fd: vfio-user:)' -d "show how a device differs from the image"
 complete -c vfiomigctl -n '__vfiomigctl_command inspect' -l sections -d "list each section of the image"
 
 complete -c vfiomigctl -n '__vfiomigctl_command extract' -l device -x -d "address or number of the device in the image"

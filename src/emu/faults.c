@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/macros.h"
+#include "base/opts.h"
 #include "base/units.h"
 #include "emu/content.h"
 #include "emu/faults.h"
@@ -64,6 +65,16 @@ static const struct kind *emu_faults_find_kind(const char *word, const char *ope
 	return NULL;
 }
 
+/* Each kind once: those that take one of two operands stand one behind the other. */
+static char *emu_faults_words(char *buf, size_t size)
+{
+	const char *words[ARRAY_SIZE(kinds)];
+
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
+		words[i] = i && !strcmp(kinds[i].word, kinds[i - 1].word) ? NULL : kinds[i].word;
+	return opts_join(buf, size, words, ARRAY_SIZE(words), "or");
+}
+
 /* Cut @text at the last colon. Return: what was behind it. */
 static int emu_faults_cut_last(char *text, char **ret, struct err *err)
 {
@@ -112,7 +123,7 @@ static int emu_faults_parse_operand(struct emu_fault *f, enum operand operand, c
 
 static int emu_faults_parse_kind(struct emu_fault *f, char *text, struct err *err)
 {
-	char *operand = strchr(text, '=');
+	char *operand = strchr(text, '='), words[128];
 	const struct kind *k;
 	int r;
 
@@ -120,7 +131,8 @@ static int emu_faults_parse_kind(struct emu_fault *f, char *text, struct err *er
 		*operand++ = '\0';
 	k = emu_faults_find_kind(text, operand);
 	if (!k)
-		return err_set(err, -EINVAL, "'%s' is no kind of fault", text);
+		return err_set(err, -EINVAL, "'%s' is no kind of fault: %s", text,
+			       emu_faults_words(words, sizeof(words)));
 	f->kind = k->kind;
 	if (!operand && k->operand != NOTHING && k->operand != BYTES_OR_NOTHING)
 		return err_set(err, -EINVAL, "'%s' is missing what it wants: %s", k->word, k->form);

@@ -6,7 +6,9 @@
 setup()
 {
 	load ../helpers
+	load ../complete
 	cd "${top_srcdir:-$BATS_TEST_DIRNAME/../..}"
+	export completions=$PWD/completions
 	unset ARGP_HELP_FMT
 	# Without it there would be no commands to look at, and nothing would fail.
 	"$VFIOMIGCTL" --help >/dev/null
@@ -64,61 +66,6 @@ man_options()
 section()
 {
 	awk -v name="# $1" '/^# / { inside = $0 == name; next } inside' "$2"
-}
-
-# complete WORD...: what bash offers for the last one.
-complete_bash()
-(
-	# shellcheck source=completions/bash/vfiomigctl
-	source completions/bash/vfiomigctl
-	COMP_WORDS=(vfiomigctl "$@")
-	COMP_CWORD=$#
-	COMP_LINE=${COMP_WORDS[*]}
-	COMP_POINT=${#COMP_LINE}
-	COMPREPLY=()
-	_vfiomigctl
-	((${#COMPREPLY[@]} == 0)) || printf '%s\n' "${COMPREPLY[@]}"
-)
-
-# zsh's and fish's are read as text, so that they are checked where these shells are not.
-zsh_options()
-{
-	awk -v command="$1" '
-		# "(-j --json)"{-j,--json}"[text]": neither what excludes it nor the text.
-		function options(spec) {
-			sub(/\[.*/, "", spec)
-			sub(/^[\t '\''"]*\([^)]*\)/, "", spec)
-			while (match(spec, /-(-[a-z0-9-]+|\\?[a-zA-Z?])/)) {
-				word = substr(spec, RSTART, RLENGTH)
-				sub(/\\/, "", word)
-				list = list word "\n"
-				spec = substr(spec, RSTART + RLENGTH)
-			}
-		}
-		/^\t(common|acquire)=\($/ { array = $1; sub(/=.*/, "", array); list = ""; next }
-		/^\t\)$/ { groups[array] = list; array = list = "" }
-		array != "" { options($0) }
-		/^\t[a-z]+\)$/ { arm = $1; list = "" }
-		arm == command ")" && /^\t\t\t\$/ { printf "%s", groups[substr($1, 2)] }
-		arm == command ")" && /^\t\t\t[^$]/ { options($0) }
-		/^\t\t;;$/ && arm == command ")" { printf "%s", list; arm = "" }
-	' completions/zsh/_vfiomigctl
-}
-
-fish_options()
-{
-	awk -v command="$1" '
-		/^complete / {
-			line = $0
-			if (line ~ / -n / && (!match(line, /__vfiomigctl_command [^'\'']*/) ||
-			    index(substr(line, RSTART, RLENGTH) " ", " " command " ") == 0))
-				next
-			for (i = 2; i < NF && $i != "-d"; i++) {
-				gsub("'\''", "", $(i + 1))
-				if ($i == "-s" || $i == "-l")
-					print ($i == "-s" ? "-" : "--") $(i + 1)
-			}
-		}' completions/fish/vfiomigctl.fish
 }
 
 @test "help: each command has help" {
@@ -345,77 +292,49 @@ refuses()
 		"$(sed -nE 's/^[[|][[ ]+\*([a-z0-9-]+)\*$/\1/p' man/vfiomigctl-state.8.scd)"
 }
 
-@test "bash: offers the commands" {
-	same commands "$(commands)" "$(complete_bash "")"
-	same commands "$(commands)" "$(complete_bash --json --progress never "")"
-	[[ $(complete_bash --json extr) == extract ]]
+# Options of vfiomig-emu, short and long.
+emu_options()
+{
+	"$VFIOMIG_EMU" --help | grep -oE '^ +(-., +)?--[a-z0-9-]+' | grep -oE -- '-[^ ,]+'
 }
 
-@test "bash: offers the options of each command" {
+# agrees SHELL: its completion has the commands, options and states of --help.
+agrees()
+{
+	local offer=complete_$1 command
+
+	same commands "$(commands; echo help)" "$($offer "vfiomigctl ")"
+	same commands "$(commands; echo help)" "$($offer "vfiomigctl --json --progress never ")"
+	same "commands to help with" "$(commands)" "$($offer "vfiomigctl help ")"
+	same "no command" "$(help_options)" "$($offer "vfiomigctl -")"
+	for command in $(commands); do
+		same "$command" "$(help_options "$command")" "$($offer "vfiomigctl $command -")"
+	done
+	same states "$(states)" "$($offer "vfiomigctl state vfio0 ")"
+	same states "$(states)" "$($offer "vfiomigctl state --timeout 5 0000:3b:00.1 ")"
+	same vfiomig-emu "$(emu_options)" "$($offer "vfiomig-emu -")"
+}
+
+@test "bash: offers what --help has" {
+	agrees bash
+}
+
+@test "zsh: offers what --help has" {
 	local command
 
+	require zsh
+	agrees zsh
 	for command in $(commands); do
-		same "$command" "$(help_options "$command")" "$(complete_bash "$command" -)"
-	done
-	same "no command" "$(help_options)" "$(complete_bash -)"
-}
-
-@test "bash: offers the states, however it splits the device's name" {
-	same states "$(states)" "$(complete_bash state vfio0 "")"
-	same states "$(states)" "$(complete_bash state 0000 : 3b : 00.1 "")"
-	same states $'running\nrunning-p2p' "$(complete_bash state --dry-run vfio0 run)"
-}
-
-@test "bash: offers values that the program takes" {
-	local option value
-
-	for option in via progress leave compress; do
-		[[ -n $(complete_bash save "--$option" "") ]]
-		same "$option" "$(complete_bash save "--$option" "")" "$(complete_bash save "--$option" = "")"
-		for value in $(complete_bash save "--$option" ""); do
-			# A value that is none is complained of before the device that is none.
-			migctl 64 save "--$option=$value" no-device "$BATS_TEST_TMPDIR/file"
-			[[ $stderr == *"no-device: not a device name"* ]]
-		done
-	done
-}
-
-@test "bash: offers files where a file is wanted" {
-	mkdir "$BATS_TEST_TMPDIR/a folder"
-	touch "$BATS_TEST_TMPDIR/a file"
-	for before in "save vfio0" "resume vfio0" inspect verify extract "extract in.img"; do
-		# shellcheck disable=SC2086 # words
-		same "$before" "$BATS_TEST_TMPDIR/a file"$'\n'"$BATS_TEST_TMPDIR/a folder" \
-			"$(complete_bash $before "$BATS_TEST_TMPDIR/a")"
-	done
-}
-
-@test "zsh: has the options, commands and states of --help" {
-	local command
-
-	for command in $(commands); do
-		same "$command" "$(help_options "$command")" "$(zsh_options "$command")"
 		grep -qF "$command:$(summary "$command")" completions/zsh/_vfiomigctl
 	done
-	grep -qxF "	states=($(complete_bash state vfio0 "" | paste -sd ' '))" completions/zsh/_vfiomigctl
 }
 
-@test "fish: has the options, commands and states of --help" {
+@test "fish: offers what --help has" {
 	local command
 
+	require fish
+	agrees fish
 	for command in $(commands); do
-		same "$command" "$(help_options "$command")" "$(fish_options "$command")"
 		grep -qF -- "-a $command -d \"$(summary "$command")\"" completions/fish/vfiomigctl.fish
 	done
-	grep -qF "'$(complete_bash state vfio0 "" | paste -sd ' ')'" completions/fish/vfiomigctl.fish
-}
-
-@test "zsh: its completion can be parsed" {
-	require zsh
-	zsh -f -n completions/zsh/_vfiomigctl
-}
-
-@test "fish: its completion can be parsed" {
-	require fish
-	fish --no-config -n completions/fish/vfiomigctl.fish
 }
