@@ -42,7 +42,7 @@ function __vfiomigctl_arguments
     for word in (commandline -opc)[2..-1]
         if test $skip = yes
             set skip no
-        else if string match -qr '^--(via|vf-token|protocol|timeout|progress|status-fd|compress|leave|device|drain-timeout|diff|bandwidth|threads)$' -- $word
+        else if string match -qr '^--(via|vf-token|protocol|timeout|progress|status-fd|compress|leave|device|drain-timeout|diff|bandwidth|threads|label)$' -- $word
             set skip yes
         else if not string match -q -- '-*' $word; or test "$word" = -
             echo $word
@@ -110,6 +110,7 @@ complete -c vfiomigctl -n '__vfiomigctl_command save' -l sha256 -d "sum the stre
 complete -c vfiomigctl -n '__vfiomigctl_command save' -l bandwidth -x -a '1M 10M 100M 1G' -d "write at most so many bytes a second"
 complete -c vfiomigctl -n '__vfiomigctl_command save' -l threads -x -d "compress in so many threads"
 complete -c vfiomigctl -n '__vfiomigctl_command save' -l compress -x -a 'none zstd zstd:1 zstd:3 zstd:19' -d "none or zstd[:LEVEL]"
+complete -c vfiomigctl -n '__vfiomigctl_command save' -l label -x -d "KEY=VALUE for the image"
 complete -c vfiomigctl -n '__vfiomigctl_command save' -l leave -x -a 'found stop' -d "the state to leave the device in"
 complete -c vfiomigctl -n '__vfiomigctl_command save' -l pre-copy -d "read what can be read while the device runs"
 complete -c vfiomigctl -n '__vfiomigctl_command save' -l raw -d "write the bare stream and nothing else"

@@ -56,7 +56,7 @@ static int cmd_extract_on_begin(void *ctx, const struct image_info *info,
 {
 	struct args *a = ctx;
 
-	render_image_info(a->inv->report, info, NULL);
+	render_labels(render_image_info(a->inv->report, info, NULL), &m->labels);
 	if (!cmd_extract_find_device(a, m)) {
 		if (a->device)
 			err_fail(err, ERR_MISSING, -ENOENT, "no device '%s' in the image",

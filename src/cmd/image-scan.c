@@ -65,6 +65,7 @@ void render_image(struct json_object *report, const struct image_info *info,
 	report_string(o, "tool", m->tool);
 	if (m->source != IMAGE_SOURCE_NOT_SAID)
 		report_string(o, "source", image_source_name(m->source));
+	render_labels(o, &m->labels);
 	list = report_array(report, "devices");
 	for (uint32_t i = 0; i < m->n_devices; i++)
 		image_scan_render_image_device(report_append(list), &m->devices[i]);

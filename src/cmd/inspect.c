@@ -59,6 +59,7 @@ static void cmd_inspect_view(FILE *f, struct json_object *report)
 	struct json_object *list;
 
 	report_lines(f, report, image, ARRAY_SIZE(image));
+	view_labels(f, report);
 	if (json_object_object_get_ex(report, "devices", &list))
 		for (size_t i = 0; i < json_object_array_length(list); i++) {
 			fputc('\n', f);

@@ -112,6 +112,41 @@ void render_device_state(struct json_object *o, const struct mig_dev *mig)
 		report_string(o, "v1_bits", bits[fsm_v1_bits(mig->state)]);
 }
 
+void render_labels(struct json_object *image, const struct image_labels *labels)
+{
+	struct json_object *o;
+
+	if (!labels->n)
+		return;
+	o = report_object(image, "labels");
+	for (size_t i = 0; i < labels->n; i++)
+		report_string(o, labels->v[i].key, labels->v[i].value);
+}
+
+void view_labels(FILE *f, struct json_object *report)
+{
+	static const struct report_row columns[] = {
+		{ "key", "LABEL", REPORT_TEXT },
+		{ "value", "VALUE", REPORT_TEXT },
+	};
+	struct json_object *image, *labels, *table, *list, *o;
+
+	if (!json_object_object_get_ex(report, "image", &image) ||
+	    !json_object_object_get_ex(image, "labels", &labels))
+		return;
+	table = report_new(NULL);
+	list = report_array(table, "labels");
+	json_object_object_foreach(labels, key, value)
+	{
+		o = report_append(list);
+		report_string(o, "key", key);
+		report_string(o, "value", json_object_get_string(value));
+	}
+	fputc('\n', f);
+	report_table(f, list, columns, ARRAY_SIZE(columns));
+	report_done(table);
+}
+
 static void render_created(struct json_object *o, uint64_t ns)
 {
 	time_t seconds = (time_t)(ns / NSEC_PER_SEC);

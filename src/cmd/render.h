@@ -65,6 +65,12 @@ struct json_object *render_image_info(struct json_object *report, const struct i
 /** render_fit() - "fits": "yes", "no" or "unknown". */
 void render_fit(struct json_object *report, enum compat_fit fit);
 
+/** render_labels() - "labels" into "image" (@image), if there are any. */
+void render_labels(struct json_object *image, const struct image_labels *labels);
+
+/** view_labels() - the image's labels as a table, if it has any. */
+void view_labels(FILE *f, struct json_object *report);
+
 /** render_arcs() - "arcs", "downtime_ns", "down": it does not run now, in @left. */
 void render_arcs(struct json_object *report, const struct timeline *t, enum mig_state left);
 

@@ -34,6 +34,7 @@ struct args {
 	struct arc_retry retry;
 	struct save_options save;
 	const char *compress;
+	struct opt_list labels;
 	unsigned int leave;
 	uint64_t threads, precopy_ns;
 	bool precopy, dry_run;
@@ -55,6 +56,17 @@ static void cmd_save_parse_compress(struct args *a)
 	a->save.zstd_level = (int)level;
 }
 
+static void cmd_save_parse_labels(struct args *a)
+{
+	struct err err = { 0 };
+
+	for (size_t i = 0; i < a->labels.n; i++)
+		if (image_labels_parse(&a->save.labels, a->labels.v[i], &err) < 0)
+			opts_misuse(a->inv->program, "--label=%s: %s", a->labels.v[i], err.text);
+	if (a->save.raw && a->labels.n)
+		opts_misuse(a->inv->program, "--raw and --label exclude each other");
+}
+
 static void cmd_save_parse(struct args *a, int argc, char **argv)
 {
 	const struct opt opts[] = {
@@ -73,6 +85,8 @@ static void cmd_save_parse(struct args *a, int argc, char **argv)
 		  .doc = "compress in N threads (one for each CPU)" },
 		{ "bandwidth", .value = "RATE", .bytes = &a->save.bandwidth, .min = 1,
 		  .max = INT64_MAX, .doc = "write at most RATE bytes a second: 10M, 1GB, ..." },
+		{ "label", .value = "KEY=VALUE", .list = &a->labels,
+		  .doc = "put this into the image, where inspect shows it; several times" },
 		{ "sha256", .flag = &a->save.sha256,
 		  .doc = "sum the stream; takes longer than all the rest" },
 		{ "dry-run", .flag = &a->dry_run, .doc = "say what would be done, open nothing" },
@@ -90,6 +104,7 @@ static void cmd_save_parse(struct args *a, int argc, char **argv)
 
 	cmd_parse(a->inv, &line, argc, argv);
 	cmd_save_parse_compress(a);
+	cmd_save_parse_labels(a);
 	a->save.threads = (unsigned int)a->threads;
 	a->save.peer.timeout_ms = a->options.acquire.timeout_ms;
 }
@@ -133,8 +148,9 @@ static void cmd_save_render(struct invocation *inv, const struct save_options *s
 	if (!result->started)
 		return;
 	if (result->info.major)
-		render_image_info(o, &result->info,
-				  result->receipt.accepted ? &result->receipt : NULL);
+		render_labels(render_image_info(o, &result->info,
+						result->receipt.accepted ? &result->receipt : NULL),
+			      &s->labels);
 	report_uint(o, "file_bytes", result->published ? result->written : 0);
 	report_uint(o, "bytes", source->bytes);
 	report_uint(o, "stream_ns", source->stream_ns);
@@ -241,6 +257,7 @@ static int cmd_save_run(struct invocation *inv, int argc, char **argv, struct er
 	if (r >= 0)
 		r = a.dry_run ? cmd_save_plan(inv, s, err) : cmd_save_save(&a, err);
 	device_free(s->dev);
+	image_labels_done(&s->labels);
 	return r;
 }
 

@@ -19,9 +19,8 @@ static void cmd_verify_view(FILE *f, struct json_object *report)
 static int cmd_verify_on_begin(void *ctx, const struct image_info *info,
 			       const struct image_manifest *m, struct err *err)
 {
-	(void)m;
 	(void)err;
-	render_image_info(ctx, info, NULL);
+	render_labels(render_image_info(ctx, info, NULL), &m->labels);
 	return 0;
 }
 

@@ -164,7 +164,10 @@ static int save_make_manifest(const struct save *s, struct image_manifest *ret, 
 		return r;
 	ret->source = source_runs_on(&s->source) ? IMAGE_SOURCE_RUNS_ON : IMAGE_SOURCE_STOPS;
 	ret->devices[0].digests = s->options->sha256 ? IMAGE_HAS_SHA256 : 0;
-	return 0;
+	r = image_labels_copy(&ret->labels, &s->options->labels, err);
+	if (r < 0)
+		image_manifest_done(ret);
+	return r;
 }
 
 static int save_begin_image(struct save *s, struct err *err)

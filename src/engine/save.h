@@ -9,6 +9,7 @@
 #include "engine/handover.h"
 #include "engine/source.h"
 #include "image/format.h"
+#include "image/labels.h"
 #include "image/receipt.h"
 #include "transport/peer.h"
 #include "transport/uri.h"
@@ -23,6 +24,7 @@
  * @raw: the bare stream instead of an image
  * @force: an existing file may be replaced
  * @leave_stopped: the device stays in STOP; else it goes back to where it was found
+ * @labels: for the image
  * @zstd_level: 0 for plain frames
  * @sha256: sum the stream, and have the image say so
  * @threads: for compression; 0 for one a CPU, up to SAVE_THREADS_MAX
@@ -38,6 +40,7 @@ struct save_options {
 	bool raw;
 	bool force;
 	bool leave_stopped;
+	struct image_labels labels;
 	int zstd_level;
 	bool sha256;
 	unsigned int threads;

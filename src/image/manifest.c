@@ -133,6 +133,7 @@ void image_manifest_done(struct image_manifest *m)
 	free(m->devices);
 	free(m->kernel);
 	free(m->tool);
+	image_labels_done(&m->labels);
 	*m = (struct image_manifest){ 0 };
 }
 
@@ -301,6 +302,11 @@ static int manifest_encode(struct json_object *root, const struct image_manifest
 	r = manifest_add_text(root, "source", source_words[m->source], err);
 	if (r < 0)
 		return r;
+	if (m->labels.n) {
+		r = manifest_add(root, "labels", image_labels_json(&m->labels), err);
+		if (r < 0)
+			return r;
+	}
 	devices = json_object_new_array();
 	r = manifest_add(root, "devices", devices, err);
 	if (r < 0)
@@ -653,6 +659,21 @@ static int manifest_decode_source(struct json_object *root, enum image_source *r
 	return 0;
 }
 
+static int manifest_decode_labels(struct json_object *root, struct image_labels *ret,
+				  struct err *err)
+{
+	struct json_object *o;
+	struct err why = { 0 };
+	int r;
+
+	if (!json_object_object_get_ex(root, "labels", &o))
+		return 0;
+	r = image_labels_from_json(ret, o, &why);
+	if (r == -EINVAL)
+		return err_fail(err, ERR_IMAGE, -EBADMSG, "\"labels\": %s", why.text);
+	return r < 0 ? err_set(err, -ENOMEM, "manifest") : 0;
+}
+
 int image_manifest_decode(const char *text, size_t len, struct image_manifest *ret, struct err *err)
 {
 	_cleanup_(image_manifest_done) struct image_manifest m = { 0 };
@@ -675,6 +696,9 @@ int image_manifest_decode(const char *text, size_t len, struct image_manifest *r
 	if (r < 0)
 		return r;
 	r = manifest_decode_source(root, &m.source, err);
+	if (r < 0)
+		return r;
+	r = manifest_decode_labels(root, &m.labels, err);
 	if (r < 0)
 		return r;
 	r = manifest_decode_devices(root, &m, err);

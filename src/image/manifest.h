@@ -14,6 +14,7 @@
 
 #include "base/cleanup.h"
 #include "base/err.h"
+#include "image/labels.h"
 
 /* Of one string, without the NUL; and of a configuration space (PCI Express has 4096 bytes). */
 #define IMAGE_TEXT_MAX 4096u
@@ -69,12 +70,14 @@ const char *image_source_name(enum image_source source);
 /**
  * struct image_manifest
  * @kernel, @tool: of the writer: release and version, or NULL
+ * @labels: by which its user knows the image
  * @source: for receivers: who reads the image while it is written must not start a copy
  */
 struct image_manifest {
 	char *kernel;
 	char *tool;
 	enum image_source source;
+	struct image_labels labels;
 	struct image_device *devices;
 	uint32_t n_devices;
 };

@@ -206,3 +206,36 @@ reports()
 	reports 0 completed unknown verify gerät
 	expect_json '.file == "gerät"' 'has("file_base64") | not'
 }
+
+@test "labels: save puts them into the image, and they are shown" {
+	local labels='{"ticket":"4711","host":"ä \"b\"","empty":""}' command
+
+	emu_start
+	reports 0 completed source save --label ticket=4711 --label 'host=ä "b"' --label=empty= "$A" image
+	expect_json ".image.labels == $labels"
+	for command in inspect verify; do
+		reports 0 completed unknown "$command" image
+		expect_json ".image.labels == $labels"
+	done
+	reports 0 completed unknown extract image stream
+	expect_json ".image.labels == $labels"
+	migctl 0 inspect image
+	[[ $output == *$'LABEL   VALUE\nticket  4711\nhost    ä "b"\nempty   \n'* ]]
+	bounded -q save "$A" other
+	reports 0 completed unknown inspect other
+	expect_json '.image | has("labels") | not'
+	migctl 0 inspect other
+	[[ $output != *LABEL* ]]
+}
+
+@test "labels: what is none is misuse, and nothing is opened" {
+	local label
+
+	for label in none =value '-a=b' 'a b=c' $'a=\e[m' $'a=\xff'; do
+		migctl 64 save "--label=$label" vfio-user:none image
+	done
+	migctl 64 save --label a=1 --label a=2 vfio-user:none image
+	[[ $stderr == *"a label's key is there twice"* ]]
+	migctl 64 save --raw --label a=1 vfio-user:none image
+	expect_files
+}

@@ -118,6 +118,94 @@ static void what_is_encoded_decodes_to_the_same(void **state)
 	assert_same_device(&back.devices[1], &devices[1]);
 }
 
+static int add(struct image_labels *labels, const char *text)
+{
+	return image_labels_parse(labels, text, NULL);
+}
+
+static void labels_come_back_in_their_order(void **state)
+{
+	struct image_device devices[] = { bare_device() };
+	_cleanup_(image_manifest_done) struct image_manifest m = { 0 }, back = { 0 };
+	_cleanup_free_ char *text = NULL;
+	size_t len;
+
+	(void)state;
+	assert_int_equal(add(&m.labels, "ticket=4711"), 0);
+	assert_int_equal(add(&m.labels, "a/b.c_d-e="), 0);
+	assert_int_equal(add(&m.labels, "0=a=\"b\" \xc3\xbc"), 0);
+	m.devices = devices;
+	m.n_devices = 1;
+	assert_int_equal(image_manifest_encode(&m, &text, &len, NULL), 0);
+	m.devices = NULL;
+	assert_int_equal(image_manifest_decode(text, len, &back, NULL), 0);
+	assert_int_equal(back.labels.n, 3);
+	assert_string_equal(back.labels.v[0].key, "ticket");
+	assert_string_equal(back.labels.v[0].value, "4711");
+	assert_string_equal(back.labels.v[1].key, "a/b.c_d-e");
+	assert_string_equal(back.labels.v[1].value, "");
+	assert_string_equal(back.labels.v[2].key, "0");
+	assert_string_equal(back.labels.v[2].value, "a=\"b\" \xc3\xbc");
+}
+
+static void labels_that_are_none_are_refused(void **state)
+{
+	static const char *const rows[] = {
+		"",    "key",	   "=value", " a=b",   "a b=c", "-a=b",	   "a\xc3\xbc=b",
+		".=b", "a=\x1b[m", "a=\xff", "a=b\nc", "a*=b",	"twice=2",
+	};
+	char key[IMAGE_LABEL_KEY_MAX + 8], value[IMAGE_LABEL_VALUE_MAX + 8];
+	_cleanup_(image_labels_done) struct image_labels labels = { 0 };
+
+	(void)state;
+	assert_int_equal(add(&labels, "twice=1"), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		if (add(&labels, rows[i]) != -EINVAL)
+			fail_msg("'%s' was taken", rows[i]);
+	memset(key, 'k', sizeof(key));
+	strcpy(key + IMAGE_LABEL_KEY_MAX, "=");
+	assert_int_equal(add(&labels, key), 0);
+	strcpy(key + IMAGE_LABEL_KEY_MAX, "k=");
+	assert_int_equal(add(&labels, key), -EINVAL);
+	memset(value, 'v', sizeof(value));
+	memcpy(value, "a=", 2);
+	value[2 + IMAGE_LABEL_VALUE_MAX] = '\0';
+	assert_int_equal(add(&labels, value), 0);
+	value[0] = 'b';
+	value[2 + IMAGE_LABEL_VALUE_MAX] = 'v';
+	value[3 + IMAGE_LABEL_VALUE_MAX] = '\0';
+	assert_int_equal(add(&labels, value), -EINVAL);
+	for (size_t i = labels.n; i < IMAGE_LABELS_MAX; i++) {
+		snprintf(key, sizeof(key), "n%zu=", i);
+		assert_int_equal(add(&labels, key), 0);
+	}
+	assert_int_equal(add(&labels, "one.too.many="), -EINVAL);
+	assert_int_equal(labels.n, IMAGE_LABELS_MAX);
+}
+
+#define WITH_LABELS(labels) \
+	"{\"schema\":1,\"labels\":" labels ",\"devices\":[{\"address\":\"a\",\"protocol\":\"v2\"}]}"
+
+static void labels_of_other_writers_are_judged_alike(void **state)
+{
+	_cleanup_(image_manifest_done) struct image_manifest m = { 0 };
+
+	(void)state;
+	assert_refused(WITH_LABELS("[]"), "\"labels\": not an object of labels");
+	assert_refused(WITH_LABELS("null"), "\"labels\": not an object of labels");
+	assert_refused(WITH_LABELS("{\"a\":1}"), "\"labels\": a label's value is no string");
+	assert_refused(WITH_LABELS("{\"a\":\"\\u001b\"}"),
+		       "\"labels\": a label's value has characters that cannot be printed");
+	assert_refused(WITH_LABELS("{\"a\":\"\\u0000\"}"),
+		       "\"labels\": a label's value has characters that cannot be printed");
+	assert_refused(
+		WITH_LABELS("{\"\":\"\"}"),
+		"\"labels\": a label's key is 1 to 63 letters, digits, '.', '_', '-' or '/', a "
+		"letter or digit first");
+	assert_int_equal(decode(WITH_LABELS("{}"), &m, NULL), 0);
+	assert_int_equal(m.labels.n, 0);
+}
+
 static void the_largest_manifest_fits_its_cap(void **state)
 {
 	static struct image_device devices[IMAGE_DEVICES_MAX + 1];
@@ -402,6 +490,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_encoded_decodes_to_the_same),
+		cmocka_unit_test(labels_come_back_in_their_order),
+		cmocka_unit_test(labels_that_are_none_are_refused),
+		cmocka_unit_test(labels_of_other_writers_are_judged_alike),
 		cmocka_unit_test(the_largest_manifest_fits_its_cap),
 		cmocka_unit_test(what_no_reader_would_take_is_not_encoded),
 		cmocka_unit_test(what_cannot_be_printed_does_not_keep_a_device_from_being_saved),
