@@ -332,7 +332,7 @@ begin_v1()
 		attempt save "$A" file
 		struck "$A"
 		ended 81 "$A: $from to $to failed, the device is in $from" '(EIO)' \
-			"it has its state, and is left in $from; vfiomigctl state $A running"
+			"it has its state, and is left in $from; " "; vfiomigctl state $A running"
 		told owner source
 		told reset false
 		expect_file
@@ -757,8 +757,12 @@ judge_resume()
 		return
 	fi
 	read -r want device where text <<<"${resume_table[$when-$end]}"
-	# It may take the state another time: that was not about the state.
-	[[ $when-$errno != judge-EBUSY ]] || want=75
+	# Not every errno is about the state.
+	case $when-$errno in
+	judge-EBUSY) want=75 ;;
+	judge-EIO) want=74 ;;
+	judge-ENOMEM) want=71 ;;
+	esac
 	[[ $device != loaded ]] || owner=destination
 	[[ $when != judge ]] || text+=': the driver did not accept the state: '
 	ended "$want" ": $from to $to failed, the device is in $place: " "$doing" "($errno)" \
