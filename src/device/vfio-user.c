@@ -468,30 +468,41 @@ static void vfio_user_assume_pci(struct vfio_user *u)
 	};
 }
 
+static int vfio_user_fetch_indices(struct vfio_user *u, struct err *err)
+{
+	for (uint32_t i = 0; i < u->info.n_regions; i++) {
+		int r = vfio_user_fetch_region(u, i, err);
+
+		if (r < 0)
+			return r;
+	}
+	for (uint32_t i = 0; i < u->info.n_irqs; i++) {
+		int r = vfio_user_fetch_irq(u, i, err);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
 /* Now, since in STOP and STOP_COPY libvfio-user answers none of this. */
 static int vfio_user_fetch_all(struct vfio_user *u, struct err *err)
 {
-	struct err refused = { 0 };
+	struct err why = { 0 };
 	int r;
 
-	r = vfio_user_fetch_info(u, &refused);
-	if (r == VFIO_USER_REFUSED && refused.code == -EINVAL) {
+	r = vfio_user_fetch_info(u, &why);
+	if (r == VFIO_USER_REFUSED && why.code == -EINVAL) {
 		vfio_user_assume_pci(u);
 		return 0;
 	}
 	if (r) {
-		*err = refused;
-		return refused.code;
+		*err = why;
+		return why.code;
 	}
-	for (uint32_t i = 0; i < u->info.n_regions; i++) {
-		r = vfio_user_fetch_region(u, i, &refused);
-		if (r < 0)
-			break;
-	}
-	for (uint32_t i = 0; r >= 0 && i < u->info.n_irqs; i++)
-		r = vfio_user_fetch_irq(u, i, &refused);
+	r = vfio_user_fetch_indices(u, &why);
 	if (r < 0)
-		*err = refused;
+		*err = why;
 	return r;
 }
 

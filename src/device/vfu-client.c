@@ -60,6 +60,18 @@ static uint64_t vfu_client_deadline(const struct vfu_client *c)
 	return clock_ns() + (uint64_t)c->channel.timeout_ms * NSEC_PER_MSEC;
 }
 
+static int vfu_client_poll(struct pollfd *p, size_t n, uint64_t deadline)
+{
+	for (;;) {
+		int r = poll(p, n, clock_ms_until(deadline));
+
+		if (r >= 0)
+			return r;
+		if (errno != EINTR)
+			return -errno;
+	}
+}
+
 /* Until the server has something to say. */
 static int vfu_client_wait(struct vfu_client *c, struct cancel *cancel, uint64_t deadline,
 			   struct err *err)
@@ -77,17 +89,14 @@ static int vfu_client_wait(struct vfu_client *c, struct cancel *cancel, uint64_t
 		if (r < 0)
 			return r;
 	}
-	do
-		r = poll(p, ARRAY_SIZE(p),
-			 c->channel.timeout_ms < 0 ? -1 : clock_ms_until(deadline));
-	while (r < 0 && errno == EINTR);
+	r = vfu_client_poll(p, ARRAY_SIZE(p), deadline);
 	if (r < 0)
-		return err_set(err, -errno, "poll");
-	if (!r) {
-		r = err_set(err, -ETIMEDOUT, "the server was silent for %g s",
-			    c->channel.timeout_ms / 1e3);
-		return vfu_client_break(c, r, err);
-	}
+		return err_set(err, r, "poll");
+	if (!r)
+		return vfu_client_break(c,
+					err_set(err, -ETIMEDOUT, "the server was silent for %g s",
+						c->channel.timeout_ms / 1e3),
+					err);
 	return cancel && !p[0].revents ? cancel_check(cancel, err) : 0;
 }
 

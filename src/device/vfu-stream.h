@@ -4,11 +4,10 @@
 /*
  * A data transfer session over vfio-user: MIG_DATA_READ and MIG_DATA_WRITE
  *
- * Several requests are under way at a time (device/vfu-window.h). A signal (the device's cancel) ends
- * the wait for a reply, and within a message it ends the connection.
+ * Several requests are under way at a time (device/vfu-window.h). A signal (the device's cancel)
+ * ends the wait for a reply, and within a message it ends the connection.
  *
- * Writes are small: each has to arrive as a whole (vfu/channel.h), and a server must be able to take
- * it without many others waiting in the socket.
+ * Writes are small: each has to arrive as a whole (vfu/channel.h).
  */
 
 #include "device/backend.h"

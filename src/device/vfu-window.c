@@ -111,6 +111,6 @@ enum vfu_verdict vfu_window_write_verdict(const struct vfu_window *w)
 		return VFU_WAIT;
 	if (!q->code)
 		return VFU_TAKE;
-	/* Here even EBUSY leaves a hole when what is behind it was taken: it is in the wrong place. */
+	/* Even EBUSY leaves a hole here: what was taken behind it is in the wrong place. */
 	return q->alone || !vfu_window_refused(q) ? VFU_FAIL : vfu_window_refusal(w);
 }

@@ -45,13 +45,14 @@ static int emu_command_answer_version(struct emu_session *s, const struct emu_co
 
 	if (s->negotiated)
 		return err_set(err, -EINVAL, "a second version");
+	reply->close = true;
 	r = vfu_version_decode(c->payload, c->len, &proposed, err);
-	if (!r)
-		r = vfu_version_accept(&our_version, &proposed, &agreed, err);
-	if (r < 0) {
-		reply->close = true;
+	if (r < 0)
 		return r == -ENOMEM ? r : -EINVAL;
-	}
+	r = vfu_version_accept(&our_version, &proposed, &agreed, err);
+	if (r < 0)
+		return -EINVAL;
+	reply->close = false;
 	s->negotiated = true;
 	s->xfer_max = MIN(proposed.max_data_xfer_size, our_version.max_data_xfer_size);
 	reply->len = vfu_version_encode(&agreed, reply->payload);
@@ -72,7 +73,7 @@ static int emu_command_copy_in_sized(void *to, size_t size, const struct emu_com
 	return emu_command_check_argsz(argsz, size, err);
 }
 
-/* There is no DMA; what the client says about its memory is taken note of by nobody. */
+/* The device does no DMA: what the client says about its memory is checked and forgotten. */
 static int emu_command_answer_dma_map(const struct emu_command *c, struct err *err)
 {
 	struct vfu_dma_map map;
@@ -168,9 +169,11 @@ static int emu_command_answer_set_irqs(const struct emu_command *c, struct err *
 	int r;
 
 	r = emu_command_copy_in_sized(&set, sizeof(set), c, err);
-	if (!r && set.index >= PCI_IRQS)
-		r = err_set(err, -EINVAL, "no interrupt %" PRIu32, set.index);
-	return r;
+	if (r < 0)
+		return r;
+	if (set.index >= PCI_IRQS)
+		return err_set(err, -EINVAL, "no interrupt %" PRIu32, set.index);
+	return 0;
 }
 
 static int emu_command_region_access(const struct emu_session *s, const struct emu_command *c,
@@ -237,10 +240,12 @@ static int emu_command_mig_data(const struct emu_session *s, const struct emu_co
 	int r;
 
 	r = emu_command_copy_in(data, sizeof(*data), c, err);
-	if (!r && data->size > s->xfer_max)
-		r = err_set(err, -EINVAL, "%" PRIu32 " bytes of data, more than %" PRIu32,
-			    data->size, s->xfer_max);
-	return r;
+	if (r < 0)
+		return r;
+	if (data->size > s->xfer_max)
+		return err_set(err, -EINVAL, "%" PRIu32 " bytes of data, more than %" PRIu32,
+			       data->size, s->xfer_max);
+	return 0;
 }
 
 static int emu_command_answer_data_read(struct emu_device *d, const struct emu_session *s,
@@ -251,12 +256,13 @@ static int emu_command_answer_data_read(struct emu_device *d, const struct emu_s
 	int r;
 
 	r = emu_command_mig_data(s, c, &data, err);
-	if (!r)
-		r = emu_command_check_argsz(data.argsz, sizeof(data) + data.size, err);
-	if (!r)
-		r = emu_device_read(d, reply->payload + sizeof(data), &data.size, &reply->delay_ns,
-				    err);
-	if (r)
+	if (r < 0)
+		return r;
+	r = emu_command_check_argsz(data.argsz, sizeof(data) + data.size, err);
+	if (r < 0)
+		return r;
+	r = emu_device_read(d, reply->payload + sizeof(data), &data.size, &reply->delay_ns, err);
+	if (r != EMU_DONE)
 		return r;
 	data.argsz = (uint32_t)sizeof(data) + data.size;
 	emu_reply_add(reply, &data, sizeof(data));
@@ -272,11 +278,11 @@ static int emu_command_answer_data_write(struct emu_device *d, const struct emu_
 	int r;
 
 	r = emu_command_mig_data(s, c, &data, err);
-	if (!r && c->len - sizeof(data) != data.size)
-		r = err_set(err, -EINVAL, "%zu bytes to write, not %" PRIu32, c->len - sizeof(data),
-			    data.size);
 	if (r < 0)
 		return r;
+	if (c->len - sizeof(data) != data.size)
+		return err_set(err, -EINVAL, "%zu bytes to write, not %" PRIu32,
+			       c->len - sizeof(data), data.size);
 	return emu_device_write(d, c->payload + sizeof(data), data.size, &reply->delay_ns, err);
 }
 

@@ -176,6 +176,21 @@ static int emu_conn_answer(struct emu_conn *c, struct emu_device *d, const char 
 	return CONN_WAITS;
 }
 
+/* The rest of a reply goes out, a command comes in. Return: 1 when it is whole, else as above. */
+static int emu_conn_next(struct emu_conn *c, struct err *err)
+{
+	int r = emu_conn_send_rest(c, err);
+
+	if (r < 0)
+		return r;
+	if (c->close)
+		return -ENOTCONN;
+	do
+		r = emu_conn_receive(c, err);
+	while (!r);
+	return r;
+}
+
 int emu_conn_run(struct emu_conn *c, struct emu_device *d, const char *name, uint64_t now_ns,
 		 struct err *err)
 {
@@ -184,20 +199,16 @@ int emu_conn_run(struct emu_conn *c, struct emu_device *d, const char *name, uin
 	for (int i = 0; i < TURN; i++) {
 		if (c->stalled || (emu_conn_replying(c) && now_ns < c->due_ns))
 			return CONN_WAITS;
-		r = emu_conn_send_rest(c, err);
-		if (!r && c->close)
-			return CONN_CLOSED;
-		while (!r)
-			r = emu_conn_receive(c, err);
+		r = emu_conn_next(c, err);
 		if (r == -EAGAIN)
 			return CONN_WAITS;
 		if (r == -ENOTCONN)
 			return CONN_CLOSED;
-		if (r > 0) {
-			emu_device_advance(d, now_ns);
-			r = emu_conn_answer(c, d, name, err);
-		}
-		if (r)
+		if (r < 0)
+			return r;
+		emu_device_advance(d, now_ns);
+		r = emu_conn_answer(c, d, name, err);
+		if (r != CONN_WAITS)
 			return r;
 	}
 	return CONN_WAITS;

@@ -127,6 +127,14 @@ static int emu_device_fault_at_arc(struct emu_device *d, enum mig_state to, stru
 	return 0;
 }
 
+/* One arc, or what --fault makes of it. */
+static int emu_device_step(struct emu_device *d, enum mig_state next, struct err *err)
+{
+	int r = emu_device_fault_at_arc(d, next, err);
+
+	return r == EMU_DONE ? emu_device_take_arc(d, next, err) : r;
+}
+
 int emu_device_set_state(struct emu_device *d, uint32_t to, uint64_t *ret_delay_ns, struct err *err)
 {
 	enum mig_state from = d->state, next;
@@ -141,13 +149,11 @@ int emu_device_set_state(struct emu_device *d, uint32_t to, uint64_t *ret_delay_
 			return err_set(err, -EINVAL, "no way from %s to %s", fsm_name(d->state),
 				       fsm_name((enum mig_state)to));
 		*ret_delay_ns += d->config->delay_ns[d->state][next];
-		r = emu_device_fault_at_arc(d, next, err);
-		if (!r)
-			r = emu_device_take_arc(d, next, err);
+		r = emu_device_step(d, next, err);
 		if (r < 0)
 			return err_prefix(err, r, "%s to %s, at %s", fsm_name(from),
 					  fsm_name((enum mig_state)to), fsm_name(next));
-		if (r > 0)
+		if (r != EMU_DONE)
 			return r;
 	}
 	return EMU_DONE;
@@ -206,7 +212,7 @@ static int emu_device_fault_at_data(struct emu_device *d, uint32_t size, struct 
 	return EMU_DONE;
 }
 
-/* A timer is late by some milliseconds; as much is made good, or the rate would never be reached. */
+/* A timer is late by some milliseconds: make up for that, or the rate would never be reached. */
 static uint64_t emu_device_data_delay(struct emu_device *d, uint32_t size)
 {
 	bool first = !d->ready_ns;

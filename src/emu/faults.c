@@ -108,9 +108,12 @@ static int emu_faults_parse_operand(struct emu_fault *f, enum operand operand, c
 					    : emu_parse_duration(last, &f->ns, err);
 	case BYTES_ERRNO:
 		r = emu_faults_cut_last(text, &last, err);
-		if (!r)
-			r = emu_parse_errno(last, &f->code, err);
-		return r < 0 ? r : emu_parse_size(text, UINT64_MAX, &f->at, err);
+		if (r < 0)
+			return r;
+		r = emu_parse_errno(last, &f->code, err);
+		if (r < 0)
+			return r;
+		return emu_parse_size(text, UINT64_MAX, &f->at, err);
 	case BYTES:
 	case BYTES_OR_NOTHING:
 		return emu_parse_size(text, UINT64_MAX, &f->at, err);

@@ -28,7 +28,7 @@ enum emu_load_phase {
 
 /**
  * struct emu_load - a resuming session
- * @content: the device's; what it holds while a session is open is nobody's business
+ * @content: the device's; incomplete while the session is open
  * @missing: blocks that did not come yet
  * @at, @end: the extent under way, in the state
  * @total: bytes that came

@@ -18,7 +18,7 @@
 #define PROGRAM "vfiomig-emu"
 
 /* What was said, whatever the order: what it means depends on all of it. */
-struct args {
+struct emu_args {
 	struct emu_options *o;
 	const char *profile, *caps;
 	bool list_profiles;
@@ -27,7 +27,7 @@ struct args {
 	struct opt_list delays, faults;
 };
 
-static void emu_options_apply_profile(struct args *a)
+static void emu_options_apply_profile(struct emu_args *a)
 {
 	struct emu_config *c = &a->o->config;
 	const struct emu_profile *p;
@@ -76,7 +76,7 @@ static int emu_options_set_delay(struct emu_config *c, const char *arg, struct e
 	return 0;
 }
 
-static void emu_options_set_behaviour(struct args *a)
+static void emu_options_set_behaviour(struct emu_args *a)
 {
 	struct emu_config *c = &a->o->config;
 	struct err err = { 0 };
@@ -91,7 +91,7 @@ static void emu_options_set_behaviour(struct args *a)
 		opts_misuse(PROGRAM, "--fault: %s", err.text);
 }
 
-static void emu_options_settle(struct args *a)
+static void emu_options_settle(struct emu_args *a)
 {
 	struct err err = { 0 };
 
@@ -109,7 +109,7 @@ static void emu_options_settle(struct args *a)
 }
 
 /* A table, and as long as one. */
-static void emu_options_read(struct args *a, int argc, char **argv)
+static void emu_options_read(struct emu_args *a, int argc, char **argv)
 {
 	struct emu_options *o = a->o;
 	struct emu_config *c = &o->config;
@@ -165,10 +165,10 @@ static void emu_options_read(struct args *a, int argc, char **argv)
 		.program = PROGRAM,
 		.version = PROGRAM " " PACKAGE_VERSION "\nvfio-user 0.2",
 		.doc = "Serve emulated devices that migrate, over vfio-user.\v"
-		       "One line 'ready: PATH' is printed for every socket that can be connected to. "
-		       "States are error, stop, running, stop-copy, resuming, running-p2p, pre-copy, "
-		       "pre-copy-p2p; sizes and times are as in vfiomigctl(8): 64K, 1.5GiB, 10MB; 50ms, "
-		       "2s.",
+		       "One line 'ready: PATH' is printed for every socket that can be "
+		       "connected to. States are error, stop, running, stop-copy, resuming, "
+		       "running-p2p, pre-copy, pre-copy-p2p; sizes and times are as in "
+		       "vfiomigctl(8): 64K, 1.5GiB, 10MB; 50ms, 2s.",
 		.groups = groups,
 	};
 
@@ -177,7 +177,7 @@ static void emu_options_read(struct args *a, int argc, char **argv)
 
 void emu_options_parse(struct emu_options *o, int argc, char **argv)
 {
-	struct args a = { .o = o, .n_devices = 1 };
+	struct emu_args a = { .o = o, .n_devices = 1 };
 
 	*o = (struct emu_options){
 		.config = {

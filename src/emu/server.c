@@ -80,7 +80,7 @@ static int emu_server_open_signals(struct server *s, struct err *err)
 	return s->signal_fd < 0 ? err_set(err, -errno, "signalfd") : 0;
 }
 
-/* Ready are they all or none: whoever reads the first line may use the last device. */
+/* All are ready or none: a reader of the first line may use the last device. */
 static int emu_server_open_server(struct server *s, const struct emu_options *o, struct err *err)
 {
 	int r;
@@ -92,10 +92,13 @@ static int emu_server_open_server(struct server *s, const struct emu_options *o,
 	for (; s->n < o->n_devices; s->n++)
 		s->ports[s->n].listen_fd = -1;
 	r = emu_server_open_signals(s, err);
-	for (uint32_t i = 0; !r && i < s->n; i++)
-		r = emu_server_open_port(&s->ports[i], o, i, err);
 	if (r < 0)
 		return r;
+	for (uint32_t i = 0; i < s->n; i++) {
+		r = emu_server_open_port(&s->ports[i], o, i, err);
+		if (r < 0)
+			return r;
+	}
 	for (uint32_t i = 0; i < s->n; i++)
 		printf("ready: %s\n", s->ports[i].path);
 	if (fflush(stdout) == EOF)

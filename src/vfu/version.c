@@ -106,17 +106,19 @@ static int version_get_capabilities(struct json_object *root, struct vfu_version
 	if (r != PRESENT)
 		return r;
 	r = version_get_number(caps, "max_msg_fds", 0, VFU_MSG_FDS_LIMIT, &n, err);
+	if (r < 0)
+		return r;
 	if (r == PRESENT)
 		v->max_msg_fds = (uint32_t)n;
-	if (r >= 0)
-		r = version_get_number(caps, "max_data_xfer_size", 1, INT64_MAX, &n, err);
+	r = version_get_number(caps, "max_data_xfer_size", 1, INT64_MAX, &n, err);
+	if (r < 0)
+		return r;
 	if (r == PRESENT)
 		v->max_data_xfer_size = (uint32_t)MIN(n, VFU_XFER_MAX);
-	if (r >= 0)
-		r = version_get_migration(caps, v, err);
-	if (r >= 0)
-		r = version_get_twin_socket(caps, v, err);
-	return r;
+	r = version_get_migration(caps, v, err);
+	if (r < 0)
+		return r;
+	return version_get_twin_socket(caps, v, err);
 }
 
 static int version_parse(const char *text, size_t len, struct json_object **ret, struct err *err)
