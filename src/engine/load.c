@@ -349,12 +349,13 @@ static int load_judge(struct load *l, struct err *err)
 	return config_restore_apply(&l->result->config, dev->mig, err);
 }
 
-/* From here on the state is here, and nothing takes it back. */
+/* The state is here now, and nothing takes it back: a cancel only if there is more to do. */
 static int load_own(struct load *l, struct err *err)
 {
+	bool more = l->options->run || l->link == HANDOVER_ANSWERED;
 	int r;
 
-	r = cancel_check(l->cancel, err);
+	r = more ? cancel_check(l->cancel, err) : 0;
 	if (r < 0)
 		return r;
 	cancel_close(l->cancel);

@@ -167,14 +167,6 @@ expect_file()
 	fi
 }
 
-runs()
-{
-	case $1 in
-	running | running-p2p | pre-copy | pre-copy-p2p) ;;
-	*) return 1 ;;
-	esac
-}
-
 # after END FROM TO: $place is where an arc that failed so leaves the device.
 after()
 {
@@ -969,7 +961,8 @@ bring()
 judge_state()
 {
 	after "$end" "$from" "$to"
-	if [[ $errno == EBUSY ]] && runs "$place"; then
+	# Outside of a session, whose stream went with the process that began it.
+	if [[ $errno-$end == EBUSY-stay && $from =~ ^(running|running-p2p|stop)$ ]]; then
 		ended 0 "$A: closing it may reset it"
 		place=$to
 	else
@@ -1213,7 +1206,7 @@ judge_state()
 	eventually stalled "$B"
 	sim "$B" fault error
 	sim "$B" release 1
-	finish_row resume 65 "the driver did not accept the state: $B: resuming to stop failed" \
+	finish_row resume 75 "the driver did not accept the state: $B: resuming to stop failed" \
 		'the device is in error' '(ENODEV)' 'the device was reset and is in stop'
 	told accepted false
 	blank "$B" stop
