@@ -157,23 +157,26 @@ has_ended()
 # must not wait for ever: each look at it takes a part of what this machine can do.
 eventually()
 {
-	local looks=0
+	local looks=0 pause=5
 
 	until "$@"; do
-		((++looks < 6000)) || {
+		((++looks < 1500)) || {
 			echo "never came true: $*"
 			return 1
 		}
-		nap
+		nap "$pause"
+		# To look costs, in the lab as much as what is waited for.
+		((pause = pause < 80 ? pause * 5 / 4 + 1 : 100))
 	done
 }
 
-# nap: a hundredth of a second, without another process. A FIFO that is open for writing, too,
+# nap MILLISECONDS: less than 1000, without another process. A FIFO that is open for writing, too,
 # neither ends nor has anything to read.
 nap()
 {
-	local fifo=$BATS_TEST_TMPDIR/nap
+	local fifo=$BATS_TEST_TMPDIR/nap seconds
 
 	[[ -p $fifo ]] || mkfifo "$fifo"
-	IFS='' read -r -t 0.01 _ <>"$fifo" || true
+	printf -v seconds '0.%03d' "$1"
+	IFS='' read -r -t "$seconds" _ <>"$fifo" || true
 }

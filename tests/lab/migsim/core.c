@@ -380,6 +380,18 @@ static void __exit migsim_end(void)
 	class_unregister(&migsim_class);
 }
 
+/* Read-only: reading it is how a test asks whether there is a line to look for in the log. */
+atomic_t migsim_misuses = ATOMIC_INIT(0);
+
+static int migsim_get_misuses(char *buffer, const struct kernel_param *param)
+{
+	return sysfs_emit(buffer, "%d\n", atomic_read(param->arg));
+}
+
+static const struct kernel_param_ops migsim_misuses_ops = { .get = migsim_get_misuses };
+module_param_cb(misuses, &migsim_misuses_ops, &migsim_misuses, 0444);
+MODULE_PARM_DESC(misuses, "how often a user of a device broke a rule");
+
 module_init(migsim_start);
 module_exit(migsim_end);
 

@@ -183,9 +183,12 @@ struct migsim {
 
 #define vdev_to_migsim(v) container_of(v, struct migsim, vdev)
 
-/* A rule was broken by whoever uses the device; the lab's runner looks for this line. */
+/* The device's user broke a rule; the lab's runner looks for this line. */
 #define migsim_misuse(m, fmt, ...) \
-	pr_err("migsim %s: misuse: " fmt "\n", (m)->name, ##__VA_ARGS__)
+	(atomic_inc(&migsim_misuses), \
+	 pr_err("migsim %s: misuse: " fmt "\n", (m)->name, ##__VA_ARGS__))
+/* How often, since the module was loaded: its parameter misuses. */
+extern atomic_t migsim_misuses;
 
 /* --- core.c ------------------------------------------------------------------------------ */
 

@@ -76,18 +76,18 @@ through_pipe()
 	through_pipe --pre-copy --compress=zstd:1
 }
 
-@test "v1: 64 MiB through windows of 4 KiB, in at most 32 MiB of memory" {
+@test "v1: 48 MiB through windows of 16 KiB, in at most 32 MiB of memory" {
 	local mmap
 
 	lab_teardown
 	rm -r "$BATS_TEST_TMPDIR/work"
 	migsim_setup migsim-v1
 	measured
-	sim "$A" v1_window 4096
-	sim "$B" v1_window 4096
-	sim "$A" size $((64 * MiB))
+	sim "$A" v1_window 16384
+	sim "$B" v1_window 16384
+	sim "$A" size $((48 * MiB))
 	# Of each chunk 8 bytes for its length; the header needs one more.
-	said=".bytes == $((64 * MiB + 64 + 8 * (64 * MiB / 4096 + 1)))"
+	said=".bytes == $((48 * MiB + 64 + 8 * (48 * MiB / 16384 + 1)))"
 	for mmap in 0 1; do
 		sim "$A" v1_mmap $mmap
 		sim "$B" v1_mmap $mmap

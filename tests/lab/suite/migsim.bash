@@ -26,6 +26,7 @@ migsim_setup()
 	misuse_allowed=''
 	lab_setup "$1"
 	echo "migsim suite: $BATS_TEST_NUMBER" >/dev/kmsg
+	read -r misuses </sys/module/migsim/parameters/misuses
 	plain "$A"
 	plain "$B"
 }
@@ -105,6 +106,11 @@ expect_frozen()
 # calls allow_misuse, and looks at $misuse if it wants to know which.
 misuse()
 {
+	local now
+
+	misuse=''
+	read -r now </sys/module/migsim/parameters/misuses
+	((now > misuses)) || return 0
 	misuse=$(dmesg | sed "1,/migsim suite: $BATS_TEST_NUMBER\$/d" | grep -E 'migsim .*: misuse: ') ||
 		true
 }
