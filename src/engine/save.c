@@ -318,13 +318,13 @@ static int save_open_output(struct save *s, struct err *err)
 static void save_tell_of_copy(const struct save *s, const struct err *late, struct err *err)
 {
 	const char *name = output_name(s->out);
-	char note[sizeof(err->note)];
+	char reason[ERR_REASON_MAX], note[sizeof(err->note)];
 
 	memcpy(note, err->note, sizeof(note));
 	if (s->sent == HANDOVER_DOUBT)
 		err_note(err, err->code, "%s; %s may have the state: %s", note, name, late->text);
 	else if (handover_gives_back(s->sent))
-		log_warn("%s (%s): no image either", late->text, err_name(late->code));
+		log_warn("%s%s: no image either", late->text, err_reason(late, reason));
 	else
 		err_note(err, err->code, "%s; %s is complete and has the state", note, name);
 }

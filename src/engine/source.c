@@ -34,11 +34,12 @@ static void source_expect_size(struct source *s)
 static const struct mig_precopy_info *source_ask_precopy(struct source *s,
 							 struct mig_precopy_info *info)
 {
+	char reason[ERR_REASON_MAX];
 	struct err why = { 0 };
 
 	if (mig_precopy(s->dev->mig, info, &why) >= 0)
 		return info;
-	log_debug("%s: %s", why.text, err_name(why.code));
+	log_debug("%s%s", why.text, err_reason(&why, reason));
 	return NULL;
 }
 
@@ -212,6 +213,7 @@ static int source_walk(struct source *s, struct pump *pump, struct err *err)
 	struct source_result *result = &s->result;
 	struct mig_dev *mig = s->dev->mig;
 	enum mig_state want = s->leave_stopped ? MIG_STOP : result->found;
+	char reason[ERR_REASON_MAX];
 	int r;
 
 	r = pipeline_explain(pump->pipe, source_take(s, pump, err), err);
@@ -225,7 +227,7 @@ static int source_walk(struct source *s, struct pump *pump, struct err *err)
 	if (!result->complete || err->kind == ERR_DEVICE)
 		return r;
 	/* The way back failed once and then went well: nothing is wrong any more. */
-	log_warn("%s (%s), recovered", err->text, err_name(r));
+	log_warn("%s%s, recovered", err->text, err_reason(err, reason));
 	return 0;
 }
 

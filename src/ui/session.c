@@ -191,6 +191,7 @@ int session_run(session_fn *fn, void *ctx, struct cancel *cancel, struct progres
 /* Return: 0, -ECONNRESET. A server that is mad is held all the same, as long as it is there. */
 static int session_attend(const struct session_held *held, struct pollfd *p)
 {
+	char reason[ERR_REASON_MAX];
 	struct err err = { 0 };
 	int r = -ECONNRESET;
 
@@ -199,7 +200,7 @@ static int session_attend(const struct session_held *held, struct pollfd *p)
 	else if (!(p->revents & (POLLRDHUP | POLLHUP | POLLERR)))
 		return 0;
 	if (r < 0 && r != -ECONNRESET) {
-		log_warn("%s: %s", err.text, err_name(r));
+		log_warn("%s%s", err.text, err_reason(&err, reason));
 		p->events = POLLRDHUP;
 		r = 0;
 	}
