@@ -200,8 +200,9 @@ static int cmd_resume_hold(const struct args *a, struct err *err)
 }
 
 /*
- * Who comes is compared with the device. What sysfs does not know of it has to be asked, better now
- * than when a source is stopped. It is not kept: its server may serve somebody else meanwhile.
+ * The image of each sender is compared with the device. Ask the device for what sysfs does not know
+ * of it now, before a source is stopped. Close it again: its server may serve another client
+ * meanwhile.
  */
 static int cmd_resume_look_at(struct device *dev, const struct device_options *opts,
 			      struct err *err)
@@ -306,38 +307,65 @@ static int cmd_resume_parse_input(struct args *a, struct err *err)
 	return r < 0 ? cmd_hint_swapped(a->inv, a->spec, text, r, err) : 0;
 }
 
+/* The input and the device, by name: nothing is opened. */
+static int cmd_resume_find(struct args *a, struct err *err)
+{
+	int r;
+
+	r = cmd_resume_parse_input(a, err);
+	if (r < 0)
+		return r;
+	r = cmd_find_device(a->inv, a->spec, a->file, &a->load.dev, err);
+	if (r < 0)
+		return r;
+	r = cmd_files_device(a->load.dev, &a->load.uri, err);
+	if (r < 0)
+		return r;
+	return cmd_resume_check_hold(a, err);
+}
+
+/* Keep a state that did not start, since there may be no other copy. Return: @r, why it did not. */
+static int cmd_resume_hold_failed(const struct args *a, int r, struct err *err)
+{
+	char reason[ERR_REASON_MAX];
+	struct err gone = { 0 };
+
+	a->inv->show(a->inv, r, err);
+	log_warn("%s%s", err->text, err_reason(err, reason));
+	if (cmd_resume_hold(a, &gone) < 0)
+		*err = gone;
+	return r;
+}
+
+static int cmd_resume_resume_and_hold(struct args *a, struct err *err)
+{
+	struct invocation *inv = a->inv;
+	int r;
+
+	r = cmd_resume_find(a, err);
+	if (r < 0)
+		return r;
+	r = cmd_resume_resume(a, err);
+	if (r < 0)
+		return a->result.hold && !a->no_hold ? cmd_resume_hold_failed(a, r, err) : r;
+	if (a->no_hold && a->result.copy && inv->verbosity >= 0)
+		fprintf(stderr, "%s: stopped%s\n", device_name(a->load.dev),
+			cmd_resume_why_stopped(a));
+	if (a->no_hold || a->load.verify_only)
+		return r;
+	/* A caller that waits for the result must have it before the wait begins. */
+	inv->show(inv, r, err);
+	return cmd_resume_hold(a, err);
+}
+
 static int cmd_resume_run(struct invocation *inv, int argc, char **argv, struct err *err)
 {
 	struct args a = { .inv = inv };
-	struct err gone = { 0 };
-	char reason[ERR_REASON_MAX];
 	int r;
 
 	cmd_resume_parse(&a, argc, argv);
 	inv->view = cmd_resume_view;
-	r = cmd_resume_parse_input(&a, err);
-	if (r >= 0)
-		r = cmd_find_device(inv, a.spec, a.file, &a.load.dev, err);
-	if (r >= 0)
-		r = cmd_files_device(a.load.dev, &a.load.uri, err);
-	if (r >= 0)
-		r = cmd_resume_check_hold(&a, err);
-	if (r >= 0)
-		r = cmd_resume_resume(&a, err);
-	if (r >= 0 && a.no_hold && a.result.copy && inv->verbosity >= 0)
-		fprintf(stderr, "%s: stopped%s\n", device_name(a.load.dev),
-			cmd_resume_why_stopped(&a));
-	if (r >= 0 && !a.no_hold && !a.load.verify_only) {
-		/* A caller that waits for the result must have it before the wait begins. */
-		inv->show(inv, r, err);
-		r = cmd_resume_hold(&a, err);
-	} else if (r < 0 && a.result.hold && !a.no_hold) {
-		/* It did not start, but there may be no other copy. */
-		inv->show(inv, r, err);
-		log_warn("%s%s", err->text, err_reason(err, reason));
-		if (cmd_resume_hold(&a, &gone) < 0)
-			*err = gone;
-	}
+	r = cmd_resume_resume_and_hold(&a, err);
 	device_free(a.load.dev);
 	return r;
 }

@@ -269,8 +269,7 @@ const struct command cmd_save = {
 	       "The device is stopped, its stream written, and the device returned to where it was. "
 	       "DEV is a PCI address, an mdev's UUID, vfioN, /dev/vfio/devices/vfioN, a sysfs path, "
 	       "fd:N, or vfio-user:PATH. FILE is a path, file:PATH, -, fd:N, exec:CMD, unix:PATH, "
-	       "tcp:HOST:PORT or vsock:CID:PORT; the last three are sockets where somebody listens "
-	       "(resume --listen). A path gets its file only when all of it is there and synced; whoever "
-	       "listens has the last word.",
+	       "tcp:HOST:PORT or vsock:CID:PORT; the last three are sockets of a resume --listen, "
+	       "which has the last word. A path gets its file only when all of it is there and synced.",
 	.run = cmd_save_run,
 };

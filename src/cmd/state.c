@@ -150,7 +150,7 @@ static int cmd_state_read_or_set(struct args *a, struct err *err)
 	r = cancel_init(&a->cancel, err);
 	if (r < 0)
 		return r;
-	cancel_close(&a->cancel); /* a walk is short, and half of one helps nobody */
+	cancel_close(&a->cancel); /* half a walk is no use, and a whole one is short */
 	r = session_run(cmd_state_work, a, &a->cancel, NULL, err);
 	cancel_done(&a->cancel);
 	cmd_state_render(a);
