@@ -531,7 +531,7 @@ holder()
 		wait
 		rm fifo
 		expect_message 'fifo: at byte ' 'image is truncated'
-		expect_json '.outcome == "aborted"' '.owner == "none"' '.accepted != true'
+		expect_json '.outcome == "aborted"' '.owner | IN("source", "unknown")' '.accepted != true'
 		if ((at < 8192)); then
 			expect_shown "$B" opens "$opens"
 			expect_state "$B" running
@@ -576,7 +576,8 @@ holder()
 		expect_state "$B" stop
 		expect_shown "$B" seed 0
 		habit "$B" check=stop
-		migctl 65 --json resume --raw "$B" state.raw
+		# EIO may be the firmware's, and no word about the state.
+		migctl "$([[ $errno == EIO ]] && echo 74 || echo 65)" --json resume --raw "$B" state.raw
 		expect_message 'the driver did not accept the state' "($errno)" 'reset and is in stop'
 		expect_json '.accepted == false' '.state == "stop"' '.recovery.reset'
 		expect_state "$B" stop
