@@ -126,6 +126,8 @@ static void cmd_save_view(FILE *f, struct json_object *report)
 		{ "sha256", "sha256", REPORT_TEXT },
 		{ "downtime_ns", "downtime", REPORT_NS_IF_ANY },
 		{ "state", "state now", REPORT_TEXT },
+		{ "expected_bytes", "expected", REPORT_BYTES_EXACT },
+		{ "free_bytes", "free", REPORT_BYTES_EXACT },
 		{ "opening_resets", "opening may reset it", REPORT_TEXT },
 	};
 
@@ -165,6 +167,30 @@ static void cmd_save_render(struct invocation *inv, const struct save_options *s
 		render_recovery(o, &source->recovery);
 }
 
+/* A device that the caller holds (fd:N) can be asked; others would have to be opened. */
+static int cmd_save_plan_room(struct json_object *o, const struct save_options *s, struct err *err)
+{
+	struct save_room room;
+	int r;
+
+	if (s->dev->inherited >= 0) {
+		r = device_open(s->dev, s->device, err);
+		if (r < 0)
+			return r;
+		r = mig_query(s->dev->mig, err);
+		if (r < 0)
+			return r;
+	}
+	r = save_check_room(s, &room, err);
+	if (room.expected_known)
+		report_uint(o, "expected_bytes", room.expected);
+	else
+		report_null(o, "expected_bytes");
+	if (room.free_known)
+		report_uint(o, "free_bytes", room.free);
+	return r;
+}
+
 /* Nothing is opened, so what stands in the way is told as far as names and debugfs tell it. */
 static int cmd_save_plan(struct invocation *inv, const struct save_options *s, struct err *err)
 {
@@ -190,6 +216,9 @@ static int cmd_save_plan(struct invocation *inv, const struct save_options *s, s
 		r = peer_check(&s->uri, &s->peer, err);
 	else
 		r = output_check(&s->uri, s->force, err);
+	if (r < 0)
+		return r;
+	r = cmd_save_plan_room(inv->report, s, err);
 	if (r < 0)
 		return r;
 	inv->owner = OWNER_SOURCE;

@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "base/macros.h"
+#include "base/units.h"
 #include "engine/ack.h"
 #include "engine/compat.h"
 #include "engine/limiter.h"
@@ -275,9 +276,25 @@ static int save_finish(struct save *s, struct err *err)
 	return r;
 }
 
+int save_check_room(const struct save_options *o, struct save_room *ret, struct err *err)
+{
+	char expected[UNITS_MAX], free[UNITS_MAX];
+
+	*ret = (struct save_room){ 0 };
+	ret->expected_known = o->dev->mig && mig_data_size(o->dev->mig, &ret->expected, NULL) >= 0;
+	ret->free_known = output_room(&o->uri, &ret->free);
+	if (!ret->expected_known || !ret->free_known || o->zstd_level || ret->expected <= ret->free)
+		return 0;
+	err_fail(err, ERR_OUTPUT, -ENOSPC, "%s: %s free, and the driver of %s expects %s",
+		 o->uri.text, format_bytes(free, ret->free), device_name(o->dev),
+		 format_bytes(expected, ret->expected));
+	return err_hint(err, -ENOSPC, "make room, or try --compress=zstd");
+}
+
 static int save_open_device(struct save *s, struct err *err)
 {
 	struct device *dev = s->options->dev;
+	struct save_room room;
 	int r;
 
 	if (!dev->mig) {
@@ -286,6 +303,9 @@ static int save_open_device(struct save *s, struct err *err)
 			return r;
 	}
 	r = mig_query(dev->mig, err);
+	if (r < 0)
+		return r;
+	r = save_check_room(s->options, &room, err);
 	if (r < 0)
 		return r;
 	if (device_reset_by_open(dev))

@@ -73,6 +73,26 @@ struct save_result {
 };
 
 /**
+ * struct save_room - the room that an image takes and has, as far as it is known
+ * @expected: what the driver expects STOP_COPY to yield, some of them their maximum
+ * @free: where the file is made
+ */
+struct save_room {
+	bool expected_known, free_known;
+	uint64_t expected, free;
+};
+
+/**
+ * save_check_room() - there is enough of it
+ *
+ * Asks @o->dev if that is open. What compression makes of a stream is not known before.
+ *
+ * Return: 0, -ENOSPC (ERR_OUTPUT). @ret is set in any case.
+ */
+_must_check_ int save_check_room(const struct save_options *o, struct save_room *ret,
+				 struct err *err);
+
+/**
  * save_run() - open the output, then the device; save; publish
  * @cancel: a wish to stop; heard until the end of the image leaves for a receiver, else until the
  *          file has its name

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/io.h"
@@ -261,6 +262,20 @@ static char *output_file_final_path(const char *path)
 	struct stat st;
 
 	return stat(path, &st) == 0 ? realpath(path, NULL) : strdup(path);
+}
+
+/* What --force replaces is freed only once the new file has its name. */
+bool output_file_room(const char *path, uint64_t *ret)
+{
+	_cleanup_free_ char *final = output_file_final_path(path);
+	_cleanup_fd_ int folder = -1;
+	struct statvfs fs;
+
+	if (!final || output_file_open_folder(final, &folder, NULL) < 0 ||
+	    fstatvfs(folder, &fs) < 0)
+		return false;
+	*ret = (uint64_t)fs.f_frsize * (geteuid() == 0 ? fs.f_bfree : fs.f_bavail);
+	return true;
 }
 
 int output_file_open(const struct uri *uri, bool force, struct output **ret, struct err *err)

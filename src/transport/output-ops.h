@@ -43,6 +43,7 @@ _must_check_ int output_sync(int fd, const char *name, struct err *err);
 /* The kinds, one file each. Until they return 0 nothing is there that output_free() would miss. */
 _must_check_ int output_file_open(const struct uri *uri, bool force, struct output **ret,
 				  struct err *err);
+bool output_file_room(const char *path, uint64_t *ret);
 _must_check_ int output_command_open(const struct uri *uri, struct cancel *cancel,
 				     struct output **ret, struct err *err);
 _must_check_ int output_fd_open(const struct uri *uri, struct cancel *cancel, struct output **ret,

@@ -44,6 +44,11 @@ int output_open(const struct uri *uri, bool force, struct cancel *cancel, struct
 	return output_fd_open(uri, cancel, ret, err);
 }
 
+bool output_room(const struct uri *uri, uint64_t *ret)
+{
+	return output_makes_a_file(uri) && output_file_room(uri->path, ret);
+}
+
 int output_write(void *output, const void *buf, size_t len, struct err *err)
 {
 	struct output *out = output;

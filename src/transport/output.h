@@ -43,6 +43,13 @@ _must_check_ int output_connect(const struct uri *uri, const struct peer_options
 /** output_check() - what output_open() would refuse by name, without opening anything. */
 _must_check_ int output_check(const struct uri *uri, bool force, struct err *err);
 
+/**
+ * output_room() - how many bytes the file system takes of a file that output_open() makes at @uri
+ *
+ * Return: whether that can be told: not of what is no file, or is written to as it is.
+ */
+bool output_room(const struct uri *uri, uint64_t *ret);
+
 /** output_write() - all of @len bytes. -ENOSPC, -EPIPE and the rest are ERR_IO. */
 _must_check_ int output_write(void *output, const void *buf, size_t len, struct err *err);
 

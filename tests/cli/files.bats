@@ -151,3 +151,10 @@ denied()
 	expect_state "$A" running
 	chmod 755 folder closed
 }
+
+@test "save --dry-run: how much room there is" {
+	migctl 0 --json save --dry-run "$A" big
+	expect_json '.free_bytes > 0 and .expected_bytes == null'
+	migctl 0 --json save --dry-run "$A" exec:cat
+	expect_json 'has("free_bytes") | not'
+}

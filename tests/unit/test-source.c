@@ -5,10 +5,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include "base/log.h"
 #include "base/macros.h"
+#include "engine/save.h"
 #include "engine/source.h"
 #include "fsm/fsm.h"
 #include "fake-dev.h"
@@ -778,9 +781,54 @@ static void a_session_that_ends_under_the_reader_is_no_end_of_stream(void **stat
 	}
 }
 
+/* Where it is a file that is made, of a stream that is stored as it is. */
+static void room_for_what_the_driver_expects_is_asked_for_first(void **state)
+{
+	static const struct {
+		uint64_t size;
+		const char *file;
+		int zstd_level;
+		int r;
+		bool free_known;
+	} rows[] = {
+		{ 0, "there/room.img", 0, 0, true },
+		{ UINT64_MAX, "there/room.img", 0, -ENOSPC, true },
+		{ UINT64_MAX, "there/room.img", 3, 0, true },
+		{ UINT64_MAX, "/dev/null", 0, 0, false },
+		{ UINT64_MAX, "exec:cat", 0, 0, false },
+		{ UINT64_MAX, "nowhere/room.img", 0, 0, false },
+	};
+
+	(void)state;
+	assert_true(mkdir("there", 0700) == 0 || errno == EEXIST);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct bench *b = bench_new(FULL);
+		struct save_options o = { .dev = &b->dev, .zstd_level = rows[i].zstd_level };
+		struct err err = { 0 };
+		struct save_room room;
+
+		b->f->size = rows[i].size;
+		fake_query(b->f);
+		assert_int_equal(uri_parse(rows[i].file, URI_PLAIN, &o.uri, NULL), 0);
+		assert_int_equal(save_check_room(&o, &room, &err), rows[i].r);
+		assert_true(room.expected_known && room.expected == rows[i].size);
+		assert_int_equal(room.free_known, rows[i].free_known);
+		if (rows[i].r < 0) {
+			assert_int_equal(err_status(&err), ERR_OUTPUT);
+			assert_non_null(strstr(err.text, "there/room.img: "));
+			assert_non_null(
+				strstr(err.text, "free, and the driver of dev0 expects 16"));
+			assert_string_not_equal(err.hint, "");
+		}
+		bench_free(b);
+	}
+	rmdir("there");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(room_for_what_the_driver_expects_is_asked_for_first),
 		cmocka_unit_test(every_byte_arrives_in_order_and_in_full_frames),
 		cmocka_unit_test(the_arcs_are_kept_and_the_last_state_is_shown),
 		cmocka_unit_test(a_device_goes_back_to_where_it_was_found),

@@ -358,6 +358,17 @@ sections()
 	expect_contents "$A"
 }
 
+@test "save: no room for what the driver expects: the device is not stopped" {
+	mkdir small
+	mount -t tmpfs -o size=4k none small
+	head -c 4096 /dev/zero >small/full
+	migctl 73 --json save "$A" small/file
+	expect_message 'small/file: 0 B free, and the driver of ' 'expects 96 B'
+	expect_json '.outcome == "aborted"' '.owner == "source"' 'has("arcs") | not'
+	umount small
+	expect_state "$A" running
+}
+
 @test "save: a stopped device is stopped again after a failure" {
 	migctl 0 state "$A" stop
 	mkdir small
