@@ -97,6 +97,19 @@ static const struct image_sink sink = {
 	.end = cmd_extract_on_end,
 };
 
+static int cmd_extract_copy(struct args *a, struct err *err)
+{
+	int r;
+
+	r = image_scan_run(&a->scan, err);
+	if (r < 0)
+		return r;
+	r = output_finish(a->out, err);
+	if (r < 0)
+		return r;
+	return output_publish(a->out, err);
+}
+
 static int cmd_extract_run(struct invocation *inv, int argc, char **argv, struct err *err)
 {
 	struct args a = { .inv = inv, .out_text = "-" };
@@ -122,11 +135,7 @@ static int cmd_extract_run(struct invocation *inv, int argc, char **argv, struct
 	a.scan.sink = &sink;
 	a.scan.ctx = &a;
 	report_name(inv->report, "out", a.out_text);
-	r = image_scan_run(&a.scan, err);
-	if (r >= 0)
-		r = output_finish(a.out, err);
-	if (r >= 0)
-		r = output_publish(a.out, err);
+	r = cmd_extract_copy(&a, err);
 	report_uint(inv->report, "bytes", a.bytes);
 	output_free(a.out);
 	return r;

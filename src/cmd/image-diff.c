@@ -8,7 +8,7 @@
 #include "cmd/image-diff.h"
 #include "cmd/render.h"
 
-/* Both configuration spaces, and where their differences go. */
+/* The two configuration spaces being compared, and the list that takes the differences. */
 struct configs {
 	struct json_object *list;
 	const struct image_device *saved;
@@ -49,7 +49,7 @@ static void image_diff_add_register(void *ctx, const struct pci_register *reg)
 	report_string(o, "owner", owners[reg->owner]);
 }
 
-/* By the layout that the image's capabilities have; a space that is longer here is not compared. */
+/* Compare as far as both spaces reach, by the capabilities that the image has. */
 static void image_diff_compare_configs(struct json_object *list, const struct image_device *saved,
 				       const struct device *dev)
 {

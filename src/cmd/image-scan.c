@@ -23,8 +23,9 @@ int image_scan_run(struct image_scan *scan, struct err *err)
 	transfer_start(&scan->transfer);
 	report_name(scan->inv->report, "file", scan->file);
 	r = cmd_input(scan->inv, scan->file, URI_PLAIN, &scan->uri, err);
-	if (r >= 0)
-		r = cancel_init(&scan->cancel, err);
+	if (r < 0)
+		return r;
+	r = cancel_init(&scan->cancel, err);
 	if (r < 0)
 		return r;
 	r = session_run(image_scan_work, scan, &scan->cancel, &progress, err);

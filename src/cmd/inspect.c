@@ -119,7 +119,7 @@ static const char *cmd_inspect_section_name(uint32_t type)
 	return type < ARRAY_SIZE(names) && names[type] ? names[type] : "unknown";
 }
 
-/* More than anybody reads; an image may have any number. */
+/* Cap of the list: an image may have any number of sections. */
 #define SECTIONS_MAX 65536
 
 static int cmd_inspect_on_section(void *ctx, const struct image_section_info *s, struct err *err)

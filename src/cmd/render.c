@@ -204,7 +204,7 @@ void render_arcs(struct json_object *report, const struct timeline *t, enum mig_
 	}
 	downtime = timeline_downtime(t, &down);
 	report_uint(report, "downtime_ns", downtime);
-	/* A reset leads back to RUNNING without an arc. */
+	/* The timeline has arcs only, and a reset leads to RUNNING without one. */
 	report_bool(report, "down", down && left != MIG_RUNNING);
 }
 
@@ -254,7 +254,7 @@ void view_arcs(FILE *f, struct json_object *report)
 	};
 	struct json_object *arcs;
 
-	/* The last two columns are for the rare case. */
+	/* Leave out ERROR and TRIES where no arc has failed. */
 	if (json_object_object_get_ex(report, "arcs", &arcs) && json_object_array_length(arcs))
 		report_table(f, arcs, columns,
 			     render_any_failed(arcs) ? ARRAY_SIZE(columns)

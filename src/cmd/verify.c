@@ -48,12 +48,12 @@ static int cmd_verify_run(struct invocation *inv, int argc, char **argv, struct 
 	inv->view = cmd_verify_view;
 	r = image_scan_run(&scan, err);
 	report_uint(inv->report, "bytes", atomic_load(&scan.transfer.bytes));
-	/* An image that could not be read to its end is neither. */
+	/* Say neither of an image that could not be read to its end. */
 	if (r >= 0 || err->kind == ERR_IMAGE)
 		report_bool(inv->report, "good", r >= 0);
 	else
 		report_null(inv->report, "good");
-	/* A damaged image is what this command is there to find. */
+	/* A damaged image is a finding here, with a status of its own (1). */
 	if (r < 0 && err->kind == ERR_IMAGE)
 		err->kind = ERR_NONCONFORMING;
 	return r;

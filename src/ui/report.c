@@ -13,7 +13,7 @@
 #define VALUE_MAX 1024
 #define KEY_MAX 64
 
-/* A report that lacks a member for want of memory would lie by silence. */
+/* Abort when memory is out: a report without one of its members would be taken for complete. */
 static struct json_object *report_must(struct json_object *o)
 {
 	if (!o)
@@ -41,7 +41,7 @@ static void report_add(struct json_object *o, const char *key, struct json_objec
 		abort();
 }
 
-/* JSON is UTF-8, and a path need not be. */
+/* Replace what JSON cannot hold: it is UTF-8, and a path may be any bytes. */
 static struct json_object *report_new_string(const char *value)
 {
 	_cleanup_free_ char *text = strdup(value);
@@ -57,7 +57,7 @@ void report_string(struct json_object *o, const char *key, const char *value)
 	report_add(o, key, value ? report_new_string(value) : NULL);
 }
 
-/* RFC 4648. */
+/* Encode by RFC 4648, with padding. Return: a string for the caller to free. */
 static char *report_base64(const char *value)
 {
 	static const char letters[] =
@@ -174,7 +174,7 @@ void report_json(FILE *f, struct json_object *report, bool pretty)
 	fprintf(f, "%s\n", json_object_to_json_string_ext(report, flags));
 }
 
-/* "a.b.c": a member of a member of a member. NULL when there is none. */
+/* Follow "a.b.c" through nested objects. Return: the member, NULL when there is none. */
 static struct json_object *report_look_up(struct json_object *o, const char *path)
 {
 	char key[KEY_MAX];
@@ -203,7 +203,7 @@ static void report_show_list(char *buf, struct json_object *array)
 				       json_object_get_string(json_object_array_get_idx(array, i)));
 }
 
-/* @value as @format wants it. Return: @buf. */
+/* Format @value for people. Return: @buf, or a constant. */
 static const char *report_show(char buf[VALUE_MAX], struct json_object *value,
 			       enum report_format format)
 {
@@ -236,7 +236,7 @@ static const char *report_show(char buf[VALUE_MAX], struct json_object *value,
 	return buf;
 }
 
-/* Return: what @row shows, NULL where that is nothing. */
+/* Return: the value that @row shows; NULL for a row that is left out. */
 static struct json_object *report_row_value(struct json_object *o, const struct report_row *row)
 {
 	struct json_object *value = report_look_up(o, row->key);
@@ -261,7 +261,7 @@ void report_lines(FILE *f, struct json_object *o, const struct report_row *rows,
 	}
 }
 
-/* What stands in one cell. */
+/* Return: the text of one cell, "-" where the value is missing. */
 static const char *report_cell(char buf[VALUE_MAX], struct json_object *array, size_t line,
 			       const struct report_row *column)
 {
