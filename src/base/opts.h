@@ -6,7 +6,7 @@
  *
  * An entry points to the variable that its value goes to, and the type of that pointer decides what
  * the option takes, so that most options need no code of their own. GNU argp reads the line and
- * prints the help. Whatever is wrong is said in one line, by the same words everywhere.
+ * prints the help. A mistake is told in one line, in the same words everywhere.
  */
 
 #include <stdbool.h>

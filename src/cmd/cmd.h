@@ -130,7 +130,7 @@ _must_check_ int cmd_input(struct invocation *inv, const char *text, unsigned in
 /**
  * cmd_output() - the same, where data goes
  *
- * By whatever name it leads to standard output, nothing else may go there (@inv->stdout_taken).
+ * Where it leads to standard output, by any name, nothing else may go there (@inv->stdout_taken).
  *
  * Return: 0; -EINVAL (ERR_USAGE), also when --json or --status-fd want the same; -EBADF (ERR_OUTPUT).
  */

@@ -159,7 +159,7 @@ static int cmd_state_read_or_set(struct args *a, struct err *err)
 	return r;
 }
 
-/* The arcs depend on the migration flags, and those are known only to who opens the device. */
+/* Name no arcs: they depend on the migration flags, which only an open device tells. */
 static int cmd_state_plan(struct args *a, struct err *err)
 {
 	struct json_object *o = a->inv->report;

@@ -477,7 +477,7 @@ pairs()
 	migctl 0 save "$A" image
 	start resume resume "$B" image
 	eventually said 'held open until' resume.err
-	said "$B: running; held open until $enders, though it keeps its state without that: --no-hold exits at once" \
+	said "$B: running; held open until $enders. It keeps its state without that: --no-hold exits at once" \
 		resume.err
 	# Who needs the result has it by now; the other device is not affected.
 	said 'state now' resume.out
@@ -496,7 +496,7 @@ pairs()
 	: >resume.err
 	start resume resume --stop "$B" image
 	trap - HUP
-	eventually said "$B: stopped; held open until SIGINT or SIGTERM, though it keeps" resume.err
+	eventually said "$B: stopped; held open until SIGINT or SIGTERM. It keeps" resume.err
 	kill -HUP "$resume"
 	kill -INT "$resume"
 	finish resume 0
