@@ -185,7 +185,7 @@ swept()
 		migctl 81 --json save "$(device $k)" file.$k
 		judge "$(device $k)" 81 device-error/source "${back[k]%:*}"
 		expect_message "$(stays "${back[k]}")" \
-			"(EIO); it has its state, and is left in ${back[k]%:*}: " \
+			"(EIO); it has its state, and is left in ${back[k]%:*}" \
 			"; file.$k is complete and has the state; vfiomigctl state $(device $k) running"
 		complete file.$k
 	done

@@ -177,7 +177,7 @@ sections()
 		refused $file
 		migctl 65 --json resume --no-hold "$B" $file
 		expect_json '.status == 65' '.outcome == "aborted"' '.owner == "none"' \
-			".error.message | startswith(\"$file: \")" '.error.errno == "EBADMSG"' \
+			".error.message | startswith(\"$file: \")" '.error.errno == null' \
 			'has("state") | not'
 		migctl 65 inspect $file
 		migctl 65 extract $file out
@@ -205,7 +205,7 @@ sections()
 	expect_message "$M: the image is of another device: driver is mtty in the image, mdpy here" \
 		'--force-mismatch'
 	expect_json '.status == 65' '.outcome == "aborted"' '.owner == "none"' \
-		'.error.errno == "EXDEV"' 'has("state") | not'
+		'.error.errno == null' 'has("state") | not'
 	strace -f -e trace=open,openat -o trace "$VFIOMIGCTL" -q resume "$M" state.img 2>&1 && return 1
 	lacks '/dev/(vfio|iommu)' trace
 	migctl 65 resume "$M" - <state.img
@@ -439,8 +439,8 @@ sections()
 @test "save, resume, state: a device that cannot migrate; reset: can be all the same" {
 	make_device M mdpy-vga
 	migctl 69 --json save "$M" new
-	expect_message "$M: the driver offers no migration"
-	expect_json '.status == 69' '.outcome == "aborted"' '.error.errno == null'
+	expect_message "$M: the driver offers no migration: Inappropriate ioctl for device (ENOTTY)"
+	expect_json '.status == 69' '.outcome == "aborted"' '.error.errno == "ENOTTY"'
 	[[ ! -e new ]]
 	"$VFIOMIGCTL" -q save --raw "$A" raw
 	migctl 69 resume --raw "$M" raw
@@ -460,7 +460,7 @@ sections()
 	make_device M mdpy-vga
 	migctl 69 --json resume --no-hold "$M" state.img
 	expect_message "$M: --no-hold: closing it may reset it, and the state is lost then" 'fd:N'
-	expect_json '.status == 69' '.outcome == "aborted"' '.error.errno == "EOPNOTSUPP"'
+	expect_json '.status == 69' '.outcome == "aborted"' '.error.errno == null'
 }
 
 @test "save: a device in RESUMING has no state to save" {
