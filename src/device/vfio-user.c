@@ -91,8 +91,12 @@ static bool vfio_user_probe(struct mig_dev *dev, unsigned int index)
 	return vfio_user_ask_feature(vfio_user(dev), index, &reply, NULL) == VFU_YES;
 }
 
+/* @code: the errno that the server gave, or 0 */
 static int vfio_user_no_migration(const struct vfio_user *u, int code, struct err *err)
 {
+	if (!code)
+		return err_fail(err, ERR_UNSUPPORTED, -EOPNOTSUPP,
+				"%s: the server offers no migration", u->dev.name);
 	return err_fail(err, ERR_UNSUPPORTED, code, "%s: the server offers no migration",
 			u->dev.name);
 }
@@ -112,8 +116,8 @@ static int vfio_user_probe_migration(struct vfio_user *u, struct err *err)
 		if (r < 0)
 			return err_prefix(err, r, "%s", u->dev.name);
 		if (r == VFU_NO)
-			return vfio_user_no_migration(
-				u, reply.error ? vfu_reply_code(&reply) : -EOPNOTSUPP, err);
+			return vfio_user_no_migration(u, reply.error ? vfu_reply_code(&reply) : 0,
+						      err);
 		if (r == VFU_FAILED)
 			return err_set(err, vfu_reply_code(&reply), "%s: DEVICE_FEATURE",
 				       u->dev.name);

@@ -429,8 +429,10 @@ static void load_tell_elsewhere(const struct load *l, enum mig_state want, const
 				struct err *err)
 {
 	const struct mig_recovery *recovery = &l->result->recovery;
-	const char *name = l->options->dev->mig->name;
+	const struct mig_dev *mig = l->options->dev->mig;
+	const char *name = mig->name;
 	enum handover_give_up what = handover_gives_up(l->received);
+	struct err reset = { 0 };
 	char buf[MIG_WHY_MAX];
 	int code = err->code;
 
@@ -445,6 +447,8 @@ static void load_tell_elsewhere(const struct load *l, enum mig_state want, const
 		err_hint(err, code, "vfiomigctl reset %s", name);
 	} else {
 		err_note(err, code, "it could not be brought to %s%s", fsm_name(want), buf);
+		if (recovery->reset && recovery->end_known && mig_reset_check(mig, &reset) < 0)
+			err_hint(err, code, "%s", reset.hint);
 	}
 }
 

@@ -271,7 +271,7 @@ swept()
 	for k in 0 1 2; do
 		migctl 81 --json save "$(device $k)" file.$k
 		judge "$(device $k)" 81 device-error/none error
-		expect_message 'its state is lost: ' 'DEVICE_RESET (EIO)' "vfiomigctl reset $(device $k)"
+		expect_message 'its state is lost: ' 'DEVICE_RESET: Input/output error (EIO)' "vfiomigctl reset $(device $k)"
 		bounded -q verify file.$k
 	done
 }
@@ -624,7 +624,7 @@ swept_load()
 	expect_json '.recovery.reset'
 	migctl 81 --json resume --no-hold "$B" image
 	judge "$B" 81 device-error/none resuming
-	expect_message 'it could not be brought to stop: ' 'DEVICE_RESET (EIO)'
+	expect_message 'it could not be brought to stop: ' 'DEVICE_RESET: Input/output error (EIO)'
 }
 
 #

@@ -75,6 +75,8 @@ expect_saved()
 	head -c 500000 content >short
 	migctl 81 --json resume --raw --no-hold "$D" short
 	expect_json '.outcome == "device-error"' '.state == "resuming"'
+	expect_message "it could not be brought to stop" \
+		"a load may begin anew: vfiomigctl resume $D FILE; else restart its server"
 	expect_state "$D" resuming
 	migctl 81 state "$D" running
 	expect_message "vfiomigctl reset $D"
@@ -196,6 +198,8 @@ expect_saved()
 		expect_json '.migratable == false' '.reason == "the server offers no migration"'
 		migctl 69 --json save "$D" image
 		expect_message "$D: the server offers no migration"
+		[[ $errno == 0 || $stderr == *"($errno)" ]]
+		[[ $errno != 0 || $stderr == *migration ]]
 		expect_json '.outcome == "aborted"' '.owner == "source"'
 	done
 	serve features EIO
