@@ -166,7 +166,7 @@ static int cmd_list_all(struct json_object *list, const struct args *a, struct e
 		return r;
 	for (size_t i = 0; r >= 0 && i < nodes.n; i++) {
 		r = cmd_list_render_one(list, nodes.v[i]->sysfs, a, err);
-		if (r == -ENODEV)
+		if (r < 0 && err_status(err) == ERR_MISSING)
 			r = 0; /* gone since it was listed */
 	}
 	vfio_nodes_done(&nodes);

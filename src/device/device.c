@@ -43,7 +43,7 @@ static struct vfio_node *device_node_of_fd(const struct host *host, int fd)
 		return NULL;
 	line = strstr(info, key);
 	if (!line || sscanf(line + strlen(key), " %4095[^\n]", path) != 1 ||
-	    vfio_node_from_sysfs(host, path, &node, NULL) < 0)
+	    vfio_node_from_sysfs(host, path, &node, NULL) != VFIO_NODE_FOUND)
 		return NULL;
 	return node;
 }

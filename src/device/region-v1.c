@@ -37,9 +37,9 @@ static int region_v1_query(struct mig_dev *dev, struct err *err)
 	if (r < 0)
 		return r;
 	r = v1_window_open(&v->window, v->k.acq.fd);
-	if (r == -ENOTTY)
-		return err_fail(err, ERR_UNSUPPORTED, r, "%s: the driver has no migration region",
-				dev->name);
+	if (r == V1_WINDOW_NONE)
+		return err_fail(err, ERR_UNSUPPORTED, -ENOTTY,
+				"%s: the driver has no migration region", dev->name);
 	if (r < 0)
 		return err_set(err, r, "%s: its migration region", dev->name);
 	dev->caps = MIG_CAP_STOP_COPY | MIG_CAP_PRE_COPY;

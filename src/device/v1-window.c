@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +24,7 @@ static bool v1_window_is_migration(const struct vfio_region_info *info)
 	       info->size > sizeof(struct uapi_v1_registers);
 }
 
+/* Return: 0, with @ret NULL where no region is the migration region; negative errno. */
 static int v1_window_find(int fd, struct vfio_region_info **ret)
 {
 	struct vfio_device_info info = { .argsz = sizeof(info) };
@@ -39,14 +39,15 @@ static int v1_window_find(int fd, struct vfio_region_info **ret)
 		*ret = TAKE_PTR(region);
 		return 0;
 	}
-	return -ENOTTY;
+	*ret = NULL;
+	return 0;
 }
 
 bool v1_window_present(int fd)
 {
 	_cleanup_free_ struct vfio_region_info *info = NULL;
 
-	return v1_window_find(fd, &info) >= 0;
+	return v1_window_find(fd, &info) >= 0 && info;
 }
 
 /* What cannot be mapped is trapped: no failure. */
@@ -91,10 +92,11 @@ int v1_window_open(struct v1_window *w, int fd)
 	r = v1_window_find(fd, &info);
 	if (r < 0)
 		return r;
-	assert(info);
+	if (!info)
+		return V1_WINDOW_NONE;
 	*w = (struct v1_window){ .fd = fd, .at = info->offset, .size = info->size };
 	v1_window_map_areas(w, info);
-	return 0;
+	return V1_WINDOW_OPEN;
 }
 
 void v1_window_close(struct v1_window *w)

@@ -34,7 +34,18 @@ struct v1_window {
 /** v1_window_present() - the device behind @fd has the region; touches nothing. */
 bool v1_window_present(int fd);
 
-/** v1_window_open() - find and map it. Return: 0; -ENOTTY when there is none. @fd is borrowed. */
+/* Outcomes of v1_window_open(); not errors. */
+enum v1_window_outcome {
+	V1_WINDOW_OPEN = 0,
+	V1_WINDOW_NONE = 1, /* the device has no such region */
+};
+
+/**
+ * v1_window_open() - find and map it
+ * @fd: borrowed
+ *
+ * Return: enum v1_window_outcome, or negative errno.
+ */
 _must_check_ int v1_window_open(struct v1_window *w, int fd);
 void v1_window_close(struct v1_window *w);
 

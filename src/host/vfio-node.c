@@ -144,17 +144,17 @@ static int vfio_node_read_node(const struct host *host, struct vfio_node *node, 
 	r = sysfs_link_name(node->sysfs, "subsystem", &node->bus);
 	/* The kernel takes the links of a device away before its folder. */
 	if (r == -ENOENT)
-		return err_fail(err, ERR_MISSING, -ENODEV, "%s: not a device", node->sysfs);
+		return VFIO_NODE_ABSENT;
 	if (r < 0)
 		return err_set(err, r, "%s", node->sysfs);
 	r = vfio_node_read_links(host, node, &group_node);
 	/* What is missing may be missing because the device left while it was being looked at. */
 	if (!path_exists(node->sysfs, "."))
-		return err_fail(err, ERR_MISSING, -ENODEV, "%s: no such device", node->sysfs);
+		return VFIO_NODE_ABSENT;
 	if (r < 0)
 		return err_set(err, r, "%s", node->sysfs);
 	node->vfio = vfio_node_taken_by_vfio(host, node, group_node);
-	return 0;
+	return VFIO_NODE_FOUND;
 }
 
 /* Class devices of VFIO stand for the device that they belong to. */
@@ -176,7 +176,7 @@ static int vfio_node_real_device(const struct host *host, const char *path, char
 static int vfio_node_not_found(const char *path, int r, struct err *err)
 {
 	if (r == -ENOENT || r == -ENOTDIR)
-		return err_fail(err, ERR_MISSING, -ENODEV, "%s: no such device", path);
+		return VFIO_NODE_ABSENT;
 	return err_set(err, r, "%s", path);
 }
 
@@ -203,8 +203,7 @@ int vfio_node_from_sysfs(const struct host *host, const char *path, struct vfio_
 	if (!node->name)
 		return err_set(err, -ENOMEM, "%s", path);
 	r = vfio_node_read_node(host, node, err);
-	if (r < 0)
-		return r;
-	*ret = TAKE_PTR(node);
-	return 0;
+	if (r == VFIO_NODE_FOUND)
+		*ret = TAKE_PTR(node);
+	return r;
 }

@@ -59,12 +59,19 @@ struct vfio_node {
 _must_check_ int vfio_node_resolve(const struct host *host, const char *spec,
 				   struct vfio_node **ret, struct err *err);
 
+/* Outcomes of vfio_node_from_sysfs(); not errors. */
+enum vfio_node_look {
+	VFIO_NODE_FOUND = 0,
+	VFIO_NODE_ABSENT = 1, /* there is no device, or not any more */
+};
+
 /**
  * vfio_node_from_sysfs() - the device at a sysfs folder
  * @path: absolute, or relative to @host->sys; a class/vfio-dev/vfioN stands for its device
+ * @ret: set for VFIO_NODE_FOUND only
  *
- * Return: 0; -ENODEV (ERR_MISSING) when there is no device, or not any more; -EINVAL (ERR_USAGE)
- * when the path leads out of sysfs.
+ * Return: enum vfio_node_look; -EINVAL (ERR_USAGE) when the path leads out of sysfs; what reading
+ * sysfs failed with.
  */
 _must_check_ int vfio_node_from_sysfs(const struct host *host, const char *path,
 				      struct vfio_node **ret, struct err *err);

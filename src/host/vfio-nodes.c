@@ -36,17 +36,13 @@ static int vfio_nodes_add(const struct host *host, const char *path, bool only_v
 			  struct vfio_nodes *nodes, struct err *err)
 {
 	_cleanup_(vfio_node_freep) struct vfio_node *node = NULL;
-	struct err why = { 0 };
 	int r;
 
-	r = vfio_node_from_sysfs(host, path, &node, &why);
-	if (r == -ENODEV)
+	r = vfio_node_from_sysfs(host, path, &node, err);
+	if (r == VFIO_NODE_ABSENT)
 		return 0;
-	if (r < 0) {
-		if (err)
-			*err = why;
+	if (r < 0)
 		return r;
-	}
 	if (only_vfio && !node->vfio)
 		return 0;
 	r = vfio_nodes_append(nodes, &node);

@@ -81,7 +81,7 @@ static int vfio_resolve_find(const struct host *host, const char *spec, const ch
 	int r;
 
 	r = vfio_node_from_sysfs(host, path, ret, err);
-	if (r != -ENODEV)
+	if (r != VFIO_NODE_ABSENT)
 		return r;
 	/* Where no sysfs is mounted, no device is found, whatever there is. */
 	r = sysfs_check(host, err);

@@ -445,11 +445,13 @@ static void sysfs_folder_may_be_relative(void **state)
 	struct vfio_node *none = NULL;
 	struct err err = { 0 };
 
-	assert_int_equal(vfio_node_from_sysfs(&f->host, "class/vfio-dev/vfio0", &node, &err), 0);
+	assert_int_equal(vfio_node_from_sysfs(&f->host, "class/vfio-dev/vfio0", &node, &err),
+			 VFIO_NODE_FOUND);
 	assert_string_equal(node->name, "0000:3b:00.1");
-	assert_int_equal(vfio_node_from_sysfs(&f->host, "devices/none", &none, &err), -ENODEV);
-	assert_int_equal(err_status(&err), ERR_MISSING);
-	assert_int_equal(vfio_node_from_sysfs(&f->host, "bus/pci", &none, &err), -ENODEV);
+	assert_int_equal(vfio_node_from_sysfs(&f->host, "devices/none", &none, &err),
+			 VFIO_NODE_ABSENT);
+	assert_int_equal(vfio_node_from_sysfs(&f->host, "bus/pci", &none, &err), VFIO_NODE_ABSENT);
+	assert_int_equal(err.code, 0);
 	assert_null(none);
 }
 
