@@ -175,6 +175,15 @@ long_function()
 	spoiled 'src/base/pump.c:5: "Whoever": say who'
 }
 
+@test "names: documents that do not say who" {
+	mkdir man
+	printf 'To tell a user.\nTo tell somebody.\n' | tee man/pump.8.scd >CONTRIBUTING.md
+	run "$check" .
+	echo "$output"
+	[[ $status -eq 1 && ${lines[0]} == 'CONTRIBUTING.md:2: "somebody": say who' ]]
+	[[ ${lines[1]} == 'man/pump.8.scd:2: "somebody": say who' ]]
+}
+
 @test "names: the user nobody is one" {
 	sed -i 's|/\* @p is full|/* The user nobody filled @p|' src/base/pump.c
 	"$check" .
