@@ -84,8 +84,8 @@ void acquired_done(struct acquired *acq);
 const char *acquire_via_name(enum acquire_via via);
 
 /*
- * The two ways, one file each. @ret is ACQUIRED_NONE on entry and, on failure, the caller's to clean
- * up.
+ * The two ways, one file each. @ret is ACQUIRED_NONE on entry and, on failure, the caller's to
+ * clean up.
  */
 _must_check_ int acquire_cdev(const struct host *host, const struct vfio_node *node,
 			      const uint8_t *vf_token, struct acquired *ret, struct err *err);

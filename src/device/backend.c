@@ -245,8 +245,8 @@ static int backend_no_stream(struct mig_dev *dev, struct err *err)
 
 /*
  * A stream ends with ENODEV once its session is over, and no SET of ours ended it. A driver that
- * applies a reset late may answer with the old state once. The state is not stored: recovery compares
- * it with the one that was left.
+ * applies a reset late may answer with the old state once. The state is not stored: recovery
+ * compares it with the one that was left.
  */
 static bool backend_session_ended(struct mig_dev *dev, int code, enum mig_state *ret)
 {
@@ -274,8 +274,8 @@ static int backend_tell_ended(const struct mig_dev *dev, int code, const char *d
 }
 
 /*
- * A stream that has a story of its own tells it; one over an fd has only the errno. @doing is what was
- * under way; @verdict is what it means if the driver says so, and no connection was lost.
+ * A stream that has a story of its own tells it; one over an fd has only the errno. @doing is what
+ * was under way; @verdict is what it means if the driver says so, and no connection was lost.
  */
 static int backend_stream_failed(struct mig_dev *dev, int code, const char *doing,
 				 const char *verdict, struct err *err)

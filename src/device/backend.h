@@ -199,8 +199,8 @@ int mig_watch_fd(const struct mig_dev *dev);
  *
  * For a device that is only held: afterwards it can only be closed. Never waits.
  *
- * Return: 0; -ECONNRESET when the server is gone; other negative errno (ERR_PEER) when it is mad, and
- * only its end is still worth waiting for.
+ * Return: 0; -ECONNRESET when the server is gone; other negative errno (ERR_PEER) when it is mad,
+ * and only its end is still worth waiting for.
  */
 _must_check_ int mig_attend(struct mig_dev *dev, struct err *err);
 

@@ -117,8 +117,8 @@ int device_check(const struct device *dev, const struct device_options *opts, st
 }
 
 /*
- * Neither question changes the device. One that answers neither is opened as v2, whose first call says
- * that the driver offers no migration.
+ * Neither question changes the device. One that answers neither is opened as v2, whose first call
+ * says that the driver offers no migration.
  */
 static bool device_wants_v1(int fd, enum device_protocol protocol)
 {

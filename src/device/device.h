@@ -4,8 +4,8 @@
 /*
  * A device as a command names it: found first, opened later
  *
- * Finding is apart from opening, which can reset the device: what can be known without that is known
- * first.
+ * Finding is apart from opening, which can reset the device: what can be known without that is
+ * known first.
  */
 
 #include "device/acquire.h"
@@ -24,8 +24,8 @@ enum device_protocol {
 
 /**
  * struct device_options - how to open one, and how to speak to it
- * @call_timeout_ms: how long one read or write of a kernel device's stream may take; 0 for ever, since
- *               that is for its driver to say. A vfio-user server has @acquire.timeout_ms
+ * @call_timeout_ms: how long one read or write of a kernel device's stream may take; 0 for ever,
+ *               since that is for its driver to say. A vfio-user server has @acquire.timeout_ms
  * @cancel: ends what is asked of a vfio-user server before the device is touched, if set
  */
 struct device_options {

@@ -17,8 +17,8 @@
 /**
  * enum mig_holds - whose state a device holds
  * @MIG_HOLDS_OWN: its own; a destination's before RESUMING, too
- * @MIG_HOLDS_GIVEN_UP: a load of ours, whole or in part, that is given up before the sender was told
- *                      "accepted"
+ * @MIG_HOLDS_GIVEN_UP: a load of ours, whole or in part, that is given up before the sender was
+ *                      told "accepted"
  * @MIG_HOLDS_ACCEPTED: a load whose sender was told "accepted", or may have been: the only copy
  * @MIG_HOLDS_NOTHING: it has been reset
  */

@@ -67,7 +67,9 @@ static int region_v1_get_state(struct mig_dev *dev, enum mig_state *ret, struct 
 	return 0;
 }
 
-/* The uAPI wants reserved bits preserved. A driver may not take a value: the register is read back. */
+/*
+ * The uAPI wants reserved bits preserved. A driver may not take a value: the register is read back.
+ */
 static int region_v1_set_bits(struct region_v1 *v, unsigned int bits, struct err *err)
 {
 	uint32_t old, new, now;

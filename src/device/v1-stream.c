@@ -74,9 +74,9 @@ static int v1_stream_get_chunk(struct v1_stream *v)
 }
 
 /*
- * data_size 0 is not the end while bytes are pending. Before STOP_COPY it means that there is nothing
- * for now. In STOP_COPY the driver may need a moment: it is asked again for a bounded time, after
- * which the stream is incomplete, and that is an error.
+ * data_size 0 is not the end while bytes are pending. Before STOP_COPY it means that there is
+ * nothing for now. In STOP_COPY the driver may need a moment: it is asked again for a bounded time,
+ * after which the stream is incomplete, and that is an error.
  */
 static int v1_stream_next_chunk(struct v1_stream *v)
 {
@@ -134,8 +134,8 @@ static ssize_t v1_stream_read(struct mig_stream *s, void *buf, size_t len)
 }
 
 /*
- * pending_bytes is all that v1 tells of pre-copy. Do not read it in mid-chunk: to the driver that means
- * that its chunk was taken.
+ * pending_bytes is all that v1 tells of pre-copy. Do not read it in mid-chunk: to the driver that
+ * means that its chunk was taken.
  */
 static int v1_stream_precopy_info(struct mig_stream *s, struct mig_precopy_info *ret)
 {
