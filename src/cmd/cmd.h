@@ -122,7 +122,8 @@ int cmd_hint_swapped(const struct invocation *inv, const char *spec, const char 
  *
  * To be called before anything is opened, which could get the number of a descriptor that was not.
  *
- * Return: 0; -EINVAL (ERR_USAGE), also when the command writes to the same file; -EBADF (ERR_MISSING).
+ * Return: 0; -EINVAL (ERR_USAGE), also when the command writes to the same file; -EBADF
+ * (ERR_MISSING).
  */
 _must_check_ int cmd_input(struct invocation *inv, const char *text, unsigned int kinds,
 			   struct uri *ret, struct err *err);
@@ -132,7 +133,8 @@ _must_check_ int cmd_input(struct invocation *inv, const char *text, unsigned in
  *
  * Where it leads to standard output, by any name, nothing else may go there (@inv->stdout_taken).
  *
- * Return: 0; -EINVAL (ERR_USAGE), also when --json or --status-fd want the same; -EBADF (ERR_OUTPUT).
+ * Return: 0; -EINVAL (ERR_USAGE), also when --json or --status-fd want the same; -EBADF
+ * (ERR_OUTPUT).
  */
 _must_check_ int cmd_output(struct invocation *inv, const char *text, unsigned int kinds,
 			    struct uri *ret, struct err *err);

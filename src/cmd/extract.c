@@ -146,7 +146,7 @@ const struct command cmd_extract = {
 	.args_doc = "FILE [OUT]",
 	.summary = "take the raw stream out of an image",
 	.doc = "Take a device's raw stream out of an image.\v"
-	       "FILE and OUT are a path, file:PATH, -, fd:N or exec:CMD; OUT is - if nothing is said. A "
-	       "path gets its file only when all of the image was good.",
+	       "FILE and OUT are a path, file:PATH, -, fd:N or exec:CMD; OUT is - if nothing is "
+	       "said. A path gets its file only when all of the image was good.",
 	.run = cmd_extract_run,
 };

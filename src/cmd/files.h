@@ -5,7 +5,8 @@
  * What a command reads and what it writes must not be the same file
  *
  * Whatever their names: a second path, a symbolic or hard link, /dev/stdin and an inherited
- * descriptor may all lead to one file. Everything is compared before anything is opened for writing.
+ * descriptor may all lead to one file. Everything is compared before anything is opened for
+ * writing.
  */
 
 #include "cmd/cmd.h"

@@ -14,7 +14,7 @@
 /* A vfio-user server may claim any number of regions and interrupts: so many are listed. */
 #define INDEX_MAX 64u
 
-struct args {
+struct cmd_info_args {
 	struct invocation *inv;
 	const char *spec;
 	struct device_options options;
@@ -175,14 +175,14 @@ static int cmd_info_describe(struct json_object *report, struct device *dev, str
 static int cmd_info_on_begin(void *ctx, const struct image_info *info,
 			     const struct image_manifest *m, struct err *err)
 {
-	struct args *a = ctx;
+	struct cmd_info_args *a = ctx;
 
 	(void)info;
 	return image_diff(a->inv->report, m, a->device, err);
 }
 
 /* All of the image is checked: a difference from what is damaged says nothing. */
-static int cmd_info_compare(struct args *a, struct err *err)
+static int cmd_info_compare(struct cmd_info_args *a, struct err *err)
 {
 	static const struct image_sink sink = { .begin = cmd_info_on_begin };
 	struct image_scan scan = { .inv = a->inv, .file = a->diff, .sink = &sink, .ctx = a };
@@ -190,7 +190,7 @@ static int cmd_info_compare(struct args *a, struct err *err)
 	return image_scan_run(&scan, err);
 }
 
-static int cmd_info_show(struct args *a, struct err *err)
+static int cmd_info_show(struct cmd_info_args *a, struct err *err)
 {
 	int r;
 
@@ -206,7 +206,7 @@ static int cmd_info_show(struct args *a, struct err *err)
 
 static int cmd_info_run(struct invocation *inv, int argc, char **argv, struct err *err)
 {
-	struct args a = { .inv = inv };
+	struct cmd_info_args a = { .inv = inv };
 	const struct opt opts[] = {
 		{ "diff", .value = "FILE", .text = &a.diff,
 		  .doc = "show how the device differs from the one in an image" },

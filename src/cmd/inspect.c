@@ -5,7 +5,7 @@
 #include "cmd/image-scan.h"
 #include "cmd/render.h"
 
-struct args {
+struct cmd_inspect_args {
 	struct invocation *inv;
 	struct device_options options;
 	const char *diff;
@@ -74,7 +74,8 @@ static void cmd_inspect_view(FILE *f, struct json_object *report)
 }
 
 /* A device that cannot migrate, or not that way, differs in just that. */
-static int cmd_inspect_compare(struct args *a, const struct image_manifest *m, struct err *err)
+static int cmd_inspect_compare(struct cmd_inspect_args *a, const struct image_manifest *m,
+			       struct err *err)
 {
 	struct err why = { 0 };
 	int r;
@@ -92,7 +93,7 @@ static int cmd_inspect_compare(struct args *a, const struct image_manifest *m, s
 static int cmd_inspect_on_begin(void *ctx, const struct image_info *info,
 				const struct image_manifest *m, struct err *err)
 {
-	struct args *a = ctx;
+	struct cmd_inspect_args *a = ctx;
 
 	render_image(a->inv->report, info, m);
 	return a->dev ? cmd_inspect_compare(a, m, err) : 0;
@@ -101,7 +102,7 @@ static int cmd_inspect_on_begin(void *ctx, const struct image_info *info,
 static int cmd_inspect_on_device_end(void *ctx, uint32_t device, const struct image_totals *totals,
 				     struct err *err)
 {
-	struct args *a = ctx;
+	struct cmd_inspect_args *a = ctx;
 
 	(void)err;
 	render_totals(a->inv->report, device, totals);
@@ -124,7 +125,7 @@ static const char *cmd_inspect_section_name(uint32_t type)
 
 static int cmd_inspect_on_section(void *ctx, const struct image_section_info *s, struct err *err)
 {
-	struct args *a = ctx;
+	struct cmd_inspect_args *a = ctx;
 	struct json_object *list, *o;
 
 	(void)err;
@@ -152,7 +153,7 @@ static int cmd_inspect_on_section(void *ctx, const struct image_section_info *s,
 
 static int cmd_inspect_on_end(void *ctx, const struct image_receipt *receipt, struct err *err)
 {
-	const struct args *a = ctx;
+	const struct cmd_inspect_args *a = ctx;
 
 	(void)err;
 	render_image_end(a->inv->report, receipt);
@@ -168,7 +169,7 @@ static const struct image_sink sink = {
 
 static int cmd_inspect_run(struct invocation *inv, int argc, char **argv, struct err *err)
 {
-	struct args a = { .inv = inv };
+	struct cmd_inspect_args a = { .inv = inv };
 	const struct opt opts[] = {
 		{ "diff", .value = "DEV", .text = &a.diff,
 		  .doc = "open DEV and show how it differs from the image's device" },

@@ -9,7 +9,7 @@
 #include "cmd/cmd.h"
 #include "cmd/render.h"
 
-struct args {
+struct cmd_list_args {
 	struct invocation *inv;
 	struct device_options options;
 	struct opt_list specs; /* none: all that VFIO has */
@@ -125,8 +125,8 @@ static void cmd_list_warn_why(struct json_object *o, const struct device *dev)
 		log_warn("%s: %s", device_name(dev), json_object_get_string(reason));
 }
 
-static int cmd_list_render_one(struct json_object *list, const char *spec, const struct args *a,
-			       struct err *err)
+static int cmd_list_render_one(struct json_object *list, const char *spec,
+			       const struct cmd_list_args *a, struct err *err)
 {
 	_cleanup_(device_freep) struct device *dev = NULL;
 	struct err why = { 0 };
@@ -156,29 +156,29 @@ static int cmd_list_render_one(struct json_object *list, const char *spec, const
 	return 0;
 }
 
-static int cmd_list_all(struct json_object *list, const struct args *a, struct err *err)
+static int cmd_list_all(struct json_object *list, const struct cmd_list_args *a, struct err *err)
 {
-	struct vfio_nodes nodes;
+	_cleanup_(vfio_nodes_done) struct vfio_nodes nodes = { 0 };
 	int r;
 
 	r = vfio_nodes_list(&host_live, &nodes, err);
 	if (r < 0)
 		return r;
-	for (size_t i = 0; r >= 0 && i < nodes.n; i++) {
+	for (size_t i = 0; i < nodes.n; i++) {
 		r = cmd_list_render_one(list, nodes.v[i]->sysfs, a, err);
-		if (r < 0 && err_status(err) == ERR_MISSING)
-			r = 0; /* gone since it was listed */
+		/* ERR_MISSING: the device has gone since it was listed. */
+		if (r < 0 && err_status(err) != ERR_MISSING)
+			return r;
 	}
-	vfio_nodes_done(&nodes);
-	return r;
+	return 0;
 }
 
 static int cmd_list_run(struct invocation *inv, int argc, char **argv, struct err *err)
 {
-	struct args a = { .inv = inv };
+	struct cmd_list_args a = { .inv = inv };
 	const struct opt opts[] = {
 		{ "probe", .flag = &a.probe,
-		  .doc = "open each device that no process holds and ask it; this resets PCI functions" },
+		  .doc = "open and ask each device that no process holds; resets PCI functions" },
 		{ 0 },
 	};
 	const struct opt_arg args[] = { { "DEV", .list = &a.specs, .optional = true }, { 0 } };
@@ -196,9 +196,12 @@ static int cmd_list_run(struct invocation *inv, int argc, char **argv, struct er
 	list = report_array(inv->report, "devices");
 	if (!a.specs.n)
 		return cmd_list_all(list, &a, err);
-	for (size_t i = 0; r >= 0 && i < a.specs.n; i++)
+	for (size_t i = 0; i < a.specs.n; i++) {
 		r = cmd_list_render_one(list, a.specs.v[i], &a, err);
-	return r;
+		if (r < 0)
+			return r;
+	}
+	return 0;
 }
 
 const struct command cmd_list = {

@@ -44,7 +44,9 @@ void render_state_found(struct json_object *report, enum mig_state state, bool k
 /** render_state_now() - "state". */
 void render_state_now(struct json_object *o, enum mig_state state, bool known);
 
-/** render_device_state() - "state", as last confirmed; for a device that speaks v1 "v1_bits", too. */
+/**
+ * render_device_state() - "state", as last confirmed; for a device that speaks v1 "v1_bits", too
+ */
 void render_device_state(struct json_object *o, const struct mig_dev *mig);
 
 /** render_interrupts() - "interrupts": the kinds in @bits (enum pci_interrupts). */

@@ -6,7 +6,7 @@
 #include "cmd/cmd.h"
 #include "cmd/render.h"
 
-struct args {
+struct cmd_reset_args {
 	struct invocation *inv;
 	const char *spec;
 	struct device_options options;
@@ -34,7 +34,7 @@ static void cmd_reset_view(FILE *f, struct json_object *report)
 
 static int cmd_reset_work(void *ctx, struct err *err)
 {
-	struct args *a = ctx;
+	struct cmd_reset_args *a = ctx;
 	uint64_t start;
 	int r;
 
@@ -56,7 +56,7 @@ static int cmd_reset_work(void *ctx, struct err *err)
 	return mig_reset_check(a->device->mig, err);
 }
 
-static int cmd_reset_reset(struct args *a, struct err *err)
+static int cmd_reset_reset(struct cmd_reset_args *a, struct err *err)
 {
 	struct json_object *o = a->inv->report;
 	int r;
@@ -82,7 +82,7 @@ static int cmd_reset_reset(struct args *a, struct err *err)
 
 static int cmd_reset_run(struct invocation *inv, int argc, char **argv, struct err *err)
 {
-	struct args a = { .inv = inv };
+	struct cmd_reset_args a = { .inv = inv };
 	const struct opt opts[] = {
 		{ "dry-run", .flag = &a.dry_run, .doc = "say what would be done, open nothing" },
 		{ 0 },
@@ -114,8 +114,8 @@ const struct command cmd_reset = {
 	.args_doc = "DEV",
 	.summary = "reset a device, losing what it holds",
 	.doc = "Reset a device; what it holds is lost.\v"
-	       "The only way out of the state ERROR and out of a load that was cut off. Afterwards the "
-	       "device is in RUNNING. A reset that finds the device busy (EAGAIN) is tried again for "
-	       "2 seconds.",
+	       "The only way out of the state ERROR and out of a load that was cut off. "
+	       "Afterwards the device is in RUNNING. A reset that finds the device busy (EAGAIN) "
+	       "is tried again for 2 seconds.",
 	.run = cmd_reset_run,
 };

@@ -374,11 +374,12 @@ const struct command cmd_resume = {
 	.name = "resume",
 	.args_doc = "DEV FILE",
 	.summary = "load a state into a device, start it, hold it",
-	.doc = "Load a state from FILE into a device, have the driver verify it, start the device and "
-	       "keep it open.\v"
-	       "FILE is a path, file:PATH, -, fd:N or exec:CMD; with --listen it is fd:N, unix:PATH, "
-	       "tcp:HOST:PORT or vsock:CID:PORT. A PCI function that this command opens itself has no "
-	       "DMA mapped: it is left stopped unless --run is given. It would be reset as soon as "
-	       "nobody holds it, so it is held until SIGINT, SIGTERM or SIGHUP.",
+	.doc = "Load a state from FILE into a device, have the driver verify it, start the device "
+	       "and keep it open.\v"
+	       "FILE is a path, file:PATH, -, fd:N or exec:CMD; with --listen it is fd:N, "
+	       "unix:PATH, tcp:HOST:PORT or vsock:CID:PORT. A PCI function that this command "
+	       "opens itself has no DMA mapped: it is left stopped unless --run is given. It "
+	       "would be reset once no process holds it, so it is held until SIGINT, SIGTERM or "
+	       "SIGHUP.",
 	.run = cmd_resume_run,
 };

@@ -295,10 +295,11 @@ const struct command cmd_save = {
 	.args_doc = "DEV FILE",
 	.summary = "stream a device's state to a file",
 	.doc = "Save a device's state to FILE.\v"
-	       "The device is stopped, its stream written, and the device returned to where it was. "
-	       "DEV is a PCI address, an mdev's UUID, vfioN, /dev/vfio/devices/vfioN, a sysfs path, "
-	       "fd:N, or vfio-user:PATH. FILE is a path, file:PATH, -, fd:N, exec:CMD, unix:PATH, "
-	       "tcp:HOST:PORT or vsock:CID:PORT; the last three are sockets of a resume --listen, "
-	       "which has the last word. A path gets its file only when all of it is there and synced.",
+	       "The device is stopped, its stream written, and the device returned to where it "
+	       "was. DEV is a PCI address, an mdev's UUID, vfioN, /dev/vfio/devices/vfioN, a "
+	       "sysfs path, fd:N, or vfio-user:PATH. FILE is a path, file:PATH, -, fd:N, "
+	       "exec:CMD, unix:PATH, tcp:HOST:PORT or vsock:CID:PORT; the last three are sockets "
+	       "of a resume --listen, which has the last word. A path gets its file only when all "
+	       "of it is there and synced.",
 	.run = cmd_save_run,
 };

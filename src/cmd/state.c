@@ -197,8 +197,8 @@ const struct command cmd_state = {
 	.args_doc = "DEV [STATE]",
 	.summary = "read or set a device's migration state",
 	.doc = "Read or set a device's migration state.\v"
-	       "Reads by debugfs where that is possible, so that nothing has to be opened. Sets arc by "
-	       "arc and says what each took. STATE is stop, running, stop-copy, resuming, running-p2p, "
-	       "pre-copy or pre-copy-p2p.",
+	       "Reads by debugfs where that is possible, so that nothing has to be opened. Sets "
+	       "arc by arc and says what each took. STATE is stop, running, stop-copy, resuming, "
+	       "running-p2p, pre-copy or pre-copy-p2p.",
 	.run = cmd_state_run,
 };

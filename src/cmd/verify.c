@@ -64,7 +64,7 @@ const struct command cmd_verify = {
 	.args_doc = "FILE",
 	.summary = "check an image",
 	.doc = "Check an image: every checksum, every length, that nothing is missing.\v"
-	       "Exits with 0 when the image is good and 1 when it is not. Needs no device. FILE is a "
-	       "path, file:PATH, -, fd:N or exec:CMD.",
+	       "Exits with 0 when the image is good and 1 when it is not. Needs no device. FILE "
+	       "is a path, file:PATH, -, fd:N or exec:CMD.",
 	.run = cmd_verify_run,
 };
