@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <assert.h>
 #include <argp.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -125,6 +126,7 @@ static int opts_store_text(const char *name, const char **text, struct opt_list 
 		*text = arg;
 		return 0;
 	}
+	assert(list);
 	if (list->n == OPT_LIST_MAX)
 		return err_fail(err, ERR_USAGE, -EINVAL, "%s: more than %d", name, OPT_LIST_MAX);
 	list->v[list->n++] = arg;
@@ -279,7 +281,7 @@ static int opts_run_argp(struct opts_parser *p, const struct argp *argp, int arg
 
 static int opts_read(struct opts_parser *p, int argc, char **argv)
 {
-	struct argp_option table[2 * OPTS_MAX + ARRAY_SIZE(opts_standard) + 1] = { 0 };
+	struct argp_option table[(size_t)2 * OPTS_MAX + ARRAY_SIZE(opts_standard) + 1] = { 0 };
 	const struct argp argp = {
 		.options = table,
 		.parser = opts_on_key,

@@ -289,6 +289,7 @@ static int cmd_resume_resume(struct args *a, struct err *err)
 	/* A signal that came too late to abort still means: do not stay. */
 	a->no_hold |= atomic_load(&w.cancel.requested);
 	cmd_resume_render(a, r);
+	a->options.cancel = NULL;
 	cancel_done(&w.cancel);
 	return r;
 }

@@ -252,17 +252,19 @@ static int cmd_save_save(struct args *a, struct err *err)
 	struct progress progress = cmd_progress(inv, &w.transfer, device_name(s->dev));
 	int r;
 
-	s->precopy = a->precopy ? &policy : NULL;
 	s->retry_ns = a->retry.budget_ns;
 	s->leave_stopped = a->leave == LEAVE_STOP;
 	r = cancel_init(&w.cancel, err);
 	if (r < 0)
 		return r;
+	s->precopy = a->precopy ? &policy : NULL;
 	a->options.cancel = &w.cancel;
 	w.cancel.call_timeout_ms = device_call_timeout(s->dev, s->device);
 	transfer_start(&w.transfer);
 	r = session_run(cmd_save_work, &w, &w.cancel, &progress, err);
 	cmd_save_render(inv, s, &w.result);
+	s->precopy = NULL;
+	a->options.cancel = NULL;
 	cancel_done(&w.cancel);
 	return r;
 }

@@ -11,8 +11,7 @@ static const struct quirks table[] = {
 		.driver = "mlx5_vfio_pci",
 		.trusts_length = true,
 		.notes = {
-			"migratable only if devlink set the VF's port function so before it was "
-			"bound",
+			"migratable only if devlink set the VF's port function so before binding",
 			"new pre-copy data is made only when pre-copy information is asked for",
 			"a truncated stream is not noticed by the driver",
 			"a load is checked while it is written; the kernel log has the syndrome",
@@ -23,8 +22,7 @@ static const struct quirks table[] = {
 		.driver = "hisi_acc_vfio_pci",
 		.notes = {
 			"no P2P: not to be stopped together with devices that reach it",
-			"a load of another device fails with EFAULT; the kernel log says which "
-			"field",
+			"a load of another device fails with EFAULT; the kernel log has the field",
 		},
 	},
 	{
@@ -52,8 +50,7 @@ static const struct quirks table[] = {
 	{
 		.driver = "xe_vfio_pci",
 		.notes = {
-			"a signal during a read or write of the stream loses data: never share "
-			"the fd",
+			"a signal in a read or write of the stream loses data: never share the fd",
 			"the destination must be provisioned alike (GGTT, VRAM)",
 		},
 	},
@@ -62,8 +59,7 @@ static const struct quirks table[] = {
 		.keeps_state = true,
 		.notes = {
 			"sample driver: its state survives close and even a killed process",
-			"a bad header is refused by write() and loaded all the same if that is "
-			"ignored",
+			"a bad header is refused by write(), and loaded if that is ignored",
 			"its DMA logging records nothing",
 		},
 	},
