@@ -419,7 +419,7 @@ bare()
 		for fd in {3..40}; do
 			eval "exec $fd>&-"
 		done
-		exec timeout --kill-after=5 60 "$tool" "$@"
+		exec "$tool" "$@"
 	)
 }
 

@@ -61,7 +61,7 @@ both='is both what is read and what is written'
 }
 
 @test "extract: a socket has a direction for each" {
-	timeout 60 python3 - "$tool" <<-'END'
+	python3 - "$tool" <<-'END'
 		import socket, subprocess, sys
 
 		ours, theirs = socket.socketpair()
@@ -119,7 +119,7 @@ denied()
 	local above=()
 
 	((EUID != 0)) || above=(setpriv --bounding-set "-dac_override,-dac_read_search" --)
-	run --separate-stderr "${above[@]}" timeout 60 "$tool" "$@"
+	run --separate-stderr "${above[@]}" "$tool" "$@"
 	printf '$ vfiomigctl'
 	printf ' %q' "$@"
 	printf '\n%s\n%s\n' "$output" "$stderr"

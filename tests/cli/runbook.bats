@@ -39,7 +39,7 @@ chapter()
 	script=$(blocks "$@")
 	[[ -n $script ]]
 	printf '%s\n' "$script"
-	DEV=$A SPARE=$B PATH=$BATS_TEST_TMPDIR/bin:$PATH timeout --kill-after=5 300 \
+	DEV=$A SPARE=$B PATH=$BATS_TEST_TMPDIR/bin:$PATH \
 		sh -eux -c "$script" 3>&-
 }
 

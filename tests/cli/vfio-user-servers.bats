@@ -115,7 +115,7 @@ serve()
 	rm -f it
 	exec {ready}< <(exec python3 server.py "$@" 3>&-)
 	server=$!
-	IFS='' read -r -t 20 -u "$ready"
+	IFS='' read -r -u "$ready"
 	exec {ready}<&-
 }
 

@@ -863,7 +863,7 @@ in_fifo()
 # it has said twice how far it is, and once more for SIGUSR1. A line is printed for each.
 on_terminal()
 {
-	timeout 60 python3 - "$tool" "$@" <<-'END'
+	python3 - "$tool" "$@" <<-'END'
 		import fcntl, os, pty, re, signal, struct, subprocess, sys, termios
 
 		master, slave = pty.openpty()
