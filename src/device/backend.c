@@ -248,10 +248,8 @@ static int backend_no_stream(struct mig_dev *dev, struct err *err)
  * applies a reset late may answer with the old state once. The state is not stored: recovery
  * compares it with the one that was left.
  */
-static bool backend_session_ended(struct mig_dev *dev, int code, enum mig_state *ret)
+static bool backend_session_ended(struct mig_dev *dev, enum mig_state *ret)
 {
-	if (code != -ENODEV)
-		return false;
 	for (int i = 0; i < SESSION_TRIES; i++) {
 		if (dev->ops->get_state(dev, ret, NULL) < 0)
 			return false;
@@ -288,7 +286,7 @@ static int backend_stream_failed(struct mig_dev *dev, int code, const char *doin
 
 	if (r < 0)
 		return r == -ETIMEDOUT ? err_prefix(err, r, "%s: %s", dev->name, doing) : r;
-	if (!why && backend_session_ended(dev, code, &now))
+	if (!why && code == -ENODEV && backend_session_ended(dev, &now))
 		return backend_tell_ended(dev, code, doing, now, err);
 	if (!why || why->code != code)
 		return err_fail(err, ERR_IO, code, "%s: %s", dev->name, verdict);
@@ -318,6 +316,15 @@ static ssize_t backend_stream_write(struct mig_dev *dev, const void *buf, size_t
 		return dev->stream->ops->write(dev->stream, buf, len);
 	cancel_interruptible_begin(dev->cancel);
 	return backend_uncovered(dev, dev->stream->ops->write(dev->stream, buf, len));
+}
+
+int mig_check_session(struct mig_dev *dev, const char *doing, struct err *err)
+{
+	enum mig_state now;
+
+	if (!backend_session_ended(dev, &now))
+		return 0;
+	return backend_tell_ended(dev, -ENODEV, doing, now, err);
 }
 
 ssize_t mig_read(struct mig_dev *dev, void *buf, size_t len, struct err *err)

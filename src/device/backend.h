@@ -241,6 +241,18 @@ _must_check_ ssize_t mig_read(struct mig_dev *dev, void *buf, size_t len, struct
 _must_check_ int mig_write(struct mig_dev *dev, const void *buf, size_t len, struct err *err);
 
 /**
+ * mig_check_session() - make sure that the session is still the one that was opened
+ * @doing: what is about to be done, for the message
+ *
+ * Another process that holds the device can reset it at any time. A SET that then leaves RUNNING
+ * for STOP succeeds, and must not be taken for the end of a load.
+ *
+ * Return: 0, also when the device does not answer: the SET that follows will tell; -ENODEV
+ * (ERR_IO).
+ */
+_must_check_ int mig_check_session(struct mig_dev *dev, const char *doing, struct err *err);
+
+/**
  * mig_mid_chunk() - the session must not change its state now
  *
  * v1 hands out its stream in chunks, and one that was begun has to be read to its end.

@@ -6,6 +6,7 @@
 
 #include "base/macros.h"
 #include "device/v1-stream.h"
+#include "fsm/fsm.h"
 
 /* A driver that has bytes pending but hands out none is asked again: for 2 s in all. */
 #define EMPTY_TRIES 100
@@ -74,6 +75,26 @@ static int v1_stream_get_chunk(struct v1_stream *v)
 }
 
 /*
+ * pending_bytes 0 is the end only while the session lasts: a device that another process has reset
+ * has nothing pending either.
+ */
+static int v1_stream_check_end(struct v1_stream *v)
+{
+	uint32_t bits;
+	int r;
+
+	if (v->dev->state != MIG_STOP_COPY)
+		return 0;
+	r = v1_read(v->window, REGISTER(device_state), &bits, sizeof(bits));
+	if (r < 0)
+		return err_set(&v->why, r, "reading device_state");
+	if ((bits & UAPI_V1_MASK) == fsm_v1_bits(MIG_STOP_COPY))
+		return 0;
+	return err_fail(&v->why, ERR_IO, -ENODEV,
+			"another process has reset the device: device_state is 0x%x", bits);
+}
+
+/*
  * data_size 0 is not the end while bytes are pending. Before STOP_COPY it means that there is
  * nothing for now. In STOP_COPY the driver may need a moment: it is asked again for a bounded time,
  * after which the stream is incomplete, and that is an error.
@@ -84,8 +105,10 @@ static int v1_stream_next_chunk(struct v1_stream *v)
 
 	for (int i = 0; i < EMPTY_TRIES; i++) {
 		r = v1_stream_get_pending(v);
-		if (r < 0 || !v->pending)
+		if (r < 0)
 			return r;
+		if (!v->pending)
+			return v1_stream_check_end(v);
 		r = v1_stream_get_chunk(v);
 		if (r < 0)
 			return r;

@@ -338,6 +338,9 @@ static int load_judge(struct load *l, struct err *err)
 	r = cancel_check(l->cancel, err);
 	if (r < 0)
 		return r;
+	r = mig_check_session(dev->mig, "the load is complete", err);
+	if (r < 0)
+		return r;
 	r = mig_goto_retrying(&l->retry, dev->mig, MIG_STOP, l->cancel, err);
 	if (r < 0 && (err->kind == ERR_PEER || err->kind == ERR_ABORTED))
 		return r; /* a lost connection or a cancel is no verdict */

@@ -724,6 +724,28 @@ static void a_session_that_ended_is_told_from_a_refusal(void **state)
 	}
 }
 
+static void a_session_is_asked_after_before_its_end_counts(void **state)
+{
+	struct fake *f = *state;
+	struct err err = { 0 };
+
+	bring(f, MIG_RESUMING);
+	assert_int_equal(mig_check_session(&f->dev, "the load is complete", &err), 0);
+	/* A device that does not answer: the SET that follows tells. */
+	fake_fail(f, FAKE_GET, f->calls[FAKE_GET] + 1, -EIO, FAKE_STAYS);
+	assert_int_equal(mig_check_session(&f->dev, "the load is complete", &err), 0);
+	assert_int_equal(err.code, 0);
+	f->state = MIG_RUNNING;
+	f->session++;
+	assert_int_equal(mig_check_session(&f->dev, "the load is complete", &err), -ENODEV);
+	assert_string_equal(err.text, "dev0: the load is complete: "
+				      "another process has reset the device: it is in running");
+	assert_int_equal(err_status(&err), 74);
+	/* What recovery is going to compare. */
+	assert_int_equal(f->dev.state, MIG_RESUMING);
+	assert_int_equal(mig_reset(&f->dev, NULL), 0);
+}
+
 static void a_failed_read_or_write_is_not_tried_again(void **state)
 {
 	static const int errors[] = { -EINTR, -EAGAIN, -EIO, -ENODEV };
@@ -1559,6 +1581,7 @@ int main(void)
 		ON(a_stream_is_read_to_its_end, setup_plain),
 		ON(enomsg_is_nothing_yet_and_never_the_end, setup),
 		ON(a_session_that_ended_is_told_from_a_refusal, setup_plain),
+		ON(a_session_is_asked_after_before_its_end_counts, setup_plain),
 		ON(a_failed_read_or_write_is_not_tried_again, setup_plain),
 		ON(a_write_goes_on_where_the_driver_stopped, setup_plain),
 		ON(a_write_that_fails_in_the_middle_failed, setup_plain),

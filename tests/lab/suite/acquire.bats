@@ -118,7 +118,7 @@ without()
 	expect_state "$A" running
 }
 
-@test "fd:N: a device that somebody else opened, by cdev and by group" {
+@test "fd:N: a device that another process opened, by cdev and by group" {
 	record -0 "$tools/with-fd" --via cdev "$A" 9 "$VFIOMIGCTL" --json info fd:9
 	expect_json '.device.via == "fd"' ".device.address == \"$A\"" '.migratable' \
 		'.state == "running"'
@@ -139,7 +139,7 @@ without()
 	expect_state "$A" running
 }
 
-@test "fd:N: a cdev that nobody has bound" {
+@test "fd:N: a cdev that is not bound" {
 	nodes "$A"
 	migctl 66 --json info fd:9 9<>"$cdev"
 	expect_message 'fd:9: a VFIO device that is not bound yet' \

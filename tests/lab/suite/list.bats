@@ -80,7 +80,7 @@ device()
 	expect_json '.devices == []'
 }
 
-@test "list: --probe asks each device that nobody holds" {
+@test "list: --probe asks each device that no process holds" {
 	make_device M mdpy-vga
 	migctl 0 state "$B" stop
 	migctl 0 --json list --probe
@@ -147,7 +147,7 @@ two_tails()
 	(($(pgrep -c -P "$one" -x tail) == 2))
 }
 
-@test "list: --probe leaves alone what somebody holds" {
+@test "list: --probe leaves alone what another process holds" {
 	hold one "$A"
 	strace -f -e trace=open,openat -o trace "$VFIOMIGCTL" --json list --probe >out
 	output=$(<out)

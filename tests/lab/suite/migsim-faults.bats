@@ -1159,6 +1159,32 @@ judge_state()
 	done
 }
 
+# reset_before_the_end: loads what $A holds into $B, which another process resets when all of the stream
+# is in it and the last byte of the image has yet to come.
+# shellcheck disable=SC2154 # tools is lab.bash's; run sets the others
+reset_before_the_end()
+{
+	# The contents and their header fill one frame, which is written at once.
+	sim "$A" size 1048448
+	"$VFIOMIGCTL" -q save --force "$A" whole
+	rm -f fifo
+	mkfifo fifo
+	# shellcheck disable=SC2016 # for that shell
+	run --separate-stderr "$tools/with-fd" "$B" 9 bash -c '
+		# Each thread of a process waits: what it was given, it has dealt with.
+		waits() { local s; for s in /proc/"$1"/task/*/stat; do [[ $(<"$s") == *") S "* ]] || return; done; }
+
+		"$0" resume --no-hold fd:9 fifo 3>&- &
+		exec 7>fifo
+		head -c -1 whole >&7
+		until [[ $(<"/sys/bus/mdev/devices/$1/migsim/state") == resuming ]] && waits $!; do :; done
+		"$0" -q reset fd:9
+		tail -c 1 whole >&7
+		exec 7>&-
+		wait $!' "$VFIOMIGCTL" "$B"
+	echo "$status $stderr"
+}
+
 @test "save, resume: a reset by another process under way is named" {
 	# A data fd whose session another process ended is used once more.
 	allow_misuse
@@ -1198,6 +1224,11 @@ judge_state()
 	echo "$status $stderr"
 	((status == 74))
 	expect_message "writing the device's stream: another process has reset the device" '(ENODEV)'
+
+	# All of the stream is in the device, and the image's end is not there yet.
+	reset_before_the_end
+	((status == 74))
+	expect_message 'the load is complete: another process has reset the device' '(ENODEV)'
 }
 
 @test "resume: a device that goes to ERROR under way" {

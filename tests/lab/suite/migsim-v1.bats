@@ -165,6 +165,29 @@ transfer()
 	expect_state "$B" stop
 }
 
+@test "v1: a reset by another process under way is no end of the stream" {
+	# More than fits into the pool and the pipe: the rest is asked for after the reset.
+	allow_misuse
+	sim "$A" size 16777216
+	clog fifo 0
+	# shellcheck disable=SC2016 # for that shell
+	run --separate-stderr "$tools/with-fd" "$A" 9 bash -c '
+		"$0" save --raw fd:9 fifo 3>&- 8>&- &
+		save=$!
+		until [[ $(<"/sys/bus/mdev/devices/$1/migsim/state") == stop-copy ]]; do :; done
+		"$0" -q reset fd:9
+		cat <&8 >/dev/null 3>&- &
+		status=0
+		wait $save || status=$?
+		kill $!
+		exit $status' "$VFIOMIGCTL" "$A"
+	echo "$status $stderr"
+	((status == 81))
+	expect_message "reading the device's stream in stop-copy: another process has reset the device" \
+		'(ENODEV)'
+	expect_state "$A" running
+}
+
 @test "v1: pre-copy" {
 	sim "$A" initial_bytes 100000
 	sim "$A" dirty_bytes 150000
