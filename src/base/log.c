@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <stdio.h>
 
+#include "base/console.h"
 #include "base/log.h"
 #include "base/printable.h"
 
@@ -13,14 +14,13 @@ void log_setup(int level, const char *prefix)
 	log_prefix = prefix;
 }
 
-/* One fprintf() a line: stdio locks the stream, so lines of two threads never mix. */
 static void log_emit(const char *word, const char *fmt, va_list ap)
 {
 	char text[1024];
 
 	vsnprintf(text, sizeof(text), fmt, ap);
 	make_printable(text);
-	fprintf(stderr, "%s: %s%s\n", log_prefix, word, text);
+	console_print("%s: %s%s", log_prefix, word, text);
 }
 
 void log_warn(const char *fmt, ...)
