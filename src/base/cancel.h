@@ -6,12 +6,17 @@
  *
  * One eventfd for every poll() of the worker and one flag to look at between calls. The worker
  * alone decides when the point of no return is behind it; a request after that does not stop it,
- * and is there for whoever goes on afterwards.
+ * and is there for the code that goes on afterwards.
+ *
+ * A second request means: wait for no peer and no busy device any longer. It undoes no decision: a
+ * device is still brought back as far as it goes, and what a receiver did not answer stays in doubt.
  *
  * A call that can neither poll nor look, a read of a device's stream, is made between
- * cancel_interruptible_begin() and cancel_interruptible_end(): there, and only there, cancel_kick() ends it with EINTR. It has
- * to be kicked until it is over, since a kick just before the call is lost. Where such a call may not
- * take for ever, the kick also is what finds out that it has, and requests the cancel itself.
+ * cancel_interruptible_begin() and cancel_interruptible_end(): there, and only there, cancel_kick()
+ * ends it with EINTR. It has to be kicked until it is over, since a kick just before the call is lost.
+ * Where such a call may not take for ever, the kick also is what finds out that it has, and requests
+ * the cancel itself. A call that nothing can end, an arc, is made between cancel_call_begin() and
+ * cancel_call_end(), so that another thread can say what is waited for.
  */
 
 #include <poll.h>
@@ -24,20 +29,35 @@
 
 #include "base/err.h"
 
-/* What kicks: ignored by default, and nobody's unless sockets were told to use it. */
+/* What kicks: ignored by default, and used by nothing else unless sockets were told to. */
 #define CANCEL_SIGNAL SIGURG
+
+/* What a worker waits for that neither poll() nor a flag can end. */
+enum cancel_call {
+	CANCEL_CALL_NONE,
+	CANCEL_CALL_KICKABLE,
+	CANCEL_CALL_FIXED
+};
+
+/** struct cancel_waiting - such a call, as another thread sees it; @what: in words */
+struct cancel_waiting {
+	enum cancel_call call;
+	char what[64];
+	uint64_t since_ns;
+};
 
 /* @call_timeout_ms: how long an interruptible call may take, 0 for ever; set after cancel_init(). */
 struct cancel {
 	int fd; /* readable once requested */
+	int hurry_fd; /* readable once requested twice */
 	atomic_bool requested;
+	atomic_bool hurried;
 	atomic_bool stalled; /* a call took longer than call_timeout_ms */
 	atomic_bool closed; /* past the point of no return */
 	int call_timeout_ms;
 	pthread_mutex_t lock; /* of what follows */
-	bool interruptible;
-	pthread_t thread; /* that is, */
-	uint64_t since_ns; /* since then */
+	struct cancel_waiting waiting;
+	pthread_t thread; /* that is */
 };
 
 _must_check_ int cancel_init(struct cancel *c, struct err *err);
@@ -45,6 +65,9 @@ void cancel_done(struct cancel *c);
 
 /** cancel_request() - from any thread. Return: false when it comes too late to stop the work. */
 bool cancel_request(struct cancel *c);
+
+/** cancel_hurry() - from any thread, after cancel_request(): wait no longer than must be. */
+void cancel_hurry(struct cancel *c);
 
 /** cancel_close() - the point of no return: from here on requests stop nothing. */
 void cancel_close(struct cancel *c);
@@ -55,9 +78,19 @@ void cancel_close(struct cancel *c);
  */
 _must_check_ int cancel_check(struct cancel *c, struct err *err);
 
-/** cancel_interruptible_begin() - this thread's next call may be kicked. For one thread at a time. */
-void cancel_interruptible_begin(struct cancel *c);
+/**
+ * cancel_interruptible_begin() - this thread's next call may be kicked. For one thread at a time.
+ * @what: it waits for, in words
+ */
+void cancel_interruptible_begin(struct cancel *c, const char *what);
 void cancel_interruptible_end(struct cancel *c);
+
+/** cancel_call_begin() - nothing ends this thread's next call but its callee. @c may be NULL. */
+void cancel_call_begin(struct cancel *c, const char *fmt, ...) _printf_(2, 3);
+void cancel_call_end(struct cancel *c);
+
+/** cancel_waiting() - from any thread: the call under way */
+struct cancel_waiting cancel_waiting(struct cancel *c);
 
 /**
  * cancel_kick() - from any thread: end the interruptible call, if there is one
@@ -71,8 +104,8 @@ void cancel_kick(struct cancel *c);
  * cancel_poll() - wait until @fd is ready or the work is cancelled
  * @events: POLLIN or POLLOUT
  *
- * Return: 0 when ready (an error condition of @fd counts: the next call reports it), or
- * -ECANCELED.
+ * Return: 0 when ready (an error condition of @fd counts: the next call reports it); else as
+ * cancel_wait().
  */
 _must_check_ int cancel_poll(struct cancel *c, int fd, short events, struct err *err);
 
@@ -84,10 +117,18 @@ _must_check_ int cancel_poll(struct cancel *c, int fd, short events, struct err 
  * @fds: as of poll(), @n of them
  * @timeout_ms: -1 for ever
  *
- * Return: how many are ready, 0 when the time has passed, or -ECANCELED.
+ * Return: how many are ready, 0 when the time has passed, or -ECANCELED: also past the point of no
+ * return, once the work was hurried.
  */
 _must_check_ int cancel_wait(struct cancel *c, struct pollfd *fds, size_t n, int timeout_ms,
 			     struct err *err);
 
-/** cancel_pause() - sleep. Return: 0 when the time has passed, or -ECANCELED. */
+/** cancel_pause() - sleep. Return: as cancel_wait(). */
 _must_check_ int cancel_pause(struct cancel *c, int milliseconds, struct err *err);
+
+/**
+ * cancel_rest() - sleep on the way back, where a first request stops nothing
+ *
+ * Return: true when the time has passed, false once the work is hurried: then no time is left.
+ */
+bool cancel_rest(struct cancel *c, int milliseconds);

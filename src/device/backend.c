@@ -104,7 +104,9 @@ static int backend_take_arc(struct mig_dev *dev, enum mig_state next, struct err
 	struct mig_stream *stream = NULL;
 	bool opens = mig_opens_session(dev->state, next);
 
+	cancel_call_begin(dev->cancel, "%s -> %s", fsm_name(arc.from), fsm_name(arc.to));
 	arc.result = dev->ops->set_state(dev, next, &stream, err);
+	cancel_call_end(dev->cancel);
 	arc.ns = clock_ns() - arc.start_ns;
 	log_debug("%s: %s -> %s: %s", dev->name, fsm_name(arc.from), fsm_name(arc.to),
 		  arc.result < 0 ? err_name(arc.result) : "done");
@@ -170,7 +172,9 @@ int mig_reset(struct mig_dev *dev, struct err *err)
 		return err_fail(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "%s: cannot be reset",
 				dev->name);
 	for (int i = 0;; i++) {
+		cancel_call_begin(dev->cancel, "reset");
 		r = dev->ops->reset(dev, err);
+		cancel_call_end(dev->cancel);
 		if (r != -EAGAIN || i == RESET_TRIES - 1)
 			break;
 		log_debug("%s: reset is busy, trying again", dev->name);
@@ -306,7 +310,7 @@ static ssize_t backend_stream_read(struct mig_dev *dev, void *buf, size_t len)
 {
 	if (!dev->cancel)
 		return dev->stream->ops->read(dev->stream, buf, len);
-	cancel_interruptible_begin(dev->cancel);
+	cancel_interruptible_begin(dev->cancel, "reading its stream");
 	return backend_uncovered(dev, dev->stream->ops->read(dev->stream, buf, len));
 }
 
@@ -314,7 +318,7 @@ static ssize_t backend_stream_write(struct mig_dev *dev, const void *buf, size_t
 {
 	if (!dev->cancel)
 		return dev->stream->ops->write(dev->stream, buf, len);
-	cancel_interruptible_begin(dev->cancel);
+	cancel_interruptible_begin(dev->cancel, "writing its stream");
 	return backend_uncovered(dev, dev->stream->ops->write(dev->stream, buf, len));
 }
 

@@ -43,7 +43,7 @@ static void input_command_free(struct input *in)
 {
 	struct input_command *c = input_command_of(in);
 
-	subprocess_stop(&c->command);
+	subprocess_stop(&c->command, c->cancel);
 	free(c);
 }
 

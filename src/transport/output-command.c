@@ -69,7 +69,7 @@ static void output_command_free(struct output *out)
 {
 	struct output_command *o = output_command_of(out);
 
-	subprocess_stop(&o->command);
+	subprocess_stop(&o->command, o->cancel);
 	free(o);
 }
 

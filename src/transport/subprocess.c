@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/io.h"
 #include "base/log.h"
+#include "base/macros.h"
 #include "host/processes.h"
 #include "transport/subprocess.h"
 
@@ -46,7 +47,7 @@ static int subprocess_arrange(posix_spawn_file_actions_t *actions, enum subproce
 	return r ? r : posix_spawn_file_actions_addclosefrom_np(actions, STDERR_FILENO + 1);
 }
 
-/* As if it was not us who started it: nothing blocked, and of what main() ignores nothing ignored. */
+/* As a shell would start it: nothing blocked, and of what main() ignores nothing ignored. */
 static int subprocess_undo_signals(posix_spawnattr_t *attr)
 {
 	sigset_t none, ignored;
@@ -206,7 +207,7 @@ static void subprocess_reap_family(struct subprocess *c, const struct processes 
  *
  * The signals come first: the end of its input alone could pass for the end of the image.
  */
-static void subprocess_stop_family(struct subprocess *c)
+static void subprocess_stop_family(struct subprocess *c, struct cancel *cancel)
 {
 	uint64_t until_ns = clock_ns() + MERCY_MS * NSEC_PER_MSEC, now_ns;
 	const struct processes own = { { c->pid }, 1 };
@@ -224,6 +225,8 @@ static void subprocess_stop_family(struct subprocess *c)
 		if (!family.n)
 			break;
 		now_ns = clock_ns();
+		if (atomic_load(&cancel->hurried))
+			until_ns = MIN(until_ns, now_ns);
 		if (now_ns >= until_ns)
 			subprocess_signal_all(&family, SIGKILL);
 		if (now_ns >= until_ns + MERCY_MS * NSEC_PER_MSEC) {
@@ -236,10 +239,10 @@ static void subprocess_stop_family(struct subprocess *c)
 	prctl(PR_SET_CHILD_SUBREAPER, 0);
 }
 
-void subprocess_stop(struct subprocess *c)
+void subprocess_stop(struct subprocess *c, struct cancel *cancel)
 {
 	if (c->pid)
-		subprocess_stop_family(c);
+		subprocess_stop_family(c, cancel);
 	if (c->fd >= 0)
 		close(TAKE_FD(c->fd));
 }

@@ -603,7 +603,7 @@ static void *block(void *arg)
 	struct canceller *k = arg;
 	char c;
 
-	cancel_interruptible_begin(&k->c);
+	cancel_interruptible_begin(&k->c, "reading");
 	result = read(k->pipe[0], &c, 1) < 0 ? -errno : 0;
 	cancel_interruptible_end(&k->c);
 	return &result;
@@ -659,6 +659,43 @@ static void what_is_past_the_point_of_no_return_is_not_kicked(void **state)
 	assert_int_equal(write(k->pipe[1], "x", 1), 1);
 	assert_int_equal(pthread_join(thread, &result), 0);
 	assert_int_equal(*(int *)result, 0);
+}
+
+static void a_second_request_ends_the_waits_past_the_point_of_no_return(void **state)
+{
+	struct canceller *k = *state;
+	struct pollfd p = { .fd = k->pipe[0], .events = POLLIN };
+
+	cancel_close(&k->c);
+	assert_false(cancel_request(&k->c));
+	assert_int_equal(cancel_wait(&k->c, &p, 1, 1, NULL), 0);
+	assert_int_equal(cancel_pause(&k->c, 1, NULL), 0);
+	assert_true(cancel_rest(&k->c, 1));
+	cancel_hurry(&k->c);
+	assert_int_equal(cancel_check(&k->c, NULL), 0);
+	assert_int_equal(cancel_wait(&k->c, &p, 1, -1, NULL), -ECANCELED);
+	assert_int_equal(cancel_poll(&k->c, k->pipe[0], POLLIN, NULL), -ECANCELED);
+	assert_int_equal(cancel_pause(&k->c, 60 * 60 * 1000, NULL), -ECANCELED);
+	assert_false(cancel_rest(&k->c, 60 * 60 * 1000));
+}
+
+static void a_call_under_way_can_be_named(void **state)
+{
+	struct canceller *k = *state;
+	struct cancel_waiting w;
+
+	assert_int_equal(cancel_waiting(&k->c).call, CANCEL_CALL_NONE);
+	cancel_call_begin(NULL, "nothing");
+	cancel_call_begin(&k->c, "%s -> %s", "stop", "stop-copy");
+	w = cancel_waiting(&k->c);
+	assert_int_equal(w.call, CANCEL_CALL_FIXED);
+	assert_string_equal(w.what, "stop -> stop-copy");
+	assert_true(w.since_ns && w.since_ns <= clock_ns());
+	/* No kick could end it. */
+	assert_true(cancel_request(&k->c));
+	cancel_kick(&k->c);
+	cancel_call_end(&k->c);
+	assert_int_equal(cancel_waiting(&k->c).call, CANCEL_CALL_NONE);
 }
 
 static void a_full_counter_is_a_request_all_the_same(void **state)
@@ -1145,6 +1182,8 @@ int main(void)
 		CANCEL_TEST(a_blocked_call_is_kicked_once_it_is_requested),
 		CANCEL_TEST(a_call_that_takes_too_long_is_kicked_unasked),
 		CANCEL_TEST(what_is_past_the_point_of_no_return_is_not_kicked),
+		CANCEL_TEST(a_second_request_ends_the_waits_past_the_point_of_no_return),
+		CANCEL_TEST(a_call_under_way_can_be_named),
 		CANCEL_TEST(a_full_counter_is_a_request_all_the_same),
 		CANCEL_TEST(what_is_ready_is_not_waited_for),
 		CANCEL_TEST(a_broken_descriptor_ends_a_wait),
