@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/console.h"
 #include "base/io.h"
 #include "base/log.h"
 #include "base/macros.h"
@@ -163,27 +166,93 @@ static void main_add_result(struct invocation *inv, int r, const struct err *err
 	report_string(e, "hint", *err->hint ? err->hint : NULL);
 }
 
+/* How long a result waits for a reader that has stopped reading: for one that is only slow. */
+#define RESULT_WAIT_MS 5000
+
+/* The exit status so far, for a signal that ends the wait for a reader. */
+static volatile sig_atomic_t main_status;
+
+static void main_stop_waiting(int signal)
+{
+	(void)signal;
+	_exit(main_status);
+}
+
+/*
+ * A report may wait for its reader, a pager maybe, as long as that takes: the work is done. A
+ * signal then has nothing to stop but the wait, and does not change the status. What nohup ignores
+ * stays ignored.
+ */
+static void main_let_signals_end_it(void)
+{
+	static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
+	const struct sigaction stop = { .sa_handler = main_stop_waiting };
+	struct sigaction before;
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < ARRAY_SIZE(signals); i++) {
+		if (signals[i] == SIGHUP && sigaction(SIGHUP, NULL, &before) == 0 &&
+		    before.sa_handler == SIG_IGN)
+			continue;
+		sigaction(signals[i], &stop, NULL);
+		sigaddset(&set, signals[i]);
+	}
+	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+}
+
+static void main_show_status(struct invocation *inv)
+{
+	struct lines *status = cmd_status(inv);
+	char *text = NULL;
+	size_t size;
+	FILE *f;
+
+	if (!status)
+		return;
+	f = open_memstream(&text, &size);
+	if (!f)
+		return;
+	report_string(inv->report, "event", "result");
+	report_json(f, inv->report, false);
+	json_object_object_del(inv->report, "event");
+	if (fclose(f) == 0)
+		lines_put(status, text);
+	free(text);
+}
+
 /* Data on standard output sends every human word to standard error. */
+static void main_show_text(struct invocation *inv)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *f;
+
+	if (!inv->stdout_taken) {
+		inv->view(stdout, inv->report);
+		return;
+	}
+	f = open_memstream(&text, &size);
+	if (!f)
+		return;
+	inv->view(f, inv->report);
+	if (fclose(f) == 0)
+		console_put(text);
+	free(text);
+}
+
 static void main_show(struct invocation *inv, int r, const struct err *err)
 {
-	FILE *f = inv->stdout_taken ? stderr : stdout;
-
 	inv->show = NULL;
 	main_add_result(inv, r, err);
+	main_status = r < 0 ? err_status(err) : 0;
+	main_show_status(inv);
+	main_let_signals_end_it();
 	if (inv->json && !inv->stdout_taken)
 		report_json(stdout, inv->report, true);
 	else if (r >= 0 && inv->view && inv->verbosity >= 0)
-		inv->view(f, inv->report);
-	if (inv->status_fd >= 0) {
-		FILE *status = fdopen(inv->status_fd, "w");
-
-		report_string(inv->report, "event", "result");
-		if (status) {
-			report_json(status, inv->report, false);
-			fflush(status);
-		}
-	}
-	fflush(f);
+		main_show_text(inv);
+	fflush(stdout);
 }
 
 static void main_print_error(struct err *err)
@@ -193,9 +262,9 @@ static void main_print_error(struct err *err)
 	make_printable(err->text);
 	make_printable(err->note);
 	make_printable(err->hint);
-	fprintf(stderr, "%s: %s%s%s%s%s%s\n", program_invocation_short_name, err->text,
-		err_reason(err, reason), *err->note ? "; " : "", err->note, *err->hint ? "; " : "",
-		err->hint);
+	console_print("%s: %s%s%s%s%s%s", program_invocation_short_name, err->text,
+		      err_reason(err, reason), *err->note ? "; " : "", err->note,
+		      *err->hint ? "; " : "", err->hint);
 }
 
 /*
@@ -211,6 +280,16 @@ static int main_close_stdout(const struct invocation *inv)
 	err_fail(&err, ERR_IO, -errno, "standard output: the report is lost");
 	main_print_error(&err);
 	return inv->acts ? 0 : ERR_IO;
+}
+
+/* A reader that has stopped reading loses the end, and keeps nothing from ending. */
+static void main_finish_lines(struct invocation *inv)
+{
+	if (lines_finish(&inv->status, RESULT_WAIT_MS) < 0)
+		log_info("--status-fd: the result is lost");
+	lines_done(&inv->status);
+	lines_finish(console_lines(), RESULT_WAIT_MS);
+	lines_done(console_lines());
 }
 
 int main(int argc, char **argv)
@@ -229,6 +308,7 @@ int main(int argc, char **argv)
 		main_print_error(&err);
 		return err_status(&err);
 	}
+	lines_init(&inv->status, -1, "{\"schema\":1,\"event\":\"dropped\",\"dropped\":", "}");
 	signal(SIGPIPE, SIG_IGN); /* a reader that is gone is an EPIPE, and handled */
 	signal(SIGCHLD, SIG_DFL); /* ignored, it would take the statuses of our commands away */
 	main_parse(inv, &argc, &argv);
@@ -244,5 +324,6 @@ int main(int argc, char **argv)
 		main_print_error(&err);
 	report_done(inv->report);
 	status = main_close_stdout(inv);
+	main_finish_lines(inv);
 	return r < 0 ? err_status(&err) : status;
 }

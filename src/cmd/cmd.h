@@ -27,6 +27,7 @@
  * struct invocation - one run of a command
  * @program: "vfiomigctl NAME", for messages
  * @json: the report goes to standard output as JSON
+ * @status: of @status_fd; by cmd_status()
  * @stdout_taken: standard output carries data: nothing else may go there
  * @report: the command's document; main()'s to show and free
  * @view: shows @report as text, to standard output or, when that carries data, standard error
@@ -44,6 +45,7 @@ struct invocation {
 	int verbosity;
 	unsigned int progress; /* enum progress_mode */
 	int status_fd;
+	struct lines status;
 
 	bool stdout_taken;
 	bool has_input, has_output;
@@ -140,5 +142,8 @@ _must_check_ int cmd_output(struct invocation *inv, const char *text, unsigned i
 			    struct uri *ret, struct err *err);
 
 /** cmd_progress() - how far it is, the way the invocation asks for it. */
-struct progress cmd_progress(const struct invocation *inv, const struct transfer *transfer,
+struct progress cmd_progress(struct invocation *inv, const struct transfer *transfer,
 			     const char *name);
+
+/** cmd_status() - where JSON lines go, NULL without --status-fd */
+struct lines *cmd_status(struct invocation *inv);

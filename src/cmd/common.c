@@ -256,13 +256,20 @@ int cmd_output(struct invocation *inv, const char *text, unsigned int kinds, str
 	return cmd_files_output(inv, ret, err);
 }
 
-struct progress cmd_progress(const struct invocation *inv, const struct transfer *transfer,
+struct lines *cmd_status(struct invocation *inv)
+{
+	inv->status.fd = inv->status_fd;
+	return inv->status_fd < 0 ? NULL : &inv->status;
+}
+
+struct progress cmd_progress(struct invocation *inv, const struct transfer *transfer,
 			     const char *name)
 {
 	return (struct progress){
 		.mode = inv->verbosity < 0 && inv->progress == PROGRESS_AUTO ? PROGRESS_NEVER
 									     : inv->progress,
-		.status_fd = inv->status_fd,
+		.status = cmd_status(inv),
+		.quiet = inv->verbosity < 0,
 		.command = inv->command->name,
 		.kind = "device",
 		.name = name,

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/console.h"
 #include "base/log.h"
 #include "base/macros.h"
 #include "engine/load.h"
@@ -189,10 +190,11 @@ static int cmd_resume_hold(const struct args *a, struct err *err)
 	if (effect == CLOSE_KEEPS)
 		why = "It keeps its state without that: --no-hold exits at once";
 	if (a->inv->verbosity >= 0)
-		fprintf(stderr, "%s: %s%s; held open until %s%s%s\n", device_name(dev),
-			stopped ? "stopped" : "running", stopped ? cmd_resume_why_stopped(a) : "",
-			session_ended_by(), effect == CLOSE_KEEPS ? ". " : ", because ", why);
-	r = session_hold(&held, err);
+		console_print("%s: %s%s; held open until %s%s%s", device_name(dev),
+			      stopped ? "stopped" : "running",
+			      stopped ? cmd_resume_why_stopped(a) : "", session_ended_by(),
+			      effect == CLOSE_KEEPS ? ". " : ", because ", why);
+	r = session_hold(&held, cmd_status(a->inv), err);
 	if (r == -ECONNRESET)
 		return err_fail(err, ERR_DEVICE, r, "%s: its server is gone, and the state with it",
 				device_name(dev));
@@ -234,8 +236,8 @@ static int cmd_resume_listen_at(struct args *a, const struct uri *uri,
 	if (r < 0)
 		return r;
 	if (a->inv->verbosity >= 0)
-		fprintf(stderr, "%s: listening on %s\n", device_name(a->load.dev),
-			listener_name(a->load.listener));
+		console_print("%s: listening on %s", device_name(a->load.dev),
+			      listener_name(a->load.listener));
 	progress_event(progress, "listening", "address", listener_name(a->load.listener));
 	return 0;
 }
@@ -275,6 +277,8 @@ static int cmd_resume_resume(struct args *a, struct err *err)
 	struct progress progress = cmd_progress(a->inv, &w.transfer, device_name(dev));
 	int r;
 
+	if (a->listen || dev->socket)
+		progress.timeout_ms = a->options.acquire.timeout_ms;
 	a->result.verdict =
 		handover_gave_up(HANDOVER_STORED, HANDOVER_NOT_SAID, HANDOVER_IDLE, MIG_FATE_BACK);
 	r = cancel_init(&w.cancel, err);

@@ -252,6 +252,8 @@ static int cmd_save_save(struct args *a, struct err *err)
 	struct progress progress = cmd_progress(inv, &w.transfer, device_name(s->dev));
 	int r;
 
+	if ((s->uri.kind & URI_SOCKET) || s->dev->socket)
+		progress.timeout_ms = s->peer.timeout_ms;
 	s->retry_ns = a->retry.budget_ns;
 	s->leave_stopped = a->leave == LEAVE_STOP;
 	r = cancel_init(&w.cancel, err);

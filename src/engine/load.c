@@ -213,6 +213,7 @@ static int load_on_verified(void *ctx, uint32_t device, const struct image_total
 
 	(void)device;
 	(void)err;
+	atomic_store(&l->transfer->exact, true);
 	atomic_store(&l->transfer->expected, totals->bytes);
 	return 0;
 }

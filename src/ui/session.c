@@ -11,14 +11,19 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/console.h"
 #include "base/log.h"
 #include "base/macros.h"
+#include "ui/interrupt.h"
 #include "ui/session.h"
 
 #define KICK_PAUSE_MS 50
 
-/* Who asked to stop and sees nothing happen for so long is told that it was heard. */
-#define WORD_AFTER_MS 3000
+/* Between two looks at what the worker waits for. */
+#define LOOK_MS 500
+
+/* A call that takes so long is named; then again at twice the time, and so on. */
+#define NAME_AFTER_NS (2 * NSEC_PER_SEC)
 
 struct worker {
 	session_fn *fn;
@@ -91,37 +96,68 @@ static int session_open_clock(const struct progress *progress, int *ret, struct 
 	return 0;
 }
 
-/* What the main thread knows of the work; @asked_ns, @signal: when who asked to stop, 0 for nobody. */
+/**
+ * struct watch - what the main thread knows of the work
+ * @progress: may be NULL
+ * @asked: signals so far that ask to stop
+ * @call_since_ns, @name_at_ns: the call that was seen last, and how old it is when it is named next
+ */
 struct watch {
 	struct cancel *cancel;
 	struct progress *progress;
-	uint64_t asked_ns;
-	int signal;
+	unsigned int asked;
+	uint64_t call_since_ns, name_at_ns;
 };
+
+static void session_ask_to_stop(struct watch *w, int signal)
+{
+	struct interrupt i = {
+		.signal = signal,
+		.again = w->asked++,
+		.waiting = cancel_waiting(w->cancel),
+	};
+	char text[INTERRUPT_TEXT_MAX];
+
+	i.too_late = !cancel_request(w->cancel);
+	if (i.again)
+		cancel_hurry(w->cancel);
+	if (!w->progress)
+		return;
+	i.waiting_ns = clock_ns() - i.waiting.since_ns;
+	i.state = progress_state(w->progress);
+	i.timeout_ms = w->progress->timeout_ms;
+	progress_interrupted(w->progress, interrupt_text(&i, text));
+}
 
 static void session_heard_signal(struct watch *w, int fd)
 {
+	struct cancel_waiting waiting = cancel_waiting(w->cancel);
 	struct signalfd_siginfo info;
 
-	if (read(fd, &info, sizeof(info)) != sizeof(info))
-		return;
-	if (info.ssi_signo == SIGUSR1) {
-		if (w->progress)
-			progress_line(w->progress);
-		return;
+	while (read(fd, &info, sizeof(info)) == sizeof(info)) {
+		if (info.ssi_signo != SIGUSR1)
+			session_ask_to_stop(w, (int)info.ssi_signo);
+		else if (w->progress)
+			progress_line(w->progress, &waiting);
 	}
-	w->asked_ns = clock_ns();
-	w->signal = (int)info.ssi_signo;
-	log_info("%s: %s", strsignal(w->signal),
-		 cancel_request(w->cancel) ? "unwinding" : "too late to stop, finishing");
 }
 
-static void session_reassure(struct watch *w)
+/* A call that the driver does not come back from looks like a tool that does nothing. */
+static void session_name_call(struct watch *w, const struct cancel_waiting *waiting)
 {
-	if (!w->asked_ns || clock_ns() - w->asked_ns < WORD_AFTER_MS * NSEC_PER_MSEC)
+	uint64_t ns = clock_ns() - waiting->since_ns;
+
+	if (!w->progress || waiting->call == CANCEL_CALL_NONE)
 		return;
-	log_warn("%s: heard, but what is under way has to end first", strsignal(w->signal));
-	w->asked_ns = 0;
+	if (waiting->since_ns != w->call_since_ns) {
+		w->call_since_ns = waiting->since_ns;
+		w->name_at_ns = NAME_AFTER_NS;
+	}
+	if (ns < w->name_at_ns)
+		return;
+	progress_waiting(w->progress, waiting, ns);
+	while (w->name_at_ns <= ns)
+		w->name_at_ns *= 2;
 }
 
 static int session_pause_ms(const struct watch *w, bool requested)
@@ -129,35 +165,61 @@ static int session_pause_ms(const struct watch *w, bool requested)
 	if (requested)
 		return KICK_PAUSE_MS;
 	if (w->cancel->call_timeout_ms)
-		return MAX(w->cancel->call_timeout_ms / 4, 1);
-	return w->asked_ns ? WORD_AFTER_MS : -1;
+		return MIN(MAX(w->cancel->call_timeout_ms / 4, 1), LOOK_MS);
+	return w->progress ? LOOK_MS : -1;
+}
+
+/* What a reader had no room for goes out as soon as there is some. */
+static void session_flush(struct lines *status)
+{
+	lines_flush(console_lines());
+	if (status)
+		lines_flush(status);
 }
 
 static void session_listen(struct watch *w, int done, int signals, int clock)
 {
+	struct lines *status = w->progress ? w->progress->status : NULL;
 	struct pollfd p[] = {
 		{ .fd = done, .events = POLLIN },
 		{ .fd = signals, .events = POLLIN },
 		{ .fd = clock, .events = POLLIN },
 		{ .fd = w->cancel->fd, .events = POLLIN },
+		{ .events = POLLOUT },
+		{ .events = POLLOUT },
 	};
+	struct cancel_waiting waiting;
 	uint64_t ticks;
 
 	while (!p[0].revents) {
+		p[4].fd = lines_pending_fd(console_lines());
+		p[5].fd = status ? lines_pending_fd(status) : -1;
 		/* Once it is requested that stays so, and what blocks in the kernel is kicked. */
 		if (poll(p, ARRAY_SIZE(p), session_pause_ms(w, p[3].fd < 0)) < 0)
 			continue;
 		if (p[3].revents)
 			p[3].fd = -1;
 		cancel_kick(w->cancel);
-		session_reassure(w);
 		if (p[1].revents)
 			session_heard_signal(w, signals);
+		waiting = cancel_waiting(w->cancel);
+		session_name_call(w, &waiting);
 		if (p[2].revents && read(clock, &ticks, sizeof(ticks)) > 0)
-			progress_tick(w->progress);
+			progress_tick(w->progress, &waiting);
+		session_flush(status);
 	}
 	if (w->progress)
 		progress_end(w->progress);
+}
+
+/* A signal that came when the work was ending is answered by its result; the caller may go by it. */
+static void session_take_late_signals(const struct watch *w, int signals)
+{
+	struct signalfd_siginfo info;
+
+	while (read(signals, &info, sizeof(info)) == sizeof(info))
+		if (info.ssi_signo != SIGUSR1)
+			cancel_request(w->cancel);
 }
 
 int session_run(session_fn *fn, void *ctx, struct cancel *cancel, struct progress *progress,
@@ -184,6 +246,7 @@ int session_run(session_fn *fn, void *ctx, struct cancel *cancel, struct progres
 		return err_set(err, -r, "pthread_create");
 	session_listen(&watch, done, signals, clock);
 	pthread_join(thread, NULL);
+	session_take_late_signals(&watch, signals);
 	*err = w.err;
 	return w.result;
 }
@@ -207,20 +270,25 @@ static int session_attend(const struct session_held *held, struct pollfd *p)
 	return r;
 }
 
-int session_hold(const struct session_held *held, struct err *err)
+int session_hold(const struct session_held *held, struct lines *status, struct err *err)
 {
 	_cleanup_fd_ int signals = session_open_signals(err);
 	struct pollfd p[] = {
 		{ .fd = signals, .events = POLLIN },
 		{ .fd = held->fd, .events = held->attend ? POLLIN | POLLRDHUP : POLLRDHUP },
+		{ .events = POLLOUT },
+		{ .events = POLLOUT },
 	};
 	struct signalfd_siginfo info;
 
 	if (signals < 0)
 		return signals;
 	do {
+		p[2].fd = lines_pending_fd(console_lines());
+		p[3].fd = status ? lines_pending_fd(status) : -1;
 		if (poll(p, ARRAY_SIZE(p), -1) < 0)
 			continue;
+		session_flush(status);
 		if (p[1].revents && session_attend(held, &p[1]) < 0)
 			return -ECONNRESET;
 	} while (read(signals, &info, sizeof(info)) != sizeof(info) || info.ssi_signo == SIGUSR1);

@@ -6,7 +6,8 @@
  *
  * The work runs in a thread of its own with every signal blocked, as a device's stream demands;
  * the calling thread hears SIGINT, SIGTERM and SIGHUP (stop), SIGUSR1 (say how far it is) and a
- * clock (progress), and never touches the device meanwhile.
+ * clock (progress), and never touches the device meanwhile. It waits for no reader either: what it
+ * says goes by base/lines.h.
  */
 
 #include "base/cancel.h"
@@ -16,8 +17,8 @@ typedef int session_fn(void *ctx, struct err *err);
 
 /**
  * session_run() - run @fn to its end
- * @cancel: requested at the first signal; @fn unwinds by itself
- * @progress: may be NULL
+ * @cancel: requested at the first signal; @fn unwinds by itself; hurried at the second
+ * @progress: has the answer to each signal, and names the driver's calls that take long; may be NULL
  *
  * Blocks those signals in the calling thread and leaves them blocked.
  *
@@ -44,7 +45,9 @@ struct session_held {
 
 /**
  * session_hold() - wait for one of them
+ * @status: may still have lines to write; may be NULL
  *
  * Return: 0; -ECONNRESET when what is held is gone.
  */
-_must_check_ int session_hold(const struct session_held *held, struct err *err);
+_must_check_ int session_hold(const struct session_held *held, struct lines *status,
+			       struct err *err);
