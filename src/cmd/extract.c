@@ -82,6 +82,27 @@ static int cmd_extract_on_data(void *ctx, uint32_t device, const void *buf, size
 	return output_write(a->out, buf, len, err);
 }
 
+/* Until the file has its name, a signal leaves nothing behind. */
+static int cmd_extract_on_finish(void *ctx, struct err *err)
+{
+	struct args *a = ctx;
+	int r;
+
+	r = output_finish(a->out, err);
+	if (r < 0)
+		return r;
+	r = cancel_check(&a->scan.cancel, err);
+	return r < 0 ? r : output_publish(a->out, err);
+}
+
+/* To end a command takes time, in which a second signal is heard. */
+static void cmd_extract_on_done(void *ctx)
+{
+	struct args *a = ctx;
+
+	a->out = output_free(a->out);
+}
+
 static int cmd_extract_on_end(void *ctx, const struct image_receipt *receipt, struct err *err)
 {
 	const struct args *a = ctx;
@@ -96,19 +117,6 @@ static const struct image_sink sink = {
 	.data = cmd_extract_on_data,
 	.end = cmd_extract_on_end,
 };
-
-static int cmd_extract_copy(struct args *a, struct err *err)
-{
-	int r;
-
-	r = image_scan_run(&a->scan, err);
-	if (r < 0)
-		return r;
-	r = output_finish(a->out, err);
-	if (r < 0)
-		return r;
-	return output_publish(a->out, err);
-}
 
 static int cmd_extract_run(struct invocation *inv, int argc, char **argv, struct err *err)
 {
@@ -134,10 +142,11 @@ static int cmd_extract_run(struct invocation *inv, int argc, char **argv, struct
 	a.scan.inv = inv;
 	a.scan.sink = &sink;
 	a.scan.ctx = &a;
+	a.scan.finish = cmd_extract_on_finish;
+	a.scan.done = cmd_extract_on_done;
 	report_name(inv->report, "out", a.out_text);
-	r = cmd_extract_copy(&a, err);
+	r = image_scan_run(&a.scan, err);
 	report_uint(inv->report, "bytes", a.bytes);
-	output_free(a.out);
 	return r;
 }
 

@@ -3,15 +3,29 @@
 #include "cmd/image-scan.h"
 #include "cmd/render.h"
 
-static int image_scan_work(void *ctx, struct err *err)
+static int image_scan_read(struct image_scan *scan, struct err *err)
 {
-	struct image_scan *scan = ctx;
 	_cleanup_(input_freep) struct input *in = NULL;
 	int r;
 
 	r = input_open(&scan->uri, &scan->cancel, &in, err);
-	return r < 0 ? r
-		     : scan_image(in, scan->sink, scan->ctx, &scan->cancel, &scan->transfer, err);
+	if (r < 0)
+		return r;
+	r = scan_image(in, scan->sink, scan->ctx, &scan->cancel, &scan->transfer, err);
+	if (r < 0)
+		return r;
+	return scan->finish ? scan->finish(scan->ctx, err) : 0;
+}
+
+static int image_scan_work(void *ctx, struct err *err)
+{
+	struct image_scan *scan = ctx;
+	int r;
+
+	r = image_scan_read(scan, err);
+	if (scan->done)
+		scan->done(scan->ctx);
+	return r;
 }
 
 int image_scan_run(struct image_scan *scan, struct err *err)

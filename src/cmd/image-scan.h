@@ -12,6 +12,8 @@
  * struct image_scan - an image being read
  * @inv, @file: the caller's
  * @sink, @ctx: get the parts
+ * @finish: called when all of the image was good, in the session too; may be NULL
+ * @done: called last, whatever happened, in the session too; may be NULL
  * @uri: what @file is
  * @transfer: counts what was read
  */
@@ -21,6 +23,8 @@ struct image_scan {
 	struct uri uri;
 	const struct image_sink *sink;
 	void *ctx;
+	int (*finish)(void *ctx, struct err *err);
+	void (*done)(void *ctx);
 	struct cancel cancel;
 	struct transfer transfer;
 };

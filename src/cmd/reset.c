@@ -48,7 +48,9 @@ static int cmd_reset_work(void *ctx, struct err *err)
 	a->found = a->device->mig->state;
 	a->found_known = a->device->mig->state_known;
 	start = clock_ns();
+	a->device->mig->cancel = &a->cancel;
 	r = mig_reset(a->device->mig, err);
+	a->device->mig->cancel = NULL;
 	a->ns = clock_ns() - start;
 	if (r < 0)
 		return err_classify(err, ERR_DEVICE, r);
@@ -59,6 +61,7 @@ static int cmd_reset_work(void *ctx, struct err *err)
 static int cmd_reset_reset(struct cmd_reset_args *a, struct err *err)
 {
 	struct json_object *o = a->inv->report;
+	struct progress progress = cmd_progress(a->inv, NULL, device_name(a->device));
 	int r;
 
 	r = cancel_init(&a->cancel, err);
@@ -66,7 +69,7 @@ static int cmd_reset_reset(struct cmd_reset_args *a, struct err *err)
 		return r;
 	/* A signal does not interrupt a reset: half of one leaves the device anywhere. */
 	cancel_close(&a->cancel);
-	r = session_run(cmd_reset_work, a, &a->cancel, NULL, err);
+	r = session_run(cmd_reset_work, a, &a->cancel, &progress, err);
 	cancel_done(&a->cancel);
 	render_device(o, a->device);
 	if (a->was_reset) {

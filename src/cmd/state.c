@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+
 #include "base/log.h"
 #include "base/macros.h"
 #include "device/device.h"
@@ -90,6 +92,19 @@ static int cmd_state_open_device(struct args *a, struct err *err)
 	return r < 0 ? r : mig_query(a->device->mig, err);
 }
 
+/* Interrupted between two tries: half of a walk is of no use. */
+static void cmd_state_go_back(struct args *a, struct err *err)
+{
+	struct mig_dev *mig = a->device->mig;
+	struct err why = { 0 };
+
+	if (mig_goto(mig, a->found, &why) >= 0)
+		return;
+	err->kind = ERR_DEVICE;
+	err_hint(err, err->code, "it could not be brought back to %s: %s (%s)", fsm_name(a->found),
+		 why.text, err_name(why.code));
+}
+
 static int cmd_state_work(void *ctx, struct err *err)
 {
 	struct args *a = ctx;
@@ -104,8 +119,12 @@ static int cmd_state_work(void *ctx, struct err *err)
 		return 0;
 	a->device->mig->on_arc = timeline_add;
 	a->device->mig->on_arc_ctx = &a->timeline;
+	a->device->mig->cancel = &a->cancel;
 	r = mig_goto_retrying(&a->retry, a->device->mig, a->want, &a->cancel, err);
+	if (r == -ECANCELED)
+		cmd_state_go_back(a, err);
 	a->device->mig->on_arc = NULL;
+	a->device->mig->cancel = NULL;
 	/* Told to go somewhere, and it is elsewhere: worth more than the errno. */
 	if (r < 0 && a->timeline.n)
 		err_classify(err, ERR_DEVICE, r);
@@ -139,6 +158,7 @@ static void cmd_state_warn_close(const struct device *dev)
 static int cmd_state_read_or_set(struct args *a, struct err *err)
 {
 	enum mig_state state;
+	struct progress progress = cmd_progress(a->inv, NULL, device_name(a->device));
 	int r;
 
 	if (!a->word && a->device->inherited < 0 && cmd_state_read_debugfs(a->device, &state)) {
@@ -150,8 +170,8 @@ static int cmd_state_read_or_set(struct args *a, struct err *err)
 	r = cancel_init(&a->cancel, err);
 	if (r < 0)
 		return r;
-	cancel_close(&a->cancel); /* half a walk is no use, and a whole one is short */
-	r = session_run(cmd_state_work, a, &a->cancel, NULL, err);
+	/* A signal ends the wait for a busy device; a walk under way is finished. */
+	r = session_run(cmd_state_work, a, &a->cancel, &progress, err);
 	cancel_done(&a->cancel);
 	cmd_state_render(a);
 	if (r >= 0 && a->word)

@@ -1509,7 +1509,7 @@ save_stuck()
 	start state "$VFIOMIGCTL" --json -v state "$A" stop-copy
 	eventually stalled "$A"
 	interrupt state "$A"
-	finish_row state 0 'Interrupt: too late to stop, finishing' 'closing it may reset it'
+	finish_row state 0 'Interrupt: unwinding' 'closing it may reset it'
 	told state stop-copy
 	kept "$A" stop-copy
 }
