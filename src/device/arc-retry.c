@@ -21,12 +21,24 @@ static bool arc_retry_may_pass(const struct mig_dev *dev, int r)
 	       (!session || dev->stream);
 }
 
-static int arc_retry_pause(struct cancel *cancel, int ms, struct err *err)
+static int arc_retry_pause(const struct mig_dev *dev, struct cancel *cancel, int ms,
+			   struct err *err)
 {
 	if (cancel)
 		return cancel_pause(cancel, ms, err);
-	poll(NULL, 0, ms);
+	if (dev->cancel)
+		cancel_rest(dev->cancel, ms);
+	else
+		poll(NULL, 0, ms);
 	return 0;
+}
+
+/* On the way back one signal changes nothing; two leave the device where it is. */
+static bool arc_retry_time_is_up(const struct arc_retry *retry, const struct mig_dev *dev,
+				 uint64_t start_ns)
+{
+	return clock_ns() - start_ns >= retry->budget_ns ||
+	       (dev->cancel && atomic_load(&dev->cancel->hurried));
 }
 
 int mig_goto_retrying(struct arc_retry *retry, struct mig_dev *dev, enum mig_state to,
@@ -42,15 +54,16 @@ int mig_goto_retrying(struct arc_retry *retry, struct mig_dev *dev, enum mig_sta
 		/* A last arc that failed does not count as taken, wherever it has led. */
 		if (r >= 0 || dev->state == to || !arc_retry_may_pass(dev, r))
 			return r;
-		if (clock_ns() - start >= retry->budget_ns) {
+		if (arc_retry_time_is_up(retry, dev, start)) {
 			return retry->budget_ns
 				       ? err_prefix(err, r, "still refused after %s",
-						    format_duration(text, retry->budget_ns))
+						    format_duration(text, MIN(clock_ns() - start,
+									   retry->budget_ns)))
 				       : r;
 		}
 		log_debug("%s: refused for now, trying again", dev->name);
 		retry->retries++;
-		r = arc_retry_pause(cancel, pause_ms, err);
+		r = arc_retry_pause(dev, cancel, pause_ms, err);
 		if (r < 0)
 			return r;
 		pause_ms = MIN(2 * pause_ms, PAUSE_MAX_MS);

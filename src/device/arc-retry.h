@@ -25,7 +25,8 @@ struct arc_retry {
 
 /**
  * mig_goto_retrying() - mig_goto(), again while the device says EBUSY or EAGAIN
- * @cancel: ends the wait; NULL for a device on its way back, which nothing keeps from it
+ * @cancel: ends the wait; NULL for a device on its way back, which only a second request keeps from
+ *          it (@dev->cancel)
  *
  * Return: as mig_goto(), so -EBUSY or -EAGAIN when the time is up; -ECANCELED.
  */
