@@ -14,6 +14,7 @@
 
 #include "base/cleanup.h"
 #include "transport/address.h"
+#include "transport/lookup.h"
 
 static struct address address_vsock(uint32_t cid, uint32_t port)
 {
@@ -95,21 +96,22 @@ static int address_resolve_wildcard(const struct uri *uri, struct address *ret)
 	return 2;
 }
 
-static int address_resolve_tcp(const struct uri *uri, enum err_kind kind, struct address *ret,
-			       struct err *err)
+static int address_resolve_tcp(const struct uri *uri, enum err_kind kind, struct cancel *cancel,
+			       struct address *ret, struct err *err)
 {
-	const struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV };
 	struct addrinfo *list;
+	int n = 0, r, eai;
 	char port[16];
-	int n = 0, r;
 
 	snprintf(port, sizeof(port), "%u", uri->port);
-	r = getaddrinfo(uri->host, port, &hints, &list);
-	if (r) {
-		int code = err_fail(err, kind, address_lookup_error(r), "%s: looking up %s",
+	r = lookup_run(uri->host, port, cancel, &list, &eai, err);
+	if (r < 0)
+		return r;
+	if (eai) {
+		int code = err_fail(err, kind, address_lookup_error(eai), "%s: looking up %s",
 				    uri->text, uri->host);
 
-		return err_note(err, code, "the resolver says: %s", gai_strerror(r));
+		return err_note(err, code, "the resolver says: %s", gai_strerror(eai));
 	}
 	for (struct addrinfo *a = list; a && n < (int)ADDRESSES_MAX; a = a->ai_next) {
 		memcpy(&ret[n].sa, a->ai_addr, a->ai_addrlen);
@@ -119,7 +121,8 @@ static int address_resolve_tcp(const struct uri *uri, enum err_kind kind, struct
 	return n;
 }
 
-int address_resolve(const struct uri *uri, bool listening, struct address *ret, struct err *err)
+int address_resolve(const struct uri *uri, bool listening, struct cancel *cancel,
+		    struct address *ret, struct err *err)
 {
 	if (!listening && (!uri->port || address_is_wildcard(uri)))
 		return err_fail(err, ERR_USAGE, -EINVAL, "%s: port 0 and * are for listening only",
@@ -128,7 +131,7 @@ int address_resolve(const struct uri *uri, bool listening, struct address *ret, 
 		return address_resolve_vsock(uri, listening, ret);
 	if (address_is_wildcard(uri))
 		return address_resolve_wildcard(uri, ret);
-	return address_resolve_tcp(uri, listening ? ERR_MISSING : ERR_OUTPUT, ret, err);
+	return address_resolve_tcp(uri, listening ? ERR_MISSING : ERR_OUTPUT, cancel, ret, err);
 }
 
 static bool address_is_loopback(const struct address *a)

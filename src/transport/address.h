@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
+#include "base/cancel.h"
 #include "base/err.h"
 #include "transport/uri.h"
 
@@ -28,21 +29,22 @@ struct address {
  * address_resolve() - where @uri, a URI_TCP or URI_VSOCK, may be
  * @listening: for bind(), where port 0 is any that is free, and the host * every address of this
  *             machine; else these are refused. A CID names the peer, and is no address to bind to
+ * @cancel: may be NULL
  * @ret: room for ADDRESSES_MAX; the system's order of preference
  *
- * May ask name servers, and cannot be cancelled meanwhile.
+ * May ask name servers.
  *
  * Return: how many, at least 1; -ENXIO (ERR_MISSING, ERR_OUTPUT) for a host that is none, -EAGAIN if
- * no name server says so; -EINVAL (ERR_USAGE).
+ * no name server says so; -EINVAL (ERR_USAGE); -ECANCELED.
  */
-_must_check_ int address_resolve(const struct uri *uri, bool listening, struct address *ret,
-				 struct err *err);
+_must_check_ int address_resolve(const struct uri *uri, bool listening, struct cancel *cancel,
+				 struct address *ret, struct err *err);
 
 /**
  * address_allow() - refuse what is not protected, unless the user accepts that
  * @insecure: the user does
  *
- * Nothing says who is at the other end of TCP or vsock. On loopback, too, that can be any user of
+ * Neither TCP nor vsock tells which user is at the other end. On loopback, too, that can be any of
  * this machine: to load a state of their own into a device, or, as the receiver, to take one and
  * confirm it. Only UNIX sockets tell the user; trust_check() is for them.
  *

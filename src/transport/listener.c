@@ -92,7 +92,7 @@ static int listener_open_address(struct listener *l, const struct uri *uri,
 
 	if (uri->kind == URI_VSOCK)
 		l->trust.cid = uri->cid;
-	n = address_resolve(uri, true, list, err);
+	n = address_resolve(uri, true, NULL, list, err);
 	if (n < 0)
 		return n;
 	for (int i = 0; i < n; i++) {
@@ -220,7 +220,7 @@ static bool listener_is_no_peer(int error)
 	return false;
 }
 
-/* Of a UNIX socket's client the system knows who it is; an address it does not have. */
+/* A UNIX socket's client has no address, but a process and a user. */
 static void listener_name_peer(const struct listener *l, int fd, const struct address *from,
 			       char *buf, size_t size)
 {

@@ -32,7 +32,7 @@ struct peer {
 
 static void peer_set(int fd, int level, int option, int value)
 {
-	/* Best effort: without, it takes longer to find out that nobody is there. */
+	/* Best effort: without, it takes longer to find out that the peer is gone. */
 	if (setsockopt(fd, level, option, &value, sizeof(value)) < 0)
 		return;
 }
@@ -157,7 +157,7 @@ static int peer_connect_any(const struct uri *uri, const struct peer_options *op
 	struct address list[ADDRESSES_MAX];
 	int n, r = 0;
 
-	n = address_resolve(uri, false, list, err);
+	n = address_resolve(uri, false, cancel, list, err);
 	if (n < 0)
 		return n;
 	for (int i = 0; i < n; i++) {
@@ -198,7 +198,7 @@ int peer_check(const struct uri *uri, const struct peer_options *opts, struct er
 
 	if (uri->kind == URI_UNIX)
 		return 0;
-	n = address_resolve(uri, false, list, err);
+	n = address_resolve(uri, false, NULL, list, err);
 	for (int i = 0; i < n && r >= 0; i++)
 		r = address_allow(&list[i], opts->insecure, uri->text, err);
 	return n < 0 ? n : r;

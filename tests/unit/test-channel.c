@@ -300,7 +300,7 @@ static void what_does_not_tell_the_user_is_refused_unless_that_is_accepted(void 
 		struct uri u;
 
 		assert_int_equal(uri_parse(rows[i].text, ALL, &u, NULL), 0);
-		assert_true(address_resolve(&u, true, list, NULL) >= 1);
+		assert_true(address_resolve(&u, true, NULL, list, NULL) >= 1);
 		assert_int_equal(address_allow(&list[0], false, u.text, &err), -EPERM);
 		assert_int_equal(err_status(&err), 78);
 		if (!strstr(err.text, rows[i].why))
@@ -355,6 +355,23 @@ static void a_peer_of_the_same_user_is_trusted(void **state)
 	close(pair[1]);
 }
 
+static void a_lookup_in_a_thread_of_its_own_finds_the_same(void **state)
+{
+	struct address here[ADDRESSES_MAX], there[ADDRESSES_MAX];
+	struct bench *b = *state;
+	int n;
+
+	assert_int_equal(uri_parse("tcp:localhost:7", ALL, &b->uri, NULL), 0);
+	n = address_resolve(&b->uri, false, NULL, here, NULL);
+	assert_true(n >= 1);
+	assert_int_equal(address_resolve(&b->uri, false, &b->cancel, there, NULL), n);
+	for (int i = 0; i < n; i++)
+		assert_memory_equal(&here[i].sa, &there[i].sa, here[i].len);
+	cancel_request(&b->cancel);
+	assert_int_equal(address_resolve(&b->uri, false, &b->cancel, there, &b->err), -ECANCELED);
+	assert_int_equal(err_status(&b->err), 75);
+}
+
 static void an_address_is_shown_as_it_is_written(void **state)
 {
 	static const char *const rows[] = { "tcp:127.0.0.1:1", "tcp:[::1]:65535", "vsock:2:1024" };
@@ -365,7 +382,7 @@ static void an_address_is_shown_as_it_is_written(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		assert_int_equal(uri_parse(rows[i], ALL, &u, NULL), 0);
-		assert_true(address_resolve(&u, false, list, NULL) >= 1);
+		assert_true(address_resolve(&u, false, NULL, list, NULL) >= 1);
 		assert_string_equal(address_text(&list[0], text), rows[i]);
 	}
 }
@@ -382,9 +399,9 @@ static void port_0_and_every_address_are_nothing_to_connect_to(void **state)
 		struct err err = { 0 };
 
 		assert_int_equal(uri_parse(rows[i], ALL, &u, NULL), 0);
-		assert_int_equal(address_resolve(&u, false, list, &err), -EINVAL);
+		assert_int_equal(address_resolve(&u, false, NULL, list, &err), -EINVAL);
 		assert_int_equal(err_status(&err), 64);
-		assert_true(address_resolve(&u, true, list, &err) >= 1);
+		assert_true(address_resolve(&u, true, NULL, list, &err) >= 1);
 	}
 }
 
@@ -408,7 +425,7 @@ static void an_address_that_is_refused_is_named_once(void **state)
 		struct err err = { 0 };
 
 		assert_int_equal(uri_parse(rows[i].uri, ALL, &u, NULL), 0);
-		assert_int_equal(address_resolve(&u, true, list, NULL), 1);
+		assert_int_equal(address_resolve(&u, true, NULL, list, NULL), 1);
 		assert_int_equal(address_allow(&list[0], false, rows[i].name, &err), -EPERM);
 		assert_string_equal(err.text, rows[i].want);
 	}
@@ -426,12 +443,12 @@ static void a_host_that_is_none_is_an_error_of_its_own(void **state)
 	memset(text + 4, 'x', 64);
 	strcpy(text + 68, ":1");
 	assert_int_equal(uri_parse(text, ALL, &u, NULL), 0);
-	assert_int_equal(address_resolve(&u, false, list, &err), -ENXIO);
+	assert_int_equal(address_resolve(&u, false, NULL, list, &err), -ENXIO);
 	snprintf(want, sizeof(want), "%s: looking up %s", text, u.host);
 	assert_string_equal(err.text, want);
 	assert_memory_equal(err.note, "the resolver says: ", 19);
 	assert_int_equal(err_status(&err), 73);
-	assert_int_equal(address_resolve(&u, true, list, &err), -ENXIO);
+	assert_int_equal(address_resolve(&u, true, NULL, list, &err), -ENXIO);
 	assert_int_equal(err_status(&err), 66);
 }
 
@@ -767,6 +784,7 @@ int main(void)
 		TEST(what_does_not_tell_the_user_is_refused_unless_that_is_accepted),
 		TEST(which_peer_is_trusted),
 		TEST(a_peer_of_the_same_user_is_trusted),
+		TEST(a_lookup_in_a_thread_of_its_own_finds_the_same),
 		TEST(an_address_is_shown_as_it_is_written),
 		TEST(port_0_and_every_address_are_nothing_to_connect_to),
 		TEST(an_address_that_is_refused_is_named_once),

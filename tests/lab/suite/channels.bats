@@ -57,7 +57,7 @@ no_link()
 }
 
 @test "sockets: vsock" {
-	receive "$VFIOMIGCTL" resume --listen --insecure --no-hold "$B" vsock:1:0
+	receive "$VFIOMIGCTL" resume --listen --insecure --clone --no-hold "$B" vsock:1:0
 	[[ $at =~ ^vsock:1:[1-9][0-9]*$ ]]
 	migctl 0 save --insecure --leave=stop "$A" "$at"
 	finish resume 0
@@ -76,7 +76,7 @@ no_link()
 	kill -TERM "$resume"
 	finish resume 75
 	[[ $stderr == *'turned away: machine 1 is at the other end, not 3'* ]]
-	receive "$VFIOMIGCTL" resume --listen --insecure --no-hold "$B" 'vsock:*:0'
+	receive "$VFIOMIGCTL" resume --listen --insecure --clone --no-hold "$B" "vsock:*:0"
 	migctl 0 save --insecure "$A" "vsock:1:${at##*:}"
 	finish resume 0
 }
@@ -106,6 +106,31 @@ no_link()
 	finish resume 0
 	expect_contents "$B"
 	one_host
+}
+
+@test "sockets: a name that no server looks up can be interrupted" {
+	cat >dns.py <<-'END'
+		import socket, time
+
+		s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+		s.bind(("127.0.0.1", 53))
+		s.recv(4096)
+		print("asked", flush=True)
+		time.sleep(1000)
+	END
+	ip link set lo up
+	echo 'nameserver 127.0.0.1' >resolv.conf
+	echo 'hosts: dns' >nsswitch.conf
+	start dns python3 dns.py
+	start save unshare -m sh -c 'mount --bind resolv.conf /etc/resolv.conf &&
+		mount --bind nsswitch.conf /etc/nsswitch.conf && exec "$@"' - \
+		"$VFIOMIGCTL" save --insecure "$A" tcp:far.example:1
+	eventually grep -q asked dns.out
+	kill -TERM "$save"
+	finish save 75
+	expect_message 'interrupted'
+	expect_state "$A" running
+	kill "$dns"
 }
 
 @test "sockets: a link that goes down is found out at both ends" {
