@@ -81,7 +81,7 @@ int unix_connect(const char *path, struct cancel *cancel, int timeout_ms, int *r
 	/* EAGAIN is a full backlog; no poll() tells when there is room in it again. */
 	while ((r = unix_socket_connect_to(&a, ret_fd)) == -EAGAIN) {
 		if (timeout_ms >= 0 && waited >= timeout_ms)
-			return err_set(err, -ETIMEDOUT, "nobody takes the connection");
+			return err_set(err, -ETIMEDOUT, "the listener takes no connection");
 		r = unix_socket_pause_for(cancel, RETRY_MS, err);
 		if (r < 0)
 			return r;

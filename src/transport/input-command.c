@@ -68,8 +68,9 @@ int input_command_open(const struct uri *uri, struct cancel *cancel, struct inpu
 	c->command = SUBPROCESS_NONE;
 	c->cancel = cancel;
 	r = input_name_it(in, uri->text, err);
-	if (r >= 0)
-		r = subprocess_start(&c->command, uri, SUBPROCESS_WRITES, err);
+	if (r < 0)
+		return r;
+	r = subprocess_start(&c->command, uri, SUBPROCESS_WRITES, err);
 	if (r < 0)
 		return r;
 	*ret = TAKE_PTR(in);

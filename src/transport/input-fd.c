@@ -114,10 +114,12 @@ int input_fd_open(const struct uri *uri, struct cancel *cancel, struct input **r
 	f->fd = -1;
 	f->cancel = cancel;
 	r = input_name_it(in, uri->kind == URI_STDIO ? "standard input" : uri->text, err);
-	if (r >= 0)
-		r = input_fd_open_source(f, uri, err);
-	if (r >= 0)
-		r = input_fd_look_at(f, err);
+	if (r < 0)
+		return r;
+	r = input_fd_open_source(f, uri, err);
+	if (r < 0)
+		return r;
+	r = input_fd_look_at(f, err);
 	if (r < 0)
 		return r;
 	*ret = TAKE_PTR(in);

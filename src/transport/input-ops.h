@@ -14,7 +14,7 @@ struct input_ops {
 	/** @rewind: As input_rewind(); of an input that is rewindable. */
 	int (*rewind)(struct input *in, struct err *err);
 
-	/** @answer: As input_answer(). Optional: without, nobody hears. */
+	/** @answer: As input_answer(). Optional: without, no sender is told. */
 	int (*answer)(struct input *in, const void *buf, size_t len, struct err *err);
 
 	/** @free: Release all but @in->name. Cannot fail. */

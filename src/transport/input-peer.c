@@ -6,7 +6,7 @@
 #include "base/macros.h"
 #include "transport/input-ops.h"
 
-/* What was read of it to see who it is comes first. */
+/* What was read of the peer, to learn whether it is the sender, comes first. */
 struct input_peer {
 	struct input in;
 	struct peer *peer;
@@ -35,7 +35,7 @@ static int input_peer_answer(struct input *in, const void *buf, size_t len, stru
 {
 	struct peer *peer = input_peer_of(in)->peer;
 
-	/* TCP would take it all the same; and who gave up waiting goes on as if we had failed. */
+	/* TCP would take it all the same; and a sender that gave up waiting goes on as after a failure. */
 	if (peer_is_gone(peer))
 		return err_fail(err, ERR_ABORTED, -ECONNRESET, "%s: did not wait for an answer",
 				peer_name(peer));

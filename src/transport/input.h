@@ -25,7 +25,7 @@ _must_check_ int input_open(const struct uri *uri, struct cancel *cancel, struct
 			    struct err *err);
 
 /**
- * input_from_peer() - from somebody who has connected
+ * input_from_peer() - from a peer that has connected
  * @peer, @start: taken in any case
  * @start: @len bytes that were read of it already
  */
@@ -49,7 +49,7 @@ bool input_ends(const struct input *in);
 /** input_rewind() - back to where it was when it was opened. */
 _must_check_ int input_rewind(struct input *in, struct err *err);
 
-/** input_answers() - there is somebody at the other end who wants to hear what became of it. */
+/** input_answers() - the sender at the other end can be told what became of the image. */
 bool input_answers(const struct input *in);
 
 /** input_answer() - tell them, in at most some hundred bytes; as peer_write_now(). */

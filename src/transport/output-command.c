@@ -95,8 +95,9 @@ int output_command_open(const struct uri *uri, struct cancel *cancel, struct out
 	o->command = SUBPROCESS_NONE;
 	o->cancel = cancel;
 	r = output_name_it(out, uri->text, err);
-	if (r >= 0)
-		r = subprocess_start(&o->command, uri, SUBPROCESS_READS, err);
+	if (r < 0)
+		return r;
+	r = subprocess_start(&o->command, uri, SUBPROCESS_READS, err);
 	if (r < 0)
 		return r;
 	*ret = TAKE_PTR(out);

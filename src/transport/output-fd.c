@@ -23,7 +23,7 @@ enum style {
 	STYLE_PLAIN, /* regular files, devices: writes end by themselves */
 	STYLE_NONBLOCK, /* our own description of a pipe, O_NONBLOCK */
 	STYLE_SOCKET, /* MSG_DONTWAIT */
-	STYLE_PIECEMEAL, /* somebody else's pipe: PIPE_BUF bytes never block once ready */
+	STYLE_PIECEMEAL, /* another process's pipe: PIPE_BUF bytes never block once ready */
 };
 
 /* What was there before us: a descriptor that was left open, a FIFO, a device node. */
@@ -40,7 +40,7 @@ static struct output_fd *output_fd_of(struct output *out)
 	return container_of(out, struct output_fd, out);
 }
 
-/* A FIFO is opened once somebody reads it; until then a signal must still be heard. */
+/* A FIFO is opened once it has a reader; until then a signal must still be heard. */
 static int output_fd_open_special(struct output_fd *o, const char *path, struct err *err)
 {
 	for (;;) {
@@ -69,7 +69,7 @@ static int output_fd_open_descriptor(struct output_fd *o, int fd, struct err *er
 	return 0;
 }
 
-/* Through /proc, so that O_NONBLOCK is ours alone and not on whoever shares the pipe with us. */
+/* Through /proc: O_NONBLOCK on a description of our own shows to no process that shares the pipe. */
 static int output_fd_reopen_pipe(int *fd)
 {
 	char path[64];
@@ -145,11 +145,14 @@ static int output_fd_write(struct output *out, const void *buf, size_t len, stru
 static int output_fd_publish(struct output *out, struct err *err)
 {
 	struct output_fd *o = output_fd_of(out);
-	int r = o->regular ? output_sync(o->fd, out->name, err) : 0;
+	int r;
 
-	if (r >= 0 && close(TAKE_FD(o->fd)) < 0)
+	r = o->regular ? output_sync(o->fd, out->name, err) : 0;
+	if (r < 0)
+		return r;
+	if (close(TAKE_FD(o->fd)) < 0)
 		return err_fail(err, ERR_IO, -errno, "%s: closing", out->name);
-	return r;
+	return 0;
 }
 
 static void output_fd_free(struct output *out)
@@ -194,10 +197,12 @@ int output_fd_open(const struct uri *uri, struct cancel *cancel, struct output *
 	o->fd = -1;
 	o->cancel = cancel;
 	r = output_name_it(out, uri->kind == URI_STDIO ? "standard output" : uri->text, err);
-	if (r >= 0)
-		r = output_fd_open_it(o, uri, err);
-	if (r >= 0)
-		r = output_fd_settle_style(o, err);
+	if (r < 0)
+		return r;
+	r = output_fd_open_it(o, uri, err);
+	if (r < 0)
+		return r;
+	r = output_fd_settle_style(o, err);
 	if (r < 0)
 		return r;
 	*ret = TAKE_PTR(out);

@@ -14,7 +14,7 @@
 #include "base/macros.h"
 #include "transport/output-ops.h"
 
-/* An image holds what a guest's device held: nobody else may read it. */
+/* An image holds what a guest's device held: no other user may read it. */
 #define IMAGE_MODE 0600
 
 /* A file that has no name yet, or one of its own beside the final one. */
@@ -98,11 +98,14 @@ static int output_file_open_nameless(struct output_file *f, struct err *err)
 static int output_file_check_folder(const char *path, struct err *err)
 {
 	_cleanup_fd_ int folder = -1;
-	int r = output_file_open_folder(path, &folder, err);
+	int r;
 
-	if (r >= 0 && faccessat(folder, ".", W_OK | X_OK, AT_EACCESS) < 0)
-		r = output_file_create_error(err, -errno, path);
-	return r;
+	r = output_file_open_folder(path, &folder, err);
+	if (r < 0)
+		return r;
+	if (faccessat(folder, ".", W_OK | X_OK, AT_EACCESS) < 0)
+		return output_file_create_error(err, -errno, path);
+	return 0;
 }
 
 int output_check(const struct uri *uri, bool force, struct err *err)
@@ -221,8 +224,9 @@ static int output_file_publish(struct output *out, struct err *err)
 	if (f->allocated && ftruncate(f->fd, (off_t)f->written) < 0)
 		return err_fail(err, ERR_IO, -errno, "%s: truncating", out->name);
 	r = output_sync(f->fd, out->name, err);
-	if (r >= 0)
-		r = output_file_link_in_place(f, err);
+	if (r < 0)
+		return r;
+	r = output_file_link_in_place(f, err);
 	if (r < 0)
 		return r;
 	if (fsync(f->folder) < 0 && errno != EINVAL) {
@@ -295,8 +299,9 @@ int output_file_open(const struct uri *uri, bool force, struct output **ret, str
 	if (!f->path)
 		return output_file_create_error(err, -errno, uri->path);
 	r = output_name_it(out, uri->text, err);
-	if (r >= 0)
-		r = output_file_open_folder(f->path, &f->folder, err);
+	if (r < 0)
+		return r;
+	r = output_file_open_folder(f->path, &f->folder, err);
 	if (r >= 0)
 		r = output_file_open_nameless(f, err);
 	if (r < 0)

@@ -14,7 +14,7 @@ struct output_ops {
 	/** @finish: As output_finish(). Optional. */
 	int (*finish)(struct output *out, struct err *err);
 
-	/** @answer: As output_answer(). Optional: without, nobody answers. */
+	/** @answer: As output_answer(). Optional: without, no receiver answers. */
 	int (*answer)(struct output *out, void *buf, size_t len, struct err *err);
 
 	/** @publish: As output_publish(). Optional. */

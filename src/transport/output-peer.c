@@ -72,8 +72,9 @@ int output_connect(const struct uri *uri, const struct peer_options *opts, struc
 	out->ops = &peer_ops;
 	out->has_reader = true;
 	r = output_name_it(out, uri->text, err);
-	if (r >= 0)
-		r = peer_connect(uri, opts, cancel, &o->peer, err);
+	if (r < 0)
+		return r;
+	r = peer_connect(uri, opts, cancel, &o->peer, err);
 	if (r < 0)
 		return r;
 	*ret = TAKE_PTR(out);

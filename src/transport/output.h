@@ -33,7 +33,7 @@ _must_check_ int output_open(const struct uri *uri, bool force, struct cancel *c
 			     struct output **ret, struct err *err);
 
 /**
- * output_connect() - to somebody who listens at @uri, one of URI_SOCKET
+ * output_connect() - to the listener at @uri, one of URI_SOCKET
  *
  * Fails as peer_connect(), and later as peer_write().
  */
@@ -54,7 +54,7 @@ bool output_room(const struct uri *uri, uint64_t *ret);
 _must_check_ int output_write(void *output, const void *buf, size_t len, struct err *err);
 
 /**
- * output_finish() - everything was written: wait until whoever reads it has read it all
+ * output_finish() - everything was written: wait until the reader has read it all
  *
  * Of a command: its end, which must be a success. Of a socket: our half is closed, see
  * peer_finish(). Nothing of files and descriptors, whose system takes the bytes. The last that can be
@@ -69,7 +69,7 @@ _must_check_ int output_finish(struct output *out, struct err *err);
  */
 bool output_has_reader(const struct output *out);
 
-/** output_answers() - there is somebody at the other end who can say what became of the bytes. */
+/** output_answers() - the receiver at the other end can say what became of the bytes. */
 bool output_answers(const struct output *out);
 
 /**

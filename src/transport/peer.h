@@ -4,8 +4,8 @@
 /*
  * The other end of a connection
  *
- * It may be slow, silent, gone or mad; whatever it is, a call ends: with bytes, when the work is
- * cancelled, or when there was silence for too long. Failures of a connection are ERR_ABORTED:
+ * It may be slow, silent or gone, or break the protocol; a call ends all the same: with bytes, when
+ * the work is cancelled, or when there was silence for too long. Failures of a connection are ERR_ABORTED:
  * nothing is lost by them, and another try is as good.
  */
 
@@ -57,7 +57,7 @@ _must_check_ int peer_write(struct peer *p, const void *buf, size_t len, struct 
 /**
  * peer_write_now() - a record that has room in an empty buffer, without waiting
  *
- * For last words: nobody who does not listen can hold them up. Return: 0, -EAGAIN, or as above.
+ * For last words: a peer that does not read cannot hold them up. Return: 0, -EAGAIN, or as above.
  */
 _must_check_ int peer_write_now(struct peer *p, const void *buf, size_t len, struct err *err);
 

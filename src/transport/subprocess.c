@@ -23,7 +23,7 @@
 /* From SIGTERM to SIGKILL. */
 #define MERCY_MS UINT64_C(2000)
 
-/* How often to look who is left. */
+/* How often to look which processes are left. */
 #define LOOK_MS 20
 
 extern char **environ;
@@ -155,7 +155,7 @@ int subprocess_wait(struct subprocess *c, struct cancel *cancel, int timeout_ms,
 	return subprocess_judge(c, subprocess_reap(c), err);
 }
 
-/* The command, what it has started, and what fell to us; all but @others. */
+/* The command, what it has started, and orphans that became our children; all but @others. */
 static void subprocess_find_family(const struct subprocess *c, const struct processes *others,
 				   struct processes *ret)
 {
@@ -172,8 +172,8 @@ static void subprocess_signal_all(const struct processes *family, int signal)
 }
 
 /*
- * All of them at once: who sees the end of its input because another one has ended first could take
- * it for the end of the image. Nobody ends while all are stopped, and who stops starts nobody.
+ * All of them at once: one that sees the end of its input because another one has ended first could take
+ * it for the end of the image. No process ends while all are stopped, and a stopped one starts none.
  */
 static void subprocess_ask_family(const struct subprocess *c, const struct processes *others)
 {
@@ -203,7 +203,7 @@ static void subprocess_reap_family(struct subprocess *c, const struct processes 
 /*
  * All of a pipeline, as if it had a process group to be ended by: that would keep ssh(1) from asking
  * the terminal for a password. Who loses its parent becomes our child, for as long as this takes: so
- * nobody escapes, and what went into the background before stays there (ssh's ControlPersist).
+ * none escapes, and what went into the background before stays there (ssh's ControlPersist).
  *
  * The signals come first: the end of its input alone could pass for the end of the image.
  */

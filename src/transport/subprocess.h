@@ -52,7 +52,7 @@ _must_check_ int subprocess_wait(struct subprocess *c, struct cancel *cancel, in
  * subprocess_stop() - end it if it still runs, and all that it has started: asked first, then killed
  * @cancel: once hurried, killed at once
  *
- * What it left in the background, as a child of nobody's that is left, is not ours to end; nor is what
+ * What it left in the background, orphaned, is not ours to end; nor is what
  * is left of a command that has ended by itself.
  */
 void subprocess_stop(struct subprocess *c, struct cancel *cancel);

@@ -44,7 +44,7 @@ static bool uri_parse_port(const char *text, uint64_t max, struct uri *t)
 	return true;
 }
 
-/* HOST:PORT. Of an IPv6 address without brackets nobody could tell where it ends. */
+/* HOST:PORT. Without brackets an IPv6 address has no end that could be told from the port. */
 static const char *uri_parse_tcp(const char *rest, struct uri *t)
 {
 	static const char fault[] = "not tcp:HOST:PORT";
