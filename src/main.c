@@ -308,7 +308,7 @@ int main(int argc, char **argv)
 		main_print_error(&err);
 		return err_status(&err);
 	}
-	lines_init(&inv->status, -1, "{\"schema\":1,\"event\":\"dropped\",\"dropped\":", "}");
+	lines_init(&inv->status, -1, "", "}");
 	signal(SIGPIPE, SIG_IGN); /* a reader that is gone is an EPIPE, and handled */
 	signal(SIGCHLD, SIG_DFL); /* ignored, it would take the statuses of our commands away */
 	main_parse(inv, &argc, &argv);

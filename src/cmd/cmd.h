@@ -27,7 +27,7 @@
  * struct invocation - one run of a command
  * @program: "vfiomigctl NAME", for messages
  * @json: the report goes to standard output as JSON
- * @status: of @status_fd; by cmd_status()
+ * @status, @status_lost: of @status_fd; by cmd_status()
  * @stdout_taken: standard output carries data: nothing else may go there
  * @report: the command's document; main()'s to show and free
  * @view: shows @report as text, to standard output or, when that carries data, standard error
@@ -46,6 +46,7 @@ struct invocation {
 	unsigned int progress; /* enum progress_mode */
 	int status_fd;
 	struct lines status;
+	char status_lost[96];
 
 	bool stdout_taken;
 	bool has_input, has_output;

@@ -258,6 +258,10 @@ int cmd_output(struct invocation *inv, const char *text, unsigned int kinds, str
 
 struct lines *cmd_status(struct invocation *inv)
 {
+	snprintf(inv->status_lost, sizeof(inv->status_lost),
+		 "{\"schema\":%d,\"command\":\"%s\",\"event\":\"dropped\",\"dropped\":",
+		 REPORT_SCHEMA, inv->command->name);
+	inv->status.lost_before = inv->status_lost;
 	inv->status.fd = inv->status_fd;
 	return inv->status_fd < 0 ? NULL : &inv->status;
 }
