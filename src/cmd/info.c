@@ -6,6 +6,7 @@
 #include "device/quirks.h"
 #include "fsm/fsm.h"
 #include "host/pci-config.h"
+#include "ui/session.h"
 #include "cmd/cmd.h"
 #include "cmd/image-diff.h"
 #include "cmd/image-scan.h"
@@ -190,8 +191,9 @@ static int cmd_info_compare(struct cmd_info_args *a, struct err *err)
 	return image_scan_run(&scan, err);
 }
 
-static int cmd_info_show(struct cmd_info_args *a, struct err *err)
+static int cmd_info_work(void *ctx, struct err *err)
 {
+	struct cmd_info_args *a = ctx;
 	int r;
 
 	r = device_open(a->device, &a->options, err);
@@ -199,9 +201,35 @@ static int cmd_info_show(struct cmd_info_args *a, struct err *err)
 		return r;
 	render_device(a->inv->report, a->device);
 	r = cmd_info_describe(a->inv->report, a->device, err);
+	return r < 0 ? r : cancel_check(a->options.cancel, err);
+}
+
+static int cmd_info_ask(struct cmd_info_args *a, struct err *err)
+{
+	struct progress progress = cmd_progress(a->inv, NULL, device_name(a->device));
+	int r;
+
+	r = session_run(cmd_info_work, a, a->options.cancel, &progress, err);
 	if (r < 0)
 		return r;
 	return a->diff ? cmd_info_compare(a, err) : 0;
+}
+
+static int cmd_info_show(struct cmd_info_args *a, struct err *err)
+{
+	struct cancel cancel;
+	int r;
+
+	r = cancel_init(&cancel, err);
+	if (r < 0)
+		return r;
+	a->options.cancel = &cancel;
+	a->options.only_asks = true;
+	r = cmd_info_ask(a, err);
+	/* The device is asked under this cancel: it goes first. */
+	device_close(a->device);
+	cancel_done(&cancel);
+	return r;
 }
 
 static int cmd_info_run(struct invocation *inv, int argc, char **argv, struct err *err)

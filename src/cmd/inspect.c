@@ -80,6 +80,8 @@ static int cmd_inspect_compare(struct cmd_inspect_args *a, const struct image_ma
 	struct err why = { 0 };
 	int r;
 
+	a->options.cancel = &a->scan.cancel;
+	a->options.only_asks = true;
 	r = device_open(a->dev, &a->options, err);
 	if (r < 0)
 		return r;

@@ -6,6 +6,7 @@
 #include "device/peek.h"
 #include "fsm/fsm.h"
 #include "host/holder.h"
+#include "ui/session.h"
 #include "cmd/cmd.h"
 #include "cmd/render.h"
 
@@ -150,6 +151,9 @@ static int cmd_list_render_one(struct json_object *list, const char *spec,
 		render_reason(o, dev, &why);
 	else if (dev->socket || dev->inherited >= 0 || (a->probe && !held))
 		cmd_list_probe(o, dev, &a->options);
+	r = cancel_check(a->options.cancel, err);
+	if (r < 0)
+		return r;
 	/* Only of devices that were named on the command line. */
 	if (a->specs.n)
 		cmd_list_warn_why(o, dev);
@@ -173,6 +177,22 @@ static int cmd_list_all(struct json_object *list, const struct cmd_list_args *a,
 	return 0;
 }
 
+static int cmd_list_work(void *ctx, struct err *err)
+{
+	struct cmd_list_args *a = ctx;
+	struct json_object *list = report_array(a->inv->report, "devices");
+	int r;
+
+	if (!a->specs.n)
+		return cmd_list_all(list, a, err);
+	for (size_t i = 0; i < a->specs.n; i++) {
+		r = cmd_list_render_one(list, a->specs.v[i], a, err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
 static int cmd_list_run(struct invocation *inv, int argc, char **argv, struct err *err)
 {
 	struct cmd_list_args a = { .inv = inv };
@@ -188,20 +208,21 @@ static int cmd_list_run(struct invocation *inv, int argc, char **argv, struct er
 		.open = &a.options,
 		.open_title = "Opening a device (--probe):",
 	};
-	struct json_object *list;
-	int r = 0;
+	struct progress progress;
+	struct cancel cancel;
+	int r;
 
 	cmd_parse(inv, &line, argc, argv);
 	inv->view = cmd_list_view;
-	list = report_array(inv->report, "devices");
-	if (!a.specs.n)
-		return cmd_list_all(list, &a, err);
-	for (size_t i = 0; i < a.specs.n; i++) {
-		r = cmd_list_render_one(list, a.specs.v[i], &a, err);
-		if (r < 0)
-			return r;
-	}
-	return 0;
+	r = cancel_init(&cancel, err);
+	if (r < 0)
+		return r;
+	a.options.cancel = &cancel;
+	a.options.only_asks = true;
+	progress = cmd_progress(inv, NULL, a.specs.n == 1 ? a.specs.v[0] : "list");
+	r = session_run(cmd_list_work, &a, &cancel, &progress, err);
+	cancel_done(&cancel);
+	return r;
 }
 
 const struct command cmd_list = {

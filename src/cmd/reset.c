@@ -47,6 +47,11 @@ static int cmd_reset_work(void *ctx, struct err *err)
 		return r;
 	a->found = a->device->mig->state;
 	a->found_known = a->device->mig->state_known;
+	/* A signal does not interrupt a reset: half of one leaves the device anywhere. */
+	r = cancel_check(&a->cancel, err);
+	if (r < 0)
+		return r;
+	cancel_close(&a->cancel);
 	start = clock_ns();
 	a->device->mig->cancel = &a->cancel;
 	r = mig_reset(a->device->mig, err);
@@ -67,8 +72,7 @@ static int cmd_reset_reset(struct cmd_reset_args *a, struct err *err)
 	r = cancel_init(&a->cancel, err);
 	if (r < 0)
 		return r;
-	/* A signal does not interrupt a reset: half of one leaves the device anywhere. */
-	cancel_close(&a->cancel);
+	a->options.cancel = &a->cancel;
 	r = session_run(cmd_reset_work, a, &a->cancel, &progress, err);
 	cancel_done(&a->cancel);
 	render_device(o, a->device);

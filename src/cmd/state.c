@@ -117,6 +117,9 @@ static int cmd_state_work(void *ctx, struct err *err)
 	a->found_known = true;
 	if (!a->word)
 		return 0;
+	r = cancel_check(&a->cancel, err);
+	if (r < 0)
+		return r;
 	a->device->mig->on_arc = timeline_add;
 	a->device->mig->on_arc_ctx = &a->timeline;
 	a->device->mig->cancel = &a->cancel;
@@ -170,6 +173,8 @@ static int cmd_state_read_or_set(struct args *a, struct err *err)
 	r = cancel_init(&a->cancel, err);
 	if (r < 0)
 		return r;
+	a->options.cancel = &a->cancel;
+	a->options.only_asks = !a->word;
 	/* A signal ends the wait for a busy device; a walk under way is finished. */
 	r = session_run(cmd_state_work, a, &a->cancel, &progress, err);
 	cancel_done(&a->cancel);

@@ -58,7 +58,7 @@ int mig_goto_retrying(struct arc_retry *retry, struct mig_dev *dev, enum mig_sta
 			return retry->budget_ns
 				       ? err_prefix(err, r, "still refused after %s",
 						    format_duration(text, MIN(clock_ns() - start,
-									   retry->budget_ns)))
+									      retry->budget_ns)))
 				       : r;
 		}
 		log_debug("%s: refused for now, trying again", dev->name);

@@ -171,7 +171,7 @@ int device_open(struct device *dev, const struct device_options *opts, struct er
 			return r;
 		dev->via = ACQUIRE_VFIO_USER;
 		r = vfio_user_open(dev->socket, dev->spec, opts->acquire.timeout_ms, opts->cancel,
-				   &dev->mig, err);
+				   opts->only_asks, &dev->mig, err);
 	} else {
 		r = device_open_kernel(dev, opts, err);
 	}

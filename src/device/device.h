@@ -27,12 +27,14 @@ enum device_protocol {
  * @call_timeout_ms: how long one read or write of a kernel device's stream may take; 0 for ever,
  *               since that is for its driver to say. A vfio-user server has @acquire.timeout_ms
  * @cancel: ends what is asked of a vfio-user server before the device is touched, if set
+ * @only_asks: nothing is going to be done to the device: @cancel ends whatever it is asked
  */
 struct device_options {
 	struct acquire_options acquire;
 	int call_timeout_ms;
 	enum device_protocol protocol;
 	struct cancel *cancel;
+	bool only_asks;
 };
 
 /**

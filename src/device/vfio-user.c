@@ -25,6 +25,7 @@ struct vfio_user {
 	struct mig_dev dev;
 	struct vfu_client client;
 	struct cancel *cancel;
+	bool only_asks;
 	char *path;
 	bool reconnected;
 	struct dev_info info;
@@ -151,7 +152,9 @@ static int vfio_user_query(struct mig_dev *dev, struct err *err)
 
 	dev->can_reset = u->info.flags & VFIO_DEVICE_FLAGS_RESET;
 	r = vfio_user_fetch_caps(u, err);
-	u->cancel = NULL; /* an arc and a recovery are not ended half-way */
+	/* An arc and a recovery are not ended half-way. */
+	if (!u->only_asks)
+		u->cancel = NULL;
 	return r;
 }
 
@@ -185,7 +188,7 @@ static int vfio_user_get_state(struct mig_dev *dev, enum mig_state *ret, struct 
 	if (r < 0)
 		return r;
 	r = vfio_user_feature(vfio_user(dev), UAPI_FEATURE_GET | UAPI_FEATURE_MIG_DEVICE_STATE,
-			      NULL, &m, sizeof(m), err);
+			      vfio_user(dev)->cancel, &m, sizeof(m), err);
 	if (r < 0)
 		return r;
 	*ret = (enum mig_state)m.state;
@@ -539,7 +542,7 @@ static int vfio_user_connect(struct vfio_user *u, const char *path, const char *
 }
 
 int vfio_user_open(const char *path, const char *name, int timeout_ms, struct cancel *cancel,
-		   struct mig_dev **ret, struct err *err)
+		   bool only_asks, struct mig_dev **ret, struct err *err)
 {
 	struct vfio_user *u = calloc(1, sizeof(*u));
 	int r;
@@ -550,6 +553,7 @@ int vfio_user_open(const char *path, const char *name, int timeout_ms, struct ca
 	u->dev.dev_ops = &vfio_user_dev_ops;
 	u->client.channel.fd = -1;
 	u->cancel = cancel;
+	u->only_asks = only_asks;
 	r = vfio_user_connect(u, path, name, timeout_ms, err);
 	if (r < 0) {
 		mig_close(&u->dev);

@@ -17,7 +17,9 @@ _must_check_ int vfio_user_check(const char *path, const char *name, struct err 
 /**
  * vfio_user_open() - connect to the server at @path
  * @timeout_ms: for each reply
- * @cancel: ends this, and mig_query() later, if set; not looked at after that
+ * @cancel: ends this, and mig_query() later, if set; not looked at after that, unless @only_asks
+ * @only_asks: nothing is going to be done to the device
  */
 _must_check_ int vfio_user_open(const char *path, const char *name, int timeout_ms,
-				struct cancel *cancel, struct mig_dev **ret, struct err *err);
+				struct cancel *cancel, bool only_asks, struct mig_dev **ret,
+				struct err *err);

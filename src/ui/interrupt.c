@@ -27,7 +27,8 @@ static size_t interrupt_add_under_way(const struct interrupt *i, char *buf, size
 					"; under way: %s, for %s, which only the driver ends",
 					i->waiting.what, time);
 	if (i->waiting.call == CANCEL_CALL_KICKABLE && i->waiting_ns >= LASTING_NS)
-		return (size_t)snprintf(buf, size, "; under way: %s, for %s", i->waiting.what, time);
+		return (size_t)snprintf(buf, size, "; under way: %s, for %s", i->waiting.what,
+					time);
 	return i->state ? (size_t)snprintf(buf, size, "; the device is in %s", i->state) : 0;
 }
 
@@ -36,7 +37,8 @@ static void interrupt_add_limit(const struct interrupt *i, char *buf, size_t siz
 {
 	char time[UNITS_MAX];
 
-	if (i->again)
+	/* Where nothing is to be brought back, it is over at once. */
+	if (i->again || (!i->state && !i->too_late && i->waiting.call == CANCEL_CALL_NONE))
 		return;
 	if (!i->timeout_ms) {
 		snprintf(buf, size, "; a second signal gives up retries");

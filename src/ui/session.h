@@ -50,4 +50,4 @@ struct session_held {
  * Return: 0; -ECONNRESET when what is held is gone.
  */
 _must_check_ int session_hold(const struct session_held *held, struct lines *status,
-			       struct err *err);
+			      struct err *err);

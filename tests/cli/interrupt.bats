@@ -177,6 +177,40 @@ ticked()
 	expect_files clog.py fifo image some.err some.out || expect_files fifo image some.err some.out
 }
 
+@test "every command: a vfio-user server that says nothing can be interrupted" {
+	local command
+
+	emu_start
+	migctl 0 save "$A" image
+	cat >silent.py <<-'END'
+		import socket, time
+
+		s = socket.socket(socket.AF_UNIX)
+		s.bind("silent")
+		s.listen()
+		print("ready", flush=True)
+		connections = []
+		while True:
+		    connections.append(s.accept()[0])
+		    connections[-1].recv(1)
+		    print("asked", flush=True)
+	END
+	for command in 'list D' 'info D' 'state D' 'state D stop' 'reset D' 'save D out' 'resume D image' \
+		'inspect --diff D image'; do
+		echo "$command"
+		rm -f silent silent.out
+		python3 silent.py >silent.out 3>&- &
+		started+=("$!")
+		eventually said ready silent.out
+		# shellcheck disable=SC2086 # words
+		start some ${command/D/vfio-user:silent} --timeout=1000
+		eventually said asked silent.out
+		kill -TERM "$some"
+		finish some 75
+		[[ $stderr == *'Terminated: unwinding'*interrupted* ]]
+	done
+}
+
 # blocks_signals PID: its session has begun, as SIGWINCH tells: a shell blocks others for a moment.
 blocks_signals()
 {

@@ -19,35 +19,45 @@ static void figures_are_those_that_mean_something(void **state)
 		struct progress_sample sample;
 		struct progress_figures want;
 	} rows[] = {
-		/* clang-format off */
 		{ "a stream of unknown size",
-		  { MIG_STOP_COPY, false, 50, 0, false, 10 }, { true, 0, false, 0, 0 } },
+		  { MIG_STOP_COPY, false, 50, 0, false, 10 },
+		  { true, 0, false, 0, 0 } },
 		{ "an estimate",
-		  { MIG_STOP_COPY, false, 50, 200, false, 10 }, { true, 200, false, 25, 15 * NSEC_PER_SEC } },
+		  { MIG_STOP_COPY, false, 50, 200, false, 10 },
+		  { true, 200, false, 25, 15 * NSEC_PER_SEC } },
 		{ "an exact size",
-		  { MIG_RESUMING, false, 199, 200, true, 1 }, { true, 200, true, 99, NSEC_PER_SEC } },
+		  { MIG_RESUMING, false, 199, 200, true, 1 },
+		  { true, 200, true, 99, NSEC_PER_SEC } },
 		{ "all of it",
-		  { MIG_RESUMING, false, 200, 200, true, 1 }, { true, 200, true, 100, 0 } },
+		  { MIG_RESUMING, false, 200, 200, true, 1 },
+		  { true, 200, true, 100, 0 } },
 		{ "more than was estimated",
-		  { MIG_STOP_COPY, false, 201, 200, false, 1 }, { true, 0, false, 0, 0 } },
+		  { MIG_STOP_COPY, false, 201, 200, false, 1 },
+		  { true, 0, false, 0, 0 } },
 		{ "pre-copy comes on top of the estimate",
-		  { MIG_PRE_COPY, false, 50, 200, false, 10 }, { true, 0, false, 0, 0 } },
+		  { MIG_PRE_COPY, false, 50, 200, false, 10 },
+		  { true, 0, false, 0, 0 } },
 		{ "a stream that has stalled",
-		  { MIG_STOP_COPY, false, 50, 200, false, 0 }, { true, 200, false, 25, 0 } },
+		  { MIG_STOP_COPY, false, 50, 200, false, 0 },
+		  { true, 200, false, 25, 0 } },
 		{ "an arc under way moves nothing",
-		  { MIG_STOP_COPY, true, 200, 200, false, 0 }, { false, 200, false, 100, 0 } },
+		  { MIG_STOP_COPY, true, 200, 200, false, 0 },
+		  { false, 200, false, 100, 0 } },
 		{ "nor does a device that is being stopped",
-		  { MIG_RUNNING_P2P, false, 0, 200, false, 0 }, { false, 200, false, 0, 0 } },
+		  { MIG_RUNNING_P2P, false, 0, 200, false, 0 },
+		  { false, 200, false, 0, 0 } },
 		{ "nor one that is started again",
-		  { MIG_STOP, false, 200, 200, true, 0 }, { false, 200, true, 100, 0 } },
+		  { MIG_STOP, false, 200, 200, true, 0 },
+		  { false, 200, true, 100, 0 } },
 		{ "an image being verified",
-		  { MIG_NR_STATES, false, 50, 0, false, 10 }, { true, 0, false, 0, 0 } },
+		  { MIG_NR_STATES, false, 50, 0, false, 10 },
+		  { true, 0, false, 0, 0 } },
 		{ "one that has not come yet",
-		  { MIG_NR_STATES, false, 0, 0, false, 0 }, { false, 0, false, 0, 0 } },
+		  { MIG_NR_STATES, false, 0, 0, false, 0 },
+		  { false, 0, false, 0, 0 } },
 		{ "sizes of the end of the world",
 		  { MIG_STOP_COPY, false, UINT64_MAX / 2, UINT64_MAX, false, UINT64_MAX },
 		  { true, UINT64_MAX, false, 50, NSEC_PER_SEC / 2 } },
-		/* clang-format on */
 	};
 
 	(void)state;
@@ -69,29 +79,38 @@ static void a_signal_is_answered_by_what_is_under_way(void **state)
 		struct interrupt i;
 		const char *want;
 	} rows[] = {
-		/* clang-format off */
-		{ { .signal = SIGINT },
-		  "Interrupt: unwinding; a second signal gives up retries" },
+		{ { .signal = SIGINT }, "Interrupt: unwinding" },
 		{ { .signal = SIGTERM, .state = "stop-copy", .timeout_ms = 30000 },
-		  "Terminated: unwinding; the device is in stop-copy; a silent peer is waited for 30.0 s at "
-		  "most, after a second signal no longer" },
-		{ { .signal = SIGINT, .state = "stop", .waiting = { CANCEL_CALL_FIXED, "stop -> stop-copy", 0 },
+		  "Terminated: unwinding; the device is in stop-copy; a silent "
+		  "peer is waited for 30.0 s at most, after a second signal no longer" },
+		{ { .signal = SIGINT,
+		    .state = "stop",
+		    .waiting = { CANCEL_CALL_FIXED, "stop -> stop-copy", 0 },
 		    .waiting_ns = 1500 * NSEC_PER_MSEC },
-		  "Interrupt: unwinding; under way: stop -> stop-copy, for 1.50 s, which only the driver ends; "
-		  "a second signal gives up retries" },
-		{ { .signal = SIGHUP, .state = "resuming",
-		    .waiting = { CANCEL_CALL_KICKABLE, "writing its stream", 0 }, .waiting_ns = 5 * NSEC_PER_SEC },
-		  "Hangup: unwinding; under way: writing its stream, for 5.00 s; a second signal gives up "
+		  "Interrupt: unwinding; under way: stop -> stop-copy, for 1.50 s, which only "
+		  "the driver ends; a second signal gives up retries" },
+		{ { .signal = SIGHUP,
+		    .state = "resuming",
+		    .waiting = { CANCEL_CALL_KICKABLE, "writing its stream", 0 },
+		    .waiting_ns = 5 * NSEC_PER_SEC },
+		  "Hangup: unwinding; under way: writing its stream, for 5.00 s; a second "
+		  "signal gives up retries" },
+		{ { .signal = SIGHUP,
+		    .state = "resuming",
+		    .waiting = { CANCEL_CALL_KICKABLE, "writing its stream", 0 },
+		    .waiting_ns = 5 },
+		  "Hangup: unwinding; the device is in resuming; a second signal gives up "
 		  "retries" },
-		{ { .signal = SIGHUP, .state = "resuming",
-		    .waiting = { CANCEL_CALL_KICKABLE, "writing its stream", 0 }, .waiting_ns = 5 },
-		  "Hangup: unwinding; the device is in resuming; a second signal gives up retries" },
 		{ { .signal = SIGINT, .too_late = true, .state = "stop", .timeout_ms = 500 },
-		  "Interrupt: too late to stop, finishing; the device is in stop; a silent peer is waited for "
-		  "500 ms at most, after a second signal no longer" },
-		{ { .signal = SIGINT, .again = true, .too_late = true, .state = "stop", .timeout_ms = 500 },
-		  "Interrupt: waiting for nothing that can be left out; the device is in stop" },
-		/* clang-format on */
+		  "Interrupt: too late to stop, finishing; the device is in stop; a silent "
+		  "peer is waited for 500 ms at most, after a second signal no longer" },
+		{ { .signal = SIGINT,
+		    .again = true,
+		    .too_late = true,
+		    .state = "stop",
+		    .timeout_ms = 500 },
+		  "Interrupt: waiting for nothing that can be left out; the device is in "
+		  "stop" },
 	};
 	char text[INTERRUPT_TEXT_MAX];
 
