@@ -201,7 +201,8 @@ holds_open()
 	finish save 75
 	[[ $output != *'"event"'* ]]
 	jq -se '.[-1].event == "result" and .[-1].status == 75 and .[-1].outcome == "aborted" and
-		.[-1].state == "running" and (.[:-1] | all(.event == "progress"))' status
+		.[-1].state == "running" and (.[:-1] | all(.event != "result")) and
+		any(.event == "progress") and any(.event == "interrupted")' status
 	# One document a line.
 	[[ $(wc -l <status) == $(jq -s length status) ]]
 
