@@ -75,8 +75,12 @@ static char *report_base64(const char *value)
 
 		*out++ = letters[bits >> 18];
 		*out++ = letters[bits >> 12 & 63];
-		*out++ = n > 1 ? letters[bits >> 6 & 63] : '=';
-		*out++ = n > 2 ? letters[bits & 63] : '=';
+		*out++ = letters[bits >> 6 & 63];
+		*out++ = letters[bits & 63];
+		if (n < 2)
+			out[-2] = '=';
+		if (n < 3)
+			out[-1] = '=';
 	}
 	*out = '\0';
 	return text;
