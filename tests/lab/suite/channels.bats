@@ -114,6 +114,7 @@ no_link()
 
 		s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 		s.bind(("127.0.0.1", 53))
+		print("ready", flush=True)
 		s.recv(4096)
 		print("asked", flush=True)
 		time.sleep(1000)
@@ -122,6 +123,7 @@ no_link()
 	echo 'nameserver 127.0.0.1' >resolv.conf
 	echo 'hosts: dns' >nsswitch.conf
 	start dns python3 dns.py
+	eventually grep -q ready dns.out
 	start save unshare -m sh -c 'mount --bind resolv.conf /etc/resolv.conf &&
 		mount --bind nsswitch.conf /etc/nsswitch.conf && exec "$@"' - \
 		"$VFIOMIGCTL" save --insecure "$A" tcp:far.example:1
