@@ -164,7 +164,7 @@ static const char *cmd_resume_why_stopped(const struct args *a)
 	if (a->result.copy)
 		return ", as this is a copy: the sender's device runs on, or may (--clone starts "
 		       "it all the same)";
-	if (a->stop || a->result.hold)
+	if (a->stop || a->result.verdict.status != HANDOVER_DONE)
 		return "";
 	return ", as no DMA is mapped (--run starts it all the same)";
 }
@@ -270,6 +270,17 @@ static int cmd_resume_prepare(struct args *a, const struct progress *progress, s
 	return cmd_resume_listen_at(a, &load->uri, progress, err);
 }
 
+/* A signal that came too late to abort means: do not stay. But not if that loses the only copy. */
+static void cmd_resume_heed(struct args *a)
+{
+	if (!a->result.hold)
+		a->no_hold = true;
+	else if (!a->no_hold)
+		log_warn("%s: it was too late to stop: the state is here alone, and ending this "
+			 "may lose it",
+			 device_name(a->load.dev));
+}
+
 static int cmd_resume_resume(struct args *a, struct err *err)
 {
 	struct cmd_resume_work w = { .options = &a->load, .result = &a->result };
@@ -290,8 +301,8 @@ static int cmd_resume_resume(struct args *a, struct err *err)
 	r = cmd_resume_prepare(a, &progress, err);
 	if (r >= 0)
 		r = session_run(cmd_resume_work, &w, &w.cancel, &progress, err);
-	/* A signal that came too late to abort still means: do not stay. */
-	a->no_hold |= atomic_load(&w.cancel.requested);
+	if (atomic_load(&w.cancel.requested))
+		cmd_resume_heed(a);
 	cmd_resume_render(a, r);
 	a->options.cancel = NULL;
 	cancel_done(&w.cancel);
@@ -336,7 +347,7 @@ static int cmd_resume_hold_failed(const struct args *a, int r, struct err *err)
 	struct err gone = { 0 };
 
 	a->inv->show(a->inv, r, err);
-	log_warn("%s%s", err->text, err_reason(err, reason));
+	log_warn("%s%s%s%s", err->text, err_reason(err, reason), *err->note ? "; " : "", err->note);
 	if (cmd_resume_hold(a, &gone) < 0)
 		*err = gone;
 	return r;

@@ -254,6 +254,8 @@ static int cmd_save_save(struct args *a, struct err *err)
 
 	if ((s->uri.kind & URI_SOCKET) || s->dev->socket)
 		progress.timeout_ms = s->peer.timeout_ms;
+	w.result.verdict =
+		handover_sender_verdict(HANDOVER_STORED, HANDOVER_FAILED, false, MIG_FATE_BACK);
 	s->retry_ns = a->retry.budget_ns;
 	s->leave_stopped = a->leave == LEAVE_STOP;
 	r = cancel_init(&w.cancel, err);

@@ -154,11 +154,16 @@ int vfu_client_receive(struct vfu_client *c, void *buf, size_t len, struct err *
 static int vfu_client_find_reply(struct vfu_client *c, uint16_t id, struct cancel *cancel,
 				 struct vfu_header *h, struct err *err)
 {
+	uint64_t deadline = vfu_client_deadline(c);
+
 	for (int i = 0; i < UNASKED_MAX; i++) {
 		int r = vfu_client_next(c, cancel, h, err);
 
 		if (r < 0 || h->id == id)
 			return r;
+		if (!clock_ms_until(deadline))
+			return vfu_client_give_up(c, "replies to nothing, and none to it in time",
+						  err);
 		log_debug("reply %u to %s is one to nothing", h->id, vfu_command_name(h->command));
 	}
 	return vfu_client_give_up(c, "replies that fit no command", err);

@@ -415,7 +415,8 @@ static void load_tell_back(const struct load *l, enum mig_state want, struct err
 		err_note(err, code,
 			 "%s has the state and stays stopped, since the sender's device may run it",
 			 name);
-		err_hint(err, code, "if it does not: vfiomigctl state %s running", name);
+		err_hint(err, code,
+			 "if it does not, once this has ended: vfiomigctl state %s running", name);
 		return;
 	}
 	if (l->received == HANDOVER_OWNED) {
@@ -477,8 +478,9 @@ static enum mig_fate load_recover(struct load *l, struct err *err)
 		load_tell_back(l, want, err);
 	else
 		load_tell_elsewhere(l, want, &why, err);
-	l->result->hold = what == HANDOVER_KEEP &&
-			  (recovery->fate == MIG_FATE_BACK || recovery->fate == MIG_FATE_HOLDS);
+	/* One that does not answer may have it. */
+	l->result->hold = what == HANDOVER_KEEP && recovery->fate != MIG_FATE_BLANK &&
+			  recovery->fate != MIG_FATE_LOST;
 	return recovery->fate;
 }
 
@@ -491,6 +493,15 @@ static void load_give_up(struct load *l, struct err *err)
 		err->kind = ERR_IN_DOUBT;
 	else if (verdict->status == HANDOVER_DEVICE)
 		err->kind = ERR_DEVICE;
+}
+
+/* A file has the state still; a sender has given it up, unless this is its copy. */
+static void load_complete(struct load *l)
+{
+	struct load_result *result = l->result;
+
+	result->verdict = handover_completed(l->link, l->origin, result->started);
+	result->hold = result->accepted && l->link != HANDOVER_STORED && !result->copy;
 }
 
 /* A sender that may have heard "accepted" must not hear anything else. */
@@ -568,13 +579,14 @@ int load_run(const struct load_options *options, struct cancel *cancel, struct t
 	*ret = (struct load_result){ 0 };
 	r = load_open_input(&l, err);
 	r = r < 0 ? r : load_work(&l, err);
+	/* The sender first: what is given up here never starts, and it need not wait longer. */
+	if (r < 0 && l.in)
+		load_refuse(&l, err);
 	if (r < 0)
 		load_give_up(&l, err);
 	else
-		ret->verdict = handover_completed(l.link, l.origin, ret->started);
+		load_complete(&l);
 	load_detach(&l);
-	if (r < 0 && l.in)
-		load_refuse(&l, err);
 	ret->retries = l.retry.retries;
 	input_free(l.in);
 	listener_free(l.listener);

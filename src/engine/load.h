@@ -57,7 +57,7 @@ struct load_options {
  * @accepted: the driver has: RESUMING -> STOP succeeded
  * @started: the device runs the state
  * @copy: it does not because the sender's runs on, or may; with the clone option it would
- * @hold: the device has to be held open whatever the result is: no other copy may exist
+ * @hold: the device has to be held open, whatever the result is: no other copy may exist
  * @config: what was restored of the configuration space
  * @recovery: what giving up took, if @recovered
  * @retries: arcs tried again

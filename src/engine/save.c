@@ -45,6 +45,15 @@ static void save_event(struct save *s, enum handover_event event)
 	s->sent = handover_sent_next(s->link, s->sent, event);
 }
 
+/* A bare stream ends where it is closed, whatever closes it: from here on a reader may have all. */
+static void save_on_drained(void *ctx)
+{
+	struct save *s = ctx;
+
+	if (s->options->raw)
+		save_event(s, HANDOVER_ON_END);
+}
+
 /* A receiver that takes no more may have said why. */
 static int save_write_failed(struct save *s, int r, struct err *err)
 {
@@ -359,6 +368,14 @@ static void save_tell_doubt(const struct save *s, struct err *err)
 	err_hint(err, err->code, "if it does not: vfiomigctl state %s running", name);
 }
 
+/* It has its state, and is stopped because it was to be, or because the way back was refused. */
+static bool save_can_go_back(const struct save *s)
+{
+	enum mig_fate fate = s->source.result.fate;
+
+	return fate == MIG_FATE_HOLDS || (fate == MIG_FATE_BACK && !source_runs_on(&s->source));
+}
+
 static int save_take_and_hand_over(struct save *s, struct err *err)
 {
 	struct source_result *source = &s->source.result;
@@ -372,20 +389,20 @@ static int save_take_and_hand_over(struct save *s, struct err *err)
 	}
 	if (s->options->sha256)
 		image_sha256_end(s->hash, s->result->sum);
-	/* Then the image may be the only copy of the state, whatever was wished before. */
-	if (r < 0 && !(s->options->uri.kind & URI_EXEC))
+	/*
+	 * Then the file may be the only copy of the state, whatever was wished before. A reader
+	 * could hold the end up for ever.
+	 */
+	if (r < 0 && s->link == HANDOVER_STORED)
 		cancel_close(s->cancel);
 	finished = save_finish(s, &late);
-	if (r < 0) {
+	if (r < 0)
 		save_tell_of_copy(s, &late, err);
-		return r;
-	}
-	if (finished < 0) {
+	else if (finished < 0)
 		*err = late;
-		if (handover_gives_back(s->sent) && !source_runs_on(&s->source))
-			source_give_back(&s->source, err);
-	}
-	return finished;
+	if (handover_gives_back(s->sent) && save_can_go_back(s))
+		source_give_back(&s->source, err);
+	return r < 0 ? r : finished;
 }
 
 static int save_work(struct save *s, struct err *err)
@@ -445,6 +462,7 @@ int save_run(const struct save_options *options, struct cancel *cancel, struct t
 				.observer = options->sha256 ? save_observer : NULL,
 				.ctx = &s,
 			},
+			.on_drained = save_on_drained,
 			.cancel = cancel,
 			.transfer = transfer,
 		},

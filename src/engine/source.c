@@ -220,6 +220,8 @@ static int source_walk(struct source *s, struct pump *pump, struct err *err)
 	result->complete = r >= 0;
 	result->bytes = pump->bytes;
 	result->stream_ns = pump->ns;
+	if (result->complete && s->on_drained)
+		s->on_drained(s->stages.ctx);
 	r = r < 0 ? r : mig_goto_retrying(&s->retry, mig, want, NULL, err);
 	if (!r)
 		return 0;

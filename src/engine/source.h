@@ -41,6 +41,8 @@ struct source_result {
  * @retry: how long an arc that it refuses for now is tried again
  * @leave_stopped: leave it in STOP, not where it was found
  * @stages: take the stream, frame by frame
+ * @on_drained: called with @stages.ctx once all of the stream is through, before the device goes
+ *              back; may be NULL
  * @result: set by the functions below
  */
 struct source {
@@ -49,6 +51,7 @@ struct source {
 	struct arc_retry retry;
 	bool leave_stopped;
 	struct pump_stages stages;
+	void (*on_drained)(void *ctx);
 	struct cancel *cancel;
 	struct transfer *transfer;
 	struct source_result result;

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "base/io.h"
@@ -14,6 +15,7 @@
 #include "transport/output-ops.h"
 
 #define FIFO_PAUSE_MS 50
+#define MEM_MAJOR 1
 
 /*
  * How to write without being stuck behind a slow reader: a cancelled save has a stopped device
@@ -95,7 +97,9 @@ static int output_fd_settle_style(struct output_fd *o, struct err *err)
 		return err_hint(err, -EINVAL, "an image is binary: redirect it");
 	}
 	pipe_widen(o->fd);
-	o->out.has_reader = S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode);
+	/* Of character devices only those of memory, /dev/null and its like, have none (major 1). */
+	o->out.has_reader = S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode) ||
+			    (S_ISCHR(st.st_mode) && major(st.st_rdev) != MEM_MAJOR);
 	o->regular = S_ISREG(st.st_mode) || S_ISBLK(st.st_mode);
 	if (S_ISCHR(st.st_mode) && (fcntl(o->fd, F_GETFL) & O_NONBLOCK))
 		o->style = STYLE_NONBLOCK;

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/macros.h"
 #include "transport/output-ops.h"
 
@@ -27,11 +28,12 @@ static int output_peer_finish(struct output *out, struct err *err)
 
 static int output_peer_answer(struct output *out, void *buf, size_t len, struct err *err)
 {
+	struct peer *peer = output_peer_of(out)->peer;
 	size_t done = 0;
+	uint64_t first_ns = 0;
 
 	while (done < len) {
-		ssize_t n =
-			peer_read(output_peer_of(out)->peer, (char *)buf + done, len - done, err);
+		ssize_t n = peer_read(peer, (char *)buf + done, len - done, err);
 
 		if (n < 0)
 			return (int)n;
@@ -39,6 +41,11 @@ static int output_peer_answer(struct output *out, void *buf, size_t len, struct 
 			return err_fail(err, ERR_ABORTED, -ECONNRESET,
 					"%s: closed the connection without an answer", out->name);
 		done += (size_t)n;
+		first_ns = first_ns ? first_ns : clock_ns();
+		/* A record of one piece comes at once, or its sender dribbles. */
+		if (done < len && peer_is_late(peer, first_ns))
+			return err_fail(err, ERR_ABORTED, -ETIMEDOUT,
+					"%s: has not answered in full in time", out->name);
 	}
 	return 0;
 }

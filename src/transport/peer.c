@@ -97,6 +97,11 @@ const char *peer_name(const struct peer *p)
 	return p->name;
 }
 
+bool peer_is_late(const struct peer *p, uint64_t since_ns)
+{
+	return !clock_ms_until(since_ns + (uint64_t)p->timeout_ms * NSEC_PER_MSEC);
+}
+
 int peer_fd(const struct peer *p)
 {
 	return p->fd;

@@ -75,5 +75,8 @@ _must_check_ int peer_finish(struct peer *p, struct err *err);
 const char *peer_name(const struct peer *p);
 int peer_fd(const struct peer *p);
 
+/** peer_is_late() - what began at @since_ns takes longer than the timeout */
+bool peer_is_late(const struct peer *p, uint64_t since_ns);
+
 struct peer *peer_free(struct peer *p);
 DEFINE_CLEANUP(struct peer *, peer_free)

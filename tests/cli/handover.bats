@@ -128,7 +128,7 @@ owned()
 
 # The END is a page: a byte before it has left it is no image, a byte of it may be all that was seen.
 @test "move: at whatever byte near its end the connection is lost, at most one runs" {
-	local left status
+	local left sent
 
 	emu_start --state-size 64K
 	migctl 0 save --leave=stop "$A" image
@@ -138,10 +138,12 @@ owned()
 		receive
 		relay cut "$left"
 		run --separate-stderr "$VFIOMIGCTL" --json save --leave=stop "$A" unix:near
+		sent=$status
 		finish resume 75
 		owned 75 aborted source
 		state_of "$A"
-		case $status in
+		echo "$left: exit status $sent, the source is in $real"
+		case $sent in
 		80) [[ $real == stop ]] ;;
 		75) [[ $real == running ]] ;;
 		*) false ;;
@@ -413,4 +415,82 @@ manifest()
 	expect_json '.accepted' '.recovery.reset == false'
 	register emu.1 resets
 	((register == 0))
+}
+
+#
+# What a signal, or a driver that falls silent, must not lose
+#
+
+@test "hold: a signal that comes too late to abort does not drop the only copy" {
+	emu_start --reset-on-disconnect --delay running-p2p:running=3s
+	: >resume.err
+	start resume --json resume -v --listen "$B" unix:far
+	eventually said 'listening on ' resume.err
+	migctl 0 --json save --leave=stop "$A" unix:far
+	owned 0 completed destination
+	kill -INT "$resume"
+	eventually said 'ending this may lose it' resume.err
+	eventually said 'held open until' resume.err
+	kill -TERM "$resume"
+	finish resume 0
+	owned 0 completed destination
+}
+
+# whole FILE: all of the stream is there.
+whole()
+{
+	[[ -e $1 && $(stat -c %s "$1") == 3145728 ]]
+}
+
+@test "raw: once all of it has left, a cancel is doubt" {
+	emu_start --state-size 3M --delay stop-copy:stop=3s
+	: >save.err
+	start save --json save --raw --leave=stop "$A" 'exec:cat >raw'
+	eventually whole raw
+	kill -INT "$save"
+	finish save 80
+	owned 80 in-doubt unknown
+	expect_state "$A" stop
+}
+
+@test "move: a receiver's refusal gives back a device that had not reached STOP" {
+	emu_start --fault '0@fail=stop-copy:stop:EBUSY*3' --fault 1@fail=resuming:stop:EINVAL
+	receive
+	migctl 75 --json save --drain-timeout=0 --leave=stop "$A" unix:far
+	owned 75 aborted source
+	finish resume 65
+	expect_state "$A" running
+	register emu resets
+	((register == 0))
+}
+
+@test "move: an answer that dribbles is waited for no longer than --timeout" {
+	require python3
+	emu_start
+	python3 - >dribble.out 2>&1 3>&- <<-'END' &
+		import socket, time
+
+		s = socket.socket(socket.AF_UNIX)
+		s.bind("near")
+		s.listen()
+		print("ready", flush=True)
+		c = s.accept()[0]
+		c.settimeout(1)
+		try:
+		    while c.recv(1 << 20):
+		        pass
+		except TimeoutError:
+		    pass
+		try:
+		    for i in range(500):
+		        c.sendall(b"x")
+		        time.sleep(0.2)
+		except OSError:
+		    pass
+	END
+	started+=("$!")
+	eventually said ready dribble.out
+	migctl 80 --json save --timeout=2 --leave=stop "$A" unix:near
+	owned 80 in-doubt unknown
+	expect_message 'has not answered in full in time'
 }
