@@ -237,7 +237,7 @@ judge_stopped()
 			expect_message 'running to running-p2p failed, the device is in running'
 		else
 			((status == 81))
-			expect_message "it has its state, and is left in ${states[index - 1]}: " \
+			expect_message "it has its state, and is left in ${states[index - 1]}" \
 				"vfiomigctl state $A running"
 			expect_json '.recovery.reset == false' '.recovery.ok == false' '.owner == "source"'
 		fi
@@ -264,7 +264,7 @@ judge_stopped()
 		truthful "$A"
 		((index == 1)) || {
 			((status == 81))
-			expect_message "it has its state, and is left in ${states[index - 1]}: "
+			expect_message "it has its state, and is left in ${states[index - 1]}"
 			expect_json '.recovery.ok == false' '.owner == "source"'
 		}
 	done
