@@ -365,8 +365,7 @@ static int cmd_resume_resume_and_hold(struct args *a, struct err *err)
 	if (r < 0)
 		return a->result.hold && !a->no_hold ? cmd_resume_hold_failed(a, r, err) : r;
 	if (a->no_hold && a->result.copy && inv->verbosity >= 0)
-		fprintf(stderr, "%s: stopped%s\n", device_name(a->load.dev),
-			cmd_resume_why_stopped(a));
+		console_print("%s: stopped%s", device_name(a->load.dev), cmd_resume_why_stopped(a));
 	if (a->no_hold || a->load.verify_only)
 		return r;
 	/* A caller that waits for the result must have it before the wait begins. */

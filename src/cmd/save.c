@@ -2,6 +2,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/console.h"
+#include "base/log.h"
 #include "base/macros.h"
 #include "base/units.h"
 #include "engine/save.h"
@@ -239,6 +241,25 @@ static int cmd_save_work(void *ctx, struct err *err)
 	return save_run(w->options, &w->cancel, &w->transfer, &w->result, err);
 }
 
+/* A device in doubt that closing may reset would lose what may be the only copy: hold it. */
+static void cmd_save_hold(const struct args *a, int r, struct err *err)
+{
+	const struct device *dev = a->save.dev;
+	const struct session_held held = { .fd = mig_watch_fd(dev->mig) };
+	enum close_effect effect = device_close_effect(dev);
+	char reason[ERR_REASON_MAX];
+	struct err gone = { 0 };
+
+	if (effect == CLOSE_KEEPS)
+		return;
+	a->inv->show(a->inv, r, err);
+	log_warn("%s%s; %s", err->text, err_reason(err, reason), err->note);
+	console_print("%s: stopped, in doubt; held open until %s, because %s", device_name(dev),
+		      session_ended_by(), device_close_text(effect));
+	if (session_hold(&held, cmd_status(a->inv), &gone) < 0)
+		log_warn("%s%s", gone.text, err_reason(&gone, reason));
+}
+
 static int cmd_save_save(struct args *a, struct err *err)
 {
 	struct invocation *inv = a->inv;
@@ -270,6 +291,8 @@ static int cmd_save_save(struct args *a, struct err *err)
 	s->precopy = NULL;
 	a->options.cancel = NULL;
 	cancel_done(&w.cancel);
+	if (w.result.verdict.status == HANDOVER_IN_DOUBT)
+		cmd_save_hold(a, r, err);
 	return r;
 }
 

@@ -585,6 +585,16 @@ holder()
 	done
 }
 
+@test "a device in doubt that closing may reset is held" {
+	start save "$VFIOMIGCTL" --json save --leave=stop "$A" 'exec:cat >/dev/null; exit 255'
+	eventually grep -q 'held open until' save.err
+	grep "$A: stopped, in doubt; held open until .*, because closing it may reset it" save.err
+	expect_state "$A" stop
+	kill -TERM "$save"
+	finish save 80
+	expect_json '.outcome == "in-doubt" and .owner == "unknown"' '.state == "stop"'
+}
+
 @test "a device that must be asked again before it can be stopped" {
 	habit "$A" page_requests=3
 	moved

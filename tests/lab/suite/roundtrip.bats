@@ -160,9 +160,9 @@ expect_undisturbed()
 	eventually is_in "$A" stop-copy
 	open_files "$save"
 	nodes "$A"
-	# The device, what it is bound to, its stream, the output, and how to end.
+	# The device, what it is bound to, its stream, the output, and how to end, and sooner.
 	[[ $files == "$(printf '%s\n' "$cdev" /dev/iommu "$PWD/fifo" 'anon_inode:[eventfd]' \
-		'anon_inode:[eventfd]' 'anon_inode:[signalfd]' 'anon_inode:mtty_mig' | sort)" ]]
+		'anon_inode:[eventfd]' 'anon_inode:[eventfd]' 'anon_inode:[signalfd]' 'anon_inode:mtty_mig' | sort)" ]]
 	kill -INT "$save"
 	finish save 75
 	expect_state "$A" running
