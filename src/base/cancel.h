@@ -9,14 +9,15 @@
  * and is there for the code that goes on afterwards.
  *
  * A second request means: wait for no peer and no busy device any longer. It undoes no decision: a
- * device is still brought back as far as it goes, and what a receiver did not answer stays in doubt.
+ * device is still brought back as far as it goes, and what a receiver did not answer stays in
+ * doubt.
  *
  * A call that can neither poll nor look, a read of a device's stream, is made between
  * cancel_interruptible_begin() and cancel_interruptible_end(): there, and only there, cancel_kick()
- * ends it with EINTR. It has to be kicked until it is over, since a kick just before the call is lost.
- * Where such a call may not take for ever, the kick also is what finds out that it has, and requests
- * the cancel itself. A call that nothing can end, an arc, is made between cancel_call_begin() and
- * cancel_call_end(), so that another thread can say what is waited for.
+ * ends it with EINTR. It has to be kicked until it is over, since a kick just before the call is
+ * lost. Where such a call may not take for ever, the kick also is what finds out that it has,
+ * and requests the cancel itself. A call that nothing can end, an arc, is made between
+ * cancel_call_begin() and cancel_call_end(), so that another thread can say what is waited for.
  */
 
 #include <poll.h>
@@ -46,7 +47,9 @@ struct cancel_waiting {
 	uint64_t since_ns;
 };
 
-/* @call_timeout_ms: how long an interruptible call may take, 0 for ever; set after cancel_init(). */
+/*
+ * @call_timeout_ms: how long an interruptible call may take, 0 for ever; set after cancel_init().
+ */
 struct cancel {
 	int fd; /* readable once requested */
 	int hurry_fd; /* readable once requested twice */

@@ -9,7 +9,7 @@
 #include "cmd/render.h"
 #include "transport/output.h"
 
-struct args {
+struct cmd_extract_args {
 	struct invocation *inv;
 	const char *out_text;
 	const char *device; /* what the user called it, NULL for the only one */
@@ -34,7 +34,7 @@ static void cmd_extract_view(FILE *f, struct json_object *report)
 	report_lines(f, report, rows, ARRAY_SIZE(rows));
 }
 
-static bool cmd_extract_find_device(struct args *a, const struct image_manifest *m)
+static bool cmd_extract_find_device(struct cmd_extract_args *a, const struct image_manifest *m)
 {
 	uint64_t index;
 
@@ -54,7 +54,7 @@ static bool cmd_extract_find_device(struct args *a, const struct image_manifest 
 static int cmd_extract_on_begin(void *ctx, const struct image_info *info,
 				const struct image_manifest *m, struct err *err)
 {
-	struct args *a = ctx;
+	struct cmd_extract_args *a = ctx;
 
 	render_labels(render_image_info(a->inv->report, info, NULL), &m->labels);
 	if (!cmd_extract_find_device(a, m)) {
@@ -74,7 +74,7 @@ static int cmd_extract_on_begin(void *ctx, const struct image_info *info,
 static int cmd_extract_on_data(void *ctx, uint32_t device, const void *buf, size_t len,
 			       struct err *err)
 {
-	struct args *a = ctx;
+	struct cmd_extract_args *a = ctx;
 
 	if (device != a->index)
 		return 0;
@@ -85,7 +85,7 @@ static int cmd_extract_on_data(void *ctx, uint32_t device, const void *buf, size
 /* Until the file has its name, a signal leaves nothing behind. */
 static int cmd_extract_on_finish(void *ctx, struct err *err)
 {
-	struct args *a = ctx;
+	struct cmd_extract_args *a = ctx;
 	int r;
 
 	r = output_finish(a->out, err);
@@ -98,14 +98,14 @@ static int cmd_extract_on_finish(void *ctx, struct err *err)
 /* To end a command takes time, in which a second signal is heard. */
 static void cmd_extract_on_done(void *ctx)
 {
-	struct args *a = ctx;
+	struct cmd_extract_args *a = ctx;
 
 	a->out = output_free(a->out);
 }
 
 static int cmd_extract_on_end(void *ctx, const struct image_receipt *receipt, struct err *err)
 {
-	const struct args *a = ctx;
+	const struct cmd_extract_args *a = ctx;
 
 	(void)err;
 	render_image_end(a->inv->report, receipt);
@@ -120,7 +120,7 @@ static const struct image_sink sink = {
 
 static int cmd_extract_run(struct invocation *inv, int argc, char **argv, struct err *err)
 {
-	struct args a = { .inv = inv, .out_text = "-" };
+	struct cmd_extract_args a = { .inv = inv, .out_text = "-" };
 	const struct opt opts[] = {
 		{ "device", .value = "DEV", .text = &a.device,
 		  .doc = "address or number of the device in the image" },

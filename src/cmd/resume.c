@@ -11,7 +11,7 @@
 #include "cmd/files.h"
 #include "cmd/render.h"
 
-struct args {
+struct cmd_resume_args {
 	struct invocation *inv;
 	const char *spec, *file;
 	struct device_options options;
@@ -21,7 +21,7 @@ struct args {
 	bool run, stop, no_hold, listen, insecure;
 };
 
-static void cmd_resume_parse(struct args *a, int argc, char **argv)
+static void cmd_resume_parse(struct cmd_resume_args *a, int argc, char **argv)
 {
 	const struct opt opts[] = {
 		{ "raw", .flag = &a->load.raw, .doc = "FILE is a bare stream, not an image" },
@@ -108,7 +108,7 @@ static void cmd_resume_render_restored(struct json_object *report, const struct 
 	}
 }
 
-static void cmd_resume_render(const struct args *a, int r)
+static void cmd_resume_render(const struct cmd_resume_args *a, int r)
 {
 	const struct load_options *load = &a->load;
 	const struct load_result *result = &a->result;
@@ -146,7 +146,7 @@ static void cmd_resume_render(const struct args *a, int r)
 }
 
 /* A state lives as long as a process holds the device. */
-static int cmd_resume_check_hold(const struct args *a, struct err *err)
+static int cmd_resume_check_hold(const struct cmd_resume_args *a, struct err *err)
 {
 	const struct device *dev = a->load.dev;
 	enum close_effect effect = device_close_effect(dev);
@@ -159,7 +159,7 @@ static int cmd_resume_check_hold(const struct args *a, struct err *err)
 }
 
 /* Why the device does not run, to follow "stopped". */
-static const char *cmd_resume_why_stopped(const struct args *a)
+static const char *cmd_resume_why_stopped(const struct cmd_resume_args *a)
 {
 	if (a->result.copy)
 		return ", as this is a copy: the sender's device runs on, or may (--clone starts "
@@ -174,7 +174,7 @@ static int cmd_resume_attend(void *dev, struct err *err)
 	return mig_attend(dev, err);
 }
 
-static int cmd_resume_hold(const struct args *a, struct err *err)
+static int cmd_resume_hold(const struct cmd_resume_args *a, struct err *err)
 {
 	const struct device *dev = a->load.dev;
 	const struct session_held held = {
@@ -214,14 +214,13 @@ static int cmd_resume_look_at(struct device *dev, const struct device_options *o
 	if (!dev->socket && dev->inherited < 0)
 		return 0;
 	r = device_open(dev, opts, err);
-	if (r >= 0)
-		r = mig_query(dev->mig, err);
+	r = r < 0 ? r : mig_query(dev->mig, err);
 	device_close(dev);
 	return r;
 }
 
 /* A sender needs to know the port, if the system chose it. */
-static int cmd_resume_listen_at(struct args *a, const struct uri *uri,
+static int cmd_resume_listen_at(struct cmd_resume_args *a, const struct uri *uri,
 				const struct progress *progress, struct err *err)
 {
 	const struct peer_options opts = {
@@ -231,8 +230,9 @@ static int cmd_resume_listen_at(struct args *a, const struct uri *uri,
 	int r;
 
 	r = cmd_resume_look_at(a->load.dev, &a->options, err);
-	if (r >= 0)
-		r = listener_open(uri, &opts, &a->load.listener, err);
+	if (r < 0)
+		return r;
+	r = listener_open(uri, &opts, &a->load.listener, err);
 	if (r < 0)
 		return r;
 	if (a->inv->verbosity >= 0)
@@ -256,7 +256,8 @@ static int cmd_resume_work(void *ctx, struct err *err)
 	return load_run(w->options, &w->cancel, &w->transfer, w->result, err);
 }
 
-static int cmd_resume_prepare(struct args *a, const struct progress *progress, struct err *err)
+static int cmd_resume_prepare(struct cmd_resume_args *a, const struct progress *progress,
+			      struct err *err)
 {
 	struct load_options *load = &a->load;
 	int r;
@@ -271,7 +272,7 @@ static int cmd_resume_prepare(struct args *a, const struct progress *progress, s
 }
 
 /* A signal that came too late to abort means: do not stay. But not if that loses the only copy. */
-static void cmd_resume_heed(struct args *a)
+static void cmd_resume_heed(struct cmd_resume_args *a)
 {
 	if (!a->result.hold)
 		a->no_hold = true;
@@ -281,7 +282,7 @@ static void cmd_resume_heed(struct args *a)
 			 device_name(a->load.dev));
 }
 
-static int cmd_resume_resume(struct args *a, struct err *err)
+static int cmd_resume_resume(struct cmd_resume_args *a, struct err *err)
 {
 	struct cmd_resume_work w = { .options = &a->load, .result = &a->result };
 	struct device *dev = a->load.dev;
@@ -299,8 +300,7 @@ static int cmd_resume_resume(struct args *a, struct err *err)
 	w.cancel.call_timeout_ms = device_call_timeout(dev, &a->options);
 	transfer_start(&w.transfer);
 	r = cmd_resume_prepare(a, &progress, err);
-	if (r >= 0)
-		r = session_run(cmd_resume_work, &w, &w.cancel, &progress, err);
+	r = r < 0 ? r : session_run(cmd_resume_work, &w, &w.cancel, &progress, err);
 	if (atomic_load(&w.cancel.requested))
 		cmd_resume_heed(a);
 	cmd_resume_render(a, r);
@@ -309,7 +309,7 @@ static int cmd_resume_resume(struct args *a, struct err *err)
 	return r;
 }
 
-static int cmd_resume_parse_input(struct args *a, struct err *err)
+static int cmd_resume_parse_input(struct cmd_resume_args *a, struct err *err)
 {
 	const char *text = a->file;
 	struct uri socket;
@@ -324,7 +324,7 @@ static int cmd_resume_parse_input(struct args *a, struct err *err)
 }
 
 /* The input and the device, by name: nothing is opened. */
-static int cmd_resume_find(struct args *a, struct err *err)
+static int cmd_resume_find(struct cmd_resume_args *a, struct err *err)
 {
 	int r;
 
@@ -341,7 +341,7 @@ static int cmd_resume_find(struct args *a, struct err *err)
 }
 
 /* Keep a state that did not start, since there may be no other copy. Return: @r, why it did not. */
-static int cmd_resume_hold_failed(const struct args *a, int r, struct err *err)
+static int cmd_resume_hold_failed(const struct cmd_resume_args *a, int r, struct err *err)
 {
 	char reason[ERR_REASON_MAX];
 	struct err gone = { 0 };
@@ -353,7 +353,7 @@ static int cmd_resume_hold_failed(const struct args *a, int r, struct err *err)
 	return r;
 }
 
-static int cmd_resume_resume_and_hold(struct args *a, struct err *err)
+static int cmd_resume_resume_and_hold(struct cmd_resume_args *a, struct err *err)
 {
 	struct invocation *inv = a->inv;
 	int r;
@@ -375,7 +375,7 @@ static int cmd_resume_resume_and_hold(struct args *a, struct err *err)
 
 static int cmd_resume_run(struct invocation *inv, int argc, char **argv, struct err *err)
 {
-	struct args a = { .inv = inv };
+	struct cmd_resume_args a = { .inv = inv };
 	int r;
 
 	cmd_resume_parse(&a, argc, argv);

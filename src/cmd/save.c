@@ -29,7 +29,7 @@ enum {
 };
 static const char *const cmd_save_leave_words[] = { "found", "stop" };
 
-struct args {
+struct cmd_save_args {
 	struct invocation *inv;
 	const char *spec, *file;
 	struct device_options options;
@@ -42,7 +42,7 @@ struct args {
 	bool precopy, dry_run;
 };
 
-static void cmd_save_parse_compress(struct args *a)
+static void cmd_save_parse_compress(struct cmd_save_args *a)
 {
 	const char *arg = a->compress;
 	uint64_t level = ZSTD_LEVEL_DEFAULT;
@@ -58,7 +58,7 @@ static void cmd_save_parse_compress(struct args *a)
 	a->save.zstd_level = (int)level;
 }
 
-static void cmd_save_parse_labels(struct args *a)
+static void cmd_save_parse_labels(struct cmd_save_args *a)
 {
 	struct err err = { 0 };
 
@@ -69,7 +69,7 @@ static void cmd_save_parse_labels(struct args *a)
 		opts_misuse(a->inv->program, "--raw and --label exclude each other");
 }
 
-static void cmd_save_parse(struct args *a, int argc, char **argv)
+static void cmd_save_parse(struct cmd_save_args *a, int argc, char **argv)
 {
 	const struct opt opts[] = {
 		{ "raw", .flag = &a->save.raw, .doc = "write the bare stream and nothing else" },
@@ -242,7 +242,7 @@ static int cmd_save_work(void *ctx, struct err *err)
 }
 
 /* A device in doubt that closing may reset would lose what may be the only copy: hold it. */
-static void cmd_save_hold(const struct args *a, int r, struct err *err)
+static void cmd_save_hold(const struct cmd_save_args *a, int r, struct err *err)
 {
 	const struct device *dev = a->save.dev;
 	const struct session_held held = { .fd = mig_watch_fd(dev->mig) };
@@ -260,7 +260,7 @@ static void cmd_save_hold(const struct args *a, int r, struct err *err)
 		log_warn("%s%s", gone.text, err_reason(&gone, reason));
 }
 
-static int cmd_save_save(struct args *a, struct err *err)
+static int cmd_save_save(struct cmd_save_args *a, struct err *err)
 {
 	struct invocation *inv = a->inv;
 	struct save_options *s = &a->save;
@@ -296,9 +296,18 @@ static int cmd_save_save(struct args *a, struct err *err)
 	return r;
 }
 
+static int cmd_save_plan_or_save(struct cmd_save_args *a, struct err *err)
+{
+	int r = cmd_files_device(a->save.dev, &a->save.uri, err);
+
+	if (r < 0)
+		return r;
+	return a->dry_run ? cmd_save_plan(a->inv, &a->save, err) : cmd_save_save(a, err);
+}
+
 static int cmd_save_run(struct invocation *inv, int argc, char **argv, struct err *err)
 {
-	struct args a = { .inv = inv, .precopy_ns = PRE_COPY_NS };
+	struct cmd_save_args a = { .inv = inv, .precopy_ns = PRE_COPY_NS };
 	struct save_options *s = &a.save;
 	int r;
 
@@ -311,9 +320,7 @@ static int cmd_save_run(struct invocation *inv, int argc, char **argv, struct er
 		return r;
 	inv->view = cmd_save_view;
 	s->device = &a.options;
-	r = cmd_files_device(s->dev, &s->uri, err);
-	if (r >= 0)
-		r = a.dry_run ? cmd_save_plan(inv, s, err) : cmd_save_save(&a, err);
+	r = cmd_save_plan_or_save(&a, err);
 	device_free(s->dev);
 	image_labels_done(&s->labels);
 	return r;

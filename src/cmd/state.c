@@ -11,7 +11,7 @@
 #include "cmd/cmd.h"
 #include "cmd/render.h"
 
-struct args {
+struct cmd_state_args {
 	struct invocation *inv;
 	const char *spec;
 	struct device_options options;
@@ -37,7 +37,7 @@ static char *cmd_state_words(char *buf, size_t size)
 	return opts_join(buf, size, words, ARRAY_SIZE(words), "or");
 }
 
-static void cmd_state_parse(struct args *a, int argc, char **argv)
+static void cmd_state_parse(struct cmd_state_args *a, int argc, char **argv)
 {
 	const struct opt opts[] = {
 		{ "dry-run", .flag = &a->dry_run, .doc = "say what would be done, open nothing" },
@@ -84,7 +84,7 @@ static bool cmd_state_read_debugfs(const struct device *dev, enum mig_state *ret
 	return device_peek(dev, device_held(dev), ret) == PEEK_STATE;
 }
 
-static int cmd_state_open_device(struct args *a, struct err *err)
+static int cmd_state_open_device(struct cmd_state_args *a, struct err *err)
 {
 	int r;
 
@@ -93,7 +93,7 @@ static int cmd_state_open_device(struct args *a, struct err *err)
 }
 
 /* Interrupted between two tries: half of a walk is of no use. */
-static void cmd_state_go_back(struct args *a, struct err *err)
+static void cmd_state_go_back(struct cmd_state_args *a, struct err *err)
 {
 	struct mig_dev *mig = a->device->mig;
 	struct err why = { 0 };
@@ -107,7 +107,7 @@ static void cmd_state_go_back(struct args *a, struct err *err)
 
 static int cmd_state_work(void *ctx, struct err *err)
 {
-	struct args *a = ctx;
+	struct cmd_state_args *a = ctx;
 	int r;
 
 	r = cmd_state_open_device(a, err);
@@ -134,7 +134,7 @@ static int cmd_state_work(void *ctx, struct err *err)
 	return r;
 }
 
-static void cmd_state_render(struct args *a)
+static void cmd_state_render(struct cmd_state_args *a)
 {
 	struct json_object *o = a->inv->report;
 	struct mig_dev *mig = a->device->mig;
@@ -158,7 +158,7 @@ static void cmd_state_warn_close(const struct device *dev)
 			 device_name(dev), device_close_text(effect));
 }
 
-static int cmd_state_read_or_set(struct args *a, struct err *err)
+static int cmd_state_read_or_set(struct cmd_state_args *a, struct err *err)
 {
 	enum mig_state state;
 	struct progress progress = cmd_progress(a->inv, NULL, device_name(a->device));
@@ -185,7 +185,7 @@ static int cmd_state_read_or_set(struct args *a, struct err *err)
 }
 
 /* Name no arcs: they depend on the migration flags, which only an open device tells. */
-static int cmd_state_plan(struct args *a, struct err *err)
+static int cmd_state_plan(struct cmd_state_args *a, struct err *err)
 {
 	struct json_object *o = a->inv->report;
 	enum mig_state state;
@@ -203,7 +203,7 @@ static int cmd_state_plan(struct args *a, struct err *err)
 
 static int cmd_state_run(struct invocation *inv, int argc, char **argv, struct err *err)
 {
-	struct args a = { .inv = inv };
+	struct cmd_state_args a = { .inv = inv };
 	int r;
 
 	cmd_state_parse(&a, argc, argv);

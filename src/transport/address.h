@@ -34,8 +34,8 @@ struct address {
  *
  * May ask name servers.
  *
- * Return: how many, at least 1; -ENXIO (ERR_MISSING, ERR_OUTPUT) for a host that is none, -EAGAIN if
- * no name server says so; -EINVAL (ERR_USAGE); -ECANCELED.
+ * Return: how many, at least 1; -ENXIO (ERR_MISSING, ERR_OUTPUT) for a host that is none,
+ * -EAGAIN if no name server says so; -EINVAL (ERR_USAGE); -ECANCELED.
  */
 _must_check_ int address_resolve(const struct uri *uri, bool listening, struct cancel *cancel,
 				 struct address *ret, struct err *err);
@@ -54,8 +54,8 @@ _must_check_ int address_allow(const struct address *a, bool insecure, const cha
 			       struct err *err);
 
 /**
- * address_of_vsock_listener() - the address by which @peer_cid reaches a vsock socket that was bound
- * to every CID and @port
+ * address_of_vsock_listener() - the address by which @peer_cid reaches a vsock socket that was
+ * bound to every CID and @port
  */
 struct address address_of_vsock_listener(uint32_t peer_cid, uint32_t port);
 

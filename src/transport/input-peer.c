@@ -35,7 +35,10 @@ static int input_peer_answer(struct input *in, const void *buf, size_t len, stru
 {
 	struct peer *peer = input_peer_of(in)->peer;
 
-	/* TCP would take it all the same; and a sender that gave up waiting goes on as after a failure. */
+	/*
+	 * TCP would take it all the same; and a sender that gave up waiting goes on as after a
+	 * failure.
+	 */
 	if (peer_is_gone(peer))
 		return err_fail(err, ERR_ABORTED, -ECONNRESET, "%s: did not wait for an answer",
 				peer_name(peer));

@@ -4,8 +4,8 @@
 /*
  * Where senders connect to
  *
- * A UNIX socket is for its owner and root. Its file goes with the listener, and replaces nothing but
- * one that no process listens on.
+ * A UNIX socket is for its owner and root. Its file goes with the listener, and replaces nothing
+ * but one that no process listens on.
  */
 
 #include "base/cancel.h"
@@ -30,7 +30,9 @@ struct listener;
 _must_check_ int listener_open(const struct uri *uri, const struct peer_options *opts,
 			       struct listener **ret, struct err *err);
 
-/** listener_name() - where it listens, in the form that a sender understands: with the real port. */
+/**
+ * listener_name() - where it listens, in the form that a sender understands: with the real port.
+ */
 const char *listener_name(const struct listener *l);
 
 /** listener_fd() - readable when a peer has connected */

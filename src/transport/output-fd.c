@@ -71,7 +71,9 @@ static int output_fd_open_descriptor(struct output_fd *o, int fd, struct err *er
 	return 0;
 }
 
-/* Through /proc: O_NONBLOCK on a description of our own shows to no process that shares the pipe. */
+/*
+ * Through /proc: O_NONBLOCK on a description of our own shows to no process that shares the pipe.
+ */
 static int output_fd_reopen_pipe(int *fd)
 {
 	char path[64];
@@ -97,7 +99,9 @@ static int output_fd_settle_style(struct output_fd *o, struct err *err)
 		return err_hint(err, -EINVAL, "an image is binary: redirect it");
 	}
 	pipe_widen(o->fd);
-	/* Of character devices only those of memory, /dev/null and its like, have none (major 1). */
+	/*
+	 * Of character devices only those of memory, /dev/null and its like, have none (major 1).
+	 */
 	o->out.has_reader = S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode) ||
 			    (S_ISCHR(st.st_mode) && major(st.st_rdev) != MEM_MAJOR);
 	o->regular = S_ISREG(st.st_mode) || S_ISBLK(st.st_mode);

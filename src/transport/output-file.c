@@ -125,7 +125,10 @@ int output_check(const struct uri *uri, bool force, struct err *err)
 	}
 	if (S_ISDIR(st.st_mode))
 		return output_file_create_error(err, -EISDIR, uri->path);
-	/* open() fails with ENXIO here, and with a FIFO that has no reader yet, which is waited for. */
+	/*
+	 * open() fails with ENXIO here, and with a FIFO that has no reader yet, which is waited
+	 * for.
+	 */
 	if (S_ISSOCK(st.st_mode)) {
 		output_file_create_error(err, -ENXIO, uri->path);
 		return err_hint(err, -ENXIO, "to connect to this socket: unix:%s", uri->path);
@@ -302,8 +305,9 @@ int output_file_open(const struct uri *uri, bool force, struct output **ret, str
 	if (r < 0)
 		return r;
 	r = output_file_open_folder(f->path, &f->folder, err);
-	if (r >= 0)
-		r = output_file_open_nameless(f, err);
+	if (r < 0)
+		return r;
+	r = output_file_open_nameless(f, err);
 	if (r < 0)
 		return r;
 	*ret = TAKE_PTR(out);

@@ -37,7 +37,9 @@ struct output {
 /** output_name_it() - what messages call it: a copy of @name */
 _must_check_ int output_name_it(struct output *out, const char *name, struct err *err);
 
-/** output_sync() - a failed fsync() has dropped the pages: it can only be believed, not repeated. */
+/**
+ * output_sync() - a failed fsync() has dropped the pages: it can only be believed, not repeated.
+ */
 _must_check_ int output_sync(int fd, const char *name, struct err *err);
 
 /* The kinds, one file each. Until they return 0 nothing is there that output_free() would miss. */

@@ -4,9 +4,9 @@
 /*
  * Where an image goes
  *
- * A path, a descriptor, standard output, a command's input, a socket. A path gets its file only when all of it is there and
- * synced: until then the bytes have no name (O_TMPFILE), or where the file system cannot do that
- * (NFS, overlays, hostfs) a name of their own beside it.
+ * A path, a descriptor, standard output, a command's input, a socket. A path gets its file only
+ * when all of it is there and synced: until then the bytes have no name (O_TMPFILE), or where
+ * the file system cannot do that (NFS, overlays, hostfs) a name of their own beside it.
  */
 
 #include <stdbool.h>
@@ -57,15 +57,15 @@ _must_check_ int output_write(void *output, const void *buf, size_t len, struct 
  * output_finish() - everything was written: wait until the reader has read it all
  *
  * Of a command: its end, which must be a success. Of a socket: our half is closed, see
- * peer_finish(). Nothing of files and descriptors, whose system takes the bytes. The last that can be
- * cancelled.
+ * peer_finish(). Nothing of files and descriptors, whose system takes the bytes. The last that
+ * can be cancelled.
  */
 _must_check_ int output_finish(struct output *out, struct err *err);
 
 /**
  * output_has_reader() - what is written is read by a process as it comes, which may act on it
  *
- * True of a pipe, a command and a socket; a file is nothing to anyone before it is complete.
+ * True of a pipe, a command and a socket; a file is of no use before it is complete.
  */
 bool output_has_reader(const struct output *out);
 

@@ -199,14 +199,18 @@ static int peer_connect_unix(const struct uri *uri, const struct peer_options *o
 int peer_check(const struct uri *uri, const struct peer_options *opts, struct err *err)
 {
 	struct address list[ADDRESSES_MAX];
-	int n, r = 0;
+	int n;
 
 	if (uri->kind == URI_UNIX)
 		return 0;
 	n = address_resolve(uri, false, NULL, list, err);
-	for (int i = 0; i < n && r >= 0; i++)
-		r = address_allow(&list[i], opts->insecure, uri->text, err);
-	return n < 0 ? n : r;
+	for (int i = 0; i < n; i++) {
+		int r = address_allow(&list[i], opts->insecure, uri->text, err);
+
+		if (r < 0)
+			return r;
+	}
+	return MIN(n, 0);
 }
 
 int peer_connect(const struct uri *uri, const struct peer_options *opts, struct cancel *cancel,

@@ -5,8 +5,8 @@
  * The other end of a connection
  *
  * It may be slow, silent or gone, or break the protocol; a call ends all the same: with bytes, when
- * the work is cancelled, or when there was silence for too long. Failures of a connection are ERR_ABORTED:
- * nothing is lost by them, and another try is as good.
+ * the work is cancelled, or when there was silence for too long. Failures of a connection are
+ * ERR_ABORTED: nothing is lost by them, and another try is as good.
  */
 
 #include <stdbool.h>
@@ -45,7 +45,10 @@ _must_check_ int peer_connect(const struct uri *uri, const struct peer_options *
 _must_check_ int peer_new(int fd, const char *name, int timeout_ms, struct cancel *cancel,
 			  struct peer **ret, struct err *err);
 
-/** peer_read() - Return: bytes, 0 when the peer has closed its half; -ETIMEDOUT, -ECONNRESET, -ECANCELED. */
+/**
+ * peer_read() - Return: bytes, 0 when the peer has closed its half; -ETIMEDOUT, -ECONNRESET,
+ * -ECANCELED.
+ */
 _must_check_ ssize_t peer_read(struct peer *p, void *buf, size_t len, struct err *err);
 
 /** peer_read_now() - what is there. Return: as above; -EAGAIN, without a story, for nothing. */

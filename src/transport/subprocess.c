@@ -32,18 +32,17 @@ extern char **environ;
 static int subprocess_arrange(posix_spawn_file_actions_t *actions, enum subprocess_end end,
 			      int theirs)
 {
+	bool reads = end == SUBPROCESS_READS;
 	int r;
 
-	if (end == SUBPROCESS_READS) {
-		r = posix_spawn_file_actions_adddup2(actions, theirs, STDIN_FILENO);
-		if (!r)
-			r = posix_spawn_file_actions_adddup2(actions, STDERR_FILENO, STDOUT_FILENO);
-	} else {
-		r = posix_spawn_file_actions_adddup2(actions, theirs, STDOUT_FILENO);
-		if (!r)
-			r = posix_spawn_file_actions_addopen(actions, STDIN_FILENO, _PATH_DEVNULL,
-							     O_RDONLY, 0);
-	}
+	r = posix_spawn_file_actions_adddup2(actions, theirs, reads ? STDIN_FILENO : STDOUT_FILENO);
+	if (r)
+		return r;
+	if (reads)
+		r = posix_spawn_file_actions_adddup2(actions, STDERR_FILENO, STDOUT_FILENO);
+	else
+		r = posix_spawn_file_actions_addopen(actions, STDIN_FILENO, _PATH_DEVNULL, O_RDONLY,
+						     0);
 	return r ? r : posix_spawn_file_actions_addclosefrom_np(actions, STDERR_FILENO + 1);
 }
 
@@ -57,32 +56,42 @@ static int subprocess_undo_signals(posix_spawnattr_t *attr)
 	sigemptyset(&ignored);
 	sigaddset(&ignored, SIGPIPE);
 	r = posix_spawnattr_setsigmask(attr, &none);
-	if (!r)
-		r = posix_spawnattr_setsigdefault(attr, &ignored);
-	return r ? r
-		 : posix_spawnattr_setflags(attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+	if (r)
+		return r;
+	r = posix_spawnattr_setsigdefault(attr, &ignored);
+	if (r)
+		return r;
+	return posix_spawnattr_setflags(attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+}
+
+/* Return: 0 or a positive errno, as posix_spawn(). */
+static int subprocess_spawn_with(posix_spawn_file_actions_t *actions, posix_spawnattr_t *attr,
+				 pid_t *ret_pid, const char *text)
+{
+	char *const argv[] = { (char *)"sh", (char *)"-c", (char *)"--", (char *)text, NULL };
+	int r = subprocess_undo_signals(attr);
+
+	return r ? r : posix_spawn(ret_pid, _PATH_BSHELL, actions, attr, argv, environ);
 }
 
 static int subprocess_spawn(pid_t *ret_pid, const char *text, enum subprocess_end end, int theirs)
 {
-	char *const argv[] = { (char *)"sh", (char *)"-c", (char *)"--", (char *)text, NULL };
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attr;
 	int r;
 
-	r = posix_spawn_file_actions_init(&actions);
+	r = posix_spawnattr_init(&attr);
 	if (r)
 		return -r;
-	r = posix_spawnattr_init(&attr);
-	if (!r) {
-		r = subprocess_arrange(&actions, end, theirs);
-		if (!r)
-			r = subprocess_undo_signals(&attr);
-		if (!r)
-			r = posix_spawn(ret_pid, _PATH_BSHELL, &actions, &attr, argv, environ);
+	r = posix_spawn_file_actions_init(&actions);
+	if (r) {
 		posix_spawnattr_destroy(&attr);
+		return -r;
 	}
+	r = subprocess_arrange(&actions, end, theirs);
+	r = r ? r : subprocess_spawn_with(&actions, &attr, ret_pid, text);
 	posix_spawn_file_actions_destroy(&actions);
+	posix_spawnattr_destroy(&attr);
 	return -r;
 }
 
@@ -172,8 +181,9 @@ static void subprocess_signal_all(const struct processes *family, int signal)
 }
 
 /*
- * All of them at once: one that sees the end of its input because another one has ended first could take
- * it for the end of the image. No process ends while all are stopped, and a stopped one starts none.
+ * All of them at once: one that sees the end of its input because another one has ended first
+ * could take it for the end of the image. No process ends while all are stopped, and a stopped
+ * one starts none.
  */
 static void subprocess_ask_family(const struct subprocess *c, const struct processes *others)
 {
@@ -201,9 +211,10 @@ static void subprocess_reap_family(struct subprocess *c, const struct processes 
 }
 
 /*
- * All of a pipeline, as if it had a process group to be ended by: that would keep ssh(1) from asking
- * the terminal for a password. Who loses its parent becomes our child, for as long as this takes: so
- * none escapes, and what went into the background before stays there (ssh's ControlPersist).
+ * All of a pipeline, as if it had a process group to be ended by: that would keep ssh(1) from
+ * asking the terminal for a password. Who loses its parent becomes our child, for as long as
+ * this takes: so none escapes, and what went into the background before stays there (ssh's
+ * ControlPersist).
  *
  * The signals come first: the end of its input alone could pass for the end of the image.
  */

@@ -5,8 +5,8 @@
  * exec:CMD, a command that takes an image or brings one
  *
  * Only what the user typed is ever run. It gets standard input, output and error and no other
- * descriptor, least of all a device's; no signal is blocked in it. It stays in our process group, so
- * that ssh(1) may ask the terminal for a password.
+ * descriptor, least of all a device's; no signal is blocked in it. It stays in our process
+ * group, so that ssh(1) may ask the terminal for a password.
  */
 
 #include <sys/types.h>
@@ -15,7 +15,7 @@
 #include "transport/uri.h"
 
 enum subprocess_end {
-	SUBPROCESS_READS, /* its standard input is ours to write; what it prints goes to standard error */
+	SUBPROCESS_READS, /* its standard input is ours to write; its output goes to our stderr */
 	SUBPROCESS_WRITES, /* its standard output is ours to read; its input is empty */
 };
 
@@ -49,7 +49,8 @@ _must_check_ int subprocess_wait(struct subprocess *c, struct cancel *cancel, in
 				 struct err *err);
 
 /**
- * subprocess_stop() - end it if it still runs, and all that it has started: asked first, then killed
+ * subprocess_stop() - end it if it still runs, and all that it has started: asked first, then
+ * killed
  * @cancel: once hurried, killed at once
  *
  * What it left in the background, orphaned, is not ours to end; nor is what

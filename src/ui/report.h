@@ -48,8 +48,8 @@ DEFINE_CLEANUP(struct json_object *, report_done)
 /* Add a member; NULL strings become null. */
 void report_string(struct json_object *o, const char *key, const char *value);
 /*
- * What the user calls a file or a device, which may be any bytes. Where @value is no printable UTF-8,
- * KEY has "?" for what is not, and KEY_base64 has all of its bytes (RFC 4648, with padding).
+ * What the user calls a file or a device, which may be any bytes. Where @value is no printable
+ * UTF-8, KEY has "?" for what is not, and KEY_base64 has all of its bytes (RFC 4648, with padding).
  */
 void report_name(struct json_object *o, const char *key, const char *value);
 void report_uint(struct json_object *o, const char *key, uint64_t value);

@@ -25,7 +25,7 @@
 /* A call that takes so long is named; then again at twice the time, and so on. */
 #define NAME_AFTER_NS (2 * NSEC_PER_SEC)
 
-struct worker {
+struct session_worker {
 	session_fn *fn;
 	void *ctx;
 	int done; /* eventfd */
@@ -35,7 +35,7 @@ struct worker {
 
 static void *session_work(void *arg)
 {
-	struct worker *w = arg;
+	struct session_worker *w = arg;
 	const uint64_t one = 1;
 
 	w->result = w->fn(w->ctx, &w->err);
@@ -212,7 +212,9 @@ static void session_listen(struct watch *w, int done, int signals, int clock)
 		progress_end(w->progress);
 }
 
-/* A signal that came when the work was ending is answered by its result; the caller may go by it. */
+/*
+ * A signal that came when the work was ending is answered by its result; the caller may go by it.
+ */
 static void session_take_late_signals(const struct watch *w, int signals)
 {
 	struct signalfd_siginfo info;
@@ -225,7 +227,7 @@ static void session_take_late_signals(const struct watch *w, int signals)
 int session_run(session_fn *fn, void *ctx, struct cancel *cancel, struct progress *progress,
 		struct err *err)
 {
-	struct worker w = { .fn = fn, .ctx = ctx };
+	struct session_worker w = { .fn = fn, .ctx = ctx };
 	struct watch watch = { .cancel = cancel, .progress = progress };
 	_cleanup_fd_ int signals = -1, clock = -1, done = -1;
 	pthread_t thread;

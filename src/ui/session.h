@@ -18,7 +18,8 @@ typedef int session_fn(void *ctx, struct err *err);
 /**
  * session_run() - run @fn to its end
  * @cancel: requested at the first signal; @fn unwinds by itself; hurried at the second
- * @progress: has the answer to each signal, and names the driver's calls that take long; may be NULL
+ * @progress: has the answer to each signal, and names the driver's calls that take long; may be
+ * NULL
  *
  * Blocks those signals in the calling thread and leaves them blocked.
  *
@@ -33,8 +34,9 @@ const char *session_ended_by(void);
 /**
  * struct session_held - what session_hold() holds
  * @fd: hangs up when there is nothing to hold any more; -1 for none
- * @attend: reads what comes there, without waiting. Return: 0; -ECONNRESET at its end; other negative
- *          errno when nothing that comes can be understood any more: then only the end counts
+ * @attend: reads what comes there, without waiting. Return: 0; -ECONNRESET at its end; other
+ *          negative errno when nothing that comes can be understood any more: then only the end
+ *          counts
  * @ctx: for @attend
  */
 struct session_held {

@@ -382,7 +382,7 @@ swept()
 	start save -vv save --timeout 6 "$A" file
 	eventually said 'running -> running-p2p: done' save.err
 	kill -INT "$save"
-	eventually said 'Interrupt: heard, but what is under way has to end first' save.err
+	eventually said 'which only the driver ends' save.err
 	finish save 76
 	[[ ! -e file ]]
 	expect_state "$A" running
