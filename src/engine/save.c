@@ -54,6 +54,11 @@ static void save_on_drained(void *ctx)
 		save_event(s, HANDOVER_ON_END);
 }
 
+static void save_failed(struct save *s)
+{
+	save_event(s, s->refused ? HANDOVER_ON_REFUSE : HANDOVER_ON_FAILURE);
+}
+
 /* A receiver that takes no more may have said why. */
 static int save_write_failed(struct save *s, int r, struct err *err)
 {
@@ -278,7 +283,7 @@ static int save_finish(struct save *s, struct err *err)
 
 	s->result->published = r >= 0;
 	if (r < 0)
-		save_event(s, s->refused ? HANDOVER_ON_REFUSE : HANDOVER_ON_FAILURE);
+		save_failed(s);
 	else
 		save_event(s,
 			   s->link == HANDOVER_ANSWERED ? HANDOVER_ON_ACCEPT : HANDOVER_ON_TAKEN);
@@ -384,7 +389,7 @@ static int save_take_and_hand_over(struct save *s, struct err *err)
 
 	r = source_run(&s->source, err);
 	if (!source->complete) {
-		save_event(s, s->refused ? HANDOVER_ON_REFUSE : HANDOVER_ON_FAILURE);
+		save_failed(s);
 		return r;
 	}
 	if (s->options->sha256)
@@ -434,7 +439,7 @@ static void save_judge(struct save *s, int r, struct err *err)
 	struct handover_verdict *verdict = &s->result->verdict;
 
 	if (r < 0)
-		save_event(s, HANDOVER_ON_FAILURE);
+		save_failed(s);
 	*verdict = handover_sender_verdict(s->link, s->sent, source_runs_on(&s->source),
 					   s->source.result.fate);
 	if (verdict->status == HANDOVER_IN_DOUBT)
