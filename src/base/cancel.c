@@ -13,6 +13,17 @@
 #include "base/clock.h"
 #include "base/macros.h"
 
+/* A thread's call, in its cancel's list while it is under way. */
+struct cancel_slot {
+	TAILQ_ENTRY(cancel_slot) next;
+	struct cancel *cancel; /* whose list that is, NULL for none */
+	struct cancel_waiting waiting;
+	pthread_t thread;
+};
+
+static _Thread_local struct cancel_slot cancel_slot;
+static _Thread_local char cancel_who[CANCEL_WHO_MAX];
+
 /* Without SA_RESTART: all that it is for is the EINTR. */
 static void cancel_kicked(int signal)
 {
@@ -28,7 +39,9 @@ int cancel_init(struct cancel *c, struct err *err)
 	atomic_init(&c->stalled, false);
 	atomic_init(&c->closed, false);
 	pthread_mutex_init(&c->lock, NULL);
-	c->waiting = (struct cancel_waiting){ .call = CANCEL_CALL_NONE };
+	TAILQ_INIT(&c->calls);
+	c->calls_begun = 0;
+	c->stalled_who[0] = '\0';
 	c->call_timeout_ms = 0;
 	sigaction(CANCEL_SIGNAL, &sa, NULL);
 	c->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -49,6 +62,7 @@ void cancel_done(struct cancel *c)
 {
 	if (c->fd < 0)
 		return;
+	assert(TAILQ_EMPTY(&c->calls));
 	close(c->fd);
 	close(c->hurry_fd);
 	c->fd = -1;
@@ -81,13 +95,26 @@ void cancel_close(struct cancel *c)
 	atomic_store(&c->closed, true);
 }
 
+/* A thread's own name is in what it puts before this. */
+static int cancel_tell_stalled(struct cancel *c, struct err *err)
+{
+	char who[CANCEL_WHO_MAX];
+	bool other;
+
+	pthread_mutex_lock(&c->lock);
+	memcpy(who, c->stalled_who, sizeof(who));
+	pthread_mutex_unlock(&c->lock);
+	other = who[0] && strcmp(who, cancel_who);
+	return err_fail(err, ERR_ABORTED, -ETIMEDOUT, "the driver%s%s has stalled for %g s",
+			other ? " of " : "", other ? who : "", c->call_timeout_ms / 1e3);
+}
+
 int cancel_check(struct cancel *c, struct err *err)
 {
 	if (!atomic_load(&c->requested) || atomic_load(&c->closed))
 		return 0;
 	if (atomic_load(&c->stalled))
-		return err_fail(err, ERR_ABORTED, -ETIMEDOUT, "the driver has stalled for %g s",
-				c->call_timeout_ms / 1e3);
+		return cancel_tell_stalled(c, err);
 	return err_fail(err, ERR_ABORTED, -ECANCELED, "interrupted");
 }
 
@@ -100,78 +127,143 @@ static void cancel_mask_kicks(int how)
 	pthread_sigmask(how, &set, NULL);
 }
 
-static void cancel_set_waiting(struct cancel *c, const struct cancel_waiting *waiting)
+void cancel_name_thread(const char *who)
 {
+	snprintf(cancel_who, sizeof(cancel_who), "%s", who ? who : "");
+}
+
+/* What the call is, in words, is in the thread's slot by now. */
+static void cancel_begin(struct cancel *c, enum cancel_call call)
+{
+	struct cancel_slot *slot = &cancel_slot;
+
+	assert(!slot->cancel);
+	slot->cancel = c;
+	slot->thread = pthread_self();
+	slot->waiting.call = call;
+	memcpy(slot->waiting.who, cancel_who, sizeof(cancel_who));
 	pthread_mutex_lock(&c->lock);
-	c->thread = pthread_self();
-	c->waiting = *waiting;
-	c->waiting.since_ns = clock_ns();
+	/* Under the lock, so that the list is in the order of both. */
+	slot->waiting.since_ns = clock_ns();
+	slot->waiting.number = ++c->calls_begun;
+	TAILQ_INSERT_TAIL(&c->calls, slot, next);
 	pthread_mutex_unlock(&c->lock);
+}
+
+static void cancel_end(struct cancel *c)
+{
+	struct cancel_slot *slot = &cancel_slot;
+
+	assert(slot->cancel == c);
+	pthread_mutex_lock(&c->lock);
+	TAILQ_REMOVE(&c->calls, slot, next);
+	pthread_mutex_unlock(&c->lock);
+	slot->cancel = NULL;
 }
 
 void cancel_interruptible_begin(struct cancel *c, const char *what)
 {
-	struct cancel_waiting waiting = { .call = CANCEL_CALL_KICKABLE };
-
-	snprintf(waiting.what, sizeof(waiting.what), "%s", what);
+	snprintf(cancel_slot.waiting.what, sizeof(cancel_slot.waiting.what), "%s", what);
 	cancel_mask_kicks(SIG_UNBLOCK);
-	cancel_set_waiting(c, &waiting);
+	cancel_begin(c, CANCEL_CALL_KICKABLE);
 }
 
 /* In this order: no kick is under way any more when they are blocked. */
 void cancel_interruptible_end(struct cancel *c)
 {
-	cancel_set_waiting(c, &(struct cancel_waiting){ .call = CANCEL_CALL_NONE });
+	cancel_end(c);
 	cancel_mask_kicks(SIG_BLOCK);
 }
 
 void cancel_call_begin(struct cancel *c, const char *fmt, ...)
 {
-	struct cancel_waiting waiting = { .call = CANCEL_CALL_FIXED };
 	va_list ap;
 
 	if (!c)
 		return;
 	va_start(ap, fmt);
-	vsnprintf(waiting.what, sizeof(waiting.what), fmt, ap);
+	vsnprintf(cancel_slot.waiting.what, sizeof(cancel_slot.waiting.what), fmt, ap);
 	va_end(ap);
-	cancel_set_waiting(c, &waiting);
+	cancel_begin(c, CANCEL_CALL_FIXED);
 }
 
 void cancel_call_end(struct cancel *c)
 {
 	if (c)
-		cancel_set_waiting(c, &(struct cancel_waiting){ .call = CANCEL_CALL_NONE });
+		cancel_end(c);
+}
+
+bool cancel_next_waiting(struct cancel *c, struct cancel_waiting *waiting)
+{
+	struct cancel_slot *slot;
+
+	pthread_mutex_lock(&c->lock);
+	for (slot = TAILQ_FIRST(&c->calls); slot; slot = TAILQ_NEXT(slot, next))
+		if (slot->waiting.number > waiting->number)
+			break;
+	if (slot)
+		*waiting = slot->waiting;
+	pthread_mutex_unlock(&c->lock);
+	return slot;
 }
 
 struct cancel_waiting cancel_waiting(struct cancel *c)
 {
-	struct cancel_waiting waiting;
+	struct cancel_waiting waiting = { .call = CANCEL_CALL_NONE };
 
-	pthread_mutex_lock(&c->lock);
-	waiting = c->waiting;
-	pthread_mutex_unlock(&c->lock);
+	cancel_next_waiting(c, &waiting);
 	return waiting;
 }
 
-/* The caller holds @c->lock, and a call is interruptible. */
-static bool cancel_call_timed_out(const struct cancel *c)
+char *cancel_waiting_text(const struct cancel_waiting *waiting, char buf[CANCEL_TEXT_MAX])
 {
-	return c->call_timeout_ms && !atomic_load(&c->requested) &&
-	       clock_ns() - c->waiting.since_ns >= (uint64_t)c->call_timeout_ms * NSEC_PER_MSEC;
+	snprintf(buf, CANCEL_TEXT_MAX, "%s%s%s", waiting->who, waiting->who[0] ? ": " : "",
+		 waiting->what);
+	return buf;
+}
+
+unsigned int cancel_count_waiting(struct cancel *c)
+{
+	struct cancel_slot *slot;
+	unsigned int n = 0;
+
+	pthread_mutex_lock(&c->lock);
+	for (slot = TAILQ_FIRST(&c->calls); slot; slot = TAILQ_NEXT(slot, next))
+		n++;
+	pthread_mutex_unlock(&c->lock);
+	return n;
+}
+
+/* The caller holds @c->lock. What began first is found first. */
+static const struct cancel_slot *cancel_find_stalled(const struct cancel *c)
+{
+	const uint64_t timeout_ns = (uint64_t)c->call_timeout_ms * NSEC_PER_MSEC, now = clock_ns();
+	const struct cancel_slot *slot;
+
+	for (slot = TAILQ_FIRST(&c->calls); slot; slot = TAILQ_NEXT(slot, next))
+		if (slot->waiting.call == CANCEL_CALL_KICKABLE &&
+		    now - slot->waiting.since_ns >= timeout_ns)
+			break;
+	return slot;
 }
 
 void cancel_kick(struct cancel *c)
 {
+	const struct cancel_slot *slot;
+
+	if (atomic_load(&c->closed))
+		return;
 	pthread_mutex_lock(&c->lock);
-	if (c->waiting.call == CANCEL_CALL_KICKABLE && !atomic_load(&c->closed)) {
-		if (cancel_call_timed_out(c)) {
-			atomic_store(&c->stalled, true);
-			cancel_request(c);
-		}
-		if (atomic_load(&c->requested))
-			pthread_kill(c->thread, CANCEL_SIGNAL);
+	slot = c->call_timeout_ms && !atomic_load(&c->requested) ? cancel_find_stalled(c) : NULL;
+	if (slot) {
+		memcpy(c->stalled_who, slot->waiting.who, sizeof(c->stalled_who));
+		atomic_store(&c->stalled, true);
+		cancel_request(c);
 	}
+	if (atomic_load(&c->requested))
+		for (slot = TAILQ_FIRST(&c->calls); slot; slot = TAILQ_NEXT(slot, next))
+			if (slot->waiting.call == CANCEL_CALL_KICKABLE)
+				pthread_kill(slot->thread, CANCEL_SIGNAL);
 	pthread_mutex_unlock(&c->lock);
 }
 

@@ -18,6 +18,9 @@
  * lost. Where such a call may not take for ever, the kick also is what finds out that it has,
  * and requests the cancel itself. A call that nothing can end, an arc, is made between
  * cancel_call_begin() and cancel_call_end(), so that another thread can say what is waited for.
+ *
+ * The threads of a set of devices share the request, and each may have a call under way: one that
+ * hangs in its driver hides none of the others, and all of them are kicked.
  */
 
 #include <poll.h>
@@ -27,6 +30,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 #include "base/err.h"
 
@@ -40,12 +44,24 @@ enum cancel_call {
 	CANCEL_CALL_FIXED
 };
 
-/** struct cancel_waiting - such a call, as another thread sees it; @what: in words */
+#define CANCEL_WHO_MAX 64
+
+/**
+ * struct cancel_waiting - such a call, as another thread sees it
+ * @what: it is, in words
+ * @since_ns: it began, CLOCK_MONOTONIC
+ * @who: the name of its thread, see cancel_name_thread()
+ * @number: no other call has it; later calls have larger ones
+ */
 struct cancel_waiting {
 	enum cancel_call call;
 	char what[64];
 	uint64_t since_ns;
+	char who[CANCEL_WHO_MAX];
+	uint64_t number;
 };
+
+struct cancel_slot;
 
 /*
  * @call_timeout_ms: how long an interruptible call may take, 0 for ever; set after cancel_init().
@@ -59,11 +75,14 @@ struct cancel {
 	atomic_bool closed; /* past the point of no return */
 	int call_timeout_ms;
 	pthread_mutex_t lock; /* of what follows */
-	struct cancel_waiting waiting;
-	pthread_t thread; /* that is */
+	TAILQ_HEAD(, cancel_slot) calls; /* under way, in the order in which they began */
+	uint64_t calls_begun;
+	char stalled_who[CANCEL_WHO_MAX]; /* whose call @stalled speaks of */
 };
 
 _must_check_ int cancel_init(struct cancel *c, struct err *err);
+
+/** cancel_done() - no call may be under way */
 void cancel_done(struct cancel *c);
 
 /** cancel_request() - from any thread. Return: false when it comes too late to stop the work. */
@@ -77,12 +96,18 @@ void cancel_close(struct cancel *c);
 
 /**
  * cancel_check() - Return: 0, or -ECANCELED (ERR_ABORTED) once requested; -ETIMEDOUT if by a kick
- * that found a call over its timeout.
+ * that found a call over its timeout: @err says whose, if it was another thread's.
  */
 _must_check_ int cancel_check(struct cancel *c, struct err *err);
 
 /**
- * cancel_interruptible_begin() - this thread's next call may be kicked. For one thread at a time.
+ * cancel_name_thread() - whose calls this thread makes from now on: the name of a device
+ * @who: copied; NULL for none
+ */
+void cancel_name_thread(const char *who);
+
+/**
+ * cancel_interruptible_begin() - this thread's next call may be kicked. It has one at a time.
  * @what: it waits for, in words
  */
 void cancel_interruptible_begin(struct cancel *c, const char *what);
@@ -92,13 +117,31 @@ void cancel_interruptible_end(struct cancel *c);
 void cancel_call_begin(struct cancel *c, const char *fmt, ...) _printf_(2, 3);
 void cancel_call_end(struct cancel *c);
 
-/** cancel_waiting() - from any thread: the call under way */
+/** cancel_waiting() - from any thread: the call under way; of several the one that began first */
 struct cancel_waiting cancel_waiting(struct cancel *c);
 
+#define CANCEL_TEXT_MAX (CANCEL_WHO_MAX + 66)
+
+/** cancel_waiting_text() - "vfio3: stop -> stop-copy", or without a name. Return: @buf. */
+char *cancel_waiting_text(const struct cancel_waiting *waiting, char buf[CANCEL_TEXT_MAX]);
+
+/** cancel_count_waiting() - from any thread: how many calls are under way */
+unsigned int cancel_count_waiting(struct cancel *c);
+
 /**
- * cancel_kick() - from any thread: end the interruptible call, if there is one
+ * cancel_next_waiting() - from any thread: one call after the other, in the order they began
+ * @waiting: the last one that was seen; zeroes to begin with
  *
- * And if that was requested, or is now, since it takes too long. To be called every now and then
+ * Calls that begin or end meanwhile are seen or not; none is seen twice.
+ *
+ * Return: false when there is no other; @waiting is then untouched.
+ */
+bool cancel_next_waiting(struct cancel *c, struct cancel_waiting *waiting);
+
+/**
+ * cancel_kick() - from any thread: end the interruptible calls, if there are any
+ *
+ * And if that was requested, or is now, since one takes too long. To be called every now and then
  * where calls have a timeout.
  */
 void cancel_kick(struct cancel *c);

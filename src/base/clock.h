@@ -31,3 +31,10 @@ static inline int clock_ms_until(uint64_t ns)
 	ms = (ns - now + NSEC_PER_MSEC - 1) / NSEC_PER_MSEC;
 	return ms < INT_MAX ? (int)ms : INT_MAX;
 }
+
+/** clock_timespec() - @ns on the monotonic clock, as pthread_cond_timedwait() takes it */
+static inline void clock_timespec(uint64_t ns, struct timespec *ret)
+{
+	ret->tv_sec = (time_t)(ns / NSEC_PER_SEC);
+	ret->tv_nsec = (long)(ns % NSEC_PER_SEC);
+}

@@ -46,6 +46,40 @@ void render_device(struct json_object *report, const struct device *dev)
 	render_node_facts(report_object(report, "device"), dev);
 }
 
+void render_devices(struct json_object *report, struct device *const *devs, unsigned int n)
+{
+	struct json_object *list;
+
+	if (n == 1) {
+		render_device(report, devs[0]);
+		return;
+	}
+	list = report_array(report, "devices");
+	for (unsigned int i = 0; i < n; i++)
+		render_device(report_append(list), devs[i]);
+}
+
+struct json_object *render_object(struct json_object *report, unsigned int n, unsigned int i)
+{
+	return n == 1 ? report
+		      : json_object_array_get_idx(json_object_object_get(report, "devices"), i);
+}
+
+void render_decision(struct json_object *report, const struct switchover_decision *d)
+{
+	struct json_object *o = report_object(report, "precopy");
+
+	report_string(o, "verdict", switchover_verdict_name(d->verdict));
+	report_uint(o, "rounds", d->number);
+	report_uint(o, "initial_bytes", d->round.initial);
+	report_uint(o, "dirty_bytes", d->round.dirty);
+	report_uint(o, "stop_copy_bytes", d->round.stop_copy);
+	report_uint(o, "bytes_per_second", d->rate);
+	report_uint(o, "dirty_bytes_per_second", d->dirty_rate);
+	if (d->estimated)
+		report_uint(report, "downtime_estimate_ns", d->estimate_ns);
+}
+
 void render_words(struct json_object *o, const char *key, const char *const *words, size_t n,
 		  uint64_t bits)
 {
@@ -259,4 +293,22 @@ void view_arcs(FILE *f, struct json_object *report)
 		report_table(f, arcs, columns,
 			     render_any_failed(arcs) ? ARRAY_SIZE(columns)
 						     : ARRAY_SIZE(columns) - 2);
+}
+
+void view_devices(FILE *f, struct json_object *report)
+{
+	static const struct report_row columns[] = {
+		{ "device.address", "DEVICE", REPORT_TEXT },
+		{ "bytes", "STREAM", REPORT_BYTES },
+		{ "stream_ns", "TIME", REPORT_NS },
+		{ "bytes_per_second", "RATE", REPORT_RATE },
+		{ "downtime_ns", "DOWNTIME", REPORT_NS_IF_ANY },
+		{ "state", "STATE NOW", REPORT_TEXT },
+	};
+	struct json_object *devices;
+
+	if (!json_object_object_get_ex(report, "devices", &devices))
+		return;
+	fputc('\n', f);
+	report_table(f, devices, columns, ARRAY_SIZE(columns));
 }

@@ -8,6 +8,7 @@
 #include "device/device.h"
 #include "device/recover.h"
 #include "engine/compat.h"
+#include "engine/switchover.h"
 #include "engine/timeline.h"
 #include "image/format.h"
 #include "image/manifest.h"
@@ -19,6 +20,20 @@ void render_node_facts(struct json_object *o, const struct device *dev);
 
 /** render_device() - the same as "device". */
 void render_device(struct json_object *report, const struct device *dev);
+
+/**
+ * render_devices() - render_device() of the only one; of several, one in each object of "devices"
+ *
+ * What is told of a device stands at the top of the report when there is one, and in its object
+ * otherwise: render_object().
+ */
+void render_devices(struct json_object *report, struct device *const *devs, unsigned int n);
+
+/** render_object() - where the facts of device @i of @n go; after render_devices() */
+struct json_object *render_object(struct json_object *report, unsigned int n, unsigned int i);
+
+/** render_decision() - "precopy": why the devices were stopped when they were */
+void render_decision(struct json_object *report, const struct switchover_decision *d);
 
 /** render_ids() - "vendor", "device", ..., "name" of the PCI ID database. */
 void render_ids(struct json_object *o, const struct pci_ids *ids);
@@ -84,6 +99,9 @@ void render_reason(struct json_object *o, const struct device *dev, const struct
 
 /** render_recovery() - "recovery". */
 void render_recovery(struct json_object *report, const struct mig_recovery *r);
+
+/** view_devices() - those of a set as a table. */
+void view_devices(FILE *f, struct json_object *report);
 
 /** view_arcs() - the arcs as a table. */
 void view_arcs(FILE *f, struct json_object *report);

@@ -8,17 +8,19 @@
 #include "engine/load.h"
 #include "ui/session.h"
 #include "cmd/cmd.h"
-#include "cmd/files.h"
+#include "cmd/devices.h"
 #include "cmd/render.h"
+#include "cmd/watch.h"
 
 struct cmd_resume_args {
 	struct invocation *inv;
-	const char *spec, *file;
+	struct cmd_devices devices;
+	struct opt_list map, only;
 	struct device_options options;
 	struct arc_retry retry;
 	struct load_options load;
 	struct load_result result;
-	bool run, stop, no_hold, listen, insecure;
+	bool run, stop, no_hold, no_p2p, listen, insecure;
 };
 
 static void cmd_resume_parse(struct cmd_resume_args *a, int argc, char **argv)
@@ -34,6 +36,12 @@ static void cmd_resume_parse(struct cmd_resume_args *a, int argc, char **argv)
 		  .doc = "exit at once; for devices that keep their state" },
 		{ "force-mismatch", .flag = &a->load.force_mismatch,
 		  .doc = "load the state of another kind of device" },
+		{ "map", .value = "SAVED=DEV", .list = &a->map,
+		  .doc = "load the image's device SAVED (index or address) into DEV; several times" },
+		{ "only", .value = "SAVED", .list = &a->only,
+		  .doc = "take this device of the image and no other; several times" },
+		{ "no-p2p", .flag = &a->no_p2p,
+		  .doc = "several devices need no P2P: they do no DMA to each other" },
 		{ "restore-config", .flag = &a->load.restore_config,
 		  .doc = "restore PCI command and interrupt line, too, before the device may run" },
 		{ "listen", .flag = &a->listen,
@@ -43,9 +51,7 @@ static void cmd_resume_parse(struct cmd_resume_args *a, int argc, char **argv)
 		  .doc = "verify the image, open nothing" },
 		{ 0 },
 	};
-	const struct opt_arg args[] = { { "DEV", .text = &a->spec },
-					{ "FILE", .text = &a->file },
-					{ 0 } };
+	const struct opt_arg args[] = { { "DEV", .list = &a->devices.args, .optional = true }, { 0 } };
 	const char *program = a->inv->program;
 
 	cmd_parse(a->inv,
@@ -63,6 +69,43 @@ static void cmd_resume_parse(struct cmd_resume_args *a, int argc, char **argv)
 		opts_misuse(program, "--raw has nothing for --restore-config");
 	if (a->listen && a->load.verify_only)
 		opts_misuse(program, "--listen and --dry-run exclude each other");
+	if (a->load.raw && (a->map.n || a->only.n))
+		opts_misuse(program, "--raw has nothing for %s", a->map.n ? "--map" : "--only");
+	cmd_devices_split(a->inv, &a->devices);
+	if (a->load.raw && a->devices.n > 1)
+		opts_misuse(program, "--raw is of one device");
+}
+
+static void cmd_resume_settle(struct cmd_resume_args *a)
+{
+	struct load_options *load = &a->load;
+
+	load->devs = a->devices.v;
+	load->n = a->devices.n;
+	load->device = &a->options;
+	load->retry_ns = a->retry.budget_ns;
+	load->p2p = !a->no_p2p;
+	load->map = (struct load_map_options){
+		.only = a->only.v,
+		.n_only = (unsigned int)a->only.n,
+		.pairs = a->map.v,
+		.n_pairs = (unsigned int)a->map.n,
+		.specs = a->devices.specs,
+		.n = a->devices.n,
+	};
+}
+
+static void cmd_resume_view_restored(FILE *f, struct json_object *report)
+{
+	static const struct report_row restored[] = {
+		{ "register", "RESTORED", REPORT_TEXT },
+		{ "before", "WAS", REPORT_TEXT },
+		{ "after", "IS", REPORT_TEXT },
+	};
+	struct json_object *list;
+
+	if (json_object_object_get_ex(report, "restored", &list))
+		report_table(f, list, restored, ARRAY_SIZE(restored));
 }
 
 static void cmd_resume_view(FILE *f, struct json_object *report)
@@ -80,17 +123,10 @@ static void cmd_resume_view(FILE *f, struct json_object *report)
 		{ "opening_resets", "opening may reset it", REPORT_TEXT },
 	};
 
-	static const struct report_row restored[] = {
-		{ "register", "RESTORED", REPORT_TEXT },
-		{ "before", "WAS", REPORT_TEXT },
-		{ "after", "IS", REPORT_TEXT },
-	};
-	struct json_object *list;
-
 	view_arcs(f, report);
 	report_lines(f, report, rows, ARRAY_SIZE(rows));
-	if (json_object_object_get_ex(report, "restored", &list))
-		report_table(f, list, restored, ARRAY_SIZE(restored));
+	view_devices(f, report);
+	cmd_resume_view_restored(f, report);
 }
 
 static void cmd_resume_render_restored(struct json_object *report, const struct config_restore *e)
@@ -108,6 +144,40 @@ static void cmd_resume_render_restored(struct json_object *report, const struct 
 	}
 }
 
+static void cmd_resume_render_device(struct json_object *o, const struct load_result *result,
+				     unsigned int i)
+{
+	const struct member_result *m = &result->devices[i];
+	const struct load_device *d = &result->loads[i];
+
+	report_uint(o, "bytes", m->bytes);
+	report_uint(o, "stream_ns", m->stream_ns);
+	render_rate(o, m->bytes, m->stream_ns);
+	report_bool(o, "accepted", d->accepted);
+	cmd_resume_render_restored(o, &d->config);
+	render_state_found(o, m->found, true);
+	render_state_now(o, m->left, m->left_known);
+	report_uint(o, "drain_retries", m->retries);
+	render_arcs(o, &m->timeline, m->left);
+	if (m->recovered)
+		render_recovery(o, &m->recovery);
+}
+
+static void cmd_resume_render_plan(const struct cmd_resume_args *a, int r)
+{
+	const struct load_options *load = &a->load;
+	struct json_object *report = a->inv->report;
+
+	report_bool(report, "dry_run", true);
+	report_bool(report, "verified", r >= 0 && !load->raw);
+	for (unsigned int i = 0; i < load->n; i++) {
+		struct json_object *o = render_object(report, load->n, i);
+
+		render_fit(o, a->result.loads ? a->result.loads[i].fit : COMPAT_UNKNOWN);
+		report_bool(o, "opening_resets", device_reset_by_open(load->devs[i]));
+	}
+}
+
 static void cmd_resume_render(const struct cmd_resume_args *a, int r)
 {
 	const struct load_options *load = &a->load;
@@ -117,39 +187,26 @@ static void cmd_resume_render(const struct cmd_resume_args *a, int r)
 	a->inv->acts = a->inv->moves_state = !load->verify_only;
 	a->inv->outcome = result->verdict.outcome;
 	a->inv->owner = load->verify_only ? OWNER_NONE : result->verdict.owner;
-	render_device(o, load->dev);
-	report_name(o, "file", a->file);
+	render_devices(o, load->devs, load->n);
+	report_name(o, "file", a->devices.file);
 	report_string(o, "format", load->raw ? "raw" : "image");
 	if (result->info.major)
 		render_image_info(o, &result->info,
 				  result->receipt.accepted ? &result->receipt : NULL);
-	if (load->verify_only) {
-		report_bool(o, "dry_run", true);
-		report_bool(o, "verified", r >= 0 && !load->raw);
-		render_fit(o, result->fit);
-		report_bool(o, "opening_resets", device_reset_by_open(load->dev));
-	}
+	if (load->verify_only)
+		cmd_resume_render_plan(a, r);
 	if (!result->opened)
 		return;
-	report_uint(o, "bytes", result->bytes);
-	report_uint(o, "stream_ns", result->stream_ns);
-	render_rate(o, result->bytes, result->stream_ns);
-	report_bool(o, "accepted", result->accepted);
 	report_bool(o, "copy", result->copy);
-	cmd_resume_render_restored(o, &result->config);
-	render_state_found(o, result->found, true);
-	render_state_now(o, result->left, result->left_known);
-	report_uint(o, "drain_retries", result->retries);
-	render_arcs(o, &result->timeline, result->left);
-	if (result->recovered)
-		render_recovery(o, &result->recovery);
+	for (unsigned int i = 0; i < load->n; i++)
+		cmd_resume_render_device(render_object(o, load->n, i), result, i);
 }
 
 /* A state lives as long as a process holds the device. */
 static int cmd_resume_check_hold(const struct cmd_resume_args *a, struct err *err)
 {
-	const struct device *dev = a->load.dev;
-	enum close_effect effect = device_close_effect(dev);
+	const struct device *dev;
+	enum close_effect effect = cmd_devices_effect(&a->devices, &dev);
 
 	if (!a->no_hold || effect == CLOSE_KEEPS)
 		return 0;
@@ -169,36 +226,21 @@ static const char *cmd_resume_why_stopped(const struct cmd_resume_args *a)
 	return ", as no DMA is mapped (--run starts it all the same)";
 }
 
-static int cmd_resume_attend(void *dev, struct err *err)
-{
-	return mig_attend(dev, err);
-}
-
 static int cmd_resume_hold(const struct cmd_resume_args *a, struct err *err)
 {
-	const struct device *dev = a->load.dev;
-	const struct session_held held = {
-		.fd = mig_watch_fd(dev->mig),
-		.attend = cmd_resume_attend,
-		.ctx = dev->mig,
-	};
-	bool stopped = a->result.left == MIG_STOP;
-	enum close_effect effect = device_close_effect(dev);
+	const struct device *dev;
+	enum close_effect effect = cmd_devices_effect(&a->devices, &dev);
 	const char *why = device_close_text(effect);
-	int r;
+	bool stopped = dev->mig->state == MIG_STOP;
 
 	if (effect == CLOSE_KEEPS)
 		why = "It keeps its state without that: --no-hold exits at once";
 	if (a->inv->verbosity >= 0)
-		console_print("%s: %s%s; held open until %s%s%s", device_name(dev),
+		console_print("%s: %s%s; held open until %s%s%s", cmd_devices_title(&a->devices),
 			      stopped ? "stopped" : "running",
 			      stopped ? cmd_resume_why_stopped(a) : "", session_ended_by(),
 			      effect == CLOSE_KEEPS ? ". " : ", because ", why);
-	r = session_hold(&held, cmd_status(a->inv), err);
-	if (r == -ECONNRESET)
-		return err_fail(err, ERR_DEVICE, r, "%s: its server is gone, and the state with it",
-				device_name(dev));
-	return r;
+	return cmd_devices_hold(a->inv, &a->devices, err);
 }
 
 /*
@@ -229,14 +271,16 @@ static int cmd_resume_listen_at(struct cmd_resume_args *a, const struct uri *uri
 	};
 	int r;
 
-	r = cmd_resume_look_at(a->load.dev, &a->options, err);
-	if (r < 0)
-		return r;
+	for (unsigned int i = 0; i < a->devices.n; i++) {
+		r = cmd_resume_look_at(a->devices.v[i], &a->options, err);
+		if (r < 0)
+			return r;
+	}
 	r = listener_open(uri, &opts, &a->load.listener, err);
 	if (r < 0)
 		return r;
 	if (a->inv->verbosity >= 0)
-		console_print("%s: listening on %s", device_name(a->load.dev),
+		console_print("%s: listening on %s", cmd_devices_title(&a->devices),
 			      listener_name(a->load.listener));
 	progress_event(progress, "listening", "address", listener_name(a->load.listener));
 	return 0;
@@ -245,30 +289,38 @@ static int cmd_resume_listen_at(struct cmd_resume_args *a, const struct uri *uri
 struct cmd_resume_work {
 	const struct load_options *options;
 	struct load_result *result;
-	struct cancel cancel;
-	struct transfer transfer;
+	struct cancel *cancel;
 };
 
 static int cmd_resume_work(void *ctx, struct err *err)
 {
 	struct cmd_resume_work *w = ctx;
 
-	return load_run(w->options, &w->cancel, &w->transfer, w->result, err);
+	return load_run(w->options, w->cancel, w->result, err);
+}
+
+/* No DMA is mapped for a function that this process opens itself. */
+static bool cmd_resume_any_opened_here(const struct cmd_devices *d)
+{
+	for (unsigned int i = 0; i < d->n; i++)
+		if (device_opened_here(d->v[i]))
+			return true;
+	return false;
 }
 
 static int cmd_resume_prepare(struct cmd_resume_args *a, const struct progress *progress,
 			      struct err *err)
 {
 	struct load_options *load = &a->load;
-	int r;
 
-	load->device = &a->options;
-	load->retry_ns = a->retry.budget_ns;
-	load->run = !a->stop && (a->run || !device_opened_here(load->dev));
-	r = device_check(load->dev, load->device, err);
-	if (r < 0 || !a->listen)
-		return r;
-	return cmd_resume_listen_at(a, &load->uri, progress, err);
+	load->run = !a->stop && (a->run || !cmd_resume_any_opened_here(&a->devices));
+	for (unsigned int i = 0; i < load->n; i++) {
+		int r = device_check(load->devs[i], load->device, err);
+
+		if (r < 0)
+			return r;
+	}
+	return a->listen ? cmd_resume_listen_at(a, &load->uri, progress, err) : 0;
 }
 
 /* A signal that came too late to abort means: do not stay. But not if that loses the only copy. */
@@ -279,39 +331,38 @@ static void cmd_resume_heed(struct cmd_resume_args *a)
 	else if (!a->no_hold)
 		log_warn("%s: it was too late to stop: the state is here alone, and ending this "
 			 "may lose it",
-			 device_name(a->load.dev));
+			 cmd_devices_title(&a->devices));
 }
 
 static int cmd_resume_resume(struct cmd_resume_args *a, struct err *err)
 {
-	struct cmd_resume_work w = { .options = &a->load, .result = &a->result };
-	struct device *dev = a->load.dev;
-	struct progress progress = cmd_progress(a->inv, &w.transfer, device_name(dev));
+	struct cmd_watch watch;
+	struct cmd_resume_work w = { &a->load, &a->result, &watch.cancel };
 	int r;
 
-	if (a->listen || dev->socket)
-		progress.timeout_ms = a->options.acquire.timeout_ms;
 	a->result.verdict =
 		handover_gave_up(HANDOVER_STORED, HANDOVER_NOT_SAID, HANDOVER_IDLE, MIG_FATE_BACK);
-	r = cancel_init(&w.cancel, err);
+	r = cmd_watch_begin(a->inv, &watch, &a->devices, &a->options, err);
 	if (r < 0)
 		return r;
-	a->options.cancel = &w.cancel;
-	w.cancel.call_timeout_ms = device_call_timeout(dev, &a->options);
-	transfer_start(&w.transfer);
-	r = cmd_resume_prepare(a, &progress, err);
-	r = r < 0 ? r : session_run(cmd_resume_work, &w, &w.cancel, &progress, err);
-	if (atomic_load(&w.cancel.requested))
+	if (a->listen)
+		watch.progress.timeout_ms = a->options.acquire.timeout_ms;
+	a->load.events = &watch.events;
+	a->load.transfer = &watch.transfer;
+	r = cmd_resume_prepare(a, &watch.progress, err);
+	r = r < 0 ? r : session_run(cmd_resume_work, &w, &watch.cancel, &watch.progress, err);
+	if (atomic_load(&watch.cancel.requested))
 		cmd_resume_heed(a);
 	cmd_resume_render(a, r);
-	a->options.cancel = NULL;
-	cancel_done(&w.cancel);
+	a->load.events = NULL;
+	a->load.transfer = NULL;
+	cmd_watch_end(&watch, &a->options);
 	return r;
 }
 
 static int cmd_resume_parse_input(struct cmd_resume_args *a, struct err *err)
 {
-	const char *text = a->file;
+	const char *text = a->devices.file;
 	struct uri socket;
 	int r;
 
@@ -320,7 +371,7 @@ static int cmd_resume_parse_input(struct cmd_resume_args *a, struct err *err)
 		err_hint(err, r,
 			 "to wait for a sender there: --listen; a file of this name is file:%s",
 			 text);
-	return r < 0 ? cmd_hint_swapped(a->inv, a->spec, text, r, err) : 0;
+	return r < 0 ? cmd_hint_swapped(a->inv, a->devices.specs[0], text, r, err) : 0;
 }
 
 /* The input and the device, by name: nothing is opened. */
@@ -331,10 +382,7 @@ static int cmd_resume_find(struct cmd_resume_args *a, struct err *err)
 	r = cmd_resume_parse_input(a, err);
 	if (r < 0)
 		return r;
-	r = cmd_find_device(a->inv, a->spec, a->file, &a->load.dev, err);
-	if (r < 0)
-		return r;
-	r = cmd_files_device(a->load.dev, &a->load.uri, err);
+	r = cmd_devices_find(a->inv, &a->devices, &a->load.uri, err);
 	if (r < 0)
 		return r;
 	return cmd_resume_check_hold(a, err);
@@ -365,7 +413,7 @@ static int cmd_resume_resume_and_hold(struct cmd_resume_args *a, struct err *err
 	if (r < 0)
 		return a->result.hold && !a->no_hold ? cmd_resume_hold_failed(a, r, err) : r;
 	if (a->no_hold && a->result.copy && inv->verbosity >= 0)
-		console_print("%s: stopped%s", device_name(a->load.dev), cmd_resume_why_stopped(a));
+		console_print("%s: stopped%s", cmd_devices_title(&a->devices), cmd_resume_why_stopped(a));
 	if (a->no_hold || a->load.verify_only)
 		return r;
 	/* A caller that waits for the result must have it before the wait begins. */
@@ -379,18 +427,21 @@ static int cmd_resume_run(struct invocation *inv, int argc, char **argv, struct 
 	int r;
 
 	cmd_resume_parse(&a, argc, argv);
+	cmd_resume_settle(&a);
 	inv->view = cmd_resume_view;
 	r = cmd_resume_resume_and_hold(&a, err);
-	device_free(a.load.dev);
+	load_result_done(&a.result);
+	cmd_devices_done(&a.devices);
 	return r;
 }
 
 const struct command cmd_resume = {
 	.name = "resume",
-	.args_doc = "DEV FILE",
-	.summary = "load a state into a device, start it, hold it",
-	.doc = "Load a state from FILE into a device, have the driver verify it, start the device "
-	       "and keep it open.\v"
+	.args_doc = "DEV... FILE",
+	.summary = "load a state into devices, start them, hold them",
+	.doc = "Load a state from FILE into a device, or that of a set into several, have the "
+	       "drivers verify it, start the devices and keep them open.\v"
+	       "The image's devices go into those named, in the order of both, or as --map says. "
 	       "FILE is a path, file:PATH, -, fd:N or exec:CMD; with --listen it is fd:N, "
 	       "unix:PATH, tcp:HOST:PORT or vsock:CID:PORT. A PCI function that this command "
 	       "opens itself has no DMA mapped: it is left stopped unless --run is given. It "

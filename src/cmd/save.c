@@ -11,13 +11,15 @@
 #include "transport/output.h"
 #include "ui/session.h"
 #include "cmd/cmd.h"
-#include "cmd/files.h"
+#include "cmd/devices.h"
 #include "cmd/render.h"
+#include "cmd/watch.h"
 
 #define PRE_COPY_NS (60 * NSEC_PER_SEC)
 #define PRE_COPY_MAX_NS (1000000 * NSEC_PER_SEC)
 #define PRE_COPY_ROUNDS 1000000
-#define PRE_COPY_SMALL ((uint64_t)64 << 10)
+#define DOWNTIME_LIMIT_NS (300 * NSEC_PER_MSEC)
+#define SKEW_MAX_NS (1000 * NSEC_PER_SEC)
 
 /* zstd's own, before ZSTD_maxCLevel() says the same at run time. */
 #define ZSTD_LEVEL_DEFAULT 3
@@ -29,17 +31,22 @@ enum {
 };
 static const char *const cmd_save_leave_words[] = { "found", "stop" };
 
+static const char *const cmd_save_divergence_words[] = {
+	[ON_DIVERGENCE_STOP] = "stop",
+	[ON_DIVERGENCE_ABORT] = "abort",
+};
+
 struct cmd_save_args {
 	struct invocation *inv;
-	const char *spec, *file;
+	struct cmd_devices devices;
 	struct device_options options;
 	struct arc_retry retry;
 	struct save_options save;
 	const char *compress;
 	struct opt_list labels;
-	unsigned int leave;
-	uint64_t threads, precopy_ns;
-	bool precopy, dry_run;
+	unsigned int leave, on_divergence;
+	uint64_t threads, max_rounds;
+	bool no_p2p, dry_run;
 };
 
 static void cmd_save_parse_compress(struct cmd_save_args *a)
@@ -69,8 +76,31 @@ static void cmd_save_parse_labels(struct cmd_save_args *a)
 		opts_misuse(a->inv->program, "--raw and --label exclude each other");
 }
 
+static void cmd_save_settle(struct cmd_save_args *a)
+{
+	struct save_options *s = &a->save;
+
+	cmd_devices_split(a->inv, &a->devices);
+	cmd_save_parse_compress(a);
+	cmd_save_parse_labels(a);
+	if (s->raw && a->devices.n > 1)
+		opts_misuse(a->inv->program, "--raw is of one device");
+	s->threads = (unsigned int)a->threads;
+	s->peer.timeout_ms = a->options.acquire.timeout_ms;
+	s->devs = a->devices.v;
+	s->n = a->devices.n;
+	s->device = &a->options;
+	s->p2p = !a->no_p2p;
+	s->retry_ns = a->retry.budget_ns;
+	s->leave_stopped = a->leave == LEAVE_STOP;
+	s->converge.policy.max_rounds = (unsigned int)a->max_rounds;
+	s->converge.on_divergence = (enum on_divergence)a->on_divergence;
+	s->converge.returns = !s->leave_stopped;
+}
+
 static void cmd_save_parse(struct cmd_save_args *a, int argc, char **argv)
 {
+	struct switchover_options *policy = &a->save.converge.policy;
 	const struct opt opts[] = {
 		{ "raw", .flag = &a->save.raw, .doc = "write the bare stream and nothing else" },
 		{ "compress", .value = "HOW", .text = &a->compress,
@@ -78,15 +108,33 @@ static void cmd_save_parse(struct cmd_save_args *a, int argc, char **argv)
 		{ "force", .flag = &a->save.force, .doc = "replace FILE if it exists" },
 		{ "leave", .value = "STATE", .choice = &a->leave, OPT_WORDS(cmd_save_leave_words),
 		  .doc = "found (default): as it was; stop: stopped" },
-		{ "pre-copy", .value = "TIME", .duration_ns = &a->precopy_ns,
-		  .max = PRE_COPY_MAX_NS, .value_optional = true, .given = &a->precopy,
-		  .doc = "read what can be read while the device runs, for at most TIME (60s)" },
+		{ "pre-copy", .flag = &a->save.precopy,
+		  .doc = "read what can be read while the devices run" },
+		{ "downtime-limit", .value = "TIME", .duration_ns = &policy->downtime_limit_ns,
+		  .max = PRE_COPY_MAX_NS,
+		  .doc = "stop them once that is expected to take no longer (300ms)" },
+		{ "max-rounds", .value = "N", .number = &a->max_rounds, .min = 1,
+		  .max = PRE_COPY_ROUNDS, .doc = "of pre-copy, at most (1000000)" },
+		{ "max-time", .value = "TIME", .duration_ns = &policy->max_ns,
+		  .max = PRE_COPY_MAX_NS, .doc = "in pre-copy, at most (60s)" },
+		{ "on-divergence", .value = "WHAT", .choice = &a->on_divergence,
+		  OPT_WORDS(cmd_save_divergence_words),
+		  .doc = "when pre-copy does not converge: stop (default) the devices, or abort" },
+		{ "no-p2p", .flag = &a->no_p2p,
+		  .doc = "several devices need no P2P: they do no DMA to each other" },
+		{ "max-skew", .value = "TIME", .duration_ns = &a->save.max_skew_ns,
+		  .max = SKEW_MAX_NS,
+		  .doc = "between the first device's stop and the last's, at most" },
 		{ "insecure", .flag = &a->save.peer.insecure,
 		  .doc = "use TCP or vsock, or the socket of any user" },
 		{ "threads", .value = "N", .number = &a->threads, .min = 1, .max = SAVE_THREADS_MAX,
 		  .doc = "compress in N threads (one for each CPU)" },
 		{ "bandwidth", .value = "RATE", .bytes = &a->save.bandwidth, .min = 1,
-		  .max = INT64_MAX, .doc = "write at most RATE bytes a second: 10M, 1GB, ..." },
+		  .max = INT64_MAX,
+		  .doc = "write at most RATE bytes a second: 10M, 1GB, ...; with --pre-copy only "
+			 "while the devices run" },
+		{ "bandwidth-stop-copy", .value = "RATE", .bytes = &a->save.bandwidth_stop_copy,
+		  .min = 1, .max = INT64_MAX, .doc = "the same once they are stopped" },
 		{ "label", .value = "KEY=VALUE", .list = &a->labels,
 		  .doc = "put this into the image, where inspect shows it; several times" },
 		{ "sha256", .flag = &a->save.sha256,
@@ -94,9 +142,7 @@ static void cmd_save_parse(struct cmd_save_args *a, int argc, char **argv)
 		{ "dry-run", .flag = &a->dry_run, .doc = "say what would be done, open nothing" },
 		{ 0 },
 	};
-	const struct opt_arg args[] = { { "DEV", .text = &a->spec },
-					{ "FILE", .text = &a->file },
-					{ 0 } };
+	const struct opt_arg args[] = { { "DEV", .list = &a->devices.args, .optional = true }, { 0 } };
 	const struct cmd_line line = {
 		.opts = opts,
 		.args = args,
@@ -105,10 +151,7 @@ static void cmd_save_parse(struct cmd_save_args *a, int argc, char **argv)
 	};
 
 	cmd_parse(a->inv, &line, argc, argv);
-	cmd_save_parse_compress(a);
-	cmd_save_parse_labels(a);
-	a->save.threads = (unsigned int)a->threads;
-	a->save.peer.timeout_ms = a->options.acquire.timeout_ms;
+	cmd_save_settle(a);
 }
 
 /*
@@ -127,6 +170,8 @@ static void cmd_save_view(FILE *f, struct json_object *report)
 		{ "bytes_per_second", "stream rate", REPORT_RATE },
 		{ "sha256", "sha256", REPORT_TEXT },
 		{ "downtime_ns", "downtime", REPORT_NS_IF_ANY },
+		{ "skew_ns", "stopped within", REPORT_NS },
+		{ "downtime_estimate_ns", "expected downtime", REPORT_NS },
 		{ "state", "state now", REPORT_TEXT },
 		{ "expected_bytes", "expected", REPORT_BYTES_EXACT },
 		{ "free_bytes", "free", REPORT_BYTES_EXACT },
@@ -135,18 +180,37 @@ static void cmd_save_view(FILE *f, struct json_object *report)
 
 	view_arcs(f, report);
 	report_lines(f, report, rows, ARRAY_SIZE(rows));
+	view_devices(f, report);
+}
+
+/* Into the report itself for a single device, else into its object in "devices". */
+static void cmd_save_render_device(struct json_object *o, const struct save_result *result,
+				   unsigned int i)
+{
+	const struct member_result *m = &result->devices[i];
+
+	report_uint(o, "bytes", m->bytes);
+	report_uint(o, "stream_ns", m->stream_ns);
+	render_rate(o, m->bytes, m->stream_ns);
+	if (result->sums)
+		report_octets(o, "sha256", result->sums[i], sizeof(result->sums[i]));
+	render_state_found(o, m->found, true);
+	render_state_now(o, m->left, m->left_known);
+	report_uint(o, "drain_retries", m->retries);
+	render_arcs(o, &m->timeline, m->left);
+	if (m->recovered)
+		render_recovery(o, &m->recovery);
 }
 
 static void cmd_save_render(struct invocation *inv, const struct save_options *s,
 			    const struct save_result *result)
 {
-	const struct source_result *source = &result->source;
 	struct json_object *o = inv->report;
 
 	inv->acts = inv->moves_state = true;
 	inv->outcome = result->verdict.outcome;
 	inv->owner = result->verdict.owner;
-	render_device(o, s->dev);
+	render_devices(o, s->devs, s->n);
 	report_name(o, "file", s->uri.text);
 	report_string(o, "format", s->raw ? "raw" : "image");
 	if (!result->started)
@@ -156,17 +220,12 @@ static void cmd_save_render(struct invocation *inv, const struct save_options *s
 						result->receipt.accepted ? &result->receipt : NULL),
 			      &s->labels);
 	report_uint(o, "file_bytes", result->published ? result->written : 0);
-	report_uint(o, "bytes", source->bytes);
-	report_uint(o, "stream_ns", source->stream_ns);
-	render_rate(o, source->bytes, source->stream_ns);
-	if (s->sha256 && source->complete)
-		report_octets(o, "sha256", result->sum, sizeof(result->sum));
-	render_state_found(o, source->found, true);
-	render_state_now(o, source->left, source->left_known);
-	report_uint(o, "drain_retries", result->retries);
-	render_arcs(o, &source->timeline, source->left);
-	if (source->recovered)
-		render_recovery(o, &source->recovery);
+	if (result->decided)
+		render_decision(o, &result->decision);
+	if (s->n > 1)
+		report_uint(o, "skew_ns", result->skew_ns);
+	for (unsigned int i = 0; i < s->n; i++)
+		cmd_save_render_device(render_object(o, s->n, i), result, i);
 }
 
 /* A device that the caller holds (fd:N) can be asked; others would have to be opened. */
@@ -175,11 +234,13 @@ static int cmd_save_plan_room(struct json_object *o, const struct save_options *
 	struct save_room room;
 	int r;
 
-	if (s->dev->inherited >= 0) {
-		r = device_open(s->dev, s->device, err);
+	for (unsigned int i = 0; i < s->n; i++) {
+		if (s->devs[i]->inherited < 0)
+			continue;
+		r = device_open(s->devs[i], s->device, err);
 		if (r < 0)
 			return r;
-		r = mig_query(s->dev->mig, err);
+		r = mig_query(s->devs[i]->mig, err);
 		if (r < 0)
 			return r;
 	}
@@ -193,26 +254,39 @@ static int cmd_save_plan_room(struct json_object *o, const struct save_options *
 	return r;
 }
 
-/* Nothing is opened, so what stands in the way is told as far as names and debugfs tell it. */
-static int cmd_save_plan(struct invocation *inv, const struct save_options *s, struct err *err)
+static int cmd_save_plan_device(const struct save_options *s, struct device *dev, struct err *err)
 {
 	char word[32];
 	int r;
 
-	render_device(inv->report, s->dev);
+	r = device_check(dev, s->device, err);
+	if (r < 0)
+		return r;
+	if (s->device->protocol == PROTOCOL_V1 || !dev->node ||
+	    debugfs_migration_state(&host_live, dev->node, word, sizeof(word), NULL) !=
+		    DEBUGFS_NO_V2)
+		return 0;
+	err_fail(err, ERR_UNSUPPORTED, -ENOTTY, "%s: the driver offers no migration",
+		 device_name(dev));
+	return err_hint(err, -ENOTTY, "if it speaks v1: --protocol=v1");
+}
+
+/* Nothing is opened, so what stands in the way is told as far as names and debugfs tell it. */
+static int cmd_save_plan(struct invocation *inv, const struct save_options *s, struct err *err)
+{
+	int r;
+
+	render_devices(inv->report, s->devs, s->n);
 	report_name(inv->report, "file", s->uri.text);
 	report_string(inv->report, "format", s->raw ? "raw" : "image");
 	report_bool(inv->report, "dry_run", true);
-	report_bool(inv->report, "opening_resets", device_reset_by_open(s->dev));
-	r = device_check(s->dev, s->device, err);
-	if (r < 0)
-		return r;
-	if (s->device->protocol != PROTOCOL_V1 && s->dev->node &&
-	    debugfs_migration_state(&host_live, s->dev->node, word, sizeof(word), NULL) ==
-		    DEBUGFS_NO_V2) {
-		err_fail(err, ERR_UNSUPPORTED, -ENOTTY, "%s: the driver offers no migration",
-			 device_name(s->dev));
-		return err_hint(err, -ENOTTY, "if it speaks v1: --protocol=v1");
+	for (unsigned int i = 0; i < s->n; i++)
+		report_bool(render_object(inv->report, s->n, i), "opening_resets",
+			    device_reset_by_open(s->devs[i]));
+	for (unsigned int i = 0; i < s->n; i++) {
+		r = cmd_save_plan_device(s, s->devs[i], err);
+		if (r < 0)
+			return r;
 	}
 	if (s->uri.kind & URI_SOCKET)
 		r = peer_check(&s->uri, &s->peer, err);
@@ -230,23 +304,21 @@ static int cmd_save_plan(struct invocation *inv, const struct save_options *s, s
 struct cmd_save_work {
 	const struct save_options *options;
 	struct save_result result;
-	struct cancel cancel;
-	struct transfer transfer;
+	struct cancel *cancel;
 };
 
 static int cmd_save_work(void *ctx, struct err *err)
 {
 	struct cmd_save_work *w = ctx;
 
-	return save_run(w->options, &w->cancel, &w->transfer, &w->result, err);
+	return save_run(w->options, w->cancel, &w->result, err);
 }
 
 /* A device in doubt that closing may reset would lose what may be the only copy: hold it. */
 static void cmd_save_hold(const struct cmd_save_args *a, int r, struct err *err)
 {
-	const struct device *dev = a->save.dev;
-	const struct session_held held = { .fd = mig_watch_fd(dev->mig) };
-	enum close_effect effect = device_close_effect(dev);
+	const struct device *dev;
+	enum close_effect effect = cmd_devices_effect(&a->devices, &dev);
 	char reason[ERR_REASON_MAX];
 	struct err gone = { 0 };
 
@@ -254,9 +326,10 @@ static void cmd_save_hold(const struct cmd_save_args *a, int r, struct err *err)
 		return;
 	a->inv->show(a->inv, r, err);
 	log_warn("%s%s; %s", err->text, err_reason(err, reason), err->note);
-	console_print("%s: stopped, in doubt; held open until %s, because %s", device_name(dev),
-		      session_ended_by(), device_close_text(effect));
-	if (session_hold(&held, cmd_status(a->inv), &gone) < 0)
+	console_print("%s: stopped, in doubt; held open until %s, because %s",
+		      cmd_devices_title(&a->devices), session_ended_by(),
+		      device_close_text(effect));
+	if (cmd_devices_hold(a->inv, &a->devices, &gone) < 0)
 		log_warn("%s%s", gone.text, err_reason(&gone, reason));
 }
 
@@ -264,78 +337,65 @@ static int cmd_save_save(struct cmd_save_args *a, struct err *err)
 {
 	struct invocation *inv = a->inv;
 	struct save_options *s = &a->save;
-	struct cmd_save_work w = { .options = s };
-	struct precopy policy = {
-		.max_rounds = PRE_COPY_ROUNDS,
-		.max_ns = a->precopy_ns,
-		.small = PRE_COPY_SMALL,
-	};
-	struct progress progress = cmd_progress(inv, &w.transfer, device_name(s->dev));
+	struct cmd_watch watch;
+	struct cmd_save_work w = { .options = s, .cancel = &watch.cancel };
 	int r;
 
-	if ((s->uri.kind & URI_SOCKET) || s->dev->socket)
-		progress.timeout_ms = s->peer.timeout_ms;
 	w.result.verdict =
 		handover_sender_verdict(HANDOVER_STORED, HANDOVER_FAILED, false, MIG_FATE_BACK);
-	s->retry_ns = a->retry.budget_ns;
-	s->leave_stopped = a->leave == LEAVE_STOP;
-	r = cancel_init(&w.cancel, err);
+	r = cmd_watch_begin(inv, &watch, &a->devices, &a->options, err);
 	if (r < 0)
 		return r;
-	s->precopy = a->precopy ? &policy : NULL;
-	a->options.cancel = &w.cancel;
-	w.cancel.call_timeout_ms = device_call_timeout(s->dev, s->device);
-	transfer_start(&w.transfer);
-	r = session_run(cmd_save_work, &w, &w.cancel, &progress, err);
+	if (s->uri.kind & URI_SOCKET)
+		watch.progress.timeout_ms = s->peer.timeout_ms;
+	s->events = &watch.events;
+	r = session_run(cmd_save_work, &w, &watch.cancel, &watch.progress, err);
 	cmd_save_render(inv, s, &w.result);
-	s->precopy = NULL;
-	a->options.cancel = NULL;
-	cancel_done(&w.cancel);
+	s->events = NULL;
+	cmd_watch_end(&watch, &a->options);
 	if (w.result.verdict.status == HANDOVER_IN_DOUBT)
 		cmd_save_hold(a, r, err);
+	save_result_done(&w.result);
 	return r;
-}
-
-static int cmd_save_plan_or_save(struct cmd_save_args *a, struct err *err)
-{
-	int r = cmd_files_device(a->save.dev, &a->save.uri, err);
-
-	if (r < 0)
-		return r;
-	return a->dry_run ? cmd_save_plan(a->inv, &a->save, err) : cmd_save_save(a, err);
 }
 
 static int cmd_save_run(struct invocation *inv, int argc, char **argv, struct err *err)
 {
-	struct cmd_save_args a = { .inv = inv, .precopy_ns = PRE_COPY_NS };
+	struct cmd_save_args a = {
+		.inv = inv,
+		.max_rounds = PRE_COPY_ROUNDS,
+		.save.converge.policy = {
+			.downtime_limit_ns = DOWNTIME_LIMIT_NS,
+			.max_ns = PRE_COPY_NS,
+		},
+	};
 	struct save_options *s = &a.save;
 	int r;
 
 	cmd_save_parse(&a, argc, argv);
-	r = cmd_output(inv, a.file, URI_PLAIN | URI_SOCKET, &s->uri, err);
+	r = cmd_output(inv, a.devices.file, URI_PLAIN | URI_SOCKET, &s->uri, err);
 	if (r < 0)
-		return cmd_hint_swapped(inv, a.spec, a.file, r, err);
-	r = cmd_find_device(inv, a.spec, a.file, &s->dev, err);
-	if (r < 0)
-		return r;
+		return cmd_hint_swapped(inv, a.devices.specs[0], a.devices.file, r, err);
 	inv->view = cmd_save_view;
-	s->device = &a.options;
-	r = cmd_save_plan_or_save(&a, err);
-	device_free(s->dev);
+	r = cmd_devices_find(inv, &a.devices, &s->uri, err);
+	if (r >= 0)
+		r = a.dry_run ? cmd_save_plan(inv, s, err) : cmd_save_save(&a, err);
+	cmd_devices_done(&a.devices);
 	image_labels_done(&s->labels);
 	return r;
 }
 
 const struct command cmd_save = {
 	.name = "save",
-	.args_doc = "DEV FILE",
-	.summary = "stream a device's state to a file",
-	.doc = "Save a device's state to FILE.\v"
-	       "The device is stopped, its stream written, and the device returned to where it "
-	       "was. DEV is a PCI address, an mdev's UUID, vfioN, /dev/vfio/devices/vfioN, a "
-	       "sysfs path, fd:N, or vfio-user:PATH. FILE is a path, file:PATH, -, fd:N, "
-	       "exec:CMD, unix:PATH, tcp:HOST:PORT or vsock:CID:PORT; the last three are sockets "
-	       "of a resume --listen, which has the last word. A path gets its file only when all "
-	       "of it is there and synced.",
+	.args_doc = "DEV... FILE",
+	.summary = "stream the state of devices to a file",
+	.doc = "Save a device's state to FILE, or that of several devices as one consistent set.\v"
+	       "The devices are stopped, their streams written, and the devices returned to where "
+	       "they were: none is stopped before all are P2P-quiescent, and none runs in full "
+	       "before all can answer. DEV is a PCI address, an mdev's UUID, vfioN, "
+	       "/dev/vfio/devices/vfioN, a sysfs path, fd:N, or vfio-user:PATH. FILE is a path, "
+	       "file:PATH, -, fd:N, exec:CMD, unix:PATH, tcp:HOST:PORT or vsock:CID:PORT; the last "
+	       "three are sockets of a resume --listen, which has the last word. A path gets its "
+	       "file only when all of it is there and synced.",
 	.run = cmd_save_run,
 };

@@ -53,7 +53,8 @@ static bool compat_describe(const struct device *dev, struct image_device *ret)
 	return !failed;
 }
 
-int compat_manifest(const struct device *dev, struct image_manifest *ret, struct err *err)
+int compat_manifest(struct device *const *devs, unsigned int n, struct image_manifest *ret,
+		    struct err *err)
 {
 	struct image_manifest m = { 0 };
 	bool failed = false;
@@ -62,11 +63,13 @@ int compat_manifest(const struct device *dev, struct image_manifest *ret, struct
 	uname(&uts);
 	m.kernel = compat_copy(uts.release, &failed);
 	m.tool = compat_copy(PACKAGE_STRING, &failed);
-	m.devices = calloc(1, sizeof(*m.devices));
-	m.n_devices = m.devices ? 1 : 0;
-	if (failed || !m.devices || !compat_describe(dev, m.devices)) {
+	m.devices = calloc(n, sizeof(*m.devices));
+	m.n_devices = m.devices ? n : 0;
+	for (unsigned int i = 0; i < m.n_devices; i++)
+		failed |= !compat_describe(devs[i], &m.devices[i]);
+	if (failed || !m.devices) {
 		image_manifest_done(&m);
-		return err_set(err, -ENOMEM, "%s", dev->spec);
+		return err_set(err, -ENOMEM, "manifest");
 	}
 	*ret = m;
 	return 0;

@@ -11,12 +11,12 @@
 #include "image/manifest.h"
 
 /**
- * compat_manifest() - a device, and who describes it, as a manifest says it
- * @dev: open, mig_query() called
+ * compat_manifest() - devices, and who describes them, as a manifest says it
+ * @devs: @n of them, open, mig_query() called
  * @ret: image_manifest_done() frees it
  */
-_must_check_ int compat_manifest(const struct device *dev, struct image_manifest *ret,
-				 struct err *err);
+_must_check_ int compat_manifest(struct device *const *devs, unsigned int n,
+				 struct image_manifest *ret, struct err *err);
 
 /**
  * compat_differ_fn - one difference

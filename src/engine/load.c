@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/macros.h"
 #include "engine/ack.h"
-#include "engine/compat.h"
 #include "engine/load-refusal.h"
 #include "engine/load.h"
 #include "engine/pipeline.h"
@@ -20,84 +20,108 @@
 #define LOAD_FRAMES 4
 
 /**
- * struct load - a load under way
- * @received: how far the state has come
- * @link, @origin: where it comes from
+ * struct load_lane - a device's stream on its way to it
+ * @received: how far its state has come
  * @pipe: to the device
  * @frame: being filled with @frame_len bytes, or NULL
+ * @expected: bytes that were verified, 0 for unknown
+ * @start_ns: when its load began
+ */
+struct load_lane {
+	struct load *load;
+	struct member *member;
+	enum handover_received received;
+	struct pipeline *pipe;
+	struct image_frame *frame;
+	size_t frame_len;
+	uint64_t expected;
+	uint64_t start_ns;
+};
+
+/**
+ * struct load - a load under way
+ * @link, @origin: where the state comes from
+ * @map: which lane a device of the image has, LOAD_MAP_NONE for none
  */
 struct load {
 	const struct load_options *options;
 	struct load_result *result;
 	struct cancel *cancel;
-	struct transfer *transfer;
-	struct arc_retry retry;
-	enum handover_received received;
+	struct set set;
+	struct load_lane *lanes;
+	uint32_t map[IMAGE_DEVICES_MAX];
 	enum handover_link link;
 	enum handover_origin origin;
 	struct listener *listener;
 	struct input *in;
-	struct pipeline *pipe;
-	struct image_frame *frame;
-	size_t frame_len;
-	uint64_t start_ns;
 };
 
-static void load_on_arc(void *ctx, const struct mig_arc *arc)
-{
-	struct load *l = ctx;
+/*
+ * Bytes on their way
+ */
 
-	timeline_add(&l->result->timeline, arc);
-	if (arc->result >= 0)
-		atomic_store(&l->transfer->state, arc->to);
+static void load_tell_progress(const struct load_lane *lane, uint64_t bytes)
+{
+	struct event e = {
+		.kind = EVENT_PROGRESS,
+		.device = (int)lane->member->index,
+		.progress = {
+			.bytes = bytes,
+			.expected = lane->expected,
+			.exact = lane->expected,
+		},
+	};
+
+	event_emit(lane->load->options->events, &e);
 }
 
 /* In the pipeline's thread. */
 static int load_put_frame(void *ctx, struct image_frame *frame, size_t len, struct err *err)
 {
-	struct load *l = ctx;
+	struct load_lane *lane = ctx;
+	struct member_result *result = lane->member->result;
 	int r;
 
-	r = mig_write(l->options->dev->mig, frame->payload, len, err);
+	r = mig_write(lane->member->dev->mig, frame->payload, len, err);
 	if (r < 0)
 		return r;
-	l->result->bytes += len;
-	atomic_fetch_add(&l->transfer->bytes, len);
+	result->bytes += len;
+	load_tell_progress(lane, result->bytes);
 	return 0;
 }
 
 /* A frame to fill for the device. */
-static int load_get_frame(struct load *l, struct err *err)
+static int load_get_frame(struct load_lane *lane, struct err *err)
 {
 	int r;
 
-	r = cancel_check(l->cancel, err);
-	if (r < 0 || l->frame)
+	r = cancel_check(lane->load->cancel, err);
+	if (r < 0 || lane->frame)
 		return r;
-	return pipeline_frame(l->pipe, &l->frame, err);
+	return pipeline_frame(lane->pipe, &lane->frame, err);
 }
 
-static int load_push_frame(struct load *l, struct err *err)
+static int load_push_frame(struct load_lane *lane, struct err *err)
 {
-	size_t len = l->frame_len;
+	size_t len = lane->frame_len;
 
-	l->frame = NULL;
-	l->frame_len = 0;
-	return pipeline_push(l->pipe, len, err);
+	lane->frame = NULL;
+	lane->frame_len = 0;
+	return pipeline_push(lane->pipe, len, err);
 }
 
-static int load_put(struct load *l, const uint8_t *buf, size_t len, struct err *err)
+static int load_put(struct load_lane *lane, const uint8_t *buf, size_t len, struct err *err)
 {
 	while (len) {
-		size_t n = MIN(len, IMAGE_FRAME_PAYLOAD - l->frame_len);
+		size_t n = MIN(len, IMAGE_FRAME_PAYLOAD - lane->frame_len);
 		int r;
 
-		r = load_get_frame(l, err);
+		r = load_get_frame(lane, err);
 		if (r < 0)
 			return r;
-		memcpy(l->frame->payload + l->frame_len, buf, n);
-		l->frame_len += n;
-		r = l->frame_len == IMAGE_FRAME_PAYLOAD ? load_push_frame(l, err) : 0;
+		memcpy(lane->frame->payload + lane->frame_len, buf, n);
+		lane->frame_len += n;
+		r = lane->frame_len == IMAGE_FRAME_PAYLOAD ? load_push_frame(lane, err) : 0;
 		if (r < 0)
 			return r;
 		buf += n;
@@ -106,63 +130,99 @@ static int load_put(struct load *l, const uint8_t *buf, size_t len, struct err *
 	return 0;
 }
 
-static int load_open_device(struct load *l, const struct image_device *saved, struct err *err)
+/* What there is goes on its way, without a wait. */
+static int load_flush(struct load_lane *lane, struct err *err)
 {
-	struct load_result *result = l->result;
-	struct device *dev = l->options->dev;
-	int r;
-
-	if (!dev->mig) {
-		r = device_open(dev, l->options->device, err);
-		if (r < 0)
-			return r;
-	}
-	r = mig_query(dev->mig, err);
-	if (r < 0)
-		return r;
-	result->opened = true;
-	result->found = dev->mig->state;
-	atomic_store(&l->transfer->state, dev->mig->state);
-	dev->mig->on_arc = load_on_arc;
-	dev->mig->on_arc_ctx = l;
-	dev->mig->cancel = l->cancel;
-	return saved ? compat_check(saved, dev, l->options->force_mismatch, err) : 0;
+	return lane->frame_len ? load_push_frame(lane, err) : 0;
 }
 
 /*
- * Opens the device and brings it to RESUMING. What it holds is going to be replaced, so a session
- * that another process left behind is no obstacle; only ERROR is: the device may be broken.
+ * The devices, on the way to RESUMING
  */
-static int load_begin(struct load *l, const struct image_device *saved, struct err *err)
+
+/*
+ * What they hold is going to be replaced, so a session that another process left behind is no
+ * obstacle; only ERROR is: the device may be broken.
+ */
+static int load_settle(void *ctx, struct member *m, struct err *err)
 {
-	const struct pipeline_options opts = {
-		.frames = LOAD_FRAMES,
-		.sink = load_put_frame,
-		.ctx = l,
-		.cancel = l->cancel,
-	};
-	struct mig_dev *mig;
+	struct load *l = ctx;
+
+	if (m->dev->mig->state == MIG_ERROR) /* says why not, and touches nothing */
+		return mig_goto(m->dev->mig, MIG_RESUMING, err);
+	l->lanes[m->index].received = HANDOVER_TOUCHED;
+	return member_settle(m, err);
+}
+
+static int load_enter_resuming(void *ctx, struct member *m, struct err *err)
+{
+	struct load *l = ctx;
+	struct load_lane *lane = &l->lanes[m->index];
 	int r;
 
-	r = load_open_device(l, saved, err);
+	r = member_enter(m, PHASE_LOAD, l->cancel, err);
+	if (m->dev->mig->state == MIG_RESUMING)
+		lane->received = HANDOVER_LOADING;
+	lane->start_ns = clock_ns();
+	return r;
+}
+
+static int load_make_pipelines(struct load *l, struct err *err)
+{
+	struct pipeline_options opts = {
+		.frames = LOAD_FRAMES,
+		.sink = load_put_frame,
+		.cancel = l->cancel,
+	};
+
+	for (unsigned int i = 0; i < l->set.n; i++) {
+		int r;
+
+		opts.ctx = &l->lanes[i];
+		r = pipeline_new(&opts, &l->lanes[i].pipe, err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static struct load_lane *load_lane_of(struct load *l, uint32_t saved)
+{
+	return l->map[saved] == LOAD_MAP_NONE ? NULL : &l->lanes[l->map[saved]];
+}
+
+static int load_check_fit(const struct load *l, const struct image_manifest *m, struct err *err)
+{
+	for (uint32_t i = 0; i < m->n_devices; i++) {
+		int r;
+
+		if (l->map[i] == LOAD_MAP_NONE)
+			continue;
+		r = compat_check(&m->devices[i], l->options->devs[l->map[i]],
+				 l->options->force_mismatch, err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* Opens the devices and brings them to RESUMING; @m is NULL for a bare stream. */
+static int load_begin(struct load *l, const struct image_manifest *m, struct err *err)
+{
+	int r;
+
+	r = set_open(&l->set, l->options->device, l->options->p2p, err);
 	if (r < 0)
 		return r;
-	mig = l->options->dev->mig;
-	if (mig->state == MIG_ERROR)
-		return mig_goto(mig, MIG_RESUMING, err); /* says why not, and touches nothing */
-	atomic_store(&l->transfer->bytes, 0); /* what was verified is now to be loaded */
-	l->received = HANDOVER_TOUCHED;
-	r = mig_settle(mig, &l->retry, l->cancel, err);
+	l->result->opened = true;
+	r = m ? load_check_fit(l, m, err) : 0;
 	if (r < 0)
 		return r;
-	l->result->found = mig->state;
-	r = mig_goto_retrying(&l->retry, mig, MIG_RESUMING, l->cancel, err);
-	if (mig->state == MIG_RESUMING)
-		l->received = HANDOVER_LOADING;
+	r = set_phase(&l->set, PHASE_SETTLE, load_settle, l, err);
 	if (r < 0)
 		return r;
-	l->start_ns = clock_ns();
-	return pipeline_new(&opts, &l->pipe, err);
+	r = set_phase(&l->set, PHASE_LOAD, load_enter_resuming, l, err);
+	return r < 0 ? r : load_make_pipelines(l, err);
 }
 
 /*
@@ -180,24 +240,39 @@ static enum handover_origin load_origin(enum image_source source)
 	return origins[source];
 }
 
-/* Before the device is opened: sysfs knows enough to spare it a reset. */
+static int load_take_config(struct load *l, const struct image_manifest *m, struct err *err)
+{
+	for (uint32_t i = 0; i < m->n_devices; i++) {
+		int r;
+
+		if (l->map[i] == LOAD_MAP_NONE)
+			continue;
+		l->result->loads[l->map[i]].saved = i;
+		l->result->loads[l->map[i]].fit =
+			compat_fit(&m->devices[i], l->options->devs[l->map[i]]);
+		if (!l->options->restore_config)
+			continue;
+		r = config_restore_take(&m->devices[i], &l->result->loads[l->map[i]].config, err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* Before the devices are opened: sysfs knows enough to spare them a reset. */
 static int load_on_beginning(void *ctx, const struct image_info *info,
 			     const struct image_manifest *m, struct err *err)
 {
 	struct load *l = ctx;
 	int r;
 
-	if (m->n_devices != 1) {
-		err_fail(err, ERR_IMAGE, -EINVAL, "holds %u devices, not one", m->n_devices);
-		return err_hint(err, -EINVAL, "vfiomigctl inspect lists them");
-	}
-	if (l->options->restore_config) {
-		r = config_restore_take(&m->devices[0], &l->result->config, err);
-		if (r < 0)
-			return r;
-	}
-	l->result->fit = compat_fit(&m->devices[0], l->options->dev);
-	r = compat_check(&m->devices[0], l->options->dev, l->options->force_mismatch, err);
+	r = load_map(&l->options->map, m, l->map, err);
+	if (r < 0)
+		return r;
+	r = load_take_config(l, m, err);
+	if (r < 0)
+		return r;
+	r = load_check_fit(l, m, err);
 	if (r < 0)
 		return r;
 	/* Not of a sender that was turned away. */
@@ -209,12 +284,11 @@ static int load_on_beginning(void *ctx, const struct image_info *info,
 static int load_on_verified(void *ctx, uint32_t device, const struct image_totals *totals,
 			    struct err *err)
 {
-	struct load *l = ctx;
+	struct load_lane *lane = load_lane_of(ctx, device);
 
-	(void)device;
 	(void)err;
-	atomic_store(&l->transfer->exact, true);
-	atomic_store(&l->transfer->expected, totals->bytes);
+	if (lane)
+		lane->expected = totals->bytes;
 	return 0;
 }
 
@@ -238,18 +312,30 @@ static int load_on_begin(void *ctx, const struct image_info *info, const struct 
 {
 	int r = load_on_beginning(ctx, info, m, err);
 
-	return r < 0 ? r : load_begin(ctx, &m->devices[0], err);
+	return r < 0 ? r : load_begin(ctx, m, err);
 }
 
 static int load_on_data(void *ctx, uint32_t device, const void *buf, size_t len, struct err *err)
 {
-	(void)device;
-	return load_put(ctx, buf, len, err);
+	struct load_lane *lane = load_lane_of(ctx, device);
+
+	return lane ? load_put(lane, buf, len, err) : 0;
+}
+
+/* A stream is complete: its device may have the last of it while those of the others go on. */
+static int load_on_device_end(void *ctx, uint32_t device, const struct image_totals *totals,
+			      struct err *err)
+{
+	struct load_lane *lane = load_lane_of(ctx, device);
+
+	(void)totals;
+	return lane ? load_flush(lane, err) : 0;
 }
 
 static const struct image_sink load_sink = {
 	.begin = load_on_begin,
 	.data = load_on_data,
+	.device_end = load_on_device_end,
 	.end = load_on_end,
 };
 
@@ -263,7 +349,7 @@ static int load_image(struct load *l, struct err *err)
 	int r;
 
 	if (input_rewindable(l->in) || verify_only) {
-		r = scan_image(l->in, &verify_sink, l, l->cancel, l->transfer, err);
+		r = scan_image(l->in, &verify_sink, l, l->cancel, l->options->transfer, err);
 		if (r < 0)
 			return r;
 		log_info("%s: verified", input_name(l->in));
@@ -278,6 +364,7 @@ static int load_image(struct load *l, struct err *err)
 
 static int load_raw(struct load *l, struct err *err)
 {
+	struct load_lane *lane = &l->lanes[0];
 	int r;
 
 	if (l->options->verify_only)
@@ -288,16 +375,16 @@ static int load_raw(struct load *l, struct err *err)
 	for (;;) {
 		ssize_t n;
 
-		r = load_get_frame(l, err);
+		r = load_get_frame(lane, err);
 		if (r < 0)
 			return r;
 		/* Whole frames, however little comes at a time: to hand one on costs a wake-up. */
-		n = input_read(l->in, l->frame->payload + l->frame_len,
-			       IMAGE_FRAME_PAYLOAD - l->frame_len, err);
+		n = input_read(l->in, lane->frame->payload + lane->frame_len,
+			       IMAGE_FRAME_PAYLOAD - lane->frame_len, err);
 		if (n <= 0)
 			return (int)n;
-		l->frame_len += (size_t)n;
-		r = l->frame_len == IMAGE_FRAME_PAYLOAD ? load_push_frame(l, err) : 0;
+		lane->frame_len += (size_t)n;
+		r = lane->frame_len == IMAGE_FRAME_PAYLOAD ? load_push_frame(lane, err) : 0;
 		if (r < 0)
 			return r;
 	}
@@ -305,25 +392,50 @@ static int load_raw(struct load *l, struct err *err)
 
 static int load_drain(struct load *l, struct err *err)
 {
-	int r;
+	for (unsigned int i = 0; i < l->set.n; i++) {
+		struct load_lane *lane = &l->lanes[i];
+		int r;
 
-	if (!l->pipe)
-		return 0;
-	r = l->frame_len ? load_push_frame(l, err) : 0;
-	return r < 0 ? r : pipeline_drain(l->pipe, err);
+		if (!lane->pipe)
+			continue;
+		r = load_flush(lane, err);
+		r = r < 0 ? r : pipeline_drain(lane->pipe, err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
 }
 
-/* All of the input into the device, and nothing on its way any more. */
+static void load_note_stream(const struct load_lane *lane, bool complete)
+{
+	struct member_result *result = lane->member->result;
+	struct event e = {
+		.kind = EVENT_STREAM,
+		.device = (int)lane->member->index,
+		.stream = { .bytes = result->bytes },
+	};
+
+	result->complete = complete;
+	if (lane->start_ns)
+		result->stream_ns = e.stream.ns = clock_ns() - lane->start_ns;
+	if (complete && lane->start_ns)
+		event_emit(lane->load->options->events, &e);
+}
+
+/* All of the input into the devices, and nothing on its way any more. */
 static int load_take(struct load *l, struct err *err)
 {
 	int r;
 
 	r = l->options->raw ? load_raw(l, err) : load_image(l, err);
 	r = r < 0 ? r : load_drain(l, err);
-	r = pipeline_explain(l->pipe, r, err);
-	l->pipe = pipeline_free(l->pipe);
-	if (l->start_ns)
-		l->result->stream_ns = clock_ns() - l->start_ns;
+	for (unsigned int i = 0; i < l->set.n; i++) {
+		struct load_lane *lane = &l->lanes[i];
+
+		r = pipeline_explain(lane->pipe, r, err);
+		lane->pipe = pipeline_free(lane->pipe);
+		load_note_stream(lane, r >= 0);
+	}
 	return r;
 }
 
@@ -331,26 +443,50 @@ static int load_take(struct load *l, struct err *err)
  * The end of the load
  */
 
-static int load_judge(struct load *l, struct err *err)
+static int load_judge_one(void *ctx, struct member *m, struct err *err)
 {
-	struct device *dev = l->options->dev;
+	struct load *l = ctx;
+	struct device *dev = m->dev;
 	int r;
 
-	r = cancel_check(l->cancel, err);
-	if (r < 0)
-		return r;
 	r = mig_check_session(dev->mig, "the load is complete", err);
 	if (r < 0)
 		return r;
-	r = mig_goto_retrying(&l->retry, dev->mig, MIG_STOP, l->cancel, err);
+	r = member_enter(m, PHASE_JUDGE, l->cancel, err);
 	if (r < 0 && (err->kind == ERR_PEER || err->kind == ERR_ABORTED))
 		return r; /* a lost connection or a cancel is no verdict */
 	if (r < 0) {
 		err_classify(err, load_refusal_kind(device_driver(dev), r), r);
 		return err_prefix(err, r, "the driver did not accept the state");
 	}
+	l->result->loads[m->index].accepted = true;
+	return 0;
+}
+
+static int load_judge(struct load *l, struct err *err)
+{
+	int r;
+
+	r = cancel_check(l->cancel, err);
+	if (r < 0)
+		return r;
+	r = set_phase(&l->set, PHASE_JUDGE, load_judge_one, l, err);
+	if (r < 0)
+		return r;
 	l->result->accepted = true;
-	return config_restore_apply(&l->result->config, dev->mig, err);
+	for (unsigned int i = 0; i < l->set.n; i++) {
+		r = config_restore_apply(&l->result->loads[i].config, l->options->devs[i]->mig,
+					 err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static void load_receive_all(struct load *l, enum handover_received received)
+{
+	for (unsigned int i = 0; i < l->set.n; i++)
+		l->lanes[i].received = received;
 }
 
 /* The state is here now, and nothing takes it back: a cancel only if there is more to do. */
@@ -364,13 +500,29 @@ static int load_own(struct load *l, struct err *err)
 		return r;
 	cancel_close(l->cancel);
 	if (l->link == HANDOVER_ANSWERED) {
-		l->received = HANDOVER_ANSWERING;
+		load_receive_all(l, HANDOVER_ANSWERING);
 		r = ack_accept(l->in, &l->result->receipt, err);
 		if (r < 0)
 			return r;
 	}
-	l->received = HANDOVER_OWNED;
+	load_receive_all(l, HANDOVER_OWNED);
 	return 0;
+}
+
+static int load_start_p2p(void *ctx, struct member *m, struct err *err)
+{
+	(void)ctx;
+	m->want = MIG_RUNNING;
+	return member_enter(m, PHASE_START_P2P, NULL, err);
+}
+
+static int load_start_one(void *ctx, struct member *m, struct err *err)
+{
+	struct load *l = ctx;
+	int r = member_enter(m, PHASE_START, NULL, err);
+
+	l->result->loads[m->index].started = r >= 0;
+	return r;
 }
 
 static int load_start(struct load *l, struct err *err)
@@ -381,9 +533,8 @@ static int load_start(struct load *l, struct err *err)
 	l->result->copy = o->run && !handover_may_start(l->link, l->origin, o->clone);
 	if (!o->run || l->result->copy)
 		return 0;
-	r = mig_goto_retrying(&l->retry, o->dev->mig, MIG_RUNNING, NULL, err);
-	l->result->started = r >= 0;
-	return r;
+	r = set_phase(&l->set, PHASE_START_P2P, load_start_p2p, l, err);
+	return r < 0 ? r : set_phase(&l->set, PHASE_START, load_start_one, l, err);
 }
 
 static int load_work(struct load *l, struct err *err)
@@ -406,12 +557,13 @@ static int load_work(struct load *l, struct err *err)
  * Giving up
  */
 
-static void load_tell_back(const struct load *l, enum mig_state want, struct err *err)
+static void load_tell_back(const struct load_lane *lane, struct err *err)
 {
-	const char *name = l->options->dev->mig->name;
+	const struct member *m = lane->member;
+	const char *name = m->dev->mig->name;
 	int code = err->code;
 
-	if (l->received == HANDOVER_ANSWERING) {
+	if (lane->received == HANDOVER_ANSWERING) {
 		err_note(err, code,
 			 "%s has the state and stays stopped, since the sender's device may run it",
 			 name);
@@ -419,76 +571,107 @@ static void load_tell_back(const struct load *l, enum mig_state want, struct err
 			 "if it does not, once this has ended: vfiomigctl state %s running", name);
 		return;
 	}
-	if (l->received == HANDOVER_OWNED) {
+	if (lane->received == HANDOVER_OWNED) {
 		err_note(err, code, "the device has the state, and is stopped");
 		return;
 	}
 	err_classify(err, ERR_ABORTED, code);
-	if (l->result->recovery.reset)
-		err_note(err, code, "the device was reset and is in %s", fsm_name(want));
+	if (m->result->recovery.reset)
+		err_note(err, code, "the device was reset and is in %s", fsm_name(m->want));
 	else
-		err_note(err, code, "the device is in %s again", fsm_name(want));
+		err_note(err, code, "the device is in %s again", fsm_name(m->want));
 }
 
-static void load_tell_elsewhere(const struct load *l, enum mig_state want, const struct err *why,
-				struct err *err)
+static void load_tell_elsewhere(const struct load_lane *lane, struct err *err)
 {
-	const struct mig_recovery *recovery = &l->result->recovery;
-	const struct mig_dev *mig = l->options->dev->mig;
-	const char *name = mig->name;
-	enum handover_give_up what = handover_gives_up(l->received);
+	const struct member *m = lane->member;
+	const struct mig_recovery *recovery = &m->result->recovery;
+	const struct mig_dev *mig = m->dev->mig;
+	enum handover_give_up what = handover_gives_up(lane->received);
 	struct err reset = { 0 };
 	char buf[MIG_WHY_MAX];
 	int code = err->code;
 
-	mig_recovery_why(err, why, buf);
+	mig_recovery_why(err, &m->why, buf);
 	if (recovery->fate == MIG_FATE_HOLDS && what != HANDOVER_DISCARD) {
 		err_note(err, code, "it is left in %s with %s state%s", fsm_name(recovery->end),
 			 what == HANDOVER_KEEP ? "the" : "its own", buf);
-		err_hint(err, code, "vfiomigctl state %s %s", name, fsm_name(want));
+		err_hint(err, code, "vfiomigctl state %s %s", mig->name, fsm_name(m->want));
 	} else if (what == HANDOVER_KEEP && recovery->fate != MIG_FATE_UNKNOWN) {
 		err_note(err, code, "the state is lost: the device is in %s",
 			 fsm_name(recovery->end));
-		err_hint(err, code, "vfiomigctl reset %s", name);
+		err_hint(err, code, "vfiomigctl reset %s", mig->name);
 	} else {
-		err_note(err, code, "it could not be brought to %s%s", fsm_name(want), buf);
+		err_note(err, code, "it could not be brought to %s%s", fsm_name(m->want), buf);
 		if (recovery->reset && recovery->end_known && mig_reset_check(mig, &reset) < 0)
 			err_hint(err, code, "%s", reset.hint);
 	}
 }
 
-/* Return: what became of the state that the device held. */
-static enum mig_fate load_recover(struct load *l, struct err *err)
+static void load_tell_recovery(void *ctx, const struct member *m, struct err *err)
+{
+	const struct load *l = ctx;
+	const struct load_lane *lane = &l->lanes[m->index];
+
+	if (m->result->recovery.ok)
+		load_tell_back(lane, err);
+	else
+		load_tell_elsewhere(lane, err);
+}
+
+/* What a device holds, and where it goes with that. */
+static void load_plan_recovery(struct load_lane *lane)
 {
 	static const enum mig_holds holds[] = {
+		[HANDOVER_NOTHING_TO_DO] = MIG_HOLDS_OWN,
 		[HANDOVER_RETURN] = MIG_HOLDS_OWN,
 		[HANDOVER_DISCARD] = MIG_HOLDS_GIVEN_UP,
 		[HANDOVER_KEEP] = MIG_HOLDS_ACCEPTED,
 	};
-	enum handover_give_up what = handover_gives_up(l->received);
-	enum mig_state want = what == HANDOVER_RETURN ? mig_settled(l->result->found) : MIG_STOP;
-	struct mig_recovery *recovery = &l->result->recovery;
-	struct err why = { 0 };
+	enum handover_give_up what = handover_gives_up(lane->received);
+	struct member *m = lane->member;
 
-	if (what == HANDOVER_NOTHING_TO_DO)
-		return l->result->opened && l->result->found == MIG_ERROR ? MIG_FATE_LOST
-									  : MIG_FATE_BACK;
-	l->result->recovered = true;
-	if (mig_recover(l->options->dev->mig, want, holds[what], &l->retry, recovery, &why))
-		load_tell_back(l, want, err);
-	else
-		load_tell_elsewhere(l, want, &why, err);
-	/* One that does not answer may have it. */
-	l->result->hold = what == HANDOVER_KEEP && recovery->fate != MIG_FATE_BLANK &&
-			  recovery->fate != MIG_FATE_LOST;
-	return recovery->fate;
+	m->holds = holds[what];
+	m->want = what == HANDOVER_RETURN ? mig_settled(m->result->found) : MIG_STOP;
 }
 
+/* What became of the state that a device held. */
+static enum mig_fate load_fate(const struct load_lane *lane)
+{
+	const struct member_result *result = lane->member->result;
+
+	if (handover_gives_up(lane->received) != HANDOVER_NOTHING_TO_DO)
+		return result->recovery.fate;
+	return result->opened && result->found == MIG_ERROR ? MIG_FATE_LOST : MIG_FATE_BACK;
+}
+
+/* One that does not answer may have the state. */
+static bool load_may_hold(const struct load_lane *lane)
+{
+	enum mig_fate fate = load_fate(lane);
+
+	return handover_gives_up(lane->received) == HANDOVER_KEEP && fate != MIG_FATE_BLANK &&
+	       fate != MIG_FATE_LOST;
+}
+
+/* The set's verdict is that of the device that fared worst. */
 static void load_give_up(struct load *l, struct err *err)
 {
 	struct handover_verdict *verdict = &l->result->verdict;
 
-	*verdict = handover_gave_up(l->link, l->origin, l->received, load_recover(l, err));
+	for (unsigned int i = 0; i < l->set.n; i++)
+		load_plan_recovery(&l->lanes[i]);
+	set_recover(&l->set);
+	set_tell_recoveries(&l->set, load_tell_recovery, l, err);
+	for (unsigned int i = 0; i < l->set.n; i++) {
+		const struct load_lane *lane = &l->lanes[i];
+		struct handover_verdict v =
+			handover_gave_up(l->link, l->origin, lane->received, load_fate(lane));
+
+		l->result->hold |= load_may_hold(lane);
+		if (!i || v.status > verdict->status)
+			*verdict = v;
+	}
 	if (verdict->status == HANDOVER_IN_DOUBT)
 		err->kind = ERR_IN_DOUBT;
 	else if (verdict->status == HANDOVER_DEVICE)
@@ -500,7 +683,7 @@ static void load_complete(struct load *l)
 {
 	struct load_result *result = l->result;
 
-	result->verdict = handover_completed(l->link, l->origin, result->started);
+	result->verdict = handover_completed(l->link, l->origin, result->loads[0].started);
 	result->hold = result->accepted && l->link != HANDOVER_STORED && !result->copy;
 }
 
@@ -509,12 +692,17 @@ static void load_refuse(struct load *l, const struct err *err)
 {
 	uint8_t wire[IMAGE_RECEIPT_SIZE];
 
-	if (l->link != HANDOVER_ANSWERED || handover_gives_up(l->received) == HANDOVER_KEEP)
+	if (l->link != HANDOVER_ANSWERED ||
+	    handover_gives_up(l->lanes[0].received) == HANDOVER_KEEP)
 		return;
 	ack_refuse(err, wire);
 	if (input_answer(l->in, wire, sizeof(wire), NULL) < 0)
 		log_info("%s: could not be told why", input_name(l->in));
 }
+
+/*
+ * The beginning
+ */
 
 /* From here on no other sender is listened to: a connection is refused. */
 static int load_receive(struct load *l, struct err *err)
@@ -549,27 +737,63 @@ static int load_open_input(struct load *l, struct err *err)
 	return 0;
 }
 
-static void load_detach(struct load *l)
+static int load_init(struct load *l, struct err *err)
 {
-	struct mig_dev *mig = l->options->dev->mig;
+	const struct load_options *o = l->options;
+	int r;
 
-	if (!l->result->opened)
-		return;
-	l->result->left = mig->state;
-	l->result->left_known = mig->state_known;
-	mig->on_arc = NULL;
-	mig->cancel = NULL;
+	l->lanes = calloc(o->n, sizeof(*l->lanes));
+	l->result->loads = calloc(o->n, sizeof(*l->result->loads));
+	if (!l->lanes || !l->result->loads)
+		return err_set(err, -ENOMEM, "calloc");
+	r = set_init(&l->set, o->devs, o->n, o->retry_ns, l->cancel, o->events, err);
+	if (r < 0)
+		return r;
+	for (unsigned int i = 0; i < o->n; i++) {
+		l->lanes[i].load = l;
+		l->lanes[i].member = &l->set.members[i];
+	}
+	return 0;
 }
 
-int load_run(const struct load_options *options, struct cancel *cancel, struct transfer *transfer,
-	     struct load_result *ret, struct err *err)
+static void load_done(struct load *l)
+{
+	l->result->devices = l->set.results;
+	set_done(&l->set);
+	free(l->lanes);
+	input_free(l->in);
+	listener_free(l->listener);
+}
+
+void load_result_done(struct load_result *result)
+{
+	free(result->devices);
+	free(result->loads);
+}
+
+static int load_run_all(struct load *l, struct err *err)
+{
+	int r;
+
+	r = load_open_input(l, err);
+	r = r < 0 ? r : load_work(l, err);
+	/* The sender first: what is given up here never starts, and it need not wait longer. */
+	if (r < 0 && l->in)
+		load_refuse(l, err);
+	if (r < 0)
+		load_give_up(l, err);
+	else
+		load_complete(l);
+	return r;
+}
+
+int load_run(const struct load_options *options, struct cancel *cancel, struct load_result *ret,
+	     struct err *err)
 {
 	struct load l = {
 		.options = options,
 		.result = ret,
 		.cancel = cancel,
-		.transfer = transfer,
-		.retry = { .budget_ns = options->retry_ns },
 		.link = HANDOVER_STORED, /* until there is a sender */
 		.origin = HANDOVER_NOT_SAID,
 		.listener = options->listener,
@@ -577,18 +801,9 @@ int load_run(const struct load_options *options, struct cancel *cancel, struct t
 	int r;
 
 	*ret = (struct load_result){ 0 };
-	r = load_open_input(&l, err);
-	r = r < 0 ? r : load_work(&l, err);
-	/* The sender first: what is given up here never starts, and it need not wait longer. */
-	if (r < 0 && l.in)
-		load_refuse(&l, err);
-	if (r < 0)
-		load_give_up(&l, err);
-	else
-		load_complete(&l);
-	load_detach(&l);
-	ret->retries = l.retry.retries;
-	input_free(l.in);
-	listener_free(l.listener);
+	r = load_init(&l, err);
+	if (r >= 0)
+		r = load_run_all(&l, err);
+	load_done(&l);
 	return r;
 }

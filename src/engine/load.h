@@ -2,16 +2,16 @@
 #pragma once
 
 /*
- * From a file or a sender into a device
+ * From a file or a sender into devices
  */
 
 #include "base/cancel.h"
 #include "device/device.h"
-#include "device/recover.h"
 #include "engine/compat.h"
 #include "engine/config-restore.h"
 #include "engine/handover.h"
-#include "engine/timeline.h"
+#include "engine/load-map.h"
+#include "engine/set.h"
 #include "engine/transfer.h"
 #include "image/format.h"
 #include "image/receipt.h"
@@ -20,71 +20,85 @@
 
 /**
  * struct load_options - what to load, where from, and how
- * @dev: found, and open or not; the caller's, and left open
- * @device: how to open it
+ * @devs: @n of them, found, and open or not; the caller's, and left open
+ * @map: which device of the image goes into which of @devs
+ * @device: how to open them
  * @uri: the input, unless there is a @listener
  * @listener: the input is the first good sender that connects; taken in any case
- * @raw: the input is the bare stream, up to its end
+ * @raw: the input is the bare stream of one device, up to its end
+ * @p2p: with several, each must have P2P
  * @force_mismatch: load the state of another kind of device all the same
  * @restore_config: write what the image has of it, see engine/config-restore.h
- * @run: bring it to RUNNING when the driver has accepted the state
- * @clone: even if the sender's device runs on, or may
- * @verify_only: check everything that can be checked without opening the device
- * @retry_ns: how long an arc that the device refuses for now is tried again
+ * @run: bring them to RUNNING when the drivers have accepted the states
+ * @clone: even if the sender's devices run on, or may
+ * @verify_only: check everything that can be checked without opening a device
+ * @retry_ns: how long an arc that a device refuses for now is tried again
+ * @events: who listens; may be NULL
+ * @transfer: is told how much was verified; may be NULL
  */
 struct load_options {
-	struct device *dev;
+	struct device *const *devs;
+	unsigned int n;
+	struct load_map_options map;
 	const struct device_options *device;
 	struct uri uri;
 	struct listener *listener;
 	bool raw;
+	bool p2p;
 	bool force_mismatch;
 	bool restore_config;
 	bool run;
 	bool clone;
 	bool verify_only;
 	uint64_t retry_ns;
+	struct events *events;
+	struct transfer *transfer;
+};
+
+/**
+ * struct load_device - what became of one, beside struct member_result
+ * @saved: its index in the image
+ * @fit: whether the image is of a device like this one, as far as was known before it was opened
+ * @accepted: the driver has accepted the state: RESUMING -> STOP succeeded
+ * @started: it runs the state
+ * @config: what was restored of the configuration space
+ */
+struct load_device {
+	uint32_t saved;
+	enum compat_fit fit;
+	bool accepted;
+	bool started;
+	struct config_restore config;
 };
 
 /**
  * struct load_result - what came of it
  * @info: of the image, once it was begun and fits (@info.major is not 0)
- * @fit: whether the image is of a device like this one, as far as was known before it was opened
  * @receipt: what accepts it, once all of it was there (@receipt.accepted)
- * @opened: the device was: what follows is valid
- * @bytes, @stream_ns: of the stream, and how long it took to load
- * @found, @left: as in struct source_result
- * @accepted: the driver has: RESUMING -> STOP succeeded
- * @started: the device runs the state
- * @copy: it does not because the sender's runs on, or may; with the clone option it would
- * @hold: the device has to be held open, whatever the result is: no other copy may exist
- * @config: what was restored of the configuration space
- * @recovery: what giving up took, if @recovered
- * @retries: arcs tried again
+ * @opened: all devices were
+ * @devices, @loads: of each, in the order of the options; load_result_done() frees them
+ * @accepted: all drivers have
+ * @copy: the devices do not run because the sender's run on, or may; with the clone option they
+ *        would
+ * @hold: the devices have to be held open, whatever the result is: no other copy may exist
  * @verdict: status, outcome and owner
  */
 struct load_result {
 	struct image_info info;
-	enum compat_fit fit;
 	struct image_receipt receipt;
 	bool opened;
-	uint64_t bytes, stream_ns;
-	enum mig_state found, left;
-	bool left_known;
+	struct member_result *devices;
+	struct load_device *loads;
 	bool accepted;
-	bool started;
 	bool copy;
 	bool hold;
-	struct config_restore config;
-	struct timeline timeline;
-	bool recovered;
-	struct mig_recovery recovery;
-	unsigned int retries;
 	struct handover_verdict verdict;
 };
 
+void load_result_done(struct load_result *result);
+
 /**
- * load_run() - verify, open, load, have the driver judge, start
+ * load_run() - verify, open, load, have the drivers judge, start
  *
  * An input that can be read twice is verified whole before the device is opened. From any other,
  * each frame is verified before it reaches the device, and the device leaves RESUMING only after
@@ -98,4 +112,4 @@ struct load_result {
  * @ret->verdict has it. @ret is set in any case.
  */
 _must_check_ int load_run(const struct load_options *options, struct cancel *cancel,
-			  struct transfer *transfer, struct load_result *ret, struct err *err);
+			  struct load_result *ret, struct err *err);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
 
+#include "base/clock.h"
 #include "engine/pump.h"
 
 /* One being read to, one being written, and what evens out the pace; more lose the cache. */
@@ -15,14 +16,14 @@ int pump_init(struct pump *p, struct err *err)
 	p->ns = 0;
 	return pipeline_new(
 		&(struct pipeline_options){
-			.frames = PUMP_FRAMES + p->stages->workers,
-			.work = p->stages->work,
-			.workers = p->stages->workers,
-			.sink = p->stages->sink,
-			.observer = p->stages->observer,
-			.idle = p->stages->idle,
-			.idle_ms = p->stages->idle_ms,
-			.ctx = p->stages->ctx,
+			.frames = PUMP_FRAMES + p->stages.workers,
+			.work = p->stages.work,
+			.workers = p->stages.workers,
+			.sink = p->stages.sink,
+			.observer = p->stages.observer,
+			.idle = p->stages.idle,
+			.idle_ms = p->stages.idle_ms,
+			.ctx = p->stages.ctx,
 			.cancel = p->cancel,
 		},
 		&p->pipe, err);
@@ -49,6 +50,17 @@ static int pump_get_frame(struct pump *p, struct err *err)
 	return r < 0 || p->frame ? r : pipeline_frame(p->pipe, &p->frame, err);
 }
 
+static void pump_tell(const struct pump *p)
+{
+	struct event e = {
+		.kind = EVENT_PROGRESS,
+		.device = p->device,
+		.progress = { .bytes = p->bytes, .expected = p->expected },
+	};
+
+	event_emit(p->events, &e);
+}
+
 static int pump_read_all(struct pump *p, struct err *err)
 {
 	for (;;) {
@@ -65,7 +77,7 @@ static int pump_read_all(struct pump *p, struct err *err)
 			return (int)n;
 		p->len += (size_t)n;
 		p->bytes += (uint64_t)n;
-		atomic_fetch_add(&p->transfer->bytes, (uint64_t)n);
+		pump_tell(p);
 		r = p->len == IMAGE_FRAME_PAYLOAD ? pump_push(p, err) : 0;
 		if (r < 0)
 			return r;

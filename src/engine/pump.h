@@ -12,7 +12,7 @@
 #include "base/cancel.h"
 #include "device/backend.h"
 #include "engine/pipeline.h"
-#include "engine/transfer.h"
+#include "engine/event.h"
 
 /** struct pump_stages - what becomes of frames, see struct pipeline_options */
 struct pump_stages {
@@ -27,6 +27,8 @@ struct pump_stages {
 
 /**
  * struct pump - one stream on its way
+ * @events: are told how far it is, for @device of the set
+ * @expected: bytes that the stream is expected to have, 0 for unknown
  * @pipe: the pump's own from pump_init() to pump_done()
  * @frame, @len: being filled, with so many payload bytes so far; or NULL
  * @deadline_ns: when pump_run() stops even if there is more, 0 for never: a device that makes data
@@ -35,9 +37,11 @@ struct pump_stages {
  */
 struct pump {
 	struct mig_dev *dev;
-	const struct pump_stages *stages;
+	struct pump_stages stages;
 	struct cancel *cancel;
-	struct transfer *transfer;
+	struct events *events;
+	int device;
+	uint64_t expected;
 	struct pipeline *pipe;
 	struct image_frame *frame;
 	size_t len;
@@ -45,7 +49,7 @@ struct pump {
 	uint64_t bytes, ns;
 };
 
-/** pump_init() - with the members from @p->dev to @p->transfer set. Return: 0, -ENOMEM, -EAGAIN. */
+/** pump_init() - with the members from @p->dev to @p->device set. Return: 0, -ENOMEM, -EAGAIN. */
 _must_check_ int pump_init(struct pump *p, struct err *err);
 
 /** pump_done() - without pump_flush() before, what is still on its way is dropped. */
@@ -58,5 +62,9 @@ void pump_done(struct pump *p);
  */
 _must_check_ int pump_run(struct pump *p, struct err *err);
 
-/** pump_flush() - the stream is complete: hand on the last frame, and wait until all is through. */
+/**
+ * pump_flush() - hand on the frame that is not full yet, and wait until all is through
+ *
+ * At the end of the stream, and of a round of pre-copy; there may be more to come.
+ */
 _must_check_ int pump_flush(struct pump *p, struct err *err);

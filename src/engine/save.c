@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -10,34 +11,30 @@
 #include "engine/compat.h"
 #include "engine/limiter.h"
 #include "engine/save.h"
-#include "image/sha256.h"
-#include "image/writer.h"
+#include "fsm/fsm.h"
 #include "transport/output.h"
-
-/* A receiver's --timeout is in seconds: well below it. */
-#define KEEPALIVE_MS 250
 
 /**
  * struct save - a save under way
  * @sent: how far the state has gone
  * @refused: the receiver has said so
- * @gone: what a keepalive found out
- * @encoders: one a worker
+ * @lane: one a device
+ * @drained: all streams are complete
  */
 struct save {
 	const struct save_options *options;
 	struct save_result *result;
 	struct cancel *cancel;
-	struct source source;
+	struct set set;
+	struct lanes lanes;
+	struct lane *lane;
 	struct limiter limiter;
 	struct output *out;
 	enum handover_link link;
 	enum handover_sent sent;
 	bool refused;
+	bool drained;
 	struct image_writer *writer;
-	struct image_sha256 *hash;
-	struct err gone;
-	struct image_frame_encoder *encoders[SAVE_THREADS_MAX];
 };
 
 static void save_event(struct save *s, enum handover_event event)
@@ -45,19 +42,23 @@ static void save_event(struct save *s, enum handover_event event)
 	s->sent = handover_sent_next(s->link, s->sent, event);
 }
 
-/* A bare stream ends where it is closed, whatever closes it: from here on a reader may have all. */
-static void save_on_drained(void *ctx)
-{
-	struct save *s = ctx;
-
-	if (s->options->raw)
-		save_event(s, HANDOVER_ON_END);
-}
-
 static void save_failed(struct save *s)
 {
 	save_event(s, s->refused ? HANDOVER_ON_REFUSE : HANDOVER_ON_FAILURE);
 }
+
+/* A device of the set will run when all is done. */
+static bool save_runs_on(const struct save *s)
+{
+	for (unsigned int i = 0; i < s->set.n; i++)
+		if (!s->options->leave_stopped && fsm_runs(s->set.results[i].found))
+			return true;
+	return false;
+}
+
+/*
+ * Where the bytes go
+ */
 
 /* A receiver that takes no more may have said why. */
 static int save_write_failed(struct save *s, int r, struct err *err)
@@ -68,7 +69,6 @@ static int save_write_failed(struct save *s, int r, struct err *err)
 	return said == ACK_REFUSED ? err->code : r;
 }
 
-/* Where the bytes go. */
 static int save_put(void *ctx, const void *buf, size_t len, struct err *err)
 {
 	struct save *s = ctx;
@@ -90,49 +90,12 @@ static int save_put(void *ctx, const void *buf, size_t len, struct err *err)
 	return 0;
 }
 
-static int save_raw_sink(void *ctx, struct image_frame *frame, size_t len, struct err *err)
+static int save_put_raw(void *ctx, const void *buf, size_t len, struct err *err)
 {
 	struct save *s = ctx;
 
 	s->result->written += len;
-	return save_put(s, frame->payload, len, err);
-}
-
-static int save_encode(void *ctx, unsigned int worker, const struct pipeline_item *item,
-		       struct err *err)
-{
-	const struct save *s = ctx;
-	const struct image_place place = { 0, item->number, item->offset };
-
-	return image_frame_encode(s->encoders[worker], item->frame, item->len, &place, err);
-}
-
-static int save_image_sink(void *ctx, struct image_frame *frame, size_t len, struct err *err)
-{
-	const struct save *s = ctx;
-
-	(void)len;
-	return image_writer_put(s->writer, frame, err);
-}
-
-static int save_observer(void *ctx, struct image_frame *frame, size_t len, struct err *err)
-{
-	const struct save *s = ctx;
-
-	(void)err;
-	image_sha256_add(s->hash, frame->payload, len);
-	return 0;
-}
-
-/* A receiver gives up a sender that is silent, and a device may have little to say for long. */
-static int save_keep_alive(void *ctx, struct err *err)
-{
-	struct save *s = ctx;
-	int r = image_writer_keepalive(s->writer, err);
-
-	if (r < 0)
-		s->gone = *err;
-	return r;
+	return save_put(s, buf, len, err);
 }
 
 /* A receiver that has gone or refuses shows as a cancel: a keepalive has requested it. */
@@ -140,46 +103,116 @@ static int save_check_cancel(struct save *s, struct err *err)
 {
 	int r = cancel_check(s->cancel, err);
 
-	if (r == -ECANCELED && s->gone.code) {
-		*err = s->gone;
+	if (r == -ECANCELED && s->lanes.gone.code) {
+		*err = s->lanes.gone;
 		r = err->code;
 	}
 	return r;
 }
 
-/* A checksum alone is done fastest where the frame was filled; compression wants every CPU. */
-static unsigned int save_count_workers(const struct save_options *o)
+static int save_open_output(struct save *s, struct err *err)
 {
-	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	const struct save_options *o = s->options;
+	int r;
 
-	if (!o->zstd_level)
-		return 0;
-	return o->threads ? o->threads : (unsigned int)MIN(MAX(cpus, 1), SAVE_THREADS_MAX);
+	if (o->uri.kind & URI_SOCKET)
+		r = output_connect(&o->uri, &o->peer, s->cancel, &s->out, err);
+	else
+		r = output_open(&o->uri, o->force, s->cancel, &s->out, err);
+	if (r < 0)
+		return r;
+	if (!output_has_reader(s->out))
+		s->link = HANDOVER_STORED;
+	else
+		s->link = !o->raw && output_answers(s->out) ? HANDOVER_ANSWERED : HANDOVER_ONE_WAY;
+	return 0;
 }
 
-static int save_make_encoders(struct save *s, unsigned int n, struct err *err)
-{
-	for (unsigned int i = 0; i < n; i++) {
-		int r = image_frame_encoder_new(image_writer_encoding(s->writer), &s->encoders[i],
-						err);
+/*
+ * The devices
+ */
 
+static bool save_expect(const struct save_options *o, uint64_t *ret)
+{
+	uint64_t size;
+
+	*ret = 0;
+	for (unsigned int i = 0; i < o->n; i++) {
+		if (!o->devs[i]->mig || mig_data_size(o->devs[i]->mig, &size, NULL) < 0)
+			return false;
+		*ret += size;
+	}
+	return true;
+}
+
+int save_check_room(const struct save_options *o, struct save_room *ret, struct err *err)
+{
+	char expected[UNITS_MAX], free[UNITS_MAX];
+
+	*ret = (struct save_room){ 0 };
+	ret->expected_known = save_expect(o, &ret->expected);
+	ret->free_known = output_room(&o->uri, &ret->free);
+	if (!ret->expected_known || !ret->free_known || o->zstd_level || ret->expected <= ret->free)
+		return 0;
+	err_fail(err, ERR_OUTPUT, -ENOSPC, "%s: %s free, and the driver%s of %s%s expect%s %s",
+		 o->uri.text, format_bytes(free, ret->free), o->n > 1 ? "s" : "",
+		 device_name(o->devs[0]), o->n > 1 ? " and the others" : "", o->n > 1 ? "" : "s",
+		 format_bytes(expected, ret->expected));
+	return err_hint(err, -ENOSPC, "make room, or try --compress=zstd");
+}
+
+static int save_settle(void *ctx, struct member *m, struct err *err)
+{
+	int r = member_settle(m, err);
+
+	(void)ctx;
+	if (r < 0)
+		err_classify(err, ERR_DEVICE, r);
+	return r;
+}
+
+static int save_open_devices(struct save *s, struct err *err)
+{
+	const struct save_options *o = s->options;
+	struct save_room room;
+	int r;
+
+	r = set_open(&s->set, o->device, o->p2p, err);
+	if (r < 0)
+		return r;
+	r = save_check_room(o, &room, err);
+	if (r < 0)
+		return r;
+	for (unsigned int i = 0; i < o->n; i++)
+		if (device_reset_by_open(o->devs[i]))
+			log_warn("%s: opening it has reset it: this saves a blank device (a live "
+				 "one is saved by the fd that its user holds: fd:N)",
+				 device_name(o->devs[i]));
+	s->result->started = true;
+	for (unsigned int i = 0; i < o->n; i++) {
+		r = member_check_source(&s->set.members[i], err);
 		if (r < 0)
 			return r;
 	}
-	return 0;
+	r = set_phase(&s->set, PHASE_SETTLE, save_settle, s, err);
+	if (r < 0)
+		set_give_back(&s->set, err);
+	return r;
 }
 
 /* The receiver learns now whether this is a move or a copy: it must not start a copy. */
 static int save_make_manifest(const struct save *s, struct image_manifest *ret, struct err *err)
 {
+	const struct save_options *o = s->options;
 	int r;
 
-	r = compat_manifest(s->options->dev, ret, err);
+	r = compat_manifest(o->devs, o->n, ret, err);
 	if (r < 0)
 		return r;
-	ret->source = source_runs_on(&s->source) ? IMAGE_SOURCE_RUNS_ON : IMAGE_SOURCE_STOPS;
-	ret->devices[0].digests = s->options->sha256 ? IMAGE_HAS_SHA256 : 0;
-	r = image_labels_copy(&ret->labels, &s->options->labels, err);
+	ret->source = save_runs_on(s) ? IMAGE_SOURCE_RUNS_ON : IMAGE_SOURCE_STOPS;
+	for (unsigned int i = 0; i < o->n; i++)
+		ret->devices[i].digests = o->sha256 ? IMAGE_HAS_SHA256 : 0;
+	r = image_labels_copy(&ret->labels, &o->labels, err);
 	if (r < 0)
 		image_manifest_done(ret);
 	return r;
@@ -188,10 +221,11 @@ static int save_make_manifest(const struct save *s, struct image_manifest *ret, 
 static int save_begin_image(struct save *s, struct err *err)
 {
 	const struct image_writer_options opts = { .zstd_level = s->options->zstd_level };
-	struct pump_stages *stages = &s->source.stages;
 	struct image_manifest m;
 	int r;
 
+	if (s->options->raw)
+		return 0;
 	r = save_make_manifest(s, &m, err);
 	if (r < 0)
 		return r;
@@ -200,27 +234,215 @@ static int save_begin_image(struct save *s, struct err *err)
 	if (r < 0)
 		return r;
 	s->result->info = *image_writer_info(s->writer);
-	if (s->link == HANDOVER_ANSWERED) {
-		stages->idle = save_keep_alive;
-		stages->idle_ms = KEEPALIVE_MS;
+	return 0;
+}
+
+/* A checksum alone is done fastest where the frame was filled; compression wants every CPU. */
+static unsigned int save_count_workers(const struct save_options *o)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	unsigned int threads = o->threads;
+
+	if (!o->zstd_level)
+		return 0;
+	if (!threads)
+		threads = (unsigned int)MIN(MAX(cpus, 1), SAVE_THREADS_MAX);
+	return MAX(threads / o->n, 1u);
+}
+
+static int save_make_lanes(struct save *s, struct err *err)
+{
+	const struct save_options *o = s->options;
+
+	s->lanes.writer = s->writer;
+	s->lanes.put = save_put_raw;
+	s->lanes.ctx = s;
+	s->lanes.cancel = s->cancel;
+	s->lanes.sha256 = o->sha256;
+	s->lanes.workers = save_count_workers(o);
+	s->lanes.keepalive = s->link == HANDOVER_ANSWERED;
+	s->lane = calloc(o->n, sizeof(*s->lane));
+	if (!s->lane)
+		return err_set(err, -ENOMEM, "calloc");
+	for (unsigned int i = 0; i < o->n; i++) {
+		int r = lane_init(&s->lane[i], &s->lanes, o->devs[i]->mig, i, o->events, err);
+
+		if (r < 0)
+			return r;
 	}
-	stages->work = save_encode;
-	stages->workers = save_count_workers(s->options);
-	return save_make_encoders(s, MAX(stages->workers, 1u), err);
+	return 0;
+}
+
+/*
+ * The streams
+ */
+
+/* What the driver says is an estimate, and only good for a progress line. */
+static int save_drain(void *ctx, struct member *m, struct err *err)
+{
+	struct save *s = ctx;
+	struct pump *pump = &s->lane[m->index].pump;
+	int r;
+
+	r = member_enter(m, PHASE_STOP_COPY, s->cancel, err);
+	if (r >= 0)
+		r = pump_run(pump, err);
+	if (r >= 0)
+		r = pump_flush(pump, err);
+	m->result->complete = r >= 0;
+	return pipeline_explain(pump->pipe, r, err);
+}
+
+static int save_expect_sizes(void *ctx, struct member *m, struct err *err)
+{
+	struct pump *pump = &((struct save *)ctx)->lane[m->index].pump;
+
+	(void)err;
+	if (mig_data_size(m->dev->mig, &pump->expected, NULL) < 0)
+		pump->expected = 0;
+	return 0;
+}
+
+static int save_converge(struct save *s, struct err *err)
+{
+	struct converge c = {
+		.options = &s->options->converge,
+		.set = &s->set,
+		.lanes = s->lane,
+		.rounds = calloc(s->set.n, sizeof(*c.rounds)),
+	};
+	int r;
+
+	if (!c.rounds)
+		return err_set(err, -ENOMEM, "calloc");
+	r = converge_run(&c, err);
+	s->result->decided = c.decided;
+	s->result->decision = c.decision;
+	runner_join(s->set.runner);
+	free(c.rounds);
+	return r;
+}
+
+/* The time between the first stop and the last. */
+static int save_check_skew(struct save *s, struct err *err)
+{
+	uint64_t first = UINT64_MAX, last = 0;
+	char skew[UNITS_MAX];
+
+	for (unsigned int i = 0; i < s->set.n; i++) {
+		uint64_t ns = timeline_stopped_ns(&s->set.results[i].timeline);
+
+		if (!ns)
+			continue;
+		first = MIN(first, ns);
+		last = MAX(last, ns);
+	}
+	s->result->skew_ns = last > first ? last - first : 0;
+	if (!s->options->max_skew_ns || s->result->skew_ns <= s->options->max_skew_ns)
+		return 0;
+	return err_fail(err, ERR_ABORTED, -ETIME,
+			"the devices stopped %s apart, more than --max-skew allows",
+			format_duration(skew, s->result->skew_ns));
+}
+
+static int save_stop(struct save *s, struct err *err)
+{
+	int r;
+
+	if (s->options->precopy && converge_wanted(&s->set))
+		r = save_converge(s, err);
+	else
+		r = set_phase(&s->set, PHASE_QUIESCE, set_enter, &s->set, err);
+	if (r < 0)
+		return r;
+	if (s->options->precopy)
+		s->limiter.rate = s->options->bandwidth_stop_copy;
+	return set_phase(&s->set, PHASE_STOP, set_enter, &s->set, err);
+}
+
+static int save_take(struct save *s, struct err *err)
+{
+	int r;
+
+	r = set_each(&s->set, save_expect_sizes, s, err);
+	if (r < 0)
+		return r;
+	r = save_stop(s, err);
+	if (r < 0)
+		return r;
+	r = save_check_skew(s, err);
+	if (r < 0)
+		return r;
+	return set_phase(&s->set, PHASE_STOP_COPY, save_drain, s, err);
+}
+
+static void save_note_streams(struct save *s)
+{
+	for (unsigned int i = 0; i < s->set.n; i++) {
+		const struct pump *pump = &s->lane[i].pump;
+		struct event e = {
+			.kind = EVENT_STREAM,
+			.device = (int)i,
+			.stream = { .bytes = pump->bytes, .ns = pump->ns },
+		};
+
+		s->set.results[i].bytes = pump->bytes;
+		s->set.results[i].stream_ns = pump->ns;
+		if (s->set.results[i].complete)
+			event_emit(s->options->events, &e);
+	}
+}
+
+/* A bare stream ends where it is closed, whatever closes it: then its reader may have all. */
+static int save_drain_all(struct save *s, struct err *err)
+{
+	int r = save_take(s, err);
+
+	for (unsigned int i = 0; i < s->set.n && r < 0; i++)
+		r = pipeline_explain(s->lane[i].pump.pipe, r, err);
+	save_note_streams(s);
+	if (r < 0)
+		return r;
+	s->drained = true;
+	for (unsigned int i = 0; i < s->set.n; i++)
+		pump_done(&s->lane[i].pump);
+	if (s->options->raw)
+		save_event(s, HANDOVER_ON_END);
+	if (!s->options->sha256)
+		return 0;
+	s->result->sums = calloc(s->set.n, sizeof(*s->result->sums));
+	if (!s->result->sums)
+		return err_set(err, -ENOMEM, "calloc");
+	for (unsigned int i = 0; i < s->set.n; i++)
+		lane_sum(&s->lane[i], s->result->sums[i]);
+	return 0;
+}
+
+/*
+ * The end
+ */
+
+static int save_end_device(struct save *s, uint32_t device, struct err *err)
+{
+	int r;
+
+	if (s->options->sha256) {
+		r = image_writer_sha256(s->writer, device, s->result->sums[device], err);
+		if (r < 0)
+			return r;
+	}
+	return image_writer_device_end(s->writer, device, err);
 }
 
 static int save_end_image(struct save *s, struct err *err)
 {
 	int r;
 
-	if (s->options->sha256) {
-		r = image_writer_sha256(s->writer, 0, s->result->sum, err);
+	for (uint32_t i = 0; i < s->set.n; i++) {
+		r = save_end_device(s, i, err);
 		if (r < 0)
 			return r;
 	}
-	r = image_writer_device_end(s->writer, 0, err);
-	if (r < 0)
-		return r;
 	save_event(s, HANDOVER_ON_END);
 	r = image_writer_end(s->writer, err);
 	if (r < 0)
@@ -277,10 +499,20 @@ static int save_send_and_publish(struct save *s, struct err *err)
 	return output_publish(s->out, err);
 }
 
+static void save_tell(const struct save *s, enum event_kind kind)
+{
+	struct event e = { .kind = kind, .device = EVENT_SET };
+
+	event_emit(s->options->events, &e);
+}
+
 static int save_finish(struct save *s, struct err *err)
 {
-	int r = save_send_and_publish(s, err);
+	int r;
 
+	save_tell(s, EVENT_FINISH);
+	r = save_send_and_publish(s, err);
+	save_tell(s, EVENT_FINISHED);
 	s->result->published = r >= 0;
 	if (r < 0)
 		save_failed(s);
@@ -288,64 +520,6 @@ static int save_finish(struct save *s, struct err *err)
 		save_event(s,
 			   s->link == HANDOVER_ANSWERED ? HANDOVER_ON_ACCEPT : HANDOVER_ON_TAKEN);
 	return r;
-}
-
-int save_check_room(const struct save_options *o, struct save_room *ret, struct err *err)
-{
-	char expected[UNITS_MAX], free[UNITS_MAX];
-
-	*ret = (struct save_room){ 0 };
-	ret->expected_known = o->dev->mig && mig_data_size(o->dev->mig, &ret->expected, NULL) >= 0;
-	ret->free_known = output_room(&o->uri, &ret->free);
-	if (!ret->expected_known || !ret->free_known || o->zstd_level || ret->expected <= ret->free)
-		return 0;
-	err_fail(err, ERR_OUTPUT, -ENOSPC, "%s: %s free, and the driver of %s expects %s",
-		 o->uri.text, format_bytes(free, ret->free), device_name(o->dev),
-		 format_bytes(expected, ret->expected));
-	return err_hint(err, -ENOSPC, "make room, or try --compress=zstd");
-}
-
-static int save_open_device(struct save *s, struct err *err)
-{
-	struct device *dev = s->options->dev;
-	struct save_room room;
-	int r;
-
-	if (!dev->mig) {
-		r = device_open(dev, s->options->device, err);
-		if (r < 0)
-			return r;
-	}
-	r = mig_query(dev->mig, err);
-	if (r < 0)
-		return r;
-	r = save_check_room(s->options, &room, err);
-	if (r < 0)
-		return r;
-	if (device_reset_by_open(dev))
-		log_warn("%s: opening it has reset it: this saves a blank device (a live one is "
-			 "saved by the fd that its user holds: fd:N)",
-			 device_name(dev));
-	s->result->started = true;
-	return source_settle(&s->source, err);
-}
-
-static int save_open_output(struct save *s, struct err *err)
-{
-	const struct save_options *o = s->options;
-	int r;
-
-	if (o->uri.kind & URI_SOCKET)
-		r = output_connect(&o->uri, &o->peer, s->cancel, &s->out, err);
-	else
-		r = output_open(&o->uri, o->force, s->cancel, &s->out, err);
-	if (r < 0)
-		return r;
-	if (!output_has_reader(s->out))
-		s->link = HANDOVER_STORED;
-	else
-		s->link = !o->raw && output_answers(s->out) ? HANDOVER_ANSWERED : HANDOVER_ONE_WAY;
-	return 0;
 }
 
 /* What is wrong with the device has been said; this is what is known of the state elsewhere. */
@@ -365,35 +539,49 @@ static void save_tell_of_copy(const struct save *s, const struct err *late, stru
 
 static void save_tell_doubt(const struct save *s, struct err *err)
 {
-	const char *name = device_name(s->options->dev);
+	const struct save_options *o = s->options;
+	const char *name = device_name(o->devs[0]);
 
 	if (s->result->verdict.status != HANDOVER_IN_DOUBT)
 		return;
+	if (o->n > 1) {
+		err_note(err, err->code,
+			 "the %u devices stay stopped, since the other end may run their state",
+			 o->n);
+		err_hint(err, err->code, "if it does not: vfiomigctl state DEV running, for each");
+		return;
+	}
 	err_note(err, err->code, "%s stays stopped, since the other end may run its state", name);
 	err_hint(err, err->code, "if it does not: vfiomigctl state %s running", name);
 }
 
-/* It has its state, and is stopped because it was to be, or because the way back was refused. */
+/* They have their state, and are stopped because they were to be, or the way back was refused. */
 static bool save_can_go_back(const struct save *s)
 {
-	enum mig_fate fate = s->source.result.fate;
+	enum mig_fate fate = set_fate(&s->set);
 
-	return fate == MIG_FATE_HOLDS || (fate == MIG_FATE_BACK && !source_runs_on(&s->source));
+	return fate == MIG_FATE_HOLDS || (fate == MIG_FATE_BACK && !save_runs_on(s));
+}
+
+static void save_want(struct save *s, bool stopped)
+{
+	for (unsigned int i = 0; i < s->set.n; i++)
+		s->set.members[i].want = stopped ? MIG_STOP : s->set.results[i].found;
 }
 
 static int save_take_and_hand_over(struct save *s, struct err *err)
 {
-	struct source_result *source = &s->source.result;
 	struct err late = { 0 };
 	int r, finished;
 
-	r = source_run(&s->source, err);
-	if (!source->complete) {
+	r = save_drain_all(s, err);
+	if (!s->drained) {
+		set_give_back(&s->set, err);
 		save_failed(s);
 		return r;
 	}
-	if (s->options->sha256)
-		image_sha256_end(s->hash, s->result->sum);
+	save_want(s, s->options->leave_stopped);
+	r = r < 0 ? r : set_return(&s->set, err);
 	/*
 	 * Then the file may be the only copy of the state, whatever was wished before. A reader
 	 * could hold the end up for ever.
@@ -405,32 +593,38 @@ static int save_take_and_hand_over(struct save *s, struct err *err)
 		save_tell_of_copy(s, &late, err);
 	else if (finished < 0)
 		*err = late;
+	save_want(s, false);
 	if (handover_gives_back(s->sent) && save_can_go_back(s))
-		source_give_back(&s->source, err);
+		set_give_back(&s->set, err);
 	return r < 0 ? r : finished;
+}
+
+static int save_prepare(struct save *s, struct err *err)
+{
+	int r;
+
+	r = save_open_devices(s, err);
+	if (r < 0)
+		return r;
+	r = save_begin_image(s, err);
+	if (r < 0)
+		return r;
+	return save_make_lanes(s, err);
 }
 
 static int save_work(struct save *s, struct err *err)
 {
+	const struct save_options *o = s->options;
 	int r;
 
+	r = set_init(&s->set, o->devs, o->n, o->retry_ns, s->cancel, o->events, err);
+	if (r < 0)
+		return r;
 	r = save_open_output(s, err);
 	if (r < 0)
 		return r;
-	if (s->options->sha256) {
-		r = image_sha256_new(&s->hash, err);
-		if (r < 0)
-			return r;
-	}
-	r = save_open_device(s, err);
-	if (r < 0)
-		return r;
-	if (!s->options->raw) {
-		r = save_begin_image(s, err);
-		if (r < 0)
-			return r;
-	}
-	return save_take_and_hand_over(s, err);
+	r = save_prepare(s, err);
+	return r < 0 ? r : save_take_and_hand_over(s, err);
 }
 
 /* The error's kind becomes the verdict's. */
@@ -440,8 +634,7 @@ static void save_judge(struct save *s, int r, struct err *err)
 
 	if (r < 0)
 		save_failed(s);
-	*verdict = handover_sender_verdict(s->link, s->sent, source_runs_on(&s->source),
-					   s->source.result.fate);
+	*verdict = handover_sender_verdict(s->link, s->sent, save_runs_on(s), set_fate(&s->set));
 	if (verdict->status == HANDOVER_IN_DOUBT)
 		err->kind = ERR_IN_DOUBT;
 	else if (verdict->status == HANDOVER_DEVICE)
@@ -449,40 +642,39 @@ static void save_judge(struct save *s, int r, struct err *err)
 	save_tell_doubt(s, err);
 }
 
-int save_run(const struct save_options *options, struct cancel *cancel, struct transfer *transfer,
-	     struct save_result *ret, struct err *err)
+static void save_done(struct save *s)
+{
+	for (unsigned int i = 0; s->lane && i < s->set.n; i++)
+		lane_done(&s->lane[i]);
+	free(s->lane);
+	lanes_done(&s->lanes);
+	s->result->devices = s->set.results;
+	set_done(&s->set);
+	image_writer_free(s->writer);
+	output_free(s->out);
+}
+
+void save_result_done(struct save_result *result)
+{
+	free(result->devices);
+	free(result->sums);
+}
+
+int save_run(const struct save_options *options, struct cancel *cancel, struct save_result *ret,
+	     struct err *err)
 {
 	struct save s = {
 		.options = options,
 		.result = ret,
 		.cancel = cancel,
 		.limiter = { .rate = options->bandwidth },
-		.source = {
-			.dev = options->dev,
-			.precopy = options->precopy,
-			.retry = { .budget_ns = options->retry_ns },
-			.leave_stopped = options->leave_stopped,
-			.stages = {
-				.sink = options->raw ? save_raw_sink : save_image_sink,
-				.observer = options->sha256 ? save_observer : NULL,
-				.ctx = &s,
-			},
-			.on_drained = save_on_drained,
-			.cancel = cancel,
-			.transfer = transfer,
-		},
 	};
 	int r;
 
 	*ret = (struct save_result){ 0 };
+	lanes_init(&s.lanes);
 	r = save_work(&s, err);
 	save_judge(&s, r, err);
-	ret->source = s.source.result;
-	ret->retries = s.source.retry.retries;
-	for (unsigned int i = 0; i < SAVE_THREADS_MAX; i++)
-		image_frame_encoder_free(s.encoders[i]);
-	image_sha256_free(s.hash);
-	image_writer_free(s.writer);
-	output_free(s.out);
+	save_done(&s);
 	return r;
 }

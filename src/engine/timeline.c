@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "engine/timeline.h"
+#include "fsm/fsm.h"
 
 static bool timeline_same_failure(const struct mig_arc *a, const struct mig_arc *b)
 {
@@ -47,4 +48,17 @@ uint64_t timeline_downtime(const struct timeline *t, bool *ret_open)
 	}
 	*ret_open = down;
 	return down ? total + end - start : total;
+}
+
+uint64_t timeline_stopped_ns(const struct timeline *t)
+{
+	uint64_t stopped = 0;
+
+	for (unsigned int i = 0; i < t->n; i++) {
+		const struct mig_arc *a = &t->arcs[i];
+
+		if (a->result >= 0 && fsm_runs(a->from) && !fsm_runs(a->to))
+			stopped = a->start_ns + a->ns;
+	}
+	return stopped;
 }

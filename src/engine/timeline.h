@@ -32,3 +32,6 @@ void timeline_add(void *timeline, const struct mig_arc *arc);
  * down) to the end of the one that brought it back; 0 when it never left.
  */
 uint64_t timeline_downtime(const struct timeline *t, bool *ret_open);
+
+/** timeline_stopped_ns() - when the device last came to a state in which it does not run; 0: never */
+uint64_t timeline_stopped_ns(const struct timeline *t);

@@ -16,19 +16,26 @@ static const char *interrupt_decision(const struct interrupt *i)
 /* A call that can be ended is worth a word once it has lasted. */
 #define LASTING_NS NSEC_PER_SEC
 
-/* "; under way: stop -> stop-copy, for 1.20 s, which only the driver ends" */
+/* "; under way: NAME: stop -> stop-copy, for 1.20 s, which only the driver ends, and 2 more" */
+static size_t interrupt_add_call(const struct interrupt *i, char *buf, size_t size)
+{
+	const struct cancel_waiting *w = &i->waiting;
+	char call[CANCEL_TEXT_MAX], time[UNITS_MAX], more[32] = "";
+
+	if (i->calls > 1)
+		snprintf(more, sizeof(more), ", and %u more", i->calls - 1);
+	return (size_t)snprintf(buf, size, "; under way: %s, for %s%s%s",
+				cancel_waiting_text(w, call), format_duration(time, i->waiting_ns),
+				w->call == CANCEL_CALL_FIXED ? ", which only the driver ends" : "",
+				more);
+}
+
 static size_t interrupt_add_under_way(const struct interrupt *i, char *buf, size_t size)
 {
-	char time[UNITS_MAX];
-
-	format_duration(time, i->waiting_ns);
 	if (i->waiting.call == CANCEL_CALL_FIXED)
-		return (size_t)snprintf(buf, size,
-					"; under way: %s, for %s, which only the driver ends",
-					i->waiting.what, time);
+		return interrupt_add_call(i, buf, size);
 	if (i->waiting.call == CANCEL_CALL_KICKABLE && i->waiting_ns >= LASTING_NS)
-		return (size_t)snprintf(buf, size, "; under way: %s, for %s", i->waiting.what,
-					time);
+		return interrupt_add_call(i, buf, size);
 	return i->state ? (size_t)snprintf(buf, size, "; the device is in %s", i->state) : 0;
 }
 

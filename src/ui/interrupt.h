@@ -10,7 +10,7 @@
 
 #include "base/cancel.h"
 
-#define INTERRUPT_TEXT_MAX 320
+#define INTERRUPT_TEXT_MAX 400
 
 /**
  * struct interrupt - what is known when the signal comes
@@ -18,6 +18,7 @@
  * @again: it is not the first
  * @too_late: the work is past its point of no return
  * @waiting, @waiting_ns: the call under way, and for how long
+ * @calls: under way in all
  * @state: of the device in words, or NULL
  * @timeout_ms: for how long a silent peer is waited for; 0 where there is none
  */
@@ -26,6 +27,7 @@ struct interrupt {
 	bool again, too_late;
 	struct cancel_waiting waiting;
 	uint64_t waiting_ns;
+	unsigned int calls;
 	const char *state;
 	int timeout_ms;
 };

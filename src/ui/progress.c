@@ -6,89 +6,130 @@
 #include <unistd.h>
 
 #include "base/console.h"
-#include "base/printable.h"
 #include "base/units.h"
 #include "fsm/fsm.h"
 #include "ui/progress.h"
-#include "ui/report.h"
+#include "ui/progress-json.h"
 
 /*
- * What can be said
+ * What is known now
  */
 
-/* Before a device is open, an image is being read. */
-static bool progress_moves(const struct progress_sample *s)
+static unsigned int progress_n(const struct progress *p)
 {
-	enum mig_state state = (enum mig_state)s->state;
-
-	if (s->in_call)
-		return false;
-	if (s->state >= MIG_NR_STATES)
-		return s->bytes;
-	return fsm_saving(state) || state == MIG_RESUMING;
+	return p->transfer->n ? p->transfer->n : 1;
 }
 
-/* A driver's estimate is of STOP_COPY: what pre-copy brings comes on top of it. */
-static bool progress_knows_total(const struct progress_sample *s)
-{
-	if (!s->expected || s->bytes > s->expected)
-		return false;
-	return s->exact || (s->state != MIG_PRE_COPY && s->state != MIG_PRE_COPY_P2P);
-}
-
-struct progress_figures progress_figures(const struct progress_sample *s)
-{
-	struct progress_figures f = { .moving = progress_moves(s) };
-
-	if (!progress_knows_total(s))
-		return f;
-	f.total = s->expected;
-	f.exact = s->exact;
-	f.percent = (unsigned int)((double)s->bytes / (double)s->expected * 100);
-	if (f.moving && s->rate)
-		f.remaining_ns = (uint64_t)((double)(s->expected - s->bytes) / (double)s->rate *
-					    (double)NSEC_PER_SEC);
-	return f;
-}
-
-/* Bytes a second since the last line, which is what a reader watches. */
-static uint64_t progress_rate(struct progress *p, uint64_t bytes)
-{
-	uint64_t now = clock_ns();
-	uint64_t ns = now - (p->last_ns ? p->last_ns : p->transfer->start_ns);
-	/* A resume counts anew when it goes from verifying to loading. */
-	uint64_t moved = bytes < p->last_bytes ? bytes : bytes - p->last_bytes;
-
-	p->last_ns = now;
-	p->last_bytes = bytes;
-	return ns ? (uint64_t)((double)moved * (double)NSEC_PER_SEC / (double)ns) : 0;
-}
-
-static struct progress_sample progress_take_sample(struct progress *p,
-						   const struct cancel_waiting *waiting)
+static unsigned int progress_state_of(const struct progress *p, unsigned int i)
 {
 	const struct transfer *t = p->transfer;
-	struct progress_sample s = {
-		.state = atomic_load(&t->state),
-		.in_call = waiting->call == CANCEL_CALL_FIXED,
-		.bytes = atomic_load(&t->bytes),
-		.expected = atomic_load(&t->expected),
-		.exact = atomic_load(&t->exact),
-	};
 
-	s.rate = progress_rate(p, s.bytes);
-	return s;
+	return atomic_load(t->n ? &t->devices[i].state : &t->state);
+}
+
+static bool progress_any_open(const struct progress *p)
+{
+	for (unsigned int i = 0; i < progress_n(p); i++)
+		if (progress_state_of(p, i) < MIG_NR_STATES)
+			return true;
+	return false;
 }
 
 const char *progress_state(const struct progress *p)
 {
-	unsigned int state = p->transfer ? atomic_load(&p->transfer->state) : MIG_NR_STATES;
+	unsigned int state = p->transfer ? progress_state_of(p, 0) : MIG_NR_STATES;
 
-	return state < MIG_NR_STATES ? fsm_name((enum mig_state)state) : NULL;
+	if (state >= MIG_NR_STATES)
+		return NULL;
+	for (unsigned int i = 1; i < progress_n(p); i++)
+		if (progress_state_of(p, i) != state)
+			return NULL;
+	return fsm_name((enum mig_state)state);
+}
+
+static struct progress_sample progress_take_sample(const struct progress *p, unsigned int i)
+{
+	const struct transfer *t = p->transfer;
+	const struct transfer_device *d = t->n ? &t->devices[i] : NULL;
+
+	return (struct progress_sample){
+		.state = progress_state_of(p, i),
+		.bytes = atomic_load(d ? &d->bytes : &t->bytes),
+		.expected = atomic_load(d ? &d->expected : &t->expected),
+		.exact = atomic_load(d ? &d->exact : &t->exact),
+	};
+}
+
+/* Bytes a second since the last line, which is what a reader watches. */
+static uint64_t progress_rate(uint64_t *last_bytes, uint64_t bytes, uint64_t ns)
+{
+	/* A resume counts anew when it goes from verifying to loading. */
+	uint64_t moved = bytes < *last_bytes ? bytes : bytes - *last_bytes;
+
+	*last_bytes = bytes;
+	return ns ? (uint64_t)((double)moved * (double)NSEC_PER_SEC / (double)ns) : 0;
+}
+
+/* What it is in, or what it waits for, before the figures. */
+static const char *progress_headline(const struct progress *p, const struct cancel_waiting *waiting)
+{
+	unsigned int phase = atomic_load(&p->transfer->phase);
+
+	if (waiting->call == CANCEL_CALL_FIXED)
+		return waiting->what;
+	if (progress_state(p))
+		return progress_state(p);
+	if (progress_any_open(p) && phase < PHASE_NR)
+		return phase_name((enum phase)phase);
+	if (!strcmp(p->kind, "file"))
+		return "reading";
+	return atomic_load(&p->transfer->bytes) ? "verifying" : "waiting";
+}
+
+/* Decisions are of pre-copy, and mean nothing once the devices are stopped. */
+static void progress_add_decision(const struct transfer *t, struct progress_view *v)
+{
+	const struct transfer_decision *d = &t->decision;
+
+	if (atomic_load(&t->phase) != PHASE_PRE_COPY)
+		return;
+	v->round = atomic_load(&d->round);
+	v->dirty_rate = atomic_load(&d->dirty_rate);
+	v->estimate_ns = atomic_load(&d->estimate_ns);
+	v->estimated = v->round && atomic_load(&d->estimated);
+}
+
+/* Fill @samples, room for progress_n(), and @ret, which points to them. */
+static void progress_look(struct progress *p, const struct cancel_waiting *waiting,
+			  struct progress_sample *samples, struct progress_view *ret)
+{
+	const struct transfer *t = p->transfer;
+	uint64_t now = clock_ns(), ns = now - (p->last_ns ? p->last_ns : t->start_ns);
+
+	*ret = (struct progress_view){
+		.name = p->name,
+		.headline = progress_headline(p, waiting),
+		.n = progress_n(p),
+		.names = p->names ? p->names : &p->name,
+		.devices = samples,
+		.elapsed_ns = now - t->start_ns,
+	};
+	for (unsigned int i = 0; i < ret->n; i++) {
+		samples[i] = progress_take_sample(p, i);
+		samples[i].in_call = waiting->call == CANCEL_CALL_FIXED;
+	}
+	if (t->n && !progress_any_open(p))
+		samples[0].bytes = ret->scanned = atomic_load(&t->bytes);
+	if (!p->last_bytes)
+		p->last_bytes = calloc(ret->n, sizeof(*p->last_bytes));
+	for (unsigned int i = 0; i < ret->n && p->last_bytes; i++)
+		samples[i].rate = progress_rate(&p->last_bytes[i], samples[i].bytes, ns);
+	p->last_ns = now;
+	progress_add_decision(t, ret);
 }
 
 /*
- * JSON lines
+ * Where it is shown
  */
 
 static bool progress_wants_json(const struct progress *p)
@@ -96,165 +137,46 @@ static bool progress_wants_json(const struct progress *p)
 	return p->status || p->mode == PROGRESS_JSON;
 }
 
-static struct json_object *progress_new_event(const struct progress *p, const char *event)
-{
-	struct json_object *o = report_new(p->command);
-
-	report_string(o, "event", event);
-	if (!strcmp(p->kind, "device"))
-		report_name(report_object(o, "device"), "address", p->name);
-	else
-		report_name(o, p->kind, p->name);
-	return o;
-}
-
-static void progress_write_event(const struct progress *p, struct json_object *o)
-{
-	char *text = NULL;
-
-	if (asprintf(&text, "%s\n",
-		     json_object_to_json_string_ext(o, JSON_C_TO_STRING_NOSLASHESCAPE)) < 0)
-		return;
-	lines_put(p->status ? p->status : console_lines(), text);
-	free(text);
-}
-
-void progress_event(const struct progress *p, const char *event, const char *key, const char *value)
-{
-	_cleanup_(report_donep) struct json_object *o = NULL;
-
-	if (!progress_wants_json(p))
-		return;
-	o = progress_new_event(p, event);
-	report_name(o, key, value);
-	progress_write_event(p, o);
-}
-
-static void progress_add_call(struct json_object *o, const struct cancel_waiting *waiting,
-			      uint64_t ns)
-{
-	report_string(o, "waiting_for", waiting->what);
-	report_uint(o, "waiting_ns", ns);
-}
-
-static void progress_json_line(const struct progress *p, const struct progress_sample *s,
-			       const struct cancel_waiting *waiting)
-{
-	_cleanup_(report_donep) struct json_object *o = progress_new_event(p, "progress");
-	const struct progress_figures f = progress_figures(s);
-
-	if (progress_state(p))
-		report_string(o, "state", progress_state(p));
-	if (s->in_call)
-		progress_add_call(o, waiting, clock_ns() - waiting->since_ns);
-	report_uint(o, "bytes", s->bytes);
-	if (f.total) {
-		report_uint(o, "expected_bytes", f.total);
-		report_bool(o, "total_exact", f.exact);
-		report_uint(o, "percent", f.percent);
-	}
-	if (f.moving)
-		report_uint(o, "bytes_per_second", s->rate);
-	if (f.remaining_ns)
-		report_uint(o, "remaining_ns", f.remaining_ns);
-	report_uint(o, "elapsed_ns", clock_ns() - p->transfer->start_ns);
-	progress_write_event(p, o);
-}
-
-/*
- * Text
- */
-
 static bool progress_wants_text(const struct progress *p)
 {
 	return p->mode == PROGRESS_ALWAYS || (p->mode == PROGRESS_AUTO && isatty(STDERR_FILENO));
 }
 
-/* Of the terminal that standard error is. */
-static size_t progress_columns(void)
+/* Of the terminal that standard error is; one that does not know is taken for a small one. */
+static void progress_terminal(size_t *ret_columns, size_t *ret_rows)
 {
-	struct winsize size;
+	struct winsize size = { 0 };
 
-	return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col ? size.ws_col : 80;
+	ioctl(STDERR_FILENO, TIOCGWINSZ, &size);
+	*ret_columns = size.ws_col ? size.ws_col : 80;
+	*ret_rows = size.ws_row ? size.ws_row : 24;
 }
 
-/*
- * A line that wraps could not be overwritten. The name goes first, which the reader knows; what
- * is behind it is ASCII, so that only a name has characters of several bytes, and none has more
- * columns than bytes. The last column stays free: some terminals wrap as soon as it is written to.
- */
-static char *progress_fit(char *line, size_t name_len)
+static void progress_draw(const struct progress_view *v)
 {
-	size_t max = progress_columns() - 1;
+	size_t columns, rows;
+	char *text;
 
-	if (strlen(line) > max)
-		line += name_len;
-	if (strlen(line) > max)
-		line[max] = '\0';
-	return line;
+	if (isatty(STDERR_FILENO)) {
+		progress_terminal(&columns, &rows);
+		text = progress_view_lines(v, columns, rows);
+		if (text)
+			console_draw(text);
+	} else {
+		text = progress_view_line(v, 0);
+		if (text)
+			console_print("%s", text);
+	}
+	free(text);
 }
 
-/* "  90%  58.0 MiB of about 64.0 MiB  102 MiB/s  60 ms left", as far as it is known */
-static void progress_format(char *buf, size_t size, const struct progress_sample *s)
+static void progress_print(const struct progress_view *v)
 {
-	const struct progress_figures f = progress_figures(s);
-	char done[UNITS_MAX], all[UNITS_MAX], rate[UNITS_MAX], left[UNITS_MAX];
-	size_t n = 0;
+	char *text = progress_view_lines(v, PROGRESS_WIDE, PROGRESS_LINES_MAX + 2);
 
-	buf[0] = '\0';
-	format_bytes(done, s->bytes);
-	format_bytes(all, f.total);
-	if (f.total)
-		n += (size_t)snprintf(buf, size, "  %u%%  %s of %s%s", f.percent, done,
-				      f.exact ? "" : "about ", all);
-	else if (s->bytes || f.moving)
-		n += (size_t)snprintf(buf, size, "  %s", done);
-	if (f.moving)
-		n += (size_t)snprintf(buf + n, size - n, "  %s",
-				      format_rate(rate, s->rate, NSEC_PER_SEC));
-	if (f.remaining_ns)
-		snprintf(buf + n, size - n, "  %s left", format_duration(left, f.remaining_ns));
-}
-
-/* What it is in, or what it waits for, before the figures. */
-static const char *progress_headline(const struct progress *p, const struct cancel_waiting *waiting)
-{
-	if (waiting->call == CANCEL_CALL_FIXED)
-		return waiting->what;
-	if (progress_state(p))
-		return progress_state(p);
-	if (!strcmp(p->kind, "file"))
-		return "reading";
-	return atomic_load(&p->transfer->bytes) ? "verifying" : "waiting";
-}
-
-/* Return: the line, to be freed, or NULL. */
-static char *progress_text(const struct progress *p, const struct progress_sample *s,
-			   const struct cancel_waiting *waiting)
-{
-	char figures[6 * UNITS_MAX], time[UNITS_MAX];
-	char *line;
-
-	progress_format(figures, sizeof(figures), s);
-	if (asprintf(&line, "%s: %s%s  %s", p->name, progress_headline(p, waiting), figures,
-		     format_duration(time, clock_ns() - p->transfer->start_ns)) < 0)
-		return NULL;
-	make_printable(line);
-	return line;
-}
-
-static void progress_text_line(const struct progress *p, const struct progress_sample *s,
-			       const struct cancel_waiting *waiting, bool whole)
-{
-	char *line = progress_text(p, s, waiting);
-
-	if (!line)
-		return;
-	if (whole || !isatty(STDERR_FILENO))
-		console_print("%s", line);
-	else
-		console_draw(progress_fit(line, strlen(p->name) + strlen(": ")));
-	free(line);
+	if (text)
+		console_print("%s", text);
+	free(text);
 }
 
 /*
@@ -268,25 +190,45 @@ bool progress_wanted(const struct progress *p)
 
 void progress_tick(struct progress *p, const struct cancel_waiting *waiting)
 {
-	const struct progress_sample s = progress_take_sample(p, waiting);
+	_cleanup_free_ struct progress_sample *samples =
+		calloc(progress_n(p), sizeof(struct progress_sample));
+	struct progress_view view;
 
+	if (!samples)
+		return;
+	progress_look(p, waiting, samples, &view);
 	if (progress_wants_json(p))
-		progress_json_line(p, &s, waiting);
+		progress_json_line(p, &view, waiting);
 	if (progress_wants_text(p))
-		progress_text_line(p, &s, waiting, false);
+		progress_draw(&view);
 }
 
 void progress_line(struct progress *p, const struct cancel_waiting *waiting)
 {
-	struct progress_sample s;
+	_cleanup_free_ struct progress_sample *samples = NULL;
+	struct progress_view view;
 
 	if (!p->transfer)
 		return;
-	s = progress_take_sample(p, waiting);
+	samples = calloc(progress_n(p), sizeof(*samples));
+	if (!samples)
+		return;
+	progress_look(p, waiting, samples, &view);
 	if (p->mode == PROGRESS_JSON)
-		progress_json_line(p, &s, waiting);
+		progress_json_line(p, &view, waiting);
 	else
-		progress_text_line(p, &s, waiting, true);
+		progress_print(&view);
+}
+
+void progress_event(const struct progress *p, const char *event, const char *key, const char *value)
+{
+	_cleanup_(report_donep) struct json_object *o = NULL;
+
+	if (!progress_wants_json(p))
+		return;
+	o = progress_json_new(p, event);
+	report_name(o, key, value);
+	progress_json_put(p, o);
 }
 
 void progress_waiting(const struct progress *p, const struct cancel_waiting *waiting, uint64_t ns)
@@ -294,10 +236,10 @@ void progress_waiting(const struct progress *p, const struct cancel_waiting *wai
 	char time[UNITS_MAX];
 
 	if (progress_wants_json(p)) {
-		_cleanup_(report_donep) struct json_object *o = progress_new_event(p, "waiting");
+		_cleanup_(report_donep) struct json_object *o = progress_json_new(p, "waiting");
 
-		progress_add_call(o, waiting, ns);
-		progress_write_event(p, o);
+		progress_json_call(o, waiting, ns);
+		progress_json_put(p, o);
 	}
 	if (!p->quiet && (p->mode == PROGRESS_AUTO || p->mode == PROGRESS_ALWAYS))
 		console_print("%s: still waiting for the driver: %s, %s", p->name, waiting->what,
@@ -313,6 +255,7 @@ void progress_interrupted(const struct progress *p, const char *text)
 
 void progress_end(struct progress *p)
 {
-	(void)p;
 	console_end_line();
+	free(p->last_bytes);
+	p->last_bytes = NULL;
 }

@@ -100,21 +100,33 @@ static int session_open_clock(const struct progress *progress, int *ret, struct 
  * struct watch - what the main thread knows of the work
  * @progress: may be NULL
  * @asked: signals so far that ask to stop
- * @call_since_ns, @name_at_ns: the call that was seen last, and how old it is when it is named next
+ * @named_ns: until when calls have been named that take long
  */
 struct watch {
 	struct cancel *cancel;
 	struct progress *progress;
 	unsigned int asked;
-	uint64_t call_since_ns, name_at_ns;
+	uint64_t named_ns;
 };
+
+/* Of several calls one that no kick ends is worth the words most; then the oldest. */
+static struct cancel_waiting session_main_call(struct cancel *cancel)
+{
+	struct cancel_waiting waiting = { .call = CANCEL_CALL_NONE };
+
+	while (cancel_next_waiting(cancel, &waiting))
+		if (waiting.call == CANCEL_CALL_FIXED)
+			return waiting;
+	return cancel_waiting(cancel);
+}
 
 static void session_ask_to_stop(struct watch *w, int signal)
 {
 	struct interrupt i = {
 		.signal = signal,
 		.again = w->asked++,
-		.waiting = cancel_waiting(w->cancel),
+		.waiting = session_main_call(w->cancel),
+		.calls = cancel_count_waiting(w->cancel),
 	};
 	char text[INTERRUPT_TEXT_MAX];
 
@@ -131,7 +143,7 @@ static void session_ask_to_stop(struct watch *w, int signal)
 
 static void session_heard_signal(struct watch *w, int fd)
 {
-	struct cancel_waiting waiting = cancel_waiting(w->cancel);
+	struct cancel_waiting waiting = session_main_call(w->cancel);
 	struct signalfd_siginfo info;
 
 	while (read(fd, &info, sizeof(info)) == sizeof(info)) {
@@ -142,22 +154,29 @@ static void session_heard_signal(struct watch *w, int fd)
 	}
 }
 
-/* A call that the driver does not come back from looks like a tool that does nothing. */
-static void session_name_call(struct watch *w, const struct cancel_waiting *waiting)
+/* Has a call come to NAME_AFTER_NS, or twice that and so on, since it was @before old? */
+static bool session_is_due(uint64_t before, uint64_t now)
 {
-	uint64_t ns = clock_ns() - waiting->since_ns;
+	uint64_t at = NAME_AFTER_NS;
 
-	if (!w->progress || waiting->call == CANCEL_CALL_NONE)
-		return;
-	if (waiting->since_ns != w->call_since_ns) {
-		w->call_since_ns = waiting->since_ns;
-		w->name_at_ns = NAME_AFTER_NS;
+	while (at <= before)
+		at *= 2;
+	return at <= now;
+}
+
+/* A call that the driver does not come back from looks like a tool that does nothing. */
+static void session_name_calls(struct watch *w)
+{
+	struct cancel_waiting waiting = { .call = CANCEL_CALL_NONE };
+	uint64_t now = clock_ns();
+
+	while (w->progress && cancel_next_waiting(w->cancel, &waiting)) {
+		uint64_t since = MIN(waiting.since_ns, now), before = MAX(w->named_ns, since);
+
+		if (session_is_due(before - since, now - since))
+			progress_waiting(w->progress, &waiting, now - since);
 	}
-	if (ns < w->name_at_ns)
-		return;
-	progress_waiting(w->progress, waiting, ns);
-	while (w->name_at_ns <= ns)
-		w->name_at_ns *= 2;
+	w->named_ns = now;
 }
 
 static int session_pause_ms(const struct watch *w, bool requested)
@@ -202,8 +221,8 @@ static void session_listen(struct watch *w, int done, int signals, int clock)
 		cancel_kick(w->cancel);
 		if (p[1].revents)
 			session_heard_signal(w, signals);
-		waiting = cancel_waiting(w->cancel);
-		session_name_call(w, &waiting);
+		waiting = session_main_call(w->cancel);
+		session_name_calls(w);
 		if (p[2].revents && read(clock, &ticks, sizeof(ticks)) > 0)
 			progress_tick(w->progress, &waiting);
 		session_flush(status);
@@ -272,12 +291,25 @@ static int session_attend(const struct session_held *held, struct pollfd *p)
 	return r;
 }
 
-int session_hold(const struct session_held *held, struct lines *status, struct err *err)
+/* Of the descriptors behind the first three. Return: 0, -ECONNRESET. */
+static int session_attend_all(const struct session_held *held, unsigned int n, struct pollfd *p,
+			      unsigned int *ret_gone)
+{
+	for (unsigned int i = 0; i < n; i++) {
+		if (!p[i].revents || session_attend(&held[i], &p[i]) >= 0)
+			continue;
+		*ret_gone = i;
+		return -ECONNRESET;
+	}
+	return 0;
+}
+
+int session_hold(const struct session_held *held, unsigned int n, struct lines *status,
+		 unsigned int *ret_gone, struct err *err)
 {
 	_cleanup_fd_ int signals = session_open_signals(err);
-	struct pollfd p[] = {
+	struct pollfd p[3 + SESSION_HELD_MAX] = {
 		{ .fd = signals, .events = POLLIN },
-		{ .fd = held->fd, .events = held->attend ? POLLIN | POLLRDHUP : POLLRDHUP },
 		{ .events = POLLOUT },
 		{ .events = POLLOUT },
 	};
@@ -285,13 +317,18 @@ int session_hold(const struct session_held *held, struct lines *status, struct e
 
 	if (signals < 0)
 		return signals;
+	for (unsigned int i = 0; i < n; i++)
+		p[3 + i] = (struct pollfd){
+			.fd = held[i].fd,
+			.events = held[i].attend ? POLLIN | POLLRDHUP : POLLRDHUP,
+		};
 	do {
-		p[2].fd = lines_pending_fd(console_lines());
-		p[3].fd = status ? lines_pending_fd(status) : -1;
-		if (poll(p, ARRAY_SIZE(p), -1) < 0)
+		p[1].fd = lines_pending_fd(console_lines());
+		p[2].fd = status ? lines_pending_fd(status) : -1;
+		if (poll(p, 3 + n, -1) < 0)
 			continue;
 		session_flush(status);
-		if (p[1].revents && session_attend(held, &p[1]) < 0)
+		if (session_attend_all(held, n, &p[3], ret_gone) < 0)
 			return -ECONNRESET;
 	} while (read(signals, &info, sizeof(info)) != sizeof(info) || info.ssi_signo == SIGUSR1);
 	return 0;

@@ -47,9 +47,12 @@ struct session_held {
 
 /**
  * session_hold() - wait for one of them
+ * @held: @n of them, at most SESSION_HELD_MAX
  * @status: may still have lines to write; may be NULL
+ * @ret_gone: which is gone
  *
  * Return: 0; -ECONNRESET when what is held is gone.
  */
-_must_check_ int session_hold(const struct session_held *held, struct lines *status,
-			      struct err *err);
+#define SESSION_HELD_MAX 256u
+_must_check_ int session_hold(const struct session_held *held, unsigned int n,
+			      struct lines *status, unsigned int *ret_gone, struct err *err);

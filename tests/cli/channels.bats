@@ -581,7 +581,7 @@ ends()
 @test "sockets: --pre-copy" {
 	emu_start --state-size 4M --dirty-rate 200M
 	receive unix:it
-	migctl 0 save --pre-copy=1 --leave=stop "$A" unix:it
+	migctl 0 save --pre-copy --max-time=1 --leave=stop "$A" unix:it
 	received 0
 	reference "$A"
 	holds "$B"

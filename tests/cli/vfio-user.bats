@@ -354,7 +354,7 @@ pairs()
 
 @test "save: with pre-copy it is stopped late, and nothing that changed is lost" {
 	emu_start --state-size 4M --dirty-rate 200M
-	migctl 0 --json save --pre-copy=1 --leave=stop "$A" image
+	migctl 0 --json save --pre-copy --max-time=1 --leave=stop "$A" image
 	expect_arcs running:pre-copy pre-copy:pre-copy-p2p pre-copy-p2p:stop-copy stop-copy:stop
 	expect_json ".bytes > $((4 << 20))"
 	expect_state "$A" stop
@@ -770,7 +770,7 @@ in_fifo()
 
 @test "save: pre-copy ends in time though the device makes data as fast as it is read" {
 	emu_start --state-size 4M --dirty-rate 400M --data-rate 50M --caps stop-copy,pre-copy
-	migctl 0 --json save --pre-copy=1 "$A" file
+	migctl 0 --json save --pre-copy --max-time=1 "$A" file
 	expect_json '.outcome == "completed"' '.state == "running"' \
 		'any(.arcs[]; .from == "pre-copy" and .to == "stop-copy")'
 	migctl 0 verify file

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -698,6 +699,159 @@ static void a_call_under_way_can_be_named(void **state)
 	assert_int_equal(cancel_waiting(&k->c).call, CANCEL_CALL_NONE);
 }
 
+/* A device of a set: a thread that reads from a pipe of its own, in which there is nothing. */
+struct set_device {
+	struct cancel *cancel;
+	const char *who;
+	bool fixed; /* no kick may end it */
+	int pipe[2];
+	pthread_t thread;
+	int result;
+};
+
+static void *set_device_block(void *arg)
+{
+	struct set_device *d = arg;
+	char c;
+
+	cancel_name_thread(d->who);
+	if (d->fixed)
+		cancel_call_begin(d->cancel, "%s", "an arc");
+	else
+		cancel_interruptible_begin(d->cancel, "reading");
+	d->result = read(d->pipe[0], &c, 1) < 0 ? -errno : 0;
+	if (d->fixed)
+		cancel_call_end(d->cancel);
+	else
+		cancel_interruptible_end(d->cancel);
+	return NULL;
+}
+
+/* One after the other, so that the order in which they began is known. */
+static void set_start(struct cancel *c, struct set_device *devices, unsigned int n)
+{
+	int r;
+
+	for (unsigned int i = 0; i < n; i++) {
+		devices[i].cancel = c;
+		assert_int_equal(pipe2(devices[i].pipe, O_CLOEXEC), 0);
+		r = pthread_create(&devices[i].thread, NULL, set_device_block, &devices[i]);
+		assert_int_equal(r, 0);
+		while (cancel_count_waiting(c) <= i)
+			sched_yield();
+	}
+}
+
+static void set_end(struct set_device *devices, unsigned int n)
+{
+	for (unsigned int i = 0; i < n; i++) {
+		close(devices[i].pipe[0]);
+		close(devices[i].pipe[1]);
+	}
+}
+
+static void all_devices_of_a_set_are_kicked(void **state)
+{
+	struct canceller *k = *state;
+	struct set_device devices[3] = { { .who = "a" }, { .who = "b" }, { .who = "c" } };
+
+	set_start(&k->c, devices, 3);
+	assert_int_equal(cancel_count_waiting(&k->c), 3);
+	cancel_kick(&k->c); /* not requested yet */
+	assert_true(cancel_request(&k->c));
+	for (unsigned int i = 0; i < 3; i++)
+		while (pthread_tryjoin_np(devices[i].thread, NULL))
+			cancel_kick(&k->c);
+	for (unsigned int i = 0; i < 3; i++)
+		assert_int_equal(devices[i].result, -EINTR);
+	assert_int_equal(cancel_count_waiting(&k->c), 0);
+	set_end(devices, 3);
+}
+
+static void an_arc_is_not_kicked_with_the_reads_of_its_set(void **state)
+{
+	struct canceller *k = *state;
+	struct set_device devices[3] = { { .who = "a" }, { .fixed = true }, { .who = "c" } };
+
+	set_start(&k->c, devices, 3);
+	assert_true(cancel_request(&k->c));
+	for (unsigned int i = 0; i < 3; i += 2)
+		while (pthread_tryjoin_np(devices[i].thread, NULL))
+			cancel_kick(&k->c);
+	for (int i = 0; i < 1000; i++)
+		cancel_kick(&k->c);
+	assert_int_equal(cancel_count_waiting(&k->c), 1);
+	assert_int_equal(cancel_waiting(&k->c).call, CANCEL_CALL_FIXED);
+	assert_int_equal(write(devices[1].pipe[1], "x", 1), 1);
+	assert_int_equal(pthread_join(devices[1].thread, NULL), 0);
+	assert_int_equal(devices[1].result, 0);
+	set_end(devices, 3);
+}
+
+/* All are over their time: the one that began first and may be kicked has stalled. */
+static void a_device_that_stalls_is_named_to_the_others(void **state)
+{
+	struct canceller *k = *state;
+	struct set_device devices[3] = { { .fixed = true }, { .who = "b" }, { .who = "c" } };
+	struct err err = { 0 };
+	uint64_t since;
+
+	set_start(&k->c, devices, 3);
+	since = cancel_waiting(&k->c).since_ns;
+	while (clock_ns() - since < 2 * NSEC_PER_MSEC)
+		sched_yield();
+	k->c.call_timeout_ms = 1;
+	for (unsigned int i = 1; i < 3; i++)
+		while (pthread_tryjoin_np(devices[i].thread, NULL))
+			cancel_kick(&k->c);
+	assert_int_equal(devices[1].result, -EINTR);
+	assert_int_equal(devices[2].result, -EINTR);
+	/* The arc was there before, but what no kick can end has no timeout. */
+	assert_int_equal(cancel_check(&k->c, &err), -ETIMEDOUT);
+	assert_string_equal(err.text, "the driver of b has stalled for 0.001 s");
+	cancel_name_thread("b");
+	assert_int_equal(cancel_check(&k->c, &err), -ETIMEDOUT);
+	assert_string_equal(err.text, "the driver has stalled for 0.001 s");
+	cancel_name_thread(NULL);
+	assert_int_equal(write(devices[0].pipe[1], "x", 1), 1);
+	assert_int_equal(pthread_join(devices[0].thread, NULL), 0);
+	set_end(devices, 3);
+}
+
+static void calls_are_seen_one_after_the_other_the_oldest_first(void **state)
+{
+	static const char *const want[] = { "a: an arc", "reading", "c: reading" };
+	struct canceller *k = *state;
+	struct set_device devices[3] = { { .who = "a", .fixed = true }, { 0 }, { .who = "c" } };
+	struct cancel_waiting w = { .call = CANCEL_CALL_NONE };
+	char text[CANCEL_TEXT_MAX];
+	uint64_t since = 0;
+
+	set_start(&k->c, devices, 3);
+	assert_string_equal(cancel_waiting(&k->c).who, "a");
+	for (unsigned int i = 0; i < 3; i++) {
+		assert_true(cancel_next_waiting(&k->c, &w));
+		assert_string_equal(cancel_waiting_text(&w, text), want[i]);
+		assert_true(w.since_ns >= since);
+		since = w.since_ns;
+	}
+	assert_false(cancel_next_waiting(&k->c, &w));
+	assert_string_equal(w.who, "c");
+	/* The end of one hides none of the others. */
+	w = cancel_waiting(&k->c);
+	assert_int_equal(write(devices[0].pipe[1], "x", 1), 1);
+	assert_int_equal(pthread_join(devices[0].thread, NULL), 0);
+	assert_true(cancel_next_waiting(&k->c, &w));
+	assert_string_equal(w.who, "");
+	assert_string_equal(w.what, "reading");
+	for (unsigned int i = 1; i < 3; i++) {
+		assert_int_equal(write(devices[i].pipe[1], "x", 1), 1);
+		assert_int_equal(pthread_join(devices[i].thread, NULL), 0);
+	}
+	assert_int_equal(cancel_waiting(&k->c).call, CANCEL_CALL_NONE);
+	set_end(devices, 3);
+}
+
 static void a_full_counter_is_a_request_all_the_same(void **state)
 {
 	const uint64_t most = UINT64_MAX - 1;
@@ -1184,6 +1338,10 @@ int main(void)
 		CANCEL_TEST(what_is_past_the_point_of_no_return_is_not_kicked),
 		CANCEL_TEST(a_second_request_ends_the_waits_past_the_point_of_no_return),
 		CANCEL_TEST(a_call_under_way_can_be_named),
+		CANCEL_TEST(all_devices_of_a_set_are_kicked),
+		CANCEL_TEST(an_arc_is_not_kicked_with_the_reads_of_its_set),
+		CANCEL_TEST(a_device_that_stalls_is_named_to_the_others),
+		CANCEL_TEST(calls_are_seen_one_after_the_other_the_oldest_first),
 		CANCEL_TEST(a_full_counter_is_a_request_all_the_same),
 		CANCEL_TEST(what_is_ready_is_not_waited_for),
 		CANCEL_TEST(a_broken_descriptor_ends_a_wait),

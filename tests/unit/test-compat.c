@@ -333,7 +333,7 @@ static void a_manifest_says_what_the_device_is(void **state)
 
 	p->dev.config_size = 256;
 	memset(p->dev.config, 0x5a, sizeof(p->dev.config));
-	assert_int_equal(compat_manifest(&p->dev, &m, NULL), 0);
+	assert_int_equal(compat_manifest(&(struct device *){ &p->dev }, 1, &m, NULL), 0);
 	assert_int_equal(m.n_devices, 1);
 	assert_non_null(m.kernel);
 	assert_non_null(m.tool);
@@ -368,7 +368,7 @@ static void a_manifest_of_a_device_that_nobody_knows_is_short(void **state)
 	p->dev.node = NULL;
 	p->dev.has_ids = false;
 	p->dev.spec = (char *)"fd:9";
-	assert_int_equal(compat_manifest(&p->dev, &m, NULL), 0);
+	assert_int_equal(compat_manifest(&(struct device *){ &p->dev }, 1, &m, NULL), 0);
 	assert_string_equal(m.devices[0].address, "fd:9");
 	assert_null(m.devices[0].bus);
 	assert_null(m.devices[0].driver);

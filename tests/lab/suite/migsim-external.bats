@@ -133,8 +133,9 @@ use()
 @test "save: a device busy with page requests is asked again" {
 	local pre
 
-	for pre in '' --pre-copy=1; do
+	for pre in '' '--pre-copy --max-time=1'; do
 		sim "$A" page_requests 4
+		# shellcheck disable=SC2086 # words
 		migctl 0 save --json --force $pre "$A" state.img
 		expect_json '.drain_retries == 4' '.state == "running"' \
 			'[.arcs[] | select(.error == "EBUSY") | .tries] == [4]'

@@ -155,7 +155,7 @@ everywhere()
 		handed_over
 		expect_arcs
 		if may_precopy; then
-			options=(--pre-copy=60)
+			options=(--pre-copy --max-time=60)
 			handed_over
 			expect_arcs
 		fi
@@ -418,7 +418,7 @@ holder()
 
 	for by in read query; do
 		habit "$A" size=8000000 initial_bytes=1000 dirty_rate=100000000000 dirty_by=$by
-		migctl 0 --json save --raw --pre-copy=1 "$A" /dev/null
+		migctl 0 --json save --raw --pre-copy --max-time=1 "$A" /dev/null
 		expect_json '.bytes > 8000000' '.arcs[0].to == "pre-copy"' '.outcome == "completed"' \
 			'.state == "running"'
 		expect_state "$A" running

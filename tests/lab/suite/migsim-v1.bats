@@ -191,11 +191,11 @@ transfer()
 @test "v1: pre-copy" {
 	sim "$A" initial_bytes 100000
 	sim "$A" dirty_bytes 150000
-	transfer --pre-copy=20 --json
+	transfer --pre-copy --max-time=20 --json
 	migctl 0 reset "$A"
 	sim "$A" seed 8
 	sim "$A" dirty_rate 2000000
-	migctl 0 save --leave=stop --force --pre-copy=1 --json "$A" state.img
+	migctl 0 save --leave=stop --force --pre-copy --max-time=1 --json "$A" state.img
 	expect_json '.bytes > 400000' '.arcs[0].to == "pre-copy"' '.arcs[1].to == "stop-copy"'
 	resume_fd 0 --stop state.img
 	expect_copied
@@ -229,7 +229,7 @@ transfer()
 	sim "$A" seed 5
 	sim "$A" initial_bytes 100000
 	sim "$A" fault 'empty 1000 2'
-	transfer --pre-copy=5
+	transfer --pre-copy --max-time=5
 }
 
 @test "v1: a data_size that stays 0 is an error, and the device runs on" {
@@ -327,7 +327,7 @@ transfer()
 @test "v1: saving is aborted in mid-iteration" {
 	local mode
 
-	for mode in '' --pre-copy=50; do
+	for mode in '' --pre-copy; do
 		sim "$A" fault clear
 		sim "$A" initial_bytes 200000
 		sim "$A" fault 'stall-read 66000'

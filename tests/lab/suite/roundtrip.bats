@@ -111,7 +111,7 @@ expect_undisturbed()
 
 @test "save, resume: with pre-copy it is the same stream as without" {
 	migctl 0 save --raw "$A" plain
-	migctl 0 save --raw --pre-copy=5 "$A" precopied
+	migctl 0 save --raw --pre-copy --max-time=5 "$A" precopied
 	cmp plain precopied
 	expect_state "$A" running
 }

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <stdio.h>
+
+#include "base/macros.h"
+#include "ui/session.h"
+#include "cmd/devices.h"
+#include "cmd/files.h"
+
+void cmd_devices_split(struct invocation *inv, struct cmd_devices *d)
+{
+	if (d->args.n < 2)
+		opts_misuse(inv->program, "no %s", d->args.n ? "FILE" : "DEV");
+	d->file = d->args.v[d->args.n - 1];
+	if (d->args.n - 1 > CMD_DEVICES_MAX)
+		opts_misuse(inv->program, "more than %u devices", CMD_DEVICES_MAX);
+	d->n = (unsigned int)d->args.n - 1;
+	for (unsigned int i = 0; i < d->n; i++)
+		d->specs[i] = d->names[i] = d->args.v[i];
+}
+
+int cmd_devices_find(const struct invocation *inv, struct cmd_devices *d, const struct uri *uri,
+		     struct err *err)
+{
+	for (unsigned int i = 0; i < d->n; i++) {
+		int r;
+
+		r = cmd_find_device(inv, d->specs[i], d->file, &d->v[i], err);
+		if (r < 0)
+			return r;
+		d->names[i] = device_name(d->v[i]);
+		r = cmd_files_device(d->v[i], uri, err);
+		if (r < 0)
+			return r;
+	}
+	if (d->n > 1)
+		snprintf(d->title, sizeof(d->title), "%u devices", d->n);
+	return 0;
+}
+
+void cmd_devices_done(struct cmd_devices *d)
+{
+	for (unsigned int i = 0; i < d->n; i++)
+		d->v[i] = device_free(d->v[i]);
+}
+
+const char *cmd_devices_title(const struct cmd_devices *d)
+{
+	return d->n > 1 ? d->title : d->names[0];
+}
+
+bool cmd_devices_any_socket(const struct cmd_devices *d)
+{
+	for (unsigned int i = 0; i < d->n; i++)
+		if (d->v[i]->socket)
+			return true;
+	return false;
+}
+
+int cmd_devices_call_timeout(const struct cmd_devices *d, const struct device_options *options)
+{
+	int ms = 0;
+
+	for (unsigned int i = 0; i < d->n; i++)
+		ms = MAX(ms, device_call_timeout(d->v[i], options));
+	return ms;
+}
+
+enum close_effect cmd_devices_effect(const struct cmd_devices *d, const struct device **ret)
+{
+	enum close_effect worst = CLOSE_KEEPS;
+
+	*ret = d->v[0];
+	for (unsigned int i = 0; i < d->n; i++) {
+		enum close_effect effect = device_close_effect(d->v[i]);
+
+		if (effect <= worst)
+			continue;
+		worst = effect;
+		*ret = d->v[i];
+	}
+	return worst;
+}
+
+static int cmd_devices_attend(void *dev, struct err *err)
+{
+	return mig_attend(dev, err);
+}
+
+int cmd_devices_hold(struct invocation *inv, const struct cmd_devices *d, struct err *err)
+{
+	struct session_held held[CMD_DEVICES_MAX];
+	unsigned int gone;
+	int r;
+
+	for (unsigned int i = 0; i < d->n; i++)
+		held[i] = (struct session_held){
+			.fd = mig_watch_fd(d->v[i]->mig),
+			.attend = cmd_devices_attend,
+			.ctx = d->v[i]->mig,
+		};
+	r = session_hold(held, d->n, cmd_status(inv), &gone, err);
+	if (r == -ECONNRESET)
+		return err_fail(err, ERR_DEVICE, r, "%s: its server is gone, and the state with it",
+				d->names[gone]);
+	return r;
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * Whether two names lead to one device
+ */
+
+#include "device/device.h"
+
+/**
+ * device_same() - they do
+ *
+ * By the place in sysfs, by the socket's inode, and for inherited descriptors by the open file
+ * behind them. Two sockets of one server, or two opens of one group's device that came from
+ * elsewhere, cannot be told apart from two devices.
+ */
+bool device_same(const struct device *a, const struct device *b);

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "base/log.h"
+#include "engine/member.h"
+#include "fsm/fsm.h"
+
+static void member_on_arc(void *ctx, const struct mig_arc *arc)
+{
+	struct member *m = ctx;
+	struct event e = { .kind = EVENT_ARC, .device = (int)m->index, .arc = *arc };
+
+	timeline_add(&m->result->timeline, arc);
+	event_emit(m->events, &e);
+}
+
+static void member_tell_state(const struct member *m)
+{
+	struct event e = {
+		.kind = EVENT_OPENED,
+		.device = (int)m->index,
+		.state = m->dev->mig->state,
+	};
+
+	event_emit(m->events, &e);
+}
+
+int member_open(struct member *m, const struct device_options *options, struct err *err)
+{
+	struct mig_dev *mig;
+	int r;
+
+	if (!m->dev->mig) {
+		r = device_open(m->dev, options, err);
+		if (r < 0)
+			return r;
+	}
+	mig = m->dev->mig;
+	r = mig_query(mig, err);
+	if (r < 0)
+		return r;
+	m->result->opened = true;
+	m->result->found = m->result->left = m->want = mig->state;
+	m->result->left_known = mig->state_known;
+	mig->on_arc = member_on_arc;
+	mig->on_arc_ctx = m;
+	mig->cancel = m->cancel;
+	member_tell_state(m);
+	return 0;
+}
+
+void member_detach(struct member *m)
+{
+	struct mig_dev *mig = m->dev->mig;
+
+	if (!m->result->opened)
+		return;
+	m->result->left = mig->state;
+	m->result->left_known = mig->state_known;
+	m->result->retries = m->retry.retries;
+	mig->on_arc = NULL;
+	mig->cancel = NULL;
+}
+
+int member_check_source(struct member *m, struct err *err)
+{
+	struct mig_dev *mig = m->dev->mig;
+	int r;
+
+	if (mig->state != MIG_ERROR && mig->state != MIG_RESUMING)
+		return 0;
+	m->result->fate = MIG_FATE_LOST;
+	r = err_fail(err, ERR_DEVICE, -EBUSY, "%s: is in %s: there is no state to save", mig->name,
+		     fsm_name(mig->state));
+	return err_hint(err, r, "vfiomigctl reset %s", mig->name);
+}
+
+int member_settle(struct member *m, struct err *err)
+{
+	struct mig_dev *mig = m->dev->mig;
+	int r;
+
+	m->touched = true;
+	m->want = mig_settled(m->result->found);
+	r = mig_settle(mig, &m->retry, m->cancel, err);
+	if (r >= 0)
+		m->result->found = m->want = mig->state;
+	return r;
+}
+
+int member_enter(struct member *m, enum phase phase, struct cancel *cancel, struct err *err)
+{
+	struct mig_dev *mig = m->dev->mig;
+	const struct phase_place place = {
+		.next = mig->ops->next,
+		.caps = mig->caps,
+		.state = mig->state,
+		.want = m->want,
+		.precopy = m->precopy,
+	};
+
+	return mig_goto_retrying(&m->retry, mig, phase_target(phase, &place), cancel, err);
+}
+
+void member_start_p2p(struct member *m)
+{
+	m->why = (struct err){ 0 };
+	m->failed = member_enter(m, PHASE_START_P2P, NULL, &m->why);
+}
+
+int member_start(struct member *m, struct err *err)
+{
+	if (m->failed) {
+		*err = m->why;
+		return m->failed;
+	}
+	return member_enter(m, PHASE_START, NULL, err);
+}
+
+void member_recover(struct member *m)
+{
+	struct member_result *result = m->result;
+	struct event e = { .kind = EVENT_RECOVERY, .device = (int)m->index };
+
+	m->why = (struct err){ 0 };
+	mig_recover(m->dev->mig, m->want, m->holds, &m->retry, &result->recovery, &m->why);
+	result->recovered = true;
+	result->fate = result->recovery.fate;
+	e.recovery = &result->recovery;
+	event_emit(m->events, &e);
+}
+
+void member_tell_recovery(const struct member *m, struct err *err)
+{
+	const struct mig_dev *mig = m->dev->mig;
+	char buf[MIG_WHY_MAX];
+	int code = err->code;
+
+	mig_recovery_why(err, &m->why, buf);
+	switch (m->result->fate) {
+	case MIG_FATE_BACK:
+		/* Whatever was wrong on the way, the device has its state and is where it was. */
+		if (err->kind == ERR_DEVICE)
+			err->kind = ERR_ABORTED;
+		err_classify(err, ERR_ABORTED, code);
+		err_note(err, code, "the device is in %s again", fsm_name(m->want));
+		return;
+	case MIG_FATE_BLANK:
+		err_note(err, code, "it %s: it is in %s, its state is lost",
+			 m->result->recovery.found_reset ? "was reset by another process"
+							 : "had to be reset",
+			 fsm_name(m->want));
+		break;
+	case MIG_FATE_HOLDS:
+		err_note(err, code, "it has its state, and is left in %s%s", fsm_name(mig->state),
+			 buf);
+		err_hint(err, code, "vfiomigctl state %s %s", mig->name, fsm_name(m->want));
+		break;
+	case MIG_FATE_LOST:
+		err_note(err, code, "its state is lost%s", buf);
+		err_hint(err, code, "vfiomigctl reset %s", mig->name);
+		break;
+	default:
+		err_note(err, code, "it could not be brought back to %s%s", fsm_name(m->want), buf);
+		break;
+	}
+	err->kind = ERR_DEVICE;
+}

@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/macros.h"
+#include "device/same.h"
+#include "engine/set.h"
+#include "fsm/fsm.h"
+
+static int set_refuse_double(const struct device *a, const struct device *b, struct err *err)
+{
+	return err_fail(err, ERR_USAGE, -EINVAL, "%s and %s are the same device", a->spec, b->spec);
+}
+
+/* By what is known of them: before they are opened, and once more afterwards. */
+static int set_check_doubles(const struct set *s, struct err *err)
+{
+	for (unsigned int i = 1; i < s->n; i++)
+		for (unsigned int j = 0; j < i; j++)
+			if (device_same(s->members[j].dev, s->members[i].dev))
+				return set_refuse_double(s->members[j].dev, s->members[i].dev,
+							 err);
+	return 0;
+}
+
+int set_init(struct set *s, struct device *const *devs, unsigned int n, uint64_t retry_ns,
+	     struct cancel *cancel, struct events *events, struct err *err)
+{
+	int r;
+
+	*s = (struct set){ .n = n, .cancel = cancel, .events = events };
+	s->members = calloc(n, sizeof(*s->members));
+	s->results = calloc(n, sizeof(*s->results));
+	if (!s->members || !s->results)
+		return err_set(err, -ENOMEM, "calloc");
+	for (unsigned int i = 0; i < n; i++)
+		s->members[i] = (struct member){
+			.dev = devs[i],
+			.index = i,
+			.retry = { .budget_ns = retry_ns },
+			.cancel = cancel,
+			.events = events,
+			.result = &s->results[i],
+		};
+	r = set_check_doubles(s, err);
+	return r < 0 ? r : runner_new(n, cancel, &s->runner, err);
+}
+
+void set_done(struct set *s)
+{
+	s->runner = runner_free(s->runner);
+	for (unsigned int i = 0; s->members && i < s->n; i++)
+		member_detach(&s->members[i]);
+	free(s->members);
+	s->members = NULL;
+}
+
+static int set_check_p2p(const struct member *m, struct err *err)
+{
+	const struct mig_dev *mig = m->dev->mig;
+
+	if (mig->caps & MIG_CAP_P2P)
+		return 0;
+	err_fail(err, ERR_UNSUPPORTED, -EOPNOTSUPP,
+		 "%s: has no P2P-quiescent states: another device of the set could do DMA to it "
+		 "after it has stopped",
+		 mig->name);
+	return err_hint(err, -EOPNOTSUPP,
+			"if these devices do no DMA to each other: --no-p2p");
+}
+
+int set_open(struct set *s, const struct device_options *options, bool p2p, struct err *err)
+{
+	int r;
+
+	for (unsigned int i = 0; i < s->n; i++) {
+		r = member_open(&s->members[i], options, err);
+		if (r < 0)
+			return r;
+		r = p2p && s->n > 1 ? set_check_p2p(&s->members[i], err) : 0;
+		if (r < 0)
+			return r;
+	}
+	return set_check_doubles(s, err);
+}
+
+/*
+ * Phases
+ */
+
+static void set_tell(const struct set *s, enum event_kind kind, int device, enum phase phase)
+{
+	struct event e = { .kind = kind, .device = device, .phase = phase };
+
+	event_emit(s->events, &e);
+}
+
+static void set_tell_failure(const struct set *s, int device, const struct err *err)
+{
+	struct event e = { .kind = EVENT_FAILURE, .device = device, .failure = err };
+
+	event_emit(s->events, &e);
+}
+
+/* A device that hangs begins this late, and is then told what is to be done by that time. */
+static int set_do_part(void *ctx, unsigned int index, struct err *err)
+{
+	struct set *s = ctx;
+	struct member *m = &s->members[index];
+	enum phase phase = s->phase;
+	int r;
+
+	cancel_name_thread(s->n > 1 ? device_name(m->dev) : NULL);
+	r = s->fn(s->ctx, m, err);
+	if (r < 0)
+		set_tell_failure(s, (int)index, err);
+	else
+		set_tell(s, EVENT_ARRIVED, (int)index, phase);
+	return r;
+}
+
+static int set_do_each(void *ctx, unsigned int index, struct err *err)
+{
+	struct set *s = ctx;
+
+	cancel_name_thread(s->n > 1 ? device_name(s->members[index].dev) : NULL);
+	return s->fn(s->ctx, &s->members[index], err);
+}
+
+int set_phase(struct set *s, enum phase phase, set_fn *fn, void *ctx, struct err *err)
+{
+	int r;
+
+	set_tell(s, EVENT_PHASE, EVENT_SET, phase);
+	s->phase = phase;
+	s->fn = fn;
+	s->ctx = ctx;
+	r = runner_all(s->runner, set_do_part, s, err);
+	if (r >= 0)
+		set_tell(s, EVENT_BARRIER, EVENT_SET, phase);
+	return r;
+}
+
+int set_each(struct set *s, set_fn *fn, void *ctx, struct err *err)
+{
+	s->fn = fn;
+	s->ctx = ctx;
+	return runner_all(s->runner, set_do_each, s, err);
+}
+
+int set_enter(void *ctx, struct member *m, struct err *err)
+{
+	const struct set *s = ctx;
+
+	return member_enter(m, s->phase, s->cancel, err);
+}
+
+/*
+ * The way back of a save
+ */
+
+static int set_start_p2p(void *ctx, struct member *m, struct err *err)
+{
+	(void)ctx;
+	(void)err;
+	member_start_p2p(m);
+	return 0;
+}
+
+/* The way back failed once and then went well: nothing is wrong any more. */
+static int set_start_or_recover(void *ctx, struct member *m, struct err *err)
+{
+	char reason[ERR_REASON_MAX];
+	int r = member_start(m, err);
+
+	(void)ctx;
+	if (r >= 0)
+		return 0;
+	member_recover(m);
+	member_tell_recovery(m, err);
+	if (err->kind == ERR_DEVICE)
+		return r;
+	log_warn("%s%s, recovered", err->text, err_reason(err, reason));
+	return 0;
+}
+
+int set_return(struct set *s, struct err *err)
+{
+	int r = set_phase(s, PHASE_START_P2P, set_start_p2p, s, err);
+
+	return r < 0 ? r : set_phase(s, PHASE_START, set_start_or_recover, s, err);
+}
+
+/*
+ * After a failure
+ */
+
+/* No device runs in full before all can answer, as far as they can be brought there. */
+static int set_back_p2p(void *ctx, struct member *m, struct err *err)
+{
+	const struct mig_dev *mig = m->dev->mig;
+	struct err why = { 0 };
+
+	(void)ctx;
+	(void)err;
+	if (!m->touched || m->holds != MIG_HOLDS_OWN || !mig->state_known ||
+	    mig->state == MIG_ERROR || mig->state == MIG_RESUMING)
+		return 0;
+	if (member_enter(m, PHASE_START_P2P, NULL, &why) < 0)
+		log_info("%s: on its way back: %s", mig->name, why.text);
+	return 0;
+}
+
+static int set_recover_one(void *ctx, struct member *m, struct err *err)
+{
+	(void)ctx;
+	(void)err;
+	if (m->touched)
+		member_recover(m);
+	return 0;
+}
+
+/* None of the orders fails, and those that hang are waited for at the end. */
+void set_recover(struct set *s)
+{
+	struct err none = { 0 };
+
+	if (s->n > 1 && set_each(s, set_back_p2p, s, &none) < 0)
+		log_debug("%s", none.text);
+	if (set_each(s, set_recover_one, s, &none) < 0)
+		log_debug("%s", none.text);
+	runner_join(s->runner);
+}
+
+static void set_tell_of_all(const struct set *s, const struct member *worst, struct err *err)
+{
+	char note[sizeof(err->note)];
+	int code = err->code;
+
+	if (worst->result->fate == MIG_FATE_BACK) {
+		err_note(err, code, "all %u devices are back", s->n);
+		return;
+	}
+	memcpy(note, err->note, sizeof(note));
+	err_note(err, code, "%s: %s", worst->dev->mig->name, note);
+}
+
+/* Each device has its own story, of the failure that is of all; the error gets the worst one. */
+void set_tell_recoveries(const struct set *s, set_tell_fn *tell, void *ctx, struct err *err)
+{
+	const struct member *worst = NULL;
+	struct err worst_story;
+
+	for (unsigned int i = 0; i < s->n; i++) {
+		const struct member *m = &s->members[i];
+		struct err story = *err;
+
+		if (!m->result->recovered)
+			continue;
+		tell(ctx, m, &story);
+		if (s->n > 1)
+			log_info("%s: %s", m->dev->mig->name, story.note);
+		if (worst && m->result->fate <= worst->result->fate)
+			continue;
+		worst = m;
+		worst_story = story;
+	}
+	if (!worst)
+		return;
+	*err = worst_story;
+	if (s->n > 1)
+		set_tell_of_all(s, worst, err);
+}
+
+static void set_tell_source(void *ctx, const struct member *m, struct err *err)
+{
+	(void)ctx;
+	member_tell_recovery(m, err);
+}
+
+void set_give_back(struct set *s, struct err *err)
+{
+	set_recover(s);
+	set_tell_recoveries(s, set_tell_source, NULL, err);
+}
+
+enum mig_fate set_fate(const struct set *s)
+{
+	enum mig_fate worst = MIG_FATE_BACK;
+
+	for (unsigned int i = 0; i < s->n; i++)
+		worst = MAX(worst, s->results[i].fate);
+	return worst;
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * The devices of one save or load, and what they do together
+ *
+ * Walks them through the phases of engine/phases.h, with a barrier after each, and brings all of
+ * them back when one has failed.
+ */
+
+#include "engine/member.h"
+#include "engine/runner.h"
+
+/**
+ * struct set
+ * @retry_ns: how long an arc that a device refuses for now is tried again
+ * @results: of each device, in the order of @members
+ */
+struct set {
+	unsigned int n;
+	struct member *members;
+	struct member_result *results;
+	struct runner *runner;
+	struct cancel *cancel;
+	struct events *events;
+	enum phase phase;
+	int (*fn)(void *ctx, struct member *m, struct err *err);
+	void *ctx;
+};
+
+/** set_fn - a device's part of a phase */
+typedef int set_fn(void *ctx, struct member *m, struct err *err);
+
+/**
+ * set_init() - a set of @n devices, none of them open
+ * @retry_ns: how long an arc that a device refuses for now is tried again
+ *
+ * Return: 0; -EINVAL (ERR_USAGE) for a device that is there twice; -ENOMEM, -EAGAIN. set_done() in
+ * any case.
+ */
+_must_check_ int set_init(struct set *s, struct device *const *devs, unsigned int n,
+			  uint64_t retry_ns, struct cancel *cancel, struct events *events,
+			  struct err *err);
+
+/** set_done() - waits for those that hang; @s->results stay the caller's, to free. */
+void set_done(struct set *s);
+
+/**
+ * set_open() - open the devices one by one, in their order
+ * @p2p: with several, each must have P2P
+ *
+ * Return: 0; -EINVAL (ERR_USAGE) when two turn out to be the same; -EOPNOTSUPP (ERR_UNSUPPORTED)
+ * for one without P2P; or as member_open().
+ */
+_must_check_ int set_open(struct set *s, const struct device_options *options, bool p2p,
+			  struct err *err);
+
+/**
+ * set_phase() - have each device do its part of @phase, and wait until all have
+ * @fn: the part
+ *
+ * Return: 0, or as runner_all().
+ */
+_must_check_ int set_phase(struct set *s, enum phase phase, set_fn *fn, void *ctx,
+			   struct err *err);
+
+/** set_each() - the same for what is no phase of its own, and tells no events */
+_must_check_ int set_each(struct set *s, set_fn *fn, void *ctx, struct err *err);
+
+/** set_enter() - a set_fn: the device goes where the phase says. */
+int set_enter(void *ctx, struct member *m, struct err *err);
+
+/**
+ * set_return() - all is well: the devices of a save go to where they are wanted
+ *
+ * Return: 0, also for one that had to be brought back by a recovery; else negative errno, of a
+ * device that is not where it was wanted (ERR_DEVICE), its fate in the result. The others go on.
+ */
+_must_check_ int set_return(struct set *s, struct err *err);
+
+/**
+ * set_recover() - something has failed: each device that was touched goes where it is wanted
+ *
+ * As far as what it holds allows. Waits for those that hang.
+ */
+void set_recover(struct set *s);
+
+/** set_tell_fn - tell in @err, a copy of the failure that is of all, what became of @m */
+typedef void set_tell_fn(void *ctx, const struct member *m, struct err *err);
+
+/** set_tell_recoveries() - @err gets the story of the device that fared worst */
+void set_tell_recoveries(const struct set *s, set_tell_fn *tell, void *ctx, struct err *err);
+
+/**
+ * set_give_back() - something has failed: the devices of a save go to where they are wanted
+ * @err: that failure; gets the story of the recovery: ERR_DEVICE if one is not there
+ */
+void set_give_back(struct set *s, struct err *err);
+
+/** set_fate() - the worst of all */
+enum mig_fate set_fate(const struct set *s);
