@@ -19,7 +19,7 @@
 /* The one list of commands: dispatch, --help and the completions' test read it. */
 static const struct command *const commands[] = {
 	&cmd_save,  &cmd_resume,  &cmd_list,   &cmd_info,    &cmd_state,
-	&cmd_reset, &cmd_inspect, &cmd_verify, &cmd_extract,
+	&cmd_reset, &cmd_inspect, &cmd_verify, &cmd_extract, &cmd_report,
 };
 
 /* What stands in front of the list of commands. */
@@ -297,6 +297,7 @@ int main(int argc, char **argv)
 	struct invocation whole = {
 		.program = program_invocation_short_name,
 		.status_fd = -1,
+		.add_result = main_add_result,
 		.show = main_show,
 	};
 	struct invocation *inv = &whole;

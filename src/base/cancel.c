@@ -38,6 +38,8 @@ int cancel_init(struct cancel *c, struct err *err)
 	atomic_init(&c->hurried, false);
 	atomic_init(&c->stalled, false);
 	atomic_init(&c->closed, false);
+	atomic_init(&c->late, false);
+	atomic_init(&c->deadline_ns, 0);
 	pthread_mutex_init(&c->lock, NULL);
 	TAILQ_INIT(&c->calls);
 	c->calls_begun = 0;
@@ -109,12 +111,37 @@ static int cancel_tell_stalled(struct cancel *c, struct err *err)
 			other ? " of " : "", other ? who : "", c->call_timeout_ms / 1e3);
 }
 
+void cancel_reopen(struct cancel *c)
+{
+	atomic_store(&c->closed, false);
+	if (atomic_load(&c->requested))
+		cancel_request(c);
+}
+
+void cancel_set_deadline(struct cancel *c, uint64_t ns)
+{
+	atomic_store(&c->deadline_ns, ns);
+}
+
+static void cancel_heed_deadline(struct cancel *c)
+{
+	uint64_t deadline = atomic_load(&c->deadline_ns);
+
+	if (!deadline || clock_ns() < deadline || atomic_load(&c->requested))
+		return;
+	atomic_store(&c->late, true);
+	cancel_request(c);
+}
+
 int cancel_check(struct cancel *c, struct err *err)
 {
+	cancel_heed_deadline(c);
 	if (!atomic_load(&c->requested) || atomic_load(&c->closed))
 		return 0;
 	if (atomic_load(&c->stalled))
 		return cancel_tell_stalled(c, err);
+	if (atomic_load(&c->late))
+		return err_fail(err, ERR_ABORTED, -ETIME, "it took too long");
 	return err_fail(err, ERR_ABORTED, -ECANCELED, "interrupted");
 }
 
@@ -251,6 +278,7 @@ void cancel_kick(struct cancel *c)
 {
 	const struct cancel_slot *slot;
 
+	cancel_heed_deadline(c);
 	if (atomic_load(&c->closed))
 		return;
 	pthread_mutex_lock(&c->lock);

@@ -73,6 +73,8 @@ struct cancel {
 	atomic_bool hurried;
 	atomic_bool stalled; /* a call took longer than call_timeout_ms */
 	atomic_bool closed; /* past the point of no return */
+	atomic_bool late; /* the deadline has passed */
+	_Atomic uint64_t deadline_ns; /* 0 for none */
 	int call_timeout_ms;
 	pthread_mutex_t lock; /* of what follows */
 	TAILQ_HEAD(, cancel_slot) calls; /* under way, in the order in which they began */
@@ -94,9 +96,20 @@ void cancel_hurry(struct cancel *c);
 /** cancel_close() - the point of no return: from here on requests stop nothing. */
 void cancel_close(struct cancel *c);
 
+/** cancel_reopen() - what is done from here on can be stopped again, also by an earlier request */
+void cancel_reopen(struct cancel *c);
+
 /**
- * cancel_check() - Return: 0, or -ECANCELED (ERR_ABORTED) once requested; -ETIMEDOUT if by a kick
- * that found a call over its timeout: @err says whose, if it was another thread's.
+ * cancel_set_deadline() - from any thread: the work stops at @ns on the monotonic clock; 0: never
+ *
+ * Unless it is past the point of no return by then.
+ */
+void cancel_set_deadline(struct cancel *c, uint64_t ns);
+
+/**
+ * cancel_check() - Return: 0, or -ECANCELED (ERR_ABORTED) once requested; -ETIME once the deadline
+ * has passed; -ETIMEDOUT if by a kick that found a call over its timeout: @err says whose, if it
+ * was another thread's.
  */
 _must_check_ int cancel_check(struct cancel *c, struct err *err);
 

@@ -31,6 +31,8 @@
  * @stdout_taken: standard output carries data: nothing else may go there
  * @report: the command's document; main()'s to show and free
  * @view: shows @report as text, to standard output or, when that carries data, standard error
+ * @add_result: main()'s: puts status, outcome, owner and error into the report, for a command that
+ *              needs it whole before it is shown
  * @show: main()'s: shows the report now, for a command that goes on after its result; NULL once
  *        that is done
  * @input, @output: the files behind FILE, if @has_input, @has_output: they must not be the same
@@ -53,6 +55,7 @@ struct invocation {
 	struct stat input, output;
 	struct json_object *report;
 	void (*view)(FILE *f, struct json_object *report);
+	void (*add_result)(struct invocation *inv, int result, const struct err *err);
 	void (*show)(struct invocation *inv, int result, const struct err *err);
 	bool acts;
 	bool moves_state;
@@ -80,6 +83,7 @@ extern const struct command cmd_extract;
 extern const struct command cmd_info;
 extern const struct command cmd_inspect;
 extern const struct command cmd_list;
+extern const struct command cmd_report;
 extern const struct command cmd_reset;
 extern const struct command cmd_resume;
 extern const struct command cmd_save;

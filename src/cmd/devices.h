@@ -31,7 +31,7 @@ struct cmd_devices {
 /** cmd_devices_split() - @d->args into devices and FILE. Exits on misuse. */
 void cmd_devices_split(struct invocation *inv, struct cmd_devices *d);
 
-/** cmd_devices_find() - find all; none may be what @uri leads to. cmd_devices_done() in any case. */
+/** cmd_devices_find() - none may be what @uri leads to. cmd_devices_done() in any case. */
 _must_check_ int cmd_devices_find(const struct invocation *inv, struct cmd_devices *d,
 				  const struct uri *uri, struct err *err);
 void cmd_devices_done(struct cmd_devices *d);
@@ -42,7 +42,7 @@ const char *cmd_devices_title(const struct cmd_devices *d);
 /** cmd_devices_any_socket() - one of them is a server's: a silent one may be waited for */
 bool cmd_devices_any_socket(const struct cmd_devices *d);
 
-/** cmd_devices_call_timeout() - how long one call may take: what device_call_timeout() says of any */
+/** cmd_devices_call_timeout() - the longest that device_call_timeout() says of any */
 int cmd_devices_call_timeout(const struct cmd_devices *d, const struct device_options *options);
 
 /**

@@ -16,6 +16,7 @@ struct cmd_resume_args {
 	struct invocation *inv;
 	struct cmd_devices devices;
 	struct opt_list map, only;
+	const char *report;
 	struct device_options options;
 	struct arc_retry retry;
 	struct load_options load;
@@ -37,9 +38,12 @@ static void cmd_resume_parse(struct cmd_resume_args *a, int argc, char **argv)
 		{ "force-mismatch", .flag = &a->load.force_mismatch,
 		  .doc = "load the state of another kind of device" },
 		{ "map", .value = "SAVED=DEV", .list = &a->map,
-		  .doc = "load the image's device SAVED (index or address) into DEV; several times" },
+		  .doc = "load device SAVED of the image (index or address) into DEV; several "
+			 "times" },
 		{ "only", .value = "SAVED", .list = &a->only,
 		  .doc = "take this device of the image and no other; several times" },
+		{ "report", .value = "FILE", .text = &a->report,
+		  .doc = "write all that happens to FILE, for vfiomigctl report" },
 		{ "no-p2p", .flag = &a->no_p2p,
 		  .doc = "several devices need no P2P: they do no DMA to each other" },
 		{ "restore-config", .flag = &a->load.restore_config,
@@ -51,7 +55,8 @@ static void cmd_resume_parse(struct cmd_resume_args *a, int argc, char **argv)
 		  .doc = "verify the image, open nothing" },
 		{ 0 },
 	};
-	const struct opt_arg args[] = { { "DEV", .list = &a->devices.args, .optional = true }, { 0 } };
+	const struct opt_arg args[] = { { "DEV", .list = &a->devices.args, .optional = true },
+					{ 0 } };
 	const char *program = a->inv->program;
 
 	cmd_parse(a->inv,
@@ -342,7 +347,7 @@ static int cmd_resume_resume(struct cmd_resume_args *a, struct err *err)
 
 	a->result.verdict =
 		handover_gave_up(HANDOVER_STORED, HANDOVER_NOT_SAID, HANDOVER_IDLE, MIG_FATE_BACK);
-	r = cmd_watch_begin(a->inv, &watch, &a->devices, &a->options, err);
+	r = cmd_watch_begin(a->inv, &watch, &a->devices, &a->options, a->report, err);
 	if (r < 0)
 		return r;
 	if (a->listen)
@@ -356,8 +361,7 @@ static int cmd_resume_resume(struct cmd_resume_args *a, struct err *err)
 	cmd_resume_render(a, r);
 	a->load.events = NULL;
 	a->load.transfer = NULL;
-	cmd_watch_end(&watch, &a->options);
-	return r;
+	return cmd_watch_end(&watch, &a->options, r, err);
 }
 
 static int cmd_resume_parse_input(struct cmd_resume_args *a, struct err *err)
@@ -413,7 +417,8 @@ static int cmd_resume_resume_and_hold(struct cmd_resume_args *a, struct err *err
 	if (r < 0)
 		return a->result.hold && !a->no_hold ? cmd_resume_hold_failed(a, r, err) : r;
 	if (a->no_hold && a->result.copy && inv->verbosity >= 0)
-		console_print("%s: stopped%s", cmd_devices_title(&a->devices), cmd_resume_why_stopped(a));
+		console_print("%s: stopped%s", cmd_devices_title(&a->devices),
+			      cmd_resume_why_stopped(a));
 	if (a->no_hold || a->load.verify_only)
 		return r;
 	/* A caller that waits for the result must have it before the wait begins. */

@@ -42,7 +42,7 @@ struct cmd_save_args {
 	struct device_options options;
 	struct arc_retry retry;
 	struct save_options save;
-	const char *compress;
+	const char *compress, *report;
 	struct opt_list labels;
 	unsigned int leave, on_divergence;
 	uint64_t threads, max_rounds;
@@ -96,6 +96,7 @@ static void cmd_save_settle(struct cmd_save_args *a)
 	s->converge.policy.max_rounds = (unsigned int)a->max_rounds;
 	s->converge.on_divergence = (enum on_divergence)a->on_divergence;
 	s->converge.returns = !s->leave_stopped;
+	s->converge.policy.stop_copy_rate = s->bandwidth_stop_copy;
 }
 
 static void cmd_save_parse(struct cmd_save_args *a, int argc, char **argv)
@@ -122,6 +123,9 @@ static void cmd_save_parse(struct cmd_save_args *a, int argc, char **argv)
 		  .doc = "when pre-copy does not converge: stop (default) the devices, or abort" },
 		{ "no-p2p", .flag = &a->no_p2p,
 		  .doc = "several devices need no P2P: they do no DMA to each other" },
+		{ "downtime-max", .value = "TIME", .duration_ns = &a->save.downtime_max_ns,
+		  .max = PRE_COPY_MAX_NS,
+		  .doc = "undo a save whose devices were stopped for longer" },
 		{ "max-skew", .value = "TIME", .duration_ns = &a->save.max_skew_ns,
 		  .max = SKEW_MAX_NS,
 		  .doc = "between the first device's stop and the last's, at most" },
@@ -135,6 +139,8 @@ static void cmd_save_parse(struct cmd_save_args *a, int argc, char **argv)
 			 "while the devices run" },
 		{ "bandwidth-stop-copy", .value = "RATE", .bytes = &a->save.bandwidth_stop_copy,
 		  .min = 1, .max = INT64_MAX, .doc = "the same once they are stopped" },
+		{ "report", .value = "FILE", .text = &a->report,
+		  .doc = "write all that happens to FILE, for vfiomigctl report" },
 		{ "label", .value = "KEY=VALUE", .list = &a->labels,
 		  .doc = "put this into the image, where inspect shows it; several times" },
 		{ "sha256", .flag = &a->save.sha256,
@@ -142,7 +148,8 @@ static void cmd_save_parse(struct cmd_save_args *a, int argc, char **argv)
 		{ "dry-run", .flag = &a->dry_run, .doc = "say what would be done, open nothing" },
 		{ 0 },
 	};
-	const struct opt_arg args[] = { { "DEV", .list = &a->devices.args, .optional = true }, { 0 } };
+	const struct opt_arg args[] = { { "DEV", .list = &a->devices.args, .optional = true },
+					{ 0 } };
 	const struct cmd_line line = {
 		.opts = opts,
 		.args = args,
@@ -343,7 +350,7 @@ static int cmd_save_save(struct cmd_save_args *a, struct err *err)
 
 	w.result.verdict =
 		handover_sender_verdict(HANDOVER_STORED, HANDOVER_FAILED, false, MIG_FATE_BACK);
-	r = cmd_watch_begin(inv, &watch, &a->devices, &a->options, err);
+	r = cmd_watch_begin(inv, &watch, &a->devices, &a->options, a->report, err);
 	if (r < 0)
 		return r;
 	if (s->uri.kind & URI_SOCKET)
@@ -352,11 +359,20 @@ static int cmd_save_save(struct cmd_save_args *a, struct err *err)
 	r = session_run(cmd_save_work, &w, &watch.cancel, &watch.progress, err);
 	cmd_save_render(inv, s, &w.result);
 	s->events = NULL;
-	cmd_watch_end(&watch, &a->options);
+	r = cmd_watch_end(&watch, &a->options, r, err);
 	if (w.result.verdict.status == HANDOVER_IN_DOUBT)
 		cmd_save_hold(a, r, err);
 	save_result_done(&w.result);
 	return r;
+}
+
+static int cmd_save_plan_or_save(struct cmd_save_args *a, struct err *err)
+{
+	int r = cmd_devices_find(a->inv, &a->devices, &a->save.uri, err);
+
+	if (r < 0)
+		return r;
+	return a->dry_run ? cmd_save_plan(a->inv, &a->save, err) : cmd_save_save(a, err);
 }
 
 static int cmd_save_run(struct invocation *inv, int argc, char **argv, struct err *err)
@@ -377,9 +393,7 @@ static int cmd_save_run(struct invocation *inv, int argc, char **argv, struct er
 	if (r < 0)
 		return cmd_hint_swapped(inv, a.devices.specs[0], a.devices.file, r, err);
 	inv->view = cmd_save_view;
-	r = cmd_devices_find(inv, &a.devices, &s->uri, err);
-	if (r >= 0)
-		r = a.dry_run ? cmd_save_plan(inv, s, err) : cmd_save_save(&a, err);
+	r = cmd_save_plan_or_save(&a, err);
 	cmd_devices_done(&a.devices);
 	image_labels_done(&s->labels);
 	return r;

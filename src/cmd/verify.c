@@ -2,6 +2,7 @@
 #include "base/macros.h"
 #include "cmd/cmd.h"
 #include "cmd/image-scan.h"
+#include "cmd/rehearsal.h"
 #include "cmd/render.h"
 
 static void cmd_verify_view(FILE *f, struct json_object *report)
@@ -38,13 +39,16 @@ static const struct image_sink sink = {
 	.end = cmd_verify_on_end,
 };
 
-static int cmd_verify_run(struct invocation *inv, int argc, char **argv, struct err *err)
+static int cmd_verify_scan(struct invocation *inv, const char *file, struct err *err)
 {
-	struct image_scan scan = { .inv = inv, .sink = &sink, .ctx = inv->report };
-	const struct opt_arg args[] = { { "FILE", .text = &scan.file }, { 0 } };
+	struct image_scan scan = {
+		.inv = inv,
+		.file = file,
+		.sink = &sink,
+		.ctx = inv->report,
+	};
 	int r;
 
-	cmd_parse(inv, &(struct cmd_line){ .args = args }, argc, argv);
 	inv->view = cmd_verify_view;
 	r = image_scan_run(&scan, err);
 	report_uint(inv->report, "bytes", atomic_load(&scan.transfer.bytes));
@@ -59,12 +63,48 @@ static int cmd_verify_run(struct invocation *inv, int argc, char **argv, struct 
 	return r;
 }
 
+static int cmd_verify_run(struct invocation *inv, int argc, char **argv, struct err *err)
+{
+	struct cmd_rehearsal rehearsal = { .inv = inv };
+	struct opt_list words = { 0 }, spares = { 0 };
+	const struct opt opts[] = {
+		{ "on", .value = "SPARE", .list = &spares,
+		  .doc = "load it into this device, have the driver judge it, save it again, "
+			 "compare, and reset the device; several times for a set" },
+		{ "no-p2p", .flag = &rehearsal.no_p2p,
+		  .doc = "several devices need no P2P: they do no DMA to each other" },
+		{ 0 },
+	};
+	const struct opt_arg args[] = { { "FILE", .list = &words, .optional = true }, { 0 } };
+	const struct cmd_line line = {
+		.opts = opts,
+		.args = args,
+		.open = &rehearsal.options,
+		.retry = &rehearsal.retry,
+	};
+
+	cmd_parse(inv, &line, argc, argv);
+	if (!words.n)
+		opts_misuse(inv->program, "no FILE");
+	if (words.n > 1 && !spares.n)
+		opts_misuse(inv->program, "too many arguments: '%s'", words.v[1]);
+	if (!spares.n)
+		return cmd_verify_scan(inv, words.v[0], err);
+	/* "--on A B FILE" is what a shell makes of a list of spare devices. */
+	rehearsal.devices.args = spares;
+	for (size_t i = 0; i < words.n && rehearsal.devices.args.n < OPT_LIST_MAX; i++)
+		rehearsal.devices.args.v[rehearsal.devices.args.n++] = words.v[i];
+	return cmd_rehearsal_run(&rehearsal, err);
+}
+
 const struct command cmd_verify = {
 	.name = "verify",
-	.args_doc = "FILE",
-	.summary = "check an image",
-	.doc = "Check an image: every checksum, every length, that nothing is missing.\v"
-	       "Exits with 0 when the image is good and 1 when it is not. Needs no device. FILE "
-	       "is a path, file:PATH, -, fd:N or exec:CMD.",
+	.args_doc = "[--on SPARE...] FILE",
+	.summary = "check an image, or rehearse its load",
+	.doc = "Check an image: every checksum, every length, that nothing is missing; with --on "
+	       "also what drivers make of it.\v"
+	       "Exits with 0 when the image is good and 1 when it is not. Needs no device, unless "
+	       "--on names some: what they held is lost, they never run what is loaded, and are "
+	       "reset at the end. FILE is a path, file:PATH, -, fd:N or exec:CMD.",
 	.run = cmd_verify_run,
 };

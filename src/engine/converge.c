@@ -132,9 +132,13 @@ static struct switchover_round converge_sum(const struct converge *c, bool quies
 		sum.dirty += round->event.info.dirty_bytes;
 		sum.reinit |= round->event.info.reinit;
 		sum.stop_copy += round->stop_copy;
-		sum.moved += quiescent ? 0 : round->event.bytes;
-		sum.moved_ns = MAX(sum.moved_ns, quiescent ? 0 : round->event.ns);
+		if (quiescent)
+			continue;
+		sum.moved += round->event.bytes;
+		sum.moved_told += round->event.told ? round->event.bytes : 0;
+		sum.moved_ns = MAX(sum.moved_ns, round->event.ns);
 	}
+	sum.moved_ns -= MIN(sum.moved_ns, c->held_up_ns);
 	sum.now_ns = clock_ns();
 	return sum;
 }
@@ -167,15 +171,19 @@ static int converge_pause(struct converge *c, struct err *err)
 
 static int converge_rounds(struct converge *c, struct err *err)
 {
+	const struct limiter *limiter = &c->lanes[0].lanes->limiter;
+
 	for (;;) {
 		int r;
 
 		r = cancel_check(c->set->cancel, err);
 		if (r < 0)
 			return r;
+		c->held_up_ns = atomic_load(&limiter->waited_ns);
 		r = set_each(c->set, converge_read_round, c, err);
 		if (r < 0)
 			return r;
+		c->held_up_ns = atomic_load(&limiter->waited_ns) - c->held_up_ns;
 		if (converge_decide(c, false) != SWITCHOVER_NOT_YET)
 			return 0;
 		r = converge_pause(c, err);
@@ -191,7 +199,8 @@ static int converge_check_divergence(const struct converge *c, struct err *err)
 
 	if (d->verdict == SWITCHOVER_CONVERGED || c->options->on_divergence == ON_DIVERGENCE_STOP)
 		return 0;
-	err_fail(err, ERR_ABORTED, -ETIME, "pre-copy %s after %u rounds: expected downtime %s of %s",
+	err_fail(err, ERR_ABORTED, -ETIME,
+		 "pre-copy %s after %u rounds: expected downtime %s of %s",
 		 switchover_verdict_name(d->verdict), d->number,
 		 d->estimated ? format_duration(estimate, d->estimate_ns) : "unknown",
 		 format_duration(limit, c->options->policy.downtime_limit_ns));

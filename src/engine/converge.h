@@ -42,6 +42,7 @@ struct converge_round {
  * @lanes: of the devices of @set
  * @rounds: of each device; the caller's, zeroed, as many as the set has devices
  * @decision: the last one, if @decided
+ * @held_up_ns: that a limit of the bandwidth has kept the last round waiting
  */
 struct converge {
 	const struct converge_options *options;
@@ -51,6 +52,7 @@ struct converge {
 	struct switchover policy;
 	struct switchover_decision decision;
 	bool decided;
+	uint64_t held_up_ns;
 };
 
 /** converge_wanted() - a device of the set can be pre-copied, and runs */

@@ -21,19 +21,19 @@
 
 /**
  * enum event_kind - what has happened, and which member of struct event tells more
- * @EVENT_OPENED: a device is open, in @state
- * @EVENT_PHASE: the set begins @phase
- * @EVENT_ARC: a device has tried @arc, whose start and end are the arc's own
- * @EVENT_ARRIVED: a device has done its part of @phase, and waits for the others
- * @EVENT_BARRIER: all have done their part of @phase
- * @EVENT_PROGRESS: a device's stream has come to @progress
- * @EVENT_ROUND: a device's part of a round of pre-copy has ended, see @round
- * @EVENT_DECISION: what pre-copy's policy makes of the round, see @decision
- * @EVENT_STREAM: a device's stream is complete, see @stream
+ * @EVENT_OPENED: a device is open, in this state
+ * @EVENT_PHASE: the set begins a phase
+ * @EVENT_ARC: a device has tried an arc, whose start and end are in it
+ * @EVENT_ARRIVED: a device has done its part of a phase, and waits for the others
+ * @EVENT_BARRIER: all have done their part of a phase
+ * @EVENT_PROGRESS: a device's stream has come so far
+ * @EVENT_ROUND: a device's part of a round of pre-copy has ended
+ * @EVENT_DECISION: what pre-copy's policy makes of the round
+ * @EVENT_STREAM: a device's stream is complete
  * @EVENT_FINISH: the output's end is on its way: it is synced, or the receiver's answer waited for
  * @EVENT_FINISHED: that has ended, well or not
- * @EVENT_FAILURE: @failure has ended the work of a device, or of the set
- * @EVENT_RECOVERY: a device was brought back after a failure, see @recovery
+ * @EVENT_FAILURE: what has ended the work of a device, or of the set
+ * @EVENT_RECOVERY: how a device was brought back after a failure
  */
 enum event_kind {
 	EVENT_OPENED,

@@ -21,7 +21,7 @@ void lanes_done(struct lanes *lanes)
 }
 
 /* A mutex alone would let the lane that has just let go take it again. */
-static void lanes_enter(struct lanes *lanes)
+static void lane_begin_turn(struct lanes *lanes)
 {
 	uint64_t ticket;
 
@@ -32,7 +32,7 @@ static void lanes_enter(struct lanes *lanes)
 	pthread_mutex_unlock(&lanes->lock);
 }
 
-static void lanes_leave(struct lanes *lanes)
+static void lane_end_turn(struct lanes *lanes)
 {
 	pthread_mutex_lock(&lanes->lock);
 	lanes->turn++;
@@ -54,13 +54,13 @@ static int lane_sink(void *ctx, struct image_frame *frame, size_t len, struct er
 	struct lanes *lanes = ((struct lane *)ctx)->lanes;
 	int r;
 
-	lanes_enter(lanes);
+	lane_begin_turn(lanes);
 	if (lanes->writer)
 		r = image_writer_put(lanes->writer, frame, err);
 	else
 		r = lanes->put(lanes->ctx, frame->payload, len, err);
 	lanes->written_ns = clock_ns();
-	lanes_leave(lanes);
+	lane_end_turn(lanes);
 	return r;
 }
 
@@ -79,14 +79,14 @@ static int lane_keep_alive(void *ctx, struct err *err)
 	struct lanes *lanes = ((struct lane *)ctx)->lanes;
 	int r = 0;
 
-	lanes_enter(lanes);
+	lane_begin_turn(lanes);
 	if (clock_ns() - lanes->written_ns >= LANE_KEEPALIVE_MS * NSEC_PER_MSEC) {
 		r = image_writer_keepalive(lanes->writer, err);
 		lanes->written_ns = clock_ns();
 	}
 	if (r < 0)
 		lanes->gone = *err;
-	lanes_leave(lanes);
+	lane_end_turn(lanes);
 	return r;
 }
 

@@ -11,6 +11,7 @@
 
 #include <pthread.h>
 
+#include "engine/limiter.h"
 #include "engine/pump.h"
 #include "image/sha256.h"
 #include "image/writer.h"
@@ -30,6 +31,7 @@ typedef int lanes_put_fn(void *ctx, const void *buf, size_t len, struct err *err
  * @sha256: sum each stream
  * @workers: threads of a lane that encode; 0: the one that reads does
  * @keepalive: write one when nothing else was written for long, for a receiver that waits
+ * @limiter: of what is written, for the writer's function
  * @tickets, @turn: the next one to be drawn, and whose turn it is
  * @written_ns: when something was written last
  * @gone: what a keepalive found out
@@ -42,6 +44,7 @@ struct lanes {
 	bool sha256;
 	unsigned int workers;
 	bool keepalive;
+	struct limiter limiter;
 
 	pthread_mutex_t lock;
 	pthread_cond_t next;
@@ -71,5 +74,5 @@ _must_check_ int lane_init(struct lane *lane, struct lanes *lanes, struct mig_de
 			   uint32_t device, struct events *events, struct err *err);
 void lane_done(struct lane *lane);
 
-/** lane_sum() - the SHA-256 of a stream that is complete; once, where @lanes->sha256 */
+/** lane_sum() - the SHA-256 of a stream that is complete; once, where sums are wanted */
 void lane_sum(struct lane *lane, uint8_t ret[IMAGE_SHA256_SIZE]);

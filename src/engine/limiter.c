@@ -17,7 +17,7 @@ uint64_t limiter_due(struct limiter *l, uint64_t bytes, uint64_t now_ns)
 
 int limiter_wait(struct limiter *l, uint64_t bytes, struct cancel *cancel, struct err *err)
 {
-	uint64_t ns = limiter_due(l, bytes, clock_ns());
+	uint64_t start = clock_ns(), ns = limiter_due(l, bytes, start);
 
 	if (ns < WORTH_WAITING_NS)
 		return 0;
@@ -29,5 +29,6 @@ int limiter_wait(struct limiter *l, uint64_t bytes, struct cancel *cancel, struc
 		if (r < 0)
 			return r;
 	}
+	atomic_fetch_add(&l->waited_ns, clock_ns() - start);
 	return 0;
 }

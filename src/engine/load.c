@@ -775,6 +775,9 @@ static int load_run_all(struct load *l, struct err *err)
 {
 	int r;
 
+	r = load_init(l, err);
+	if (r < 0)
+		return r;
 	r = load_open_input(l, err);
 	r = r < 0 ? r : load_work(l, err);
 	/* The sender first: what is given up here never starts, and it need not wait longer. */
@@ -801,9 +804,7 @@ int load_run(const struct load_options *options, struct cancel *cancel, struct l
 	int r;
 
 	*ret = (struct load_result){ 0 };
-	r = load_init(&l, err);
-	if (r >= 0)
-		r = load_run_all(&l, err);
+	r = load_run_all(&l, err);
 	load_done(&l);
 	return r;
 }

@@ -89,7 +89,7 @@ _must_check_ int member_enter(struct member *m, enum phase phase, struct cancel 
  * member_start_p2p(), member_start() - PHASE_START_P2P and PHASE_START
  *
  * The first fails for nothing: what goes wrong in it, the second tells, or recovers from where
- * @holds allows it. Neither heeds a cancel: the device is on its way back.
+ * what it holds allows it. Neither heeds a cancel: the device is on its way back.
  *
  * member_start(): Return: 0, also when the way failed and the recovery went well; negative errno
  * otherwise, with the device where it holds its state.

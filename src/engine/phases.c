@@ -6,8 +6,8 @@
 
 /**
  * enum phase_goal - how far the devices go
- * @PHASE_GOAL_RUNNING: towards @to, as long as the device runs
- * @PHASE_GOAL_STOPPED: towards @to, until it does not
+ * @PHASE_GOAL_RUNNING: towards the row's state, as long as the device runs
+ * @PHASE_GOAL_STOPPED: towards it, until the device does not
  * @PHASE_GOAL_P2P: towards where it is wanted, as long as it does not run in full
  */
 enum phase_goal {
@@ -27,32 +27,41 @@ static const struct phase_row {
 	enum phase_unwind unwind;
 } phase_rows[PHASE_NR] = {
 	/* clang-format off */
-	[PHASE_SETTLE]    = { "settle",    PHASE_GOAL_STAY,     0,             PHASE_UNWIND_FOUND },
-	[PHASE_PRE_COPY]  = { "pre-copy",  PHASE_GOAL_PRE_COPY, MIG_PRE_COPY,  PHASE_UNWIND_FOUND },
-	[PHASE_QUIESCE]   = { "quiesce",   PHASE_GOAL_RUNNING,  MIG_STOP_COPY, PHASE_UNWIND_FOUND },
-	[PHASE_STOP]      = { "stop",      PHASE_GOAL_STOPPED,  MIG_STOP_COPY, PHASE_UNWIND_FOUND },
-	[PHASE_STOP_COPY] = { "stop-copy", PHASE_GOAL_STATE,    MIG_STOP_COPY, PHASE_UNWIND_FOUND },
-	[PHASE_LOAD]      = { "load",      PHASE_GOAL_STATE,    MIG_RESUMING,  PHASE_UNWIND_HANDOVER },
-	[PHASE_JUDGE]     = { "judge",     PHASE_GOAL_STATE,    MIG_STOP,      PHASE_UNWIND_HANDOVER },
-	[PHASE_START_P2P] = { "start-p2p", PHASE_GOAL_P2P,      0,             PHASE_UNWIND_HANDOVER },
-	[PHASE_START]     = { "start",     PHASE_GOAL_WANT,     0,             PHASE_UNWIND_HANDOVER },
+	[PHASE_SETTLE] =
+		{ "settle", PHASE_GOAL_STAY, 0, PHASE_UNWIND_FOUND },
+	[PHASE_PRE_COPY] =
+		{ "pre-copy", PHASE_GOAL_PRE_COPY, MIG_PRE_COPY, PHASE_UNWIND_FOUND },
+	[PHASE_QUIESCE] =
+		{ "quiesce", PHASE_GOAL_RUNNING, MIG_STOP_COPY, PHASE_UNWIND_FOUND },
+	[PHASE_STOP] =
+		{ "stop", PHASE_GOAL_STOPPED, MIG_STOP_COPY, PHASE_UNWIND_FOUND },
+	[PHASE_STOP_COPY] =
+		{ "stop-copy", PHASE_GOAL_STATE, MIG_STOP_COPY, PHASE_UNWIND_FOUND },
+	[PHASE_LOAD] =
+		{ "load", PHASE_GOAL_STATE, MIG_RESUMING, PHASE_UNWIND_HANDOVER },
+	[PHASE_JUDGE] =
+		{ "judge", PHASE_GOAL_STATE, MIG_STOP, PHASE_UNWIND_HANDOVER },
+	[PHASE_START_P2P] =
+		{ "start-p2p", PHASE_GOAL_P2P, 0, PHASE_UNWIND_HANDOVER },
+	[PHASE_START] =
+		{ "start", PHASE_GOAL_WANT, 0, PHASE_UNWIND_HANDOVER },
 	/* clang-format on */
 };
 
-static bool phase_runs_in_full(enum mig_state state)
+static bool phases_runs_in_full(enum mig_state state)
 {
 	return state == MIG_RUNNING || state == MIG_PRE_COPY;
 }
 
 /* One that was found P2P-quiescent stays so. */
-static enum mig_state phase_pre_copy(const struct phase_place *p)
+static enum mig_state phases_pre_copy(const struct phase_place *p)
 {
 	enum mig_state to = p->state == MIG_RUNNING_P2P ? MIG_PRE_COPY_P2P : MIG_PRE_COPY;
 
 	return p->precopy && fsm_runs(p->state) && fsm_supported(to, p->caps) ? to : p->state;
 }
 
-static enum mig_state phase_while_running(const struct phase_place *p, enum mig_state to)
+static enum mig_state phases_while_running(const struct phase_place *p, enum mig_state to)
 {
 	enum mig_state at = p->state, next;
 
@@ -65,20 +74,20 @@ static enum mig_state phase_while_running(const struct phase_place *p, enum mig_
 	return at;
 }
 
-static enum mig_state phase_until_stopped(const struct phase_place *p, enum mig_state to)
+static enum mig_state phases_until_stopped(const struct phase_place *p, enum mig_state to)
 {
-	enum mig_state at = phase_while_running(p, to);
+	enum mig_state at = phases_while_running(p, to);
 
 	return fsm_runs(at) ? p->next(at, to, p->caps) : at;
 }
 
-static enum mig_state phase_until_full(const struct phase_place *p)
+static enum mig_state phases_until_full(const struct phase_place *p)
 {
 	enum mig_state at = p->state, next;
 
 	for (int i = 0; i < FSM_ARCS_MAX && at != p->want; i++) {
 		next = p->next(at, p->want, p->caps);
-		if (next == MIG_ERROR || phase_runs_in_full(next))
+		if (next == MIG_ERROR || phases_runs_in_full(next))
 			break;
 		at = next;
 	}
@@ -93,15 +102,15 @@ enum mig_state phase_target(enum phase phase, const struct phase_place *p)
 	case PHASE_GOAL_STAY:
 		break;
 	case PHASE_GOAL_PRE_COPY:
-		return phase_pre_copy(p);
+		return phases_pre_copy(p);
 	case PHASE_GOAL_RUNNING:
-		return phase_while_running(p, row->to);
+		return phases_while_running(p, row->to);
 	case PHASE_GOAL_STOPPED:
-		return phase_until_stopped(p, row->to);
+		return phases_until_stopped(p, row->to);
 	case PHASE_GOAL_STATE:
 		return row->to;
 	case PHASE_GOAL_P2P:
-		return phase_until_full(p);
+		return phases_until_full(p);
 	case PHASE_GOAL_WANT:
 		return p->want;
 	}

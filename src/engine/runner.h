@@ -4,8 +4,8 @@
 /*
  * A thread for each device of a set
  *
- * The coordinator gives an order to all, they carry it out at the same time, and it goes on when all
- * have. The first that fails requests the cancel, so that the others stop, too. A device whose
+ * The coordinator gives an order to all, they carry it out at the same time, and it goes on when
+ * all have. The first that fails requests the cancel, so that the others stop, too. A device whose
  * driver does not come back keeps its thread, and no other: the coordinator goes on without it, and
  * what it is ordered meanwhile it does when it is free again.
  *

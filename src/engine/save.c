@@ -4,21 +4,25 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/macros.h"
 #include "base/units.h"
 #include "engine/ack.h"
 #include "engine/compat.h"
-#include "engine/limiter.h"
 #include "engine/save.h"
 #include "fsm/fsm.h"
 #include "transport/output.h"
+
+/* Between a stop that was too skewed and the next one. */
+#define SAVE_SKEW_PAUSE_MS 10
 
 /**
  * struct save - a save under way
  * @sent: how far the state has gone
  * @refused: the receiver has said so
  * @lane: one a device
+ * @skewed: the devices have stopped too far apart
  * @drained: all streams are complete
  */
 struct save {
@@ -28,12 +32,11 @@ struct save {
 	struct set set;
 	struct lanes lanes;
 	struct lane *lane;
-	struct limiter limiter;
 	struct output *out;
 	enum handover_link link;
 	enum handover_sent sent;
 	bool refused;
-	bool drained;
+	bool skewed, drained;
 	struct image_writer *writer;
 };
 
@@ -73,14 +76,14 @@ static int save_put(void *ctx, const void *buf, size_t len, struct err *err)
 {
 	struct save *s = ctx;
 	/* The last sections, which nothing stops any more, are few. */
-	uint64_t rate = atomic_load(&s->cancel->closed) ? 0 : s->limiter.rate;
+	uint64_t rate = atomic_load(&s->cancel->closed) ? 0 : s->lanes.limiter.rate;
 
 	for (size_t done = 0, n; done < len; done += n) {
 		int r;
 
 		/* In pieces that leave no receiver without a sign of life for long. */
 		n = rate ? MIN(len - done, (size_t)MAX(rate / 10, IMAGE_PAGE)) : len;
-		r = rate ? limiter_wait(&s->limiter, n, s->cancel, err) : 0;
+		r = rate ? limiter_wait(&s->lanes.limiter, n, s->cancel, err) : 0;
 		if (r < 0)
 			return r;
 		r = output_write(s->out, (const char *)buf + done, n, err);
@@ -277,22 +280,28 @@ static int save_make_lanes(struct save *s, struct err *err)
  * The streams
  */
 
-/* What the driver says is an estimate, and only good for a progress line. */
-static int save_drain(void *ctx, struct member *m, struct err *err)
+static int save_drain_one(struct save *s, struct member *m, struct err *err)
 {
-	struct save *s = ctx;
 	struct pump *pump = &s->lane[m->index].pump;
 	int r;
 
 	r = member_enter(m, PHASE_STOP_COPY, s->cancel, err);
-	if (r >= 0)
-		r = pump_run(pump, err);
-	if (r >= 0)
-		r = pump_flush(pump, err);
-	m->result->complete = r >= 0;
-	return pipeline_explain(pump->pipe, r, err);
+	if (r < 0)
+		return r;
+	r = pump_run(pump, err);
+	return r < 0 ? r : pump_flush(pump, err);
 }
 
+static int save_drain(void *ctx, struct member *m, struct err *err)
+{
+	struct save *s = ctx;
+	int r = save_drain_one(s, m, err);
+
+	m->result->complete = r >= 0;
+	return pipeline_explain(s->lane[m->index].pump.pipe, r, err);
+}
+
+/* What the driver says is an estimate, and only good for a progress line. */
 static int save_expect_sizes(void *ctx, struct member *m, struct err *err)
 {
 	struct pump *pump = &((struct save *)ctx)->lane[m->index].pump;
@@ -340,24 +349,69 @@ static int save_check_skew(struct save *s, struct err *err)
 	s->result->skew_ns = last > first ? last - first : 0;
 	if (!s->options->max_skew_ns || s->result->skew_ns <= s->options->max_skew_ns)
 		return 0;
+	s->skewed = true;
 	return err_fail(err, ERR_ABORTED, -ETIME,
 			"the devices stopped %s apart, more than --max-skew allows",
 			format_duration(skew, s->result->skew_ns));
 }
 
-static int save_stop(struct save *s, struct err *err)
+/* From here on no device runs in full. */
+static void save_set_deadline(struct save *s)
+{
+	if (s->options->downtime_max_ns)
+		cancel_set_deadline(s->cancel, clock_ns() + s->options->downtime_max_ns);
+}
+
+static int save_quiesce(struct save *s, bool precopy, struct err *err)
+{
+	int r = precopy ? save_converge(s, err) : 0;
+
+	if (r < 0)
+		return r;
+	save_set_deadline(s);
+	return precopy ? 0 : set_phase(&s->set, PHASE_QUIESCE, set_enter, &s->set, err);
+}
+
+static int save_stop_once(struct save *s, bool precopy, struct err *err)
 {
 	int r;
 
-	if (s->options->precopy && converge_wanted(&s->set))
-		r = save_converge(s, err);
-	else
-		r = set_phase(&s->set, PHASE_QUIESCE, set_enter, &s->set, err);
+	r = save_quiesce(s, precopy, err);
 	if (r < 0)
 		return r;
-	if (s->options->precopy)
-		s->limiter.rate = s->options->bandwidth_stop_copy;
-	return set_phase(&s->set, PHASE_STOP, set_enter, &s->set, err);
+	if (precopy)
+		s->lanes.limiter.rate = s->options->bandwidth_stop_copy;
+	r = set_phase(&s->set, PHASE_STOP, set_enter, &s->set, err);
+	return r < 0 ? r : save_check_skew(s, err);
+}
+
+/*
+ * Devices that have stopped too far apart run again, and are stopped anew: but not if their streams
+ * have begun, which end with the saving group.
+ */
+static int save_stop(struct save *s, struct err *err)
+{
+	bool precopy = s->options->precopy && converge_wanted(&s->set);
+	uint64_t end = clock_ns() + s->options->retry_ns;
+	int r;
+
+	for (;;) {
+		char reason[ERR_REASON_MAX];
+
+		r = save_stop_once(s, precopy, err);
+		if (r >= 0 || !s->skewed || precopy || clock_ns() >= end)
+			return r;
+		log_info("%s%s, again", err->text, err_reason(err, reason));
+		s->skewed = false;
+		*err = (struct err){ 0 };
+		cancel_set_deadline(s->cancel, 0);
+		r = set_return(&s->set, err);
+		if (r < 0)
+			return r;
+		r = cancel_pause(s->cancel, SAVE_SKEW_PAUSE_MS, err);
+		if (r < 0)
+			return r;
+	}
 }
 
 static int save_take(struct save *s, struct err *err)
@@ -393,17 +447,30 @@ static void save_note_streams(struct save *s)
 	}
 }
 
-/* A bare stream ends where it is closed, whatever closes it: then its reader may have all. */
-static int save_drain_all(struct save *s, struct err *err)
+static int save_explain(struct save *s, int r, struct err *err)
 {
-	int r = save_take(s, err);
+	char max[UNITS_MAX];
 
 	for (unsigned int i = 0; i < s->set.n && r < 0; i++)
 		r = pipeline_explain(s->lane[i].pump.pipe, r, err);
+	if (r == -ETIME && atomic_load(&s->cancel->late))
+		err_fail(err, ERR_ABORTED, -ETIME,
+			 "stopped for longer than --downtime-max=%s allows",
+			 format_duration(max, s->options->downtime_max_ns));
+	return r;
+}
+
+/* A bare stream ends where it is closed, whatever closes it: then its reader may have all. */
+static int save_drain_all(struct save *s, struct err *err)
+{
+	int r = save_explain(s, save_take(s, err), err);
+
 	save_note_streams(s);
 	if (r < 0)
 		return r;
 	s->drained = true;
+	if (!s->options->leave_stopped)
+		cancel_set_deadline(s->cancel, 0);
 	for (unsigned int i = 0; i < s->set.n; i++)
 		pump_done(&s->lane[i].pump);
 	if (s->options->raw)
@@ -667,7 +734,7 @@ int save_run(const struct save_options *options, struct cancel *cancel, struct s
 		.options = options,
 		.result = ret,
 		.cancel = cancel,
-		.limiter = { .rate = options->bandwidth },
+		.lanes = { .limiter = { .rate = options->bandwidth } },
 	};
 	int r;
 

@@ -20,8 +20,7 @@ static int set_check_doubles(const struct set *s, struct err *err)
 	for (unsigned int i = 1; i < s->n; i++)
 		for (unsigned int j = 0; j < i; j++)
 			if (device_same(s->members[j].dev, s->members[i].dev))
-				return set_refuse_double(s->members[j].dev, s->members[i].dev,
-							 err);
+				return set_refuse_double(s->members[j].dev, s->members[i].dev, err);
 	return 0;
 }
 
@@ -67,8 +66,7 @@ static int set_check_p2p(const struct member *m, struct err *err)
 		 "%s: has no P2P-quiescent states: another device of the set could do DMA to it "
 		 "after it has stopped",
 		 mig->name);
-	return err_hint(err, -EOPNOTSUPP,
-			"if these devices do no DMA to each other: --no-p2p");
+	return err_hint(err, -EOPNOTSUPP, "if these devices do no DMA to each other: --no-p2p");
 }
 
 int set_open(struct set *s, const struct device_options *options, bool p2p, struct err *err)

@@ -13,8 +13,8 @@
 
 /**
  * struct set
- * @retry_ns: how long an arc that a device refuses for now is tried again
  * @results: of each device, in the order of @members
+ * @phase: under way; @fn, @ctx: what each device does in it
  */
 struct set {
 	unsigned int n;
@@ -61,8 +61,7 @@ _must_check_ int set_open(struct set *s, const struct device_options *options, b
  *
  * Return: 0, or as runner_all().
  */
-_must_check_ int set_phase(struct set *s, enum phase phase, set_fn *fn, void *ctx,
-			   struct err *err);
+_must_check_ int set_phase(struct set *s, enum phase phase, set_fn *fn, void *ctx, struct err *err);
 
 /** set_each() - the same for what is no phase of its own, and tells no events */
 _must_check_ int set_each(struct set *s, set_fn *fn, void *ctx, struct err *err);

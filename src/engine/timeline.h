@@ -33,5 +33,5 @@ void timeline_add(void *timeline, const struct mig_arc *arc);
  */
 uint64_t timeline_downtime(const struct timeline *t, bool *ret_open);
 
-/** timeline_stopped_ns() - when the device last came to a state in which it does not run; 0: never */
+/** timeline_stopped_ns() - when the device last ceased to run; 0: never */
 uint64_t timeline_stopped_ns(const struct timeline *t);

@@ -181,7 +181,7 @@ static void session_name_calls(struct watch *w)
 
 static int session_pause_ms(const struct watch *w, bool requested)
 {
-	if (requested)
+	if (requested || atomic_load(&w->cancel->deadline_ns))
 		return KICK_PAUSE_MS;
 	if (w->cancel->call_timeout_ms)
 		return MIN(MAX(w->cancel->call_timeout_ms / 4, 1), LOOK_MS);

@@ -54,5 +54,5 @@ struct session_held {
  * Return: 0; -ECONNRESET when what is held is gone.
  */
 #define SESSION_HELD_MAX 256u
-_must_check_ int session_hold(const struct session_held *held, unsigned int n,
-			      struct lines *status, unsigned int *ret_gone, struct err *err);
+_must_check_ int session_hold(const struct session_held *held, unsigned int n, struct lines *status,
+			      unsigned int *ret_gone, struct err *err);

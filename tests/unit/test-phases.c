@@ -15,7 +15,7 @@
 #define PRE (BASE | MIG_CAP_PRE_COPY)
 #define FULL (P2P | MIG_CAP_PRE_COPY)
 
-/* Where each phase of a save leaves a device that comes from @found. */
+/* Where each phase of a save leaves a device that was found there. */
 static void a_save_walks_all_alike(void **state)
 {
 	static const struct {

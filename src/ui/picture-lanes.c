@@ -1,0 +1,322 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <string.h>
+
+#include "base/macros.h"
+#include "base/units.h"
+#include "fsm/fsm.h"
+#include "ui/picture-lanes.h"
+
+/* Of a letter, about: nothing here knows the font. */
+#define LETTER 6.6
+#define NAME_LETTER 7.3
+
+/* An arc can be found, however short it is. */
+#define ARC_MIN 1.0
+
+/**
+ * struct lane - a device's, as far as it is drawn
+ * @since_ns: of what it is in now
+ * @waiting: it waits since @waiting_ns
+ * @finishing: the output is finished since @finish_ns
+ * @drawn: right edge of the last arc
+ */
+struct lane {
+	bool opened;
+	enum mig_state state;
+	uint64_t since_ns;
+	bool waiting;
+	uint64_t waiting_ns;
+	bool finishing;
+	uint64_t finish_ns;
+	double drawn;
+};
+
+struct lanes_drawing {
+	FILE *f;
+	const struct event_file *events;
+	const struct picture_scale *scale;
+	const struct picture_lanes *place;
+	struct lane lane[PICTURE_LANES_MAX];
+	unsigned int n;
+};
+
+static struct svg_box picture_lanes_box(const struct lanes_drawing *d, unsigned int i,
+					uint64_t from, uint64_t to)
+{
+	double x = picture_x(d->scale, from);
+
+	return (struct svg_box){ x, d->place->y + i * d->place->pitch, picture_x(d->scale, to) - x,
+				 d->place->height };
+}
+
+static void picture_lanes_word(const struct lanes_drawing *d, const struct svg_box *box,
+			       const char *class_name, const char *word)
+{
+	if (!d->place->words || box->height < 14 || (double)strlen(word) * LETTER + 6 > box->width)
+		return;
+	svg_text(d->f, box->x + box->width / 2, box->y + box->height / 2 + 4, SVG_MIDDLE,
+		 class_name, "%s", word);
+}
+
+/* What it was in up to @ns. */
+static void picture_lanes_state(struct lanes_drawing *d, unsigned int i, uint64_t ns)
+{
+	struct lane *lane = &d->lane[i];
+	uint64_t from = lane->since_ns, to = ns;
+	char class_name[32], title[128], time[UNITS_MAX];
+	struct svg_box box;
+
+	lane->since_ns = ns;
+	if (!lane->opened || !picture_clip(d->scale, &from, &to) || from == to)
+		return;
+	box = picture_lanes_box(d, i, from, to);
+	snprintf(class_name, sizeof(class_name), "s-%s", fsm_name(lane->state));
+	snprintf(title, sizeof(title), "%s: %s", fsm_name(lane->state),
+		 format_duration(time, to - from));
+	svg_rect(d->f, &box, class_name, title);
+	picture_lanes_word(d, &box, "word", fsm_name(lane->state));
+}
+
+/* What else is so from @from to @to, over the state; not where lanes are too small for it. */
+static void picture_lanes_over(struct lanes_drawing *d, unsigned int i, uint64_t from, uint64_t to,
+			       const char *class_name, const char *what)
+{
+	char title[64], time[UNITS_MAX];
+	struct svg_box box;
+
+	snprintf(title, sizeof(title), "%s: %s", what, format_duration(time, to - from));
+	if (!d->place->words || !picture_clip(d->scale, &from, &to) || from == to)
+		return;
+	picture_lanes_state(d, i, to);
+	box = picture_lanes_box(d, i, from, to);
+	svg_rect(d->f, &box, class_name, title);
+}
+
+static void picture_lanes_waited(struct lanes_drawing *d, unsigned int i, uint64_t ns)
+{
+	struct lane *lane = &d->lane[i];
+
+	if (lane->waiting)
+		picture_lanes_over(d, i, lane->waiting_ns, ns, "waiting", "waiting for the others");
+	lane->waiting = false;
+}
+
+static void picture_lanes_finished(struct lanes_drawing *d, unsigned int i, uint64_t ns)
+{
+	struct lane *lane = &d->lane[i];
+
+	if (lane->finishing)
+		picture_lanes_over(d, i, lane->finish_ns, ns, "finish", "sync or answer");
+	lane->finishing = false;
+}
+
+static void picture_lanes_arc(struct lanes_drawing *d, unsigned int i, const struct mig_arc *arc)
+{
+	struct lane *lane = &d->lane[i];
+	uint64_t from = arc->start_ns, to = arc->start_ns + arc->ns;
+	char title[160], time[UNITS_MAX];
+	struct svg_box box;
+
+	/* A device that was not told to be open was in the state that the arc left. */
+	if (!lane->opened) {
+		lane->opened = true;
+		lane->state = arc->from;
+		lane->since_ns = from;
+	}
+	picture_lanes_state(d, i, MAX(from, lane->since_ns));
+	if (arc->result >= 0)
+		lane->state = arc->to;
+	lane->since_ns = MAX(to, lane->since_ns);
+	if (!picture_clip(d->scale, &from, &to))
+		return;
+	box = picture_lanes_box(d, i, from, to);
+	box.width = MAX(box.width, ARC_MIN);
+	if (box.x + box.width < lane->drawn + ARC_MIN / 2)
+		return; /* one of many that fail, on top of the last */
+	lane->drawn = box.x + box.width;
+	snprintf(title, sizeof(title), "%s -> %s: %s%s%s", fsm_name(arc->from), fsm_name(arc->to),
+		 format_duration(time, arc->ns), arc->result < 0 ? ", " : "",
+		 arc->result < 0 ? err_name(arc->result) : "");
+	svg_rect(d->f, &box, arc->result < 0 ? "failed" : "arc", title);
+	picture_lanes_word(d, &box, "word-on-arc", fsm_name(arc->to));
+}
+
+static void picture_lanes_recovery(struct lanes_drawing *d, unsigned int i, const struct event *e)
+{
+	picture_lanes_state(d, i, e->ns);
+	if (e->recovery->end_known)
+		d->lane[i].state = e->recovery->end;
+}
+
+static void picture_lanes_set_event(struct lanes_drawing *d, const struct event *e)
+{
+	for (unsigned int i = 0; i < d->n; i++) {
+		if (e->kind == EVENT_BARRIER || e->kind == EVENT_FINISH)
+			picture_lanes_waited(d, i, e->ns);
+		if (e->kind == EVENT_FINISHED)
+			picture_lanes_finished(d, i, e->ns);
+		if (e->kind == EVENT_FINISH) {
+			d->lane[i].finishing = true;
+			d->lane[i].finish_ns = e->ns;
+		}
+	}
+}
+
+static void picture_lanes_on_event(void *ctx, const struct event *e)
+{
+	struct lanes_drawing *d = ctx;
+	unsigned int i = (unsigned int)e->device;
+
+	if (e->device < 0)
+		picture_lanes_set_event(d, e);
+	if (e->device < 0 || i >= d->n)
+		return;
+	if (e->kind == EVENT_OPENED) {
+		picture_lanes_state(d, i, e->ns);
+		d->lane[i].opened = true;
+		d->lane[i].state = e->state;
+	} else if (e->kind == EVENT_ARRIVED) {
+		d->lane[i].waiting = true;
+		d->lane[i].waiting_ns = e->ns;
+	} else if (e->kind == EVENT_ARC) {
+		picture_lanes_waited(d, i, e->arc.start_ns);
+		picture_lanes_arc(d, i, &e->arc);
+	} else if (e->kind == EVENT_RECOVERY) {
+		picture_lanes_recovery(d, i, e);
+	}
+}
+
+/* The end of a name that is too long: it tells more than the start. */
+static void picture_lanes_name(const struct lanes_drawing *d, double y, const char *name)
+{
+	size_t max = (size_t)((d->scale->x - 20) / NAME_LETTER), len = strlen(name);
+	const char *from = name;
+
+	if (len > max)
+		for (from = name + len - max + 1; ((unsigned char)*from & 0xc0) == 0x80;)
+			from++;
+	svg_text(d->f, d->scale->x - 8, y, SVG_END, "label", "%s%s", from == name ? "" : "~", from);
+}
+
+static void picture_lanes_words(const struct lanes_drawing *d, const struct summary *summary)
+{
+	char time[UNITS_MAX];
+
+	for (unsigned int i = 0; i < d->n; i++) {
+		double y = d->place->y + i * d->place->pitch + d->place->height / 2 + 4;
+
+		picture_lanes_name(d, y, d->events->names[i]);
+		if (summary->devices[i].downtime_ns)
+			svg_text(d->f, d->scale->x + d->scale->width + 8, y, SVG_START, "label",
+				 "%s", format_duration(time, summary->devices[i].downtime_ns));
+	}
+}
+
+void picture_lanes(FILE *f, const struct event_file *events, const struct summary *summary,
+		   const struct picture_scale *scale, const struct picture_lanes *lanes)
+{
+	struct lanes_drawing d = {
+		.f = f,
+		.events = events,
+		.scale = scale,
+		.place = lanes,
+		.n = MIN(events->list.devices, PICTURE_LANES_MAX),
+	};
+
+	event_list_replay(&events->list, picture_lanes_on_event, &d);
+	for (unsigned int i = 0; i < d.n; i++) {
+		picture_lanes_waited(&d, i, summary->end_ns);
+		picture_lanes_finished(&d, i, summary->end_ns);
+		picture_lanes_state(&d, i, summary->end_ns);
+	}
+	if (lanes->words)
+		picture_lanes_words(&d, summary);
+}
+
+/*
+ * Barriers
+ */
+
+#define BARRIER_ROWS 3
+#define BARRIER_ROW_HEIGHT 13
+
+struct barriers_drawing {
+	FILE *f;
+	const struct picture_scale *scale;
+	double top, bottom;
+	double taken[BARRIER_ROWS]; /* right edge of the last name in each row */
+};
+
+/* Names that would cover each other go up a row; where all rows are taken, the line is enough. */
+static void picture_lanes_barrier(void *ctx, const struct event *e)
+{
+	struct barriers_drawing *b = ctx;
+	uint64_t from = e->ns, to = e->ns;
+	double x = picture_x(b->scale, e->ns), half, middle;
+	const char *name;
+
+	if (e->kind != EVENT_BARRIER || !picture_clip(b->scale, &from, &to))
+		return;
+	name = phase_name(e->phase);
+	half = (double)strlen(name) * LETTER / 2 + 4;
+	middle = MAX(MIN(x, b->scale->x + b->scale->width - half), b->scale->x + half);
+	svg_line(b->f, x, b->top, x, b->bottom, "barrier");
+	for (unsigned int i = 0; i < BARRIER_ROWS; i++) {
+		if (middle - half < b->taken[i])
+			continue;
+		svg_text(b->f, middle, b->top - 4 - i * BARRIER_ROW_HEIGHT, SVG_MIDDLE, "small",
+			 "%s", name);
+		b->taken[i] = middle + half;
+		break;
+	}
+}
+
+void picture_barriers(FILE *f, const struct event_file *events, const struct picture_scale *scale,
+		      double top, double bottom)
+{
+	struct barriers_drawing b = { .f = f, .scale = scale, .top = top, .bottom = bottom };
+
+	event_list_replay(&events->list, picture_lanes_barrier, &b);
+}
+
+/*
+ * Legend
+ */
+
+#define SWATCH 14
+#define LEGEND_ROW 20
+
+double picture_lanes_legend(FILE *f, double x, double y, double width)
+{
+	static const struct {
+		const char *class_name, *words;
+	} rows[] = {
+		{ "s-running", "running" },
+		{ "s-running-p2p", "running-p2p" },
+		{ "s-pre-copy", "pre-copy" },
+		{ "s-pre-copy-p2p", "pre-copy-p2p" },
+		{ "s-stop", "stop" },
+		{ "s-stop-copy", "stop-copy" },
+		{ "s-resuming", "resuming" },
+		{ "s-error", "error" },
+		{ "arc", "arc: the driver changes its state" },
+		{ "failed", "arc that failed" },
+		{ "waiting", "waiting for the others" },
+		{ "finish", "sync or answer" },
+	};
+	struct svg_box box = { x, y, SWATCH, SWATCH };
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		double wide = SWATCH + 6 + (double)strlen(rows[i].words) * LETTER + 16;
+
+		if (box.x > x && box.x + wide > x + width) {
+			box.x = x;
+			box.y += LEGEND_ROW;
+		}
+		svg_rect(f, &box, rows[i].class_name, NULL);
+		svg_text(f, box.x + SWATCH + 6, box.y + 11, SVG_START, "small", "%s",
+			 rows[i].words);
+		box.x += wide;
+	}
+	return box.y + LEGEND_ROW - y;
+}
