@@ -32,6 +32,19 @@ function __vfiomigctl_forms
     end
 end
 
+# What may follow SAVED= of --map.
+function __vfiomigctl_map
+    set -l parts (string match -r '^(?:--map=)?([^=]*=)(.*)' -- (commandline -ct))
+    test (count $parts) -eq 3; or return
+    for dev in (__vfiomigctl_devices | string replace -r '\t.*' '')
+        echo $parts[2]$dev
+    end
+    string match -q 'vfio-user:*' -- $parts[3]; or printf '%s\n' $parts[2]{fd:,vfio-user:}
+    for path in (__fish_complete_path (string replace -r '^vfio-user:' '' -- $parts[3]))
+        string match -q 'vfio-user:*' -- $parts[3]; and echo $parts[2]vfio-user:$path
+    end
+end
+
 function __vfiomigctl_listen
     contains -- --listen (commandline -opc)
 end
@@ -42,7 +55,7 @@ function __vfiomigctl_arguments
     for word in (commandline -opc)[2..-1]
         if test $skip = yes
             set skip no
-        else if string match -qr '^--(via|vf-token|protocol|timeout|progress|status-fd|compress|leave|device|drain-timeout|diff|bandwidth|threads|label)$' -- $word
+        else if string match -qr '^--(via|vf-token|protocol|timeout|progress|status-fd|compress|leave|device|drain-timeout|diff|svg|bandwidth|bandwidth-stop-copy|threads|label|downtime-limit|downtime-max|max-rounds|max-time|on-divergence|max-skew|report|map|only|on)$' -- $word
             set skip yes
         else if not string match -q -- '-*' $word; or test "$word" = -
             echo $word
@@ -60,6 +73,12 @@ function __vfiomigctl_at
     test (count $words) -eq $argv[1]; and contains -- "$words[1]" $argv[2..-1]
 end
 
+# __vfiomigctl_beyond N COMMAND...: the same of any behind the Nth.
+function __vfiomigctl_beyond
+    set -l words (__vfiomigctl_arguments)
+    test (count $words) -gt $argv[1]; and contains -- "$words[1]" $argv[2..-1]
+end
+
 function __vfiomigctl_command
     set -l words (__vfiomigctl_arguments)
     contains -- "$words[1]" $argv
@@ -67,8 +86,8 @@ end
 
 complete -c vfiomigctl -f
 
-complete -c vfiomigctl -n __vfiomigctl_first -a save -d "stream a device's state to a file"
-complete -c vfiomigctl -n __vfiomigctl_first -a resume -d "load a state into a device, start it, hold it"
+complete -c vfiomigctl -n __vfiomigctl_first -a save -d "stream the state of devices to a file"
+complete -c vfiomigctl -n __vfiomigctl_first -a resume -d "load a state into devices, start them, hold them"
 complete -c vfiomigctl -n __vfiomigctl_first -a list -d "show the devices bound to VFIO, without opening them"
 complete -c vfiomigctl -n __vfiomigctl_first -a info -d "show what a device is and what its migration can do"
 complete -c vfiomigctl -n __vfiomigctl_first -a state -d "read or set a device's migration state"
@@ -76,17 +95,20 @@ complete -c vfiomigctl -n __vfiomigctl_first -a reset -d "reset a device, losing
 complete -c vfiomigctl -n __vfiomigctl_first -a inspect -d "show what an image holds"
 complete -c vfiomigctl -n __vfiomigctl_first -a verify -d "check an image"
 complete -c vfiomigctl -n __vfiomigctl_first -a extract -d "take the raw stream out of an image"
+complete -c vfiomigctl -n __vfiomigctl_first -a report -d "show where a run's time went"
 
 complete -c vfiomigctl -n __vfiomigctl_first -a help -d "give a help list"
-complete -c vfiomigctl -n '__vfiomigctl_at 1 help' -a 'save resume list info state reset inspect verify extract'
+complete -c vfiomigctl -n '__vfiomigctl_at 1 help' -a 'save resume list info state reset inspect verify extract report'
 
 complete -c vfiomigctl -n '__vfiomigctl_at 1 save resume info state reset' -a '(__vfiomigctl_devices; __vfiomigctl_forms fd: vfio-user:)' -F
+complete -c vfiomigctl -n '__vfiomigctl_beyond 1 save resume' -a '(__vfiomigctl_devices; __vfiomigctl_forms fd: vfio-user:)' -F
 complete -c vfiomigctl -n '__vfiomigctl_command list' -a '(__vfiomigctl_devices; __vfiomigctl_forms fd: vfio-user:)' -F
-complete -c vfiomigctl -n '__vfiomigctl_at 2 save' -a '(__vfiomigctl_forms file: fd: exec: unix: tcp: vsock:)' -F
-complete -c vfiomigctl -n '__vfiomigctl_at 2 resume; and __vfiomigctl_listen' -a '(__vfiomigctl_forms fd: unix: tcp: vsock:)' -F
-complete -c vfiomigctl -n '__vfiomigctl_at 2 resume; and not __vfiomigctl_listen' -a '(__vfiomigctl_forms file: fd: exec:)' -F
+complete -c vfiomigctl -n '__vfiomigctl_beyond 1 save' -a '(__vfiomigctl_forms file: fd: exec: unix: tcp: vsock:)' -F
+complete -c vfiomigctl -n '__vfiomigctl_beyond 1 resume; and __vfiomigctl_listen' -a '(__vfiomigctl_forms fd: unix: tcp: vsock:)' -F
+complete -c vfiomigctl -n '__vfiomigctl_beyond 1 resume; and not __vfiomigctl_listen' -a '(__vfiomigctl_forms file: fd: exec:)' -F
 complete -c vfiomigctl -n '__vfiomigctl_at 2 extract' -a '(__vfiomigctl_forms file: fd: exec:)' -F
 complete -c vfiomigctl -n '__vfiomigctl_at 1 inspect verify extract' -a '(__vfiomigctl_forms file: fd: exec:)' -F
+complete -c vfiomigctl -n '__vfiomigctl_at 1 report' -a '(__vfiomigctl_forms file: fd:)' -F
 complete -c vfiomigctl -n '__vfiomigctl_at 2 state' -a 'stop running stop-copy resuming running-p2p pre-copy pre-copy-p2p'
 
 complete -c vfiomigctl -s j -l json -d "print one JSON document"
@@ -112,7 +134,16 @@ complete -c vfiomigctl -n '__vfiomigctl_command save' -l threads -x -d "compress
 complete -c vfiomigctl -n '__vfiomigctl_command save' -l compress -x -a 'none zstd zstd:1 zstd:3 zstd:19' -d "none or zstd[:LEVEL]"
 complete -c vfiomigctl -n '__vfiomigctl_command save' -l label -x -d "KEY=VALUE for the image"
 complete -c vfiomigctl -n '__vfiomigctl_command save' -l leave -x -a 'found stop' -d "the state to leave the device in"
-complete -c vfiomigctl -n '__vfiomigctl_command save' -l pre-copy -d "read what can be read while the device runs"
+complete -c vfiomigctl -n '__vfiomigctl_command save' -l bandwidth-stop-copy -x -a '1M 10M 100M 1G' -d "the same once the devices are stopped"
+complete -c vfiomigctl -n '__vfiomigctl_command save' -l pre-copy -d "read what can be read while the devices run"
+complete -c vfiomigctl -n '__vfiomigctl_command save' -l downtime-limit -x -d "stop them once that is expected to take no longer"
+complete -c vfiomigctl -n '__vfiomigctl_command save' -l downtime-max -x -d "undo a save that has them stopped for longer"
+complete -c vfiomigctl -n '__vfiomigctl_command save' -l max-rounds -x -d "of pre-copy, at most"
+complete -c vfiomigctl -n '__vfiomigctl_command save' -l max-time -x -d "in pre-copy, at most"
+complete -c vfiomigctl -n '__vfiomigctl_command save' -l on-divergence -x -a 'stop abort' -d "when pre-copy does not converge"
+complete -c vfiomigctl -n '__vfiomigctl_command save' -l max-skew -x -d "between the first device's stop and the last's, at most"
+complete -c vfiomigctl -n '__vfiomigctl_command save resume' -l no-p2p -d "several devices need no P2P"
+complete -c vfiomigctl -n '__vfiomigctl_command save resume' -l report -r -F -d "keep all that happens in a file"
 complete -c vfiomigctl -n '__vfiomigctl_command save' -l raw -d "write the bare stream and nothing else"
 complete -c vfiomigctl -n '__vfiomigctl_command save' -l insecure -d "use TCP or vsock, or the socket of any user"
 complete -c vfiomigctl -n '__vfiomigctl_command save' -l force -d "replace FILE if it exists"
@@ -123,6 +154,8 @@ complete -c vfiomigctl -n '__vfiomigctl_command resume' -l stop -d "leave the de
 complete -c vfiomigctl -n '__vfiomigctl_command resume' -l clone -d "start it even if the sender's device runs on, or may"
 complete -c vfiomigctl -n '__vfiomigctl_command resume' -l no-hold -d "exit at once; for devices that keep their state"
 complete -c vfiomigctl -n '__vfiomigctl_command resume' -l force-mismatch -d "load the state of another kind of device"
+complete -c vfiomigctl -n '__vfiomigctl_command resume' -l map -x -a '(__vfiomigctl_map)' -d "SAVED=DEV: load a device of the image into this one"
+complete -c vfiomigctl -n '__vfiomigctl_command resume' -l only -x -d "take this device of the image"
 complete -c vfiomigctl -n '__vfiomigctl_command resume' -l restore-config -d "restore PCI command and interrupt line, too"
 
 complete -c vfiomigctl -n '__vfiomigctl_command resume' -l listen -d "FILE is a socket: receive from who connects to it"
@@ -133,5 +166,10 @@ complete -c vfiomigctl -n '__vfiomigctl_command info' -l diff -r -F -a '(__vfiom
 complete -c vfiomigctl -n '__vfiomigctl_command inspect' -l diff -r -F -a '(__vfiomigctl_devices; __vfiomigctl_forms fd: vfio-user:)' -d "show how a device differs from the image"
 complete -c vfiomigctl -n '__vfiomigctl_command inspect' -l sections -d "list each section of the image"
 
+complete -c vfiomigctl -n '__vfiomigctl_command verify' -l on -r -F -a '(__vfiomigctl_devices; __vfiomigctl_forms fd: vfio-user:)' -d "try the image on this device, losing what it holds"
+
 complete -c vfiomigctl -n '__vfiomigctl_command extract' -l device -x -d "address or number of the device in the image"
 complete -c vfiomigctl -n '__vfiomigctl_command extract' -l force -d "replace OUT if it exists"
+
+complete -c vfiomigctl -n '__vfiomigctl_command report' -l svg -r -F -a '(__vfiomigctl_forms file: fd:)' -d "draw it as a picture"
+complete -c vfiomigctl -n '__vfiomigctl_command report' -l force -d "replace OUT if it exists"

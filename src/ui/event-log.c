@@ -13,11 +13,22 @@
 /* As much is written at once. */
 #define PIECE_SIZE (256l << 10)
 
+/**
+ * struct event_log_progress - a device's
+ * @last_ns: when it was kept last
+ * @waits: @latest came too soon after that, and is kept before anything else happens to the device
+ */
+struct event_log_progress {
+	uint64_t last_ns;
+	bool waits;
+	struct event_progress latest;
+};
+
 struct event_log {
 	struct output *out;
 	struct json_object *head; /* command and devices */
 	struct event_list list;
-	uint64_t *progress_ns; /* each device's last */
+	struct event_log_progress *progress;
 };
 
 /* Of other kinds of files (a FIFO, a terminal) the reader could be waited for. */
@@ -50,8 +61,8 @@ int event_log_open(const char *path, const char *command, const char *const *nam
 	r = event_list_init(&log->list, n, EVENT_LIST_MAX, err);
 	if (r < 0)
 		return r;
-	log->progress_ns = calloc(n ? n : 1, sizeof(*log->progress_ns));
-	if (!log->progress_ns)
+	log->progress = calloc(n ? n : 1, sizeof(*log->progress));
+	if (!log->progress)
 		return err_set(err, -ENOMEM, "%s", path);
 	r = event_log_open_output(log, path, err);
 	if (r < 0)
@@ -65,6 +76,35 @@ int event_log_open(const char *path, const char *command, const char *const *nam
 	return 0;
 }
 
+static void event_log_on_progress(struct event_log *log, const struct event *e)
+{
+	struct event_log_progress *p = &log->progress[e->device];
+
+	p->waits = p->last_ns && e->ns - p->last_ns < EVENT_LOG_PAUSE_NS;
+	p->latest = e->progress;
+	if (p->waits)
+		return;
+	p->last_ns = e->ns;
+	event_list_add(&log->list, e);
+}
+
+/* It is as true at @ns as it was when it came. */
+static void event_log_keep_latest(struct event_log *log, int device, uint64_t ns)
+{
+	struct event_log_progress *p = &log->progress[device];
+	struct event e = {
+		.kind = EVENT_PROGRESS,
+		.ns = ns,
+		.device = device,
+		.progress = p->latest,
+	};
+
+	if (!p->waits)
+		return;
+	p->waits = false;
+	event_list_add(&log->list, &e);
+}
+
 void event_log_on_event(void *log, const struct event *e)
 {
 	struct event_log *l = log;
@@ -72,12 +112,12 @@ void event_log_on_event(void *log, const struct event *e)
 	if (e->device >= 0 && (unsigned int)e->device >= l->list.devices)
 		return;
 	if (e->kind == EVENT_PROGRESS) {
-		uint64_t *last = &l->progress_ns[e->device];
-
-		if (*last && e->ns - *last < EVENT_LOG_PAUSE_NS)
-			return;
-		*last = e->ns;
+		event_log_on_progress(l, e);
+		return;
 	}
+	for (int i = 0; i < (int)l->list.devices; i++)
+		if (e->device < 0 || e->device == i)
+			event_log_keep_latest(l, i, e->ns);
 	event_list_add(&l->list, e);
 }
 
@@ -160,7 +200,7 @@ struct event_log *event_log_free(struct event_log *log)
 		output_free(log->out);
 		report_done(log->head);
 		event_list_done(&log->list);
-		free(log->progress_ns);
+		free(log->progress);
 		free(log);
 	}
 	return NULL;

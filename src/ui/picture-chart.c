@@ -112,6 +112,8 @@ static void picture_chart_switchover(const struct chart *c, const struct summary
 	struct svg_box band = { x, c->y, MAX(end - x, 1.5), c->height };
 	/* On the side where there is room. */
 	bool after = x + 90 < c->scale->x + c->scale->width;
+	/* A device that is loaded was not stopped for what it runs afterwards. */
+	const char *word = s->phased[PHASE_LOAD] ? "down" : "switchover";
 	char time[UNITS_MAX], title[64];
 
 	if (!s->was_down)
@@ -120,8 +122,8 @@ static void picture_chart_switchover(const struct chart *c, const struct summary
 		 format_duration(time, s->down_end_ns - s->down_start_ns));
 	svg_rect(c->f, &band, "band", title);
 	svg_line(c->f, x, c->y - 18, x, c->y + c->height, "switchover");
-	svg_text(c->f, after ? x + 5 : x - 5, c->y - 8, after ? SVG_START : SVG_END, "label",
-		 "switchover");
+	svg_text(c->f, after ? x + 5 : x - 5, c->y - 8, after ? SVG_START : SVG_END, "label", "%s",
+		 word);
 }
 
 /* Whole steps that hold @most, one at least. */

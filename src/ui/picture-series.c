@@ -9,6 +9,7 @@
 struct series_device {
 	uint64_t since_ns; /* of the bytes that come next */
 	double bytes, final;
+	bool counted; /* since the last point */
 };
 
 struct series_count {
@@ -20,6 +21,7 @@ struct series_count {
 	bool afterwards; /* what counts is what is known afterwards */
 	bool told;
 	double told_left, told_bytes;
+	uint64_t last_ns; /* of the last progress */
 };
 
 /*
@@ -90,6 +92,31 @@ static void picture_series_point(struct series_count *c, uint64_t ns)
 
 	s->points[s->n++] = (struct picture_point){ ns, left };
 	s->most = MAX(s->most, left);
+	for (unsigned int i = 0; i < c->n; i++)
+		c->devices[i].counted = false;
+}
+
+/*
+ * Devices report in turn: a point for each would make stairs of them. So there is one where all
+ * that do have reported.
+ */
+static void picture_series_catch_up(struct series_count *c)
+{
+	for (unsigned int i = 0; i < c->n; i++)
+		if (c->devices[i].counted) {
+			picture_series_point(c, c->last_ns);
+			return;
+		}
+}
+
+static void picture_series_progress(struct series_count *c, struct series_device *d,
+				    const struct event *e)
+{
+	if (d->counted)
+		picture_series_point(c, c->last_ns);
+	picture_series_move(c, d, e->ns, (double)e->progress.bytes);
+	d->counted = true;
+	c->last_ns = e->ns;
 }
 
 static void picture_series_decided(struct series_count *c, const struct switchover_round *r)
@@ -128,6 +155,7 @@ static void picture_series_count(void *ctx, const struct event *e)
 
 	switch (e->kind) {
 	case EVENT_PHASE:
+		picture_series_catch_up(c);
 		if (e->phase == PHASE_STOP_COPY || e->phase == PHASE_LOAD)
 			c->afterwards = true;
 		else if (e->phase != PHASE_PRE_COPY)
@@ -137,12 +165,14 @@ static void picture_series_count(void *ctx, const struct event *e)
 		d->since_ns = MAX(d->since_ns, e->arc.start_ns + e->arc.ns);
 		return;
 	case EVENT_PROGRESS:
-		picture_series_move(c, d, e->ns, (double)e->progress.bytes);
-		break;
+		picture_series_progress(c, d, e);
+		return;
 	case EVENT_STREAM:
+		picture_series_catch_up(c);
 		picture_series_move(c, d, e->ns, (double)e->stream.bytes);
 		break;
 	case EVENT_DECISION:
+		picture_series_catch_up(c);
 		picture_series_decided(c, &e->decision.round);
 		break;
 	default:
@@ -159,7 +189,8 @@ int picture_series_init(struct picture_series *s, const struct event_file *event
 
 	*s = (struct picture_series){ .from_ns = from_ns, .to_ns = to_ns };
 	devices = calloc(c.n + 1, sizeof(*devices));
-	s->points = calloc(events->list.n + 1, sizeof(*s->points));
+	/* An event that changes what counts has a point before it, too. */
+	s->points = calloc(2 * events->list.n + 1, sizeof(*s->points));
 	if (!devices || !s->points)
 		return err_set(err, -ENOMEM, "curves of %zu events", events->list.n);
 	c.devices = devices;

@@ -51,6 +51,8 @@ void progress_json_put(const struct progress *p, struct json_object *o)
 
 void progress_json_call(struct json_object *o, const struct cancel_waiting *waiting, uint64_t ns)
 {
+	if (waiting->who[0])
+		report_name(o, "waiting_device", waiting->who);
 	report_string(o, "waiting_for", waiting->what);
 	report_uint(o, "waiting_ns", ns);
 }

@@ -233,7 +233,7 @@ void progress_event(const struct progress *p, const char *event, const char *key
 
 void progress_waiting(const struct progress *p, const struct cancel_waiting *waiting, uint64_t ns)
 {
-	char time[UNITS_MAX];
+	char call[CANCEL_TEXT_MAX], time[UNITS_MAX];
 
 	if (progress_wants_json(p)) {
 		_cleanup_(report_donep) struct json_object *o = progress_json_new(p, "waiting");
@@ -242,8 +242,8 @@ void progress_waiting(const struct progress *p, const struct cancel_waiting *wai
 		progress_json_put(p, o);
 	}
 	if (!p->quiet && (p->mode == PROGRESS_AUTO || p->mode == PROGRESS_ALWAYS))
-		console_print("%s: still waiting for the driver: %s, %s", p->name, waiting->what,
-			      format_duration(time, ns));
+		console_print("%s: still waiting for the driver: %s, %s", p->name,
+			      cancel_waiting_text(waiting, call), format_duration(time, ns));
 }
 
 void progress_interrupted(const struct progress *p, const char *text)

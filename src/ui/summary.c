@@ -178,6 +178,7 @@ static void summary_set_event(struct summary *s, const struct event *e)
 	case EVENT_PHASE:
 		s->in_phase = true;
 		s->phase = e->phase;
+		s->phased[e->phase] = true;
 		break;
 	case EVENT_BARRIER:
 		summary_barrier(s, e->ns);

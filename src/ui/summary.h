@@ -73,6 +73,7 @@ struct summary_failure {
 /**
  * struct summary - of the set
  * @start_ns, @end_ns: of the first and the last event
+ * @phase, @in_phase: the last one, if any; @phased: those that there were
  * @rounds: of pre-copy
  * @decided, @decision: the one that ended pre-copy, or while there is none, the last one
  * @failures: the first of @failed ones
@@ -85,6 +86,7 @@ struct summary {
 	uint64_t start_ns, end_ns;
 	bool in_phase;
 	enum phase phase;
+	bool phased[PHASE_NR];
 	unsigned int rounds;
 	bool decided;
 	struct switchover_decision decision;

@@ -54,6 +54,10 @@ takes()
 	offers "vfiomigctl save --via " cdev group
 	offers "vfiomigctl save --via=" --via=cdev --via=group
 	offers "vfiomigctl save --leave=f" --leave=found
+	offers "vfiomigctl save --on-divergence=" --on-divergence=abort --on-divergence=stop
+	offers "vfiomigctl save --bandwidth-stop-copy 1G vfio0 --leave=f" --leave=found
+	offers "vfiomigctl resume --map 1=vfio-user:folder/i" 1=vfio-user:folder/image
+	offers "vfiomigctl resume --map=1=vfio-user:folder/i" --map=1=vfio-user:folder/image
 	offers "vfiomigctl info --protocol=" --protocol=v1 --protocol=v2
 	offers "vfiomigctl --progress=" --progress=always --progress=auto --progress=json --progress=never
 	offers "vfiomigctl save --bandwidth=10" --bandwidth=10M --bandwidth=100M
@@ -63,7 +67,7 @@ takes()
 @test "completion: the values that are offered are taken" {
 	local option
 
-	for option in via protocol progress leave compress bandwidth; do
+	for option in via protocol progress leave compress bandwidth bandwidth-stop-copy on-divergence; do
 		takes save "--$option="
 	done
 }
@@ -75,14 +79,20 @@ takes()
 	offers "vfiomigctl list vfio-user:folder/" "vfio-user:folder/a file" vfio-user:folder/image
 	offers "vfiomigctl state vfio-user:folder/i" vfio-user:folder/image
 	offers "vfiomigctl inspect --diff=vfio-user:folder/i" --diff=vfio-user:folder/image
+	offers "vfiomigctl verify --on vfio-user:folder/i" vfio-user:folder/image
 	offers "vfiomigctl state vfio-user:folder/image run" running running-p2p
 }
 
 @test "completion: forms of FILE, and files behind file: and unix:" {
-	offers "vfiomigctl save vfio0 " exec: fd: file: folder tcp: unix: vsock:
-	offers "vfiomigctl save vfio-user:emu " exec: fd: file: folder tcp: unix: vsock:
-	offers "vfiomigctl resume vfio0 " exec: fd: file: folder
-	offers "vfiomigctl resume --listen 3b:00.1 " fd: folder tcp: unix: vsock:
+	offers "vfiomigctl save vfio0 " exec: fd: file: folder tcp: unix: vfio-user: vsock:
+	offers "vfiomigctl save vfio-user:emu " exec: fd: file: folder tcp: unix: vfio-user: vsock:
+	offers "vfiomigctl save vfio0 vfio1 vfio2 " exec: fd: file: folder tcp: unix: vfio-user: vsock:
+	offers "vfiomigctl resume vfio0 " exec: fd: file: folder vfio-user:
+	offers "vfiomigctl resume vfio0 vfio1 vfio2 " exec: fd: file: folder vfio-user:
+	offers "vfiomigctl resume --listen 3b:00.1 " fd: folder tcp: unix: vfio-user: vsock:
+	offers "vfiomigctl save vfio0 vfio-user:folder/i" vfio-user:folder/image
+	offers "vfiomigctl resume vfio0 vfio-user:folder/i" vfio-user:folder/image
+	offers "vfiomigctl save --report folder/i" folder/image
 	offers "vfiomigctl verify " exec: fd: file: folder
 	offers "vfiomigctl extract folder/image " exec: fd: file: folder
 	offers "vfiomigctl save vfio0 unix:fol" unix:folder

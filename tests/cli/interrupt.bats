@@ -334,6 +334,20 @@ named()
 	grep -q ": still waiting for the driver: stop -> stop-copy, 2.* s$" "$BATS_TEST_TMPDIR/record.err"
 }
 
+@test "waits: of a set each device whose driver does not come back is named" {
+	local dev
+
+	emu_start --devices=4 --delay=stop:stop-copy=3s
+	migctl 0 --status-fd=8 save "$A" "$A.2" "$A.3" image 8>status
+	for dev in "$A" "$A.2" "$A.3"; do
+		grep -q ": still waiting for the driver: $dev: stop -> stop-copy, 2.* s$" \
+			"$BATS_TEST_TMPDIR/record.err"
+		jq -se --arg dev "$dev" 'any(.event == "waiting" and .waiting_device == $dev and
+			.waiting_for == "stop -> stop-copy" and .waiting_ns >= 2000000000)' status
+	done
+	validate_reports status
+}
+
 @test "progress: of an image that was verified the size is exact" {
 	emu_start --state-size 8M --data-rate 5M
 	migctl 0 --status-fd=8 --progress=always save "$A" image 8>status
