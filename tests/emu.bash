@@ -190,6 +190,74 @@ register()
 }
 
 #
+# Several devices, as a set
+#
+
+# members COUNT [FIRST]: $members are so many devices of an emulator, from number FIRST (0) on.
+members()
+{
+	local n first=${2-0}
+
+	members=()
+	for ((n = first; n < first + $1; n++)); do
+		if ((n == 0)); then members+=("$A"); else members+=("vfio-user:emu.$n"); fi
+	done
+}
+
+# expect_states STATE...: one for each of $members, or one for all.
+expect_states()
+{
+	local n want=("$@") found=()
+
+	for ((n = $#; n < ${#members[@]}; n++)); do
+		want+=("$1")
+	done
+	for n in "${!members[@]}"; do
+		state_of "${members[n]}"
+		found+=("$real")
+	done
+	[[ ${found[*]} == "${want[*]}" ]] || {
+		echo "the devices are in ${found[*]}, not in ${want[*]}"
+		return 1
+	}
+}
+
+# expect_alike: all of $members are in the same state.
+expect_alike()
+{
+	state_of "${members[@]:0:1}"
+	expect_states "$real"
+}
+
+# expect_barrier FIRST THEN: by the file "events" (--event-log) each of $members had an event that is
+# FIRST, a regular expression, before any of them had one that is THEN; and there was one.
+expect_barrier()
+{
+	keeps_barrier "$1" "$2" && happened "$2"
+}
+
+# keeps_barrier FIRST THEN: the same, but there need not be one.
+keeps_barrier()
+{
+	awk -v first="^($1)\\$" -v then="^($2)\\$" -v of="${members[*]#vfio-user:}" '
+		BEGIN { n = split(of, names, " "); for (i in names) wanted[names[i]] }
+		!($2 in wanted) { next }
+		{ event = $0; sub(/^[^ ]* [^ ]* /, "", event) }
+		event ~ first && !($2 in come) { come[$2]; here++ }
+		event ~ then && here < n { early = 1; print "too early: " $0 }
+		END { exit early }' events
+}
+
+# happened REGEX [DEV]: an event of a device, DEV or any, is so.
+happened()
+{
+	local dev='[^ ]+'
+
+	(($# < 2)) || dev=${2#vfio-user:}
+	grep -qE "^[0-9]+ $dev ($1)\$" events
+}
+
+#
 # What the tool said
 #
 

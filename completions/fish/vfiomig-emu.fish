@@ -12,6 +12,7 @@ complete -c vfiomig-emu -l caps -x -a 'stop-copy stop-copy,p2p stop-copy,pre-cop
 complete -c vfiomig-emu -l state-size -x -d "bytes of a stream"
 complete -c vfiomig-emu -l initial-bytes -x -d "of them in PRE_COPY"
 complete -c vfiomig-emu -l dirty-rate -x -d "bytes that change in a second of running"
+complete -c vfiomig-emu -l dirty-interval -x -d "that they change in, all at once"
 complete -c vfiomig-emu -l data-rate -x -d "bytes of stream in a second"
 complete -c vfiomig-emu -l seed -x -d "another seed, another state"
 
@@ -20,6 +21,7 @@ complete -c vfiomig-emu -l fault -x -a 'fail= error= stall= drain= short-read tr
 complete -c vfiomig-emu -l strict -d "refuse while stopped what libvfio-user refuses"
 complete -c vfiomig-emu -l reset-on-disconnect -d "reset when a client goes, as the kernel does"
 
+complete -c vfiomig-emu -l event-log -r -F -d "append what happens to devices"
 complete -c vfiomig-emu -l exit-with-parent -d "end when the parent process does"
 complete -c vfiomig-emu -s v -l verbose -d "say what happens; twice: every command"
 complete -c vfiomig-emu -s q -l quiet -d "no warnings"

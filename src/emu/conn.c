@@ -191,12 +191,13 @@ static int emu_conn_next(struct emu_conn *c, struct err *err)
 	return r;
 }
 
-int emu_conn_run(struct emu_conn *c, struct emu_device *d, const char *name, uint64_t now_ns,
-		 struct err *err)
+int emu_conn_run(struct emu_conn *c, struct emu_device *d, const struct emu_event_log *log,
+		 uint64_t now_ns, struct err *err)
 {
 	int r;
 
 	for (int i = 0; i < TURN; i++) {
+		emu_event_log_write(log, &d->events, now_ns);
 		if (c->stalled || (emu_conn_replying(c) && now_ns < c->due_ns))
 			return CONN_WAITS;
 		r = emu_conn_next(c, err);
@@ -207,9 +208,10 @@ int emu_conn_run(struct emu_conn *c, struct emu_device *d, const char *name, uin
 		if (r < 0)
 			return r;
 		emu_device_advance(d, now_ns);
-		r = emu_conn_answer(c, d, name, err);
+		r = emu_conn_answer(c, d, log->device, err);
 		if (r != CONN_WAITS)
 			return r;
 	}
+	emu_event_log_write(log, &d->events, now_ns);
 	return CONN_WAITS;
 }

@@ -10,6 +10,7 @@
  */
 
 #include "emu/command.h"
+#include "emu/event-log.h"
 
 /**
  * struct emu_conn - a connection
@@ -42,14 +43,14 @@ struct emu_conn *emu_conn_free(struct emu_conn *c);
 /** emu_conn_events() - what to poll() for; 0 while only the clock, or nothing, can help */
 short emu_conn_events(const struct emu_conn *c, uint64_t now_ns);
 
-/** emu_conn_waits_until() - when it is to be run whatever poll() says, or UINT64_MAX */
+/** emu_conn_waits_until() - when a reply is due, or UINT64_MAX */
 uint64_t emu_conn_waits_until(const struct emu_conn *c);
 
 /**
  * emu_conn_run() - do what can be done now
- * @name: the device's, for what is logged
+ * @log: the device's, and its name
  *
  * Return: enum emu_conn_state; negative errno with a client to be dropped.
  */
-_must_check_ int emu_conn_run(struct emu_conn *c, struct emu_device *d, const char *name,
-			      uint64_t now_ns, struct err *err);
+_must_check_ int emu_conn_run(struct emu_conn *c, struct emu_device *d,
+			      const struct emu_event_log *log, uint64_t now_ns, struct err *err);

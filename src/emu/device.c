@@ -21,6 +21,7 @@ int emu_device_init(struct emu_device *d, const struct emu_config *config, uint3
 		.number = number,
 		.state = MIG_RUNNING,
 		.now_ns = now_ns,
+		.dirtied_ns = now_ns,
 	};
 	emu_faults_of(&config->faults, number, &d->faults);
 	emu_config_reset(d);
@@ -47,10 +48,20 @@ void emu_device_dirty(struct emu_device *d, uint32_t n)
 	}
 }
 
+/* What has changed by now, of blocks that are there. */
+static void emu_device_spend_credit(struct emu_device *d)
+{
+	unsigned __int128 unit = (unsigned __int128)emu_content_len(&d->content, 0) * NSEC_PER_SEC;
+	unsigned __int128 n = d->credit / unit;
+
+	d->credit %= unit;
+	d->dirtied_ns = d->now_ns;
+	emu_device_dirty(d, (uint32_t)MIN(n, UINT32_MAX));
+}
+
 void emu_device_advance(struct emu_device *d, uint64_t now_ns)
 {
 	uint64_t passed = now_ns - d->now_ns;
-	unsigned __int128 unit, n;
 
 	d->now_ns = now_ns;
 	if (!fsm_runs(d->state) || !passed)
@@ -58,11 +69,17 @@ void emu_device_advance(struct emu_device *d, uint64_t now_ns)
 	d->running_ns += passed;
 	if (!d->config->dirty_rate || !d->content.n_blocks)
 		return;
-	unit = (unsigned __int128)emu_content_len(&d->content, 0) * NSEC_PER_SEC;
 	d->credit += (unsigned __int128)d->config->dirty_rate * passed;
-	n = d->credit / unit;
-	d->credit %= unit;
-	emu_device_dirty(d, (uint32_t)MIN(n, UINT32_MAX));
+	if (now_ns - d->dirtied_ns >= d->config->dirty_interval_ns)
+		emu_device_spend_credit(d);
+}
+
+static void emu_device_tell(struct emu_device *d, const struct emu_event *e, uint64_t after_ns)
+{
+	struct emu_event event = *e;
+
+	event.ns = d->now_ns + after_ns;
+	emu_events_add(&d->events, &event);
 }
 
 static void emu_device_fall_into_error(struct emu_device *d)
@@ -82,6 +99,8 @@ static int emu_device_take_arc(struct emu_device *d, enum mig_state to, struct e
 		if (r < 0)
 			return r;
 	}
+	if (!fsm_runs(to) && fsm_runs(d->state) && d->content.n_blocks)
+		emu_device_spend_credit(d);
 	if (fsm_saving(to) && !saving)
 		emu_save_begin(&d->save, &d->content, d->config->state_size,
 			       d->config->initial_bytes);
@@ -127,12 +146,45 @@ static int emu_device_fault_at_arc(struct emu_device *d, enum mig_state to, stru
 	return 0;
 }
 
-/* One arc, or what --fault makes of it. */
-static int emu_device_step(struct emu_device *d, enum mig_state next, struct err *err)
+/* One that was taken ends in ERROR all the same: the client learns it by asking. */
+static void emu_device_fault_after_arc(struct emu_device *d)
+{
+	struct emu_fault *f = emu_faults_in(&d->faults, FAULT_ERROR_IN, d->state);
+
+	if (!f)
+		return;
+	emu_fault_used(f);
+	emu_device_fall_into_error(d);
+}
+
+static int emu_device_try_arc(struct emu_device *d, enum mig_state next, struct err *err)
 {
 	int r = emu_device_fault_at_arc(d, next, err);
 
 	return r == EMU_DONE ? emu_device_take_arc(d, next, err) : r;
+}
+
+/* One arc, or what --fault makes of it. @after_ns: begins so long after the command came. */
+static int emu_device_step(struct emu_device *d, enum mig_state next, uint64_t *after_ns,
+			   struct err *err)
+{
+	struct emu_event event = { .kind = EMU_EVENT_BEGIN, .from = d->state, .to = next };
+	int r;
+
+	emu_device_tell(d, &event, *after_ns);
+	*after_ns += d->config->delay_ns[d->state][next];
+	r = emu_device_try_arc(d, next, err);
+	if (r > 0)
+		return r;
+	event.kind = r < 0 ? EMU_EVENT_FAILED : EMU_EVENT_END;
+	event.code = r;
+	emu_device_tell(d, &event, *after_ns);
+	if (r == EMU_DONE)
+		emu_device_fault_after_arc(d);
+	event.kind = EMU_EVENT_ERROR;
+	if (d->state == MIG_ERROR)
+		emu_device_tell(d, &event, *after_ns);
+	return r;
 }
 
 int emu_device_set_state(struct emu_device *d, uint32_t to, uint64_t *ret_delay_ns, struct err *err)
@@ -148,19 +200,23 @@ int emu_device_set_state(struct emu_device *d, uint32_t to, uint64_t *ret_delay_
 		if (next == MIG_ERROR)
 			return err_set(err, -EINVAL, "no way from %s to %s", fsm_name(d->state),
 				       fsm_name((enum mig_state)to));
-		*ret_delay_ns += d->config->delay_ns[d->state][next];
-		r = emu_device_step(d, next, err);
+		r = emu_device_step(d, next, ret_delay_ns, err);
 		if (r < 0)
 			return err_prefix(err, r, "%s to %s, at %s", fsm_name(from),
 					  fsm_name((enum mig_state)to), fsm_name(next));
-		if (r != EMU_DONE)
+		if (r != EMU_DONE || next == to)
 			return r;
+		if (d->state == MIG_ERROR)
+			return err_set(err, -EIO, "%s to %s: --fault error in %s", fsm_name(from),
+				       fsm_name((enum mig_state)to), fsm_name(next));
 	}
 	return EMU_DONE;
 }
 
 static void emu_device_do_reset(struct emu_device *d)
 {
+	const struct emu_event event = { .kind = EMU_EVENT_RESET };
+
 	emu_content_reset(&d->content);
 	emu_dma_log_stop(&d->log);
 	emu_config_reset(d);
@@ -168,8 +224,10 @@ static void emu_device_do_reset(struct emu_device *d)
 	d->credit = 0;
 	d->moved = 0;
 	d->ready_ns = 0;
+	d->dirtied_ns = d->now_ns;
 	d->n_resets++;
 	d->state = MIG_RUNNING;
+	emu_device_tell(d, &event, 0);
 }
 
 int emu_device_reset(struct emu_device *d, struct err *err)
@@ -203,6 +261,13 @@ static int emu_device_fault_at_data(struct emu_device *d, uint32_t size, struct 
 	if (f) {
 		emu_fault_used(f);
 		return EMU_STALLED;
+	}
+	f = emu_faults_at(&d->faults, FAULT_ERROR_AT, 0, end);
+	if (f) {
+		emu_fault_used(f);
+		emu_device_fall_into_error(d);
+		emu_device_tell(d, &(struct emu_event){ .kind = EMU_EVENT_ERROR }, 0);
+		return err_set(err, -EIO, "--fault error");
 	}
 	f = emu_faults_at(&d->faults, FAULT_FAIL_AT, 0, end);
 	if (f) {

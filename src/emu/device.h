@@ -15,6 +15,7 @@
 
 #include "emu/content.h"
 #include "emu/dma-log.h"
+#include "emu/events.h"
 #include "emu/faults.h"
 #include "emu/load.h"
 #include "emu/save.h"
@@ -33,6 +34,7 @@ struct emu_ids {
  * struct emu_config - what a device is to be, as the options say
  * @initial_bytes: what can be read in PRE_COPY at first
  * @dirty_rate: bytes of state that change a second while it runs
+ * @dirty_interval_ns: they change all at once, each time that so much has passed; 0 for at once
  * @data_rate: bytes of stream a second; 0 for as many as can be
  * @delay_ns: that an arc takes, by from and to
  * @strict: refuse while stopped what libvfio-user refuses
@@ -41,6 +43,7 @@ struct emu_config {
 	struct emu_ids ids;
 	unsigned int caps;
 	uint64_t state_size, initial_bytes, dirty_rate, data_rate, seed;
+	uint64_t dirty_interval_ns;
 	uint64_t delay_ns[MIG_NR_STATES][MIG_NR_STATES];
 	struct emu_faults faults;
 	bool strict, reset_on_disconnect;
@@ -50,7 +53,9 @@ struct emu_config {
  * struct emu_device - one device
  * @running_ns: for how long it ran since its last reset, here and where its state came from
  * @credit: for dirtying: bytes times nanoseconds
+ * @dirtied_ns: when that was last looked at
  * @moved: bytes of stream read or written in this session
+ * @events: what has happened, or will until its reply is due; the owner takes them
  * @ready_ns: when the data that was moved has taken as long as --data-rate says
  */
 struct emu_device {
@@ -64,7 +69,9 @@ struct emu_device {
 	struct emu_faults faults;
 	uint8_t pci[EMU_CONFIG_SIZE];
 	uint64_t now_ns, running_ns, ready_ns, moved, n_resets, n_reads;
+	uint64_t dirtied_ns;
 	unsigned __int128 credit;
+	struct emu_events events;
 };
 
 /* Outcomes of what a device is asked to do; not errors. */

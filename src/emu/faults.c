@@ -9,6 +9,7 @@
 #include "emu/content.h"
 #include "emu/faults.h"
 #include "emu/quantity.h"
+#include "fsm/fsm.h"
 
 /* What stands after the '='. */
 enum operand {
@@ -16,38 +17,53 @@ enum operand {
 	ARC,
 	ARC_ERRNO,
 	ARC_DURATION,
+	STATE,
 	BYTES,
 	BYTES_OR_NOTHING,
 	BYTES_ERRNO,
 	ERRNO
 };
 
-/* Two of a word differ by whether a number comes first: that one is in front. */
+/* How the operand of a kind looks, where its word is that of others, too. */
+enum look {
+	ANY,
+	NUMBER, /* begins with a digit */
+	WORD /* neither that, nor has it a colon */
+};
+
+/* Of those with a word in common, the one that takes what no other does is the last. */
 static const struct kind {
 	const char *word;
 	enum emu_fault_kind kind;
+	enum look look;
 	enum operand operand;
 	const char *form;
 } kinds[] = {
 	/* clang-format off */
-	{ "fail",         FAULT_FAIL_AT,      BYTES_ERRNO,      "BYTES:ERRNO" },
-	{ "fail",         FAULT_FAIL_ARC,     ARC_ERRNO,        "FROM:TO:ERRNO or BYTES:ERRNO" },
-	{ "error",        FAULT_ERROR,        ARC,              "FROM:TO" },
-	{ "stall",        FAULT_STALL_AT,     BYTES,            "BYTES" },
-	{ "stall",        FAULT_STALL_ARC,    ARC,              "FROM:TO or BYTES" },
-	{ "drain",        FAULT_DRAIN,        ARC_DURATION,     "FROM:TO:DURATION" },
-	{ "short-read",   FAULT_SHORT_READ,   NOTHING,          "nothing" },
-	{ "truncate",     FAULT_TRUNCATE,     BYTES,            "BYTES" },
-	{ "corrupt",      FAULT_CORRUPT,      BYTES,            "BYTES" },
-	{ "die-at",       FAULT_DIE,          BYTES,            "BYTES" },
-	{ "refuse-reset", FAULT_REFUSE_RESET, ERRNO,            "ERRNO" },
-	{ "garbage",      FAULT_GARBAGE,      BYTES_OR_NOTHING, "BYTES or nothing" },
+	{ "fail",         FAULT_FAIL_AT,      NUMBER, BYTES_ERRNO,  "BYTES:ERRNO" },
+	{ "fail",         FAULT_FAIL_ARC,     ANY,    ARC_ERRNO,  "FROM:TO:ERRNO or BYTES:ERRNO" },
+	{ "error",        FAULT_ERROR_AT,     NUMBER, BYTES,        "BYTES" },
+	{ "error",        FAULT_ERROR_IN,     WORD,   STATE,        "FROM:TO, STATE or BYTES" },
+	{ "error",        FAULT_ERROR,        ANY,    ARC,          "FROM:TO, STATE or BYTES" },
+	{ "stall",        FAULT_STALL_AT,     NUMBER, BYTES,        "BYTES" },
+	{ "stall",        FAULT_STALL_ARC,    ANY,    ARC,          "FROM:TO or BYTES" },
+	{ "drain",        FAULT_DRAIN,        ANY,    ARC_DURATION, "FROM:TO:DURATION" },
+	{ "short-read",   FAULT_SHORT_READ,   ANY,    NOTHING,      "nothing" },
+	{ "truncate",     FAULT_TRUNCATE,     ANY,    BYTES,        "BYTES" },
+	{ "corrupt",      FAULT_CORRUPT,      ANY,    BYTES,        "BYTES" },
+	{ "die-at",       FAULT_DIE,          ANY,    BYTES,        "BYTES" },
+	{ "refuse-reset", FAULT_REFUSE_RESET, ANY,    ERRNO,        "ERRNO" },
+	{ "garbage",      FAULT_GARBAGE,      ANY,    BYTES_OR_NOTHING, "BYTES or nothing" },
 	/* clang-format on */
 };
 
-static bool emu_faults_starts_with_digit(const char *text)
+static bool emu_faults_looks(const char *operand, enum look look)
 {
-	return text && *text >= '0' && *text <= '9';
+	bool number = operand && *operand >= '0' && *operand <= '9';
+
+	if (look == ANY)
+		return true;
+	return look == NUMBER ? number : operand && !number && !strchr(operand, ':');
 }
 
 static const struct kind *emu_faults_find_kind(const char *word, const char *operand)
@@ -55,17 +71,13 @@ static const struct kind *emu_faults_find_kind(const char *word, const char *ope
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
 		const struct kind *k = &kinds[i];
 
-		if (strcmp(k->word, word) != 0)
-			continue;
-		if ((k->operand == BYTES_ERRNO || k->kind == FAULT_STALL_AT) &&
-		    !emu_faults_starts_with_digit(operand))
-			continue;
-		return k;
+		if (!strcmp(k->word, word) && emu_faults_looks(operand, k->look))
+			return k;
 	}
 	return NULL;
 }
 
-/* Each kind once: those that take one of two operands stand one behind the other. */
+/* Each kind once: those that take one of several operands stand one behind the other. */
 static char *emu_faults_words(char *buf, size_t size)
 {
 	const char *words[ARRAY_SIZE(kinds)];
@@ -106,6 +118,10 @@ static int emu_faults_parse_operand(struct emu_fault *f, enum operand operand, c
 			return r;
 		return operand == ARC_ERRNO ? emu_parse_errno(last, &f->code, err)
 					    : emu_parse_duration(last, &f->ns, err);
+	case STATE:
+		if (fsm_parse(text, &f->to))
+			return 0;
+		return err_set(err, -EINVAL, "'%s' is not a state", text);
 	case BYTES_ERRNO:
 		r = emu_faults_cut_last(text, &last, err);
 		if (r < 0)
@@ -148,7 +164,8 @@ static int emu_faults_parse_kind(struct emu_fault *f, char *text, struct err *er
 int emu_faults_parse(struct emu_faults *f, const char *text, struct err *err)
 {
 	struct emu_fault fault = { .times = EMU_FOREVER, .device = EMU_EVERY_DEVICE };
-	char copy[128], *at, *star, *kind = copy;
+	const char *own = NULL;
+	char copy[128], *star;
 	uint64_t n;
 	int r;
 
@@ -156,23 +173,18 @@ int emu_faults_parse(struct emu_faults *f, const char *text, struct err *err)
 		return err_set(err, -ENOSPC, "more than %d faults", EMU_FAULTS_MAX);
 	if (strlen(text) >= sizeof(copy))
 		return err_set(err, -EINVAL, "'%.20s...' is too long", text);
-	strcpy(copy, text);
-	at = strchr(copy, '@');
-	if (at) {
-		*at = '\0';
-		if (parse_uint(copy, 10, EMU_EVERY_DEVICE - 1, &n) < 0)
-			return err_set(err, -EINVAL, "'%s' is no device's number", copy);
-		fault.device = (uint32_t)n;
-		kind = at + 1;
-	}
-	star = strchr(kind, '*');
+	r = emu_parse_device(text, &fault.device, &own, err);
+	if (r < 0)
+		return r;
+	strcpy(copy, own);
+	star = strchr(copy, '*');
 	if (star) {
 		*star = '\0';
 		if (parse_uint(star + 1, 10, EMU_FOREVER - 1, &n) < 0 || !n)
 			return err_set(err, -EINVAL, "'*%s' is no number of times", star + 1);
 		fault.times = (uint32_t)n;
 	}
-	r = emu_faults_parse_kind(&fault, kind, err);
+	r = emu_faults_parse_kind(&fault, copy, err);
 	if (r < 0)
 		return r;
 	f->list[f->n++] = fault;
@@ -185,17 +197,29 @@ static bool emu_faults_has_arc(const struct emu_fault *f)
 	       f->kind == FAULT_DRAIN;
 }
 
-int emu_faults_resolve(struct emu_faults *f, unsigned int caps, uint32_t n_devices, struct err *err)
+int emu_faults_check(const struct emu_faults *f, uint32_t n_devices, struct err *err)
+{
+	int r;
+
+	for (size_t i = 0; i < f->n; i++) {
+		r = emu_check_device(f->list[i].device, n_devices, err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int emu_faults_resolve(struct emu_faults *f, unsigned int caps, struct err *err)
 {
 	int r;
 
 	for (size_t i = 0; i < f->n; i++) {
 		struct emu_fault *fault = &f->list[i];
 
-		if (fault->device != EMU_EVERY_DEVICE && fault->device >= n_devices)
+		if (fault->kind == FAULT_ERROR_IN && !fsm_supported(fault->to, caps))
 			return err_set(err, -EINVAL,
-				       "no device has number %u: the last one's is %u",
-				       fault->device, n_devices - 1);
+				       "no device with these capabilities comes to %s",
+				       fsm_name(fault->to));
 		r = emu_faults_has_arc(fault) ? emu_last_arc(&fault->from, fault->to, caps, err)
 					      : 0;
 		if (r < 0)
@@ -219,6 +243,18 @@ struct emu_fault *emu_faults_arc(struct emu_faults *f, enum emu_fault_kind kind,
 		struct emu_fault *fault = &f->list[i];
 
 		if (fault->kind == kind && fault->times && fault->from == from && fault->to == to)
+			return fault;
+	}
+	return NULL;
+}
+
+struct emu_fault *emu_faults_in(struct emu_faults *f, enum emu_fault_kind kind,
+				enum mig_state state)
+{
+	for (size_t i = 0; i < f->n; i++) {
+		struct emu_fault *fault = &f->list[i];
+
+		if (fault->kind == kind && fault->times && fault->to == state)
 			return fault;
 	}
 	return NULL;

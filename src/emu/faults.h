@@ -11,6 +11,8 @@
  *	fail=FROM:TO:ERRNO	the arc fails, the device stays in FROM
  *	fail=BYTES:ERRNO	reading or writing fails when it gets there
  *	error=FROM:TO		the arc fails, the device is in ERROR
+ *	error=STATE		the arc to it succeeds, and then the device is in ERROR
+ *	error=BYTES		reading or writing fails when it gets there, the device is in ERROR
  *	stall=FROM:TO		the arc is never answered, the device stays in FROM
  *	stall=BYTES		reading or writing is never answered when it gets there
  *	drain=FROM:TO:DURATION	the arc fails with EBUSY until so long after the first attempt
@@ -30,16 +32,18 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "emu/quantity.h"
 #include "uapi/vfio.h"
 
 #define EMU_FAULTS_MAX 32
 #define EMU_FOREVER UINT32_MAX
-#define EMU_EVERY_DEVICE UINT32_MAX
 
 enum emu_fault_kind {
 	FAULT_FAIL_ARC,
 	FAULT_FAIL_AT,
 	FAULT_ERROR,
+	FAULT_ERROR_IN,
+	FAULT_ERROR_AT,
 	FAULT_STALL_ARC,
 	FAULT_STALL_AT,
 	FAULT_DRAIN,
@@ -53,6 +57,7 @@ enum emu_fault_kind {
 
 /**
  * struct emu_fault - one --fault, and what is left of it
+ * @to: also the state of FAULT_ERROR_IN
  * @code: negative errno
  * @since_ns: of the first attempt at a drain, or 0
  */
@@ -74,13 +79,15 @@ struct emu_faults {
 /** emu_faults_parse() - add what one --fault says. Return: 0, -EINVAL, -ENOSPC. */
 _must_check_ int emu_faults_parse(struct emu_faults *f, const char *text, struct err *err);
 
+/** emu_faults_check() - Return: 0, or -EINVAL for an N@ that is none of @n_devices. */
+_must_check_ int emu_faults_check(const struct emu_faults *f, uint32_t n_devices, struct err *err);
+
 /**
- * emu_faults_resolve() - give every pair of states its arc, and make sure of every N@
+ * emu_faults_resolve() - give every pair of states its arc
  *
- * Return: 0, or -EINVAL for a device that is not there or a way that it does not have.
+ * Return: 0, or -EINVAL for a way or a state that a device with @caps does not have.
  */
-_must_check_ int emu_faults_resolve(struct emu_faults *f, unsigned int caps, uint32_t n_devices,
-				    struct err *err);
+_must_check_ int emu_faults_resolve(struct emu_faults *f, unsigned int caps, struct err *err);
 
 /** emu_faults_of() - those that device number @device has */
 void emu_faults_of(const struct emu_faults *all, uint32_t device, struct emu_faults *ret);
@@ -88,6 +95,10 @@ void emu_faults_of(const struct emu_faults *all, uint32_t device, struct emu_fau
 /** emu_faults_arc() - the fault of @kind at an arc that is due, or NULL */
 struct emu_fault *emu_faults_arc(struct emu_faults *f, enum emu_fault_kind kind,
 				 enum mig_state from, enum mig_state to);
+
+/** emu_faults_in() - the fault of @kind in a state that is due, or NULL */
+struct emu_fault *emu_faults_in(struct emu_faults *f, enum emu_fault_kind kind,
+				enum mig_state state);
 
 /** emu_faults_at() - a fault of @kind at bytes @begin to @end - 1 of the stream, or NULL */
 struct emu_fault *emu_faults_at(struct emu_faults *f, enum emu_fault_kind kind, uint64_t begin,

@@ -11,6 +11,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/io.h"
 #include "base/log.h"
 #include "emu/server.h"
@@ -24,7 +25,7 @@ static bool emu_main_follow_parent(pid_t parent)
 int main(int argc, char **argv)
 {
 	pid_t parent = getppid();
-	struct emu_options o;
+	_cleanup_(emu_options_done) struct emu_options o = { 0 };
 	struct err err = { 0 };
 	char reason[ERR_REASON_MAX];
 	sigset_t set;

@@ -11,6 +11,31 @@
 
 #define DAY_NS (86400 * NSEC_PER_SEC)
 
+int emu_parse_device(const char *text, uint32_t *ret, const char **ret_own, struct err *err)
+{
+	const char *at = strchr(text, '@');
+	char number[32];
+	uint64_t n;
+
+	*ret = EMU_EVERY_DEVICE;
+	*ret_own = at ? at + 1 : text;
+	if (!at)
+		return 0;
+	snprintf(number, sizeof(number), "%.*s", (int)(at - text), text);
+	if (parse_uint(number, 10, EMU_EVERY_DEVICE - 1, &n) < 0)
+		return err_set(err, -EINVAL, "'%s' is no device's number", number);
+	*ret = (uint32_t)n;
+	return 0;
+}
+
+int emu_check_device(uint32_t device, uint32_t n_devices, struct err *err)
+{
+	if (device == EMU_EVERY_DEVICE || device < n_devices)
+		return 0;
+	return err_set(err, -EINVAL, "no device has number %u: the last one's is %u", device,
+		       n_devices - 1);
+}
+
 int emu_parse_size(const char *text, uint64_t max, uint64_t *ret, struct err *err)
 {
 	int r = parse_bytes(text, max, ret);

@@ -19,6 +19,7 @@
 /* A device and its door: one client at a time, the next ones wait. */
 struct port {
 	struct emu_device device;
+	struct emu_event_log log;
 	char *path;
 	int listen_fd;
 	struct emu_conn *conn;
@@ -28,7 +29,7 @@ struct port {
 struct server {
 	struct port *ports;
 	uint32_t n;
-	int signal_fd;
+	int signal_fd, log_fd;
 	struct pollfd *polls;
 };
 
@@ -51,10 +52,12 @@ static void emu_server_done(struct server *s)
 	free(s->polls);
 	if (s->signal_fd >= 0)
 		close(s->signal_fd);
+	if (s->log_fd >= 0)
+		close(s->log_fd);
 }
 
 static int emu_server_open_port(struct port *p, const struct emu_options *o, uint32_t number,
-				struct err *err)
+				int log_fd, struct err *err)
 {
 	int n, r;
 
@@ -64,7 +67,8 @@ static int emu_server_open_port(struct port *p, const struct emu_options *o, uin
 		p->path = NULL;
 		return err_set(err, -ENOMEM, "%s", o->path);
 	}
-	r = emu_device_init(&p->device, &o->config, number, clock_ns(), err);
+	p->log = (struct emu_event_log){ .fd = log_fd, .device = p->path };
+	r = emu_device_init(&p->device, &o->configs[number], number, clock_ns(), err);
 	return r < 0 ? r : unix_listen(p->path, 0777, &p->listen_fd, err);
 }
 
@@ -94,8 +98,11 @@ static int emu_server_open_server(struct server *s, const struct emu_options *o,
 	r = emu_server_open_signals(s, err);
 	if (r < 0)
 		return r;
+	r = o->event_log ? emu_event_log_open(o->event_log, &s->log_fd, err) : 0;
+	if (r < 0)
+		return r;
 	for (uint32_t i = 0; i < s->n; i++) {
-		r = emu_server_open_port(&s->ports[i], o, i, err);
+		r = emu_server_open_port(&s->ports[i], o, i, s->log_fd, err);
 		if (r < 0)
 			return r;
 	}
@@ -123,7 +130,9 @@ static void emu_server_accept_client(struct port *p)
 static void emu_server_drop_client(struct port *p)
 {
 	p->conn = emu_conn_free(p->conn);
+	emu_event_log_write(&p->log, &p->device.events, UINT64_MAX);
 	emu_device_gone(&p->device);
+	emu_event_log_write(&p->log, &p->device.events, UINT64_MAX);
 }
 
 /* As dead as a process can be: no word, no clean-up, the sockets left behind. */
@@ -141,7 +150,7 @@ static void emu_server_run_client(struct port *p, short revents, uint64_t now_ns
 
 	/* Nothing to read or to send, and an event: the client has gone while it was to wait. */
 	if (!(revents & (POLLHUP | POLLERR)) || emu_conn_events(p->conn, now_ns))
-		r = emu_conn_run(p->conn, &p->device, p->path, now_ns, &err);
+		r = emu_conn_run(p->conn, &p->device, &p->log, now_ns, &err);
 	if (r == CONN_WAITS)
 		return;
 	if (r == CONN_DIED)
@@ -155,11 +164,16 @@ static void emu_server_run_client(struct port *p, short revents, uint64_t now_ns
 
 static int emu_server_timeout_ms(const struct server *s, uint64_t now_ns)
 {
-	uint64_t until = UINT64_MAX;
+	uint64_t until = UINT64_MAX, event = UINT64_MAX;
 
-	for (uint32_t i = 0; i < s->n; i++)
+	for (uint32_t i = 0; i < s->n; i++) {
+		event = MIN(event, emu_events_due_ns(&s->ports[i].device.events));
 		if (s->ports[i].conn)
 			until = MIN(until, emu_conn_waits_until(s->ports[i].conn));
+	}
+	if (event <= now_ns)
+		return 0;
+	until = MIN(until, event);
 	if (until == UINT64_MAX)
 		return -1;
 	/* Not due yet, then at least a millisecond: it is not asked for in vain. */
@@ -184,6 +198,7 @@ static void emu_server_run_port(struct port *p, short revents, uint64_t now_ns)
 {
 	bool due = p->conn && emu_conn_waits_until(p->conn) <= now_ns;
 
+	emu_event_log_write(&p->log, &p->device.events, now_ns);
 	if (!revents && !due)
 		return;
 	if (p->conn)
@@ -194,7 +209,7 @@ static void emu_server_run_port(struct port *p, short revents, uint64_t now_ns)
 
 int emu_serve(const struct emu_options *o, struct err *err)
 {
-	_cleanup_(emu_server_done) struct server s = { .signal_fd = -1 };
+	_cleanup_(emu_server_done) struct server s = { .signal_fd = -1, .log_fd = -1 };
 	uint64_t now_ns;
 	int r;
 

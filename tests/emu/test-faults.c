@@ -280,6 +280,46 @@ static void the_process_dies_where_it_is_told_to(void **state)
 	rmdir(e.dir);
 }
 
+static void an_arc_that_was_taken_can_end_in_error(void **state)
+{
+	struct emu e;
+	int fd;
+
+	(void)state;
+	emu_start(&e, 1, "--fault", "error=stop*2", NULL);
+	fd = wire_open(&e, 0);
+	assert_int_equal(wire_set_state(fd, STOP), 0);
+	assert_int_equal(wire_state(fd), ERROR);
+	assert_int_equal(wire_reset(fd), 0);
+	assert_int_equal(wire_set_state(fd, STOP_COPY), -EIO); /* on the way */
+	assert_int_equal(wire_state(fd), ERROR);
+	assert_int_equal(wire_set_state(fd, RUNNING), -EINVAL);
+	assert_int_equal(wire_reset(fd), 0);
+	assert_int_equal(wire_set_state(fd, STOP_COPY), 0);
+	close(fd);
+	emu_stop(&e);
+}
+
+static void a_device_is_in_error_where_reading_gets_to(void **state)
+{
+	uint8_t buf[60000];
+	uint32_t n = sizeof(buf);
+	struct emu e;
+	int fd;
+
+	(void)state;
+	emu_start(&e, 1, "--state-size", "1M", "--fault", "error=100000*1", NULL);
+	fd = wire_open(&e, 0);
+	assert_int_equal(wire_set_state(fd, PRE_COPY), 0);
+	assert_int_equal(wire_data_read(fd, buf, &n), 0);
+	assert_int_equal(wire_data_read(fd, buf, &n), -EIO);
+	assert_int_equal(wire_state(fd), ERROR);
+	assert_int_equal(wire_reset(fd), 0);
+	assert_int_equal(wire_state(fd), RUNNING);
+	close(fd);
+	emu_stop(&e);
+}
+
 static void resets_are_refused_as_often_as_it_is_told_to(void **state)
 {
 	struct emu e;
@@ -437,6 +477,8 @@ int main(void)
 		cmocka_unit_test(a_truncated_stream_ends_early_and_is_refused),
 		cmocka_unit_test(corrupt_bytes_are_those_and_no_others),
 		cmocka_unit_test(the_process_dies_where_it_is_told_to),
+		cmocka_unit_test(an_arc_that_was_taken_can_end_in_error),
+		cmocka_unit_test(a_device_is_in_error_where_reading_gets_to),
 		cmocka_unit_test(resets_are_refused_as_often_as_it_is_told_to),
 		cmocka_unit_test(garbage_is_no_message),
 		cmocka_unit_test(a_fault_can_be_one_device_s_alone),

@@ -265,6 +265,37 @@ static void a_running_device_dirties_at_its_rate(void **state)
 	stream_done(&s);
 }
 
+/* At the latest when it is stopped: what has changed by then is in what it leaves. */
+static void what_changes_at_intervals_comes_all_at_once(void **state)
+{
+	struct stream early = { 0 }, late = { 0 };
+	struct emu e;
+	uint64_t digest, count;
+	int fd;
+
+	(void)state;
+	emu_start(&e, 1, "--state-size", "1M", "--dirty-rate", "1G", "--dirty-interval", "1h",
+		  NULL);
+	fd = wire_open(&e, 0);
+	digest = wire_reg64(fd, REG_DIGEST);
+	assert_int_equal(wire_set_state(fd, PRE_COPY), 0);
+	stream_read(fd, &early, MIB);
+	count = wire_reg64(fd, REG_COUNTER);
+	while (wire_reg64(fd, REG_COUNTER) < count + 1000) /* a MiB's worth */
+		continue;
+	assert_int_equal(wire_reg64(fd, REG_DIGEST), digest);
+	stream_read(fd, &late, MIB);
+	assert_int_equal(late.len, 0);
+	assert_int_equal(wire_set_state(fd, STOP_COPY), 0);
+	assert_int_not_equal(wire_reg64(fd, REG_DIGEST), digest);
+	stream_read(fd, &late, MIB);
+	assert_true(late.len > 500000);
+	close(fd);
+	emu_stop(&e);
+	stream_done(&early);
+	stream_done(&late);
+}
+
 static void the_counter_advances_while_it_runs_and_goes_on_where_the_state_goes(void **state)
 {
 	static const uint32_t runs[] = { RUNNING, RUNNING_P2P, PRE_COPY, PRE_COPY_P2P };
@@ -562,6 +593,7 @@ int main(void)
 		cmocka_unit_test(what_changes_during_pre_copy_is_sent_again_and_only_that),
 		cmocka_unit_test(initial_bytes_limit_what_pre_copy_gives),
 		cmocka_unit_test(a_running_device_dirties_at_its_rate),
+		cmocka_unit_test(what_changes_at_intervals_comes_all_at_once),
 		cmocka_unit_test(
 			the_counter_advances_while_it_runs_and_goes_on_where_the_state_goes),
 		cmocka_unit_test(a_stream_that_is_not_as_it_was_is_refused),

@@ -11,6 +11,7 @@
 #include "emu/faults.h"
 #include "emu/profile.h"
 #include "emu/quantity.h"
+#include "emu/settings.h"
 #include "fsm/fsm.h"
 
 #define ALL (MIG_CAP_STOP_COPY | MIG_CAP_P2P | MIG_CAP_PRE_COPY)
@@ -154,6 +155,8 @@ static void faults_are_read(void **state)
 		    .device = 3 } },
 		{ "error=RUNNING:pre_copy",
 		  { FAULT_ERROR, .from = MIG_RUNNING, .to = MIG_PRE_COPY, EVER } },
+		{ "error=pre-copy", { FAULT_ERROR_IN, .to = MIG_PRE_COPY, EVER } },
+		{ "1@error=4K*1", { FAULT_ERROR_AT, .at = 4096, .times = 1, .device = 1 } },
 		{ "stall=resuming:stop",
 		  { FAULT_STALL_ARC, .from = MIG_RESUMING, .to = MIG_STOP, EVER } },
 		{ "stall=4096", { FAULT_STALL_AT, .at = 4096, EVER } },
@@ -202,7 +205,11 @@ static void bad_grammar_is_explained(void **state)
 		{ "fail=stop:there:EIO", "'there' is not a state" },
 		{ "fail=12:EIEIO", "not an error number" },
 		{ "fail=12Q:EIO", "not a size" },
-		{ "error=stop", "FROM:TO" },
+		{ "error", "FROM:TO, STATE or BYTES" },
+		{ "error=", "'' is not a state" },
+		{ "error=here", "'here' is not a state" },
+		{ "error=stop:there", "'there' is not a state" },
+		{ "error=12Q", "not a size" },
 		{ "stall", "FROM:TO or BYTES" },
 		{ "stall=12Q", "not a size" },
 		{ "drain=running:stop", "FROM:TO:DURATION" },
@@ -248,8 +255,9 @@ static void faults_are_used_up_and_belong_to_their_device(void **state)
 	(void)state;
 	assert_int_equal(emu_faults_parse(&all, "2@fail=stop:resuming:EIO*2", NULL), 0);
 	assert_int_equal(emu_faults_parse(&all, "truncate=100", NULL), 0);
-	assert_int_equal(emu_faults_resolve(&all, ALL, 2, NULL), -EINVAL);
-	assert_int_equal(emu_faults_resolve(&all, ALL, 3, NULL), 0);
+	assert_int_equal(emu_faults_check(&all, 2, NULL), -EINVAL);
+	assert_int_equal(emu_faults_check(&all, 3, NULL), 0);
+	assert_int_equal(emu_faults_resolve(&all, ALL, NULL), 0);
 	emu_faults_of(&all, 1, &f);
 	assert_int_equal(f.n, 1);
 	emu_faults_of(&all, 2, &f);
@@ -268,6 +276,105 @@ static void faults_are_used_up_and_belong_to_their_device(void **state)
 	emu_fault_used(one);
 	assert_non_null(emu_faults_at(&f, FAULT_TRUNCATE, 100, 101));
 	assert_null(emu_faults_at(&f, FAULT_TRUNCATE, 101, 200));
+}
+
+static void an_error_in_a_state_is_for_devices_that_come_to_it(void **state)
+{
+	struct emu_faults f = { .n = 0 };
+	struct emu_fault *one;
+
+	(void)state;
+	assert_int_equal(emu_faults_parse(&f, "error=running-p2p*1", NULL), 0);
+	assert_int_equal(emu_faults_resolve(&f, MIG_CAP_STOP_COPY, NULL), -EINVAL);
+	assert_int_equal(emu_faults_resolve(&f, ALL, NULL), 0);
+	assert_null(emu_faults_in(&f, FAULT_ERROR_IN, MIG_RUNNING));
+	one = emu_faults_in(&f, FAULT_ERROR_IN, MIG_RUNNING_P2P);
+	assert_non_null(one);
+	emu_fault_used(one);
+	assert_null(emu_faults_in(&f, FAULT_ERROR_IN, MIG_RUNNING_P2P));
+}
+
+/* Options with the values that they were given, up to one without. */
+static struct opt_list given(const char *first, ...)
+{
+	struct opt_list list = { .n = 0 };
+	va_list ap;
+
+	va_start(ap, first);
+	for (const char *v = first; v; v = va_arg(ap, const char *))
+		list.v[list.n++] = v;
+	va_end(ap);
+	return list;
+}
+
+static void a_value_of_one_device_wins_over_that_of_all(void **state)
+{
+	struct emu_settings s = {
+		.profile = given("2@hisi", NULL),
+		.caps = given("1@p2p", NULL),
+		.state_size = given("1@64K", "2M", "3M", NULL),
+		.dirty_rate = given("0@1M", NULL),
+		.delays = given("0@running:stop=2s", "running:stop=1s", NULL),
+		.faults = given("1@short-read", "garbage", NULL),
+	};
+	struct emu_config c[3];
+
+	(void)state;
+	for (uint32_t i = 0; i < ARRAY_SIZE(c); i++)
+		assert_int_equal(emu_settings_config(&s, i, ARRAY_SIZE(c), &c[i], NULL), 0);
+	assert_int_equal(c[0].state_size, 3 << 20);
+	assert_int_equal(c[1].state_size, 64 << 10);
+	assert_int_equal(c[2].state_size, 3 << 20);
+	assert_int_equal(c[0].initial_bytes, c[0].state_size);
+	assert_int_equal(c[2].initial_bytes, 40);
+	assert_int_equal(c[0].caps, ALL);
+	assert_int_equal(c[1].caps, MIG_CAP_STOP_COPY | MIG_CAP_P2P);
+	assert_int_equal(c[2].caps, MIG_CAP_STOP_COPY | MIG_CAP_PRE_COPY);
+	assert_int_equal(c[2].ids.vendor, 0x19e5);
+	assert_int_equal(c[0].dirty_rate, 1 << 20);
+	assert_int_equal(c[1].dirty_rate, 0);
+	assert_int_equal(c[0].delay_ns[MIG_RUNNING_P2P][MIG_STOP], UINT64_C(2000000000));
+	assert_int_equal(c[1].delay_ns[MIG_RUNNING_P2P][MIG_STOP], UINT64_C(1000000000));
+	assert_int_equal(c[2].delay_ns[MIG_RUNNING][MIG_STOP], UINT64_C(1000000000));
+	assert_int_equal(c[0].faults.n, 1);
+	assert_int_equal(c[1].faults.n, 2);
+}
+
+static void a_bad_value_names_its_option(void **state)
+{
+	static const struct {
+		size_t list; /* offset of its option */
+		const char *value, *words;
+	} rows[] = {
+#define AT(member) offsetof(struct emu_settings, member)
+		{ AT(profile), "nvme", "--profile: 'nvme' is none of" },
+		{ AT(caps), "1@", "--caps: no device has number 1: the last one's is 0" },
+		{ AT(caps), "0@stop", "--caps: 'stop' is not a list of" },
+		{ AT(state_size), "x@1M", "--state-size: 'x' is no device's number" },
+		{ AT(state_size), "0@2T", "--state-size: '2T' is too large" },
+		{ AT(initial_bytes), "", "--initial-bytes: '' is not a size" },
+		{ AT(dirty_rate), "fast", "--dirty-rate: 'fast' is not a size" },
+		{ AT(dirty_interval), "1x", "--dirty-interval: '1x' is not a duration" },
+		{ AT(data_rate), "-1", "--data-rate: '-1' is not a size" },
+		{ AT(seed), "0x1", "--seed: '0x1' is not a number" },
+		{ AT(delays), "7@running:stop=1s", "--delay: no device has number 7" },
+		{ AT(delays), "running=1s", "--delay: 'running' is not FROM:TO" },
+		{ AT(delays), "running:stop", "--delay: 'running:stop' is not FROM:TO=TIME" },
+		{ AT(faults), "1@garbage", "--fault: no device has number 1" },
+#undef AT
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct emu_settings s = { .strict = false };
+		struct emu_config c;
+		struct err err = { 0 };
+
+		*(struct opt_list *)((char *)&s + rows[i].list) = given(rows[i].value, NULL);
+		if (emu_settings_config(&s, 0, 1, &c, &err) >= 0 ||
+		    strncmp(err.text, rows[i].words, strlen(rows[i].words)) != 0)
+			fail_msg("'%s': %s", rows[i].value, err.text);
+	}
 }
 
 static void profiles_are_known_by_name(void **state)
@@ -297,6 +404,9 @@ int main(void)
 		cmocka_unit_test(faults_are_read),
 		cmocka_unit_test(bad_grammar_is_explained),
 		cmocka_unit_test(faults_are_used_up_and_belong_to_their_device),
+		cmocka_unit_test(an_error_in_a_state_is_for_devices_that_come_to_it),
+		cmocka_unit_test(a_value_of_one_device_wins_over_that_of_all),
+		cmocka_unit_test(a_bad_value_names_its_option),
 		cmocka_unit_test(profiles_are_known_by_name),
 	};
 
