@@ -90,7 +90,7 @@ static int load_map_pair(const struct load_map_options *o, const struct image_ma
 			 const char *pair, uint32_t *ret, struct err *err)
 {
 	const char *equals = strchr(pair, '=');
-	uint32_t saved, here;
+	uint32_t saved, here = 0;
 	int r;
 
 	if (!equals)

@@ -18,7 +18,15 @@
  * An input with an end (input_ends()) must end where the image does. One without (a pipe, a socket)
  * may stay open: nothing is read after the image's end.
  *
+ * A file is read by several threads if the sink takes no contents, which says the same of any image
+ * (engine/scan-ahead.h). The sink is then called in any of them, in one at a time.
+ *
  * Return: 0 when the image was complete; -ECANCELED; what the parser, the sink or the input said.
  */
 _must_check_ int scan_image(struct input *in, const struct image_sink *sink, void *ctx,
 			    struct cancel *cancel, struct transfer *transfer, struct err *err);
+
+/** scan_image_with() - the same with so many @threads at most, instead of as many as help */
+_must_check_ int scan_image_with(struct input *in, const struct image_sink *sink, void *ctx,
+				 struct cancel *cancel, struct transfer *transfer,
+				 unsigned int threads, struct err *err);

@@ -25,19 +25,26 @@ static int input_buffer_grow(struct input_buffer *w, size_t room, struct err *er
 int input_buffer_space(struct input_buffer *w, size_t want, uint8_t **ret, size_t *ret_len,
 		       struct err *err)
 {
-	int r = want > w->room ? input_buffer_grow(w, want, err) : 0;
+	int r = !w->lent && want > w->room ? input_buffer_grow(w, want, err) : 0;
 
 	assert(w->len < want);
 	if (r < 0)
 		return r;
-	*ret = w->buf + w->len;
+	*ret = (w->lent ? w->lent : w->buf) + w->len;
 	*ret_len = want - w->len;
 	return 0;
 }
 
+void input_buffer_lend(struct input_buffer *w, uint8_t *lent)
+{
+	assert(!w->lent);
+	memcpy(lent, w->buf, w->len);
+	w->lent = lent;
+}
+
 void input_buffer_fill(struct input_buffer *w, size_t len)
 {
-	assert(len <= w->room - w->len);
+	assert(w->lent || len <= w->room - w->len);
 	w->len += len;
 }
 
@@ -45,7 +52,16 @@ void input_buffer_take(struct input_buffer *w, size_t len)
 {
 	assert(len <= w->len);
 	w->len -= len;
-	memmove(w->buf, w->buf + len, w->len);
+	if (!w->lent)
+		memmove(w->buf, w->buf + len, w->len);
+	assert(!w->lent || !w->len);
+	w->lent = NULL;
+}
+
+void input_buffer_drop(struct input_buffer *w)
+{
+	w->len = 0;
+	w->lent = NULL;
 }
 
 void input_buffer_done(struct input_buffer *w)

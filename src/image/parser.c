@@ -5,11 +5,11 @@
 #include <string.h>
 
 #include "base/macros.h"
+#include "image/checker.h"
+#include "image/input-buffer.h"
 #include "image/parser.h"
 #include "image/sha256.h"
 #include "image/totals.h"
-#include "image/unpack.h"
-#include "image/input-buffer.h"
 
 /* What has to come next. */
 enum parser_state {
@@ -31,6 +31,7 @@ struct stream_sum {
  * @at: place in the image of the input's first byte
  * @sure: bytes from @at that an intact image has at least: the section that has begun, and another
  *        page after any section but the last
+ * @asked: the sink was asked for room for this section
  * @sums: one a device
  */
 struct image_parser {
@@ -39,20 +40,28 @@ struct image_parser {
 	enum parser_state state;
 	uint64_t at;
 	size_t sure;
+	bool asked;
 	struct input_buffer input;
 	struct image_info info;
-	struct image_digest work;
+	struct image_checker checker;
 	struct image_manifest manifest;
 	struct image_totals_set totals;
 	struct stream_sum *sums;
-	struct image_unpacker unpacker;
 };
 
-/* A section that is complete in the input; @content is its payload, decompressed. */
+/*
+ * A section that is complete in the input at @buf; @content is its payload, decompressed. Of one
+ * that was checked elsewhere there is the header alone.
+ */
 struct section {
 	struct image_head head;
-	const uint8_t *payload, *content;
+	const uint8_t *buf, *content;
 };
+
+static const void *parser_payload(const struct section *s)
+{
+	return s->buf + IMAGE_SECTION_HEADER;
+}
 
 /* Outcomes of the steps below: more bytes are needed, or some were consumed. */
 enum {
@@ -79,13 +88,12 @@ struct image_parser *image_parser_free(struct image_parser *p)
 {
 	if (!p)
 		return NULL;
-	image_unpacker_done(&p->unpacker);
 	for (uint32_t i = 0; p->sums && i < p->manifest.n_devices; i++)
 		image_sha256_free(p->sums[i].running);
 	free(p->sums);
 	image_totals_done(&p->totals);
 	image_manifest_done(&p->manifest);
-	image_digest_done(&p->work);
+	image_checker_done(&p->checker);
 	input_buffer_done(&p->input);
 	free(p);
 	return NULL;
@@ -109,19 +117,12 @@ static void parser_take(struct image_parser *p, size_t len)
 	input_buffer_take(&p->input, len);
 	p->at += len;
 	p->sure = IMAGE_PAGE;
-}
-
-static int parser_check_padding(const uint8_t *buf, size_t used, size_t len, struct err *err)
-{
-	for (size_t i = used; i < len; i++)
-		if (buf[i])
-			return err_fail(err, ERR_IMAGE, -EBADMSG, "padding is not zero");
-	return 0;
+	p->asked = false;
 }
 
 static int parser_take_header(struct image_parser *p, struct err *err)
 {
-	const uint8_t *buf = p->input.buf;
+	const uint8_t *buf = input_buffer_start(&p->input);
 	size_t have = p->input.len;
 	int r;
 
@@ -130,10 +131,10 @@ static int parser_take_header(struct image_parser *p, struct err *err)
 		return r;
 	if (have < IMAGE_PAGE)
 		return STEP_WAIT;
-	r = parser_check_padding(buf, IMAGE_HEADER_SIZE, IMAGE_PAGE, err);
+	r = image_check_padding(buf, IMAGE_HEADER_SIZE, IMAGE_PAGE, err);
 	if (r < 0)
 		return r;
-	r = image_digest_init(&p->work, image_seed(&p->info), err);
+	r = image_checker_init(&p->checker, image_seed(&p->info), err);
 	if (r < 0)
 		return r;
 	parser_take(p, IMAGE_PAGE);
@@ -169,7 +170,7 @@ static int parser_check_manifest(struct image_parser *p, const struct section *s
 
 	if (p->state != AT_MANIFEST)
 		return err_fail(err, ERR_IMAGE, -EBADMSG, "a second MANIFEST");
-	r = image_manifest_decode((const char *)s->payload, s->head.size, &p->manifest, err);
+	r = image_manifest_decode(parser_payload(s), s->head.size, &p->manifest, err);
 	if (r < 0)
 		return err_prefix(err, r, "MANIFEST");
 	r = parser_start_sums(p, err);
@@ -191,20 +192,6 @@ static int parser_check_open(const struct image_parser *p, const struct image_he
 	if (p->totals.devices[head->device].ended)
 		return err_fail(err, ERR_IMAGE, -EBADMSG, "%s of device %" PRIu32 " after its end",
 				name, head->device);
-	return 0;
-}
-
-static int parser_unpack(struct image_parser *p, struct section *s, struct err *err)
-{
-	const struct image_head *head = &s->head;
-	int r;
-
-	if (!(head->flags & IMAGE_ZSTD))
-		return 0;
-	r = image_unpack(&p->unpacker, s->payload, head->size, head->raw_size, &s->content, err);
-	if (r < 0)
-		return err_prefix(err, r, "frame %" PRIu64 " of device %" PRIu32, head->sequence,
-				  head->device);
 	return 0;
 }
 
@@ -231,7 +218,9 @@ static int parser_check_data(struct image_parser *p, struct section *s, struct e
 				"frame %" PRIu64 " of device %" PRIu32 " is for offset %" PRIu64
 				", not %" PRIu64,
 				head->sequence, head->device, head->offset, total->bytes);
-	r = parser_unpack(p, s, err);
+	if (!s->buf)
+		return 0;
+	r = image_check_content(&p->checker, head, s->buf, &s->content, err);
 	if (r >= 0 && p->sums[head->device].running)
 		image_sha256_add(p->sums[head->device].running, s->content, head->raw_size);
 	return r;
@@ -252,7 +241,7 @@ static int parser_check_sha256(struct image_parser *p, const struct section *s, 
 		return err_fail(err, ERR_IMAGE, -EBADMSG, "%s SHA-256 of device %" PRIu32,
 				sum->seen ? "a second" : "an unannounced", device);
 	sum->seen = true;
-	memcpy(sum->said, s->payload, sizeof(sum->said));
+	memcpy(sum->said, parser_payload(s), sizeof(sum->said));
 	if (!sum->running)
 		return 0;
 	image_sha256_end(sum->running, is);
@@ -271,7 +260,7 @@ static int parser_check_device_end(struct image_parser *p, const struct section 
 	r = parser_check_open(p, &s->head, err);
 	if (r < 0)
 		return r;
-	r = image_device_end_decode(s->payload, &said, err);
+	r = image_device_end_decode(parser_payload(s), &said, err);
 	if (r < 0)
 		return r;
 	total = &p->totals.devices[s->head.device];
@@ -294,7 +283,7 @@ static int parser_check_end(struct image_parser *p, const struct section *s, str
 		if (!p->totals.devices[i].ended)
 			return err_fail(err, ERR_IMAGE, -EBADMSG,
 					"IMAGE END before the end of device %" PRIu32, i);
-	r = image_end_decode(s->payload, &said, err);
+	r = image_end_decode(parser_payload(s), &said, err);
 	if (r < 0)
 		return r;
 	r = image_totals_check(&p->totals.all, &said, "sections", err);
@@ -303,33 +292,11 @@ static int parser_check_end(struct image_parser *p, const struct section *s, str
 	return 0;
 }
 
-static int parser_check_checksum(struct image_parser *p, const struct image_head *head,
-				 const uint8_t *buf, struct err *err)
-{
-	uint64_t is = image_section_checksum(&p->work, buf, buf + IMAGE_SECTION_HEADER, head->size);
-
-	if (is == head->checksum)
-		return 0;
-	if (head->type == IMAGE_DATA)
-		return err_fail(err, ERR_IMAGE, -EBADMSG,
-				"checksum of frame %" PRIu64 " of device %" PRIu32 " is wrong",
-				head->sequence, head->device);
-	return err_fail(err, ERR_IMAGE, -EBADMSG, "checksum of %s is wrong",
-			image_section_name(head->type));
-}
-
-/* Check all of a section, which lies at @buf and has @len bytes with its padding. */
-static int parser_check_section(struct image_parser *p, struct section *s, const uint8_t *buf,
-				size_t len, struct err *err)
+/* Check whether a section that is good by itself belongs here. */
+static int parser_check_place(struct image_parser *p, struct section *s, struct err *err)
 {
 	int r;
 
-	r = parser_check_checksum(p, &s->head, buf, err);
-	if (r < 0)
-		return r;
-	r = parser_check_padding(buf, IMAGE_SECTION_HEADER + s->head.size, len, err);
-	if (r < 0)
-		return r;
 	r = image_head_check(&s->head, err);
 	if (r < 0)
 		return r;
@@ -351,6 +318,18 @@ static int parser_check_section(struct image_parser *p, struct section *s, const
 	default:
 		return 0;
 	}
+}
+
+static int parser_check_section(struct image_parser *p, struct section *s, struct err *err)
+{
+	int r;
+
+	r = image_check_sum(&p->checker, &s->head, s->buf, err);
+	if (r < 0)
+		return r;
+	r = image_check_padding(s->buf, IMAGE_SECTION_HEADER + s->head.size,
+				image_section_length(&s->head), err);
+	return r < 0 ? r : parser_check_place(p, s, err);
 }
 
 static int parser_tell_section(struct image_parser *p, const struct image_head *head,
@@ -428,29 +407,61 @@ static void parser_account(struct image_parser *p, const struct image_head *head
 	image_totals_section(&p->totals, head);
 }
 
-static int parser_take_section(struct image_parser *p, struct err *err)
+/* @r: what checking @s came to */
+static int parser_settle_section(struct image_parser *p, const struct section *s, int r,
+				 struct err *err)
 {
-	const uint8_t *buf = p->input.buf;
-	size_t have = p->input.len, len;
-	struct section s;
+	if (r < 0)
+		return err_prefix(err, r, "at byte %" PRIu64, p->at);
+	parser_account(p, &s->head);
+	return parser_tell(p, s, err);
+}
+
+/*
+ * The header is not verified yet, so it may be that of anything. Without the next section's first
+ * page, since what is lent is for this one.
+ */
+static int parser_borrow_room(struct image_parser *p, const struct image_head *head,
+			      struct err *err)
+{
+	size_t len = image_section_length(head);
+	uint8_t *room = NULL;
 	int r;
 
-	if (have < IMAGE_SECTION_HEADER)
-		return STEP_WAIT;
-	r = image_head_decode(buf, &s.head, err);
-	if (r < 0)
-		return err_prefix(err, r, "at byte %" PRIu64, p->at);
-	len = ALIGN_UP(IMAGE_SECTION_HEADER + s.head.size, IMAGE_PAGE);
-	p->sure = len + (s.head.type == IMAGE_END ? 0 : IMAGE_PAGE);
-	if (have < len)
-		return STEP_WAIT;
+	if (p->asked || !p->sink->room || p->state != AT_SECTION || head->type != IMAGE_DATA ||
+	    head->flags & IMAGE_ZSTD || len > IMAGE_FRAME_SIZE ||
+	    head->device >= p->totals.n_devices)
+		return 0;
+	p->asked = true;
+	r = p->sink->room(p->ctx, head->device, head->size, &room, err);
+	if (r < 0 || !room)
+		return r;
+	input_buffer_lend(&p->input, room);
+	p->sure = len;
+	return 0;
+}
 
-	s.payload = s.content = buf + IMAGE_SECTION_HEADER;
-	r = parser_check_section(p, &s, buf, len, err);
+static int parser_take_section(struct image_parser *p, struct err *err)
+{
+	struct section s = { .buf = input_buffer_start(&p->input) };
+	size_t len;
+	int r;
+
+	if (p->input.len < IMAGE_SECTION_HEADER)
+		return STEP_WAIT;
+	r = image_head_decode(s.buf, &s.head, err);
 	if (r < 0)
 		return err_prefix(err, r, "at byte %" PRIu64, p->at);
-	parser_account(p, &s.head);
-	r = parser_tell(p, &s, err);
+	len = image_section_length(&s.head);
+	if (!p->input.lent)
+		p->sure = len + (s.head.type == IMAGE_END ? 0 : IMAGE_PAGE);
+	if (p->input.len < len) {
+		r = parser_borrow_room(p, &s.head, err);
+		return r < 0 ? r : STEP_WAIT;
+	}
+
+	r = parser_check_section(p, &s, err);
+	r = parser_settle_section(p, &s, r, err);
 	if (r < 0)
 		return r;
 	parser_take(p, len);
@@ -490,6 +501,41 @@ int image_parser_filled(struct image_parser *p, size_t len, struct err *err)
 		return r;
 	}
 	return p->state == AT_EOF ? IMAGE_COMPLETE : IMAGE_MORE;
+}
+
+bool image_parser_between(const struct image_parser *p, uint64_t *ret_at, uint64_t *ret_seed)
+{
+	*ret_at = p->at;
+	*ret_seed = image_seed(&p->info);
+	return p->state == AT_SECTION && !p->sink->data && !p->sink->sum;
+}
+
+int image_parser_checked(struct image_parser *p, const uint8_t head[IMAGE_SECTION_HEADER],
+			 struct err *err)
+{
+	struct section s = { 0 };
+	int r;
+
+	assert(p->state == AT_SECTION && !p->sink->data && !p->sink->sum);
+	r = image_head_decode(head, &s.head, err);
+	assert(r < 0 || s.head.type == IMAGE_DATA);
+	r = r < 0 ? r : parser_check_place(p, &s, err);
+	r = parser_settle_section(p, &s, r, err);
+	if (r < 0) {
+		p->state = REFUSED;
+		return r;
+	}
+	image_parser_restart(p);
+	p->at += image_section_length(&s.head);
+	return 0;
+}
+
+uint64_t image_parser_restart(struct image_parser *p)
+{
+	input_buffer_drop(&p->input);
+	p->sure = IMAGE_PAGE;
+	p->asked = false;
+	return p->at;
 }
 
 int image_parser_eof(const struct image_parser *p, struct err *err)

@@ -52,6 +52,17 @@ struct image_sink {
 	int (*begin)(void *ctx, const struct image_info *info, const struct image_manifest *m,
 		     struct err *err);
 
+	/**
+	 * @room: Where a DATA section of @len bytes is to be read to, so that they need no copy:
+	 * IMAGE_FRAME_SIZE bytes that begin on a page, or NULL.
+	 *
+	 * Asked for sections that are not compressed and fit, before anything of them is verified.
+	 * Guarantees: the parser has the memory until @data is given the bytes in it, which lie
+	 * IMAGE_SECTION_HEADER behind its start, and not after that; of a section that is bad,
+	 * @data hears nothing.
+	 */
+	int (*room)(void *ctx, uint32_t device, size_t len, uint8_t **ret, struct err *err);
+
 	/** @data: the next bytes of a device's stream, in order and without gaps. */
 	int (*data)(void *ctx, uint32_t device, const void *buf, size_t len, struct err *err);
 
@@ -100,6 +111,34 @@ _must_check_ int image_parser_buffer(struct image_parser *p, void **ret, size_t 
  * the sink returned. After a failure the parser may only be freed.
  */
 _must_check_ int image_parser_filled(struct image_parser *p, size_t len, struct err *err);
+
+/**
+ * image_parser_between() - what comes next may be DATA that was checked elsewhere
+ * @ret_at: the place in the image where it begins; the parser may have some of it
+ * @ret_seed: of its checksums
+ *
+ * Return: false where it may not: before and after the sections, and if the sink wants contents.
+ */
+bool image_parser_between(const struct image_parser *p, uint64_t *ret_at, uint64_t *ret_seed);
+
+/**
+ * image_parser_checked() - what comes next is a DATA section for which image_check_alone() is true
+ * @head: its header
+ *
+ * The parser forgets what it has of it, and takes it like one that it has checked by itself.
+ * image_parser_restart() before bytes are brought to it again.
+ *
+ * Return: 0, or as image_parser_filled().
+ */
+_must_check_ int image_parser_checked(struct image_parser *p,
+				      const uint8_t head[IMAGE_SECTION_HEADER], struct err *err);
+
+/**
+ * image_parser_restart() - forget all of the section that has begun
+ *
+ * Return: the place in the image where it begins, from which bytes have to be brought again.
+ */
+uint64_t image_parser_restart(struct image_parser *p);
 
 /**
  * image_parser_eof() - the input has ended

@@ -76,13 +76,33 @@ static ssize_t input_fd_read(struct input *in, void *buf, size_t len, struct err
 	return n;
 }
 
-static int input_fd_rewind(struct input *in, struct err *err)
+static int input_fd_seek(struct input *in, uint64_t at, struct err *err)
 {
 	struct input_fd *f = input_fd_of(in);
 
-	if (lseek(f->fd, f->start, SEEK_SET) < 0)
-		return err_fail(err, ERR_IO, -errno, "%s: going back to the start", in->name);
+	if (lseek(f->fd, f->start + (off_t)at, SEEK_SET) < 0)
+		return err_fail(err, ERR_IO, -errno, "%s: going back to %s", in->name,
+				at ? "a place in it" : "the start");
 	return 0;
+}
+
+static ssize_t input_fd_read_at(struct input *in, void *buf, size_t len, uint64_t at,
+				struct err *err)
+{
+	struct input_fd *f = input_fd_of(in);
+	size_t done = 0;
+
+	while (done < len) {
+		off_t place = f->start + (off_t)(at + done);
+		ssize_t n = pread(f->fd, (char *)buf + done, len - done, place);
+
+		if (n < 0 && errno != EINTR && errno != EAGAIN)
+			return err_fail(err, ERR_IO, -errno, "%s: reading", in->name);
+		if (n == 0)
+			break;
+		done += n > 0 ? (size_t)n : 0;
+	}
+	return (ssize_t)done;
 }
 
 static void input_fd_free(struct input *in)
@@ -96,7 +116,8 @@ static void input_fd_free(struct input *in)
 
 static const struct input_ops fd_ops = {
 	.read = input_fd_read,
-	.rewind = input_fd_rewind,
+	.seek = input_fd_seek,
+	.read_at = input_fd_read_at,
 	.free = input_fd_free,
 };
 

@@ -11,8 +11,9 @@ struct input_ops {
 	/** @read: As input_read(). */
 	ssize_t (*read)(struct input *in, void *buf, size_t len, struct err *err);
 
-	/** @rewind: As input_rewind(); of an input that is rewindable. */
-	int (*rewind)(struct input *in, struct err *err);
+	/** @seek, @read_at: As input_seek(), input_read_at(); of an input that is rewindable. */
+	int (*seek)(struct input *in, uint64_t at, struct err *err);
+	ssize_t (*read_at)(struct input *in, void *buf, size_t len, uint64_t at, struct err *err);
 
 	/** @answer: As input_answer(). Optional: without, no sender is told. */
 	int (*answer)(struct input *in, const void *buf, size_t len, struct err *err);

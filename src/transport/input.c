@@ -37,7 +37,17 @@ int input_rewind(struct input *in, struct err *err)
 {
 	if (!in->rewindable)
 		return err_fail(err, ERR_IO, -ESPIPE, "%s: going back to the start", in->name);
-	return in->ops->rewind(in, err);
+	return in->ops->seek(in, 0, err);
+}
+
+int input_seek(struct input *in, uint64_t at, struct err *err)
+{
+	return in->ops->seek(in, at, err);
+}
+
+ssize_t input_read_at(struct input *in, void *buf, size_t len, uint64_t at, struct err *err)
+{
+	return in->ops->read_at(in, buf, len, at, err);
 }
 
 bool input_answers(const struct input *in)

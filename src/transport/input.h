@@ -6,6 +6,7 @@
  */
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "base/cancel.h"
@@ -48,6 +49,19 @@ bool input_ends(const struct input *in);
 
 /** input_rewind() - back to where it was when it was opened. */
 _must_check_ int input_rewind(struct input *in, struct err *err);
+
+/** input_seek() - of one that is rewindable: @at bytes behind where it was when it was opened */
+_must_check_ int input_seek(struct input *in, uint64_t at, struct err *err);
+
+/**
+ * input_read_at() - of one that is rewindable: from that place, and leave it where it is
+ *
+ * Several threads may do this at once.
+ *
+ * Return: @len, or what there is before the end; negative errno (ERR_IO).
+ */
+_must_check_ ssize_t input_read_at(struct input *in, void *buf, size_t len, uint64_t at,
+				   struct err *err);
 
 /** input_answers() - the sender at the other end can be told what became of the image. */
 bool input_answers(const struct input *in);

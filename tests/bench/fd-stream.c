@@ -111,11 +111,11 @@ static int setting(const char *name)
 
 static int save(struct device *dev, const char *file, struct err *err)
 {
-	struct transfer transfer;
 	struct cancel cancel;
 	struct save_result result;
 	struct save_options o = {
-		.dev = dev,
+		.devs = &dev,
+		.n = 1,
 		.raw = getenv("VFIOMIG_RAW"),
 		.force = true,
 		.zstd_level = setting("VFIOMIG_ZSTD"),
@@ -123,28 +123,38 @@ static int save(struct device *dev, const char *file, struct err *err)
 	};
 	int r;
 
-	transfer_start(&transfer);
 	r = uri_parse(file, URI_PLAIN, &o.uri, err);
 	if (r < 0)
 		return r;
 	r = cancel_init(&cancel, err);
-	return r < 0 ? r : save_run(&o, &cancel, &transfer, &result, err);
+	if (r < 0)
+		return r;
+	r = save_run(&o, &cancel, &result, err);
+	save_result_done(&result);
+	return r;
 }
 
 static int load(struct device *dev, const char *file, struct err *err)
 {
-	struct transfer transfer;
 	struct cancel cancel;
 	struct load_result result;
-	struct load_options o = { .dev = dev, .raw = getenv("VFIOMIG_RAW") };
+	struct load_options o = {
+		.devs = &dev,
+		.n = 1,
+		.map = { .n = 1 },
+		.raw = getenv("VFIOMIG_RAW"),
+	};
 	int r;
 
-	transfer_start(&transfer);
 	r = uri_parse(file, URI_PLAIN, &o.uri, err);
 	if (r < 0)
 		return r;
 	r = cancel_init(&cancel, err);
-	return r < 0 ? r : load_run(&o, &cancel, &transfer, &result, err);
+	if (r < 0)
+		return r;
+	r = load_run(&o, &cancel, &result, err);
+	load_result_done(&result);
+	return r;
 }
 
 int main(int argc, char **argv)

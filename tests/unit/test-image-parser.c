@@ -247,6 +247,165 @@ static void between_a_section_and_the_next_a_page_is_asked_for(void **state)
 	}
 }
 
+/* Two places, so that one that is lent is never the one whose bytes were just taken. */
+struct lender {
+	struct bytes stream;
+	uint8_t *places[2];
+	unsigned int asked, lent, placed;
+	bool declines, fails;
+};
+
+static int lend(void *ctx, uint32_t device, size_t len, uint8_t **ret, struct err *err)
+{
+	struct lender *l = ctx;
+
+	(void)device;
+	assert_true(len <= IMAGE_FRAME_PAYLOAD);
+	l->asked++;
+	if (l->fails)
+		return err_fail(err, ERR_IO, -ENOSPC, "no room");
+	*ret = l->declines ? NULL : l->places[l->lent++ % 2];
+	return 0;
+}
+
+static int take_lent(void *ctx, uint32_t device, const void *buf, size_t len, struct err *err)
+{
+	struct lender *l = ctx;
+	uint8_t *place = l->places[(l->lent + 1) % 2];
+
+	(void)device;
+	(void)err;
+	bytes_add(&l->stream, buf, len);
+	if (l->lent && buf == place + IMAGE_SECTION_HEADER)
+		l->placed++;
+	memset(place, 0xee, IMAGE_FRAME_SIZE); /* the sink's again */
+	return 0;
+}
+
+static const struct image_sink lending = { .room = lend, .data = take_lent };
+
+static void lender_init(struct lender *l)
+{
+	*l = (struct lender){ 0 };
+	for (int i = 0; i < 2; i++) {
+		l->places[i] = aligned_alloc(IMAGE_PAGE, IMAGE_FRAME_SIZE);
+		assert_non_null(l->places[i]);
+	}
+}
+
+static void lender_done(struct lender *l)
+{
+	bytes_done(&l->stream);
+	free(l->places[0]);
+	free(l->places[1]);
+}
+
+/* Checks that no byte behind the image is asked for. Return: as image_parse(). */
+static int parse_lent(const struct bytes *image, size_t chunk, struct lender *l, struct err *err)
+{
+	_cleanup_(image_parser_freep) struct image_parser *p = NULL;
+	size_t room, n;
+	void *buf;
+	int r;
+
+	assert_int_equal(image_parser_new(&lending, l, &p, NULL), 0);
+	for (size_t at = 0; at < image->len; at += n) {
+		r = image_parser_buffer(p, &buf, &room, err);
+		assert_int_equal(r, 0);
+		assert_true(room <= image->len - at || image_parser_eof(p, NULL) == 0);
+		n = MIN(MIN(room, image->len - at), chunk);
+		memcpy(buf, image->p + at, n);
+		r = image_parser_filled(p, n, err);
+		if (r < 0)
+			return r;
+	}
+	return image_parser_eof(p, err);
+}
+
+static void assert_lent(const struct image_spec *spec, size_t chunk, bool declines,
+			unsigned int placed)
+{
+	struct bytes image = image_make(spec);
+	struct lender l;
+
+	lender_init(&l);
+	l.declines = declines;
+	assert_int_equal(parse_lent(&image, chunk, &l, NULL), 0);
+	assert_int_equal(l.placed, placed);
+	assert_int_equal(l.stream.len, spec->sizes[0]);
+	for (size_t i = 0; i < l.stream.len; i++)
+		if (l.stream.p[i] != stream_byte(spec, 0, i))
+			fail_msg("byte %zu of the stream", i);
+	lender_done(&l);
+	bytes_done(&image);
+}
+
+/* But for frames that are there with the page that has their header. */
+static void frames_are_read_to_where_the_sink_wants_them(void **state)
+{
+	static const struct image_spec big = { .n_devices = 1, .sizes = { 5000000 } };
+	static const struct image_spec odd = { .n_devices = 1, .sizes = { 90000 }, .frame = 7000 };
+	static const struct image_spec page = { .n_devices = 1, .sizes = { 9000 }, .frame = 4032 };
+	static const struct image_spec zstd = {
+		.n_devices = 1,
+		.sizes = { 5000000 },
+		.zstd_level = 1,
+	};
+	static const size_t chunks[] = { 100, 4096, 8192, 1u << 20, SIZE_MAX };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(chunks); i++) {
+		assert_lent(&big, chunks[i], false, 5);
+		assert_lent(&big, chunks[i], true, 0);
+		assert_lent(&odd, chunks[i], false, 13);
+		assert_lent(&page, chunks[i], false, chunks[i] < 4096 ? 3 : 0);
+		assert_lent(&zstd, chunks[i], false, 0);
+	}
+}
+
+static void room_is_asked_for_once_a_frame_and_not_for_what_cannot_be_one(void **state)
+{
+	struct fixture *f = *state;
+	struct err err = { 0 };
+	struct lender l;
+
+	lender_init(&l);
+	l.declines = true;
+	assert_int_equal(parse_lent(&f->image, 100, &l, NULL), 0);
+	assert_int_equal(l.asked, 4);
+	put32(section(f, D1_0) + AT_DEVICE, 2);
+	l.asked = 0;
+	assert_int_equal(parse_lent(&f->image, 100, &l, &err), -EBADMSG);
+	assert_int_equal(l.asked, 1);
+	l.asked = 0;
+	l.fails = true;
+	assert_int_equal(parse_lent(&f->image, 100, &l, &err), -ENOSPC);
+	assert_string_equal(err.text, "no room");
+	assert_int_equal(l.asked, 1);
+	lender_done(&l);
+}
+
+static void nothing_is_heard_of_a_bad_frame_in_lent_room(void **state)
+{
+	struct image_spec spec = { .n_devices = 1, .sizes = { 3000000 } };
+	struct bytes image = image_make(&spec);
+
+	(void)state;
+	for (size_t at = 8192; at < 8192 + 3000000; at += 100003) {
+		struct err err = { 0 };
+		struct lender l;
+
+		lender_init(&l);
+		image.p[at] ^= 1;
+		assert_int_equal(parse_lent(&image, 70000, &l, &err), -EBADMSG);
+		assert_int_equal(err.kind, ERR_IMAGE);
+		assert_int_equal(l.stream.len, (at - 8192) / (1 << 20) * IMAGE_FRAME_PAYLOAD);
+		image.p[at] ^= 1;
+		lender_done(&l);
+	}
+	bytes_done(&image);
+}
+
 static void an_image_twice_over_is_refused(void **state)
 {
 	struct fixture *f = *state;
@@ -951,6 +1110,9 @@ int main(void)
 		fixture_test(bytes_appended_after_the_parser_is_done_are_refused),
 		cmocka_unit_test(no_more_is_asked_for_than_is_sure_to_come),
 		fixture_test(between_a_section_and_the_next_a_page_is_asked_for),
+		fixture_test(frames_are_read_to_where_the_sink_wants_them),
+		fixture_test(room_is_asked_for_once_a_frame_and_not_for_what_cannot_be_one),
+		fixture_test(nothing_is_heard_of_a_bad_frame_in_lent_room),
 		fixture_test(an_image_twice_over_is_refused),
 		fixture_test(damage_is_named_with_its_place),
 		fixture_test(a_cut_is_named_with_its_place),

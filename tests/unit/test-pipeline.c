@@ -4,6 +4,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <errno.h>
+#include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <time.h>
@@ -15,6 +17,7 @@
 
 /* What the sink saw, and how it behaves. */
 struct sink {
+	enum pipeline_threads threads;
 	struct cancel cancel;
 	struct pipeline *pipe;
 	uint64_t seen; /* frames */
@@ -37,7 +40,18 @@ struct sink {
 	bool idles;
 	atomic_uint idle;
 	unsigned int idle_fails_at;
+	atomic_uint inside; /* sink and idle */
+	atomic_bool overlap;
+
+	pthread_t pusher;
+	atomic_uint elsewhere; /* calls of the three in another thread than that */
 };
+
+static void note_thread(struct sink *s)
+{
+	if (!pthread_equal(pthread_self(), s->pusher))
+		atomic_fetch_add(&s->elsewhere, 1);
+}
 
 /* Marks the frame, so that the sink sees that it was here; and lets the others overtake. */
 static int work(void *ctx, unsigned int worker, const struct pipeline_item *item, struct err *err)
@@ -45,6 +59,7 @@ static int work(void *ctx, unsigned int worker, const struct pipeline_item *item
 	struct sink *s = ctx;
 	uint64_t number;
 
+	note_thread(s);
 	assert_true(worker < (s->workers ? s->workers : 1));
 	memcpy(&number, item->frame->payload, sizeof(number));
 	if (number != item->number || item->len != sizeof(number) + number % 100)
@@ -55,9 +70,14 @@ static int work(void *ctx, unsigned int worker, const struct pipeline_item *item
 	return ++s->worked == s->work_fails_at ? err_fail(err, ERR_IO, -ENOMEM, "no memory") : 0;
 }
 
-static int take(void *ctx, struct image_frame *frame, size_t len, struct err *err)
+static void enter(struct sink *s)
 {
-	struct sink *s = ctx;
+	if (atomic_fetch_add(&s->inside, 1))
+		atomic_store(&s->overlap, true);
+}
+
+static int take_frame(struct sink *s, struct image_frame *frame, size_t len, struct err *err)
+{
 	uint64_t number;
 
 	atomic_store(&s->busy, true);
@@ -75,11 +95,24 @@ static int take(void *ctx, struct image_frame *frame, size_t len, struct err *er
 	return 0;
 }
 
+static int take(void *ctx, struct image_frame *frame, size_t len, struct err *err)
+{
+	struct sink *s = ctx;
+	int r;
+
+	note_thread(s);
+	enter(s);
+	r = take_frame(s, frame, len, err);
+	atomic_fetch_sub(&s->inside, 1);
+	return r;
+}
+
 static int observer(void *ctx, struct image_frame *frame, size_t len, struct err *err)
 {
 	struct sink *s = ctx;
 	uint64_t number;
 
+	note_thread(s);
 	if (s->tap_ns)
 		nanosleep(&(struct timespec){ .tv_nsec = s->tap_ns }, NULL);
 	memcpy(&number, frame->payload, sizeof(number));
@@ -90,18 +123,42 @@ static int observer(void *ctx, struct image_frame *frame, size_t len, struct err
 static int be_idle(void *ctx, struct err *err)
 {
 	struct sink *s = ctx;
+	unsigned int n;
 
-	return ++s->idle == s->idle_fails_at ? err_fail(err, ERR_IO, -EPIPE, "nobody there") : 0;
+	enter(s);
+	n = atomic_fetch_add(&s->idle, 1) + 1;
+	atomic_fetch_sub(&s->inside, 1);
+	return n == s->idle_fails_at ? err_fail(err, ERR_IO, -EPIPE, "no reader") : 0;
 }
 
-static int setup(void **state)
+static int setup(void **state, enum pipeline_threads threads)
 {
 	static struct sink s;
 
-	s = (struct sink){ .in_order = true, .tapped_in_order = true };
+	s = (struct sink){
+		.threads = threads,
+		.pusher = pthread_self(),
+		.in_order = true,
+		.tapped_in_order = true,
+	};
 	assert_int_equal(cancel_init(&s.cancel, NULL), 0);
 	*state = &s;
 	return 0;
+}
+
+static int setup_auto(void **state)
+{
+	return setup(state, PIPELINE_AUTO);
+}
+
+static int setup_always(void **state)
+{
+	return setup(state, PIPELINE_ALWAYS);
+}
+
+static int setup_never(void **state)
+{
+	return setup(state, PIPELINE_NEVER);
 }
 
 static int teardown(void **state)
@@ -116,6 +173,7 @@ static int teardown(void **state)
 static void make(struct sink *s, unsigned int frames)
 {
 	const struct pipeline_options opts = {
+		.threads = s->threads,
 		.frames = frames,
 		.work = s->works ? work : NULL,
 		.workers = s->workers,
@@ -356,28 +414,301 @@ static void who_finds_out_while_idle_ends_the_flow(void **state)
 	make(s, 4);
 	assert_int_equal(cancel_poll(&s->cancel, -1, 0, &err), -ECANCELED);
 	assert_int_equal(pipeline_explain(s->pipe, -ECANCELED, &err), -EPIPE);
-	assert_string_equal(err.text, "nobody there");
+	assert_string_equal(err.text, "no reader");
 	assert_int_equal(pipeline_frame(s->pipe, &frame, &err), -EPIPE);
 	assert_int_equal(atomic_load(&s->idle), 2);
 }
 
-#define ON(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+/* The pushing thread may be late with the next frame, and the one in its hands take long. */
+static void idle_and_the_sink_take_turns(void **state)
+{
+	struct sink *s = *state;
+
+	s->idles = true;
+	s->slow_ns = 3000000;
+	make(s, 4);
+	for (uint64_t k = 0; k < 20; k++) {
+		unsigned int was = atomic_load(&s->idle);
+
+		assert_int_equal(push(s, k, NULL), 0);
+		while (k % 4 == 0 && atomic_load(&s->idle) == was)
+			nanosleep(&(struct timespec){ .tv_nsec = 100000 }, NULL);
+	}
+	assert_int_equal(pipeline_drain(s->pipe, NULL), 0);
+	assert_int_equal(s->seen, 20);
+	assert_false(atomic_load(&s->overlap));
+}
+
+/* Of a stream of numbers: what came, and in which frames. */
+struct stream {
+	uint32_t next;
+	size_t frames, lens[64];
+	bool in_order;
+};
+
+static int take_stream(void *ctx, struct image_frame *frame, size_t len, struct err *err)
+{
+	struct stream *s = ctx;
+
+	(void)err;
+	for (size_t i = 0; i < len; i += sizeof(s->next), s->next++)
+		s->in_order &= !memcmp(frame->payload + i, &s->next, sizeof(s->next));
+	s->lens[s->frames++ % 64] = len;
+	memset(frame->payload, 0xee, IMAGE_FRAME_PAYLOAD);
+	return 0;
+}
+
+static void number(void *to, size_t len, uint32_t from)
+{
+	for (size_t i = 0; i < len / sizeof(from); i++, from++)
+		memcpy((char *)to + i * sizeof(from), &from, sizeof(from));
+}
+
+/* Puts sections of these sizes, lent room where there is any. Return: how many were lent it. */
+static unsigned int put_all(struct pipeline *p, const size_t *sizes, uint32_t *next)
+{
+	static uint8_t own[4 << 20];
+	unsigned int lent = 0;
+
+	for (; *sizes; sizes++) {
+		uint8_t *room;
+
+		assert_int_equal(pipeline_lend(p, *sizes, &room, NULL), 0);
+		lent += !!room;
+		room = room ? room + IMAGE_SECTION_HEADER : own;
+		number(room, *sizes, *next);
+		*next += (uint32_t)(*sizes / sizeof(*next));
+		assert_int_equal(pipeline_put(p, room, *sizes, NULL), 0);
+	}
+	assert_int_equal(pipeline_drain(p, NULL), 0);
+	return lent;
+}
+
+#define FULL IMAGE_FRAME_PAYLOAD
+
+static void what_is_put_goes_on_in_whole_frames_or_where_it_lies(void **state)
+{
+	/* clang-format off */
+	static const struct {
+		size_t sizes[8], frames[8]; /* both end with 0 */
+		unsigned int lent;
+	} rows[] = {
+		{ { FULL, FULL, 100 },            { FULL, FULL, 100 },                     2 },
+		{ { 100, 200, 300 },              { 600 },                                 0 },
+		{ { 100, FULL, 100, 700000 },     { 100, FULL, 100, 700000 },              2 },
+		{ { 400000, 400000, 400000 },     { FULL, 1200000 - FULL },                0 },
+		{ { 4 },                          { 4 },                                   0 },
+		{ { 600000, 4, 600000 },          { 600000, 4, 600000 },                   2 },
+	};
+	/* clang-format on */
+	struct sink *s = *state;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct stream stream = { .in_order = true };
+		const struct pipeline_options opts = {
+			.threads = s->threads,
+			.frames = 3,
+			.sink = take_stream,
+			.ctx = &stream,
+			.cancel = &s->cancel,
+		};
+		uint32_t next = 0;
+
+		assert_int_equal(pipeline_new(&opts, &s->pipe, NULL), 0);
+		for (size_t round = 1, frames = 0; round <= 3; round++) {
+			assert_int_equal(put_all(s->pipe, rows[i].sizes, &next), rows[i].lent);
+			for (size_t k = 0; rows[i].frames[k]; k++, frames++)
+				assert_int_equal(stream.lens[frames], rows[i].frames[k]);
+			assert_int_equal(stream.frames, frames);
+			assert_int_equal(stream.next, next);
+		}
+		assert_true(stream.in_order);
+		s->pipe = pipeline_free(s->pipe);
+	}
+}
+
+static void more_than_a_frame_is_put_in_several(void **state)
+{
+	static uint8_t own[4 << 20];
+	struct sink *s = *state;
+	struct stream stream = { .in_order = true };
+	const struct pipeline_options opts = {
+		.threads = s->threads,
+		.frames = 2,
+		.sink = take_stream,
+		.ctx = &stream,
+		.cancel = &s->cancel,
+	};
+
+	assert_int_equal(pipeline_new(&opts, &s->pipe, NULL), 0);
+	number(own, sizeof(own), 0);
+	assert_int_equal(pipeline_put(s->pipe, own, sizeof(own), NULL), 0);
+	assert_int_equal(pipeline_drain(s->pipe, NULL), 0);
+	assert_int_equal(stream.frames, 5);
+	assert_int_equal(stream.next, sizeof(own) / sizeof(stream.next));
+	assert_true(stream.in_order);
+}
+
+/* As a stream is read, with and without an end of a round in between. */
+static void room_is_filled_in_pieces(void **state)
+{
+	static const size_t pieces[] = { 4, 400000, FULL };
+	struct sink *s = *state;
+
+	for (size_t i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++) {
+		struct stream stream = { .in_order = true };
+		const struct pipeline_options opts = {
+			.threads = s->threads,
+			.frames = 2,
+			.sink = take_stream,
+			.ctx = &stream,
+			.cancel = &s->cancel,
+		};
+		uint32_t next = 0, total = pieces[i] == 4 ? 4000 : 3 * FULL / 4;
+
+		assert_int_equal(pipeline_new(&opts, &s->pipe, NULL), 0);
+		while (next < total) {
+			uint8_t *room;
+			size_t len;
+
+			assert_int_equal(pipeline_room(s->pipe, &room, &len, NULL), 0);
+			assert_true(len > 0 && len <= FULL);
+			len = len < pieces[i] ? len : pieces[i];
+			number(room, len, next);
+			next += (uint32_t)(len / sizeof(next));
+			assert_int_equal(pipeline_filled(s->pipe, len, NULL), 0);
+			if (next == 1000)
+				assert_int_equal(pipeline_flush(s->pipe, NULL), 0);
+		}
+		assert_int_equal(pipeline_flush(s->pipe, NULL), 0);
+		assert_int_equal(pipeline_flush(s->pipe, NULL), 0);
+		assert_int_equal(pipeline_drain(s->pipe, NULL), 0);
+		assert_int_equal(stream.next, next);
+		assert_int_equal(stream.frames, pieces[i] == 4 ? 2 : 3);
+		assert_true(stream.in_order);
+		s->pipe = pipeline_free(s->pipe);
+	}
+}
+
+static void a_failure_reaches_what_puts_and_lends(void **state)
+{
+	struct sink *s = *state;
+	struct err err = { 0 };
+	uint8_t *room = NULL;
+	int r = 0;
+
+	s->waits = true;
+	cancel_request(&s->cancel); /* so the sink fails at once */
+	make(s, 2);
+	for (int i = 0; i < 4 && r >= 0; i++) {
+		r = pipeline_lend(s->pipe, FULL, &room, &err);
+		if (r < 0)
+			break;
+		r = pipeline_put(s->pipe, room + IMAGE_SECTION_HEADER, FULL, &err);
+	}
+	assert_int_equal(r, -ECANCELED);
+	assert_int_equal(pipeline_lend(s->pipe, FULL, &room, NULL), -ECANCELED);
+	assert_null(room);
+	assert_int_equal(pipeline_put(s->pipe, "x", 1, NULL), -ECANCELED);
+	assert_int_equal(pipeline_drain(s->pipe, NULL), -ECANCELED);
+}
+
+static void *cancel_when_busy(void *arg)
+{
+	struct sink *s = arg;
+
+	while (!atomic_load(&s->busy))
+		nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
+	cancel_request(&s->cancel);
+	return NULL;
+}
+
+/* Then only the cancel reaches the thread that waits. */
+static void a_sink_that_waits_in_the_pushing_thread_is_cancelled(void **state)
+{
+	struct sink *s = *state;
+	struct err err = { 0 };
+	pthread_t thread;
+
+	s->waits = true;
+	make(s, 4);
+	assert_int_equal(pthread_create(&thread, NULL, cancel_when_busy, s), 0);
+	assert_int_equal(push(s, 0, &err), -ECANCELED);
+	assert_int_equal(err.kind, ERR_ABORTED);
+	assert_int_equal(pipeline_explain(s->pipe, -ECANCELED, NULL), -ECANCELED);
+	assert_int_equal(pipeline_drain(s->pipe, NULL), -ECANCELED);
+	pthread_join(thread, NULL);
+}
+
+static void one_cpu_or_one_frame_takes_no_thread(void **state)
+{
+	static const struct {
+		bool one_cpu, idles, taps;
+		unsigned int workers;
+	} rows[] = {
+		{ false, false, false, 0 }, { false, false, true, 2 }, { false, true, true, 2 },
+		{ true, false, false, 0 },  { true, false, true, 2 },  { true, true, true, 2 },
+	};
+	struct sink *s = *state;
+	cpu_set_t all, one;
+
+	assert_int_equal(sched_getaffinity(0, sizeof(all), &all), 0);
+	CPU_ZERO(&one);
+	for (int i = 0; !CPU_COUNT(&one); i++)
+		if (CPU_ISSET(i, &all))
+			CPU_SET(i, &one);
+	s->works = true;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		bool alone = rows[i].one_cpu || CPU_COUNT(&all) == 1;
+
+		assert_int_equal(sched_setaffinity(0, sizeof(one), alone ? &one : &all), 0);
+		s->seen = s->tapped = 0;
+		s->idles = rows[i].idles;
+		s->taps = rows[i].taps;
+		s->workers = rows[i].workers;
+		make(s, 4);
+		for (uint64_t k = 0; k < 3; k++) {
+			atomic_store(&s->elsewhere, 0);
+			assert_int_equal(push(s, k, NULL), 0);
+			assert_int_equal(pipeline_drain(s->pipe, NULL), 0);
+			assert_int_equal(atomic_load(&s->elsewhere),
+					 alone || !k ? 0 : 1 + s->taps + !!s->workers);
+			assert_int_equal(s->seen, k + 1);
+		}
+		assert_true(s->in_order);
+		s->pipe = pipeline_free(s->pipe);
+	}
+	assert_int_equal(sched_setaffinity(0, sizeof(all), &all), 0);
+}
+
+/* clang-format off */
+#define IN(mode, f) { #f ", " #mode, f, setup_##mode, teardown, NULL }
+/* clang-format on */
+#define IN_ALL(f) IN(auto, f), IN(always, f), IN(never, f)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		ON(all_arrive_in_order),
-		ON(it_can_be_drained_and_go_on),
-		ON(a_frame_is_the_same_until_it_is_pushed),
-		ON(a_failure_reaches_whoever_pushes),
-		ON(work_is_done_on_each_before_the_sink_has_it),
-		ON(work_that_fails_ends_the_flow),
-		ON(a_tap_has_all_of_it_in_order_whoever_is_faster),
-		ON(a_tap_that_fails_ends_the_flow),
-		ON(a_sink_with_nothing_to_do_is_told),
-		ON(who_finds_out_while_idle_ends_the_flow),
-		ON(freeing_it_ends_a_sink_that_waits),
-		ON(freeing_it_when_all_is_through_cancels_nothing),
+		IN_ALL(all_arrive_in_order),
+		IN_ALL(it_can_be_drained_and_go_on),
+		IN_ALL(a_frame_is_the_same_until_it_is_pushed),
+		IN_ALL(a_failure_reaches_whoever_pushes),
+		IN_ALL(work_is_done_on_each_before_the_sink_has_it),
+		IN_ALL(work_that_fails_ends_the_flow),
+		IN_ALL(a_tap_has_all_of_it_in_order_whoever_is_faster),
+		IN_ALL(a_tap_that_fails_ends_the_flow),
+		IN_ALL(a_sink_with_nothing_to_do_is_told),
+		IN_ALL(who_finds_out_while_idle_ends_the_flow),
+		IN_ALL(idle_and_the_sink_take_turns),
+		IN_ALL(what_is_put_goes_on_in_whole_frames_or_where_it_lies),
+		IN_ALL(more_than_a_frame_is_put_in_several),
+		IN_ALL(room_is_filled_in_pieces),
+		IN_ALL(a_failure_reaches_what_puts_and_lends),
+		IN(always, freeing_it_ends_a_sink_that_waits),
+		IN(auto, a_sink_that_waits_in_the_pushing_thread_is_cancelled),
+		IN(never, a_sink_that_waits_in_the_pushing_thread_is_cancelled),
+		IN_ALL(freeing_it_when_all_is_through_cancels_nothing),
+		IN(auto, one_cpu_or_one_frame_takes_no_thread),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
