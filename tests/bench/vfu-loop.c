@@ -60,7 +60,7 @@ int main(int argc, char **argv)
 
 	if (argc != 2 || !reply)
 		return EXIT_FAILURE;
-	r = vfu_client_open(&c, argv[1], TIMEOUT_MS, &err);
+	r = vfu_client_open(&c, argv[1], TIMEOUT_MS, NULL, &err);
 	if (r >= 0)
 		r = set_state(&c, MIG_STOP_COPY, &err);
 	while (r >= 0 && n > 0) {

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/macros.h"
 #include "fsm/fsm.h"
@@ -40,11 +42,42 @@ static void wrong(struct fake *f, const char *what)
 	f->sins++;
 }
 
+/* Short of a signal, which no thread of a test has. */
+static void hang(const struct fake *f)
+{
+	char byte;
+
+	if (read(f->gate, &byte, 1) < 0)
+		abort();
+}
+
+/* A driver that takes its time, as long as others make use of it. */
+static void dawdle(struct fake *f)
+{
+	for (int n = f->yields ? rand_r(&f->seed) % (int)f->yields : 0; n > 0; n--)
+		sched_yield();
+}
+
+static void put_down(struct fake *f, enum mig_state from, enum mig_state to, bool end, int result)
+{
+	struct fake_journal *j = f->journal;
+
+	if (!j)
+		return;
+	pthread_mutex_lock(&j->lock);
+	if (j->n == FAKE_STEPS)
+		abort();
+	j->steps[j->n++] = (struct fake_step){ f->number, end, from, to, result };
+	pthread_mutex_unlock(&j->lock);
+}
+
 /* Counts the call. Return: how it is to fail, or NULL. */
 static const struct fake_fault *called(struct fake *f, enum fake_call call)
 {
 	unsigned int n = ++f->calls[call];
 
+	if (f->hang_n == n && f->hang_at == call)
+		hang(f);
 	if (f->cancel_n == n && f->cancel_at == call)
 		cancel_request(f->cancel);
 	for (size_t i = 0; i < FAKE_FAULTS; i++) {
@@ -119,8 +152,12 @@ static int dev_set_state(struct mig_dev *dev, enum mig_state to, struct mig_stre
 			 struct err *err)
 {
 	struct fake *f = of(dev);
-	const struct fake_fault *t = called(f, FAKE_SET);
+	enum mig_state from = f->state;
+	const struct fake_fault *t;
 
+	put_down(f, from, to, false, 0);
+	dawdle(f);
+	t = called(f, FAKE_SET);
 	note(f, "set:", fsm_name(to), t && t->error);
 	if (f->state == MIG_ERROR)
 		wrong(f, "set-in-error");
@@ -133,6 +170,8 @@ static int dev_set_state(struct mig_dev *dev, enum mig_state to, struct mig_stre
 			*ret_stream = open_stream(f);
 	if (t && t->lands != FAKE_STAYS)
 		land(f, t->lands);
+	dawdle(f);
+	put_down(f, from, f->state, true, t ? t->error : 0);
 	return t && t->error ? err_set(err, t->error, "the fake said no") : 0;
 }
 
@@ -151,9 +190,8 @@ static bool dev_opt_in_precopy(struct mig_dev *dev)
 	return f->offers_v2;
 }
 
-static int dev_reset(struct mig_dev *dev, struct err *err)
+static int reset_it(struct fake *f, struct err *err)
 {
-	struct fake *f = of(dev);
 	const struct fake_fault *t = called(f, FAKE_RESET);
 
 	note(f, "reset", "", t || f->cannot_reset);
@@ -167,6 +205,18 @@ static int dev_reset(struct mig_dev *dev, struct err *err)
 	land(f, f->reset_to);
 	f->load_cut = false;
 	return 0;
+}
+
+static int dev_reset(struct mig_dev *dev, struct err *err)
+{
+	struct fake *f = of(dev);
+	enum mig_state from = f->state;
+	int r;
+
+	put_down(f, from, f->reset_to, false, 0);
+	r = reset_it(f, err);
+	put_down(f, from, f->state, true, r);
+	return r;
 }
 
 int fake_open_load(struct mig_dev *dev, struct mig_stream **ret, struct err *err)
@@ -224,7 +274,7 @@ static ssize_t stream_read(struct mig_stream *stream, void *buf, size_t len)
 	if (!n)
 		return f->state == MIG_STOP_COPY ? 0 : f->empty;
 	for (size_t i = 0; i < n; i++)
-		((uint8_t *)buf)[i] = fake_byte(f->at + i);
+		((uint8_t *)buf)[i] = fake_byte(f->salt + f->at + i);
 	f->at += n;
 	return (ssize_t)n;
 }
@@ -244,7 +294,7 @@ static ssize_t stream_write(struct mig_stream *stream, const void *buf, size_t l
 	if (!usable(s) || f->state != MIG_RESUMING)
 		return -ENODEV;
 	for (size_t i = 0; i < n; i++)
-		f->load_good &= ((const uint8_t *)buf)[i] == fake_byte(f->loaded + i);
+		f->load_good &= ((const uint8_t *)buf)[i] == fake_byte(f->salt + f->loaded + i);
 	f->loaded += n;
 	return (ssize_t)n;
 }
@@ -316,6 +366,7 @@ struct fake *fake_new(unsigned int caps)
 	f->dev.name = strdup("dev0");
 	f->state = MIG_RUNNING;
 	f->reset_to = MIG_RUNNING;
+	f->gate = -1;
 	return f;
 }
 

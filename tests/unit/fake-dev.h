@@ -9,6 +9,7 @@
  * says. It keeps a log of what it was asked, and counts calls that no caller may ever make.
  */
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -51,6 +52,28 @@ struct fake_round {
 	bool reinit;
 };
 
+#define FAKE_STEPS 512
+
+/**
+ * struct fake_step - a SET or a reset as it begins, and as it ends
+ * @device: fake.number
+ * @end: it has ended, with the device in @to; else it begins, with the device in @from
+ * @result: of one that has ended
+ */
+struct fake_step {
+	unsigned int device;
+	bool end;
+	enum mig_state from, to;
+	int result;
+};
+
+/** struct fake_journal - what several devices were told, in one order */
+struct fake_journal {
+	pthread_mutex_t lock;
+	unsigned int n;
+	struct fake_step steps[FAKE_STEPS];
+};
+
 /**
  * struct fake - the device
  * @dev: what the code under test sees
@@ -74,6 +97,13 @@ struct fake_round {
  * @load_cut: the load is not complete: RESUMING -> STOP is then a sin
  *
  * @cancel_at, @cancel_n, @cancel: request @cancel at the @cancel_n-th call of a kind
+ *
+ * Beside others:
+ * @number: which one it is
+ * @salt: its stream is fake_byte() from there
+ * @journal: of all, or NULL
+ * @hang_at, @hang_n, @gate: the @hang_n-th call of a kind ends once @gate can be read
+ * @yields: each SET lets other threads run up to so many times, as @seed says
  *
  * What came of it:
  * @calls: how often each was called
@@ -108,6 +138,14 @@ struct fake {
 	enum fake_call cancel_at;
 	unsigned int cancel_n;
 	struct cancel *cancel;
+
+	unsigned int number;
+	uint64_t salt;
+	struct fake_journal *journal;
+	enum fake_call hang_at;
+	unsigned int hang_n;
+	int gate;
+	unsigned int yields, seed;
 
 	unsigned int calls[FAKE_NR_CALLS];
 	unsigned int opened, closed;

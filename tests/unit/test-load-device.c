@@ -70,18 +70,18 @@ static int load(struct fake *f, struct load_options *o, bool pipe_it, struct loa
 		struct err *err)
 {
 	struct device dev = { .spec = (char *)"dev0", .inherited = -1, .mig = &f->dev };
+	struct device *devs[] = { &dev };
 	int fd = stream_fd(pipe_it), r;
-	struct transfer transfer;
 	struct cancel cancel;
 
 	assert_int_equal(cancel_init(&cancel, NULL), 0);
-	transfer_start(&transfer);
 	f->cancel = &cancel;
-	o->dev = &dev;
+	o->devs = devs;
+	o->n = 1;
 	o->raw = true;
 	o->run = true;
 	o->uri = (struct uri){ .kind = URI_FD, .text = "the stream", .fd = fd };
-	r = load_run(o, &cancel, &transfer, ret, err);
+	r = load_run(o, &cancel, ret, err);
 	cancel_done(&cancel);
 	close(fd);
 	return r;
@@ -103,14 +103,15 @@ static void assert_row(const struct row *row)
 		fail_msg("%s: %d, status %d, owner %d, in %s: %s; %s; %s", row->name, r,
 			 r < 0 ? err_status(&err) : 0, result.verdict.owner, fsm_name(f->state),
 			 err.text, err.note, f->log);
-	assert_int_equal(result.left, row->left);
+	assert_int_equal(result.devices[0].left, row->left);
 	assert_int_equal(f->calls[FAKE_RESET], row->resets);
 	assert_int_equal(result.hold, row->hold);
 	if (r >= 0) {
-		assert_true(result.started);
+		assert_true(result.loads[0].started);
 		assert_int_equal(f->loaded, SIZE);
 		assert_true(f->load_good);
 	}
+	load_result_done(&result);
 	assert_int_equal(fake_free(f), 0);
 }
 
@@ -226,7 +227,8 @@ static void whenever_it_is_cancelled_nothing_runs_a_part(void **state)
 		assert_int_equal(r, nth > JUDGED ? 0 : -ECANCELED);
 		if (r < 0)
 			assert_int_equal(err_status(&err), 75);
-		assert_true(f->state == MIG_STOP || f->loaded == 0 || result.started);
+		assert_true(f->state == MIG_STOP || f->loaded == 0 || result.loads[0].started);
+		load_result_done(&result);
 		assert_int_equal(fake_free(f), 0);
 	}
 }
@@ -244,10 +246,11 @@ static void what_may_be_a_copy_starts_only_as_a_clone(void **state)
 		fake_query(f);
 		assert_int_equal(load(f, &o, true, &result, &err), 0);
 		assert_int_equal(result.copy, !clone);
-		assert_int_equal(result.started, clone);
+		assert_int_equal(result.loads[0].started, clone);
 		assert_int_equal(f->state, clone ? MIG_RUNNING : MIG_STOP);
 		assert_int_equal(result.verdict.owner, clone ? OWNER_DESTINATION : OWNER_UNKNOWN);
 		assert_true(f->load_good);
+		load_result_done(&result);
 		assert_int_equal(fake_free(f), 0);
 	}
 }

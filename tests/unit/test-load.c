@@ -61,8 +61,11 @@ struct load {
 	struct image_device saved[2];
 	struct image_manifest manifest;
 	struct device dev;
+	struct device *devs[1];
+	const char *specs[1];
 	struct cancel cancel;
 	struct transfer transfer;
+	struct device_options device;
 	struct load_options o;
 	struct load_result r;
 	struct image image;
@@ -95,12 +98,18 @@ static int load_setup(void **state)
 		.node = &l->node,
 		.inherited = l->null,
 	};
+	l->devs[0] = &l->dev;
+	l->specs[0] = l->dev.spec;
 	assert_int_equal(cancel_init(&l->cancel, NULL), 0);
 	transfer_start(&l->transfer);
 	l->image.fd = -1;
 	l->o = (struct load_options){
-		.dev = &l->dev,
+		.devs = l->devs,
+		.n = 1,
+		.map = { .specs = l->specs, .n = 1 },
+		.device = &l->device,
 		.uri = { .kind = URI_FD, .text = "the image" },
+		.transfer = &l->transfer,
 	};
 	*state = l;
 	return 0;
@@ -110,6 +119,7 @@ static int load_teardown(void **state)
 {
 	struct load *l = *state;
 
+	load_result_done(&l->r);
 	cancel_done(&l->cancel);
 	fd_closep(&l->image.fd);
 	fd_closep(&l->null);
@@ -126,7 +136,8 @@ static void use_image(struct load *l)
 
 static int run(struct load *l, struct err *err)
 {
-	return load_run(&l->o, &l->cancel, &l->transfer, &l->r, err);
+	load_result_done(&l->r);
+	return load_run(&l->o, &l->cancel, &l->r, err);
 }
 
 #define OPENED (-ENOTTY) /* what opening /dev/null says */
@@ -138,9 +149,9 @@ static void a_good_image_is_verified_before_the_device_is_opened(void **state)
 
 	use_image(l);
 	assert_int_equal(run(l, &err), OPENED);
-	assert_int_equal(l->transfer.expected, 5000);
+	assert_int_equal(l->transfer.bytes, 5000);
 	assert_false(l->r.opened);
-	assert_false(l->r.recovered);
+	assert_false(l->r.devices[0].recovered);
 	assert_null(l->dev.mig);
 }
 
@@ -152,7 +163,6 @@ static void to_verify_needs_no_device(void **state)
 	use_image(l);
 	l->o.verify_only = true;
 	assert_int_equal(run(l, &err), 0);
-	assert_int_equal(l->transfer.expected, 5000);
 	assert_int_equal(l->transfer.bytes, 5000);
 	assert_int_equal(l->r.info.created_ns, 1);
 	assert_false(l->r.opened);
@@ -221,7 +231,8 @@ static void an_image_of_two_devices_is_not_for_one(void **state)
 	use_image(l);
 	assert_int_equal(run(l, &err), -EINVAL);
 	assert_int_equal(err_status(&err), 65);
-	assert_string_equal(err.text, "the image: holds 2 devices, not one");
+	assert_string_equal(err.text, "the image: holds 2 devices, not 1");
+	assert_string_equal(err.hint, "it holds 0 (mdev1), 1 (mdev1)");
 }
 
 /* What cannot be read twice is checked frame by frame, and its first words before anything. */
