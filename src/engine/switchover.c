@@ -81,14 +81,13 @@ static void switchover_forget(struct switchover *p, uint64_t now_ns)
 	p->least = UINT64_MAX;
 	p->shrunk_ns = now_ns;
 	p->brought = 0;
-	p->heard_ns = now_ns;
 	p->dirt = (struct switchover_flow){ 0 };
 }
 
 void switchover_start(struct switchover *p, const struct switchover_options *options,
 		      uint64_t now_ns)
 {
-	*p = (struct switchover){ .options = *options, .start_ns = now_ns };
+	*p = (struct switchover){ .options = *options, .start_ns = now_ns, .heard_ns = now_ns };
 	switchover_forget(p, now_ns);
 }
 
@@ -186,15 +185,21 @@ static void switchover_estimate(const struct switchover *p, struct switchover_de
 }
 
 /*
- * Nothing that has ever come is no reason to expect nothing: only the time is. And the first data
- * of a device that does not tell shows how much it has, not how much of it gets dirty.
+ * A device that does not tell may begin late, and its first data shows how much it has, not how
+ * much of that gets dirty. Of one that tells, the first answer is never an old one.
  */
+static bool switchover_is_too_early(const struct switchover *p, const struct switchover_round *r)
+{
+	if (r->told || r->initial)
+		return r->initial;
+	return switchover_untold(r) ? p->opening : !p->brought && switchover_is_unsure(p, r);
+}
+
 static bool switchover_fits(const struct switchover *p, const struct switchover_decision *d)
 {
 	const uint64_t most = switchover_add(d->left, d->suspected);
 
-	if (d->round.initial || (switchover_is_unsure(p, &d->round) && !p->brought) ||
-	    (switchover_untold(&d->round) && p->opening))
+	if (switchover_is_too_early(p, &d->round))
 		return false;
 	return switchover_downtime(d, most) <= p->options.downtime_limit_ns;
 }

@@ -133,8 +133,8 @@ void switchover_start(struct switchover *p, const struct switchover_options *opt
  *
  * CONVERGED never while there are initial bytes, nor in the first round that brings data of a
  * device that does not tell, nor in the one in which a device was reconfigured: then all but the
- * link's rate and the budget is forgotten. NOT_YET only within the
- * budget. Of a quiescent set, the last verdict, unless a device has started over.
+ * link's rate and the budget is forgotten. NOT_YET only within the budget. Of a quiescent set, the
+ * last verdict, unless a device has started over.
  */
 void switchover_step(struct switchover *p, const struct switchover_round *round,
 		     struct switchover_decision *ret);
