@@ -93,7 +93,7 @@ complete -c vfiomigctl -n __vfiomigctl_first -a info -d "show what a device is a
 complete -c vfiomigctl -n __vfiomigctl_first -a state -d "read or set a device's migration state"
 complete -c vfiomigctl -n __vfiomigctl_first -a reset -d "reset a device, losing what it holds"
 complete -c vfiomigctl -n __vfiomigctl_first -a inspect -d "show what an image holds"
-complete -c vfiomigctl -n __vfiomigctl_first -a verify -d "check an image"
+complete -c vfiomigctl -n __vfiomigctl_first -a verify -d "check an image, or rehearse its load"
 complete -c vfiomigctl -n __vfiomigctl_first -a extract -d "take the raw stream out of an image"
 complete -c vfiomigctl -n __vfiomigctl_first -a report -d "show where a run's time went"
 
@@ -120,13 +120,13 @@ complete -c vfiomigctl -s h -l help -d "give a help list"
 complete -c vfiomigctl -l usage -d "give a short usage message"
 complete -c vfiomigctl -s V -l version -d "print program version"
 
-complete -c vfiomigctl -n '__vfiomigctl_command save resume list info state reset inspect' -l via -x -a 'cdev group' -d "open by cdev or group"
-complete -c vfiomigctl -n '__vfiomigctl_command save resume list info state reset inspect' -l vf-token -x -d "token that the driver of the VF's PF asks for"
-complete -c vfiomigctl -n '__vfiomigctl_command save resume list info state reset inspect' -l protocol -x -a 'v1 v2' -d "speak v1 or v2"
-complete -c vfiomigctl -n '__vfiomigctl_command save resume list info state reset inspect' -l timeout -x -d 'give up on who is silent for so long'
+complete -c vfiomigctl -n '__vfiomigctl_command save resume list info state reset inspect verify' -l via -x -a 'cdev group' -d "open by cdev or group"
+complete -c vfiomigctl -n '__vfiomigctl_command save resume list info state reset inspect verify' -l vf-token -x -d "token that the driver of the VF's PF asks for"
+complete -c vfiomigctl -n '__vfiomigctl_command save resume list info state reset inspect verify' -l protocol -x -a 'v1 v2' -d "speak v1 or v2"
+complete -c vfiomigctl -n '__vfiomigctl_command save resume list info state reset inspect verify' -l timeout -x -d 'give up on who is silent for so long'
 complete -c vfiomigctl -n '__vfiomigctl_command save resume state reset' -l dry-run -d "change nothing, open nothing"
 
-complete -c vfiomigctl -n '__vfiomigctl_command save resume state' -l drain-timeout -x -d 'try an arc again that a busy device refuses, for so long'
+complete -c vfiomigctl -n '__vfiomigctl_command save resume state verify' -l drain-timeout -x -d 'try an arc again that a busy device refuses, for so long'
 
 complete -c vfiomigctl -n '__vfiomigctl_command save' -l sha256 -d "sum the stream"
 complete -c vfiomigctl -n '__vfiomigctl_command save' -l bandwidth -x -a '1M 10M 100M 1G' -d "write at most so many bytes a second"
@@ -142,7 +142,7 @@ complete -c vfiomigctl -n '__vfiomigctl_command save' -l max-rounds -x -d "of pr
 complete -c vfiomigctl -n '__vfiomigctl_command save' -l max-time -x -d "in pre-copy, at most"
 complete -c vfiomigctl -n '__vfiomigctl_command save' -l on-divergence -x -a 'stop abort' -d "when pre-copy does not converge"
 complete -c vfiomigctl -n '__vfiomigctl_command save' -l max-skew -x -d "between the first device's stop and the last's, at most"
-complete -c vfiomigctl -n '__vfiomigctl_command save resume' -l no-p2p -d "several devices need no P2P"
+complete -c vfiomigctl -n '__vfiomigctl_command save resume verify' -l no-p2p -d "several devices need no P2P"
 complete -c vfiomigctl -n '__vfiomigctl_command save resume' -l report -r -F -d "keep all that happens in a file"
 complete -c vfiomigctl -n '__vfiomigctl_command save' -l raw -d "write the bare stream and nothing else"
 complete -c vfiomigctl -n '__vfiomigctl_command save' -l insecure -d "use TCP or vsock, or the socket of any user"

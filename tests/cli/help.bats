@@ -22,7 +22,7 @@ commands()
 # summary COMMAND, as --help has it.
 summary()
 {
-	"$VFIOMIGCTL" --help | sed -nE "/^Commands:/,/^\$/s/^  $1 +([][A-Z.]+ +)*//p"
+	"$VFIOMIGCTL" --help | sed -nE "/^Commands:/,/^\$/s/^  $1 +(([][A-Z.]+|\[--[a-z]+) +)*//p"
 }
 
 # same WHAT ONE OTHER: two lists, a word a line, that must not differ.
@@ -234,7 +234,7 @@ refuses()
 }
 
 @test "man: vfiomigctl(8) has every command with its arguments" {
-	diff <("$VFIOMIGCTL" --help | sed -nE '/^Commands:/,/^$/s/^  ([a-z]+) +(([][A-Z.]+ )*) +.*/\1 \2/p' |
+	diff <("$VFIOMIGCTL" --help | sed -nE '/^Commands:/,/^$/s/^  ([a-z]+) +((([][A-Z.]+|\[--[a-z]+) )*) *.*/\1 \2/p' |
 		sed 's/ $//' | sort) \
 		<(section COMMANDS man/vfiomigctl.8.scd | grep '^\*' | tr -d '*_' | sort)
 }
