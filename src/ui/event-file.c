@@ -72,22 +72,32 @@ static int event_file_parse_names(struct event_file *file, struct json_object *d
 	return 0;
 }
 
+static int event_file_parse_event(struct event_file *file, struct json_object *o, uint64_t *last,
+				  struct err *err)
+{
+	struct event_json parsed;
+	int r;
+
+	r = event_json_parse(o, file->list.devices, &parsed, err);
+	if (r < 0)
+		return r;
+	if (parsed.event.ns < *last)
+		return event_file_bad(err, "earlier than the one before it");
+	*last = parsed.event.ns;
+	event_list_add(&file->list, &parsed.event);
+	return 0;
+}
+
 static int event_file_parse_events(struct event_file *file, struct json_object *events,
 				   struct err *err)
 {
-	struct event_json parsed;
 	uint64_t last = 0;
 	int r;
 
 	for (size_t i = 0; i < json_object_array_length(events); i++) {
-		r = event_json_parse(json_object_array_get_idx(events, i), file->list.devices,
-				     &parsed, err);
-		if (r >= 0 && parsed.event.ns < last)
-			r = event_file_bad(err, "earlier than the one before it");
+		r = event_file_parse_event(file, json_object_array_get_idx(events, i), &last, err);
 		if (r < 0)
 			return err_prefix(err, r, "event %zu", i);
-		last = parsed.event.ns;
-		event_list_add(&file->list, &parsed.event);
 	}
 	return 0;
 }

@@ -14,13 +14,13 @@
 #define ARC_MIN 1.0
 
 /**
- * struct lane - a device's, as far as it is drawn
+ * struct picture_lane - a device's, as far as it is drawn
  * @since_ns: of what it is in now
  * @waiting: it waits since @waiting_ns
  * @finishing: the output is finished since @finish_ns
  * @drawn: right edge of the last arc
  */
-struct lane {
+struct picture_lane {
 	bool opened;
 	enum mig_state state;
 	uint64_t since_ns;
@@ -36,7 +36,7 @@ struct lanes_drawing {
 	const struct event_file *events;
 	const struct picture_scale *scale;
 	const struct picture_lanes *place;
-	struct lane lane[PICTURE_LANES_MAX];
+	struct picture_lane lane[PICTURE_LANES_MAX];
 	unsigned int n;
 };
 
@@ -61,7 +61,7 @@ static void picture_lanes_word(const struct lanes_drawing *d, const struct svg_b
 /* What it was in up to @ns. */
 static void picture_lanes_state(struct lanes_drawing *d, unsigned int i, uint64_t ns)
 {
-	struct lane *lane = &d->lane[i];
+	struct picture_lane *lane = &d->lane[i];
 	uint64_t from = lane->since_ns, to = ns;
 	char class_name[32], title[128], time[UNITS_MAX];
 	struct svg_box box;
@@ -94,7 +94,7 @@ static void picture_lanes_over(struct lanes_drawing *d, unsigned int i, uint64_t
 
 static void picture_lanes_waited(struct lanes_drawing *d, unsigned int i, uint64_t ns)
 {
-	struct lane *lane = &d->lane[i];
+	struct picture_lane *lane = &d->lane[i];
 
 	if (lane->waiting)
 		picture_lanes_over(d, i, lane->waiting_ns, ns, "waiting", "waiting for the others");
@@ -103,7 +103,7 @@ static void picture_lanes_waited(struct lanes_drawing *d, unsigned int i, uint64
 
 static void picture_lanes_finished(struct lanes_drawing *d, unsigned int i, uint64_t ns)
 {
-	struct lane *lane = &d->lane[i];
+	struct picture_lane *lane = &d->lane[i];
 
 	if (lane->finishing)
 		picture_lanes_over(d, i, lane->finish_ns, ns, "finish", "sync or answer");
@@ -112,7 +112,7 @@ static void picture_lanes_finished(struct lanes_drawing *d, unsigned int i, uint
 
 static void picture_lanes_arc(struct lanes_drawing *d, unsigned int i, const struct mig_arc *arc)
 {
-	struct lane *lane = &d->lane[i];
+	struct picture_lane *lane = &d->lane[i];
 	uint64_t from = arc->start_ns, to = arc->start_ns + arc->ns;
 	char title[160], time[UNITS_MAX];
 	struct svg_box box;

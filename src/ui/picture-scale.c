@@ -101,6 +101,6 @@ char *picture_bytes(char buf[PICTURE_LABEL_MAX], double bytes)
 		bytes /= 1024;
 		i++;
 	}
-	snprintf(buf, PICTURE_LABEL_MAX, "%.4g %s", bytes, units[i]);
+	snprintf(buf, PICTURE_LABEL_MAX, bytes < 1024 ? "%.4g %s" : "%.0f %s", bytes, units[i]);
 	return buf;
 }

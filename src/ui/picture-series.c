@@ -90,7 +90,8 @@ static void picture_series_point(struct series_count *c, uint64_t ns)
 	struct picture_series *s = c->series;
 	double left = picture_series_left(c);
 
-	s->points[s->n++] = (struct picture_point){ ns, left };
+	if (!s->n || s->points[s->n - 1].ns != ns || s->points[s->n - 1].left != left)
+		s->points[s->n++] = (struct picture_point){ ns, left };
 	s->most = MAX(s->most, left);
 	for (unsigned int i = 0; i < c->n; i++)
 		c->devices[i].counted = false;

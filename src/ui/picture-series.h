@@ -4,9 +4,9 @@
 /*
  * What was left to move, and the rate, as curves
  *
- * While the devices tell what is left (pre-copy's decisions), that counts, less what was read since.
- * Else what is known afterwards: all that was read in the first round, or that a stream had in the
- * end, less what was moved.
+ * While the devices tell what is left (pre-copy's decisions), that counts, less what was read
+ * since. Else what is known afterwards: all that was read in the first round, or that a stream had
+ * in the end, less what was moved.
  */
 
 #include "ui/event-file.h"
