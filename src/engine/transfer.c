@@ -36,7 +36,7 @@ void transfer_scanned(struct transfer *t, uint64_t bytes)
 
 static void transfer_decided(struct transfer_decision *to, const struct switchover_decision *d)
 {
-	atomic_store(&to->left, d->round.initial + d->round.dirty);
+	atomic_store(&to->left, d->left);
 	atomic_store(&to->rate, d->rate);
 	atomic_store(&to->dirty_rate, d->dirty_rate);
 	atomic_store(&to->estimate_ns, d->estimate_ns);

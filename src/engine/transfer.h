@@ -34,7 +34,7 @@ struct transfer_device {
 /**
  * struct transfer_decision - what pre-copy's policy said last
  * @round: whose it is, 0 while there is none
- * @left: bytes that the devices told to be left, initial and dirty
+ * @left: bytes that would be read with the devices stopped
  * @rate, @dirty_rate: bytes a second, 0 for unknown
  * @estimate_ns: downtime as expected, if @estimated
  */

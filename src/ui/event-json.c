@@ -15,13 +15,6 @@ static const char *const event_json_kinds[EVENT_NR_KINDS] = {
 	[EVENT_RECOVERY] = "recovery",
 };
 
-static const char *const event_json_verdicts[SWITCHOVER_NR_VERDICTS] = {
-	[SWITCHOVER_NOT_YET] = "not-yet",
-	[SWITCHOVER_CONVERGED] = "converged",
-	[SWITCHOVER_DIVERGES] = "diverges",
-	[SWITCHOVER_LIMIT] = "limit",
-};
-
 #define ERRNO_MAX 4095
 
 /*
@@ -75,7 +68,7 @@ static void event_json_put_decision(struct json_object *o, const struct switchov
 {
 	const struct switchover_round *r = &d->round;
 
-	report_string(o, "verdict", event_json_verdicts[d->verdict]);
+	report_string(o, "verdict", switchover_verdict_name(d->verdict));
 	report_uint(o, "round", d->number);
 	report_bool(o, "told", r->told);
 	report_bool(o, "reinit", r->reinit);
@@ -85,8 +78,11 @@ static void event_json_put_decision(struct json_object *o, const struct switchov
 	event_json_put(o, "stop_copy_bytes", r->stop_copy);
 	event_json_put(o, "moved_bytes", r->moved);
 	event_json_put(o, "moved_ns", r->moved_ns);
+	event_json_put(o, "moved_told_bytes", r->moved_told);
 	event_json_put(o, "arcs_ns", r->arcs_ns);
 	event_json_put(o, "finish_ns", r->finish_ns);
+	event_json_put(o, "left_bytes", d->left);
+	event_json_put(o, "suspected_bytes", d->suspected);
 	event_json_put(o, "bytes_per_second", d->rate);
 	event_json_put(o, "dirty_bytes_per_second", d->dirty_rate);
 	if (d->estimated)
@@ -146,17 +142,26 @@ static uint64_t event_json_get(struct json_reader *r, const char *key)
 	return json_reader_uint(r, key, EVENT_JSON_MAX);
 }
 
-/* Return: the index of a word, 0 where it is none of them. */
-static unsigned int event_json_word(struct json_reader *r, const char *key,
-				    const char *const *words, unsigned int n, const char *want)
+static enum event_kind event_json_kind(struct json_reader *r)
 {
-	const char *word = json_reader_string(r, key);
+	const char *word = json_reader_string(r, "event");
 
-	for (unsigned int i = 0; i < n; i++)
-		if (!strcmp(word, words[i]))
-			return i;
-	json_reader_fail(r, key, want);
-	return 0;
+	for (unsigned int i = 0; i < EVENT_NR_KINDS; i++)
+		if (!strcmp(word, event_json_kinds[i]))
+			return (enum event_kind)i;
+	json_reader_fail(r, "event", "a kind of event");
+	return EVENT_OPENED;
+}
+
+static enum switchover_verdict event_json_verdict(struct json_reader *r)
+{
+	const char *word = json_reader_string(r, "verdict");
+
+	for (unsigned int i = 0; i < SWITCHOVER_NR_VERDICTS; i++)
+		if (!strcmp(word, switchover_verdict_name((enum switchover_verdict)i)))
+			return (enum switchover_verdict)i;
+	json_reader_fail(r, "verdict", "a verdict");
+	return SWITCHOVER_NOT_YET;
 }
 
 /* Names that an event has are those of fsm_name(), to the letter. */
@@ -231,8 +236,7 @@ static void event_json_get_decision(struct json_reader *r, struct event *e)
 	struct switchover_decision *d = &e->decision;
 	struct switchover_round *round = &d->round;
 
-	d->verdict = (enum switchover_verdict)event_json_word(r, "verdict", event_json_verdicts,
-							      SWITCHOVER_NR_VERDICTS, "a verdict");
+	d->verdict = event_json_verdict(r);
 	d->number = (unsigned int)json_reader_uint(r, "round", UINT32_MAX);
 	round->told = json_reader_bool(r, "told");
 	round->reinit = json_reader_bool(r, "reinit");
@@ -242,9 +246,12 @@ static void event_json_get_decision(struct json_reader *r, struct event *e)
 	round->stop_copy = event_json_get(r, "stop_copy_bytes");
 	round->moved = event_json_get(r, "moved_bytes");
 	round->moved_ns = event_json_get(r, "moved_ns");
+	round->moved_told = event_json_get(r, "moved_told_bytes");
 	round->arcs_ns = event_json_get(r, "arcs_ns");
 	round->finish_ns = event_json_get(r, "finish_ns");
 	round->now_ns = e->ns;
+	d->left = event_json_get(r, "left_bytes");
+	d->suspected = event_json_get(r, "suspected_bytes");
 	d->rate = event_json_get(r, "bytes_per_second");
 	d->dirty_rate = event_json_get(r, "dirty_bytes_per_second");
 	d->estimated = json_reader_has(r, "downtime_estimate_ns");
@@ -317,8 +324,7 @@ int event_json_parse(struct json_object *o, unsigned int devices, struct event_j
 	struct event *e = &ret->event;
 
 	*ret = (struct event_json){ .event.device = EVENT_SET };
-	e->kind = (enum event_kind)event_json_word(&r, "event", event_json_kinds, EVENT_NR_KINDS,
-						   "a kind of event");
+	e->kind = event_json_kind(&r);
 	e->ns = event_json_get(&r, "at_ns");
 	if (!r.failed && (event_json_needs_device(e->kind) ||
 			  (e->kind == EVENT_FAILURE && json_reader_has(&r, "device")))) {

@@ -93,15 +93,14 @@ static void picture_chart_left(const struct chart *c, const struct picture_serie
 static void picture_chart_decision(void *ctx, const struct event *e)
 {
 	const struct chart *c = ctx;
-	const struct switchover_round *r = &e->decision.round;
 	char why[SUMMARY_WHY_MAX];
 	double left, x;
 
 	if (e->kind != EVENT_DECISION)
 		return;
 	x = picture_x(c->scale, e->ns);
-	left = (double)r->initial + (double)r->dirty + (double)r->stop_copy;
-	if (r->told && left <= c->left_max)
+	left = (double)e->decision.left;
+	if (e->decision.round.told && left <= c->left_max)
 		svg_circle(c->f, x, picture_chart_y(c, left, c->left_max), 3, "dot",
 			   summary_why(&e->decision, why));
 }

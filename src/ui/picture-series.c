@@ -120,12 +120,12 @@ static void picture_series_progress(struct series_count *c, struct series_device
 	c->last_ns = e->ns;
 }
 
-static void picture_series_decided(struct series_count *c, const struct switchover_round *r)
+static void picture_series_decided(struct series_count *c, const struct switchover_decision *d)
 {
-	if (!r->told || c->afterwards)
+	if (!d->round.told || c->afterwards)
 		return;
 	c->told = true;
-	c->told_left = (double)r->initial + (double)r->dirty + (double)r->stop_copy;
+	c->told_left = (double)d->left;
 	c->told_bytes = picture_series_sum(c);
 }
 
@@ -174,7 +174,7 @@ static void picture_series_count(void *ctx, const struct event *e)
 		break;
 	case EVENT_DECISION:
 		picture_series_catch_up(c);
-		picture_series_decided(c, &e->decision.round);
+		picture_series_decided(c, &e->decision);
 		break;
 	default:
 		return;

@@ -12,13 +12,6 @@
  * The decision
  */
 
-static const char *const summary_report_verdicts[SWITCHOVER_NR_VERDICTS] = {
-	[SWITCHOVER_NOT_YET] = "not-yet",
-	[SWITCHOVER_CONVERGED] = "converged",
-	[SWITCHOVER_DIVERGES] = "diverges",
-	[SWITCHOVER_LIMIT] = "limit",
-};
-
 static const char *const summary_report_reasons[SWITCHOVER_NR_VERDICTS] = {
 	[SWITCHOVER_NOT_YET] = "pre-copy was not over",
 	[SWITCHOVER_CONVERGED] = "the downtime fits",
@@ -29,17 +22,20 @@ static const char *const summary_report_reasons[SWITCHOVER_NR_VERDICTS] = {
 char *summary_why(const struct switchover_decision *d, char buf[SUMMARY_WHY_MAX])
 {
 	const struct switchover_round *r = &d->round;
-	char left[UNITS_MAX], rest[UNITS_MAX], rate[UNITS_MAX], time[UNITS_MAX];
+	char left[UNITS_MAX], rate[UNITS_MAX], time[UNITS_MAX];
 	size_t n;
 
 	n = (size_t)snprintf(buf, SUMMARY_WHY_MAX, "%s: after round %u",
 			     summary_report_reasons[d->verdict], d->number);
-	if (r->told)
+	if (r->told || d->left)
 		n += (size_t)snprintf(buf + n, SUMMARY_WHY_MAX - n, ", %s are left",
-				      format_bytes(left, r->initial + r->dirty));
+				      format_bytes(left, d->left));
 	if (r->stop_copy)
-		n += (size_t)snprintf(buf + n, SUMMARY_WHY_MAX - n, "%s %s more of stop-copy",
-				      r->told ? " and" : ",", format_bytes(rest, r->stop_copy));
+		n += (size_t)snprintf(buf + n, SUMMARY_WHY_MAX - n, " (%s of stop-copy)",
+				      format_bytes(left, r->stop_copy));
+	if (d->suspected)
+		n += (size_t)snprintf(buf + n, SUMMARY_WHY_MAX - n, ", %s more may come",
+				      format_bytes(left, d->suspected));
 	if (d->rate)
 		n += (size_t)snprintf(buf + n, SUMMARY_WHY_MAX - n, ", at %s",
 				      format_rate(rate, d->rate, NSEC_PER_SEC));
@@ -62,13 +58,14 @@ static void summary_report_decision(struct json_object *o, const struct switchov
 {
 	char why[SUMMARY_WHY_MAX];
 
-	report_string(o, "verdict", summary_report_verdicts[d->verdict]);
+	report_string(o, "verdict", switchover_verdict_name(d->verdict));
 	report_uint(o, "round", d->number);
 	if (d->round.told) {
 		report_uint(o, "initial_bytes", d->round.initial);
 		report_uint(o, "dirty_bytes", d->round.dirty);
 	}
 	report_uint(o, "stop_copy_bytes", d->round.stop_copy);
+	report_uint(o, "left_bytes", d->left);
 	report_uint(o, "arcs_ns", d->round.arcs_ns);
 	report_uint(o, "finish_ns", d->round.finish_ns);
 	report_uint(o, "bytes_per_second", d->rate);

@@ -26,6 +26,8 @@ run_of()
 			e("decision"; $at) + {verdict: $verdict, round: $round, told: true,
 				reinit: false, quiescent: false, initial_bytes: 0, dirty_bytes: $dirty,
 				stop_copy_bytes: 1048576, moved_bytes: 1000, moved_ns: 1000,
+				moved_told_bytes: 1000, left_bytes: ($dirty + 1048576),
+				suspected_bytes: 0,
 				arcs_ns: 20000000, finish_ns: 5000000, bytes_per_second: 104857600,
 				dirty_bytes_per_second: 1048576, downtime_estimate_ns: 45000000,
 				pause_ns: 0};
@@ -93,7 +95,7 @@ rounds      2
 downtime    70.0 ms
 expected    45.0 ms
 skew        2.00 ms
-switchover  the downtime fits: after round 2, 192 KiB are left and 1.00 MiB more of stop-copy, "* ]]
+switchover  the downtime fits: after round 2, 1.19 MiB are left (1.00 MiB of stop-copy), at "* ]]
 	[[ $output == *"
 DEVICE        BYTES     DOWNTIME  ARCS     WAITING  STREAM   SYNC
 0000:3b:00.0  34.0 MiB  70.0 ms   20.0 ms  2.00 ms  40.0 ms  8.00 ms

@@ -268,7 +268,7 @@ static void figures_of_devices_are_of_their_events(void **state)
 				.dirty_rate = 4,
 				.estimated = true,
 				.estimate_ns = 2,
-				.round = { .initial = 1, .dirty = 10 } } },
+				.left = 11 } },
 		/* Of a device that is none of the set. */
 		{ EVENT_PROGRESS, 0, 2, .progress = { 70, 90, true } },
 		{ EVENT_RECOVERY, 0, 0, .recovery = &back },

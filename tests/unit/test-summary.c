@@ -213,6 +213,8 @@ static void a_decision_is_told_with_its_numbers(void **state)
 	} rows[] = {
 		{ { .verdict = SWITCHOVER_CONVERGED,
 		    .number = 5,
+		    .left = 4 << 20,
+		    .suspected = 2048,
 		    .round = { .told = true,
 			       .initial = 0,
 			       .dirty = 3 << 20,
@@ -223,15 +225,15 @@ static void a_decision_is_told_with_its_numbers(void **state)
 		    .dirty_rate = 20 << 20,
 		    .estimated = true,
 		    .estimate_ns = 90 * NSEC_PER_MSEC },
-		  "the downtime fits: after round 5, 3.00 MiB are left and 1.00 MiB more of "
-		  "stop-copy, at 100 MiB/s, 20.0 MiB/s get dirty, arcs take 40.0 ms, sync or "
-		  "answer 10.0 ms: 90.0 ms of downtime expected" },
+		  "the downtime fits: after round 5, 4.00 MiB are left (1.00 MiB of stop-copy), "
+		  "2.00 KiB more may come, at 100 MiB/s, 20.0 MiB/s get dirty, arcs take 40.0 ms, "
+		  "sync or answer 10.0 ms: 90.0 ms of downtime expected" },
 		{ { .verdict = SWITCHOVER_LIMIT, .number = 7 },
 		  "rounds or time are used up: after round 7" },
 		{ { .verdict = SWITCHOVER_DIVERGES, .number = 2, .round = { .told = true } },
 		  "what is dirty no longer shrinks: after round 2, 0 B are left" },
 		{ { .number = 1, .round = { .stop_copy = 5 } },
-		  "pre-copy was not over: after round 1, 5 B more of stop-copy" },
+		  "pre-copy was not over: after round 1 (5 B of stop-copy)" },
 	};
 	char why[SUMMARY_WHY_MAX];
 
