@@ -186,6 +186,21 @@ static void picture_lanes_on_event(void *ctx, const struct event *e)
 	}
 }
 
+/* Over all else. */
+static void picture_lanes_failure(void *ctx, const struct event *e)
+{
+	const struct lanes_drawing *d = ctx;
+	uint64_t from = e->ns, to = e->ns;
+	struct svg_box box;
+
+	if (e->kind != EVENT_FAILURE || e->device < 0 || (unsigned int)e->device >= d->n ||
+	    !picture_clip(d->scale, &from, &to))
+		return;
+	box = picture_lanes_box(d, (unsigned int)e->device, from, to);
+	svg_circle(d->f, box.x, box.y + box.height / 2, MIN(4.0, box.height / 2), "failure",
+		   e->failure->text);
+}
+
 /* The end of a name that is too long: it tells more than the start. */
 static void picture_lanes_name(const struct lanes_drawing *d, double y, const char *name)
 {
@@ -229,6 +244,7 @@ void picture_lanes(FILE *f, const struct event_file *events, const struct summar
 		picture_lanes_finished(&d, i, summary->end_ns);
 		picture_lanes_state(&d, i, summary->end_ns);
 	}
+	event_list_replay(&events->list, picture_lanes_failure, &d);
 	if (lanes->words)
 		picture_lanes_words(&d, summary);
 }
@@ -301,6 +317,7 @@ double picture_lanes_legend(FILE *f, double x, double y, double width)
 		{ "s-error", "error" },
 		{ "arc", "arc: the driver changes its state" },
 		{ "failed", "arc that failed" },
+		{ "failure", "failure" },
 		{ "waiting", "waiting for the others" },
 		{ "finish", "sync or answer" },
 	};

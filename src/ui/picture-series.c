@@ -198,6 +198,7 @@ int picture_series_init(struct picture_series *s, const struct event_file *event
 	event_list_replay(&events->list, picture_series_look_ahead, &c);
 	c.afterwards = !c.tells;
 	event_list_replay(&events->list, picture_series_count, &c);
+	picture_series_catch_up(&c);
 	for (size_t i = 0; i < PICTURE_BINS; i++)
 		s->fastest = MAX(s->fastest, s->bins[i]);
 	return 0;

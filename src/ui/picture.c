@@ -45,6 +45,7 @@ static const char picture_style[] =
 	".waiting{fill:#24292f;fill-opacity:.13;stroke:#24292f;stroke-width:.6;"
 	"stroke-dasharray:1.5 1.5}\n"
 	".finish{fill:#f7b9e3}\n"
+	".failure{fill:#ffd33d;stroke:#cf222e;stroke-width:1.5}\n"
 	"@media (prefers-color-scheme:dark){\n"
 	"text{fill:#e6edf3}\n"
 	".word{fill:#e6edf3}\n"

@@ -245,10 +245,11 @@ static void summary_report_add_arc(struct json_object *table, struct json_object
 				   struct json_object *arc)
 {
 	struct json_object *line = summary_report_line(table, arc);
-	uint64_t ns = summary_report_number(arc, "ns"), count;
+	uint64_t ns = summary_report_number(arc, "ns"), count, tries;
 
 	count = summary_report_number(line, "count");
-	report_uint(line, "count", count + 1);
+	tries = summary_report_number(arc, "tries");
+	report_uint(line, "count", count + MAX(tries, UINT64_C(1)));
 	if (!count || ns < summary_report_number(line, "shortest_ns"))
 		report_uint(line, "shortest_ns", ns);
 	if (count && ns <= summary_report_number(line, "longest_ns"))

@@ -1,14 +1,19 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# `report`: where a run's time went, of files with events. Needs no device.
+# `report`: where a run's time went, of files with events: of files made here, and of --report.
+
+# shellcheck disable=SC2154 # variables are emu.bash's
+load ../emu
 
 setup()
 {
-	load ../helpers
-	require jq
-	mkdir "$BATS_TEST_TMPDIR/work"
-	cd "$BATS_TEST_TMPDIR/work"
+	emu_setup
+}
+
+teardown()
+{
+	emu_teardown
 }
 
 # run_of N: the events of a save of N devices: pre-copy in two rounds, then stopped one after the
@@ -140,6 +145,66 @@ DEVICE        FOUND      BROUGHT TO  RESET  AS WANTED
 	migctl 0 --json report changed.json
 	expect_json '.devices[0].down == false' '.devices[1].down' '.devices[1].downtime_ns == 39000000' \
 		'.failures[0].address == "0000:3b:00.1"' '.failures[1] == {"message": "interrupted"}'
+}
+
+# keep_reports FILE...: they are checked against their schemas when this file ends, as others are.
+keep_reports()
+{
+	cat "$@" >>"$BATS_FILE_TMPDIR/reports.$BATS_TEST_NUMBER"
+}
+
+@test "report: of a save and a resume, what they said themselves" {
+	require python3
+	emu_start --devices 6 --state-size 4M --dirty-rate 1M
+	migctl 0 --json save --pre-copy --report save.json "$A" "$B" vfio-user:emu.2 image
+	keep_reports save.json
+	jq '.devices | map({address: .device.address, downtime_ns, bytes})' <<<"$output" >said
+	jq -S '.result | del(.event)' save.json >recorded
+	jq -S . <<<"$output" | diff - recorded
+	migctl 0 --json report save.json
+	expect_json '.recorded.command == "save"' '.recorded.outcome == "completed"' '.rounds >= 2' \
+		'.switchover.verdict == "converged"' 'has("skew_ns")' 'has("failures") | not' \
+		'all(.devices[]; (.downtime | add) == .downtime_ns and .down == false)' \
+		'[.devices[0].arcs[].to] == ["pre-copy", "pre-copy-p2p", "stop-copy", "stop", "running-p2p", "running"]'
+	jq '.devices | map({address, downtime_ns, bytes})' <<<"$output" | diff said -
+	migctl 0 report --svg save.svg save.json
+	well_formed save.svg
+
+	migctl 0 --json resume --no-hold --report resume.json vfio-user:emu.3 vfio-user:emu.4 vfio-user:emu.5 image
+	keep_reports resume.json
+	jq '.devices | map({address: .device.address, downtime_ns})' <<<"$output" >said
+	migctl 0 --json report resume.json
+	expect_json '.recorded.command == "resume"' 'has("rounds") | not' \
+		'all(.devices[]; .bytes >= 4194304 and .downtime.stream_ns > 0)'
+	jq '.devices | map({address, downtime_ns})' <<<"$output" | diff said -
+	migctl 0 report --svg resume.svg resume.json
+	well_formed resume.svg
+}
+
+@test "report: of a save that fails, each failure and each way back" {
+	require python3
+	emu_start --devices 3 --state-size 4M --fault 1@error=2M --fault 2@drain=running-p2p:stop:20ms
+	migctl 81 save --report r.json "$A" "$B" vfio-user:emu.2 image
+	[[ ! -e image ]]
+	keep_reports r.json
+	migctl 0 --json report r.json
+	expect_json '.recorded.outcome == "device-error"' '(.recorded.message | length) > 0' \
+		'.failures[0].address == "vfio-user:emu.1"' '.devices[1].recovery.found == "error"' \
+		'.devices[1].recovery.reset' '.devices[0].recovery.ok' \
+		'[.devices[].state] == ["running", "running", "running"]' \
+		'.devices[2].downtime.retrying_ns > 0' '[.devices[2].arcs[].error] | index("EBUSY")'
+	migctl 0 report --svg r.svg r.json
+	well_formed r.svg
+	grep -q 'class="failure"><title>' r.svg
+}
+
+@test "report: a file that is there keeps a save from touching a device" {
+	emu_start --devices 1 --event-log events
+	echo mine >r.json
+	migctl 73 save --report r.json "$A" image
+	[[ $stderr == *"r.json: cannot create: File exists"* && $(<r.json) == mine && ! -e image ]]
+	migctl 73 save --report no/such/folder "$A" image
+	[[ ! -e image && ! -s events ]]
 }
 
 @test "report: the files of this test are what the schema says" {

@@ -23,13 +23,15 @@
 #define PROGRESS(at, bytes) \
 	"{\"event\":\"progress\",\"at_ns\":" #at ",\"device\":0,\"bytes\":" #bytes "}"
 #define PHASE(at, phase) "{\"event\":\"phase\",\"at_ns\":" #at ",\"phase\":\"" phase "\"}"
-#define DECISION(at, round, dirty)                                                                                  \
-	"{\"event\":\"decision\",\"at_ns\":" #at ",\"verdict\":\"not-yet\",\"round\":" #round                       \
-	",\"told\":true,\"reinit\":false,\"quiescent\":false,\"initial_bytes\":0,"                                  \
-	"\"dirty_bytes\":" #dirty ",\"stop_copy_bytes\":0,\"moved_bytes\":0,\"moved_ns\":0,"                        \
-	"\"moved_told_bytes\":0,\"left_bytes\":" #dirty                                                             \
-	",\"suspected_bytes\":0,\"arcs_ns\":0,\"finish_ns\":0,\"bytes_per_second\":0,\"dirty_bytes_per_second\":0," \
-	"\"pause_ns\":0}"
+/* clang-format off */
+#define DECISION(at, round, dirty)                                                     \
+	"{\"event\":\"decision\",\"at_ns\":" #at ",\"verdict\":\"not-yet\",\"round\":" #round \
+	",\"told\":true,\"reinit\":false,\"quiescent\":false,\"initial_bytes\":0,"         \
+	"\"dirty_bytes\":" #dirty ",\"stop_copy_bytes\":0,\"moved_bytes\":0,"              \
+	"\"moved_ns\":0,\"moved_told_bytes\":0,\"left_bytes\":" #dirty ","                 \
+	"\"suspected_bytes\":0,\"arcs_ns\":0,\"finish_ns\":0,\"bytes_per_second\":0,"      \
+	"\"dirty_bytes_per_second\":0,\"pause_ns\":0}"
+/* clang-format on */
 
 static void parse(const char *text, struct event_file *ret)
 {
