@@ -239,7 +239,7 @@ expect_barrier()
 # keeps_barrier FIRST THEN: the same, but there need not be one.
 keeps_barrier()
 {
-	awk -v first="^($1)\\$" -v then="^($2)\\$" -v of="${members[*]#vfio-user:}" '
+	awk -v first="^($1)\$" -v then="^($2)\$" -v of="${members[*]#vfio-user:}" '
 		BEGIN { n = split(of, names, " "); for (i in names) wanted[names[i]] }
 		!($2 in wanted) { next }
 		{ event = $0; sub(/^[^ ]* [^ ]* /, "", event) }
