@@ -14,6 +14,7 @@
  * @order: to be carried out next, or NULL
  * @busy: one is being carried out
  * @result, @err: of the last one
+ * @ended: how many orders had ended before it, of all devices
  */
 struct runner_slot {
 	struct runner *runner;
@@ -24,6 +25,7 @@ struct runner_slot {
 	bool busy;
 	int result;
 	struct err err;
+	unsigned long ended;
 };
 
 /**
@@ -56,7 +58,7 @@ static void runner_carry_out(struct runner *r, struct runner_slot *s)
 	s->busy = false;
 	s->result = result;
 	s->err = err;
-	r->ended++;
+	s->ended = r->ended++;
 	if (result < 0) {
 		r->failed = true;
 		cancel_request(r->cancel);
@@ -115,6 +117,13 @@ static bool runner_await(struct runner *r)
 }
 
 /* A cancel is an answer to what failed elsewhere, unless nothing else has failed. */
+static bool runner_counts_more(const struct runner_slot *a, const struct runner_slot *b)
+{
+	bool answer = a->result == -ECANCELED;
+
+	return answer == (b->result == -ECANCELED) ? a->ended < b->ended : !answer;
+}
+
 static int runner_verdict(const struct runner *r, struct err *err)
 {
 	const struct runner_slot *first = NULL;
@@ -124,7 +133,7 @@ static int runner_verdict(const struct runner *r, struct err *err)
 
 		if (!runner_slot_idle(s) || s->result >= 0)
 			continue;
-		if (!first || (first->result == -ECANCELED && s->result != -ECANCELED))
+		if (!first || runner_counts_more(s, first))
 			first = s;
 	}
 	if (!first)
