@@ -74,7 +74,7 @@ static void each_device_goes_where_the_user_says_and_else_in_order(void **state)
 		  { "b=z", "2=y" },
 		  .map = { 0, 2, 1 } },
 		{ { "a", "b" }, { "x", "y" }, { 0 }, { "a=x" }, .map = { 0, 1 } },
-		/* an address that looks like a number which is no index; what is behind the first = */
+		/* an address that is a number and no index; a device that has an = */
 		{ { "7", "b" }, { "x", "y" }, { 0 }, { "7=y" }, .map = { 1, 0 } },
 		{ { "a", "b" },
 		  { "x", "vfio-user:/a=b" },
