@@ -47,13 +47,14 @@ struct runner {
 static void runner_carry_out(struct runner *r, struct runner_slot *s)
 {
 	runner_fn *fn = s->order;
+	void *ctx = s->ctx;
 	struct err err = { 0 };
 	int result;
 
 	s->order = NULL;
 	s->busy = true;
 	pthread_mutex_unlock(&r->lock);
-	result = fn(s->ctx, s->index, &err);
+	result = fn(ctx, s->index, &err);
 	pthread_mutex_lock(&r->lock);
 	s->busy = false;
 	s->result = result;
