@@ -78,11 +78,9 @@ static int converge_read_round(void *ctx, struct member *m, struct err *err)
 		return 0;
 	converge_ask(mig, &round->event.info);
 	r = pump_run(pump, err);
+	r = r < 0 ? r : pump_flush(pump, err);
 	if (r < 0)
-		return r;
-	r = pump_flush(pump, err);
-	if (r < 0)
-		return r;
+		return pipeline_explain(pump->pipe, r, err);
 	round->event.number = c->policy.rounds + 1;
 	round->event.bytes = pump->bytes - before;
 	round->event.ns = clock_ns() - start;

@@ -60,6 +60,9 @@ static int lane_sink(void *ctx, struct image_frame *frame, size_t len, struct er
 	else
 		r = lanes->put(lanes->ctx, frame->payload, len, err);
 	lanes->written_ns = clock_ns();
+	/* The other lanes then find the writer broken, or the cancel requested. */
+	if (r < 0 && !lanes->failed.code && !atomic_load(&lanes->cancel->requested))
+		lanes->failed = *err;
 	lane_end_turn(lanes);
 	return r;
 }

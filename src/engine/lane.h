@@ -35,6 +35,7 @@ typedef int lanes_put_fn(void *ctx, const void *buf, size_t len, struct err *err
  * @tickets, @turn: the next one to be drawn, and whose turn it is
  * @written_ns: when something was written last
  * @gone: what a keepalive found out
+ * @failed: what writing failed with first, before any cancel
  */
 struct lanes {
 	struct image_writer *writer;
@@ -50,7 +51,7 @@ struct lanes {
 	pthread_cond_t next;
 	uint64_t tickets, turn;
 	uint64_t written_ns;
-	struct err gone;
+	struct err gone, failed;
 };
 
 void lanes_init(struct lanes *lanes);

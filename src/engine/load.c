@@ -154,17 +154,31 @@ static int load_settle(void *ctx, struct member *m, struct err *err)
 	return member_settle(m, err);
 }
 
-static int load_enter_resuming(void *ctx, struct member *m, struct err *err)
+/* A device that speaks v1 has no STOP on its way. */
+static int load_enter(void *ctx, struct member *m, struct err *err)
 {
 	struct load *l = ctx;
 	struct load_lane *lane = &l->lanes[m->index];
-	int r;
+	int r = set_enter(&l->set, m, err);
 
-	r = member_enter(m, PHASE_LOAD, l->cancel, err);
 	if (m->dev->mig->state == MIG_RESUMING)
 		lane->received = HANDOVER_LOADING;
 	lane->start_ns = clock_ns();
 	return r;
+}
+
+/* None loses its own state before all have stopped. */
+static int load_enter_resuming(struct load *l, struct err *err)
+{
+	static const enum phase phases[] = { PHASE_QUIESCE, PHASE_STOP, PHASE_LOAD };
+
+	for (size_t i = 0; i < ARRAY_SIZE(phases); i++) {
+		int r = set_phase(&l->set, phases[i], load_enter, l, err);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
 }
 
 static int load_make_pipelines(struct load *l, struct err *err)
@@ -221,7 +235,7 @@ static int load_begin(struct load *l, const struct image_manifest *m, struct err
 	r = set_phase(&l->set, PHASE_SETTLE, load_settle, l, err);
 	if (r < 0)
 		return r;
-	r = set_phase(&l->set, PHASE_LOAD, load_enter_resuming, l, err);
+	r = load_enter_resuming(l, err);
 	return r < 0 ? r : load_make_pipelines(l, err);
 }
 
@@ -619,8 +633,19 @@ static void load_tell_recovery(void *ctx, const struct member *m, struct err *er
 		load_tell_elsewhere(lane, err);
 }
 
-/* What a device holds, and where it goes with that. */
-static void load_plan_recovery(struct load_lane *lane)
+static bool load_any_lost(const struct load *l)
+{
+	for (unsigned int i = 0; i < l->set.n; i++)
+		if (l->lanes[i].received >= HANDOVER_LOADING)
+			return true;
+	return false;
+}
+
+/*
+ * What a device holds, and where it goes with that. Where others have lost their own states, one
+ * that still has its own stays stopped with it: of a set, none runs without the others.
+ */
+static void load_plan_recovery(struct load_lane *lane, bool any_lost)
 {
 	static const enum mig_holds holds[] = {
 		[HANDOVER_NOTHING_TO_DO] = MIG_HOLDS_OWN,
@@ -632,7 +657,7 @@ static void load_plan_recovery(struct load_lane *lane)
 	struct member *m = lane->member;
 
 	m->holds = holds[what];
-	m->want = what == HANDOVER_RETURN ? mig_settled(m->result->found) : MIG_STOP;
+	m->want = what == HANDOVER_RETURN && !any_lost ? mig_settled(m->result->found) : MIG_STOP;
 }
 
 /* What became of the state that a device held. */
@@ -658,9 +683,11 @@ static bool load_may_hold(const struct load_lane *lane)
 static void load_give_up(struct load *l, struct err *err)
 {
 	struct handover_verdict *verdict = &l->result->verdict;
+	enum mig_fate worst = MIG_FATE_BACK;
+	bool any_lost = load_any_lost(l);
 
 	for (unsigned int i = 0; i < l->set.n; i++)
-		load_plan_recovery(&l->lanes[i]);
+		load_plan_recovery(&l->lanes[i], any_lost);
 	set_recover(&l->set);
 	set_tell_recoveries(&l->set, load_tell_recovery, l, err);
 	for (unsigned int i = 0; i < l->set.n; i++) {
@@ -669,8 +696,11 @@ static void load_give_up(struct load *l, struct err *err)
 			handover_gave_up(l->link, l->origin, lane->received, load_fate(lane));
 
 		l->result->hold |= load_may_hold(lane);
-		if (!i || v.status > verdict->status)
-			*verdict = v;
+		if (i && v.status <= verdict->status &&
+		    (v.status < verdict->status || load_fate(lane) <= worst))
+			continue;
+		*verdict = v;
+		worst = load_fate(lane);
 	}
 	if (verdict->status == HANDOVER_IN_DOUBT)
 		err->kind = ERR_IN_DOUBT;
@@ -746,7 +776,7 @@ static int load_init(struct load *l, struct err *err)
 	l->result->loads = calloc(o->n, sizeof(*l->result->loads));
 	if (!l->lanes || !l->result->loads)
 		return err_set(err, -ENOMEM, "calloc");
-	r = set_init(&l->set, o->devs, o->n, o->retry_ns, l->cancel, o->events, err);
+	r = set_init(&l->set, o->devs, o->n, MIG_RESUMING, o->retry_ns, l->cancel, o->events, err);
 	if (r < 0)
 		return r;
 	for (unsigned int i = 0; i < o->n; i++) {

@@ -94,6 +94,7 @@ int member_enter(struct member *m, enum phase phase, struct cancel *cancel, stru
 		.caps = mig->caps,
 		.state = mig->state,
 		.want = m->want,
+		.toward = m->toward,
 		.precopy = m->precopy,
 	};
 

@@ -45,6 +45,7 @@ struct member_result {
  * @index: in the set
  * @retry: how long an arc that it refuses for now is tried again
  * @want: where PHASE_START brings it; valid once it is settled
+ * @toward: as of struct phase_place
  * @precopy: it is to be pre-copied, if it can
  * @touched: something was done to it: after a failure it has to be brought back
  * @holds: whose state it holds, for that
@@ -58,7 +59,7 @@ struct member {
 	struct cancel *cancel;
 	struct events *events;
 	struct member_result *result;
-	enum mig_state want;
+	enum mig_state want, toward;
 	bool precopy;
 	bool touched;
 	enum mig_holds holds;

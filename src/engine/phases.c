@@ -6,7 +6,7 @@
 
 /**
  * enum phase_goal - how far the devices go
- * @PHASE_GOAL_RUNNING: towards the row's state, as long as the device runs
+ * @PHASE_GOAL_RUNNING: towards where it is to get, as long as the device runs
  * @PHASE_GOAL_STOPPED: towards it, until the device does not
  * @PHASE_GOAL_P2P: towards where it is wanted, as long as it does not run in full
  */
@@ -32,9 +32,9 @@ static const struct phase_row {
 	[PHASE_PRE_COPY] =
 		{ "pre-copy", PHASE_GOAL_PRE_COPY, MIG_PRE_COPY, PHASE_UNWIND_FOUND },
 	[PHASE_QUIESCE] =
-		{ "quiesce", PHASE_GOAL_RUNNING, MIG_STOP_COPY, PHASE_UNWIND_FOUND },
+		{ "quiesce", PHASE_GOAL_RUNNING, 0, PHASE_UNWIND_FOUND },
 	[PHASE_STOP] =
-		{ "stop", PHASE_GOAL_STOPPED, MIG_STOP_COPY, PHASE_UNWIND_FOUND },
+		{ "stop", PHASE_GOAL_STOPPED, 0, PHASE_UNWIND_FOUND },
 	[PHASE_STOP_COPY] =
 		{ "stop-copy", PHASE_GOAL_STATE, MIG_STOP_COPY, PHASE_UNWIND_FOUND },
 	[PHASE_LOAD] =
@@ -61,9 +61,9 @@ static enum mig_state phases_pre_copy(const struct phase_place *p)
 	return p->precopy && fsm_runs(p->state) && fsm_supported(to, p->caps) ? to : p->state;
 }
 
-static enum mig_state phases_while_running(const struct phase_place *p, enum mig_state to)
+static enum mig_state phases_while_running(const struct phase_place *p)
 {
-	enum mig_state at = p->state, next;
+	enum mig_state at = p->state, to = p->toward, next;
 
 	for (int i = 0; i < FSM_ARCS_MAX && at != to; i++) {
 		next = p->next(at, to, p->caps);
@@ -74,11 +74,11 @@ static enum mig_state phases_while_running(const struct phase_place *p, enum mig
 	return at;
 }
 
-static enum mig_state phases_until_stopped(const struct phase_place *p, enum mig_state to)
+static enum mig_state phases_until_stopped(const struct phase_place *p)
 {
-	enum mig_state at = phases_while_running(p, to);
+	enum mig_state at = phases_while_running(p);
 
-	return fsm_runs(at) ? p->next(at, to, p->caps) : at;
+	return fsm_runs(at) ? p->next(at, p->toward, p->caps) : at;
 }
 
 static enum mig_state phases_until_full(const struct phase_place *p)
@@ -104,9 +104,9 @@ enum mig_state phase_target(enum phase phase, const struct phase_place *p)
 	case PHASE_GOAL_PRE_COPY:
 		return phases_pre_copy(p);
 	case PHASE_GOAL_RUNNING:
-		return phases_while_running(p, row->to);
+		return phases_while_running(p);
 	case PHASE_GOAL_STOPPED:
-		return phases_until_stopped(p, row->to);
+		return phases_until_stopped(p);
 	case PHASE_GOAL_STATE:
 		return row->to;
 	case PHASE_GOAL_P2P:

@@ -21,7 +21,7 @@
  * enum phase - in the order in which a save, then a load goes through them
  *
  * A save: SETTLE, PRE_COPY, QUIESCE, STOP, STOP_COPY, then START_P2P and START back to where the
- * devices were found. A load: LOAD, JUDGE, START_P2P, START.
+ * devices were found. A load: SETTLE, QUIESCE, STOP, LOAD, JUDGE, START_P2P, START.
  */
 enum phase {
 	PHASE_SETTLE, /* end the sessions that other processes have left behind */
@@ -52,12 +52,13 @@ typedef enum mig_state phase_next_fn(enum mig_state from, enum mig_state to, uns
 /**
  * struct phase_place - where a device is, and what it can do
  * @want: where PHASE_START brings it
+ * @toward: where PHASE_QUIESCE and PHASE_STOP lead: MIG_STOP_COPY or MIG_RESUMING
  * @precopy: it is to be pre-copied, if it can
  */
 struct phase_place {
 	phase_next_fn *next;
 	unsigned int caps;
-	enum mig_state state, want;
+	enum mig_state state, want, toward;
 	bool precopy;
 };
 

@@ -447,12 +447,15 @@ static void save_note_streams(struct save *s)
 	}
 }
 
+/* What looks like a wish to stop, or like a broken image, has its reason elsewhere. */
 static int save_explain(struct save *s, int r, struct err *err)
 {
 	char max[UNITS_MAX];
 
-	for (unsigned int i = 0; i < s->set.n && r < 0; i++)
-		r = pipeline_explain(s->lane[i].pump.pipe, r, err);
+	if (r < 0 && s->lanes.failed.code) {
+		*err = s->lanes.failed;
+		return err->code;
+	}
 	if (r == -ETIME && atomic_load(&s->cancel->late))
 		err_fail(err, ERR_ABORTED, -ETIME,
 			 "stopped for longer than --downtime-max=%s allows",
@@ -684,7 +687,7 @@ static int save_work(struct save *s, struct err *err)
 	const struct save_options *o = s->options;
 	int r;
 
-	r = set_init(&s->set, o->devs, o->n, o->retry_ns, s->cancel, o->events, err);
+	r = set_init(&s->set, o->devs, o->n, MIG_STOP_COPY, o->retry_ns, s->cancel, o->events, err);
 	if (r < 0)
 		return r;
 	r = save_open_output(s, err);

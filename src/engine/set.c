@@ -24,8 +24,8 @@ static int set_check_doubles(const struct set *s, struct err *err)
 	return 0;
 }
 
-int set_init(struct set *s, struct device *const *devs, unsigned int n, uint64_t retry_ns,
-	     struct cancel *cancel, struct events *events, struct err *err)
+int set_init(struct set *s, struct device *const *devs, unsigned int n, enum mig_state toward,
+	     uint64_t retry_ns, struct cancel *cancel, struct events *events, struct err *err)
 {
 	int r;
 
@@ -39,6 +39,7 @@ int set_init(struct set *s, struct device *const *devs, unsigned int n, uint64_t
 			.dev = devs[i],
 			.index = i,
 			.retry = { .budget_ns = retry_ns },
+			.toward = toward,
 			.cancel = cancel,
 			.events = events,
 			.result = &s->results[i],

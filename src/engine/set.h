@@ -32,15 +32,16 @@ struct set {
 typedef int set_fn(void *ctx, struct member *m, struct err *err);
 
 /**
- * set_init() - a set of @n devices, none of them open
+ * set_init() - a set of @n devices
+ * @toward: MIG_STOP_COPY for a save, MIG_RESUMING for a load
  * @retry_ns: how long an arc that a device refuses for now is tried again
  *
  * Return: 0; -EINVAL (ERR_USAGE) for a device that is there twice; -ENOMEM, -EAGAIN. set_done() in
  * any case.
  */
 _must_check_ int set_init(struct set *s, struct device *const *devs, unsigned int n,
-			  uint64_t retry_ns, struct cancel *cancel, struct events *events,
-			  struct err *err);
+			  enum mig_state toward, uint64_t retry_ns, struct cancel *cancel,
+			  struct events *events, struct err *err);
 
 /** set_done() - waits for those that hang; @s->results stay the caller's, to free. */
 void set_done(struct set *s);

@@ -59,6 +59,7 @@ static void a_save_walks_all_alike(void **state)
 			.caps = rows[i].caps,
 			.state = rows[i].found,
 			.want = rows[i].found,
+			.toward = MIG_STOP_COPY,
 			.precopy = rows[i].precopy,
 		};
 
@@ -86,8 +87,13 @@ static void a_load_stops_before_it_starts(void **state)
 		struct phase_place p = { .next = fsm_next,
 					 .caps = rows[i].caps,
 					 .state = MIG_RUNNING,
-					 .want = rows[i].want };
+					 .want = rows[i].want,
+					 .toward = MIG_RESUMING };
 
+		p.state = phase_target(PHASE_QUIESCE, &p);
+		assert_int_equal(p.state, rows[i].caps == FULL ? MIG_RUNNING_P2P : MIG_RUNNING);
+		p.state = phase_target(PHASE_STOP, &p);
+		assert_int_equal(p.state, MIG_STOP);
 		p.state = phase_target(PHASE_LOAD, &p);
 		assert_int_equal(p.state, MIG_RESUMING);
 		p.state = phase_target(PHASE_JUDGE, &p);
@@ -111,8 +117,10 @@ static void nothing_stops_beside_one_that_may_ask_it(void **state)
 	(void)state;
 	for (unsigned int mix = 0; mix < 4; mix++) {
 		struct phase_place p[2] = {
-			{ fsm_next, mix & 1 ? FULL : P2P, MIG_RUNNING, MIG_RUNNING, true },
-			{ fsm_next, mix & 2 ? FULL : P2P, MIG_RUNNING, MIG_RUNNING, true },
+			{ fsm_next, mix & 1 ? FULL : P2P, MIG_RUNNING, MIG_RUNNING, MIG_STOP_COPY,
+			  true },
+			{ fsm_next, mix & 2 ? FULL : P2P, MIG_RUNNING, MIG_RUNNING, MIG_STOP_COPY,
+			  true },
 		};
 
 		for (size_t i = 0; i < ARRAY_SIZE(phases); i++) {
