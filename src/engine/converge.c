@@ -278,6 +278,9 @@ int converge_run(struct converge *c, struct err *err)
 		if (r < 0)
 			return r;
 	} while (again);
+	r = converge_check_divergence(c, err);
+	if (r < 0)
+		return r;
 	converge_set_deadline(c, 0);
 	return 0;
 }
