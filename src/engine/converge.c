@@ -198,9 +198,9 @@ static int converge_check_divergence(const struct converge *c, struct err *err)
 	if (d->verdict == SWITCHOVER_CONVERGED || c->options->on_divergence == ON_DIVERGENCE_STOP)
 		return 0;
 	err_fail(err, ERR_ABORTED, -ETIME,
-		 "pre-copy %s after %u rounds: expected downtime %s of %s",
-		 switchover_verdict_name(d->verdict), d->number,
-		 d->estimated ? format_duration(estimate, d->estimate_ns) : "unknown",
+		 "pre-copy does not converge: %s after %u round%s, downtime would be %s, not %s",
+		 switchover_verdict_name(d->verdict), d->number, d->number == 1 ? "" : "s",
+		 format_duration(estimate, d->estimate_ns),
 		 format_duration(limit, c->options->policy.downtime_limit_ns));
 	return err_hint(err, -ETIME,
 			"raise --downtime-limit, or --on-divergence=stop stops the devices all the "

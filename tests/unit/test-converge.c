@@ -124,7 +124,8 @@ static void bench_free(struct bench *b)
 
 static int run(struct bench *b, struct err *err)
 {
-	assert_int_equal(set_init(&b->set, b->devs, b->n, 0, &b->cancel, &b->events, err), 0);
+	assert_int_equal(
+		set_init(&b->set, b->devs, b->n, MIG_STOP_COPY, 0, &b->cancel, &b->events, err), 0);
 	assert_int_equal(set_open(&b->set, NULL, false, err), 0);
 	lanes_init(&b->lanes);
 	b->lanes.put = bench_put;
@@ -324,7 +325,8 @@ static void precopy_is_wanted_where_one_can_and_runs(void **state)
 
 		for (unsigned int d = 0; d < 2; d++)
 			b->fakes[d]->state = rows[i].states[d];
-		assert_int_equal(set_init(&b->set, b->devs, b->n, 0, &b->cancel, &b->events, &err),
+		assert_int_equal(set_init(&b->set, b->devs, b->n, MIG_STOP_COPY, 0, &b->cancel,
+					  &b->events, &err),
 				 0);
 		assert_int_equal(set_open(&b->set, NULL, false, &err), 0);
 		assert_int_equal(converge_wanted(&b->set), rows[i].wanted);
