@@ -81,6 +81,7 @@ static void switchover_forget(struct switchover *p, uint64_t now_ns)
 	p->least = UINT64_MAX;
 	p->shrunk_ns = now_ns;
 	p->brought = 0;
+	p->through = false;
 	p->dirt = (struct switchover_flow){ 0 };
 }
 
@@ -130,8 +131,9 @@ static void switchover_measure_dirt(struct switchover *p, const struct switchove
  */
 static void switchover_hear(struct switchover *p, const struct switchover_round *r)
 {
-	p->opening = !p->brought;
+	p->opening = !p->through;
 	if (r->moved) {
+		p->through |= !r->cut;
 		p->brought = r->moved;
 		p->heard_ns = MAX(p->heard_ns, switchover_sub(r->now_ns, r->moved_ns));
 	}
@@ -181,7 +183,7 @@ static void switchover_estimate(const struct switchover *p, struct switchover_de
 	d->rate = switchover_rate(p);
 	d->dirty_rate = switchover_flow_rate(&p->dirt);
 	d->estimate_ns = switchover_downtime(d, d->left);
-	d->estimated = p->measured || d->left < ROUND_MIN;
+	d->estimated = !r->cut && (p->measured || d->left < ROUND_MIN);
 }
 
 /*
@@ -190,8 +192,10 @@ static void switchover_estimate(const struct switchover *p, struct switchover_de
  */
 static bool switchover_is_too_early(const struct switchover *p, const struct switchover_round *r)
 {
-	if (r->told || r->initial)
-		return r->initial;
+	if (r->initial || r->cut)
+		return true;
+	if (r->told)
+		return false;
 	return switchover_untold(r) ? p->opening : !p->brought && switchover_is_unsure(p, r);
 }
 
@@ -205,16 +209,18 @@ static bool switchover_fits(const struct switchover *p, const struct switchover_
 }
 
 /*
- * Initial bytes come first, and what got dirty meanwhile may be more than the last of them.
+ * Initial bytes come first, and what got dirty meanwhile may be more than the last of them. So it
+ * is with all that a device has which does not tell.
  *
  * Return: what is left no longer shrinks.
  */
 static bool switchover_watch_least(struct switchover *p, const struct switchover_decision *d)
 {
 	const uint64_t most = switchover_add(d->left, d->suspected), now_ns = d->round.now_ns;
+	const bool first = d->round.initial || d->round.cut;
 
-	if (d->round.initial || most < p->least) {
-		p->least = d->round.initial ? UINT64_MAX : most;
+	if (first || most < p->least) {
+		p->least = first ? UINT64_MAX : most;
 		p->shrunk_ns = now_ns;
 		p->stalled = 0;
 		return false;

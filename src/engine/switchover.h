@@ -35,8 +35,10 @@ struct switchover_options {
  * struct switchover_round - a round that has ended, of all devices together
  *
  * In a round each device is asked what is left, read until it has nothing for now, and asked again.
+ * One that makes data as fast as it is read would never end it: so it ends after a while, too.
  *
  * @told: all devices that pre-copy tell what is left; else @initial and @dirty are of those that do
+ * @cut: one that does not tell had more when the round ended: nothing is known of what it has left
  * @reinit: a device was reconfigured: its initial bytes start over
  * @quiescent: no round, but asked in PRE_COPY_P2P, when the devices had just been made
  *             P2P-quiescent
@@ -49,7 +51,7 @@ struct switchover_options {
  * @now_ns: CLOCK_MONOTONIC
  */
 struct switchover_round {
-	bool told, reinit, quiescent;
+	bool told, cut, reinit, quiescent;
 	uint64_t initial, dirty;
 	uint64_t stop_copy;
 	uint64_t moved, moved_ns, moved_told;
@@ -75,7 +77,8 @@ enum switchover_verdict {
  *        to measure one, that of a slow link
  * @dirty_rate: bytes a second that got dirty of late, as far as it can be told; else 0
  * @estimate_ns: downtime that would be if the devices were stopped now
- * @estimated: that does not hang on a rate that was never measured
+ * @estimated: that hangs neither on a rate that was never measured nor on data of which nothing is
+ *             known
  * @pause_ns: before the next round; 0 to go on at once
  */
 struct switchover_decision {
@@ -101,7 +104,8 @@ struct switchover_flow {
  * @idle: in a row in which there was nothing to do
  * @verdict: the last one
  * @least, @shrunk_ns: fewest bytes left since the initial ones have gone, and when that was
- * @brought: bytes of the last round that moved any; @opening: no round before this one did
+ * @brought: bytes of the last round that moved any
+ * @opening, @through: no round before this one, or with it, has brought all that there was
  * @heard_ns: when a device last had, or told of, something to read
  * @looked, @initial, @before, @before_ns: devices have told so many bytes before, of them so many
  *                                         initial ones, and when
@@ -117,7 +121,7 @@ struct switchover {
 	uint64_t start_ns;
 	uint64_t least, shrunk_ns;
 	uint64_t brought;
-	bool opening;
+	bool opening, through;
 	uint64_t heard_ns;
 	bool looked;
 	uint64_t initial, before, before_ns;
@@ -131,10 +135,10 @@ void switchover_start(struct switchover *p, const struct switchover_options *opt
 /**
  * switchover_step() - judge a round
  *
- * CONVERGED never while there are initial bytes, nor in the first round that brings data of a
- * device that does not tell, nor in the one in which a device was reconfigured: then all but the
- * link's rate and the budget is forgotten. NOT_YET only within the budget. Of a quiescent set, the
- * last verdict, unless a device has started over.
+ * CONVERGED never while there are initial bytes, nor while a device that does not tell has more,
+ * nor in the first round that has brought all of that, nor in the one in which a device was
+ * reconfigured: then all but the link's rate and the budget is forgotten. NOT_YET only within the
+ * budget. Of a quiescent set, the last verdict, unless a device has started over.
  */
 void switchover_step(struct switchover *p, const struct switchover_round *round,
 		     struct switchover_decision *ret);

@@ -25,7 +25,7 @@ struct look {
 	uint64_t at;
 	uint64_t initial, dirty;
 	uint64_t moved, took;
-	bool untold, reinit, quiescent;
+	bool untold, cut, reinit, quiescent;
 	uint64_t stop_copy;
 	enum switchover_verdict verdict;
 };
@@ -40,6 +40,7 @@ static struct switchover_round round_of(const struct look *l)
 {
 	return (struct switchover_round){
 		.told = !l->untold,
+		.cut = l->cut,
 		.reinit = l->reinit,
 		.quiescent = l->quiescent,
 		.initial = l->initial,
@@ -191,6 +192,25 @@ static void each_driver_comes_to_its_end(void **state)
 		    { 6000, .untold = true, .moved = 2 * GB, .took = 2000, .verdict = GO },
 		    { 8000, .untold = true, .moved = 2 * GB, .took = 2000,
 		      .verdict = DIVERGES } } },
+		{ "vfio-user: so much that it takes several rounds",
+		  { { 1000, .untold = true, .cut = true, .moved = 200 * MB, .took = 1000,
+		      .verdict = GO },
+		    { 2000, .untold = true, .cut = true, .moved = 200 * MB, .took = 1000,
+		      .verdict = GO },
+		    { 4000, .untold = true, .cut = true, .moved = 200 * MB, .took = 1000,
+		      .verdict = GO },
+		    { 9000, .untold = true, .cut = true, .moved = 200 * MB, .took = 1000,
+		      .verdict = GO },
+		    { 9010, .untold = true, .moved = 2 * MB, .took = 10, .verdict = GO },
+		    { 9020, .untold = true, .moved = 1 * MB, .took = 10, .verdict = CONVERGED } } },
+		{ "vfio-user: makes a little as fast as it is read",
+		  { { 1000, .untold = true, .cut = true, .moved = 2 * MB, .took = 1000,
+		      .verdict = GO },
+		    { 2000, .untold = true, .cut = true, .moved = 2 * MB, .took = 1000,
+		      .verdict = GO },
+		    { 3000, .untold = true, .moved = 2 * MB, .took = 1000, .verdict = GO },
+		    { 3001, .untold = true, .cut = true, .moved = 1, .verdict = GO },
+		    { 3600000, .untold = true, .cut = true, .moved = 1, .verdict = LIMIT } } },
 		{ "vfio-user: has nothing to say",
 		  { { 1, .untold = true, .verdict = GO },
 		    { 1000, .untold = true, .verdict = GO },
@@ -267,6 +287,11 @@ static void initial_bytes_come_first_and_start_over(void **state)
 		    { 11000, .dirty = 2 * GB, .moved = 3 * GB, .took = 3000, .verdict = GO },
 		    { 13000, .dirty = 1 * MB, .moved = 2 * GB, .took = 2000,
 		      .verdict = CONVERGED } } },
+		{ "reconfigured, beside a device that does not tell",
+		  { { 1, .untold = true, .moved = 64, .verdict = GO },
+		    { 2, .untold = true, .moved = 64, .reinit = true, .verdict = GO },
+		    { 3, .untold = true, .moved = 64, .verdict = GO },
+		    { 4, .untold = true, .moved = 64, .verdict = CONVERGED } } },
 		{ "reconfigured again and again",
 		  { { 1, .moved = 64, .reinit = true, .verdict = GO },
 		    { 2, .moved = 64, .reinit = true, .verdict = GO },
@@ -756,6 +781,7 @@ static void check_promises(const struct switchover *p, const struct switchover_d
 
 	assert_in_range(d->verdict, 0, SWITCHOVER_NR_VERDICTS - 1);
 	assert_true(d->rate > 0);
+	assert_false(r->cut && d->estimated);
 	assert_true(d->estimate_ns >= r->arcs_ns && d->estimate_ns >= r->finish_ns);
 	assert_true(d->left >= r->dirty && d->left >= r->initial && d->left >= r->stop_copy);
 	if (d->verdict == GO) {
@@ -765,7 +791,7 @@ static void check_promises(const struct switchover *p, const struct switchover_d
 		assert_int_equal(d->pause_ns, 0);
 	}
 	if (d->verdict == CONVERGED && !r->quiescent) {
-		assert_false(r->initial || r->reinit);
+		assert_false(r->initial || r->reinit || r->cut);
 		assert_true(d->estimate_ns <= p->options.downtime_limit_ns);
 	}
 }
@@ -807,6 +833,7 @@ static void whatever_is_told_the_promises_hold(void **state)
 			r.reinit = !((seed >> 42) % 8);
 			r.quiescent = !((seed >> 45) % 16);
 			r.moved_told = (seed >> 49) % 2 ? r.moved : MOST;
+			r.cut = !r.told && (seed >> 51) % 2;
 			switchover_step(&p, &r, &d);
 			check_promises(&p, &d);
 		}
