@@ -8,6 +8,9 @@
 #include "engine/converge.h"
 #include "fsm/fsm.h"
 
+/* A round that takes longer is cut off. */
+#define ROUND_NS NSEC_PER_SEC
+
 static bool converge_takes_part(const struct member *m)
 {
 	const enum mig_state state = m->dev->mig->state;
@@ -64,7 +67,10 @@ static void converge_tell_round(const struct member *m, const struct event_round
 	event_emit(m->events, &e);
 }
 
-/* mlx5 makes new data only when it is asked, so the question comes before the data, too. */
+/*
+ * mlx5 makes new data only when it is asked, so the question comes before the data, too. A round is
+ * cut off after a while: of a device that makes data as fast as it is read it would have no end.
+ */
 static int converge_read_round(void *ctx, struct member *m, struct err *err)
 {
 	struct converge *c = ctx;
@@ -77,7 +83,9 @@ static int converge_read_round(void *ctx, struct member *m, struct err *err)
 	if (!converge_takes_part(m))
 		return 0;
 	converge_ask(mig, &round->event.info);
+	pump->deadline_ns = MIN(c->deadline_ns, start + ROUND_NS);
 	r = pump_run(pump, err);
+	round->cut = r == PUMP_CUT;
 	r = r < 0 ? r : pump_flush(pump, err);
 	if (r < 0)
 		return pipeline_explain(pump->pipe, r, err);
@@ -126,6 +134,7 @@ static struct switchover_round converge_sum(const struct converge *c, bool quies
 			continue;
 		}
 		sum.told &= round->event.told;
+		sum.cut |= !round->event.told && round->cut;
 		sum.initial += round->event.info.initial_bytes;
 		sum.dirty += round->event.info.dirty_bytes;
 		sum.reinit |= round->event.info.reinit;
@@ -247,10 +256,11 @@ static int converge_enter(void *ctx, struct member *m, struct err *err)
 	return member_enter(m, PHASE_PRE_COPY, c->set->cancel, err);
 }
 
-static void converge_set_deadline(struct converge *c, uint64_t ns)
+/* What is read from now on is read to its end. */
+static void converge_leave(struct converge *c)
 {
 	for (unsigned int i = 0; i < c->set->n; i++)
-		c->lanes[i].pump.deadline_ns = ns;
+		c->lanes[i].pump.deadline_ns = 0;
 }
 
 int converge_run(struct converge *c, struct err *err)
@@ -260,7 +270,7 @@ int converge_run(struct converge *c, struct err *err)
 	int r;
 
 	switchover_start(&c->policy, &c->options->policy, start);
-	converge_set_deadline(c, start + c->options->policy.max_ns);
+	c->deadline_ns = start + c->options->policy.max_ns;
 	do {
 		r = set_phase(c->set, PHASE_PRE_COPY, converge_enter, c, err);
 		if (r < 0)
@@ -281,6 +291,6 @@ int converge_run(struct converge *c, struct err *err)
 	r = converge_check_divergence(c, err);
 	if (r < 0)
 		return r;
-	converge_set_deadline(c, 0);
+	converge_leave(c);
 	return 0;
 }

@@ -29,11 +29,10 @@ struct converge_options {
 	bool returns;
 };
 
-/**
- * struct converge_round - what one device has told in a round
- */
+/** struct converge_round - what a device has told in a round; @cut: it had more when that ended */
 struct converge_round {
 	struct event_round event;
+	bool cut;
 	uint64_t stop_copy;
 };
 
@@ -42,6 +41,7 @@ struct converge_round {
  * @lanes: of the devices of @set
  * @rounds: of each device; the caller's, zeroed, as many as the set has devices
  * @decision: the last one, if @decided
+ * @deadline_ns: when the time in pre-copy is used up
  * @held_up_ns: that a limit of the bandwidth has kept the last round waiting
  */
 struct converge {
@@ -52,6 +52,7 @@ struct converge {
 	struct switchover policy;
 	struct switchover_decision decision;
 	bool decided;
+	uint64_t deadline_ns;
 	uint64_t held_up_ns;
 };
 

@@ -71,7 +71,7 @@ static int pump_read_all(struct pump *p, struct err *err)
 		if (r < 0)
 			return r;
 		if (p->deadline_ns && clock_ns() >= p->deadline_ns && !mig_mid_chunk(p->dev))
-			return 0;
+			return PUMP_CUT;
 		n = mig_read(p->dev, p->frame->payload + p->len, IMAGE_FRAME_PAYLOAD - p->len, err);
 		if (n <= 0)
 			return (int)n;

@@ -55,10 +55,13 @@ _must_check_ int pump_init(struct pump *p, struct err *err);
 /** pump_done() - without pump_flush() before, what is still on its way is dropped. */
 void pump_done(struct pump *p);
 
+#define PUMP_CUT 1
+
 /**
  * pump_run() - read until there is nothing more, now or for good, or the deadline has passed
  *
- * Called in a thread with every signal blocked. Return: 0, -ECANCELED, or what failed.
+ * Called in a thread with every signal blocked. Return: 0; PUMP_CUT when the deadline came first;
+ * -ECANCELED, or what failed.
  */
 _must_check_ int pump_run(struct pump *p, struct err *err);
 
