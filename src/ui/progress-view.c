@@ -314,6 +314,19 @@ static void progress_view_device(FILE *f, const struct progress_view *v, unsigne
 	fprintf(f, "\n%s", line);
 }
 
+/* One of the devices has something there. */
+static bool progress_view_needs(const struct progress_view *v, enum progress_column column)
+{
+	char cell[PIECE_MAX];
+
+	for (unsigned int i = 0; i < v->n; i++) {
+		progress_view_cell(cell, column, &v->devices[i]);
+		if (*cell)
+			return true;
+	}
+	return false;
+}
+
 char *progress_view_lines(const struct progress_view *v, size_t columns, size_t rows)
 {
 	size_t name_width = progress_view_name_width(v, columns), room = columns - 1;
@@ -328,6 +341,8 @@ char *progress_view_lines(const struct progress_view *v, size_t columns, size_t 
 	for (unsigned int c = 0; c < NR_COLUMNS; c++) {
 		size_t wide = width + 2 + (size_t)progress_widths[c];
 
+		if (!progress_view_needs(v, (enum progress_column)c))
+			continue;
 		if (wide > room)
 			break;
 		shown[c] = true;
