@@ -13,12 +13,19 @@
 /* Pixels below which two points are one. */
 #define NEAR 0.4
 
-/** struct chart - where it is; @left_max, @rate_max: what its height stands for */
+#define DOT_RADIUS 3
+
+/**
+ * struct chart - where it is
+ * @left_max, @rate_max: what its height stands for
+ * @dotted: where the last decision is
+ */
 struct chart {
 	FILE *f;
 	const struct picture_scale *scale;
 	double y, height;
 	double left_max, rate_max;
+	double dotted;
 };
 
 static double picture_chart_y(const struct chart *c, double value, double max)
@@ -89,20 +96,21 @@ static void picture_chart_left(const struct chart *c, const struct picture_serie
 	svg_path_end(c->f);
 }
 
-/* Where the decisions were made, and where pre-copy was left. */
+/* Where the decisions were made; of those that are on top of each other, the one that counted. */
 static void picture_chart_decision(void *ctx, const struct event *e)
 {
-	const struct chart *c = ctx;
+	const struct switchover_decision *d = &e->decision;
+	struct chart *c = ctx;
 	char why[SUMMARY_WHY_MAX];
-	double left, x;
+	double x = picture_x(c->scale, e->ns), left = (double)d->left;
 
-	if (e->kind != EVENT_DECISION)
+	if (e->kind != EVENT_DECISION || !d->round.told || left > c->left_max)
 		return;
-	x = picture_x(c->scale, e->ns);
-	left = (double)e->decision.left;
-	if (e->decision.round.told && left <= c->left_max)
-		svg_circle(c->f, x, picture_chart_y(c, left, c->left_max), 3, "dot",
-			   summary_why(&e->decision, why));
+	if (x < c->dotted + DOT_RADIUS && d->verdict == SWITCHOVER_NOT_YET)
+		return;
+	c->dotted = x;
+	svg_circle(c->f, x, picture_chart_y(c, left, c->left_max), DOT_RADIUS, "dot",
+		   summary_why(d, why));
 }
 
 static void picture_chart_switchover(const struct chart *c, const struct summary *s)
@@ -113,12 +121,13 @@ static void picture_chart_switchover(const struct chart *c, const struct summary
 	bool after = x + 90 < c->scale->x + c->scale->width;
 	/* A device that is loaded was not stopped for what it runs afterwards. */
 	const char *word = s->phased[PHASE_LOAD] ? "down" : "switchover";
-	char time[UNITS_MAX], title[64];
+	char time[UNITS_MAX], why[SUMMARY_WHY_MAX], title[SUMMARY_WHY_MAX + 64];
 
 	if (!s->was_down)
 		return;
-	snprintf(title, sizeof(title), "devices down: %s",
-		 format_duration(time, s->down_end_ns - s->down_start_ns));
+	snprintf(title, sizeof(title), "devices down: %s%s%s",
+		 format_duration(time, s->down_end_ns - s->down_start_ns), s->decided ? "; " : "",
+		 s->decided ? summary_why(&s->decision, why) : "");
 	svg_rect(c->f, &band, "band", title);
 	svg_line(c->f, x, c->y - 18, x, c->y + c->height, "switchover");
 	svg_text(c->f, after ? x + 5 : x - 5, c->y - 8, after ? SVG_START : SVG_END, "label", "%s",
