@@ -197,7 +197,7 @@ int picture_draw(FILE *f, const struct event_file *events, const struct summary 
 	picture_set_window(&p);
 	picture_set_places(&p);
 	page.height = p.bottom + 44 + 60;
-	svg_begin(f, WIDTH, page.height, picture_style);
+	svg_begin(f, WIDTH, page.height, "where the time of a run went", picture_style);
 	svg_rect(f, &page, "page", NULL);
 	svg_rect(f, &plot, "plot", NULL);
 	picture_title(&p);

@@ -60,14 +60,34 @@ static struct progress_sample progress_take_sample(const struct progress *p, uns
 	};
 }
 
+/* In less time than this a few large reads make any rate. */
+#define RATE_NS (200 * NSEC_PER_MSEC)
+
 /* Bytes a second since the last line, which is what a reader watches. */
-static uint64_t progress_rate(uint64_t *last_bytes, uint64_t bytes, uint64_t ns)
+static void progress_measure(struct progress_last *last, uint64_t bytes, uint64_t ns)
 {
 	/* A resume counts anew when it goes from verifying to loading. */
-	uint64_t moved = bytes < *last_bytes ? bytes : bytes - *last_bytes;
+	uint64_t moved = bytes < last->bytes ? bytes : bytes - last->bytes;
 
-	*last_bytes = bytes;
-	return ns ? (uint64_t)((double)moved * (double)NSEC_PER_SEC / (double)ns) : 0;
+	last->bytes = bytes;
+	last->rate = ns ? (uint64_t)((double)moved * (double)NSEC_PER_SEC / (double)ns) : 0;
+}
+
+/* SIGUSR1 can come just after a line: then the rate is still that one's. */
+static void progress_rates(struct progress *p, struct progress_sample *samples, uint64_t now)
+{
+	uint64_t ns = now - (p->last_ns ? p->last_ns : p->transfer->start_ns);
+	bool measure = !p->last_ns || ns >= RATE_NS;
+
+	if (!p->last)
+		p->last = calloc(progress_n(p), sizeof(*p->last));
+	for (unsigned int i = 0; i < progress_n(p) && p->last; i++) {
+		if (measure)
+			progress_measure(&p->last[i], samples[i].bytes, ns);
+		samples[i].rate = p->last[i].rate;
+	}
+	if (measure)
+		p->last_ns = now;
 }
 
 /* What it is in, or what it waits for, before the figures. */
@@ -104,7 +124,7 @@ static void progress_look(struct progress *p, const struct cancel_waiting *waiti
 			  struct progress_sample *samples, struct progress_view *ret)
 {
 	const struct transfer *t = p->transfer;
-	uint64_t now = clock_ns(), ns = now - (p->last_ns ? p->last_ns : t->start_ns);
+	uint64_t now = clock_ns();
 
 	*ret = (struct progress_view){
 		.name = p->name,
@@ -120,11 +140,7 @@ static void progress_look(struct progress *p, const struct cancel_waiting *waiti
 	}
 	if (t->n && !progress_any_open(p))
 		samples[0].bytes = ret->scanned = atomic_load(&t->bytes);
-	if (!p->last_bytes)
-		p->last_bytes = calloc(ret->n, sizeof(*p->last_bytes));
-	for (unsigned int i = 0; i < ret->n && p->last_bytes; i++)
-		samples[i].rate = progress_rate(&p->last_bytes[i], samples[i].bytes, ns);
-	p->last_ns = now;
+	progress_rates(p, samples, now);
 	progress_add_decision(t, ret);
 }
 
@@ -256,6 +272,6 @@ void progress_interrupted(const struct progress *p, const char *text)
 void progress_end(struct progress *p)
 {
 	console_end_line();
-	free(p->last_bytes);
-	p->last_bytes = NULL;
+	free(p->last);
+	p->last = NULL;
 }

@@ -22,6 +22,11 @@ enum progress_mode {
 	PROGRESS_JSON
 };
 
+/** struct progress_last - a device when its rate was measured last, and that @rate */
+struct progress_last {
+	uint64_t bytes, rate;
+};
+
 /**
  * struct progress - where it is shown
  * @mode: PROGRESS_AUTO shows when standard error is a terminal
@@ -45,7 +50,7 @@ struct progress {
 	const struct transfer *transfer;
 
 	uint64_t last_ns;
-	uint64_t *last_bytes; /* of each device; progress_end() frees them */
+	struct progress_last *last; /* of each device; progress_end() frees them */
 };
 
 /** progress_wanted() - there is something to show each second. */

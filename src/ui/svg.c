@@ -7,12 +7,12 @@
 #include "base/printable.h"
 #include "ui/svg.h"
 
-void svg_begin(FILE *f, double width, double height, const char *style)
+void svg_begin(FILE *f, double width, double height, const char *label, const char *style)
 {
 	fprintf(f,
 		"<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%.0f\" height=\"%.0f\" "
-		"viewBox=\"0 0 %.0f %.0f\" role=\"img\">\n<style>%s</style>\n",
-		width, height, width, height, style);
+		"viewBox=\"0 0 %.0f %.0f\" role=\"img\" aria-label=\"%s\">\n<style>%s</style>\n",
+		width, height, width, height, label, style);
 }
 
 void svg_end(FILE *f)

@@ -23,8 +23,12 @@ struct svg_box {
 	double x, y, width, height;
 };
 
-/** svg_begin() - the document, with @style as its style sheet; then @width times @height */
-void svg_begin(FILE *f, double width, double height, const char *style);
+/**
+ * svg_begin() - the document, of @width times @height
+ * @label: what it is, for those who cannot see it; both this and @style, its style sheet, go into it
+ *         as they are
+ */
+void svg_begin(FILE *f, double width, double height, const char *label, const char *style);
 
 void svg_end(FILE *f);
 

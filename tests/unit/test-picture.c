@@ -92,6 +92,42 @@ static void nothing_is_too_short_or_too_long_to_be_drawn(void **state)
 	}
 }
 
+/* What it still is a report of can be drawn. */
+static void a_damaged_report_is_refused_or_drawn(void **state)
+{
+	/* clang-format off */
+	static const char whole[] = HEAD ONE "],\"events\":["
+		PHASE(0, "pre-copy") "," ARC(1, "running", "stop", 0, 1) ","
+		PROGRESS(2, 100) "," DECISION(3, 1, 30) ","
+		"{\"event\":\"failure\",\"at_ns\":4,\"device\":0,\"message\":\"\","
+		"\"errno\":null},"
+		"{\"event\":\"recovery\",\"at_ns\":5,\"device\":0,\"found\":\"stop\","
+		"\"end\":\"running\",\"reset\":false,\"ok\":true}" TAIL;
+	/* clang-format on */
+	static const char instead[] = { '9', '"', '}' };
+	unsigned int drawn = 0;
+	char text[sizeof(whole)];
+
+	(void)state;
+	free(draw(whole));
+	for (size_t i = 0; i < sizeof(whole) - 1; i++)
+		for (size_t n = 0; n < sizeof(instead); n++) {
+			struct event_file file;
+			struct err err = { 0 };
+
+			memcpy(text, whole, sizeof(text));
+			text[i] = instead[n];
+			if (event_file_parse(text, sizeof(text) - 1, &file, &err) < 0) {
+				assert_int_equal(err_status(&err), ERR_IMAGE);
+				continue;
+			}
+			event_file_done(&file);
+			free(draw(text));
+			drawn++;
+		}
+	assert_true(drawn > 10);
+}
+
 static void names_are_text_and_never_elements(void **state)
 {
 	static const struct {
@@ -201,6 +237,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nothing_is_too_short_or_too_long_to_be_drawn),
+		cmocka_unit_test(a_damaged_report_is_refused_or_drawn),
 		cmocka_unit_test(names_are_text_and_never_elements),
 		cmocka_unit_test(a_picture_of_many_devices_says_how_many_it_leaves_out),
 		cmocka_unit_test(what_is_left_is_told_in_pre_copy_and_known_afterwards),
