@@ -25,8 +25,8 @@ struct svg_box {
 
 /**
  * svg_begin() - the document, of @width times @height
- * @label: what it is, for those who cannot see it; both this and @style, its style sheet, go into it
- *         as they are
+ * @label: what it is, for those who cannot see it; both this and @style, its style sheet, go into
+ *         it as they are
  */
 void svg_begin(FILE *f, double width, double height, const char *label, const char *style);
 
