@@ -229,8 +229,8 @@ expect_alike()
 	expect_states "$real"
 }
 
-# expect_barrier FIRST THEN: by the file "events" (--event-log) each of $members had an event that is
-# FIRST, a regular expression, before any of them had one that is THEN; and there was one.
+# expect_barrier FIRST THEN: by the file "events" (--event-log) each of $members had an event that
+# is FIRST, a regular expression, before any of them had one that is THEN; and there was one.
 expect_barrier()
 {
 	keeps_barrier "$1" "$2" && happened "$2"

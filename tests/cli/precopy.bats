@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Pre-copy: rounds of reading while the devices run, until to stop them is expected to take no longer
-# than is wished, or waiting longer would not help. A vfio-user device tells nothing of what it has
+# Pre-copy: rounds of reading while the devices run, until to stop them is expected to take no
+# longer than is wished, or waiting longer would not help. A vfio-user device tells nothing of what it has
 # left: what counts is what its rounds bring. With devices that tell: tests/lab/suite/sets.bats.
 
 # shellcheck disable=SC2034,SC2154,SC2030,SC2031 # variables are emu.bash's and run's, or theirs

@@ -30,7 +30,7 @@ emulate()
 	emu_start --devices "$n" --state-size $size --event-log events "$@"
 }
 
-# image COUNT [ARG...]: the file "image", of a set of so many devices of an emulator that is gone then.
+# image COUNT [ARG...]: the file "image", of a set of so many devices. Their emulator has ended then.
 image()
 {
 	local n count=$1 devs=(vfio-user:source)
@@ -321,8 +321,8 @@ resume_barriers()
 #
 # A save, and a device that fails
 #
-# A table: FAULT of the second of three devices, FILE (none or whole), exit STATUS, OUTCOME/OWNER, the
-# STATEs of all afterwards, and OPTIONS of the save.
+# A table: FAULT of the second of three devices, FILE (none or whole), exit STATUS, OUTCOME/OWNER,
+# the STATEs of all afterwards, and OPTIONS of the save.
 #
 
 # try_save FAULT FILE STATUS OUTCOME/OWNER STATES [OPTION...]
@@ -387,7 +387,7 @@ table()
 	END
 }
 
-@test "save: one device refuses to be stopped: the others are not stopped for longer than it is asked" {
+@test "save: one device refuses to be stopped: no other is drained, and all run on" {
 	emulate 3 --fault 1@fail=running-p2p:stop:EBUSY
 	members 3
 	migctl 75 --json save --drain-timeout=0.3 "${members[@]}" file
@@ -926,7 +926,7 @@ pick()
 	picked=$1
 }
 
-# A set of some size, with delays and one fault or none: $members, their $sizes, $faulty, "" for none.
+# A set of some size, with delays and one fault or none: $members, their $sizes, and $faulty.
 chance()
 {
 	local n args=() i
@@ -1032,9 +1032,9 @@ chance_save()
 	check_save
 }
 
-# scripts/sweep sets runs a thousand of these. SETS_SEED makes the same again.
+# scripts/sweep runs a thousand of these. SETS_SEED is the first seed, a seed each run.
 @test "whatever happens to a set: barriers are kept, and never some of each are left" {
-	local run seed=${SETS_SEED:-$RANDOM} interrupted faulty sizes targets
+	local run seed=${SETS_SEED:-1} interrupted faulty sizes targets
 
 	for ((run = 0; run < ${SETS_RUNS:-8}; run++)); do
 		echo "=== SETS_SEED=$((seed + run)) SETS_RUNS=1"

@@ -234,7 +234,7 @@ reference_of()
 # One of them fails
 #
 
-# one_fails STATUS OUTCOME/OWNER FAULT [OPTION...]: of a save; all of them run on with what they hold.
+# one_fails STATUS OUTCOME/OWNER FAULT [OPTION...]: of a save; all run on with what they hold.
 one_fails()
 {
 	local want=$1 verdict=$2 fault=$3
