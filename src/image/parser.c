@@ -503,11 +503,21 @@ int image_parser_filled(struct image_parser *p, size_t len, struct err *err)
 	return p->state == AT_EOF ? IMAGE_COMPLETE : IMAGE_MORE;
 }
 
+static bool parser_wants_contents(const struct image_parser *p)
+{
+	if (p->sink->data)
+		return true;
+	for (uint32_t i = 0; i < p->manifest.n_devices; i++)
+		if (p->sums[i].running)
+			return true;
+	return false;
+}
+
 bool image_parser_between(const struct image_parser *p, uint64_t *ret_at, uint64_t *ret_seed)
 {
 	*ret_at = p->at;
 	*ret_seed = image_seed(&p->info);
-	return p->state == AT_SECTION && !p->sink->data && !p->sink->sum;
+	return p->state == AT_SECTION && !parser_wants_contents(p);
 }
 
 int image_parser_checked(struct image_parser *p, const uint8_t head[IMAGE_SECTION_HEADER],
@@ -516,7 +526,7 @@ int image_parser_checked(struct image_parser *p, const uint8_t head[IMAGE_SECTIO
 	struct section s = { 0 };
 	int r;
 
-	assert(p->state == AT_SECTION && !p->sink->data && !p->sink->sum);
+	assert(p->state == AT_SECTION && !parser_wants_contents(p));
 	r = image_head_decode(head, &s.head, err);
 	assert(r < 0 || s.head.type == IMAGE_DATA);
 	r = r < 0 ? r : parser_check_place(p, &s, err);

@@ -117,7 +117,8 @@ _must_check_ int image_parser_filled(struct image_parser *p, size_t len, struct 
  * @ret_at: the place in the image where it begins; the parser may have some of it
  * @ret_seed: of its checksums
  *
- * Return: false where it may not: before and after the sections, and if the sink wants contents.
+ * Return: false where it may not: before and after the sections, and if the sink wants contents
+ * or a SHA-256 of them is checked.
  */
 bool image_parser_between(const struct image_parser *p, uint64_t *ret_at, uint64_t *ret_seed);
 

@@ -164,6 +164,7 @@ static void an_image_with_a_bit_flipped_is_refused_alike(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(specs); i++) {
 		struct bytes image = image_make(&specs[i]);
 
+		f->sink.sum = i != 1; /* where there are none to check, frames are checked ahead */
 		for (size_t at = 0; at < image.len; at += at % 4096 < 64 ? 7 : 613) {
 			uint8_t bit = (uint8_t)(1 << at % 8);
 
@@ -280,7 +281,7 @@ static void a_cancel_ends_it(void **state)
 	bytes_done(&image);
 }
 
-static const struct image_sink nothing;
+static const struct image_sink nothing = { .sum = true };
 
 /* Feeds a parser of @image up to its first DATA. */
 static struct image_parser *parse_start(const struct bytes *image)
