@@ -32,6 +32,7 @@ struct save {
 	struct set set;
 	struct lanes lanes;
 	struct lane *lane;
+	struct converge converge;
 	struct output *out;
 	enum handover_link link;
 	enum handover_sent sent;
@@ -312,23 +313,23 @@ static int save_expect_sizes(void *ctx, struct member *m, struct err *err)
 	return 0;
 }
 
+/* Outlives a failure: a device that hangs in its round must not hold up the others' recovery. */
 static int save_converge(struct save *s, struct err *err)
 {
-	struct converge c = {
+	struct converge *c = &s->converge;
+	int r;
+
+	*c = (struct converge){
 		.options = &s->options->converge,
 		.set = &s->set,
 		.lanes = s->lane,
-		.rounds = calloc(s->set.n, sizeof(*c.rounds)),
+		.rounds = calloc(s->set.n, sizeof(*c->rounds)),
 	};
-	int r;
-
-	if (!c.rounds)
+	if (!c->rounds)
 		return err_set(err, -ENOMEM, "calloc");
-	r = converge_run(&c, err);
-	s->result->decided = c.decided;
-	s->result->decision = c.decision;
-	runner_join(s->set.runner);
-	free(c.rounds);
+	r = converge_run(c, err);
+	s->result->decided = c->decided;
+	s->result->decision = c->decision;
 	return r;
 }
 
@@ -720,6 +721,7 @@ static void save_done(struct save *s)
 	lanes_done(&s->lanes);
 	s->result->devices = s->set.results;
 	set_done(&s->set);
+	free(s->converge.rounds);
 	image_writer_free(s->writer);
 	output_free(s->out);
 }
