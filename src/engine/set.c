@@ -196,10 +196,13 @@ int set_return(struct set *s, struct err *err)
  * After a failure
  */
 
-/* No device runs in full before all can answer, as far as they can be brought there. */
+/*
+ * No device runs in full before all can answer, as far as they can be brought there. One that is
+ * no longer where it was, in ERROR say, is left to its recovery, which has to find out by itself.
+ */
 static int set_back_p2p(void *ctx, struct member *m, struct err *err)
 {
-	const struct mig_dev *mig = m->dev->mig;
+	struct mig_dev *mig = m->dev->mig;
 	struct err why = { 0 };
 
 	(void)ctx;
@@ -207,7 +210,8 @@ static int set_back_p2p(void *ctx, struct member *m, struct err *err)
 	if (!m->touched || m->holds != MIG_HOLDS_OWN || !mig->state_known ||
 	    mig->state == MIG_ERROR || mig->state == MIG_RESUMING)
 		return 0;
-	if (member_enter(m, PHASE_START_P2P, NULL, &why) < 0)
+	if (mig_check_session(mig, "on its way back", &why) < 0 ||
+	    member_enter(m, PHASE_START_P2P, NULL, &why) < 0)
 		log_info("%s: on its way back: %s", mig->name, why.text);
 	return 0;
 }
