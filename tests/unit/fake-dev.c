@@ -58,16 +58,17 @@ static void dawdle(struct fake *f)
 		sched_yield();
 }
 
-static void put_down(struct fake *f, enum mig_state from, enum mig_state to, bool end, int result)
+static void put_down(struct fake *f, struct fake_step step)
 {
 	struct fake_journal *j = f->journal;
 
 	if (!j)
 		return;
+	step.device = f->number;
 	pthread_mutex_lock(&j->lock);
 	if (j->n == FAKE_STEPS)
 		abort();
-	j->steps[j->n++] = (struct fake_step){ f->number, end, from, to, result };
+	j->steps[j->n++] = step;
 	pthread_mutex_unlock(&j->lock);
 }
 
@@ -116,6 +117,17 @@ static bool land(struct fake *f, enum mig_state to)
 	return !same && in_session(to);
 }
 
+/* By itself, without a SET. */
+static void stray(struct fake *f, enum mig_state lands)
+{
+	enum mig_state from = f->state;
+
+	if (lands == FAKE_STAYS)
+		return;
+	land(f, lands);
+	put_down(f, (struct fake_step){ .end = true, .from = from, .to = lands });
+}
+
 static struct mig_stream *open_stream(struct fake *f)
 {
 	struct fake_stream *s = calloc(1, sizeof(*s));
@@ -155,7 +167,7 @@ static int dev_set_state(struct mig_dev *dev, enum mig_state to, struct mig_stre
 	enum mig_state from = f->state;
 	const struct fake_fault *t;
 
-	put_down(f, from, to, false, 0);
+	put_down(f, (struct fake_step){ .from = from, .to = to });
 	dawdle(f);
 	t = called(f, FAKE_SET);
 	note(f, "set:", fsm_name(to), t && t->error);
@@ -171,7 +183,9 @@ static int dev_set_state(struct mig_dev *dev, enum mig_state to, struct mig_stre
 	if (t && t->lands != FAKE_STAYS)
 		land(f, t->lands);
 	dawdle(f);
-	put_down(f, from, f->state, true, t ? t->error : 0);
+	put_down(f,
+		 (struct fake_step){
+			 .end = true, .from = from, .to = f->state, .result = t ? t->error : 0 });
 	return t && t->error ? err_set(err, t->error, "the fake said no") : 0;
 }
 
@@ -210,13 +224,14 @@ static int reset_it(struct fake *f, struct err *err)
 static int dev_reset(struct mig_dev *dev, struct err *err)
 {
 	struct fake *f = of(dev);
-	enum mig_state from = f->state;
-	int r;
+	struct fake_step step = { .reset = true, .from = f->state, .to = f->reset_to };
 
-	put_down(f, from, f->reset_to, false, 0);
-	r = reset_it(f, err);
-	put_down(f, from, f->state, true, r);
-	return r;
+	put_down(f, step);
+	step.result = reset_it(f, err);
+	step.to = f->state;
+	step.end = true;
+	put_down(f, step);
+	return step.result;
 }
 
 int fake_open_load(struct mig_dev *dev, struct mig_stream **ret, struct err *err)
@@ -263,8 +278,7 @@ static ssize_t stream_read(struct mig_stream *stream, void *buf, size_t len)
 	size_t n;
 
 	if (t) {
-		if (t->lands != FAKE_STAYS)
-			land(f, t->lands);
+		stray(f, t->lands);
 		return t->error;
 	}
 	if (!usable(s) || !fsm_saving(f->state))
@@ -287,8 +301,7 @@ static ssize_t stream_write(struct mig_stream *stream, const void *buf, size_t l
 	size_t n = f->takes ? MIN(len, f->takes) : len;
 
 	if (t) {
-		if (t->lands != FAKE_STAYS)
-			land(f, t->lands);
+		stray(f, t->lands);
 		return t->error;
 	}
 	if (!usable(s) || f->state != MIG_RESUMING)

@@ -55,14 +55,15 @@ struct fake_round {
 #define FAKE_STEPS 512
 
 /**
- * struct fake_step - a SET or a reset as it begins, and as it ends
+ * struct fake_step - a SET or a reset as it begins, and as it ends; or what a device does by itself
  * @device: fake.number
+ * @reset: it is a reset
  * @end: it has ended, with the device in @to; else it begins, with the device in @from
  * @result: of one that has ended
  */
 struct fake_step {
 	unsigned int device;
-	bool end;
+	bool reset, end;
 	enum mig_state from, to;
 	int result;
 };
