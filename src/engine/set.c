@@ -197,21 +197,23 @@ int set_return(struct set *s, struct err *err)
  */
 
 /*
- * No device runs in full before all can answer, as far as they can be brought there. One that is
- * no longer where it was, in ERROR say, is left to its recovery, which has to find out by itself.
+ * No device runs in full before all can answer, nor stops with a load before none starts DMA any
+ * more, as far as they can be brought there. One that is no longer where it was, in ERROR say, is
+ * left to its recovery, which has to find out by itself.
  */
 static int set_back_p2p(void *ctx, struct member *m, struct err *err)
 {
+	enum phase phase = m->holds == MIG_HOLDS_ACCEPTED ? PHASE_QUIESCE : PHASE_START_P2P;
 	struct mig_dev *mig = m->dev->mig;
 	struct err why = { 0 };
 
 	(void)ctx;
 	(void)err;
-	if (!m->touched || m->holds != MIG_HOLDS_OWN || !mig->state_known ||
+	if (!m->touched || m->holds == MIG_HOLDS_GIVEN_UP || !mig->state_known ||
 	    mig->state == MIG_ERROR || mig->state == MIG_RESUMING)
 		return 0;
 	if (mig_check_session(mig, "on its way back", &why) < 0 ||
-	    member_enter(m, PHASE_START_P2P, NULL, &why) < 0)
+	    member_enter(m, phase, NULL, &why) < 0)
 		log_info("%s: on its way back: %s", mig->name, why.text);
 	return 0;
 }
