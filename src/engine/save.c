@@ -475,8 +475,6 @@ static int save_drain_all(struct save *s, struct err *err)
 	s->drained = true;
 	if (!s->options->leave_stopped)
 		cancel_set_deadline(s->cancel, 0);
-	for (unsigned int i = 0; i < s->set.n; i++)
-		pump_done(&s->lane[i].pump);
 	if (s->options->raw)
 		save_event(s, HANDOVER_ON_END);
 	if (!s->options->sha256)
@@ -653,6 +651,9 @@ static int save_take_and_hand_over(struct save *s, struct err *err)
 	}
 	save_want(s, s->options->leave_stopped);
 	r = r < 0 ? r : set_return(&s->set, err);
+	/* No keepalive comes after the image's end. Frames take their time to free. */
+	for (unsigned int i = 0; i < s->set.n; i++)
+		pump_done(&s->lane[i].pump);
 	/*
 	 * Then the file may be the only copy of the state, whatever was wished before. A reader
 	 * could hold the end up for ever.
