@@ -127,7 +127,7 @@ refuses()
 	refuses "unrecognized option '--nosuch'" --nosuch list
 	refuses "no DEV" save
 	refuses "no FILE" save vfio0
-	refuses "one argument too many: 'c'" save a b c
+	refuses "one argument too many: 'b'" inspect a b
 	refuses "unrecognized option '--nosuch'" save --nosuch
 	refuses "invalid option -- 'Z'" save -Z
 	refuses "option '--timeout' requires an argument" save --timeout

@@ -27,7 +27,7 @@ teardown()
 		jq -e --arg command "$command" '.properties.command.const == $command and
 			.unevaluatedProperties == false' "$schema/$command.json"
 	done
-	[[ $(cd "$schema" && ls) == "$(printf '%s.json\n' "${commands[@]}" common progress | sort)" ]]
+	[[ $(cd "$schema" && ls) == "$(printf '%s.json\n' "${commands[@]}" common progress report-file | sort)" ]]
 	validate_reports </dev/null
 }
 

@@ -159,7 +159,8 @@ static void what_failed_first_and_is_no_answer_to_the_cancel_counts(void **state
 		{ 3,      { -EPIPE, -EPIPE, -EPIPE, -EIO },                   -EIO, "device 3" },
 		{ 1,      { 0, -ECANCELED, -EPIPE, -ECANCELED },              -EPIPE, "device 2" },
 		{ 1,      { 0, -ECANCELED, 0, 0 },                            -ECANCELED, "device 1" },
-		{ NONE, { -ECANCELED, -ECANCELED, -ECANCELED, -EIO },       -EIO, "device 3" },
+		{ NONE,
+		  { -ECANCELED, -ECANCELED, -ECANCELED, -EIO },             -EIO, "device 3" },
 		/* clang-format on */
 	};
 
