@@ -36,7 +36,10 @@ static size_t interrupt_add_under_way(const struct interrupt *i, char *buf, size
 		return interrupt_add_call(i, buf, size);
 	if (i->waiting.call == CANCEL_CALL_KICKABLE && i->waiting_ns >= LASTING_NS)
 		return interrupt_add_call(i, buf, size);
-	return i->state ? (size_t)snprintf(buf, size, "; the device is in %s", i->state) : 0;
+	if (!i->state)
+		return 0;
+	return (size_t)snprintf(buf, size, "; the %s in %s",
+				i->several ? "devices are" : "device is", i->state);
 }
 
 /* A second signal has no more to say. */

@@ -19,12 +19,12 @@
  * @too_late: the work is past its point of no return
  * @waiting, @waiting_ns: the call under way, and for how long
  * @calls: under way in all
- * @state: of the device in words, or NULL
+ * @state: of the device in words, or NULL; of all, where there are @several
  * @timeout_ms: for how long a silent peer is waited for; 0 where there is none
  */
 struct interrupt {
 	int signal;
-	bool again, too_late;
+	bool again, too_late, several;
 	struct cancel_waiting waiting;
 	uint64_t waiting_ns;
 	unsigned int calls;

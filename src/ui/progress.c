@@ -47,6 +47,11 @@ const char *progress_state(const struct progress *p)
 	return fsm_name((enum mig_state)state);
 }
 
+bool progress_several(const struct progress *p)
+{
+	return p->transfer && p->transfer->n > 1;
+}
+
 static struct progress_sample progress_take_sample(const struct progress *p, unsigned int i)
 {
 	const struct transfer *t = p->transfer;

@@ -75,5 +75,8 @@ void progress_interrupted(const struct progress *p, const char *text);
 /** progress_state() - the state of all devices in words, NULL where none is open or they differ */
 const char *progress_state(const struct progress *p);
 
+/** progress_several() - the work is on more than one device */
+bool progress_several(const struct progress *p);
+
 /** progress_end() - leave the terminal's lines. */
 void progress_end(struct progress *p);

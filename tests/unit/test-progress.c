@@ -109,6 +109,9 @@ static void a_signal_is_answered_by_what_is_under_way(void **state)
 		    .waiting_ns = 5 },
 		  "Hangup: unwinding; the device is in resuming; a second signal gives up "
 		  "retries" },
+		{ { .signal = SIGINT, .several = true, .state = "pre-copy" },
+		  "Interrupt: unwinding; the devices are in pre-copy; a second signal gives up "
+		  "retries" },
 		{ { .signal = SIGINT, .too_late = true, .state = "stop", .timeout_ms = 500 },
 		  "Interrupt: too late to stop, finishing; the device is in stop; a silent "
 		  "peer is waited for 500 ms at most, after a second signal no longer" },
