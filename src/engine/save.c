@@ -469,9 +469,9 @@ static int save_drain_all(struct save *s, struct err *err)
 {
 	int r = save_explain(s, save_take(s, err), err);
 
-	save_note_streams(s);
 	if (r < 0)
 		return r;
+	save_note_streams(s);
 	s->drained = true;
 	if (!s->options->leave_stopped)
 		cancel_set_deadline(s->cancel, 0);
@@ -646,6 +646,7 @@ static int save_take_and_hand_over(struct save *s, struct err *err)
 	r = save_drain_all(s, err);
 	if (!s->drained) {
 		set_give_back(&s->set, err);
+		save_note_streams(s);
 		save_failed(s);
 		return r;
 	}
