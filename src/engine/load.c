@@ -30,12 +30,12 @@
 struct load_lane {
 	struct load *load;
 	struct member *member;
-	enum handover_received received;
+	_Atomic enum handover_received received;
 	struct pipeline *pipe;
 	struct image_frame *frame;
 	size_t frame_len;
 	uint64_t expected;
-	uint64_t start_ns;
+	_Atomic uint64_t start_ns;
 };
 
 /**
@@ -645,7 +645,7 @@ static bool load_any_lost(const struct load *l)
  * What a device holds, and where it goes with that. Where others have lost their own states, one
  * that still has its own stays stopped with it: of a set, none runs without the others.
  */
-static void load_plan_recovery(struct load_lane *lane, bool any_lost)
+static void load_plan_recovery(void *ctx, struct member *m)
 {
 	static const enum mig_holds holds[] = {
 		[HANDOVER_NOTHING_TO_DO] = MIG_HOLDS_OWN,
@@ -653,11 +653,12 @@ static void load_plan_recovery(struct load_lane *lane, bool any_lost)
 		[HANDOVER_DISCARD] = MIG_HOLDS_GIVEN_UP,
 		[HANDOVER_KEEP] = MIG_HOLDS_ACCEPTED,
 	};
-	enum handover_give_up what = handover_gives_up(lane->received);
-	struct member *m = lane->member;
+	const struct load *l = ctx;
+	enum handover_give_up what = handover_gives_up(l->lanes[m->index].received);
 
 	m->holds = holds[what];
-	m->want = what == HANDOVER_RETURN && !any_lost ? mig_settled(m->result->found) : MIG_STOP;
+	m->want = what == HANDOVER_RETURN && !load_any_lost(l) ? mig_settled(m->result->found)
+							       : MIG_STOP;
 }
 
 /* What became of the state that a device held. */
@@ -684,11 +685,8 @@ static void load_give_up(struct load *l, struct err *err)
 {
 	struct handover_verdict *verdict = &l->result->verdict;
 	enum mig_fate worst = MIG_FATE_BACK;
-	bool any_lost = load_any_lost(l);
 
-	for (unsigned int i = 0; i < l->set.n; i++)
-		load_plan_recovery(&l->lanes[i], any_lost);
-	set_recover(&l->set);
+	set_recover(&l->set, load_plan_recovery, l);
 	set_tell_recoveries(&l->set, load_tell_recovery, l, err);
 	for (unsigned int i = 0; i < l->set.n; i++) {
 		const struct load_lane *lane = &l->lanes[i];

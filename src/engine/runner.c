@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "base/clock.h"
@@ -11,7 +13,7 @@
 
 /**
  * struct runner_slot - a device's thread
- * @order: to be carried out next, or NULL
+ * @fn, @order: to be carried out next; NULL for none
  * @busy: one is being carried out
  * @result, @err: of the last one
  * @ended: how many orders had ended before it, of all devices
@@ -20,8 +22,8 @@ struct runner_slot {
 	struct runner *runner;
 	unsigned int index;
 	pthread_t thread;
-	runner_fn *order;
-	void *ctx;
+	runner_fn *fn;
+	_Alignas(max_align_t) unsigned char order[RUNNER_ORDER_MAX];
 	bool busy;
 	int result;
 	struct err err;
@@ -46,15 +48,16 @@ struct runner {
 /* Called with the lock held, which is let go meanwhile. */
 static void runner_carry_out(struct runner *r, struct runner_slot *s)
 {
-	runner_fn *fn = s->order;
-	void *ctx = s->ctx;
+	_Alignas(max_align_t) unsigned char order[RUNNER_ORDER_MAX];
+	runner_fn *fn = s->fn;
 	struct err err = { 0 };
 	int result;
 
-	s->order = NULL;
+	memcpy(order, s->order, sizeof(order));
+	s->fn = NULL;
 	s->busy = true;
 	pthread_mutex_unlock(&r->lock);
-	result = fn(ctx, s->index, &err);
+	result = fn(order, s->index, &err);
 	pthread_mutex_lock(&r->lock);
 	s->busy = false;
 	s->result = result;
@@ -73,8 +76,8 @@ static void *runner_thread(void *arg)
 	struct runner *r = s->runner;
 
 	pthread_mutex_lock(&r->lock);
-	while (s->order || !r->quit) {
-		if (s->order)
+	while (s->fn || !r->quit) {
+		if (s->fn)
 			runner_carry_out(r, s);
 		else
 			pthread_cond_wait(&r->ordered, &r->lock);
@@ -85,7 +88,7 @@ static void *runner_thread(void *arg)
 
 static bool runner_slot_idle(const struct runner_slot *s)
 {
-	return !s->busy && !s->order;
+	return !s->busy && !s->fn;
 }
 
 static bool runner_idle(const struct runner *r)
@@ -143,20 +146,21 @@ static int runner_verdict(const struct runner *r, struct err *err)
 	return first->result;
 }
 
-int runner_all(struct runner *r, runner_fn *fn, void *ctx, struct err *err)
+int runner_all(struct runner *r, runner_fn *fn, const void *order, size_t size, struct err *err)
 {
 	int result;
 
+	assert(size <= RUNNER_ORDER_MAX);
 	if (!r->n_threads)
-		return fn(ctx, 0, err);
+		return fn(order, 0, err);
 	pthread_mutex_lock(&r->lock);
 	r->failed = false;
 	for (unsigned int i = 0; i < r->n; i++) {
 		struct runner_slot *s = &r->slots[i];
 
 		r->failed |= !runner_slot_idle(s); /* it hangs since an earlier failure */
-		s->order = fn;
-		s->ctx = ctx;
+		s->fn = fn;
+		memcpy(s->order, order, size);
 	}
 	pthread_cond_broadcast(&r->ordered);
 	runner_await(r);

@@ -12,14 +12,24 @@
  * A set of one needs no thread: its orders are carried out by the caller.
  */
 
+#include <stddef.h>
+
 #include "base/cancel.h"
 #include "base/cleanup.h"
 #include "base/err.h"
 
 struct runner;
 
-/** runner_fn - an order, carried out for the device @index. Return: 0 or negative errno. */
-typedef int runner_fn(void *ctx, unsigned int index, struct err *err);
+/* What an order may say. */
+#define RUNNER_ORDER_MAX 64u
+
+/**
+ * runner_fn - an order, carried out for the device @index
+ * @order: a copy of what it says, which changes for no thread that is late
+ *
+ * Return: 0 or negative errno.
+ */
+typedef int runner_fn(const void *order, unsigned int index, struct err *err);
 
 /** runner_new() - @n threads, which inherit the caller's signal mask, unless @n is 1 */
 _must_check_ int runner_new(unsigned int n, struct cancel *cancel, struct runner **ret,
@@ -27,11 +37,13 @@ _must_check_ int runner_new(unsigned int n, struct cancel *cancel, struct runner
 
 /**
  * runner_all() - have all carry out an order, and wait for them
+ * @order: @size bytes for @fn, at most RUNNER_ORDER_MAX
  *
  * Return: 0; else what failed first, its story in @err: a failure that is not only an answer to the
  * cancel comes before all that are. By then all have ended but those that hang (runner_hangs()).
  */
-_must_check_ int runner_all(struct runner *r, runner_fn *fn, void *ctx, struct err *err);
+_must_check_ int runner_all(struct runner *r, runner_fn *fn, const void *order, size_t size,
+			    struct err *err);
 
 /** runner_hangs() - the last order has not ended for @index: its driver does not come back */
 bool runner_hangs(const struct runner *r, unsigned int index);

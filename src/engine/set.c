@@ -103,16 +103,29 @@ static void set_tell_failure(const struct set *s, int device, const struct err *
 	event_emit(s->events, &e);
 }
 
-/* A device that hangs begins this late, and is then told what is to be done by that time. */
-static int set_do_part(void *ctx, unsigned int index, struct err *err)
+/* What each device is to do; one that hangs begins it late. */
+struct set_order {
+	struct set *set;
+	set_fn *fn;
+	void *ctx;
+};
+
+static int set_do_each(const void *order, unsigned int index, struct err *err)
 {
-	struct set *s = ctx;
-	struct member *m = &s->members[index];
+	const struct set_order *o = order;
+	struct member *m = &o->set->members[index];
+
+	cancel_name_thread(o->set->n > 1 ? device_name(m->dev) : NULL);
+	return o->fn(o->ctx, m, err);
+}
+
+static int set_do_part(const void *order, unsigned int index, struct err *err)
+{
+	const struct set *s = ((const struct set_order *)order)->set;
 	enum phase phase = s->phase;
 	int r;
 
-	cancel_name_thread(s->n > 1 ? device_name(m->dev) : NULL);
-	r = s->fn(s->ctx, m, err);
+	r = set_do_each(order, index, err);
 	if (r < 0)
 		set_tell_failure(s, (int)index, err);
 	else
@@ -120,23 +133,14 @@ static int set_do_part(void *ctx, unsigned int index, struct err *err)
 	return r;
 }
 
-static int set_do_each(void *ctx, unsigned int index, struct err *err)
-{
-	struct set *s = ctx;
-
-	cancel_name_thread(s->n > 1 ? device_name(s->members[index].dev) : NULL);
-	return s->fn(s->ctx, &s->members[index], err);
-}
-
 int set_phase(struct set *s, enum phase phase, set_fn *fn, void *ctx, struct err *err)
 {
+	const struct set_order order = { .set = s, .fn = fn, .ctx = ctx };
 	int r;
 
 	set_tell(s, EVENT_PHASE, EVENT_SET, phase);
 	s->phase = phase;
-	s->fn = fn;
-	s->ctx = ctx;
-	r = runner_all(s->runner, set_do_part, s, err);
+	r = runner_all(s->runner, set_do_part, &order, sizeof(order), err);
 	if (r >= 0)
 		set_tell(s, EVENT_BARRIER, EVENT_SET, phase);
 	return r;
@@ -144,9 +148,9 @@ int set_phase(struct set *s, enum phase phase, set_fn *fn, void *ctx, struct err
 
 int set_each(struct set *s, set_fn *fn, void *ctx, struct err *err)
 {
-	s->fn = fn;
-	s->ctx = ctx;
-	return runner_all(s->runner, set_do_each, s, err);
+	const struct set_order order = { .set = s, .fn = fn, .ctx = ctx };
+
+	return runner_all(s->runner, set_do_each, &order, sizeof(order), err);
 }
 
 int set_enter(void *ctx, struct member *m, struct err *err)
@@ -196,6 +200,18 @@ int set_return(struct set *s, struct err *err)
  * After a failure
  */
 
+struct set_recovery {
+	set_plan_fn *plan;
+	void *ctx;
+};
+
+/* What a device holds can change until it no longer hangs. */
+static void set_plan(const struct set_recovery *r, struct member *m)
+{
+	if (r->plan)
+		r->plan(r->ctx, m);
+}
+
 /*
  * No device runs in full before all can answer, nor stops with a load before none starts DMA any
  * more, as far as they can be brought there. One that is no longer where it was, in ERROR say, is
@@ -203,12 +219,13 @@ int set_return(struct set *s, struct err *err)
  */
 static int set_back_p2p(void *ctx, struct member *m, struct err *err)
 {
-	enum phase phase = m->holds == MIG_HOLDS_ACCEPTED ? PHASE_QUIESCE : PHASE_START_P2P;
 	struct mig_dev *mig = m->dev->mig;
 	struct err why = { 0 };
+	enum phase phase;
 
-	(void)ctx;
 	(void)err;
+	set_plan(ctx, m);
+	phase = m->holds == MIG_HOLDS_ACCEPTED ? PHASE_QUIESCE : PHASE_START_P2P;
 	if (!m->touched || m->holds == MIG_HOLDS_GIVEN_UP || !mig->state_known ||
 	    mig->state == MIG_ERROR || mig->state == MIG_RESUMING)
 		return 0;
@@ -220,21 +237,22 @@ static int set_back_p2p(void *ctx, struct member *m, struct err *err)
 
 static int set_recover_one(void *ctx, struct member *m, struct err *err)
 {
-	(void)ctx;
 	(void)err;
+	set_plan(ctx, m);
 	if (m->touched)
 		member_recover(m);
 	return 0;
 }
 
 /* None of the orders fails, and those that hang are waited for at the end. */
-void set_recover(struct set *s)
+void set_recover(struct set *s, set_plan_fn *plan, void *ctx)
 {
+	struct set_recovery recovery = { .plan = plan, .ctx = ctx };
 	struct err none = { 0 };
 
-	if (s->n > 1 && set_each(s, set_back_p2p, s, &none) < 0)
+	if (s->n > 1 && set_each(s, set_back_p2p, &recovery, &none) < 0)
 		log_debug("%s", none.text);
-	if (set_each(s, set_recover_one, s, &none) < 0)
+	if (set_each(s, set_recover_one, &recovery, &none) < 0)
 		log_debug("%s", none.text);
 	runner_join(s->runner);
 }
@@ -287,7 +305,7 @@ static void set_tell_source(void *ctx, const struct member *m, struct err *err)
 
 void set_give_back(struct set *s, struct err *err)
 {
-	set_recover(s);
+	set_recover(s, NULL, NULL);
 	set_tell_recoveries(s, set_tell_source, NULL, err);
 }
 

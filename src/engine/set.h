@@ -14,7 +14,7 @@
 /**
  * struct set
  * @results: of each device, in the order of @members
- * @phase: under way; @fn, @ctx: what each device does in it
+ * @phase: under way
  */
 struct set {
 	unsigned int n;
@@ -24,8 +24,6 @@ struct set {
 	struct cancel *cancel;
 	struct events *events;
 	enum phase phase;
-	int (*fn)(void *ctx, struct member *m, struct err *err);
-	void *ctx;
 };
 
 /** set_fn - a device's part of a phase */
@@ -78,12 +76,15 @@ int set_enter(void *ctx, struct member *m, struct err *err);
  */
 _must_check_ int set_return(struct set *s, struct err *err);
 
+/** set_plan_fn - say in @m what it holds, and where it is wanted with that; once it does not hang */
+typedef void set_plan_fn(void *ctx, struct member *m);
+
 /**
  * set_recover() - something has failed: each device that was touched goes where it is wanted
  *
  * As far as what it holds allows. Waits for those that hang.
  */
-void set_recover(struct set *s);
+void set_recover(struct set *s, set_plan_fn *plan, void *ctx);
 
 /** set_tell_fn - tell in @err, a copy of the failure that is of all, what became of @m */
 typedef void set_tell_fn(void *ctx, const struct member *m, struct err *err);

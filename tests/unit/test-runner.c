@@ -81,9 +81,9 @@ static void open_gate(struct crew *c)
  * Orders
  */
 
-static int meet(void *ctx, unsigned int index, struct err *err)
+static int meet(const void *order, unsigned int index, struct err *err)
 {
-	struct crew *c = ctx;
+	struct crew *c = *(struct crew *const *)order;
 
 	(void)err;
 	pthread_barrier_wait(&c->meeting);
@@ -92,9 +92,9 @@ static int meet(void *ctx, unsigned int index, struct err *err)
 	return 0;
 }
 
-static int work(void *ctx, unsigned int index, struct err *err)
+static int work(const void *order, unsigned int index, struct err *err)
 {
-	struct crew *c = ctx;
+	struct crew *c = *(struct crew *const *)order;
 
 	(void)err;
 	if (index == c->opener)
@@ -104,9 +104,9 @@ static int work(void *ctx, unsigned int index, struct err *err)
 }
 
 /* The first fails by itself, the others once they are asked to stop. */
-static int end(void *ctx, unsigned int index, struct err *err)
+static int end(const void *order, unsigned int index, struct err *err)
 {
-	struct crew *c = ctx;
+	struct crew *c = *(struct crew *const *)order;
 	char byte;
 
 	if (index == c->stuck) {
@@ -128,7 +128,7 @@ static void all_carry_out_an_order_at_the_same_time_each_in_its_thread(void **st
 	pthread_t before[N];
 
 	for (unsigned int turn = 1; turn <= ORDERS; turn++) {
-		assert_int_equal(runner_all(c->runner, meet, c, NULL), 0);
+		assert_int_equal(runner_all(c->runner, meet, &c, sizeof(c), NULL), 0);
 		for (unsigned int i = 0; i < N; i++) {
 			assert_int_equal(atomic_load(&c->done[i]), turn);
 			assert_false(runner_hangs(c->runner, i));
@@ -158,9 +158,8 @@ static void what_failed_first_and_is_no_answer_to_the_cancel_counts(void **state
 		{ 1,      { -EPIPE, -EIO, -EPIPE, -EPIPE },                   -EIO, "device 1" },
 		{ 3,      { -EPIPE, -EPIPE, -EPIPE, -EIO },                   -EIO, "device 3" },
 		{ 1,      { 0, -ECANCELED, -EPIPE, -ECANCELED },              -EPIPE, "device 2" },
-		{ 1,      { 0, -ECANCELED, 0, 0 },                            -ECANCELED, "device 1" },
-		{ NONE,
-		  { -ECANCELED, -ECANCELED, -ECANCELED, -EIO },             -EIO, "device 3" },
+		{ 1,      { 0, -ECANCELED, 0, 0 },                  -ECANCELED, "device 1" },
+		{ NONE,   { -ECANCELED, -ECANCELED, -ECANCELED, -EIO },       -EIO, "device 3" },
 		/* clang-format on */
 	};
 
@@ -175,7 +174,7 @@ static void what_failed_first_and_is_no_answer_to_the_cancel_counts(void **state
 		c = fresh;
 		c->first = rows[i].result ? rows[i].first : NONE;
 		memcpy(c->results, rows[i].results, sizeof(c->results));
-		r = runner_all(c->runner, end, c, &err);
+		r = runner_all(c->runner, end, &c, sizeof(c), &err);
 		if (r != rows[i].result || strcmp(err.text, rows[i].text) != 0)
 			fail_msg("row %zu: %d, %s", i, r, err.text);
 		assert_int_equal(atomic_load(&c->cancel.requested), r < 0);
@@ -190,8 +189,8 @@ static void orders_go_on_after_a_failure(void **state)
 	struct err err = { 0 };
 
 	c->results[1] = -EIO;
-	assert_int_equal(runner_all(c->runner, end, c, &err), -EIO);
-	assert_int_equal(runner_all(c->runner, meet, c, &err), 0);
+	assert_int_equal(runner_all(c->runner, end, &c, sizeof(c), &err), -EIO);
+	assert_int_equal(runner_all(c->runner, meet, &c, sizeof(c), &err), 0);
 	for (unsigned int i = 0; i < N; i++)
 		assert_int_equal(atomic_load(&c->done[i]), 1);
 }
@@ -204,12 +203,12 @@ static void one_that_hangs_keeps_no_other_from_its_orders(void **state)
 	c->first = 0;
 	c->stuck = 1;
 	c->results[0] = -EIO;
-	assert_int_equal(runner_all(c->runner, end, c, &err), -EIO);
+	assert_int_equal(runner_all(c->runner, end, &c, sizeof(c), &err), -EIO);
 	assert_string_equal(err.text, "device 0");
 	for (unsigned int i = 0; i < N; i++)
 		assert_int_equal(runner_hangs(c->runner, i), i == 1);
 
-	assert_int_equal(runner_all(c->runner, work, c, &err), 0);
+	assert_int_equal(runner_all(c->runner, work, &c, sizeof(c), &err), 0);
 	for (unsigned int i = 0; i < N; i++) {
 		assert_int_equal(runner_hangs(c->runner, i), i == 1);
 		assert_int_equal(atomic_load(&c->done[i]), i == 1 ? 0 : 1);
@@ -217,7 +216,7 @@ static void one_that_hangs_keeps_no_other_from_its_orders(void **state)
 
 	/* By an order, it comes back: then it does the last one, and not those before. */
 	c->opener = 3;
-	assert_int_equal(runner_all(c->runner, work, c, &err), 0);
+	assert_int_equal(runner_all(c->runner, work, &c, sizeof(c), &err), 0);
 	runner_join(c->runner);
 	assert_true(atomic_load(&c->back));
 	for (unsigned int i = 0; i < N; i++) {
@@ -241,7 +240,7 @@ static void one_that_hangs_is_waited_for_at_the_end(void **state)
 	c->first = 2;
 	c->stuck = 3;
 	c->results[2] = -EIO;
-	assert_int_equal(runner_all(c->runner, end, c, &err), -EIO);
+	assert_int_equal(runner_all(c->runner, end, &c, sizeof(c), &err), -EIO);
 	assert_false(atomic_load(&c->back));
 	assert_int_equal(pthread_create(&opener, NULL, open_from_outside, c), 0);
 	c->runner = runner_free(c->runner);
@@ -249,9 +248,9 @@ static void one_that_hangs_is_waited_for_at_the_end(void **state)
 	assert_int_equal(pthread_join(opener, NULL), 0);
 }
 
-static int say_where(void *ctx, unsigned int index, struct err *err)
+static int say_where(const void *order, unsigned int index, struct err *err)
 {
-	*(pthread_t *)ctx = pthread_self();
+	**(pthread_t *const *)order = pthread_self();
 	return err_fail(err, ERR_IO, -EIO, "device %u", index);
 }
 
@@ -260,12 +259,12 @@ static void a_set_of_one_needs_no_thread(void **state)
 	struct runner *runner;
 	struct err err = { 0 };
 	struct cancel cancel;
-	pthread_t thread;
+	pthread_t thread, *where = &thread;
 
 	(void)state;
 	assert_int_equal(cancel_init(&cancel, NULL), 0);
 	assert_int_equal(runner_new(1, &cancel, &runner, &err), 0);
-	assert_int_equal(runner_all(runner, say_where, &thread, &err), -EIO);
+	assert_int_equal(runner_all(runner, say_where, &where, sizeof(where), &err), -EIO);
 	assert_string_equal(err.text, "device 0");
 	assert_true(pthread_equal(thread, pthread_self()));
 	assert_false(runner_hangs(runner, 0));
