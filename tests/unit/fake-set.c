@@ -123,9 +123,11 @@ void fake_set_await(struct fake_set *s, unsigned int device, enum fake_call call
 /**
  * struct place - where a device is
  * @to: where a SET is about to bring it, or @state
+ * @blank: it was reset: it has nothing to do
  */
 struct place {
 	enum mig_state state, to;
+	bool blank;
 };
 
 static bool in_full(enum mig_state state)
@@ -151,7 +153,8 @@ static bool may_begin(const struct fake_set *s, const struct place *places,
 	bool runs = in_full(step->to) && !in_full(step->from);
 
 	for (unsigned int i = 0; i < s->n; i++) {
-		if (i == step->device || i == excused || places[i].state == MIG_ERROR)
+		if (i == step->device || i == excused || places[i].state == MIG_ERROR ||
+		    places[i].blank || places[step->device].blank)
 			continue;
 		if (stops && starts_dma(&places[i]))
 			return false;
@@ -166,7 +169,7 @@ void fake_set_check(const struct fake_set *s, uint32_t excused)
 	struct place places[FAKE_SET_MOST];
 
 	for (unsigned int i = 0; i < s->n; i++)
-		places[i] = (struct place){ MIG_RUNNING, MIG_RUNNING };
+		places[i] = (struct place){ .state = MIG_RUNNING, .to = MIG_RUNNING };
 	for (unsigned int i = 0; i < s->journal.n; i++) {
 		const struct fake_step *step = &s->journal.steps[i];
 		struct place *p = &places[step->device];
@@ -174,6 +177,7 @@ void fake_set_check(const struct fake_set *s, uint32_t excused)
 		if (!step->end && !step->reset && !may_begin(s, places, step, excused))
 			fail_msg("step %u of%s", i + 1, fake_set_story(s));
 		p->to = step->to;
+		p->blank |= step->reset && step->result >= 0;
 		if (step->end)
 			p->state = step->to;
 	}
