@@ -76,11 +76,12 @@ int set_enter(void *ctx, struct member *m, struct err *err);
  */
 _must_check_ int set_return(struct set *s, struct err *err);
 
-/** set_plan_fn - say in @m what it holds, and where it is wanted with that; once it does not hang */
+/** set_plan_fn - say in @m what it holds, and where it is wanted with that; in its own thread */
 typedef void set_plan_fn(void *ctx, struct member *m);
 
 /**
  * set_recover() - something has failed: each device that was touched goes where it is wanted
+ * @plan: asked for each one just before; NULL where that is said already
  *
  * As far as what it holds allows. Waits for those that hang.
  */
