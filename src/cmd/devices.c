@@ -19,9 +19,10 @@ void cmd_devices_split(struct invocation *inv, struct cmd_devices *d)
 		d->specs[i] = d->names[i] = d->args.v[i];
 }
 
-int cmd_devices_find(const struct invocation *inv, struct cmd_devices *d, const struct uri *uri,
-		     struct err *err)
+int cmd_devices_find(const struct invocation *inv, struct cmd_devices *d,
+		     struct device_options *options, const struct uri *uri, struct err *err)
 {
+	options->acquire.shared = &d->shared;
 	for (unsigned int i = 0; i < d->n; i++) {
 		int r;
 
@@ -42,6 +43,7 @@ void cmd_devices_done(struct cmd_devices *d)
 {
 	for (unsigned int i = 0; i < d->n; i++)
 		d->v[i] = device_free(d->v[i]);
+	acquire_shared_done(&d->shared);
 }
 
 const char *cmd_devices_title(const struct cmd_devices *d)

@@ -5,6 +5,7 @@
  * The devices that a command line names, DEV... FILE
  */
 
+#include "device/acquire-shared.h"
 #include "cmd/cmd.h"
 #include "image/format.h"
 
@@ -17,6 +18,7 @@
  * @n: of the others; @specs, @names: what the user calls them, and what the kernel does
  * @v: found by cmd_devices_find()
  * @title: what they are called together: the name of the only one, or "3 devices"
+ * @shared: what they are opened through together
  */
 struct cmd_devices {
 	struct opt_list args;
@@ -26,14 +28,21 @@ struct cmd_devices {
 	const char *names[CMD_DEVICES_MAX];
 	struct device *v[CMD_DEVICES_MAX];
 	char title[32];
+	struct acquire_shared shared;
 };
 
 /** cmd_devices_split() - @d->args into devices and FILE. Exits on misuse. */
 void cmd_devices_split(struct invocation *inv, struct cmd_devices *d);
 
-/** cmd_devices_find() - none may be what @uri leads to. cmd_devices_done() in any case. */
+/**
+ * cmd_devices_find() - none may be what @uri leads to
+ * @options: how they are going to be opened: together
+ *
+ * cmd_devices_done() in any case.
+ */
 _must_check_ int cmd_devices_find(const struct invocation *inv, struct cmd_devices *d,
-				  const struct uri *uri, struct err *err);
+				  struct device_options *options, const struct uri *uri,
+				  struct err *err);
 void cmd_devices_done(struct cmd_devices *d);
 
 /** cmd_devices_title() - for messages about all */

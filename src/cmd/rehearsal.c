@@ -125,7 +125,7 @@ static int cmd_rehearsal_rehearse(struct cmd_rehearsal *t, const struct uri *uri
 
 static int cmd_rehearsal_find(struct cmd_rehearsal *t, const struct uri *uri, struct err *err)
 {
-	int r = cmd_devices_find(t->inv, &t->devices, uri, err);
+	int r = cmd_devices_find(t->inv, &t->devices, &t->options, uri, err);
 
 	return r < 0 ? r : cmd_rehearsal_rehearse(t, uri, err);
 }

@@ -386,7 +386,7 @@ static int cmd_resume_find(struct cmd_resume_args *a, struct err *err)
 	r = cmd_resume_parse_input(a, err);
 	if (r < 0)
 		return r;
-	r = cmd_devices_find(a->inv, &a->devices, &a->load.uri, err);
+	r = cmd_devices_find(a->inv, &a->devices, &a->options, &a->load.uri, err);
 	if (r < 0)
 		return r;
 	return cmd_resume_check_hold(a, err);

@@ -368,7 +368,7 @@ static int cmd_save_save(struct cmd_save_args *a, struct err *err)
 
 static int cmd_save_plan_or_save(struct cmd_save_args *a, struct err *err)
 {
-	int r = cmd_devices_find(a->inv, &a->devices, &a->save.uri, err);
+	int r = cmd_devices_find(a->inv, &a->devices, &a->options, &a->save.uri, err);
 
 	if (r < 0)
 		return r;

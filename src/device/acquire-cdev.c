@@ -84,7 +84,7 @@ int acquire_cdev(const struct host *host, const struct vfio_node *node, const ui
 			host->dev);
 	if (r < 0)
 		return r;
-	r = acquire_cdev_open_node(host->dev, "iommu", &ret->keep[0], err);
+	r = ret->keep[0] >= 0 ? 0 : acquire_cdev_open_node(host->dev, "iommu", &ret->keep[0], err);
 	if (r == -ENOENT)
 		err_classify(err, ERR_UNSUPPORTED, r);
 	if (r < 0)

@@ -111,6 +111,21 @@ static int acquire_group_get_device(const struct vfio_node *node, const char *vf
 	return err_hint(err, r, "its PF is in use by VFIO: give --vf-token");
 }
 
+static int acquire_group_attach(const struct host *host, const struct vfio_node *node,
+				struct acquired *ret, struct err *err)
+{
+	int r;
+
+	r = acquire_group_open_container(host, ret, err);
+	if (r < 0)
+		return r;
+	r = acquire_group_open_group(host, node, ret, err);
+	if (r < 0)
+		return r;
+	r = acquire_group_set_container(host, node, ret, err);
+	return r < 0 ? r : acquire_group_set_iommu(host, node, ret, err);
+}
+
 int acquire_group(const struct host *host, const struct vfio_node *node, const char *vf_token,
 		  struct acquired *ret, struct err *err)
 {
@@ -119,17 +134,6 @@ int acquire_group(const struct host *host, const struct vfio_node *node, const c
 	if (node->group < 0)
 		return err_fail(err, ERR_UNSUPPORTED, -ENODEV, "%s: is in no IOMMU group",
 				node->name);
-	r = acquire_group_open_container(host, ret, err);
-	if (r < 0)
-		return r;
-	r = acquire_group_open_group(host, node, ret, err);
-	if (r < 0)
-		return r;
-	r = acquire_group_set_container(host, node, ret, err);
-	if (r < 0)
-		return r;
-	r = acquire_group_set_iommu(host, node, ret, err);
-	if (r < 0)
-		return r;
-	return acquire_group_get_device(node, vf_token, ret, err);
+	r = ret->keep[GROUP] >= 0 ? 0 : acquire_group_attach(host, node, ret, err);
+	return r < 0 ? r : acquire_group_get_device(node, vf_token, ret, err);
 }

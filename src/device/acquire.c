@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "base/uuid.h"
+#include "device/acquire-shared.h"
 #include "device/acquire.h"
 #include "host/sysfs.h"
 
@@ -79,6 +80,7 @@ int acquire_node(const struct host *host, const struct vfio_node *node,
 	if (r < 0)
 		return r;
 	via = acquire_way(host, node, opts);
+	acquire_shared_find(opts->shared, via, node->group, acq.keep);
 	if (via == ACQUIRE_GROUP)
 		r = acquire_group(host, node, opts->vf_token, &acq, err);
 	else
@@ -88,6 +90,7 @@ int acquire_node(const struct host *host, const struct vfio_node *node,
 		return r;
 	}
 	acq.via = via;
+	acquire_shared_add(opts->shared, node->group, &acq);
 	log_info("%s: opened by %s", node->name, acquire_via_name(via));
 	*ret = acq;
 	return 0;

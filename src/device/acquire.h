@@ -15,6 +15,8 @@
 #include "base/err.h"
 #include "host/vfio-node.h"
 
+struct acquire_shared;
+
 enum acquire_via {
 	ACQUIRE_AUTO, /* as acquire_way() finds */
 	ACQUIRE_CDEV,
@@ -27,11 +29,13 @@ enum acquire_via {
  * struct acquire_options
  * @vf_token: UUID text that the driver of a VF's PF asks for, or NULL
  * @timeout_ms: silence after which a vfio-user server counts as gone
+ * @shared: what other devices of the same set were opened through, added to; may be NULL
  */
 struct acquire_options {
 	enum acquire_via via;
 	const char *vf_token;
 	int timeout_ms;
+	struct acquire_shared *shared;
 };
 
 /**
@@ -84,8 +88,8 @@ void acquired_done(struct acquired *acq);
 const char *acquire_via_name(enum acquire_via via);
 
 /*
- * The two ways, one file each. @ret is ACQUIRED_NONE on entry and, on failure, the caller's to
- * clean up.
+ * The two ways, one file each. @ret has no fd on entry, and in keep what another device of the set
+ * was opened through, or -1; on failure it is the caller's to clean up.
  */
 _must_check_ int acquire_cdev(const struct host *host, const struct vfio_node *node,
 			      const uint8_t *vf_token, struct acquired *ret, struct err *err);

@@ -293,12 +293,26 @@ static int save_drain_one(struct save *s, struct member *m, struct err *err)
 	return r < 0 ? r : pump_flush(pump, err);
 }
 
+static void save_tell_stream(const struct save *s, const struct member *m)
+{
+	const struct pump *pump = &s->lane[m->index].pump;
+	struct event e = {
+		.kind = EVENT_STREAM,
+		.device = (int)m->index,
+		.stream = { .bytes = pump->bytes, .ns = pump->ns },
+	};
+
+	event_emit(s->options->events, &e);
+}
+
 static int save_drain(void *ctx, struct member *m, struct err *err)
 {
 	struct save *s = ctx;
 	int r = save_drain_one(s, m, err);
 
 	m->result->complete = r >= 0;
+	if (r >= 0)
+		save_tell_stream(s, m);
 	return pipeline_explain(s->lane[m->index].pump.pipe, r, err);
 }
 
@@ -434,17 +448,8 @@ static int save_take(struct save *s, struct err *err)
 static void save_note_streams(struct save *s)
 {
 	for (unsigned int i = 0; i < s->set.n; i++) {
-		const struct pump *pump = &s->lane[i].pump;
-		struct event e = {
-			.kind = EVENT_STREAM,
-			.device = (int)i,
-			.stream = { .bytes = pump->bytes, .ns = pump->ns },
-		};
-
-		s->set.results[i].bytes = pump->bytes;
-		s->set.results[i].stream_ns = pump->ns;
-		if (s->set.results[i].complete)
-			event_emit(s->options->events, &e);
+		s->set.results[i].bytes = s->lane[i].pump.bytes;
+		s->set.results[i].stream_ns = s->lane[i].pump.ns;
 	}
 }
 

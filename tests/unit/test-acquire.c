@@ -5,7 +5,12 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include "base/macros.h"
+#include "device/acquire-shared.h"
 #include "device/acquire-why.h"
 #include "device/acquire.h"
 #include "fake-host.h"
@@ -225,6 +230,48 @@ static void busy_names_the_holder_of_the_device_or_of_its_group(void **state)
 	}
 }
 
+static bool same_file(int a, int b)
+{
+	struct stat sa, sb;
+
+	return fstat(a, &sa) == 0 && fstat(b, &sb) == 0 && sa.st_rdev == sb.st_rdev;
+}
+
+/* One iommufd serves all groups; of a group and its container only devices of that group. */
+static void devices_of_a_set_share_what_they_are_opened_through(void **state)
+{
+	static struct acquire_shared shared;
+	int keep[2] = { -1, -1 };
+	struct acquired by_group = { .via = ACQUIRE_GROUP, .fd = -1 };
+	struct acquired by_cdev = { .via = ACQUIRE_CDEV, .fd = -1, .keep = { -1, -1 } };
+
+	(void)state;
+	by_group.keep[0] = open("/dev/zero", O_RDWR | O_CLOEXEC);
+	by_group.keep[1] = open("/dev/full", O_RDWR | O_CLOEXEC);
+	by_cdev.keep[0] = open("/dev/null", O_RDWR | O_CLOEXEC);
+	acquire_shared_find(NULL, ACQUIRE_CDEV, 7, keep);
+	assert_int_equal(keep[0], -1);
+	acquire_shared_add(&shared, 7, &by_group);
+	acquire_shared_add(&shared, 8, &by_cdev);
+
+	acquire_shared_find(&shared, ACQUIRE_GROUP, 8, keep);
+	assert_int_equal(keep[0], -1);
+	acquire_shared_find(&shared, ACQUIRE_GROUP, 7, keep);
+	assert_true(same_file(keep[0], by_group.keep[0]) && same_file(keep[1], by_group.keep[1]));
+	assert_true(keep[0] != by_group.keep[0]);
+	close(keep[0]);
+	close(keep[1]);
+	keep[1] = -1;
+	acquire_shared_find(&shared, ACQUIRE_CDEV, 9, keep);
+	assert_true(same_file(keep[0], by_cdev.keep[0]));
+	assert_int_equal(keep[1], -1);
+	close(keep[0]);
+	acquired_done(&by_group);
+	acquired_done(&by_cdev);
+	acquire_shared_done(&shared);
+	assert_int_equal(shared.n, 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -236,6 +283,7 @@ int main(void)
 		TEST(denial_has_one_reason),
 		TEST(denial_names_what_stands_in_the_way),
 		TEST(busy_names_the_holder_of_the_device_or_of_its_group),
+		TEST(devices_of_a_set_share_what_they_are_opened_through),
 	};
 
 	return cmocka_run_group_tests_name("acquire", tests, NULL, NULL);
