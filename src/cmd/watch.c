@@ -6,7 +6,6 @@ static void cmd_watch_listen(struct cmd_watch *w)
 {
 	events_init(&w->events);
 	events_listen(&w->events, transfer_on_event, &w->transfer);
-	events_listen(&w->events, summary_on_event, &w->summary);
 	if (w->log)
 		events_listen(&w->events, event_log_on_event, w->log);
 }
@@ -17,9 +16,6 @@ static int cmd_watch_open(struct cmd_watch *w, const struct cmd_devices *d, cons
 	int r;
 
 	r = transfer_init(&w->transfer, d->n, err);
-	if (r < 0)
-		return r;
-	r = summary_init(&w->summary, d->n, err);
 	if (r < 0)
 		return r;
 	if (report) {
@@ -33,7 +29,6 @@ static int cmd_watch_open(struct cmd_watch *w, const struct cmd_devices *d, cons
 static void cmd_watch_close(struct cmd_watch *w)
 {
 	w->log = event_log_free(w->log);
-	summary_done(&w->summary);
 	transfer_done(&w->transfer);
 }
 

@@ -8,14 +8,13 @@
 #include "engine/event.h"
 #include "engine/transfer.h"
 #include "ui/event-log.h"
-#include "ui/summary.h"
 #include "cmd/devices.h"
 
 /**
  * struct cmd_watch
  * @cancel: stops the work
- * @events: what the engine tells, for @transfer, which @progress shows, for @summary, and for @log
- *          if a file of them is wanted
+ * @events: what the engine tells, for @transfer, which @progress shows, and for @log if a file of
+ *          them is wanted
  */
 struct cmd_watch {
 	struct invocation *inv;
@@ -23,7 +22,6 @@ struct cmd_watch {
 	struct events events;
 	struct transfer transfer;
 	struct progress progress;
-	struct summary summary;
 	struct event_log *log;
 };
 
