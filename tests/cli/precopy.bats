@@ -221,8 +221,8 @@ diverging()
 @test "pre-copy: --bandwidth is for what is read while the devices run" {
 	emu_start --devices 1 --state-size 16M --initial-bytes 0
 	members 1
-	# At this rate the rest would take until the day after tomorrow.
-	pre_copy 0 --bandwidth=64 --max-rounds=1
+	# At this rate the rest would take a quarter of an hour, and be ended before.
+	pre_copy 0 --bandwidth=16K --max-rounds=1
 	expect_json '.bytes >= 16777216' '.state == "running"'
 	rm image
 	emu_stop
