@@ -59,7 +59,8 @@ static int lane_sink(void *ctx, struct image_frame *frame, size_t len, struct er
 		r = image_writer_put(lanes->writer, frame, err);
 	else
 		r = lanes->put(lanes->ctx, frame->payload, len, err);
-	lanes->written_ns = clock_ns();
+	if (lanes->keepalive)
+		lanes->written_ns = clock_ns();
 	/* The other lanes then find the writer broken, or the cancel requested. */
 	if (r < 0 && !lanes->failed.code && !atomic_load(&lanes->cancel->requested))
 		lanes->failed = *err;

@@ -33,7 +33,7 @@ typedef int lanes_put_fn(void *ctx, const void *buf, size_t len, struct err *err
  * @keepalive: write one when nothing else was written for long, for a receiver that waits
  * @limiter: of what is written, for the writer's function
  * @tickets, @turn: the next one to be drawn, and whose turn it is
- * @written_ns: when something was written last
+ * @written_ns: when something was written last, for @keepalive
  * @gone: what a keepalive found out
  * @failed: what writing failed with first, before any cancel
  */

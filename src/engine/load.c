@@ -23,7 +23,6 @@
  * struct load_lane - a device's stream on its way to it
  * @received: how far its state has come
  * @pipe: to the device
- * @frame: being filled with @frame_len bytes, or NULL
  * @expected: bytes that were verified, 0 for unknown
  * @start_ns: when its load began
  */
@@ -32,8 +31,6 @@ struct load_lane {
 	struct member *member;
 	_Atomic enum handover_received received;
 	struct pipeline *pipe;
-	struct image_frame *frame;
-	size_t frame_len;
 	uint64_t expected;
 	_Atomic uint64_t start_ns;
 };
@@ -88,52 +85,6 @@ static int load_put_frame(void *ctx, struct image_frame *frame, size_t len, stru
 	result->bytes += len;
 	load_tell_progress(lane, result->bytes);
 	return 0;
-}
-
-/* A frame to fill for the device. */
-static int load_get_frame(struct load_lane *lane, struct err *err)
-{
-	int r;
-
-	r = cancel_check(lane->load->cancel, err);
-	if (r < 0 || lane->frame)
-		return r;
-	return pipeline_frame(lane->pipe, &lane->frame, err);
-}
-
-static int load_push_frame(struct load_lane *lane, struct err *err)
-{
-	size_t len = lane->frame_len;
-
-	lane->frame = NULL;
-	lane->frame_len = 0;
-	return pipeline_push(lane->pipe, len, err);
-}
-
-static int load_put(struct load_lane *lane, const uint8_t *buf, size_t len, struct err *err)
-{
-	while (len) {
-		size_t n = MIN(len, IMAGE_FRAME_PAYLOAD - lane->frame_len);
-		int r;
-
-		r = load_get_frame(lane, err);
-		if (r < 0)
-			return r;
-		memcpy(lane->frame->payload + lane->frame_len, buf, n);
-		lane->frame_len += n;
-		r = lane->frame_len == IMAGE_FRAME_PAYLOAD ? load_push_frame(lane, err) : 0;
-		if (r < 0)
-			return r;
-		buf += n;
-		len -= n;
-	}
-	return 0;
-}
-
-/* What there is goes on its way, without a wait. */
-static int load_flush(struct load_lane *lane, struct err *err)
-{
-	return lane->frame_len ? load_push_frame(lane, err) : 0;
 }
 
 /*
@@ -333,7 +284,14 @@ static int load_on_data(void *ctx, uint32_t device, const void *buf, size_t len,
 {
 	struct load_lane *lane = load_lane_of(ctx, device);
 
-	return lane ? load_put(lane, buf, len, err) : 0;
+	return lane ? pipeline_put(lane->pipe, buf, len, err) : 0;
+}
+
+static int load_on_room(void *ctx, uint32_t device, size_t len, uint8_t **ret, struct err *err)
+{
+	struct load_lane *lane = load_lane_of(ctx, device);
+
+	return lane ? pipeline_lend(lane->pipe, len, ret, err) : 0;
 }
 
 /* A stream is complete: its device may have the last of it while those of the others go on. */
@@ -343,11 +301,12 @@ static int load_on_device_end(void *ctx, uint32_t device, const struct image_tot
 	struct load_lane *lane = load_lane_of(ctx, device);
 
 	(void)totals;
-	return lane ? load_flush(lane, err) : 0;
+	return lane ? pipeline_flush(lane->pipe, err) : 0;
 }
 
 static const struct image_sink load_sink = {
 	.begin = load_on_begin,
+	.room = load_on_room,
 	.data = load_on_data,
 	.device_end = load_on_device_end,
 	.end = load_on_end,
@@ -387,18 +346,21 @@ static int load_raw(struct load *l, struct err *err)
 	if (r < 0)
 		return r;
 	for (;;) {
+		uint8_t *room;
+		size_t len;
 		ssize_t n;
 
-		r = load_get_frame(lane, err);
+		r = cancel_check(l->cancel, err);
 		if (r < 0)
 			return r;
 		/* Whole frames, however little comes at a time: to hand one on costs a wake-up. */
-		n = input_read(l->in, lane->frame->payload + lane->frame_len,
-			       IMAGE_FRAME_PAYLOAD - lane->frame_len, err);
+		r = pipeline_room(lane->pipe, &room, &len, err);
+		if (r < 0)
+			return r;
+		n = input_read(l->in, room, len, err);
 		if (n <= 0)
 			return (int)n;
-		lane->frame_len += (size_t)n;
-		r = lane->frame_len == IMAGE_FRAME_PAYLOAD ? load_push_frame(lane, err) : 0;
+		r = pipeline_filled(lane->pipe, (size_t)n, err);
 		if (r < 0)
 			return r;
 	}
@@ -412,8 +374,7 @@ static int load_drain(struct load *l, struct err *err)
 
 		if (!lane->pipe)
 			continue;
-		r = load_flush(lane, err);
-		r = r < 0 ? r : pipeline_drain(lane->pipe, err);
+		r = pipeline_drain(lane->pipe, err);
 		if (r < 0)
 			return r;
 	}

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+
 #include "base/log.h"
 #include "engine/member.h"
 #include "fsm/fsm.h"
@@ -86,6 +88,22 @@ int member_settle(struct member *m, struct err *err)
 	return r;
 }
 
+/*
+ * A refusal that has led to where the phase ends is one on the way: the next phase goes on from
+ * there. At the end of the whole way it does not count as taken (device/arc-retry.c).
+ */
+static bool member_got_past(struct member *m, enum phase phase, enum mig_state target, int r)
+{
+	const struct mig_dev *mig = m->dev->mig;
+	bool on_the_way = phase == PHASE_QUIESCE || phase == PHASE_STOP || phase == PHASE_START_P2P;
+
+	if (!on_the_way || (r != -EBUSY && r != -EAGAIN) || !mig->state_known ||
+	    mig->state != target || target == m->toward || target == m->want)
+		return false;
+	m->retry.retries++;
+	return true;
+}
+
 int member_enter(struct member *m, enum phase phase, struct cancel *cancel, struct err *err)
 {
 	struct mig_dev *mig = m->dev->mig;
@@ -98,7 +116,14 @@ int member_enter(struct member *m, enum phase phase, struct cancel *cancel, stru
 		.precopy = m->precopy,
 	};
 
-	return mig_goto_retrying(&m->retry, mig, phase_target(phase, &place), cancel, err);
+	enum mig_state target = phase_target(phase, &place);
+	int r = mig_goto_retrying(&m->retry, mig, target, cancel, err);
+
+	if (r < 0 && member_got_past(m, phase, target, r)) {
+		*err = (struct err){ 0 };
+		return 0;
+	}
+	return r;
 }
 
 void member_start_p2p(struct member *m)

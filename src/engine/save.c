@@ -2,9 +2,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/clock.h"
+#include "base/cpus.h"
 #include "base/log.h"
 #include "base/macros.h"
 #include "base/units.h"
@@ -244,13 +244,12 @@ static int save_begin_image(struct save *s, struct err *err)
 /* A checksum alone is done fastest where the frame was filled; compression wants every CPU. */
 static unsigned int save_count_workers(const struct save_options *o)
 {
-	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
 	unsigned int threads = o->threads;
 
 	if (!o->zstd_level)
 		return 0;
 	if (!threads)
-		threads = (unsigned int)MIN(MAX(cpus, 1), SAVE_THREADS_MAX);
+		threads = MIN(cpus_usable(), SAVE_THREADS_MAX);
 	return MAX(threads / o->n, 1u);
 }
 
