@@ -136,7 +136,7 @@ diverging()
 
 @test "pre-copy: one that does not converge is stopped all the same" {
 	diverging 1
-	pre_copy 0 --downtime-limit=1ms
+	pre_copy 0 --downtime-limit=1ms --max-time=2
 	rounds
 	[[ $verdict == diverges || $verdict == limit ]]
 	expect_json '.state == "running"'
@@ -145,7 +145,7 @@ diverging()
 
 @test "pre-copy: one that does not converge runs on, if that is wished" {
 	diverging 1
-	pre_copy 75 --downtime-limit=1ms --on-divergence=abort
+	pre_copy 75 --downtime-limit=1ms --max-time=2 --on-divergence=abort
 	rounds
 	[[ $verdict == diverges || $verdict == limit ]]
 	expect_json '.outcome == "aborted" and .owner == "source"' '.state == "running"'
@@ -158,11 +158,11 @@ diverging()
 @test "pre-copy: one of a set that does not converge: all run on, or all are stopped" {
 	emu_start --devices 3 --state-size 1M --dirty-rate 1@64M --data-rate 1@4M --event-log events
 	members 3
-	pre_copy 75 --downtime-limit=1ms --on-divergence=abort
+	pre_copy 75 --downtime-limit=1ms --max-time=2 --on-divergence=abort
 	expect_json '.outcome == "aborted" and .owner == "source"'
 	run ! happened 'begin .* stop(-copy)?'
 	expect_states running
-	pre_copy 0 --downtime-limit=1ms --on-divergence=stop
+	pre_copy 0 --downtime-limit=1ms --max-time=2 --on-divergence=stop
 	expect_barrier 'end pre-copy pre-copy-p2p' 'begin pre-copy-p2p stop-copy'
 	expect_states running
 	bounded -q verify image
@@ -188,10 +188,24 @@ diverging()
 }
 
 @test "pre-copy: the more downtime is allowed, the sooner it is over" {
-	diverging 1
+	emu_start --devices 1 --state-size 1M --dirty-rate 1M --data-rate 4M
+	members 1
 	pre_copy 0 --downtime-limit=1000s
 	came_to converged
-	((rounds <= 2))
+	((rounds == 2))
+	rm image
+	pre_copy 0 --downtime-limit=0 --max-rounds=5
+	came_to limit
+	((rounds == 5))
+}
+
+# How much there still is cannot be known, so no wish is large enough for it.
+@test "pre-copy: one that changes as fast as it is read is no estimate" {
+	diverging 1
+	pre_copy 0 --downtime-limit=1000s --max-rounds=2
+	came_to limit
+	((rounds == 2))
+	expect_json 'has("downtime_estimate_ns") | not'
 }
 
 @test "save: a downtime that was too long undoes the save, whatever the estimate had said" {
