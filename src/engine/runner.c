@@ -11,6 +11,9 @@
 /* How long the others are kept waiting, after a failure, by one whose driver does not come back. */
 #define RUNNER_HANG_NS (2 * NSEC_PER_SEC)
 
+/* How often to look for a cancel: a device that waits at a barrier does not answer it. */
+#define RUNNER_LOOK_NS (100 * NSEC_PER_MSEC)
+
 /**
  * struct runner_slot - a device's thread
  * @fn, @order: to be carried out next; NULL for none
@@ -100,15 +103,17 @@ static bool runner_idle(const struct runner *r)
 }
 
 /* Called with the lock held. Return: all are idle; false once nothing ends for long. */
-static bool runner_await(struct runner *r)
+static bool runner_await(struct runner *r, bool heed_cancel)
 {
 	while (!runner_idle(r)) {
 		unsigned long ended = r->ended;
 		struct timespec until;
 		int expired = 0;
 
+		r->failed |= heed_cancel && cancel_check(r->cancel, NULL) < 0;
 		if (!r->failed) {
-			pthread_cond_wait(&r->done, &r->lock);
+			clock_timespec(clock_ns() + RUNNER_LOOK_NS, &until);
+			pthread_cond_timedwait(&r->done, &r->lock, &until);
 			continue;
 		}
 		clock_timespec(clock_ns() + RUNNER_HANG_NS, &until);
@@ -128,7 +133,7 @@ static bool runner_counts_more(const struct runner_slot *a, const struct runner_
 	return answer == (b->result == -ECANCELED) ? a->ended < b->ended : !answer;
 }
 
-static int runner_verdict(const struct runner *r, struct err *err)
+static int runner_verdict(const struct runner *r, bool cancelled, struct err *err)
 {
 	const struct runner_slot *first = NULL;
 
@@ -141,14 +146,16 @@ static int runner_verdict(const struct runner *r, struct err *err)
 			first = s;
 	}
 	if (!first)
-		return 0;
+		return cancelled ? cancel_check(r->cancel, err) : 0;
 	*err = first->err;
 	return first->result;
 }
 
-int runner_all(struct runner *r, runner_fn *fn, const void *order, size_t size, struct err *err)
+int runner_all(struct runner *r, runner_fn *fn, const void *order, size_t size, bool heed_cancel,
+	       struct err *err)
 {
 	int result;
+	bool all;
 
 	assert(size <= RUNNER_ORDER_MAX);
 	if (!r->n_threads)
@@ -163,8 +170,8 @@ int runner_all(struct runner *r, runner_fn *fn, const void *order, size_t size, 
 		memcpy(s->order, order, size);
 	}
 	pthread_cond_broadcast(&r->ordered);
-	runner_await(r);
-	result = runner_verdict(r, err);
+	all = runner_await(r, heed_cancel);
+	result = runner_verdict(r, !all && heed_cancel, err);
 	pthread_mutex_unlock(&r->lock);
 	return result;
 }

@@ -38,12 +38,13 @@ _must_check_ int runner_new(unsigned int n, struct cancel *cancel, struct runner
 /**
  * runner_all() - have all carry out an order, and wait for them
  * @order: @size bytes for @fn, at most RUNNER_ORDER_MAX
+ * @heed_cancel: once it is requested, wait no longer for those that hang, as after a failure
  *
  * Return: 0; else what failed first, its story in @err: a failure that is not only an answer to the
  * cancel comes before all that are. By then all have ended but those that hang (runner_hangs()).
  */
 _must_check_ int runner_all(struct runner *r, runner_fn *fn, const void *order, size_t size,
-			    struct err *err);
+			    bool heed_cancel, struct err *err);
 
 /** runner_hangs() - the last order has not ended for @index: its driver does not come back */
 bool runner_hangs(const struct runner *r, unsigned int index);

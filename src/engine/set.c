@@ -140,7 +140,7 @@ int set_phase(struct set *s, enum phase phase, set_fn *fn, void *ctx, struct err
 
 	set_tell(s, EVENT_PHASE, EVENT_SET, phase);
 	s->phase = phase;
-	r = runner_all(s->runner, set_do_part, &order, sizeof(order), err);
+	r = runner_all(s->runner, set_do_part, &order, sizeof(order), phase < PHASE_START_P2P, err);
 	if (r >= 0)
 		set_tell(s, EVENT_BARRIER, EVENT_SET, phase);
 	return r;
@@ -150,7 +150,7 @@ int set_each(struct set *s, set_fn *fn, void *ctx, struct err *err)
 {
 	const struct set_order order = { .set = s, .fn = fn, .ctx = ctx };
 
-	return runner_all(s->runner, set_do_each, &order, sizeof(order), err);
+	return runner_all(s->runner, set_do_each, &order, sizeof(order), true, err);
 }
 
 int set_enter(void *ctx, struct member *m, struct err *err)
@@ -244,16 +244,24 @@ static int set_recover_one(void *ctx, struct member *m, struct err *err)
 	return 0;
 }
 
+/* On its way back no device heeds a cancel. */
+static void set_recover_each(struct set *s, set_fn *fn, struct set_recovery *recovery)
+{
+	const struct set_order order = { .set = s, .fn = fn, .ctx = recovery };
+	struct err none = { 0 };
+
+	if (runner_all(s->runner, set_do_each, &order, sizeof(order), false, &none) < 0)
+		log_debug("%s", none.text);
+}
+
 /* None of the orders fails, and those that hang are waited for at the end. */
 void set_recover(struct set *s, set_plan_fn *plan, void *ctx)
 {
 	struct set_recovery recovery = { .plan = plan, .ctx = ctx };
-	struct err none = { 0 };
 
-	if (s->n > 1 && set_each(s, set_back_p2p, &recovery, &none) < 0)
-		log_debug("%s", none.text);
-	if (set_each(s, set_recover_one, &recovery, &none) < 0)
-		log_debug("%s", none.text);
+	if (s->n > 1)
+		set_recover_each(s, set_back_p2p, &recovery);
+	set_recover_each(s, set_recover_one, &recovery);
 	runner_join(s->runner);
 }
 

@@ -128,7 +128,7 @@ static void all_carry_out_an_order_at_the_same_time_each_in_its_thread(void **st
 	pthread_t before[N];
 
 	for (unsigned int turn = 1; turn <= ORDERS; turn++) {
-		assert_int_equal(runner_all(c->runner, meet, &c, sizeof(c), NULL), 0);
+		assert_int_equal(runner_all(c->runner, meet, &c, sizeof(c), true, NULL), 0);
 		for (unsigned int i = 0; i < N; i++) {
 			assert_int_equal(atomic_load(&c->done[i]), turn);
 			assert_false(runner_hangs(c->runner, i));
@@ -174,7 +174,7 @@ static void what_failed_first_and_is_no_answer_to_the_cancel_counts(void **state
 		c = fresh;
 		c->first = rows[i].result ? rows[i].first : NONE;
 		memcpy(c->results, rows[i].results, sizeof(c->results));
-		r = runner_all(c->runner, end, &c, sizeof(c), &err);
+		r = runner_all(c->runner, end, &c, sizeof(c), true, &err);
 		if (r != rows[i].result || strcmp(err.text, rows[i].text) != 0)
 			fail_msg("row %zu: %d, %s", i, r, err.text);
 		assert_int_equal(atomic_load(&c->cancel.requested), r < 0);
@@ -189,8 +189,8 @@ static void orders_go_on_after_a_failure(void **state)
 	struct err err = { 0 };
 
 	c->results[1] = -EIO;
-	assert_int_equal(runner_all(c->runner, end, &c, sizeof(c), &err), -EIO);
-	assert_int_equal(runner_all(c->runner, meet, &c, sizeof(c), &err), 0);
+	assert_int_equal(runner_all(c->runner, end, &c, sizeof(c), false, &err), -EIO);
+	assert_int_equal(runner_all(c->runner, meet, &c, sizeof(c), false, &err), 0);
 	for (unsigned int i = 0; i < N; i++)
 		assert_int_equal(atomic_load(&c->done[i]), 1);
 }
@@ -203,12 +203,12 @@ static void one_that_hangs_keeps_no_other_from_its_orders(void **state)
 	c->first = 0;
 	c->stuck = 1;
 	c->results[0] = -EIO;
-	assert_int_equal(runner_all(c->runner, end, &c, sizeof(c), &err), -EIO);
+	assert_int_equal(runner_all(c->runner, end, &c, sizeof(c), false, &err), -EIO);
 	assert_string_equal(err.text, "device 0");
 	for (unsigned int i = 0; i < N; i++)
 		assert_int_equal(runner_hangs(c->runner, i), i == 1);
 
-	assert_int_equal(runner_all(c->runner, work, &c, sizeof(c), &err), 0);
+	assert_int_equal(runner_all(c->runner, work, &c, sizeof(c), false, &err), 0);
 	for (unsigned int i = 0; i < N; i++) {
 		assert_int_equal(runner_hangs(c->runner, i), i == 1);
 		assert_int_equal(atomic_load(&c->done[i]), i == 1 ? 0 : 1);
@@ -216,13 +216,43 @@ static void one_that_hangs_keeps_no_other_from_its_orders(void **state)
 
 	/* By an order, it comes back: then it does the last one, and not those before. */
 	c->opener = 3;
-	assert_int_equal(runner_all(c->runner, work, &c, sizeof(c), &err), 0);
+	assert_int_equal(runner_all(c->runner, work, &c, sizeof(c), false, &err), 0);
 	runner_join(c->runner);
 	assert_true(atomic_load(&c->back));
 	for (unsigned int i = 0; i < N; i++) {
 		assert_false(runner_hangs(c->runner, i));
 		assert_int_equal(atomic_load(&c->done[i]), i == 1 ? 1 : 2);
 	}
+}
+
+/* The first is done, and asks all to stop; the one that is stuck cannot. */
+static int ask_to_stop(const void *order, unsigned int index, struct err *err)
+{
+	struct crew *c = *(struct crew *const *)order;
+
+	if (index == c->stuck)
+		return end(order, index, err);
+	if (index == 0)
+		cancel_request(&c->cancel);
+	return 0;
+}
+
+static void one_that_hangs_is_given_up_once_all_are_to_stop(void **state)
+{
+	struct crew *c = *state;
+	struct err err = { 0 };
+
+	c->stuck = 2;
+	assert_int_equal(runner_all(c->runner, ask_to_stop, &c, sizeof(c), true, &err), -ECANCELED);
+	assert_int_equal(err_status(&err), 75);
+	assert_true(runner_hangs(c->runner, 2));
+
+	/* On the way back a cancel gives up none. */
+	c->opener = 1;
+	assert_int_equal(runner_all(c->runner, work, &c, sizeof(c), false, &err), 0);
+	runner_join(c->runner);
+	assert_true(atomic_load(&c->back));
+	assert_int_equal(atomic_load(&c->done[2]), 1);
 }
 
 static void *open_from_outside(void *arg)
@@ -240,7 +270,7 @@ static void one_that_hangs_is_waited_for_at_the_end(void **state)
 	c->first = 2;
 	c->stuck = 3;
 	c->results[2] = -EIO;
-	assert_int_equal(runner_all(c->runner, end, &c, sizeof(c), &err), -EIO);
+	assert_int_equal(runner_all(c->runner, end, &c, sizeof(c), false, &err), -EIO);
 	assert_false(atomic_load(&c->back));
 	assert_int_equal(pthread_create(&opener, NULL, open_from_outside, c), 0);
 	c->runner = runner_free(c->runner);
@@ -264,7 +294,7 @@ static void a_set_of_one_needs_no_thread(void **state)
 	(void)state;
 	assert_int_equal(cancel_init(&cancel, NULL), 0);
 	assert_int_equal(runner_new(1, &cancel, &runner, &err), 0);
-	assert_int_equal(runner_all(runner, say_where, &where, sizeof(where), &err), -EIO);
+	assert_int_equal(runner_all(runner, say_where, &where, sizeof(where), true, &err), -EIO);
 	assert_string_equal(err.text, "device 0");
 	assert_true(pthread_equal(thread, pthread_self()));
 	assert_false(runner_hangs(runner, 0));
@@ -283,6 +313,7 @@ int main(void)
 		cmocka_unit_test(what_failed_first_and_is_no_answer_to_the_cancel_counts),
 		CREW_TEST(orders_go_on_after_a_failure),
 		CREW_TEST(one_that_hangs_keeps_no_other_from_its_orders),
+		CREW_TEST(one_that_hangs_is_given_up_once_all_are_to_stop),
 		CREW_TEST(one_that_hangs_is_waited_for_at_the_end),
 		cmocka_unit_test(a_set_of_one_needs_no_thread),
 	};

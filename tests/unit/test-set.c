@@ -414,6 +414,24 @@ static void one_that_hangs_keeps_no_other_from_being_brought_back(void **state)
 	}
 }
 
+/* Others wait at a barrier, and only the coordinator can see that all are to stop. */
+static void one_that_hangs_holds_up_no_cancel(void **state)
+{
+	struct bench *b = bench_new(N, false);
+
+	(void)state;
+	b->s->fakes[0]->cancel_at = FAKE_SET;
+	b->s->fakes[0]->cancel_n = TO_STOP;
+	fake_set_hang(b->s, 1, FAKE_SET, TO_STOP, N - 1);
+	save(b);
+	assert_int_equal(b->status, -ECANCELED);
+	assert_int_equal(err_status(&b->err), 75);
+	assert_string_equal(b->err.note, "all 3 devices are back");
+	assert_int_equal(b->s->recoveries, N);
+	assert_end(b, 1);
+	bench_free(b);
+}
+
 /*
  * Limits
  */
@@ -592,6 +610,7 @@ int main(void)
 		cmocka_unit_test(one_that_is_busy_is_waited_for),
 		cmocka_unit_test(whenever_it_is_cancelled_all_run_again),
 		cmocka_unit_test(one_that_hangs_keeps_no_other_from_being_brought_back),
+		cmocka_unit_test(one_that_hangs_holds_up_no_cancel),
 		cmocka_unit_test(devices_that_stop_too_far_apart_run_again),
 		cmocka_unit_test(devices_that_were_stopped_for_too_long_run_on),
 		cmocka_unit_test(a_device_that_cannot_be_quiescent_is_in_no_set_unless_asked_for),
