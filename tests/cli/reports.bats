@@ -7,7 +7,7 @@
 load ../emu
 
 schema=${top_srcdir:?}/schema
-commands=(save resume list info state reset inspect verify extract)
+commands=(save resume list info state reset inspect verify extract report)
 
 setup()
 {
@@ -63,6 +63,8 @@ unfit()
 	local file key pages
 
 	for file in "$schema"/*.json; do
+		# What is only read by programs is described in the schema itself.
+		[[ $file != */report-file.json ]] || continue
 		pages=("$top_srcdir"/man/vfiomigctl{-"$(basename "$file" .json)",}.8.scd)
 		[[ -e ${pages[0]} ]] || pages=("$top_srcdir"/man/vfiomigctl*.8.scd)
 		while read -r key; do
