@@ -47,6 +47,7 @@ struct cmd_save_args {
 	unsigned int leave, on_divergence;
 	uint64_t threads, max_rounds;
 	bool no_p2p, dry_run;
+	bool needs_precopy; /* an option that means nothing without --pre-copy */
 };
 
 static void cmd_save_parse_compress(struct cmd_save_args *a)
@@ -80,6 +81,10 @@ static void cmd_save_settle(struct cmd_save_args *a)
 {
 	struct save_options *s = &a->save;
 
+	if (a->needs_precopy && !s->precopy)
+		opts_misuse(a->inv->program,
+			    "--downtime-limit, --max-rounds, --max-time, --on-divergence and "
+			    "--bandwidth-stop-copy are for --pre-copy");
 	cmd_devices_split(a->inv, &a->devices);
 	cmd_save_parse_compress(a);
 	cmd_save_parse_labels(a);
@@ -112,14 +117,16 @@ static void cmd_save_parse(struct cmd_save_args *a, int argc, char **argv)
 		{ "pre-copy", .flag = &a->save.precopy,
 		  .doc = "read what can be read while the devices run" },
 		{ "downtime-limit", .value = "TIME", .duration_ns = &policy->downtime_limit_ns,
-		  .max = PRE_COPY_MAX_NS,
+		  .max = PRE_COPY_MAX_NS, .given = &a->needs_precopy,
 		  .doc = "stop them once that is expected to take no longer (300ms)" },
 		{ "max-rounds", .value = "N", .number = &a->max_rounds, .min = 1,
-		  .max = PRE_COPY_ROUNDS, .doc = "of pre-copy, at most (1000000)" },
+		  .max = PRE_COPY_ROUNDS, .given = &a->needs_precopy,
+		  .doc = "of pre-copy, at most (1000000)" },
 		{ "max-time", .value = "TIME", .duration_ns = &policy->max_ns,
-		  .max = PRE_COPY_MAX_NS, .doc = "in pre-copy, at most (60s)" },
+		  .max = PRE_COPY_MAX_NS, .given = &a->needs_precopy,
+		  .doc = "in pre-copy, at most (60s)" },
 		{ "on-divergence", .value = "WHAT", .choice = &a->on_divergence,
-		  OPT_WORDS(cmd_save_divergence_words),
+		  OPT_WORDS(cmd_save_divergence_words), .given = &a->needs_precopy,
 		  .doc = "when pre-copy does not converge: stop (default) the devices, or abort" },
 		{ "no-p2p", .flag = &a->no_p2p,
 		  .doc = "several devices need no P2P: they do no DMA to each other" },
@@ -138,7 +145,8 @@ static void cmd_save_parse(struct cmd_save_args *a, int argc, char **argv)
 		  .doc = "write at most RATE bytes a second: 10M, 1GB, ...; with --pre-copy only "
 			 "while the devices run" },
 		{ "bandwidth-stop-copy", .value = "RATE", .bytes = &a->save.bandwidth_stop_copy,
-		  .min = 1, .max = INT64_MAX, .doc = "the same once they are stopped" },
+		  .min = 1, .max = INT64_MAX, .given = &a->needs_precopy,
+		  .doc = "the same once they are stopped" },
 		{ "report", .value = "FILE", .text = &a->report,
 		  .doc = "write all that happens to FILE, for vfiomigctl report" },
 		{ "label", .value = "KEY=VALUE", .list = &a->labels,

@@ -622,6 +622,19 @@ static void load_plan_recovery(void *ctx, struct member *m)
 							       : MIG_STOP;
 }
 
+/* What is told of a set that is where it was wanted. */
+static const char *load_all_back(const struct load *l)
+{
+	switch (l->lanes[0].received) {
+	case HANDOVER_ANSWERING:
+		return "have the state and stay stopped, since the sender's may run it";
+	case HANDOVER_OWNED:
+		return "have the state, and are stopped";
+	default:
+		return load_any_lost(l) ? "are stopped, without what was loaded" : "are back";
+	}
+}
+
 /* What became of the state that a device held. */
 static enum mig_fate load_fate(const struct load_lane *lane)
 {
@@ -648,7 +661,7 @@ static void load_give_up(struct load *l, struct err *err)
 	enum mig_fate worst = MIG_FATE_BACK;
 
 	set_recover(&l->set, load_plan_recovery, l);
-	set_tell_recoveries(&l->set, load_tell_recovery, l, err);
+	set_tell_recoveries(&l->set, load_tell_recovery, l, load_all_back(l), err);
 	for (unsigned int i = 0; i < l->set.n; i++) {
 		const struct load_lane *lane = &l->lanes[i];
 		struct handover_verdict v =

@@ -161,42 +161,6 @@ int set_enter(void *ctx, struct member *m, struct err *err)
 }
 
 /*
- * The way back of a save
- */
-
-static int set_start_p2p(void *ctx, struct member *m, struct err *err)
-{
-	(void)ctx;
-	(void)err;
-	member_start_p2p(m);
-	return 0;
-}
-
-/* The way back failed once and then went well: nothing is wrong any more. */
-static int set_start_or_recover(void *ctx, struct member *m, struct err *err)
-{
-	char reason[ERR_REASON_MAX];
-	int r = member_start(m, err);
-
-	(void)ctx;
-	if (r >= 0)
-		return 0;
-	member_recover(m);
-	member_tell_recovery(m, err);
-	if (err->kind == ERR_DEVICE)
-		return r;
-	log_warn("%s%s, recovered", err->text, err_reason(err, reason));
-	return 0;
-}
-
-int set_return(struct set *s, struct err *err)
-{
-	int r = set_phase(s, PHASE_START_P2P, set_start_p2p, s, err);
-
-	return r < 0 ? r : set_phase(s, PHASE_START, set_start_or_recover, s, err);
-}
-
-/*
  * After a failure
  */
 
@@ -265,13 +229,14 @@ void set_recover(struct set *s, set_plan_fn *plan, void *ctx)
 	runner_join(s->runner);
 }
 
-static void set_tell_of_all(const struct set *s, const struct member *worst, struct err *err)
+static void set_tell_of_all(const struct set *s, const struct member *worst, const char *all,
+			    struct err *err)
 {
 	char note[sizeof(err->note)];
 	int code = err->code;
 
 	if (worst->result->fate == MIG_FATE_BACK) {
-		err_note(err, code, "all %u devices are back", s->n);
+		err_note(err, code, "all %u devices %s", s->n, all);
 		return;
 	}
 	memcpy(note, err->note, sizeof(note));
@@ -279,7 +244,8 @@ static void set_tell_of_all(const struct set *s, const struct member *worst, str
 }
 
 /* Each device has its own story, of the failure that is of all; the error gets the worst one. */
-void set_tell_recoveries(const struct set *s, set_tell_fn *tell, void *ctx, struct err *err)
+void set_tell_recoveries(const struct set *s, set_tell_fn *tell, void *ctx, const char *all,
+			 struct err *err)
 {
 	const struct member *worst = NULL;
 	struct err worst_story;
@@ -302,7 +268,7 @@ void set_tell_recoveries(const struct set *s, set_tell_fn *tell, void *ctx, stru
 		return;
 	*err = worst_story;
 	if (s->n > 1)
-		set_tell_of_all(s, worst, err);
+		set_tell_of_all(s, worst, all, err);
 }
 
 static void set_tell_source(void *ctx, const struct member *m, struct err *err)
@@ -314,7 +280,45 @@ static void set_tell_source(void *ctx, const struct member *m, struct err *err)
 void set_give_back(struct set *s, struct err *err)
 {
 	set_recover(s, NULL, NULL);
-	set_tell_recoveries(s, set_tell_source, NULL, err);
+	set_tell_recoveries(s, set_tell_source, NULL, "are back", err);
+}
+
+/*
+ * The way back of a save
+ */
+
+/* One that fails is tried once more, so that the others do not run in full before it can answer. */
+static int set_start_p2p(void *ctx, struct member *m, struct err *err)
+{
+	const struct set *s = ctx;
+	const struct set_recovery none = { 0 };
+
+	member_start_p2p(m);
+	return m->failed && s->n > 1 ? set_back_p2p((void *)&none, m, err) : 0;
+}
+
+/* The way back failed once and then went well: nothing is wrong any more. */
+static int set_start_or_recover(void *ctx, struct member *m, struct err *err)
+{
+	char reason[ERR_REASON_MAX];
+	int r = member_start(m, err);
+
+	(void)ctx;
+	if (r >= 0)
+		return 0;
+	member_recover(m);
+	member_tell_recovery(m, err);
+	if (err->kind == ERR_DEVICE)
+		return r;
+	log_warn("%s%s, recovered", err->text, err_reason(err, reason));
+	return 0;
+}
+
+int set_return(struct set *s, struct err *err)
+{
+	int r = set_phase(s, PHASE_START_P2P, set_start_p2p, s, err);
+
+	return r < 0 ? r : set_phase(s, PHASE_START, set_start_or_recover, s, err);
 }
 
 enum mig_fate set_fate(const struct set *s)

@@ -90,8 +90,12 @@ void set_recover(struct set *s, set_plan_fn *plan, void *ctx);
 /** set_tell_fn - tell in @err, a copy of the failure that is of all, what became of @m */
 typedef void set_tell_fn(void *ctx, const struct member *m, struct err *err);
 
-/** set_tell_recoveries() - @err gets the story of the device that fared worst */
-void set_tell_recoveries(const struct set *s, set_tell_fn *tell, void *ctx, struct err *err);
+/**
+ * set_tell_recoveries() - @err gets the story of the device that fared worst
+ * @all: what is told of several that are all where they were wanted: "are back"
+ */
+void set_tell_recoveries(const struct set *s, set_tell_fn *tell, void *ctx, const char *all,
+			 struct err *err);
 
 /**
  * set_give_back() - something has failed: the devices of a save go to where they are wanted

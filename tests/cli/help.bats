@@ -144,7 +144,7 @@ refuses()
 	local time
 
 	for time in 0.5 10s 500ms 2m 1h; do
-		migctl 64 save --timeout="$time" --drain-timeout="$time" --max-time="$time" no-device file
+		migctl 64 save --timeout="$time" --drain-timeout="$time" --pre-copy --max-time="$time" no-device file
 		[[ $stderr == *"no-device: not a device name"* ]]
 	done
 	refuses "--timeout is 1.00 ms to 86400 s, not '0'" save --timeout=0 a b
