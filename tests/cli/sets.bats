@@ -968,7 +968,9 @@ check_save()
 	0)
 		expect_states running
 		bounded -q verify file
-		keeps_barrier 'end stop running-p2p' 'begin running-p2p running'
+		# One that refuses its way back twice is not waited for: the others run.
+		[[ $faulty == *:*:*'*2' ]] ||
+			keeps_barrier 'end stop running-p2p' 'begin running-p2p running'
 		;;
 	74 | 75 | 76)
 		[[ $faulty || $interrupted ]]
