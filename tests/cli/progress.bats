@@ -64,7 +64,7 @@ slow_devices()
 	[[ ${line[1]} =~ ^"3 devices: stop-copy"$figures ]]
 	[[ ${line[2]} =~ ^"vfio-user:emu    stop-copy   "$figures$ ]]
 	[[ ${line[3]} =~ ^"vfio-user:emu.1  stop-copy   "$figures$ ]]
-	[[ ${line[4]} =~ ^"vfio-user:emu.2  stop-copy   "$figures"<start><up 3><below>"$ ]]
+	[[ ${line[4]} =~ ^"vfio-user:emu.2  stop-copy   "$figures'<start><up 3><below>'$ ]]
 	[[ ${line[5]} =~ ^"3 devices: stop-copy"$figures && ${line[6]} == "vfio-user:emu  "* ]]
 }
 
