@@ -22,7 +22,8 @@ void cmd_devices_split(struct invocation *inv, struct cmd_devices *d)
 int cmd_devices_find(const struct invocation *inv, struct cmd_devices *d,
 		     struct device_options *options, const struct uri *uri, struct err *err)
 {
-	options->acquire.shared = &d->shared;
+	if (d->n > 1)
+		options->acquire.shared = &d->shared;
 	for (unsigned int i = 0; i < d->n; i++) {
 		int r;
 

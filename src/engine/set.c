@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "base/macros.h"
+#include "device/acquire-shared.h"
 #include "device/same.h"
 #include "engine/set.h"
 #include "fsm/fsm.h"
@@ -82,6 +83,9 @@ int set_open(struct set *s, const struct device_options *options, bool p2p, stru
 		if (r < 0)
 			return r;
 	}
+	/* All that is open from here on is what the devices themselves need. */
+	if (options->acquire.shared)
+		acquire_shared_done(options->acquire.shared);
 	return set_check_doubles(s, err);
 }
 
