@@ -16,7 +16,7 @@
 #include "base/err.h"
 #include "base/macros.h"
 
-#define OPT_LIST_MAX 256
+#define OPT_LIST_MAX 257
 
 /** struct opt_list - the values of an option or argument that may be given several times */
 struct opt_list {

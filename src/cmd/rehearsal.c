@@ -116,6 +116,7 @@ static int cmd_rehearsal_rehearse(struct cmd_rehearsal *t, const struct uri *uri
 	if (r < 0)
 		return r;
 	r = session_run(cmd_rehearsal_work, &w, &watch.cancel, &watch.progress, err);
+	t->mismatch = w.result.mismatch;
 	if (w.result.devices)
 		cmd_rehearsal_render(t, &w.result, r);
 	r = cmd_watch_end(&watch, &t->options, r, err);
@@ -144,8 +145,11 @@ int cmd_rehearsal_run(struct cmd_rehearsal *t, struct err *err)
 		return r;
 	r = cmd_rehearsal_find(t, &uri, err);
 	cmd_devices_done(&t->devices);
-	/* What a driver refuses is a finding here, with a status of its own (1). */
-	if (r < 0 && err->kind == ERR_IMAGE)
+	/*
+	 * What a driver refuses, or is damaged, is a finding here, with a status of its own (1);
+	 * that other devices were named than it has is not.
+	 */
+	if (r < 0 && err->kind == ERR_IMAGE && !t->mismatch)
 		err->kind = ERR_NONCONFORMING;
 	return r;
 }

@@ -11,6 +11,7 @@
  * struct cmd_rehearsal
  * @devices: its arguments are the spare devices, and FILE
  * @options, @retry: how to open them
+ * @mismatch: the image has other devices than were named
  */
 struct cmd_rehearsal {
 	struct invocation *inv;
@@ -18,6 +19,7 @@ struct cmd_rehearsal {
 	struct device_options options;
 	struct arc_retry retry;
 	bool no_p2p;
+	bool mismatch;
 };
 
 /** cmd_rehearsal_run() - all of it, and the report */

@@ -130,7 +130,7 @@ static void cmd_save_parse(struct cmd_save_args *a, int argc, char **argv)
 		  .doc = "when pre-copy does not converge: stop (default) the devices, or abort" },
 		{ "no-p2p", .flag = &a->no_p2p,
 		  .doc = "several devices need no P2P: they do no DMA to each other" },
-		{ "downtime-max", .value = "TIME", .duration_ns = &a->save.downtime_max_ns,
+		{ "downtime-max", .value = "TIME", .duration_ns = &a->save.converge.downtime_max_ns,
 		  .max = PRE_COPY_MAX_NS,
 		  .doc = "undo a save whose devices were stopped for longer" },
 		{ "max-skew", .value = "TIME", .duration_ns = &a->save.max_skew_ns,

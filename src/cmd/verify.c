@@ -92,7 +92,9 @@ static int cmd_verify_run(struct invocation *inv, int argc, char **argv, struct 
 		return cmd_verify_scan(inv, words.v[0], err);
 	/* "--on A B FILE" is what a shell makes of a list of spare devices. */
 	rehearsal.devices.args = spares;
-	for (size_t i = 0; i < words.n && rehearsal.devices.args.n < OPT_LIST_MAX; i++)
+	if (spares.n + words.n > OPT_LIST_MAX)
+		opts_misuse(inv->program, "more than %u devices", CMD_DEVICES_MAX);
+	for (size_t i = 0; i < words.n; i++)
 		rehearsal.devices.args.v[rehearsal.devices.args.n++] = words.v[i];
 	return cmd_rehearsal_run(&rehearsal, err);
 }

@@ -263,6 +263,22 @@ static void converge_leave(struct converge *c)
 		c->lanes[i].pump.deadline_ns = 0;
 }
 
+/* From here on no device runs in full, unless there is another turn. */
+static int converge_quiesce(struct converge *c, bool *ret_again, struct err *err)
+{
+	uint64_t max = c->options->downtime_max_ns;
+	int r;
+
+	cancel_set_deadline(c->set->cancel, max ? clock_ns() + max : 0);
+	r = set_phase(c->set, PHASE_QUIESCE, set_enter, c->set, err);
+	if (r < 0)
+		return r;
+	r = converge_reinit(c, ret_again, err);
+	if (r >= 0 && *ret_again)
+		cancel_set_deadline(c->set->cancel, 0);
+	return r;
+}
+
 int converge_run(struct converge *c, struct err *err)
 {
 	uint64_t start = clock_ns();
@@ -281,10 +297,7 @@ int converge_run(struct converge *c, struct err *err)
 		r = converge_check_divergence(c, err);
 		if (r < 0)
 			return r;
-		r = set_phase(c->set, PHASE_QUIESCE, set_enter, c->set, err);
-		if (r < 0)
-			return r;
-		r = converge_reinit(c, &again, err);
+		r = converge_quiesce(c, &again, err);
 		if (r < 0)
 			return r;
 	} while (again);

@@ -21,11 +21,13 @@ enum on_divergence {
 /**
  * struct converge_options
  * @policy: what is wished
+ * @downtime_max_ns: devices that were stopped for longer run on, and nothing is saved; 0 for any
  * @returns: the devices run again after the save, so that the way back is part of the downtime
  */
 struct converge_options {
 	struct switchover_options policy;
 	enum on_divergence on_divergence;
+	uint64_t downtime_max_ns;
 	bool returns;
 };
 

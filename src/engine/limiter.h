@@ -12,12 +12,12 @@
 
 /**
  * struct limiter
- * @rate: bytes a second; 0 for no limit
+ * @rate: bytes a second; 0 for no limit; set by any thread
  * @free_ns: when all that was let through so far is through, at that rate
  * @waited_ns: that it has kept its callers waiting, all together; read by any thread
  */
 struct limiter {
-	uint64_t rate;
+	_Atomic uint64_t rate;
 	uint64_t free_ns;
 	_Atomic uint64_t waited_ns;
 };

@@ -22,6 +22,7 @@
 /**
  * struct load_lane - a device's stream on its way to it
  * @received: how far its state has come
+ * @entering: it is on its way to RESUMING, and may hang there
  * @pipe: to the device
  * @expected: bytes that were verified, 0 for unknown
  * @start_ns: when its load began
@@ -30,6 +31,7 @@ struct load_lane {
 	struct load *load;
 	struct member *member;
 	_Atomic enum handover_received received;
+	atomic_bool entering;
 	struct pipeline *pipe;
 	uint64_t expected;
 	_Atomic uint64_t start_ns;
@@ -38,6 +40,7 @@ struct load_lane {
 /**
  * struct load - a load under way
  * @link, @origin: where the state comes from
+ * @taken: all of the input is in the devices
  * @map: which lane a device of the image has, LOAD_MAP_NONE for none
  */
 struct load {
@@ -46,6 +49,7 @@ struct load {
 	struct cancel *cancel;
 	struct set set;
 	struct load_lane *lanes;
+	bool taken;
 	uint32_t map[IMAGE_DEVICES_MAX];
 	enum handover_link link;
 	enum handover_origin origin;
@@ -79,7 +83,11 @@ static int load_put_frame(void *ctx, struct image_frame *frame, size_t len, stru
 	struct member_result *result = lane->member->result;
 	int r;
 
+	/* For as long as this may take: with one CPU it is not the pipeline's thread. */
+	if (lane->load->set.n > 1)
+		cancel_name_thread(device_name(lane->member->dev));
 	r = mig_write(lane->member->dev->mig, frame->payload, len, err);
+	cancel_name_thread(NULL);
 	if (r < 0)
 		return r;
 	result->bytes += len;
@@ -110,10 +118,13 @@ static int load_enter(void *ctx, struct member *m, struct err *err)
 {
 	struct load *l = ctx;
 	struct load_lane *lane = &l->lanes[m->index];
-	int r = set_enter(&l->set, m, err);
+	int r;
 
+	lane->entering = l->set.phase == PHASE_LOAD;
+	r = set_enter(&l->set, m, err);
 	if (m->dev->mig->state == MIG_RESUMING)
 		lane->received = HANDOVER_LOADING;
+	lane->entering = false;
 	lane->start_ns = clock_ns();
 	return r;
 }
@@ -397,20 +408,31 @@ static void load_note_stream(const struct load_lane *lane, bool complete)
 		event_emit(lane->load->options->events, &e);
 }
 
+/* In the device's thread: its driver may not come back from the last write for long. */
+static int load_end_lane(void *ctx, struct member *m, struct err *err)
+{
+	struct load *l = ctx;
+	struct load_lane *lane = &l->lanes[m->index];
+
+	(void)err;
+	lane->pipe = pipeline_free(lane->pipe);
+	load_note_stream(lane, l->taken);
+	return 0;
+}
+
 /* All of the input into the devices, and nothing on its way any more. */
 static int load_take(struct load *l, struct err *err)
 {
+	struct err none = { 0 };
 	int r;
 
 	r = l->options->raw ? load_raw(l, err) : load_image(l, err);
 	r = r < 0 ? r : load_drain(l, err);
-	for (unsigned int i = 0; i < l->set.n; i++) {
-		struct load_lane *lane = &l->lanes[i];
-
-		r = pipeline_explain(lane->pipe, r, err);
-		lane->pipe = pipeline_free(lane->pipe);
-		load_note_stream(lane, r >= 0);
-	}
+	for (unsigned int i = 0; i < l->set.n; i++)
+		r = pipeline_explain(l->lanes[i].pipe, r, err);
+	l->taken = r >= 0;
+	if (set_each(&l->set, load_end_lane, l, &none) < 0)
+		log_debug("%s", none.text);
 	return r;
 }
 
@@ -597,7 +619,7 @@ static void load_tell_recovery(void *ctx, const struct member *m, struct err *er
 static bool load_any_lost(const struct load *l)
 {
 	for (unsigned int i = 0; i < l->set.n; i++)
-		if (l->lanes[i].received >= HANDOVER_LOADING)
+		if (l->lanes[i].received >= HANDOVER_LOADING || l->lanes[i].entering)
 			return true;
 	return false;
 }

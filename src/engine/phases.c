@@ -56,7 +56,7 @@ static bool phases_runs_in_full(enum mig_state state)
 /* One that was found P2P-quiescent stays so. */
 static enum mig_state phases_pre_copy(const struct phase_place *p)
 {
-	enum mig_state to = p->state == MIG_RUNNING_P2P ? MIG_PRE_COPY_P2P : MIG_PRE_COPY;
+	enum mig_state to = p->want == MIG_RUNNING_P2P ? MIG_PRE_COPY_P2P : MIG_PRE_COPY;
 
 	return p->precopy && fsm_runs(p->state) && fsm_supported(to, p->caps) ? to : p->state;
 }

@@ -12,6 +12,9 @@
 #include "base/macros.h"
 #include "engine/pipeline.h"
 
+/* Between two looks for a cancel. */
+#define LOOK_NS (100 * NSEC_PER_MSEC)
+
 /* One of the pool's places. */
 struct slot {
 	struct pipeline_item item;
@@ -175,6 +178,14 @@ static bool pipeline_wait_change(struct pipeline *p, uint64_t deadline_ns)
 	};
 
 	return !pthread_cond_timedwait(&p->changed, &p->lock, &at);
+}
+
+/* A sink that hangs, in a device's driver say, must not keep the one who fills the frames. */
+static int pipeline_wait_or_cancel(struct pipeline *p, struct err *err)
+{
+	if (pipeline_wait_change(p, clock_ns() + LOOK_NS))
+		return 0;
+	return p->failed ? 0 : cancel_check(p->opts.cancel, err);
 }
 
 static void *pipeline_consumer(void *arg)
@@ -368,9 +379,10 @@ int pipeline_frame(struct pipeline *p, struct image_frame **ret, struct err *err
 	int r;
 
 	pthread_mutex_lock(&p->lock);
-	while (!p->failed && p->pushed - pipeline_through(p) == p->n)
-		pthread_cond_wait(&p->changed, &p->lock);
-	r = pipeline_verdict(p, err);
+	r = 0;
+	while (r >= 0 && !p->failed && p->pushed - pipeline_through(p) == p->n)
+		r = pipeline_wait_or_cancel(p, err);
+	r = r < 0 ? r : pipeline_verdict(p, err);
 	*ret = pipeline_slot(p, p->pushed)->item.frame;
 	pthread_mutex_unlock(&p->lock);
 	return r;
@@ -526,9 +538,9 @@ int pipeline_drain(struct pipeline *p, struct err *err)
 	if (r < 0)
 		return r;
 	pthread_mutex_lock(&p->lock);
-	while (pipeline_through(p) != p->pushed)
-		pthread_cond_wait(&p->changed, &p->lock);
-	r = pipeline_verdict(p, err);
+	while (r >= 0 && pipeline_through(p) != p->pushed)
+		r = pipeline_wait_or_cancel(p, err);
+	r = r < 0 ? r : pipeline_verdict(p, err);
 	pthread_mutex_unlock(&p->lock);
 	return r;
 }

@@ -40,8 +40,11 @@ static int rehearse_on_begin(void *ctx, const struct image_info *info,
 {
 	struct rehearse *r = ctx;
 
+	int e = load_map(&r->options->map, m, r->map, err);
+
 	(void)info;
-	return load_map(&r->options->map, m, r->map, err);
+	r->result->mismatch = e < 0;
+	return e;
 }
 
 static int rehearse_on_data(void *ctx, uint32_t device, const void *buf, size_t len,

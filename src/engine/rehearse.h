@@ -41,10 +41,12 @@ struct rehearse_device {
  * struct rehearse_result
  * @load: what the load came to; of load_run()
  * @devices: in the order of the options; NULL where no load was begun
+ * @mismatch: the image has other devices than the options name
  */
 struct rehearse_result {
 	struct load_result load;
 	struct rehearse_device *devices;
+	bool mismatch;
 };
 
 void rehearse_result_done(struct rehearse_result *result);

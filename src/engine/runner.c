@@ -36,6 +36,7 @@ struct runner_slot {
 /**
  * struct runner
  * @failed: an order has, of those given last
+ * @heed_cancel: those can be cancelled, and are when one fails
  * @ended: orders carried out, of all
  */
 struct runner {
@@ -44,6 +45,7 @@ struct runner {
 	pthread_mutex_t lock;
 	pthread_cond_t ordered, done;
 	bool quit, failed;
+	bool heed_cancel;
 	unsigned long ended;
 	struct runner_slot slots[];
 };
@@ -68,7 +70,8 @@ static void runner_carry_out(struct runner *r, struct runner_slot *s)
 	s->ended = r->ended++;
 	if (result < 0) {
 		r->failed = true;
-		cancel_request(r->cancel);
+		if (r->heed_cancel)
+			cancel_request(r->cancel);
 	}
 	pthread_cond_broadcast(&r->done);
 }
@@ -162,6 +165,7 @@ int runner_all(struct runner *r, runner_fn *fn, const void *order, size_t size, 
 		return fn(order, 0, err);
 	pthread_mutex_lock(&r->lock);
 	r->failed = false;
+	r->heed_cancel = heed_cancel;
 	for (unsigned int i = 0; i < r->n; i++) {
 		struct runner_slot *s = &r->slots[i];
 

@@ -353,7 +353,7 @@ static int save_check_skew(struct save *s, struct err *err)
 	char skew[UNITS_MAX];
 
 	for (unsigned int i = 0; i < s->set.n; i++) {
-		uint64_t ns = timeline_stopped_ns(&s->set.results[i].timeline);
+		uint64_t ns = s->set.results[i].timeline.stopped_ns;
 
 		if (!ns)
 			continue;
@@ -369,21 +369,15 @@ static int save_check_skew(struct save *s, struct err *err)
 			format_duration(skew, s->result->skew_ns));
 }
 
-/* From here on no device runs in full. */
-static void save_set_deadline(struct save *s)
-{
-	if (s->options->downtime_max_ns)
-		cancel_set_deadline(s->cancel, clock_ns() + s->options->downtime_max_ns);
-}
-
 static int save_quiesce(struct save *s, bool precopy, struct err *err)
 {
-	int r = precopy ? save_converge(s, err) : 0;
+	uint64_t max = s->options->converge.downtime_max_ns;
 
-	if (r < 0)
-		return r;
-	save_set_deadline(s);
-	return precopy ? 0 : set_phase(&s->set, PHASE_QUIESCE, set_enter, &s->set, err);
+	if (precopy)
+		return save_converge(s, err);
+	/* From here on no device runs in full. */
+	cancel_set_deadline(s->cancel, max ? clock_ns() + max : 0);
+	return set_phase(&s->set, PHASE_QUIESCE, set_enter, &s->set, err);
 }
 
 static int save_stop_once(struct save *s, bool precopy, struct err *err)
@@ -393,7 +387,7 @@ static int save_stop_once(struct save *s, bool precopy, struct err *err)
 	r = save_quiesce(s, precopy, err);
 	if (r < 0)
 		return r;
-	if (precopy)
+	if (s->options->precopy)
 		s->lanes.limiter.rate = s->options->bandwidth_stop_copy;
 	r = set_phase(&s->set, PHASE_STOP, set_enter, &s->set, err);
 	return r < 0 ? r : save_check_skew(s, err);
@@ -461,10 +455,12 @@ static int save_explain(struct save *s, int r, struct err *err)
 		*err = s->lanes.failed;
 		return err->code;
 	}
+	if (r == -ECANCELED) /* a lane finds the image broken by another one's cancel */
+		return cancel_check(s->cancel, err);
 	if (r == -ETIME && atomic_load(&s->cancel->late))
 		err_fail(err, ERR_ABORTED, -ETIME,
 			 "stopped for longer than --downtime-max=%s allows",
-			 format_duration(max, s->options->downtime_max_ns));
+			 format_duration(max, s->options->converge.downtime_max_ns));
 	return r;
 }
 
@@ -477,7 +473,7 @@ static int save_drain_all(struct save *s, struct err *err)
 		return r;
 	save_note_streams(s);
 	s->drained = true;
-	if (!s->options->leave_stopped)
+	if (!s->options->leave_stopped || s->options->raw)
 		cancel_set_deadline(s->cancel, 0);
 	if (s->options->raw)
 		save_event(s, HANDOVER_ON_END);
@@ -543,6 +539,9 @@ static int save_send_end(struct save *s, struct err *err)
 	/* The answer is waited for no longer than --timeout. */
 	if (s->link == HANDOVER_ANSWERED)
 		cancel_close(s->cancel);
+	/* What a reader may act on is not undone, however long it takes. */
+	if (s->link != HANDOVER_STORED)
+		cancel_set_deadline(s->cancel, 0);
 	if (s->options->raw) {
 		save_event(s, HANDOVER_ON_END);
 	} else {

@@ -37,7 +37,6 @@
  * @retry_ns: how long an arc that a device refuses for now is tried again
  * @max_skew_ns: between the first device's stop and the last's, at most; a save that has more is
  *               undone and tried again for @retry_ns; 0 for any
- * @downtime_max_ns: devices that were stopped for longer run on, and nothing is saved; 0 for any
  * @events: who listens; may be NULL
  */
 struct save_options {
@@ -58,7 +57,7 @@ struct save_options {
 	bool precopy;
 	struct converge_options converge;
 	uint64_t retry_ns;
-	uint64_t max_skew_ns, downtime_max_ns;
+	uint64_t max_skew_ns;
 	struct events *events;
 };
 

@@ -84,7 +84,7 @@ int set_open(struct set *s, const struct device_options *options, bool p2p, stru
 			return r;
 	}
 	/* All that is open from here on is what the devices themselves need. */
-	if (options->acquire.shared)
+	if (options && options->acquire.shared)
 		acquire_shared_done(options->acquire.shared);
 	return set_check_doubles(s, err);
 }
@@ -140,11 +140,15 @@ static int set_do_part(const void *order, unsigned int index, struct err *err)
 int set_phase(struct set *s, enum phase phase, set_fn *fn, void *ctx, struct err *err)
 {
 	const struct set_order order = { .set = s, .fn = fn, .ctx = ctx };
+	bool heed_cancel = phase < PHASE_START_P2P;
 	int r;
 
+	r = heed_cancel ? cancel_check(s->cancel, err) : 0;
+	if (r < 0)
+		return r;
 	set_tell(s, EVENT_PHASE, EVENT_SET, phase);
 	s->phase = phase;
-	r = runner_all(s->runner, set_do_part, &order, sizeof(order), phase < PHASE_START_P2P, err);
+	r = runner_all(s->runner, set_do_part, &order, sizeof(order), heed_cancel, err);
 	if (r >= 0)
 		set_tell(s, EVENT_BARRIER, EVENT_SET, phase);
 	return r;

@@ -58,6 +58,8 @@ _must_check_ int set_open(struct set *s, const struct device_options *options, b
  * set_phase() - have each device do its part of @phase, and wait until all have
  * @fn: the part
  *
+ * A cancel keeps a phase before PHASE_START_P2P from beginning: what has to be undone is then less.
+ *
  * Return: 0, or as runner_all().
  */
 _must_check_ int set_phase(struct set *s, enum phase phase, set_fn *fn, void *ctx, struct err *err);

@@ -12,6 +12,8 @@ void timeline_add(void *timeline, const struct mig_arc *arc)
 	struct timeline *t = timeline;
 	struct mig_arc *last = t->n ? &t->arcs[t->n - 1] : NULL;
 
+	if (arc->result >= 0 && fsm_runs(arc->from) && !fsm_runs(arc->to))
+		t->stopped_ns = arc->start_ns + arc->ns;
 	if (last && timeline_same_failure(last, arc)) {
 		last->ns = arc->start_ns + arc->ns - last->start_ns;
 		t->tries[t->n - 1]++;
@@ -48,17 +50,4 @@ uint64_t timeline_downtime(const struct timeline *t, bool *ret_open)
 	}
 	*ret_open = down;
 	return down ? total + end - start : total;
-}
-
-uint64_t timeline_stopped_ns(const struct timeline *t)
-{
-	uint64_t stopped = 0;
-
-	for (unsigned int i = 0; i < t->n; i++) {
-		const struct mig_arc *a = &t->arcs[i];
-
-		if (a->result >= 0 && fsm_runs(a->from) && !fsm_runs(a->to))
-			stopped = a->start_ns + a->ns;
-	}
-	return stopped;
 }

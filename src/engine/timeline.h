@@ -14,11 +14,13 @@
  * @tries: an arc that fails over and over, always the same way, is one, from its first try to the
  *         end of its last; how many they were
  * @lost: arcs that found no room
+ * @stopped_ns: when the device last ceased to run, of all arcs; 0: never
  */
 struct timeline {
 	struct mig_arc arcs[TIMELINE_MAX];
 	unsigned int tries[TIMELINE_MAX];
 	unsigned int n, lost;
+	uint64_t stopped_ns;
 };
 
 /** timeline_add() - fits mig_dev.on_arc. */
@@ -32,6 +34,3 @@ void timeline_add(void *timeline, const struct mig_arc *arc);
  * down) to the end of the one that brought it back; 0 when it never left.
  */
 uint64_t timeline_downtime(const struct timeline *t, bool *ret_open);
-
-/** timeline_stopped_ns() - when the device last ceased to run; 0: never */
-uint64_t timeline_stopped_ns(const struct timeline *t);

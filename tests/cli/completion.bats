@@ -68,7 +68,7 @@ takes()
 	local option
 
 	for option in via protocol progress leave compress bandwidth bandwidth-stop-copy on-divergence; do
-		takes save "--$option="
+		takes save --pre-copy "--$option="
 	done
 }
 

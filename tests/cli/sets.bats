@@ -459,6 +459,33 @@ table()
 	END
 }
 
+@test "save: one device does not come back: a reader has all of the set's state" {
+	local fault
+
+	for fault in error=stop-copy:stop error=stop:running-p2p; do
+		emulate 3 --fault "1@$fault"
+		members 3
+		migctl 81 --json save "${members[@]}" 'exec:cat >out'
+		judge_set 81 device-error/unknown running
+		[[ $stderr == *'exec:cat >out is complete and has the state'* ]]
+		bounded -q verify out
+		emu_stop
+	done
+}
+
+@test "save: --downtime-max counts while devices become quiescent, and ends where a reader may act" {
+	emulate 3 --fault 1@drain=pre-copy:pre-copy-p2p:3s
+	members 3
+	migctl 75 --json save --pre-copy --downtime-max=500ms --drain-timeout=60 "${members[@]}" file
+	judge_set 75 aborted/source running
+	[[ $stderr == *'--downtime-max=500 ms'* && ! -e file ]]
+	emu_stop
+	emulate 2
+	members 2
+	migctl 0 --json save --downtime-max=2s --leave=stop "${members[@]}" 'exec:cat >out; sleep 3'
+	judge_set 0 completed/unknown stop
+}
+
 @test "save: the reader of a set does not take it: all run on" {
 	emulate 3
 	members 3
@@ -656,6 +683,26 @@ try_resume()
 		fail=stop:resuming:EBUSY*2          0   completed/destination  running
 		stall=stop:resuming*1               76  aborted/none       alike  --timeout=1
 	END
+}
+
+@test "resume: SIGINT while devices become quiescent: none has lost its own state" {
+	image 2
+	emulate 2 --delay running:running-p2p=1s
+	members 2
+	start resume --json resume --no-hold "${members[@]}" image
+	eventually happened 'begin running running-p2p'
+	kill -INT "$resume"
+	finish resume 75
+	judge_set 75 aborted/none running
+	run ! happened '(begin stop resuming|reset)'
+}
+
+@test "resume: one hangs on its way to RESUMING: the others stay stopped with their own states" {
+	image 2
+	emulate 2 --fault 0@fail=stop:resuming:EIO --delay 1@stop:resuming=4s
+	members 2
+	migctl 75 --json resume --no-hold "${members[@]}" image
+	judge_set 75 aborted/none stop
 }
 
 @test "resume: the load of one device fails: all are reset and stopped" {

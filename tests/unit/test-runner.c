@@ -203,7 +203,7 @@ static void one_that_hangs_keeps_no_other_from_its_orders(void **state)
 	c->first = 0;
 	c->stuck = 1;
 	c->results[0] = -EIO;
-	assert_int_equal(runner_all(c->runner, end, &c, sizeof(c), false, &err), -EIO);
+	assert_int_equal(runner_all(c->runner, end, &c, sizeof(c), true, &err), -EIO);
 	assert_string_equal(err.text, "device 0");
 	for (unsigned int i = 0; i < N; i++)
 		assert_int_equal(runner_hangs(c->runner, i), i == 1);
@@ -270,7 +270,7 @@ static void one_that_hangs_is_waited_for_at_the_end(void **state)
 	c->first = 2;
 	c->stuck = 3;
 	c->results[2] = -EIO;
-	assert_int_equal(runner_all(c->runner, end, &c, sizeof(c), false, &err), -EIO);
+	assert_int_equal(runner_all(c->runner, end, &c, sizeof(c), true, &err), -EIO);
 	assert_false(atomic_load(&c->back));
 	assert_int_equal(pthread_create(&opener, NULL, open_from_outside, c), 0);
 	c->runner = runner_free(c->runner);

@@ -463,7 +463,7 @@ static void devices_that_were_stopped_for_too_long_run_on(void **state)
 	for (int precopy = 0; precopy < 2; precopy++) {
 		struct bench *b = bench_new(N, precopy);
 
-		b->o.downtime_max_ns = 1;
+		b->o.converge.downtime_max_ns = 1;
 		save(b);
 		assert_int_equal(b->status, -ETIME);
 		assert_int_equal(err_status(&b->err), 75);
