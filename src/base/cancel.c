@@ -106,7 +106,7 @@ static int cancel_tell_stalled(struct cancel *c, struct err *err)
 	pthread_mutex_lock(&c->lock);
 	memcpy(who, c->stalled_who, sizeof(who));
 	pthread_mutex_unlock(&c->lock);
-	other = who[0] && strcmp(who, cancel_who);
+	other = who[0] && strcmp(who, cancel_who) != 0;
 	return err_fail(err, ERR_ABORTED, -ETIMEDOUT, "the driver%s%s has stalled for %g s",
 			other ? " of " : "", other ? who : "", c->call_timeout_ms / 1e3);
 }

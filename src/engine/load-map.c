@@ -68,7 +68,7 @@ static int load_map_want(const struct load_map_options *o, const struct image_ma
 	for (uint32_t i = 0; i < m->n_devices; i++)
 		ret[i] = o->n_only ? LOAD_MAP_NONE : o->n;
 	for (unsigned int i = 0; i < o->n_only; i++) {
-		uint32_t saved;
+		uint32_t saved = 0;
 		int r = load_map_saved(m, o->only[i], strlen(o->only[i]), &saved, err);
 
 		if (r < 0)
@@ -90,7 +90,7 @@ static int load_map_pair(const struct load_map_options *o, const struct image_ma
 			 const char *pair, uint32_t *ret, struct err *err)
 {
 	const char *equals = strchr(pair, '=');
-	uint32_t saved, here = 0;
+	uint32_t saved = 0, here = 0;
 	int r;
 
 	if (!equals)

@@ -647,7 +647,9 @@ static void load_plan_recovery(void *ctx, struct member *m)
 /* What is told of a set that is where it was wanted. */
 static const char *load_all_back(const struct load *l)
 {
-	switch (l->lanes[0].received) {
+	enum handover_received received = l->lanes[0].received;
+
+	switch (received) {
 	case HANDOVER_ANSWERING:
 		return "have the state and stay stopped, since the sender's may run it";
 	case HANDOVER_OWNED:

@@ -38,16 +38,19 @@ static void picture_chart_axes(const struct chart *c, double left_step, double r
 	double right = c->scale->x + c->scale->width;
 	char text[PICTURE_LABEL_MAX];
 
-	for (double v = left_step; v <= c->left_max; v += left_step) {
-		double y = picture_chart_y(c, v, c->left_max);
+	for (unsigned int i = 1; i * left_step <= c->left_max; i++) {
+		double v = i * left_step, y = picture_chart_y(c, v, c->left_max);
 
 		svg_line(c->f, c->scale->x, y, right, y, "grid");
 		svg_text(c->f, c->scale->x - 8, y + 4, SVG_END, "small left-text", "%s",
 			 picture_bytes(text, v));
 	}
-	for (double v = rate_step; v <= c->rate_max; v += rate_step)
+	for (unsigned int i = 1; i * rate_step <= c->rate_max; i++) {
+		double v = i * rate_step;
+
 		svg_text(c->f, right + 8, picture_chart_y(c, v, c->rate_max) + 4, SVG_START,
 			 "small rate-text", "%s/s", picture_bytes(text, v));
+	}
 	svg_text(c->f, c->scale->x - 8, c->y - 14, SVG_END, "small left-text", "left to move");
 	svg_text(c->f, right + 8, c->y - 14, SVG_START, "small rate-text", "rate");
 }

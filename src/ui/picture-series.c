@@ -152,7 +152,8 @@ static void picture_series_look_ahead(void *ctx, const struct event *e)
 static void picture_series_count(void *ctx, const struct event *e)
 {
 	struct series_count *c = ctx;
-	struct series_device *d = e->device >= 0 ? &c->devices[e->device] : NULL;
+	/* There is one more than devices, for events of the set. */
+	struct series_device *d = &c->devices[e->device >= 0 ? (unsigned int)e->device : c->n];
 
 	switch (e->kind) {
 	case EVENT_PHASE:
