@@ -133,6 +133,7 @@ no_link()
 	expect_message 'interrupted'
 	expect_state "$A" running
 	kill "$dns"
+	finish dns 143
 }
 
 @test "sockets: a link that goes down is found out at both ends" {

@@ -1425,7 +1425,20 @@ save_stuck()
 	local from=running to how=unwinding
 
 	make_image
-	for to in running-p2p stop resuming stop; do
+	# It still has its own state, and keeps it.
+	for to in running-p2p stop; do
+		arm "$B" "stall-arc $from $to"
+		start resume "$VFIOMIGCTL" --json -v resume "$B" "$image"
+		eventually stalled "$B"
+		interrupt resume "$B"
+		finish_row resume 75 'Interrupt: unwinding' 'interrupted' \
+			'the device is in running again'
+		told state running
+		told owner none
+		kept "$B" running
+		from=$to
+	done
+	for to in resuming stop; do
 		run_again "$B"
 		arm "$B" "stall-arc $from $to"
 		start resume "$VFIOMIGCTL" --json -v resume "$B" "$image"
