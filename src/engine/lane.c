@@ -61,6 +61,9 @@ static int lane_sink(void *ctx, struct image_frame *frame, size_t len, struct er
 		r = lanes->put(lanes->ctx, frame->payload, len, err);
 	if (lanes->keepalive)
 		lanes->written_ns = clock_ns();
+	/* A lane that finds the image broken by a cancel of another's write was cancelled, too. */
+	if (r == -ECANCELED && cancel_check(lanes->cancel, err) < 0)
+		r = err->code;
 	/* The other lanes then find the writer broken, or the cancel requested. */
 	if (r < 0 && !lanes->failed.code && !atomic_load(&lanes->cancel->requested))
 		lanes->failed = *err;

@@ -455,8 +455,6 @@ static int save_explain(struct save *s, int r, struct err *err)
 		*err = s->lanes.failed;
 		return err->code;
 	}
-	if (r == -ECANCELED) /* a lane finds the image broken by another one's cancel */
-		return cancel_check(s->cancel, err);
 	if (r == -ETIME && atomic_load(&s->cancel->late))
 		err_fail(err, ERR_ABORTED, -ETIME,
 			 "stopped for longer than --downtime-max=%s allows",

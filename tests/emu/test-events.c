@@ -209,10 +209,14 @@ static void a_reset_by_disconnecting_is_told(void **state)
 	assert_int_equal(wire_data_write(fd, log_path, 60), -EIO);
 	assert_int_equal(wire_state(fd), ERROR);
 	close(fd);
-	emu_stop(&e);
+	/* The next client is served when the last one is gone for good. */
+	fd = wire_open(&e, 0);
+	assert_int_equal(wire_state(fd), RUNNING);
 	expect_story("s", "begin running running-p2p|end running running-p2p|"
 			  "begin running-p2p stop|end running-p2p stop|"
 			  "begin stop resuming|end stop resuming|error|reset");
+	close(fd);
+	emu_stop(&e);
 	unlink(log_path);
 }
 

@@ -231,7 +231,7 @@ static void too_long_a_list_is_refused(void **state)
 	assert_int_equal(list->n, OPT_LIST_MAX);
 	list->n = 0;
 	assert_int_equal(opts_try(&line, OPT_LIST_MAX + 2, argv, &next, &err), -EINVAL);
-	assert_string_equal(err.text, "WORD: more than 256");
+	assert_string_equal(err.text, "WORD: more than 257");
 	free(list);
 }
 
