@@ -49,7 +49,7 @@ struct member_result {
  * @precopy: it is to be pre-copied, if it can
  * @touched: something was done to it: after a failure it has to be brought back
  * @holds: whose state it holds, for that
- * @failed: what PHASE_START_P2P came to, for PHASE_START, which recovers: negative errno or 0
+ * @failed: what PHASE_START_P2P came to, for PHASE_START to tell: negative errno or 0
  * @why: the story of @failed, and of a recovery that did not go well
  */
 struct member {
@@ -89,11 +89,10 @@ _must_check_ int member_enter(struct member *m, enum phase phase, struct cancel 
 /**
  * member_start_p2p(), member_start() - PHASE_START_P2P and PHASE_START
  *
- * The first fails for nothing: what goes wrong in it, the second tells, or recovers from where
- * what it holds allows it. Neither heeds a cancel: the device is on its way back.
+ * What goes wrong in the first one the second one tells, so that the barrier between them is kept
+ * for the other devices. Neither heeds a cancel: the device is on its way back.
  *
- * member_start(): Return: 0, also when the way failed and the recovery went well; negative errno
- * otherwise, with the device where it holds its state.
+ * member_start(): Return: 0, or what either of the two has failed with.
  */
 void member_start_p2p(struct member *m);
 _must_check_ int member_start(struct member *m, struct err *err);
