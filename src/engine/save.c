@@ -432,9 +432,6 @@ static int save_take(struct save *s, struct err *err)
 	r = save_stop(s, err);
 	if (r < 0)
 		return r;
-	r = save_check_skew(s, err);
-	if (r < 0)
-		return r;
 	return set_phase(&s->set, PHASE_STOP_COPY, save_drain, s, err);
 }
 
