@@ -464,9 +464,6 @@ static int load_judge(struct load *l, struct err *err)
 {
 	int r;
 
-	r = cancel_check(l->cancel, err);
-	if (r < 0)
-		return r;
 	r = set_phase(&l->set, PHASE_JUDGE, load_judge_one, l, err);
 	if (r < 0)
 		return r;
@@ -829,7 +826,10 @@ int load_run(const struct load_options *options, struct cancel *cancel, struct l
 	};
 	int r;
 
-	*ret = (struct load_result){ 0 };
+	*ret = (struct load_result){
+		/* Until a device is touched. */
+		.verdict = handover_gave_up(l.link, l.origin, HANDOVER_IDLE, MIG_FATE_BACK),
+	};
 	r = load_run_all(&l, err);
 	load_done(&l);
 	return r;

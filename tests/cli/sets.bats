@@ -839,6 +839,8 @@ move()
 		expect_message "$A" "$twice" same
 		migctl 64 resume --no-hold "$twice" "$A" file
 		expect_message "$A" "$twice" same
+		migctl 64 --json resume --no-hold "$twice" "$A" file
+		expect_json '.outcome == "aborted" and .owner == "none"'
 		[[ ! -s events && ! -e file ]]
 	done
 	expect_state "$A" running
