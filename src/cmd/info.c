@@ -210,9 +210,11 @@ static int cmd_info_ask(struct cmd_info_args *a, struct err *err)
 	int r;
 
 	r = session_run(cmd_info_work, a, a->options.cancel, &progress, err);
-	if (r < 0)
+	if (r < 0 || !a->diff)
 		return r;
-	return a->diff ? cmd_info_compare(a, err) : 0;
+	/* A signal that came when the device had just been asked is heard by no other session. */
+	r = cancel_check(a->options.cancel, err);
+	return r < 0 ? r : cmd_info_compare(a, err);
 }
 
 static int cmd_info_show(struct cmd_info_args *a, struct err *err)
