@@ -52,10 +52,10 @@ const char *cmd_devices_title(const struct cmd_devices *d)
 	return d->n > 1 ? d->title : d->names[0];
 }
 
-bool cmd_devices_any_socket(const struct cmd_devices *d)
+bool cmd_devices_any_served(const struct cmd_devices *d)
 {
 	for (unsigned int i = 0; i < d->n; i++)
-		if (d->v[i]->socket)
+		if (device_is_served(d->v[i]))
 			return true;
 	return false;
 }
@@ -98,7 +98,7 @@ int cmd_devices_hold(struct invocation *inv, const struct cmd_devices *d, struct
 
 	for (unsigned int i = 0; i < d->n; i++)
 		held[i] = (struct session_held){
-			.fd = mig_watch_fd(d->v[i]->mig),
+			.fd = device_watch_fd(d->v[i]),
 			.attend = cmd_devices_attend,
 			.ctx = d->v[i]->mig,
 		};

@@ -48,8 +48,8 @@ void cmd_devices_done(struct cmd_devices *d);
 /** cmd_devices_title() - for messages about all */
 const char *cmd_devices_title(const struct cmd_devices *d);
 
-/** cmd_devices_any_socket() - one of them is a server's: a silent one may be waited for */
-bool cmd_devices_any_socket(const struct cmd_devices *d);
+/** cmd_devices_any_served() - one of them is a server's: a silent one may be waited for */
+bool cmd_devices_any_served(const struct cmd_devices *d);
 
 /** cmd_devices_call_timeout() - the longest that device_call_timeout() says of any */
 int cmd_devices_call_timeout(const struct cmd_devices *d, const struct device_options *options);

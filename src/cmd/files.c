@@ -111,9 +111,10 @@ static bool cmd_files_is_vfio_node(const struct host *host, const struct stat *s
 
 static bool cmd_files_is_socket_of(const struct device *dev, const struct stat *st)
 {
+	const char *path = device_socket(dev);
 	struct stat socket;
 
-	return dev->socket && S_ISSOCK(st->st_mode) && stat(dev->socket, &socket) == 0 &&
+	return path && S_ISSOCK(st->st_mode) && stat(path, &socket) == 0 &&
 	       socket.st_dev == st->st_dev && socket.st_ino == st->st_ino;
 }
 

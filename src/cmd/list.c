@@ -149,7 +149,7 @@ static int cmd_list_render_one(struct json_object *list, const char *spec,
 	}
 	if (device_check(dev, &a->options, &why) < 0)
 		render_reason(o, dev, &why);
-	else if (dev->socket || dev->inherited >= 0 || (a->probe && !held))
+	else if (device_opening(dev) != OPENING_MAY_RESET || (a->probe && !held))
 		cmd_list_probe(o, dev, &a->options);
 	r = cancel_check(a->options.cancel, err);
 	if (r < 0)

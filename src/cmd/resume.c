@@ -258,7 +258,7 @@ static int cmd_resume_look_at(struct device *dev, const struct device_options *o
 {
 	int r;
 
-	if (!dev->socket && dev->inherited < 0)
+	if (device_opening(dev) == OPENING_MAY_RESET)
 		return 0;
 	r = device_open(dev, opts, err);
 	r = r < 0 ? r : mig_query(dev->mig, err);

@@ -243,14 +243,14 @@ static void cmd_save_render(struct invocation *inv, const struct save_options *s
 		cmd_save_render_device(render_object(o, s->n, i), result, i);
 }
 
-/* A device that the caller holds (fd:N) can be asked; others would have to be opened. */
+/* A device that is open already (fd:N) can be asked; others would have to be opened. */
 static int cmd_save_plan_room(struct json_object *o, const struct save_options *s, struct err *err)
 {
 	struct save_room room;
 	int r;
 
 	for (unsigned int i = 0; i < s->n; i++) {
-		if (s->devs[i]->inherited < 0)
+		if (device_opening(s->devs[i]) != OPENING_FREE)
 			continue;
 		r = device_open(s->devs[i], s->device, err);
 		if (r < 0)

@@ -164,7 +164,8 @@ static int cmd_state_read_or_set(struct cmd_state_args *a, struct err *err)
 	struct progress progress = cmd_progress(a->inv, NULL, device_name(a->device));
 	int r;
 
-	if (!a->word && a->device->inherited < 0 && cmd_state_read_debugfs(a->device, &state)) {
+	if (!a->word && device_opening(a->device) != OPENING_FREE &&
+	    cmd_state_read_debugfs(a->device, &state)) {
 		render_device(a->inv->report, a->device);
 		report_string(a->inv->report, "source", "debugfs");
 		render_state_now(a->inv->report, state, true);

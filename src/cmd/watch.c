@@ -48,7 +48,7 @@ int cmd_watch_begin(struct invocation *inv, struct cmd_watch *w, const struct cm
 	cmd_watch_listen(w);
 	w->progress = cmd_progress(inv, &w->transfer, cmd_devices_title(d));
 	w->progress.names = d->names;
-	if (cmd_devices_any_socket(d))
+	if (cmd_devices_any_served(d))
 		w->progress.timeout_ms = options->acquire.timeout_ms;
 	return 0;
 }

@@ -75,10 +75,18 @@ _must_check_ int acquire_node(const struct host *host, const struct vfio_node *n
 			      struct err *err);
 
 /**
+ * acquire_check_fd() - @fd is a VFIO device that answers
+ * @name: what the user called it, for the message
+ *
+ * Return: 0; -ENOTTY and the like (ERR_MISSING) for something else, -EINVAL (ERR_MISSING) for a
+ * character device that is not bound to an iommufd.
+ */
+_must_check_ int acquire_check_fd(int fd, const char *name, struct err *err);
+
+/**
  * acquire_inherited() - take over an fd that the caller's parent left open
  *
- * Takes a copy: @fd itself stays as it is. Return: 0; -EBADF; -ENOTTY (ERR_MISSING) for
- * something else than a VFIO device, or a character device that is not bound to an iommufd.
+ * Takes a copy: @fd itself stays as it is. Return: 0; -EBADF; as acquire_check_fd().
  */
 _must_check_ int acquire_inherited(int fd, struct acquired *ret, struct err *err);
 

@@ -1,119 +1,49 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <linux/vfio.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/io.h"
-#include "base/log.h"
-#include "base/units.h"
-#include "device/device.h"
+#include "device/acquirer.h"
 #include "device/kernel-v2.h"
 #include "device/quirks.h"
 #include "device/region-v1.h"
-#include "device/vfio-user.h"
 #include "host/pci-function.h"
 
-/*
- * Which device an inherited fd is: a cdev's link names its node, and from Linux 6.18 on fdinfo
- * names the device of any VFIO fd. Else it stays unknown, which is no failure.
- */
-static struct vfio_node *device_node_of_fd(const struct host *host, int fd)
+static void device_learn_node(struct device *dev)
 {
-	static const char key[] = "vfio-device-syspath:";
-	_cleanup_free_ char *info = NULL;
-	char path[PATH_MAX], link[PATH_MAX];
-	struct vfio_node *node = NULL;
-	const char *line;
-	ssize_t n;
-
-	snprintf(path, sizeof(path), "%s/self/fd/%d", host->proc, fd);
-	n = readlink(path, link, sizeof(link) - 1);
-	if (n > 0) {
-		link[n] = '\0';
-		if (strstr(link, "/vfio/devices/") &&
-		    vfio_node_resolve(host, link, &node, NULL) >= 0)
-			return node;
-	}
-	snprintf(path, sizeof(path), "%s/self/fdinfo/%d", host->proc, fd);
-	if (read_text(AT_FDCWD, path, &info) < 0)
-		return NULL;
-	line = strstr(info, key);
-	if (!line || sscanf(line + strlen(key), " %4095[^\n]", path) != 1 ||
-	    vfio_node_from_sysfs(host, path, &node, NULL) != VFIO_NODE_FOUND)
-		return NULL;
-	return node;
-}
-
-static int device_find_inherited(struct device *dev, struct err *err)
-{
-	uint64_t fd;
-
-	if (parse_uint(dev->spec + strlen("fd:"), 10, INT_MAX, &fd) < 0)
-		return err_fail(err, ERR_USAGE, -EINVAL, "%s: not a file descriptor's number",
-				dev->spec);
-	dev->inherited = (int)fd;
-	dev->node = device_node_of_fd(dev->host, dev->inherited);
-	return 0;
-}
-
-static int device_find_form(struct device *dev, struct err *err)
-{
-	if (!strncmp(dev->spec, "fd:", strlen("fd:")))
-		return device_find_inherited(dev, err);
-	if (strncmp(dev->spec, "vfio-user:", strlen("vfio-user:")) != 0)
-		return vfio_node_resolve(dev->host, dev->spec, &dev->node, err);
-	dev->socket = dev->spec + strlen("vfio-user:");
-	return 0;
+	if (!dev->node)
+		return;
+	dev->resets = pci_function_can_reset(dev->node);
+	dev->has_ids = pci_ids_from_sysfs(dev->host, dev->node, &dev->ids) >= 0;
 }
 
 int device_find(const struct host *host, const char *spec, struct device **ret, struct err *err)
 {
 	_cleanup_(device_freep) struct device *dev = NULL;
+	const char *rest;
 	int r;
 
 	dev = calloc(1, sizeof(*dev));
 	if (!dev)
 		return err_set(err, -ENOMEM, "%s", spec);
 	dev->host = host;
-	dev->inherited = -1;
+	dev->how = acquirer_of(spec, &rest);
 	dev->spec = strdup(spec);
 	if (!dev->spec)
 		return err_set(err, -ENOMEM, "%s", spec);
 
-	r = device_find_form(dev, err);
+	r = dev->how->find(dev, rest, err);
 	if (r < 0)
 		return r;
-	dev->resets = dev->node && pci_function_can_reset(dev->node);
-	dev->has_ids = dev->node && pci_ids_from_sysfs(host, dev->node, &dev->ids) >= 0;
+	device_learn_node(dev);
 	*ret = TAKE_PTR(dev);
 	return 0;
 }
 
-static int device_check_socket(const struct device *dev, const struct device_options *opts,
-			       struct err *err)
-{
-	if (opts->protocol != PROTOCOL_AUTO)
-		return err_fail(err, ERR_USAGE, -EINVAL,
-				"%s: --protocol is for devices of the kernel", dev->spec);
-	return vfio_user_check(dev->socket, dev->spec, err);
-}
-
 int device_check(const struct device *dev, const struct device_options *opts, struct err *err)
 {
-	struct acquired acq = ACQUIRED_NONE;
-	int r;
-
-	if (dev->socket)
-		return device_check_socket(dev, opts, err);
-	if (dev->inherited < 0)
-		return acquire_check_node(dev->node, err);
-	r = acquire_inherited(dev->inherited, &acq, err);
-	acquired_done(&acq);
-	return r;
+	return dev->how->check(dev, opts, err);
 }
 
 /*
@@ -131,15 +61,15 @@ static int device_open_kernel(struct device *dev, const struct device_options *o
 			      struct err *err)
 {
 	struct acquired acq = ACQUIRED_NONE;
+	bool known = dev->node;
 	int r;
 
-	if (dev->inherited >= 0)
-		r = acquire_inherited(dev->inherited, &acq, err);
-	else
-		r = acquire_node(dev->host, dev->node, &opts->acquire, &acq, err);
+	r = dev->how->acquire(dev, opts, &acq, err);
 	if (r < 0)
 		return r;
 	dev->via = acq.via;
+	if (!known)
+		device_learn_node(dev);
 	if (device_wants_v1(acq.fd, opts->protocol))
 		return region_v1_open(&acq, device_name(dev), &dev->mig, err);
 	return kernel_v2_open(&acq, device_name(dev), &dev->mig, err);
@@ -165,16 +95,10 @@ int device_open(struct device *dev, const struct device_options *opts, struct er
 	ssize_t n;
 	int r;
 
-	if (dev->socket) {
-		r = device_check_socket(dev, opts, err);
-		if (r < 0)
-			return r;
-		dev->via = ACQUIRE_VFIO_USER;
-		r = vfio_user_open(dev->socket, dev->spec, opts->acquire.timeout_ms, opts->cancel,
-				   opts->only_asks, &dev->mig, err);
-	} else {
+	if (dev->how->connect)
+		r = dev->how->connect(dev, opts, &dev->mig, err);
+	else
 		r = device_open_kernel(dev, opts, err);
-	}
 	if (r < 0)
 		return r;
 
@@ -190,9 +114,53 @@ int device_open(struct device *dev, const struct device_options *opts, struct er
 	return 0;
 }
 
+enum device_ownership device_ownership(const struct device *dev)
+{
+	return dev->how->ownership;
+}
+
+enum device_opening device_opening(const struct device *dev)
+{
+	return dev->how->opening;
+}
+
+bool device_is_served(const struct device *dev)
+{
+	return dev->how->connect;
+}
+
+int device_call_timeout(const struct device *dev, const struct device_options *opts)
+{
+	return device_is_served(dev) ? 0 : opts->call_timeout_ms;
+}
+
+const char *device_socket(const struct device *dev)
+{
+	return dev->how->socket ? dev->how->socket(dev) : NULL;
+}
+
+const struct device_owner *device_owner(const struct device *dev)
+{
+	return dev->how->owner ? dev->how->owner(dev) : NULL;
+}
+
+pid_t device_owner_pid(const struct device *dev)
+{
+	const struct device_owner *owner = device_owner(dev);
+
+	return owner ? owner->pid : 0;
+}
+
+int device_watch_fd(const struct device *dev)
+{
+	int fd = mig_watch_fd(dev->mig);
+
+	return fd < 0 && dev->how->watch_fd ? dev->how->watch_fd(dev) : fd;
+}
+
 bool device_opened_here(const struct device *dev)
 {
-	return dev->inherited < 0 && dev->node && !strcmp(dev->node->bus, "pci");
+	return device_ownership(dev) == DEVICE_SOLE && dev->node && !strcmp(dev->node->bus, "pci");
 }
 
 bool device_reset_by_open(const struct device *dev)
@@ -202,7 +170,7 @@ bool device_reset_by_open(const struct device *dev)
 
 enum close_effect device_judge_close(const struct close_facts *facts)
 {
-	if (facts->borrowed || facts->driver_keeps)
+	if (facts->ownership != DEVICE_SOLE || facts->driver_keeps)
 		return CLOSE_KEEPS;
 	if (!facts->pci)
 		return CLOSE_MAY_LOSE;
@@ -214,7 +182,7 @@ enum close_effect device_judge_close(const struct close_facts *facts)
 enum close_effect device_close_effect(const struct device *dev)
 {
 	const struct close_facts facts = {
-		.borrowed = dev->inherited >= 0 || dev->socket,
+		.ownership = device_ownership(dev),
 		.driver_keeps = quirks_keeps_state(device_driver(dev)),
 		.pci = device_opened_here(dev),
 		.resets = dev->resets,
@@ -250,12 +218,16 @@ void device_close(struct device *dev)
 {
 	mig_close(dev->mig);
 	dev->mig = NULL;
+	if (dev->how->close)
+		dev->how->close(dev);
 }
 
 struct device *device_free(struct device *dev)
 {
 	if (dev) {
 		device_close(dev);
+		if (dev->how->done)
+			dev->how->done(dev);
 		vfio_node_free(dev->node);
 		free(dev->spec);
 		free(dev);

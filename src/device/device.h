@@ -8,12 +8,41 @@
  * known first.
  */
 
+#include <sys/types.h>
+
 #include "device/acquire.h"
 #include "device/backend.h"
 #include "host/pci-ids.h"
 #include "host/vfio-node.h"
 
 #define DEVICE_CONFIG_MAX 4096
+
+struct acquirer;
+
+/* Who else has a device open. */
+enum device_ownership {
+	DEVICE_SOLE, /* none: this process opens it and closes it */
+	DEVICE_SHARED, /* another process, which may use it meanwhile and keeps it afterwards */
+	DEVICE_LENT, /* a server or holder, which gives it out and takes it back */
+};
+
+/* What opening a device does, beside giving it. */
+enum device_opening {
+	OPENING_FREE, /* nothing: it is open already */
+	OPENING_CONNECTS, /* occupies its server, which may serve one client at a time */
+	OPENING_MAY_RESET, /* it may be the device's first opening */
+};
+
+/**
+ * struct device_owner - the process that uses a device which this one has taken part in
+ * @comm: what it calls itself; what is not printable ASCII is replaced
+ * @fd: its descriptor of the device
+ */
+struct device_owner {
+	pid_t pid;
+	int fd;
+	char comm[16];
+};
 
 /* The protocol for a device that the kernel has. */
 enum device_protocol {
@@ -40,9 +69,9 @@ struct device_options {
 /**
  * struct device - one device
  * @spec: what the user called it
- * @node: its place in sysfs; NULL for an inherited fd whose device cannot be told
- * @inherited: the fd of "fd:N", else -1
- * @socket: the path of "vfio-user:PATH", else NULL; points into @spec
+ * @node: its place in sysfs; NULL for a server's device, and for an fd whose device cannot be told
+ * @how: the way it is come by, a row of acquirer.h; only for device/
+ * @origin: what that row keeps of its own
  * @mig: the open device, NULL until device_open()
  * @via: how it was opened
  * @resets: a PCI function that VFIO can reset: as sysfs suggests before, as the device says after
@@ -54,8 +83,8 @@ struct device {
 	const struct host *host;
 	char *spec;
 	struct vfio_node *node;
-	int inherited;
-	const char *socket;
+	const struct acquirer *how;
+	void *origin;
 	struct mig_dev *mig;
 	enum acquire_via via;
 	bool resets;
@@ -76,15 +105,33 @@ _must_check_ int device_check(const struct device *dev, const struct device_opti
 /** device_close() - what was learnt of it stays known */
 void device_close(struct device *dev);
 
+/** device_ownership() - who else has it open */
+enum device_ownership device_ownership(const struct device *dev);
+
+/** device_opening() - what device_open() does to it or to others */
+enum device_opening device_opening(const struct device *dev);
+
+/** device_is_served() - a server answers for it: a silent one may be waited for */
+bool device_is_served(const struct device *dev);
+
 /** device_call_timeout() - @opts->call_timeout_ms where it applies to @dev */
-static inline int device_call_timeout(const struct device *dev, const struct device_options *opts)
-{
-	return dev->socket ? 0 : opts->call_timeout_ms;
-}
+int device_call_timeout(const struct device *dev, const struct device_options *opts);
+
+/** device_socket() - the path of the socket that leads to it; @dev's; NULL for none */
+const char *device_socket(const struct device *dev);
+
+/** device_owner() - the process whose device it is; @dev's; NULL for none that is known */
+const struct device_owner *device_owner(const struct device *dev);
+
+/** device_owner_pid() - its pid, or 0 */
+pid_t device_owner_pid(const struct device *dev);
+
+/** device_watch_fd() - what hangs up (POLLRDHUP) when the open device is gone; -1 for none */
+int device_watch_fd(const struct device *dev);
 
 /**
  * device_find() - resolve what the user called a device; opens nothing
- * @spec: as vfio_node_resolve() takes it, or "fd:N", or "vfio-user:PATH"
+ * @spec: as vfio_node_resolve() takes it, or with the prefix of another row of acquirer.h
  */
 _must_check_ int device_find(const struct host *host, const char *spec, struct device **ret,
 			     struct err *err);
@@ -117,14 +164,15 @@ enum close_effect {
 
 /**
  * struct close_facts - what the effect follows from
- * @borrowed: an inherited fd, or a server's device
+ * @ownership: other than DEVICE_SOLE, another process has it open, too
  * @driver_keeps: of the driver it is known (quirks.h)
  * @pci: a PCI function
  * @resets: VFIO can reset this function alone
  * @root_bus: no bridge is above it
  */
 struct close_facts {
-	bool borrowed, driver_keeps, pci, resets, root_bus;
+	enum device_ownership ownership;
+	bool driver_keeps, pci, resets, root_bus;
 };
 
 /** device_judge_close() - pure. */

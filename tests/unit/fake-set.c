@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "device/acquirer.h"
 #include "fsm/fsm.h"
 #include "fake-set.h"
 
@@ -65,7 +66,7 @@ static void add_device(struct fake_set *s, unsigned int i, unsigned int caps)
 	s->specs[i] = names[i];
 	s->devices[i] = (struct device){
 		.spec = (char *)names[i],
-		.inherited = -1,
+		.how = &acquirer_node,
 		.mig = &f->dev,
 	};
 	s->devs[i] = &s->devices[i];

@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "base/macros.h"
+#include "device/acquirer.h"
 #include "engine/compat.h"
 #include "fake-dev.h"
 
@@ -39,7 +40,7 @@ static int setup(void **state)
 	p->dev = (struct device){
 		.spec = (char *)"3b:00.1",
 		.node = &p->node,
-		.inherited = -1,
+		.how = &acquirer_node,
 		.mig = &p->f->dev,
 		.has_ids = true,
 		.ids = { 0x15b3, 0x101e, 0x15b3, 0x0001, 0x020000, 0x0a },
@@ -284,7 +285,7 @@ static void verdict_is_the_one_that_a_resume_comes_to(void **state)
 	/* A server that is not connected to. */
 	p->saved.driver = (char *)"mlx5_vfio_pci";
 	p->dev.node = NULL;
-	p->dev.socket = "x";
+	p->dev.how = &acquirer_user;
 	assert_int_equal(compat_fit(&p->saved, &p->dev), COMPAT_UNKNOWN);
 }
 

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/macros.h"
+#include "device/acquirer.h"
 #include "engine/converge.h"
 #include "fsm/fsm.h"
 #include "fake-dev.h"
@@ -99,7 +100,7 @@ static struct bench *bench_new(unsigned int n, const unsigned int *caps)
 		b->fakes[i]->offers_v2 = true;
 		b->devices[i] = (struct device){
 			.spec = (char *)"dev",
-			.inherited = -1,
+			.how = &acquirer_node,
 			.mig = &b->fakes[i]->dev,
 		};
 		b->devs[i] = &b->devices[i];

@@ -101,24 +101,25 @@ static void reset_of_a_function_is_guessed_from_sysfs(void **state)
 static void effect_of_closing_is_a_table(void **state)
 {
 	static const struct {
-		bool borrowed, driver_keeps, pci, resets, root_bus;
+		enum device_ownership ownership;
+		bool driver_keeps, pci, resets, root_bus;
 		enum close_effect want;
 	} rows[] = {
 		/* clang-format off */
-		{ true,  false, false, false, false, CLOSE_KEEPS },
-		{ true,  false, true,  true,  false, CLOSE_KEEPS },
-		{ false, true,  false, false, false, CLOSE_KEEPS },
-		{ false, false, false, false, false, CLOSE_MAY_LOSE },
-		{ false, false, true,  true,  false, CLOSE_RESETS },
-		{ false, false, true,  true,  true,  CLOSE_RESETS },
-		{ false, false, true,  false, false, CLOSE_MAY_RESET_BUS },
-		{ false, false, true,  false, true,  CLOSE_KEEPS },
+		{ DEVICE_LENT,   false, false, false, false, CLOSE_KEEPS },
+		{ DEVICE_SHARED, false, true,  true,  false, CLOSE_KEEPS },
+		{ DEVICE_SOLE,   true,  false, false, false, CLOSE_KEEPS },
+		{ DEVICE_SOLE,   false, false, false, false, CLOSE_MAY_LOSE },
+		{ DEVICE_SOLE,   false, true,  true,  false, CLOSE_RESETS },
+		{ DEVICE_SOLE,   false, true,  true,  true,  CLOSE_RESETS },
+		{ DEVICE_SOLE,   false, true,  false, false, CLOSE_MAY_RESET_BUS },
+		{ DEVICE_SOLE,   false, true,  false, true,  CLOSE_KEEPS },
 		/* clang-format on */
 	};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		const struct close_facts facts = { rows[i].borrowed, rows[i].driver_keeps,
+		const struct close_facts facts = { rows[i].ownership, rows[i].driver_keeps,
 						   rows[i].pci, rows[i].resets, rows[i].root_bus };
 
 		assert_int_equal(device_judge_close(&facts), rows[i].want);
@@ -160,6 +161,40 @@ static void device_that_is_found_is_judged_by_sysfs(void **state)
 		dev->resets = !dev->resets;
 		if (rows[i].here)
 			assert_int_equal(device_reset_by_open(dev), !rows[i].reset_by_open);
+	}
+}
+
+static void way_of_a_device_says_who_else_has_it(void **state)
+{
+	static const struct {
+		const char *spec;
+		enum device_ownership ownership;
+		enum device_opening opening;
+		bool served;
+		const char *socket;
+		int call_timeout_ms;
+	} rows[] = {
+		/* clang-format off */
+		{ "3b:00.1",        DEVICE_SOLE,   OPENING_MAY_RESET, false, NULL,   7 },
+		{ "fd:0",           DEVICE_SHARED, OPENING_FREE,      false, NULL,   7 },
+		{ "vfio-user:/r/e", DEVICE_LENT,   OPENING_CONNECTS,  true,  "/r/e", 0 },
+		/* clang-format on */
+	};
+	const struct device_options options = { .call_timeout_ms = 7 };
+	struct fake_host *f = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		_cleanup_(device_freep) struct device *dev = find(f, rows[i].spec);
+
+		assert_int_equal(device_ownership(dev), rows[i].ownership);
+		assert_int_equal(device_opening(dev), rows[i].opening);
+		assert_int_equal(device_is_served(dev), rows[i].served);
+		assert_int_equal(device_call_timeout(dev, &options), rows[i].call_timeout_ms);
+		assert_int_equal(device_owner_pid(dev), 0);
+		if (rows[i].socket)
+			assert_string_equal(device_socket(dev), rows[i].socket);
+		else
+			assert_null(device_socket(dev));
 	}
 }
 
@@ -222,6 +257,7 @@ int main(void)
 		TEST(reset_of_a_function_is_guessed_from_sysfs),
 		TEST(effect_of_closing_is_a_table),
 		TEST(device_that_is_found_is_judged_by_sysfs),
+		TEST(way_of_a_device_says_who_else_has_it),
 		TEST(state_in_debugfs_counts_while_a_process_holds_the_device),
 		TEST(device_is_held_if_a_process_is_seen_to),
 	};

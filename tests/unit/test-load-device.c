@@ -13,6 +13,7 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "base/macros.h"
+#include "device/acquirer.h"
 #include "engine/load.h"
 #include "fsm/fsm.h"
 #include "fake-dev.h"
@@ -69,7 +70,7 @@ static int stream_fd(bool pipe_it)
 static int load(struct fake *f, struct load_options *o, bool pipe_it, struct load_result *ret,
 		struct err *err)
 {
-	struct device dev = { .spec = (char *)"dev0", .inherited = -1, .mig = &f->dev };
+	struct device dev = { .spec = (char *)"dev0", .how = &acquirer_node, .mig = &f->dev };
 	struct device *devs[] = { &dev };
 	int fd = stream_fd(pipe_it), r;
 	struct cancel cancel;

@@ -13,6 +13,7 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "base/macros.h"
+#include "device/acquirer.h"
 #include "engine/load.h"
 #include "fake-dev.h"
 #include "image-fixture.h"
@@ -96,7 +97,8 @@ static int load_setup(void **state)
 		.host = &host_live,
 		.spec = (char *)"fd:9",
 		.node = &l->node,
-		.inherited = l->null,
+		.how = &acquirer_fd,
+		.origin = &l->null,
 	};
 	l->devs[0] = &l->dev;
 	l->specs[0] = l->dev.spec;

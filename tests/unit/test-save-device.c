@@ -15,6 +15,7 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "base/macros.h"
+#include "device/acquirer.h"
 #include "engine/save.h"
 #include "engine/transfer.h"
 #include "fsm/fsm.h"
@@ -58,7 +59,7 @@ static struct bench *bench_new(unsigned int caps)
 	b->f->cancel = &b->cancel;
 	b->dev = (struct device){
 		.spec = (char *)"dev0",
-		.inherited = -1,
+		.how = &acquirer_node,
 		.mig = &b->f->dev,
 	};
 	b->devs[0] = &b->dev;
