@@ -2,11 +2,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/kcmp.h>
 #include <stdint.h>
 #include <stdlib.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include "base/units.h"
 #include "device/acquirer.h"
@@ -75,10 +72,7 @@ static int acquire_fd_check(const struct device *dev, const struct device_option
 
 static bool acquire_fd_same(const struct device *a, const struct device *b)
 {
-	int x = acquire_fd_number(a), y = acquire_fd_number(b);
-	pid_t self = getpid();
-
-	return x == y || syscall(SYS_kcmp, self, self, KCMP_FILE, x, y) == 0;
+	return acquire_same_file(acquire_fd_number(a), acquire_fd_number(b));
 }
 
 static void acquire_fd_done(struct device *dev)

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
+#include <linux/kcmp.h>
 #include <linux/vfio.h>
 #include <sys/ioctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "device/acquire.h"
@@ -9,9 +11,8 @@
 const char *acquire_via_name(enum acquire_via via)
 {
 	static const char *const names[] = {
-		[ACQUIRE_AUTO] = "auto",	   [ACQUIRE_CDEV] = "cdev",
-		[ACQUIRE_GROUP] = "group",	   [ACQUIRE_FD] = "fd",
-		[ACQUIRE_VFIO_USER] = "vfio-user",
+		[ACQUIRE_AUTO] = "auto", [ACQUIRE_CDEV] = "cdev", [ACQUIRE_GROUP] = "group",
+		[ACQUIRE_FD] = "fd",	 [ACQUIRE_PID] = "pid",	  [ACQUIRE_VFIO_USER] = "vfio-user",
 	};
 
 	return names[via];
@@ -30,6 +31,13 @@ int acquire_check_fd(int fd, const char *name, struct err *err)
 	err_fail(err, ERR_MISSING, r, "%s: a VFIO device that is not bound yet", name);
 	return err_hint(err, r,
 			"the process that hands it over must VFIO_DEVICE_BIND_IOMMUFD first");
+}
+
+bool acquire_same_file(int a, int b)
+{
+	pid_t self = getpid();
+
+	return a == b || syscall(SYS_kcmp, self, self, KCMP_FILE, a, b) == 0;
 }
 
 void acquired_done(struct acquired *acq)

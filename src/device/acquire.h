@@ -21,7 +21,8 @@ enum acquire_via {
 	ACQUIRE_AUTO, /* as acquire_way() finds */
 	ACQUIRE_CDEV,
 	ACQUIRE_GROUP,
-	ACQUIRE_FD, /* not choices: what an inherited fd reports, and a socket */
+	ACQUIRE_FD, /* not choices, this one and the rest: what other ways report */
+	ACQUIRE_PID,
 	ACQUIRE_VFIO_USER,
 };
 
@@ -91,6 +92,9 @@ _must_check_ int acquire_check_fd(int fd, const char *name, struct err *err);
 _must_check_ int acquire_inherited(int fd, struct acquired *ret, struct err *err);
 
 void acquired_done(struct acquired *acq);
+
+/** acquire_same_file() - two descriptors of this process are of one open file */
+bool acquire_same_file(int a, int b);
 
 /** acquire_via_name() - "cdev", "group", "fd". */
 const char *acquire_via_name(enum acquire_via via);

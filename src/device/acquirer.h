@@ -60,6 +60,9 @@ struct acquirer {
 	/** @owner: Optional. The process that uses the device, or NULL where there is none. */
 	const struct device_owner *(*owner)(const struct device *dev);
 
+	/** @owner_ended: Beside @owner. That process is no more. */
+	bool (*owner_ended)(const struct device *dev);
+
 	/**
 	 * @watch_fd: Optional. What hangs up (POLLRDHUP, POLLIN) when the lender is gone; -1 for
 	 * none. Asked after the protocol's own.
@@ -73,7 +76,7 @@ struct acquirer {
 	void (*done)(struct device *dev);
 };
 
-extern const struct acquirer acquirer_node, acquirer_fd, acquirer_user;
+extern const struct acquirer acquirer_node, acquirer_fd, acquirer_pid, acquirer_user;
 
 /**
  * acquirer_of() - the one that takes @spec

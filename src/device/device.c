@@ -151,6 +151,11 @@ pid_t device_owner_pid(const struct device *dev)
 	return owner ? owner->pid : 0;
 }
 
+bool device_owner_ended(const struct device *dev)
+{
+	return dev->how->owner_ended && dev->how->owner_ended(dev);
+}
+
 int device_watch_fd(const struct device *dev)
 {
 	int fd = mig_watch_fd(dev->mig);

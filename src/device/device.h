@@ -126,6 +126,9 @@ const struct device_owner *device_owner(const struct device *dev);
 /** device_owner_pid() - its pid, or 0 */
 pid_t device_owner_pid(const struct device *dev);
 
+/** device_owner_ended() - that process is no more; what it held is held here alone */
+bool device_owner_ended(const struct device *dev);
+
 /** device_watch_fd() - what hangs up (POLLRDHUP) when the open device is gone; -1 for none */
 int device_watch_fd(const struct device *dev);
 

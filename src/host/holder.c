@@ -11,7 +11,9 @@
 #include "base/macros.h"
 #include "base/units.h"
 #include "host/holder.h"
+#include "host/processes.h"
 #include "host/sysfs.h"
+#include "host/vfio-fd.h"
 
 /*
  * The scan reads one link for each open file of the system, and looks further only at those that
@@ -19,9 +21,6 @@
  * even stat() what cannot be a device node, because a file on a dead network mount would make it
  * wait for ever. So it misses a node outside of any "dev" folder without "vfio" in its name.
  */
-
-#define DEVICE_FD_LINK "anon_inode:[vfio-device]"
-#define SYSPATH_KEY "vfio-device-syspath:"
 
 static const char by_cdev[] = "cdev";
 static const char by_group[] = "group";
@@ -133,9 +132,9 @@ static const char *holder_judge_fdinfo(const struct search *s, int proc, const c
 	if (!path || !s->syspath || read_text(proc, path, &text) < 0)
 		return NULL;
 	for (rest = text; (line = strsep(&rest, "\n"));) {
-		if (strncmp(line, SYSPATH_KEY, strlen(SYSPATH_KEY)) != 0)
+		if (strncmp(line, VFIO_FD_SYSPATH, strlen(VFIO_FD_SYSPATH)) != 0)
 			continue;
-		line += strlen(SYSPATH_KEY);
+		line += strlen(VFIO_FD_SYSPATH);
 		line += strspn(line, " \t");
 		if (strncmp(line, "/sys", 4) == 0 && strcmp(line + 4, s->syspath) == 0)
 			return by_device_fd;
@@ -156,27 +155,9 @@ static const char *holder_judge(struct search *s, int proc, const char *pid, int
 		return NULL;
 	}
 	link[n] = '\0';
-	if (strcmp(link, DEVICE_FD_LINK) == 0)
+	if (strcmp(link, VFIO_FD_LINK) == 0)
 		return holder_judge_fdinfo(s, proc, pid, fd);
 	return holder_may_be_node(s, link) ? holder_judge_node(s, fds, fd, link) : NULL;
-}
-
-/* A name that a process gives itself: nothing in it may move the cursor of a terminal. */
-static void holder_read_comm(int proc, const char *pid, char comm[16])
-{
-	_cleanup_free_ char *path = path_fmt("%s/comm", pid);
-	_cleanup_free_ char *text = NULL;
-	size_t i;
-
-	comm[0] = '\0';
-	if (!path || read_text(proc, path, &text) < 0)
-		return;
-	for (i = 0; i < 15 && text[i]; i++) {
-		comm[i] = text[i];
-		if (comm[i] < ' ' || comm[i] > '~')
-			comm[i] = '?';
-	}
-	comm[i] = '\0';
 }
 
 /* A file of the device itself says more than one of its group; then the lowest. */
@@ -187,14 +168,14 @@ static bool holder_better(const struct holder *than, const char *how, int fd)
 	return fd < than->fd;
 }
 
-static int holder_add_holder(struct search *s, int proc, const char *pid, struct holder *holder)
+static int holder_add_holder(struct search *s, struct holder *holder)
 {
 	struct holder *v = reallocarray(s->found.v, s->found.n + 1, sizeof(*v));
 
 	if (!v)
 		return -ENOMEM;
 	s->found.v = v;
-	holder_read_comm(proc, pid, holder->comm);
+	process_comm(s->host, holder->pid, holder->comm);
 	v[s->found.n++] = *holder;
 	return 0;
 }
@@ -225,7 +206,7 @@ static int holder_look_into(struct search *s, int proc, const char *pid, pid_t n
 		holder.fd = (int)fd;
 		holder.how = how;
 	}
-	return holder.how ? holder_add_holder(s, proc, pid, &holder) : 0;
+	return holder.how ? holder_add_holder(s, &holder) : 0;
 }
 
 static int holder_scan(struct search *s)

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/io.h"
@@ -29,4 +31,23 @@ bool pci_function_on_root_bus(const struct vfio_node *node)
 	for (bus = function - 1; bus > node->sysfs && bus[-1] != '/';)
 		bus--;
 	return strncmp(bus, "pci", strlen("pci")) == 0;
+}
+
+/* A line "0xSTART 0xEND 0xFLAGS" for each BAR; all zeros for one that is none. */
+void pci_function_bars(const struct vfio_node *node, uint64_t ret[6])
+{
+	_cleanup_free_ char *path = path_fmt("%s/resource", node->sysfs);
+	_cleanup_free_ char *text = NULL;
+	char *rest, *line;
+
+	memset(ret, 0, 6 * sizeof(*ret));
+	if (strcmp(node->bus, "pci") != 0 || !path || read_text(AT_FDCWD, path, &text) < 0)
+		return;
+	rest = text;
+	for (int i = 0; i < 6 && (line = strsep(&rest, "\n")); i++) {
+		uint64_t start, end;
+
+		if (sscanf(line, "%" SCNx64 " %" SCNx64, &start, &end) == 2 && end > start)
+			ret[i] = end - start + 1;
+	}
 }

@@ -6,6 +6,7 @@
  */
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "host/vfio-node.h"
 
@@ -24,3 +25,9 @@ bool pci_function_can_reset(const struct vfio_node *node);
  * The kernel resets a bus by the bridge above it: a root bus is never reset.
  */
 bool pci_function_on_root_bus(const struct vfio_node *node);
+
+/**
+ * pci_function_bars() - sizes of the first six BARs, as sysfs has them
+ * @ret: all 0 for a device that is not on the PCI bus
+ */
+void pci_function_bars(const struct vfio_node *node, uint64_t ret[6]);

@@ -11,6 +11,34 @@
 #include "base/io.h"
 #include "base/units.h"
 #include "host/processes.h"
+#include "host/sysfs.h"
+
+void process_comm(const struct host *host, pid_t pid, char ret[PROCESS_COMM])
+{
+	_cleanup_free_ char *path = path_fmt("%s/%d/comm", host->proc, (int)pid);
+	_cleanup_free_ char *text = NULL;
+	size_t i;
+
+	ret[0] = '\0';
+	if (!path || read_text(AT_FDCWD, path, &text) < 0)
+		return;
+	for (i = 0; i < PROCESS_COMM - 1 && text[i]; i++)
+		ret[i] = text[i] < ' ' || text[i] > '~' ? '?' : text[i];
+	ret[i] = '\0';
+}
+
+pid_t process_leader(const struct host *host, pid_t tid)
+{
+	_cleanup_free_ char *path = path_fmt("%s/%d/status", host->proc, (int)tid);
+	_cleanup_free_ char *text = NULL;
+	const char *line;
+	int leader;
+
+	if (!path || read_text(AT_FDCWD, path, &text) < 0)
+		return 0;
+	line = strstr(text, "\nTgid:");
+	return line && sscanf(line, " Tgid: %d", &leader) == 1 ? leader : 0;
+}
 
 struct process {
 	pid_t pid, parent;

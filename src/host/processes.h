@@ -10,6 +10,19 @@
 
 #include "host/host.h"
 
+/* Of what a process calls itself, NUL included. */
+#define PROCESS_COMM 16
+
+/**
+ * process_comm() - what a process calls itself
+ * @ret: "" when it has ended; what is not printable ASCII is replaced, so that nothing in it can
+ *       move the cursor of a terminal
+ */
+void process_comm(const struct host *host, pid_t pid, char ret[PROCESS_COMM]);
+
+/** process_leader() - the process that @tid is a thread of, @tid itself for one; 0 for none */
+pid_t process_leader(const struct host *host, pid_t tid);
+
 /* A set of processes; further ones are left out. */
 #define PROCESSES_MAX 256u
 
