@@ -47,6 +47,19 @@ int image_scan_run(struct image_scan *scan, struct err *err)
 	return r;
 }
 
+static void image_scan_render_owner(struct json_object *o, const struct image_device *d)
+{
+	struct json_object *owner;
+
+	if (d->via)
+		report_string(o, "via", d->via);
+	if (!d->owner || !d->owner_pid)
+		return;
+	owner = report_object(o, "owner");
+	report_uint(owner, "pid", d->owner_pid);
+	report_string(owner, "comm", d->owner);
+}
+
 static void image_scan_render_image_device(struct json_object *o, const struct image_device *d)
 {
 	const struct pci_ids ids = {
@@ -62,6 +75,7 @@ static void image_scan_render_image_device(struct json_object *o, const struct i
 	report_string(o, "bus", d->bus);
 	report_string(o, "driver", d->driver);
 	report_string(o, "driver_version", d->driver_version);
+	image_scan_render_owner(o, d);
 	report_string(o, "protocol", d->protocol);
 	render_caps(o, d->caps);
 	report_uint(o, "config_bytes", d->config_size);

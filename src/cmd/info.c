@@ -34,6 +34,8 @@ static void cmd_info_view(FILE *f, struct json_object *report)
 		{ "device.iommu_group", "IOMMU group", REPORT_TEXT },
 		{ "device.cdev", "cdev", REPORT_TEXT },
 		{ "device.via", "opened by", REPORT_TEXT },
+		{ "device.owner.comm", "its owner", REPORT_TEXT },
+		{ "device.owner.pid", "owner's pid", REPORT_TEXT },
 		{ "device.ids.vendor", "vendor", REPORT_TEXT },
 		{ "device.ids.device", "device id", REPORT_TEXT },
 		{ "device.ids.subsystem_vendor", "subsystem vendor", REPORT_TEXT },

@@ -24,6 +24,7 @@ void render_ids(struct json_object *o, const struct pci_ids *ids)
 
 void render_node_facts(struct json_object *o, const struct device *dev)
 {
+	const struct device_owner *owner = device_owner(dev);
 	const struct vfio_node *node = dev->node;
 
 	report_name(o, "address", device_name(dev));
@@ -37,6 +38,12 @@ void render_node_facts(struct json_object *o, const struct device *dev)
 	report_string(o, "cdev", node ? node->cdev : NULL);
 	if (dev->mig)
 		report_string(o, "via", acquire_via_name(dev->via));
+	if (owner) {
+		struct json_object *item = report_object(o, "owner");
+
+		report_int(item, "pid", owner->pid);
+		report_string(item, "comm", owner->comm);
+	}
 	if (dev->has_ids)
 		render_ids(report_object(o, "ids"), &dev->ids);
 }

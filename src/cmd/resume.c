@@ -304,13 +304,27 @@ static int cmd_resume_work(void *ctx, struct err *err)
 	return load_run(w->options, w->cancel, w->result, err);
 }
 
-/* No DMA is mapped for a function that this process opens itself. */
-static bool cmd_resume_any_opened_here(const struct cmd_devices *d)
+/*
+ * No DMA is mapped for a function that this process opens itself; and one that is loaded under its
+ * owner was found stopped, which is where that believes it to be.
+ */
+static bool cmd_resume_any_stays_stopped(const struct cmd_devices *d,
+					 const struct device_options *options)
 {
 	for (unsigned int i = 0; i < d->n; i++)
-		if (device_opened_here(d->v[i]))
+		if (device_opened_here(d->v[i]) ||
+		    (device_owner(d->v[i]) && !options->owner_frozen))
 			return true;
 	return false;
+}
+
+/* What other processes use they hold. */
+static bool cmd_resume_all_owned(const struct cmd_devices *d)
+{
+	for (unsigned int i = 0; i < d->n; i++)
+		if (!device_owner(d->v[i]))
+			return false;
+	return true;
 }
 
 static int cmd_resume_prepare(struct cmd_resume_args *a, const struct progress *progress,
@@ -318,7 +332,9 @@ static int cmd_resume_prepare(struct cmd_resume_args *a, const struct progress *
 {
 	struct load_options *load = &a->load;
 
-	load->run = !a->stop && (a->run || !cmd_resume_any_opened_here(&a->devices));
+	load->run = !a->stop &&
+		    (a->run || !cmd_resume_any_stays_stopped(&a->devices, &a->options));
+	a->no_hold |= cmd_resume_all_owned(&a->devices);
 	for (unsigned int i = 0; i < load->n; i++) {
 		int r = device_check(load->devs[i], load->device, err);
 

@@ -57,6 +57,7 @@ enum device_protocol {
  *               since that is for its driver to say. A vfio-user server has @acquire.timeout_ms
  * @cancel: ends what is asked of a vfio-user server before the device is touched, if set
  * @only_asks: nothing is going to be done to the device: @cancel ends whatever it is asked
+ * @owner_frozen: the process whose device it is (device_owner()) does not run while it is stopped
  */
 struct device_options {
 	struct acquire_options acquire;
@@ -64,6 +65,7 @@ struct device_options {
 	enum device_protocol protocol;
 	struct cancel *cancel;
 	bool only_asks;
+	bool owner_frozen;
 };
 
 /**

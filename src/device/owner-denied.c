@@ -118,9 +118,8 @@ static void owner_denied_hint(enum owner_denial why, unsigned int uid, int code,
 			 "container");
 		return;
 	case OWNER_DENIED_MODULE:
-		err_hint(
-			err, code,
-			"CAP_SYS_PTRACE is there: SELinux, AppArmor or a seccomp filter forbids it");
+		err_hint(err, code,
+			 "CAP_SYS_PTRACE is there: SELinux, AppArmor or seccomp forbids it");
 		return;
 	}
 }

@@ -24,6 +24,7 @@ static char *compat_copy(const char *text, bool *failed)
 
 static bool compat_describe(const struct device *dev, struct image_device *ret)
 {
+	const struct device_owner *owner = device_owner(dev);
 	const struct vfio_node *node = dev->node;
 	bool failed = false;
 
@@ -32,6 +33,9 @@ static bool compat_describe(const struct device *dev, struct image_device *ret)
 		.bus = compat_copy(node ? node->bus : NULL, &failed),
 		.driver = compat_copy(device_driver(dev), &failed),
 		.driver_version = compat_copy(node ? node->driver_version : NULL, &failed),
+		.via = compat_copy(acquire_via_name(dev->via), &failed),
+		.owner = compat_copy(owner ? owner->comm : NULL, &failed),
+		.owner_pid = owner ? (uint32_t)owner->pid : 0,
 		.has_ids = dev->has_ids,
 		.vendor = dev->ids.vendor,
 		.device = dev->ids.device,

@@ -2,6 +2,8 @@
 #include <errno.h>
 
 #include "base/log.h"
+#include "device/owner.h"
+#include "engine/adopt-policy.h"
 #include "engine/member.h"
 #include "fsm/fsm.h"
 
@@ -25,6 +27,39 @@ static void member_tell_state(const struct member *m)
 	event_emit(m->events, &e);
 }
 
+/* Nothing has been done to the device yet, and nothing is going to be. */
+static int member_refuse_adopted(const struct member *m, enum adopt_verdict verdict,
+				 struct err *err)
+{
+	const struct device_owner *owner = device_owner(m->dev);
+	enum err_kind kind = verdict == ADOPT_BROKEN ? ERR_DEVICE : ERR_SYSTEM;
+	const char *hint, *reason = adopt_reason(verdict, &hint);
+
+	err_fail(err, kind, -EBUSY, "%s: is in %s: %s (%s, pid %d)", m->dev->mig->name,
+		 fsm_name(m->dev->mig->state), reason, owner->comm, (int)owner->pid);
+	return err_hint(err, -EBUSY, "%s", hint);
+}
+
+static int member_check_adopted(const struct member *m, const struct device_options *options,
+				struct err *err)
+{
+	struct adopt_facts facts = {
+		.purpose = m->toward == MIG_RESUMING ? ADOPT_LOAD : ADOPT_SAVE,
+		.state = m->dev->mig->state,
+		.frozen = options && options->owner_frozen,
+	};
+	struct owner_streams streams;
+	enum adopt_verdict verdict;
+
+	if (!device_owner(m->dev))
+		return 0;
+	owner_streams_now(m->dev, &streams);
+	facts.saving = streams.saving >= 0;
+	facts.loading = streams.loading >= 0;
+	verdict = adopt_judge(&facts);
+	return verdict == ADOPT_TAKE ? 0 : member_refuse_adopted(m, verdict, err);
+}
+
 int member_open(struct member *m, const struct device_options *options, struct err *err)
 {
 	struct mig_dev *mig;
@@ -37,6 +72,9 @@ int member_open(struct member *m, const struct device_options *options, struct e
 	}
 	mig = m->dev->mig;
 	r = mig_query(mig, err);
+	if (r < 0)
+		return r;
+	r = member_check_adopted(m, options, err);
 	if (r < 0)
 		return r;
 	m->result->opened = true;
@@ -60,6 +98,10 @@ void member_detach(struct member *m)
 	m->result->retries = m->retry.retries;
 	mig->on_arc = NULL;
 	mig->cancel = NULL;
+	if (device_owner_ended(m->dev))
+		log_warn("%s: its owner (%s, pid %d) has ended meanwhile: what is left of it ends "
+			 "with this process",
+			 mig->name, device_owner(m->dev)->comm, (int)device_owner_pid(m->dev));
 }
 
 int member_check_source(struct member *m, struct err *err)

@@ -71,6 +71,9 @@ struct member {
  * member_open() - open it, if it is not, and ask what it can do and where it is
  *
  * From here to member_detach() its arcs are told as events, and its stream heeds the cancel.
+ *
+ * Return: 0; as device_open() and mig_query(); -EBUSY when adopt-policy.h does not let it be taken
+ * from under its owner.
  */
 _must_check_ int member_open(struct member *m, const struct device_options *options,
 			     struct err *err);

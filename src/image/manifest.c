@@ -42,6 +42,8 @@ static const struct text_field {
 	{ "driver",         offsetof(struct image_device, driver),         false },
 	{ "driver_version", offsetof(struct image_device, driver_version), false },
 	{ "protocol",       offsetof(struct image_device, protocol),       true },
+	{ "via",            offsetof(struct image_device, via),            false },
+	{ "owner",          offsetof(struct image_device, owner),          false },
 	/* clang-format on */
 };
 
@@ -249,6 +251,11 @@ static int manifest_add_ids(struct json_object *o, const struct image_device *de
 	return 0;
 }
 
+static int manifest_add_owner_pid(struct json_object *o, uint32_t pid, struct err *err)
+{
+	return pid ? manifest_add(o, "owner_pid", json_object_new_int64(pid), err) : 0;
+}
+
 static int manifest_encode_device(struct json_object *o, struct image_device *dev, struct err *err)
 {
 	int r;
@@ -263,6 +270,9 @@ static int manifest_encode_device(struct json_object *o, struct image_device *de
 		if (r < 0)
 			return r;
 	}
+	r = manifest_add_owner_pid(o, dev->owner_pid, err);
+	if (r < 0)
+		return r;
 	if (dev->has_ids) {
 		r = manifest_add_ids(o, dev, err);
 		if (r < 0)
@@ -573,6 +583,22 @@ static int manifest_decode_config(struct json_object *o, struct image_device *de
 	return 0;
 }
 
+static int manifest_decode_owner_pid(struct json_object *o, uint32_t *ret, struct err *err)
+{
+	struct json_object *value;
+	int64_t pid;
+
+	if (!json_object_object_get_ex(o, "owner_pid", &value))
+		return 0;
+	if (!json_object_is_type(value, json_type_int))
+		return manifest_refuse(err, "owner_pid", "is not a number");
+	pid = json_object_get_int64(value);
+	if (pid < 1 || pid > INT32_MAX)
+		return manifest_refuse(err, "owner_pid", "is no process id");
+	*ret = (uint32_t)pid;
+	return 0;
+}
+
 static int manifest_decode_device(struct json_object *o, struct image_device *dev, struct err *err)
 {
 	int r;
@@ -588,6 +614,9 @@ static int manifest_decode_device(struct json_object *o, struct image_device *de
 		if (r == ABSENT && f->required)
 			return manifest_refuse(err, f->key, "is missing");
 	}
+	r = manifest_decode_owner_pid(o, &dev->owner_pid, err);
+	if (r < 0)
+		return r;
 	r = manifest_decode_ids(o, dev, err);
 	if (r < 0)
 		return r;

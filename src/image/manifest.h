@@ -32,6 +32,8 @@ enum image_digests {
  * @driver: kernel driver, or NULL when unknown (an inherited fd)
  * @driver_version: of an out-of-tree module, say; NULL when it has none
  * @has_ids: the PCI numbers are known
+ * @via: how the writer came by it ("cdev", "group", "fd", "pid"), or NULL
+ * @owner, @owner_pid: the process whose device it was: what it called itself, NULL and 0 for none
  * @caps: migration flags as the kernel reported them (MIG_CAP_*)
  * @protocol: "v2", "v1" or "vfio-user"; never NULL
  * @interrupts: which were enabled (enum pci_interrupts)
@@ -48,6 +50,9 @@ struct image_device {
 	uint16_t subsystem_vendor, subsystem_device;
 	uint32_t class_code;
 	uint8_t revision;
+	char *via;
+	char *owner;
+	uint32_t owner_pid;
 	uint64_t caps;
 	char *protocol;
 	unsigned int interrupts;

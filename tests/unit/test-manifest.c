@@ -33,6 +33,9 @@ static struct image_device full_device(void)
 		.revision = 0xa,
 		.caps = UINT64_C(0x8000000000000015),
 		.protocol = (char *)"v2",
+		.via = (char *)"pid",
+		.owner = (char *)"qemu-system-x86",
+		.owner_pid = 4194304,
 		.interrupts = 3, /* MSI, MSI-X */
 		.config = config,
 		.config_size = sizeof(config),
@@ -80,6 +83,9 @@ static void assert_same_device(const struct image_device *a, const struct image_
 	assert_same_text(a->driver, b->driver);
 	assert_same_text(a->driver_version, b->driver_version);
 	assert_same_text(a->protocol, b->protocol);
+	assert_same_text(a->via, b->via);
+	assert_same_text(a->owner, b->owner);
+	assert_int_equal(a->owner_pid, b->owner_pid);
 	assert_int_equal(a->has_ids, b->has_ids);
 	assert_int_equal(a->vendor, b->vendor);
 	assert_int_equal(a->device, b->device);
@@ -368,6 +374,10 @@ static void fields_that_make_no_sense_are_refused_by_name(void **state)
 		{ "\"migration\":\"p2p\"",       "\"migration\" is not a list" },
 		{ "\"migration\":[1]",           "\"migration\" is not a list of words" },
 		{ "\"migration\":[null]",        "\"migration\" is not a list of words" },
+		{ "\"owner\":7",                 "\"owner\" is not a string" },
+		{ "\"owner_pid\":\"7\"",         "\"owner_pid\" is not a number" },
+		{ "\"owner_pid\":0",             "\"owner_pid\" is no process id" },
+		{ "\"owner_pid\":2147483648",    "\"owner_pid\" is no process id" },
 		{ "\"interrupts\":\"msi\"",      "\"interrupts\" is not a list" },
 		{ "\"interrupts\":[1]",          "\"interrupts\" is not a list of words" },
 		{ "\"config\":[]",               "\"config\" is not a string" },

@@ -249,7 +249,8 @@ static void open_files_of_a_process_are_told_apart(void **state)
 		  VFIO_FD_DEVICE, NULL, -1 },
 		{ 6, VFIO_FD_LINK, "pos:\t0\nflags:\t02\n", VFIO_FD_DEVICE, NULL, -1 },
 		{ 7, "anon_inode:mtty_mig", "pos:\t0\nflags:\t00\n", VFIO_FD_SAVING, NULL, -1 },
-		{ 8, "anon_inode:mtty_mig", "pos:\t0\nflags:\t02000001\n", VFIO_FD_LOADING, NULL, -1 },
+		{ 8, "anon_inode:mtty_mig", "pos:\t0\nflags:\t02000001\n", VFIO_FD_LOADING,
+		  NULL, -1 },
 		{ 10, "/dev/null", "", VFIO_FD_CDEV, "0000:3b:00.1", -1 },
 		/* clang-format on */
 	};
