@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -45,9 +48,9 @@ int unix_check(const char *path, const char *name, struct err *err)
 	return 0;
 }
 
-static int unix_socket_connect_to(const struct sockaddr_un *a, int *ret_fd)
+static int unix_socket_connect_to(const struct sockaddr_un *a, int type, int *ret_fd)
 {
-	_cleanup_fd_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	_cleanup_fd_ int fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	int r;
 
 	if (fd < 0)
@@ -69,8 +72,8 @@ static int unix_socket_pause_for(struct cancel *cancel, int milliseconds, struct
 	return 0;
 }
 
-int unix_connect(const char *path, struct cancel *cancel, int timeout_ms, int *ret_fd,
-		 struct err *err)
+static int unix_socket_connect(const char *path, int type, struct cancel *cancel, int timeout_ms,
+			       int *ret_fd, struct err *err)
 {
 	struct sockaddr_un a;
 	int waited = 0, r;
@@ -79,7 +82,7 @@ int unix_connect(const char *path, struct cancel *cancel, int timeout_ms, int *r
 	if (r < 0)
 		return r;
 	/* EAGAIN is a full backlog; no poll() tells when there is room in it again. */
-	while ((r = unix_socket_connect_to(&a, ret_fd)) == -EAGAIN) {
+	while ((r = unix_socket_connect_to(&a, type, ret_fd)) == -EAGAIN) {
 		if (timeout_ms >= 0 && waited >= timeout_ms)
 			return err_set(err, -ETIMEDOUT, "the listener takes no connection");
 		r = unix_socket_pause_for(cancel, RETRY_MS, err);
@@ -90,11 +93,23 @@ int unix_connect(const char *path, struct cancel *cancel, int timeout_ms, int *r
 	return r < 0 ? err_set(err, r, "connecting") : 0;
 }
 
+int unix_connect(const char *path, struct cancel *cancel, int timeout_ms, int *ret_fd,
+		 struct err *err)
+{
+	return unix_socket_connect(path, SOCK_STREAM, cancel, timeout_ms, ret_fd, err);
+}
+
+int unix_connect_packets(const char *path, struct cancel *cancel, int timeout_ms, int *ret_fd,
+			 struct err *err)
+{
+	return unix_socket_connect(path, SOCK_SEQPACKET, cancel, timeout_ms, ret_fd, err);
+}
+
 /*
  * Remove a socket's file that has no listener: connect() says ECONNREFUSED. A full backlog (EAGAIN)
  * has a listener. Look at the file's type first, since connect() says ECONNREFUSED of any file.
  */
-static int unix_socket_remove_stale(const struct sockaddr_un *a, struct err *err)
+static int unix_socket_remove_stale(const struct sockaddr_un *a, int type, struct err *err)
 {
 	_cleanup_fd_ int fd = -1;
 	struct stat st;
@@ -103,33 +118,60 @@ static int unix_socket_remove_stale(const struct sockaddr_un *a, struct err *err
 		return 0;
 	if (!S_ISSOCK(st.st_mode))
 		return err_set(err, -EEXIST, "%s: not a socket", a->sun_path);
-	if (unix_socket_connect_to(a, &fd) == -ECONNREFUSED)
+	if (unix_socket_connect_to(a, type, &fd) == -ECONNREFUSED)
 		unlink(a->sun_path);
 	return 0;
 }
 
-int unix_listen(const char *path, mode_t mode, int *ret_fd, struct err *err)
+/*
+ * The folder of a socket, locked: of two that find the same stale file, the second must not remove
+ * what the first has bound meanwhile. Where there is no lock to be had there is none.
+ */
+static int unix_socket_lock_folder(const struct sockaddr_un *a)
 {
-	_cleanup_fd_ int fd = -1;
+	char folder[sizeof(a->sun_path)];
+	int fd;
+
+	strcpy(folder, a->sun_path);
+	fd = open(dirname(folder), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd >= 0)
+		flock(fd, LOCK_EX);
+	return fd;
+}
+
+static int unix_socket_listen(const char *path, int type, mode_t mode, int *ret_fd, struct err *err)
+{
+	_cleanup_fd_ int fd = -1, folder = -1;
 	struct sockaddr_un a;
 	int r;
 
 	r = unix_socket_address(path, path, &a, err);
 	if (r < 0)
 		return r;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return err_set(err, -errno, "%s", path);
 	/* bind() gives the file the mode of the socket: set it first, so that it is never wider. */
 	if (fchmod(fd, mode) < 0)
 		return err_set(err, -errno, "%s", path);
-	r = unix_socket_remove_stale(&a, err);
+	folder = unix_socket_lock_folder(&a);
+	r = unix_socket_remove_stale(&a, type, err);
 	if (r < 0)
 		return r;
 	if (bind(fd, (const struct sockaddr *)&a, sizeof(a)) < 0 || listen(fd, BACKLOG) < 0)
 		return err_set(err, -errno, "%s", path);
 	*ret_fd = TAKE_FD(fd);
 	return 0;
+}
+
+int unix_listen(const char *path, mode_t mode, int *ret_fd, struct err *err)
+{
+	return unix_socket_listen(path, SOCK_STREAM, mode, ret_fd, err);
+}
+
+int unix_listen_packets(const char *path, mode_t mode, int *ret_fd, struct err *err)
+{
+	return unix_socket_listen(path, SOCK_SEQPACKET, mode, ret_fd, err);
 }
 
 void unix_send_buffer(int fd)

@@ -24,6 +24,10 @@
 _must_check_ int unix_connect(const char *path, struct cancel *cancel, int timeout_ms, int *ret_fd,
 			      struct err *err);
 
+/** unix_connect_packets() - the same for a socket of packets (SOCK_SEQPACKET) */
+_must_check_ int unix_connect_packets(const char *path, struct cancel *cancel, int timeout_ms,
+				      int *ret_fd, struct err *err);
+
 /**
  * unix_check() - whether there is a socket at @path, without connecting to it
  * @name: what messages call it
@@ -41,6 +45,9 @@ _must_check_ int unix_check(const char *path, const char *name, struct err *err)
  * Return: 0; -EADDRINUSE when it is in use; -EEXIST when it is no socket; -ENAMETOOLONG.
  */
 _must_check_ int unix_listen(const char *path, mode_t mode, int *ret_fd, struct err *err);
+
+/** unix_listen_packets() - the same for a socket of packets (SOCK_SEQPACKET) */
+_must_check_ int unix_listen_packets(const char *path, mode_t mode, int *ret_fd, struct err *err);
 
 /** unix_send_buffer() - enlarge the send buffer of @fd, as far as the system lets. */
 void unix_send_buffer(int fd);
