@@ -110,6 +110,7 @@ static void cmd_settle_open(const struct invocation *inv, struct device_options 
 {
 	if (o->acquire.vf_token && !uuid_parse(o->acquire.vf_token, NULL))
 		opts_misuse(inv->program, "--vf-token: '%s' is not a UUID", o->acquire.vf_token);
+	o->program = inv->program;
 	o->acquire.timeout_ms = (int)((shared->timeout_ns + NSEC_PER_MSEC - 1) / NSEC_PER_MSEC);
 	if (shared->has_timeout)
 		o->call_timeout_ms = o->acquire.timeout_ms;

@@ -401,6 +401,8 @@ static int cmd_save_run(struct invocation *inv, int argc, char **argv, struct er
 	if (r < 0)
 		return cmd_hint_swapped(inv, a.devices.specs[0], a.devices.file, r, err);
 	inv->view = cmd_save_view;
+	/* What goes into a file alone runs nowhere else until this has ended well. */
+	a.options.returns = s->uri.kind == URI_FILE && !s->leave_stopped;
 	r = cmd_save_plan_or_save(&a, err);
 	cmd_devices_done(&a.devices);
 	image_labels_done(&s->labels);

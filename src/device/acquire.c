@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <linux/kcmp.h>
 #include <linux/vfio.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -38,6 +39,15 @@ bool acquire_same_file(int a, int b)
 	pid_t self = getpid();
 
 	return a == b || syscall(SYS_kcmp, self, self, KCMP_FILE, a, b) == 0;
+}
+
+struct vfio_node *acquire_named_node(const struct host *host, const char *name)
+{
+	struct vfio_node *node;
+
+	if (strchr(name, '/') || vfio_node_resolve(host, name, &node, NULL) < 0)
+		return NULL;
+	return node;
 }
 
 void acquired_done(struct acquired *acq)

@@ -91,6 +91,14 @@ _must_check_ int acquire_check_fd(int fd, const char *name, struct err *err);
  */
 _must_check_ int acquire_inherited(int fd, struct acquired *ret, struct err *err);
 
+/**
+ * acquire_named_node() - the node that another process calls @name
+ *
+ * Return: the caller's; NULL where it is not known, or no name but a path: what the other end
+ * says leads to no file of its choice.
+ */
+struct vfio_node *acquire_named_node(const struct host *host, const char *name);
+
 void acquired_done(struct acquired *acq);
 
 /** acquire_same_file() - two descriptors of this process are of one open file */

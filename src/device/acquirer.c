@@ -7,6 +7,7 @@
 static const struct acquirer *const acquirers[] = {
 	/* clang-format off */
 	&acquirer_fd,
+	&acquirer_hold,
 	&acquirer_pid,
 	&acquirer_user,
 	&acquirer_node, /* last: it takes what is left */

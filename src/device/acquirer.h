@@ -69,6 +69,13 @@ struct acquirer {
 	 */
 	int (*watch_fd)(const struct device *dev);
 
+	/**
+	 * @attend: Optional. Read what comes at @watch_fd, without waiting.
+	 *
+	 * Return: 0; -ECONNRESET when the lender is gone.
+	 */
+	int (*attend)(struct device *dev, struct err *err);
+
 	/** @close: Optional. Give up what @acquire has kept beside @ret. The device is closed. */
 	void (*close)(struct device *dev);
 
@@ -76,7 +83,7 @@ struct acquirer {
 	void (*done)(struct device *dev);
 };
 
-extern const struct acquirer acquirer_node, acquirer_fd, acquirer_pid, acquirer_user;
+extern const struct acquirer acquirer_node, acquirer_fd, acquirer_hold, acquirer_pid, acquirer_user;
 
 /**
  * acquirer_of() - the one that takes @spec

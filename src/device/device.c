@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "device/acquirer.h"
+#include "device/kernel-dev.h"
 #include "device/kernel-v2.h"
 #include "device/quirks.h"
 #include "device/region-v1.h"
@@ -161,6 +162,18 @@ int device_watch_fd(const struct device *dev)
 	int fd = mig_watch_fd(dev->mig);
 
 	return fd < 0 && dev->how->watch_fd ? dev->how->watch_fd(dev) : fd;
+}
+
+int device_attend(struct device *dev, struct err *err)
+{
+	if (device_is_served(dev))
+		return mig_attend(dev->mig, err);
+	return dev->how->attend ? dev->how->attend(dev, err) : -ECONNRESET;
+}
+
+const struct acquired *device_fds(const struct device *dev)
+{
+	return device_is_served(dev) ? NULL : &kernel_dev(dev->mig)->acq;
 }
 
 bool device_opened_here(const struct device *dev)

@@ -58,14 +58,17 @@ enum device_protocol {
  * @cancel: ends what is asked of a vfio-user server before the device is touched, if set
  * @only_asks: nothing is going to be done to the device: @cancel ends whatever it is asked
  * @owner_frozen: the process whose device it is (device_owner()) does not run while it is stopped
+ * @returns: what is going to be done ends with the device where it was found, and its state is
+ *           nowhere else until then: should this process be killed, a holder brings it back there
+ * @program: what this process calls itself to a holder; may be NULL
  */
 struct device_options {
 	struct acquire_options acquire;
 	int call_timeout_ms;
 	enum device_protocol protocol;
 	struct cancel *cancel;
-	bool only_asks;
-	bool owner_frozen;
+	bool only_asks, owner_frozen, returns;
+	const char *program;
 };
 
 /**
@@ -135,6 +138,14 @@ bool device_owner_ended(const struct device *dev);
 int device_watch_fd(const struct device *dev);
 
 /**
+ * device_attend() - deal with what comes at device_watch_fd(), of a device that is only held
+ *
+ * Never waits. Return: 0; -ECONNRESET at its end: a server's device is gone then, one of the
+ * kernel's is here still; other negative errno (ERR_PEER) when only the end is worth waiting for.
+ */
+_must_check_ int device_attend(struct device *dev, struct err *err);
+
+/**
  * device_find() - resolve what the user called a device; opens nothing
  * @spec: as vfio_node_resolve() takes it, or with the prefix of another row of acquirer.h
  */
@@ -144,6 +155,21 @@ _must_check_ int device_find(const struct host *host, const char *spec, struct d
 /** device_open() - acquire it and read its configuration space; asks nothing of migration. */
 _must_check_ int device_open(struct device *dev, const struct device_options *opts,
 			     struct err *err);
+
+/**
+ * device_adopt() - the device behind descriptors that another process has handed over for good
+ * @name: what it is called where the kernel does not tell
+ * @acq: consumed, on success or failure
+ * @ret: open, and this process's alone
+ *
+ * Return: 0; as acquire_check_fd() and device_open().
+ */
+_must_check_ int device_adopt(const struct host *host, const char *name, struct acquired *acq,
+			      const struct device_options *opts, struct device **ret,
+			      struct err *err);
+
+/** device_fds() - what it is open by; @dev's. NULL for a server's device, which has no such fd */
+const struct acquired *device_fds(const struct device *dev);
 
 /**
  * device_opened_here() - a PCI function that this process itself opens

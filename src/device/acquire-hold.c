@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/unix-socket.h"
+#include "device/acquirer.h"
+#include "device/hold-client.h"
+#include "host/vfio-fd.h"
+
+/*
+ * A device that a holder lends. The connection to it is the lease: it stays open as long as the
+ * device, and is released in order, since the holder takes its end alone for that of a client that
+ * was killed in the middle.
+ */
+
+/**
+ * struct acquire_hold - @lease is the connection, -1 for none; @name is empty for the only device
+ */
+struct acquire_hold {
+	char *path;
+	char name[HOLD_NAME_MAX];
+	int lease;
+};
+
+static bool acquire_hold_is_socket(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISSOCK(st.st_mode);
+}
+
+/* A device's name is what follows a socket's path: "/run/h.sock/0000:3b:00.1". */
+static int acquire_hold_split(struct acquire_hold *a, const struct device *dev, struct err *err)
+{
+	char *slash = strrchr(a->path, '/');
+
+	if (acquire_hold_is_socket(a->path) || !slash)
+		return 0;
+	*slash = '\0';
+	if (!acquire_hold_is_socket(a->path)) {
+		*slash = '/';
+		return 0;
+	}
+	if (!slash[1] || strlen(slash + 1) >= sizeof(a->name))
+		return err_fail(err, ERR_USAGE, -EINVAL, "%s: no device's name behind the socket",
+				dev->spec);
+	strcpy(a->name, slash + 1);
+	return 0;
+}
+
+static void acquire_hold_done(struct device *dev)
+{
+	struct acquire_hold *a = dev->origin;
+
+	if (a)
+		free(a->path);
+	free(a);
+}
+
+static int acquire_hold_find(struct device *dev, const char *rest, struct err *err)
+{
+	struct acquire_hold *a = calloc(1, sizeof(*a));
+	int r;
+
+	dev->origin = a;
+	if (!a)
+		return err_set(err, -ENOMEM, "%s", dev->spec);
+	a->lease = -1;
+	a->path = strdup(rest);
+	if (!a->path)
+		return err_set(err, -ENOMEM, "%s", dev->spec);
+	r = acquire_hold_split(a, dev, err);
+	if (r < 0)
+		return r;
+	if (*a->name)
+		dev->node = acquire_named_node(dev->host, a->name);
+	return 0;
+}
+
+static int acquire_hold_check(const struct device *dev, const struct device_options *opts,
+			      struct err *err)
+{
+	const struct acquire_hold *a = dev->origin;
+
+	(void)opts;
+	return unix_check(a->path, dev->spec, err);
+}
+
+static int acquire_hold_get(const struct acquire_hold *a, const struct device_options *opts,
+			    int sock, struct hold_packet *ret, struct err *err)
+{
+	const struct hold_wait wait = {
+		.cancel = opts->cancel,
+		.timeout_ms = opts->acquire.timeout_ms,
+	};
+	struct hold_request req = {
+		.verb = HOLD_GET,
+		.use = opts->only_asks ? HOLD_USE_READ : HOLD_USE_CHANGE,
+		.if_lost = opts->returns ? HOLD_IF_LOST_RETURN : HOLD_IF_LOST_STAY,
+	};
+
+	strcpy(req.name, a->name);
+	snprintf(req.by, sizeof(req.by), "%s", opts->program ? opts->program : "");
+	return hold_ask(sock, &req, NULL, &wait, ret, err);
+}
+
+/* What the holder says of the device that it lends: its name, and what the last client left. */
+static void acquire_hold_learn(struct device *dev, struct json_object *answer, int fd)
+{
+	struct json_object *o = NULL;
+	const char *name, *note;
+
+	json_object_object_get_ex(answer, "device", &o);
+	name = hold_text(o, "name");
+	note = hold_text(o, "note");
+	if (!dev->node)
+		dev->node = vfio_fd_node(dev->host, 0, fd);
+	if (!dev->node && name)
+		dev->node = acquire_named_node(dev->host, name);
+	if (note)
+		log_warn("%s: %s", dev->spec, note);
+}
+
+static int acquire_hold_acquire(struct device *dev, const struct device_options *opts,
+				struct acquired *ret, struct err *err)
+{
+	_cleanup_(hold_packet_done) struct hold_packet answer = HOLD_PACKET_NONE;
+	const struct hold_wait wait = {
+		.cancel = opts->cancel,
+		.timeout_ms = opts->acquire.timeout_ms,
+	};
+	struct acquire_hold *a = dev->origin;
+	_cleanup_fd_ int sock = -1;
+	int r;
+
+	r = hold_connect(a->path, &wait, &sock, err);
+	if (r < 0)
+		return r;
+	r = acquire_hold_get(a, opts, sock, &answer, err);
+	if (r == -EINVAL && !*a->name)
+		err_classify(err, ERR_USAGE, r);
+	if (r < 0)
+		return r == -ECANCELED ? r : err_prefix(err, r, "%s", dev->spec);
+	if (answer.fds.v[HOLD_FD_DEVICE] < 0)
+		return err_fail(err, ERR_PEER, -EBADMSG, "%s: the holder sent no device",
+				dev->spec);
+	r = acquire_check_fd(answer.fds.v[HOLD_FD_DEVICE], dev->spec, err);
+	if (r < 0)
+		return r;
+	acquire_hold_learn(dev, answer.o, answer.fds.v[HOLD_FD_DEVICE]);
+	*ret = hold_fds_take(&answer.fds);
+	a->lease = TAKE_FD(sock);
+	return 0;
+}
+
+static bool acquire_hold_same(const struct device *a, const struct device *b)
+{
+	const struct acquire_hold *x = a->origin, *y = b->origin;
+	struct stat sx, sy;
+
+	if (strcmp(x->name, y->name) != 0)
+		return false;
+	return !strcmp(x->path, y->path) || (stat(x->path, &sx) == 0 && stat(y->path, &sy) == 0 &&
+					     sx.st_dev == sy.st_dev && sx.st_ino == sy.st_ino);
+}
+
+static const char *acquire_hold_socket(const struct device *dev)
+{
+	const struct acquire_hold *a = dev->origin;
+
+	return a->path;
+}
+
+static int acquire_hold_watch_fd(const struct device *dev)
+{
+	const struct acquire_hold *a = dev->origin;
+
+	return a->lease;
+}
+
+/* The holder says when the host asks for the device: it is for this process to let it go, too. */
+static int acquire_hold_attend(struct device *dev, struct err *err)
+{
+	_cleanup_(hold_packet_done) struct hold_packet p = HOLD_PACKET_NONE;
+	const struct acquire_hold *a = dev->origin;
+	const char *event;
+	int r = hold_receive(a->lease, &p, err);
+
+	if (r == -EAGAIN)
+		return 0;
+	if (r < 0)
+		return r == -ECONNRESET ? r : err_prefix(err, r, "%s", dev->spec);
+	event = hold_text(p.o, "event");
+	if (event && !strcmp(event, "request"))
+		log_warn("%s: the host asks for it, and waits until this is ended", dev->spec);
+	else if (event && !strcmp(event, "bus-error"))
+		log_warn("%s: an error on its bus: what it holds is not to be trusted", dev->spec);
+	return 0;
+}
+
+/* Sent to a holder that is gone it is lost, and not missed. */
+static void acquire_hold_close(struct device *dev)
+{
+	struct hold_request req = { .verb = HOLD_RELEASE };
+	struct acquire_hold *a = dev->origin;
+	int r;
+
+	if (!a || a->lease < 0)
+		return;
+	strcpy(req.name, a->name);
+	r = hold_send(a->lease, hold_request_write(&req), NULL);
+	if (r < 0)
+		log_info("%s: releasing it: %s", dev->spec, err_name(r));
+	close(TAKE_FD(a->lease));
+}
+
+const struct acquirer acquirer_hold = {
+	.prefix = "hold:",
+	.ownership = DEVICE_LENT,
+	.opening = OPENING_CONNECTS,
+	.find = acquire_hold_find,
+	.check = acquire_hold_check,
+	.acquire = acquire_hold_acquire,
+	.same = acquire_hold_same,
+	.socket = acquire_hold_socket,
+	.watch_fd = acquire_hold_watch_fd,
+	.attend = acquire_hold_attend,
+	.close = acquire_hold_close,
+	.done = acquire_hold_done,
+};

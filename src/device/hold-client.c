@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <poll.h>
+
+#include "base/unix-socket.h"
+#include "device/hold-client.h"
+
+int hold_connect(const char *path, const struct hold_wait *wait, int *ret_sock, struct err *err)
+{
+	int r = unix_connect_packets(path, wait->cancel, wait->timeout_ms, ret_sock, err);
+
+	if (r == -ECANCELED || r >= 0)
+		return r;
+	err_prefix(err, r, "%s", path);
+	if (r == -EPROTOTYPE)
+		return err_classify(err, ERR_PEER, r);
+	if (r == -ECONNREFUSED || r == -ENOENT) {
+		err_classify(err, ERR_MISSING, r);
+		return err_hint(err, r, "is its holder running? vfiomigctl hold DEV --socket %s",
+				path);
+	}
+	return r;
+}
+
+static int hold_client_wait(int sock, const struct hold_wait *wait, struct err *err)
+{
+	struct pollfd p = { .fd = sock, .events = POLLIN };
+	int n;
+
+	if (wait->cancel) {
+		n = cancel_wait(wait->cancel, &p, 1, wait->timeout_ms, err);
+		if (n < 0)
+			return n;
+	} else {
+		do
+			n = poll(&p, 1, wait->timeout_ms);
+		while (n < 0 && errno == EINTR);
+	}
+	return n ? 0 : err_fail(err, ERR_PEER, -ETIMEDOUT, "the holder does not answer");
+}
+
+static int hold_client_receive(int sock, const struct hold_wait *wait, struct hold_packet *ret,
+			       struct err *err)
+{
+	int r;
+
+	do {
+		hold_packet_done(ret);
+		r = hold_client_wait(sock, wait, err);
+		if (r < 0)
+			return r;
+		r = hold_receive(sock, ret, err);
+	} while (r == -EAGAIN || (r >= 0 && hold_is_event(ret->o)));
+	return r;
+}
+
+int hold_ask(int sock, const struct hold_request *req, const struct hold_fds *fds,
+	     const struct hold_wait *wait, struct hold_packet *ret, struct err *err)
+{
+	int r;
+
+	*ret = HOLD_PACKET_NONE;
+	r = hold_send(sock, hold_request_write(req), fds);
+	if (r < 0)
+		return err_set(err, r, "asking the holder");
+	r = hold_client_receive(sock, wait, ret, err);
+	if (r < 0)
+		return r;
+	return hold_reply_read(ret->o, req->verb, err);
+}
+
+struct hold_fds hold_fds_of(const struct acquired *acq)
+{
+	struct hold_fds fds = HOLD_FDS_NONE;
+
+	fds.v[HOLD_FD_DEVICE] = acq->fd;
+	if (acq->via == ACQUIRE_GROUP) {
+		fds.v[HOLD_FD_GROUP] = acq->keep[0];
+		fds.v[HOLD_FD_CONTAINER] = acq->keep[1];
+	} else {
+		fds.v[HOLD_FD_IOMMUFD] = acq->keep[0];
+	}
+	return fds;
+}
+
+struct acquired hold_fds_take(struct hold_fds *fds)
+{
+	struct acquired acq = ACQUIRED_NONE;
+
+	acq.fd = TAKE_FD(fds->v[HOLD_FD_DEVICE]);
+	if (fds->v[HOLD_FD_GROUP] >= 0) {
+		acq.via = ACQUIRE_GROUP;
+		acq.keep[0] = TAKE_FD(fds->v[HOLD_FD_GROUP]);
+		acq.keep[1] = TAKE_FD(fds->v[HOLD_FD_CONTAINER]);
+	} else if (fds->v[HOLD_FD_IOMMUFD] >= 0) {
+		acq.via = ACQUIRE_CDEV;
+		acq.keep[0] = TAKE_FD(fds->v[HOLD_FD_IOMMUFD]);
+	} else {
+		acq.via = ACQUIRE_FD;
+	}
+	hold_fds_done(fds);
+	return acq;
+}
