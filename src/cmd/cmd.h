@@ -80,6 +80,7 @@ struct command {
 };
 
 extern const struct command cmd_extract;
+extern const struct command cmd_hold;
 extern const struct command cmd_info;
 extern const struct command cmd_inspect;
 extern const struct command cmd_list;

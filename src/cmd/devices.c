@@ -3,9 +3,10 @@
 #include <stdio.h>
 
 #include "base/macros.h"
-#include "ui/session.h"
+#include "engine/hold.h"
 #include "cmd/devices.h"
 #include "cmd/files.h"
+#include "cmd/holding.h"
 
 void cmd_devices_split(struct invocation *inv, struct cmd_devices *d)
 {
@@ -85,26 +86,25 @@ enum close_effect cmd_devices_effect(const struct cmd_devices *d, const struct d
 	return worst;
 }
 
-static int cmd_devices_attend(void *dev, struct err *err)
-{
-	return mig_attend(dev, err);
-}
-
 int cmd_devices_hold(struct invocation *inv, const struct cmd_devices *d, struct err *err)
 {
-	struct session_held held[CMD_DEVICES_MAX];
-	unsigned int gone;
+	_cleanup_(hold_freep) struct hold *hold = NULL;
+	struct cmd_holding holding = { .inv = inv };
+	const struct hold_options opts = {
+		.host = &host_live,
+		.told = cmd_holding_told,
+		.ctx = &holding,
+	};
 	int r;
 
-	for (unsigned int i = 0; i < d->n; i++)
-		held[i] = (struct session_held){
-			.fd = device_watch_fd(d->v[i]),
-			.attend = cmd_devices_attend,
-			.ctx = d->v[i]->mig,
-		};
-	r = session_hold(held, d->n, cmd_status(inv), &gone, err);
-	if (r == -ECONNRESET)
-		return err_fail(err, ERR_DEVICE, r, "%s: its server is gone, and the state with it",
-				d->names[gone]);
-	return r;
+	r = hold_new(&opts, &hold, err);
+	if (r < 0)
+		return r;
+	for (unsigned int i = 0; i < d->n; i++) {
+		r = hold_add(hold, d->v[i], err);
+		if (r < 0)
+			return r;
+	}
+	holding.hold = hold;
+	return cmd_holding_run(&holding, err);
 }

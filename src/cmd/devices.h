@@ -61,9 +61,11 @@ int cmd_devices_call_timeout(const struct cmd_devices *d, const struct device_op
 enum close_effect cmd_devices_effect(const struct cmd_devices *d, const struct device **ret);
 
 /**
- * cmd_devices_hold() - session_hold() of all, until a signal ends it
+ * cmd_devices_hold() - keep all open, until a signal ends it
  *
- * Return: 0; -ECONNRESET (ERR_DEVICE) when a device is gone.
+ * A device that the host asks for is closed, and the others are held on.
+ *
+ * Return: as cmd_holding_run().
  */
 _must_check_ int cmd_devices_hold(struct invocation *inv, const struct cmd_devices *d,
 				  struct err *err);

@@ -61,13 +61,23 @@ const char *session_ended_by(void)
 	return session_is_ignored(SIGHUP) ? "SIGINT or SIGTERM" : "SIGINT, SIGTERM or SIGHUP";
 }
 
-/* Everything is blocked before the thread starts, so that it inherits it. */
-static int session_open_signals(struct err *err)
+void session_block_signals(void)
 {
 	/* Raised by an instruction of the thread itself, never during a read. */
 	static const int faults[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP };
+	sigset_t all;
+
+	sigfillset(&all);
+	for (size_t i = 0; i < ARRAY_SIZE(faults); i++)
+		sigdelset(&all, faults[i]);
+	pthread_sigmask(SIG_SETMASK, &all, NULL);
+}
+
+/* Everything is blocked before the thread starts, so that it inherits it. */
+static int session_open_signals(struct err *err)
+{
 	static const int heard[] = { SIGINT, SIGTERM, SIGHUP, SIGUSR1 };
-	sigset_t all, mine;
+	sigset_t mine;
 	int fd;
 
 	sigemptyset(&mine);
@@ -77,10 +87,7 @@ static int session_open_signals(struct err *err)
 	fd = signalfd(-1, &mine, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (fd < 0)
 		return err_set(err, -errno, "signalfd");
-	sigfillset(&all);
-	for (size_t i = 0; i < ARRAY_SIZE(faults); i++)
-		sigdelset(&all, faults[i]);
-	pthread_sigmask(SIG_SETMASK, &all, NULL);
+	session_block_signals();
 	return fd;
 }
 
@@ -273,64 +280,34 @@ int session_run(session_fn *fn, void *ctx, struct cancel *cancel, struct progres
 	return w.result;
 }
 
-/* Return: 0, -ECONNRESET. A server that is mad is held all the same, as long as it is there. */
-static int session_attend(const struct session_held *held, struct pollfd *p)
-{
-	char reason[ERR_REASON_MAX];
-	struct err err = { 0 };
-	int r = -ECONNRESET;
-
-	if (p->revents & POLLIN && held->attend)
-		r = held->attend(held->ctx, &err);
-	else if (!(p->revents & (POLLRDHUP | POLLHUP | POLLERR)))
-		return 0;
-	if (r < 0 && r != -ECONNRESET) {
-		log_warn("%s%s", err.text, err_reason(&err, reason));
-		p->events = POLLRDHUP;
-		r = 0;
-	}
-	return r;
-}
-
-/* Of the descriptors behind the first three. Return: 0, -ECONNRESET. */
-static int session_attend_all(const struct session_held *held, unsigned int n, struct pollfd *p,
-			      unsigned int *ret_gone)
-{
-	for (unsigned int i = 0; i < n; i++) {
-		if (!p[i].revents || session_attend(&held[i], &p[i]) >= 0)
-			continue;
-		*ret_gone = i;
-		return -ECONNRESET;
-	}
-	return 0;
-}
-
-int session_hold(const struct session_held *held, unsigned int n, struct lines *status,
-		 unsigned int *ret_gone, struct err *err)
+int session_hold(const struct session_loop *loop, struct lines *status, struct err *err)
 {
 	_cleanup_fd_ int signals = session_open_signals(err);
-	struct pollfd p[3 + SESSION_HELD_MAX] = {
+	struct pollfd p[3 + SESSION_POLL_MAX] = {
 		{ .fd = signals, .events = POLLIN },
 		{ .events = POLLOUT },
 		{ .events = POLLOUT },
 	};
 	struct signalfd_siginfo info;
+	unsigned int n;
+	int r;
 
 	if (signals < 0)
 		return signals;
-	for (unsigned int i = 0; i < n; i++)
-		p[3 + i] = (struct pollfd){
-			.fd = held[i].fd,
-			.events = held[i].attend ? POLLIN | POLLRDHUP : POLLRDHUP,
-		};
-	do {
+	for (;;) {
+		n = loop->fill(loop->ctx, &p[3]);
 		p[1].fd = lines_pending_fd(console_lines());
 		p[2].fd = status ? lines_pending_fd(status) : -1;
 		if (poll(p, 3 + n, -1) < 0)
 			continue;
+		r = loop->ready(loop->ctx, &p[3], n, err);
 		session_flush(status);
-		if (session_attend_all(held, n, &p[3], ret_gone) < 0)
-			return -ECONNRESET;
-	} while (read(signals, &info, sizeof(info)) != sizeof(info) || info.ssi_signo == SIGUSR1);
-	return 0;
+		if (r)
+			return r;
+		while (read(signals, &info, sizeof(info)) == sizeof(info)) {
+			if (info.ssi_signo != SIGUSR1)
+				return 0;
+			loop->say(loop->ctx);
+		}
+	}
 }

@@ -28,31 +28,33 @@ typedef int session_fn(void *ctx, struct err *err);
 _must_check_ int session_run(session_fn *fn, void *ctx, struct cancel *cancel,
 			     struct progress *progress, struct err *err);
 
+/** session_block_signals() - in the calling thread, as session_run() and session_hold() do */
+void session_block_signals(void);
+
 /** session_ended_by() - the signals that end a session, in words: "SIGINT or SIGTERM" */
 const char *session_ended_by(void);
 
+#define SESSION_POLL_MAX 1024u
+
 /**
- * struct session_held - what session_hold() holds
- * @fd: hangs up when there is nothing to hold any more; -1 for none
- * @attend: reads what comes there, without waiting. Return: 0; -ECONNRESET at its end; other
- *          negative errno when nothing that comes can be understood any more: then only the end
- *          counts
- * @ctx: for @attend
+ * struct session_loop - what goes on until a signal ends it
+ * @fill: what to poll() for. Return: how many, at most SESSION_POLL_MAX
+ * @ready: deal with what poll() has found; never waits for a reader. Return: 0; anything else
+ *         ends the session
+ * @say: what is going on, for SIGUSR1
  */
-struct session_held {
-	int fd;
-	int (*attend)(void *ctx, struct err *err);
+struct session_loop {
+	unsigned int (*fill)(void *ctx, struct pollfd *p);
+	int (*ready)(void *ctx, const struct pollfd *p, unsigned int n, struct err *err);
+	void (*say)(void *ctx);
 	void *ctx;
 };
 
 /**
- * session_hold() - wait for one of them
- * @held: @n of them, at most SESSION_HELD_MAX
+ * session_hold() - go on until SIGINT, SIGTERM or SIGHUP
  * @status: may still have lines to write; may be NULL
- * @ret_gone: which is gone
  *
- * Return: 0; -ECONNRESET when what is held is gone.
+ * Return: 0 after a signal; what @loop->ready returned.
  */
-#define SESSION_HELD_MAX 256u
-_must_check_ int session_hold(const struct session_held *held, unsigned int n, struct lines *status,
-			      unsigned int *ret_gone, struct err *err);
+_must_check_ int session_hold(const struct session_loop *loop, struct lines *status,
+			      struct err *err);

@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+
+#include "base/console.h"
+#include "base/log.h"
+#include "base/units.h"
+#include "device/acquire-shared.h"
+#include "device/device.h"
+#include "device/same.h"
+#include "engine/hold.h"
+#include "ui/session.h"
+#include "cmd/cmd.h"
+#include "cmd/holding.h"
+#include "cmd/render.h"
+
+static const char *const cmd_hold_on_request_words[] = {
+	[ON_REQUEST_RELEASE] = "release",
+	[ON_REQUEST_REFUSE] = "refuse",
+};
+
+struct cmd_hold_args {
+	struct invocation *inv;
+	struct opt_list specs, uids;
+	const char *socket;
+	unsigned int on_request;
+	struct device_options options;
+	struct arc_retry retry;
+
+	struct acquire_shared shared;
+	unsigned int n;
+	struct device *v[HOLD_DEVICES_MAX];
+	struct cmd_holding holding;
+};
+
+static void cmd_hold_parse_uids(const struct cmd_hold_args *a, struct hold_options *opts)
+{
+	if (a->uids.n > HOLD_UIDS_MAX)
+		opts_misuse(a->inv->program, "--allow-uid: more than %u users", HOLD_UIDS_MAX);
+	for (size_t i = 0; i < a->uids.n; i++) {
+		uint64_t uid;
+
+		/* The last number stands for "no user" in the kernel. */
+		if (parse_uint(a->uids.v[i], 10, UINT_MAX - 1, &uid) < 0)
+			opts_misuse(a->inv->program, "--allow-uid: '%s' is not a user's number",
+				    a->uids.v[i]);
+		opts->uids[opts->n_uids++] = (uid_t)uid;
+	}
+	if (a->uids.n && !a->socket)
+		opts_misuse(a->inv->program, "--allow-uid is for --socket");
+}
+
+static void cmd_hold_parse(struct cmd_hold_args *a, struct hold_options *hold, int argc,
+			   char **argv)
+{
+	const struct opt opts[] = {
+		{ "socket", .value = "PATH", .text = &a->socket,
+		  .doc = "lend the devices to clients that connect to a UNIX socket there" },
+		{ "allow-uid", .value = "UID", .list = &a->uids,
+		  .doc = "serve this user's processes, too; may be given several times" },
+		{ "on-request", .value = "WHAT", .choice = &a->on_request,
+		  OPT_WORDS(cmd_hold_on_request_words),
+		  .doc = "when the host asks for a device (unbind, unplug): release (default) "
+			 "it, or refuse" },
+		{ 0 },
+	};
+	const struct opt_arg args[] = {
+		{ "DEV", .list = &a->specs, .optional = true },
+		{ 0 },
+	};
+	const struct cmd_line line = {
+		.opts = opts,
+		.args = args,
+		.open = &a->options,
+		.retry = &a->retry,
+	};
+
+	cmd_parse(a->inv, &line, argc, argv);
+	if (!a->specs.n && !a->socket)
+		opts_misuse(a->inv->program, "no DEV, and no --socket to be given one by");
+	if (a->specs.n > HOLD_DEVICES_MAX)
+		opts_misuse(a->inv->program, "more than %u devices", HOLD_DEVICES_MAX);
+	cmd_hold_parse_uids(a, hold);
+}
+
+static void cmd_hold_view(FILE *f, struct json_object *report)
+{
+	static const struct report_row rows[] = {
+		{ "device.address", "device", REPORT_TEXT },
+		{ "state", "state", REPORT_TEXT },
+		{ "socket", "socket", REPORT_TEXT },
+		{ "on_request", "on request", REPORT_TEXT },
+	};
+
+	report_lines(f, report, rows, ARRAY_SIZE(rows));
+	view_devices(f, report);
+}
+
+static void cmd_hold_render(const struct cmd_hold_args *a)
+{
+	struct json_object *o = a->inv->report;
+
+	if (a->n)
+		render_devices(o, a->v, a->n);
+	for (unsigned int i = 0; i < a->n; i++)
+		render_device_state(render_object(o, a->n, i), a->v[i]->mig);
+	report_name(o, "socket", a->socket);
+	report_string(o, "on_request", cmd_hold_on_request_words[a->on_request]);
+}
+
+/* What another process lends is held there already, and a server keeps its device itself. */
+static int cmd_hold_find(struct cmd_hold_args *a, const char *spec, struct err *err)
+{
+	int r = device_find(&host_live, spec, &a->v[a->n], err);
+
+	if (r < 0)
+		return r;
+	a->n++;
+	if (device_ownership(a->v[a->n - 1]) == DEVICE_LENT) {
+		err_fail(err, ERR_UNSUPPORTED, -EOPNOTSUPP,
+			 "%s: its server or holder keeps it: there is nothing to hold", spec);
+		return err_hint(err, -EOPNOTSUPP, "connect to that one instead");
+	}
+	for (unsigned int i = 0; i + 1 < a->n; i++)
+		if (device_same(a->v[i], a->v[a->n - 1]))
+			return err_fail(err, ERR_USAGE, -EINVAL, "%s: named twice", spec);
+	return 0;
+}
+
+static int cmd_hold_open(struct cmd_hold_args *a, struct hold *hold, struct err *err)
+{
+	int r;
+
+	if (a->specs.n > 1)
+		a->options.acquire.shared = &a->shared;
+	for (size_t i = 0; i < a->specs.n; i++) {
+		r = cmd_hold_find(a, a->specs.v[i], err);
+		if (r < 0)
+			return r;
+	}
+	for (unsigned int i = 0; i < a->n; i++) {
+		r = device_open(a->v[i], &a->options, err);
+		if (r < 0)
+			return r;
+		r = hold_add(hold, a->v[i], err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* Once this ends, what the devices hold is lost where closing them resets them. */
+static void cmd_hold_warn_end(const struct cmd_hold_args *a)
+{
+	for (unsigned int i = 0; i < a->n; i++) {
+		enum close_effect effect = device_close_effect(a->v[i]);
+
+		if (a->v[i]->mig && effect != CLOSE_KEEPS)
+			log_warn("%s: not held any longer: %s", device_name(a->v[i]),
+				 device_close_text(effect));
+	}
+}
+
+static int cmd_hold_hold(struct cmd_hold_args *a, struct hold *hold, struct err *err)
+{
+	int r;
+
+	/* The socket first: one that is in use must not cost a device its state. */
+	r = a->socket ? hold_listen(hold, a->socket, err) : 0;
+	if (r < 0)
+		return r;
+	r = cmd_hold_open(a, hold, err);
+	if (r < 0)
+		return r;
+	cmd_hold_render(a);
+	/* Who waits for the devices to be held goes by the report, and may send SIGUSR1. */
+	session_block_signals();
+	a->inv->show(a->inv, 0, err);
+	if (a->inv->verbosity >= 0)
+		console_print("held open until %s", session_ended_by());
+	r = cmd_holding_run(&a->holding, err);
+	if (r >= 0)
+		cmd_hold_warn_end(a);
+	return r;
+}
+
+static int cmd_hold_run(struct invocation *inv, int argc, char **argv, struct err *err)
+{
+	struct cmd_hold_args a = { .inv = inv, .holding = { .inv = inv } };
+	struct hold_options opts = {
+		.host = &host_live,
+		.told = cmd_holding_told,
+		.ctx = &a.holding,
+	};
+	int r;
+
+	cmd_hold_parse(&a, &opts, argc, argv);
+	inv->view = cmd_hold_view;
+	inv->acts = true;
+	opts.on_request = (enum hold_on_request)a.on_request;
+	opts.drain_ns = a.retry.budget_ns;
+	opts.device = a.options;
+	r = hold_new(&opts, &a.holding.hold, err);
+	if (r < 0)
+		return r;
+	r = cmd_hold_hold(&a, a.holding.hold, err);
+	hold_free(a.holding.hold);
+	for (unsigned int i = 0; i < a.n; i++)
+		device_free(a.v[i]);
+	acquire_shared_done(&a.shared);
+	return r;
+}
+
+const struct command cmd_hold = {
+	.name = "hold",
+	.args_doc = "[DEV...]",
+	.summary = "keep devices open, and lend them to other programs",
+	.doc = "Open devices and keep them open, so that their state outlives the programs that "
+	       "use them.\v"
+	       "With --socket their descriptors are lent to clients: DEV is hold:PATH or "
+	       "hold:PATH/NAME for the other commands, and any program can ask by the protocol of "
+	       "vfiomigctl-hold(8). One client at a time may change a device's state. Without DEV "
+	       "it waits for devices that are handed over.",
+	.run = cmd_hold_run,
+};

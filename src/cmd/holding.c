@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <stdio.h>
+
+#include "base/console.h"
+#include "base/log.h"
+#include "ui/session.h"
+#include "cmd/holding.h"
+
+_Static_assert(HOLD_POLL_MAX <= SESSION_POLL_MAX, "all that a holder waits for");
+
+static void cmd_holding_flush(struct cmd_holding *c)
+{
+	if (c->pending)
+		log_warn("%s", c->over);
+	c->pending = false;
+}
+
+void cmd_holding_told(void *ctx, const struct hold_news *news)
+{
+	struct cmd_holding *c = ctx;
+	const struct progress progress = cmd_progress(c->inv, NULL, news->name);
+
+	progress_event(&progress, hold_news_name(news->kind), "message", news->text);
+	switch (news->kind) {
+	case HOLD_NEWS_TAKEN:
+		if (c->inv->verbosity >= 0)
+			console_print("%s: %s", news->name, news->text);
+		break;
+	case HOLD_NEWS_GONE:
+	case HOLD_NEWS_GIVEN_UP:
+		/* The last one is told as the reason why this ends. */
+		cmd_holding_flush(c);
+		snprintf(c->over, sizeof(c->over), "%s: %s", news->name, news->text);
+		c->pending = true;
+		c->ended |= news->kind == HOLD_NEWS_GONE;
+		break;
+	default:
+		log_warn("%s: %s", news->name, news->text);
+	}
+}
+
+static unsigned int cmd_holding_fill(void *ctx, struct pollfd *p)
+{
+	struct cmd_holding *c = ctx;
+
+	return hold_fill(c->hold, p);
+}
+
+static int cmd_holding_ready(void *ctx, const struct pollfd *p, unsigned int n, struct err *err)
+{
+	struct cmd_holding *c = ctx;
+
+	if (hold_ready(c->hold, p, n) == HOLD_LOST_ALL || c->ended)
+		return err_fail(err, ERR_DEVICE, -ECONNRESET, "%s", c->over);
+	cmd_holding_flush(c);
+	return 0;
+}
+
+static void cmd_holding_say(void *ctx)
+{
+	const struct cmd_holding *c = ctx;
+	char text[HOLD_DESCRIPTION_MAX];
+
+	if (!hold_count(c->hold))
+		console_print("no device is held");
+	for (unsigned int i = 0; hold_describe(c->hold, i, text); i++)
+		console_print("%s", text);
+}
+
+int cmd_holding_run(struct cmd_holding *c, struct err *err)
+{
+	const struct session_loop loop = {
+		.fill = cmd_holding_fill,
+		.ready = cmd_holding_ready,
+		.say = cmd_holding_say,
+		.ctx = c,
+	};
+
+	return session_hold(&loop, cmd_status(c->inv), err);
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * What a holder is made of, for hold.c and hold-serve.c
+ */
+
+#include "device/device-irq.h"
+#include "engine/hold.h"
+#include "engine/hold-lease.h"
+
+/* What hold_fill() has asked for, by its place. */
+enum hold_poll_kind {
+	HOLD_POLL_LISTENER,
+	HOLD_POLL_CLIENT,
+	HOLD_POLL_WATCH,
+	HOLD_POLL_IRQ
+};
+
+struct hold_poll {
+	enum hold_poll_kind kind;
+	unsigned int i, irq;
+};
+
+enum hold_place_state {
+	HOLD_PLACE_FREE,
+	HOLD_PLACE_HELD,
+	HOLD_PLACE_REFUSED, /* held; the host has asked for it and was refused */
+};
+
+/* How the device's watch fd is listened to. */
+enum hold_watch {
+	HOLD_WATCH_ALL,
+	HOLD_WATCH_END, /* nothing that comes can be understood any more */
+	HOLD_WATCH_NONE
+};
+
+/**
+ * struct hold_place - a device
+ * @owned: the holder's to free
+ * @if_lost, @found: of the changing client: what it asked for, and where it found the device
+ * @note: what the last one left behind
+ * @irqs: eventfds; -1 for none
+ */
+struct hold_place {
+	enum hold_place_state state;
+	struct device *dev;
+	bool owned;
+	char name[HOLD_NAME_MAX];
+	struct lease lease;
+	enum hold_if_lost if_lost;
+	enum mig_state found;
+	char note[HOLD_TEXT_MAX];
+	int irqs[DEVICE_NR_IRQS];
+	enum hold_watch watch;
+};
+
+/** struct hold_client - @fd is -1 where there is none */
+struct hold_client {
+	int fd;
+	pid_t pid;
+	char by[HOLD_BY_MAX];
+};
+
+struct hold {
+	struct hold_options opts;
+	struct hold_place places[HOLD_DEVICES_MAX];
+	struct hold_client clients[LEASE_CLIENTS_MAX];
+	int listener;
+	char *path;
+	dev_t path_dev;
+	ino_t path_ino;
+	struct hold_poll polled[HOLD_POLL_MAX];
+};
+
+/** hold_tell() - the listener of news */
+void hold_tell(const struct hold *h, enum hold_news_kind kind, const struct hold_place *p,
+	       const char *fmt, ...) _printf_(4, 5);
+
+/** hold_arm() - have the device's interrupts come here, where it is this process's alone */
+void hold_arm(struct hold_place *p);
+
+/** hold_state_of() - where the device is; NULL where it is not known, or not to be asked now */
+const char *hold_state_of(const struct hold_place *p);
+
+/** hold_name_client() - "vfiomigctl save (pid 12)". Return: @buf. */
+char *hold_name_client(const struct hold_client *c, char buf[HOLD_BY_MAX + 24]);
+
+/** hold_accept() - all that wait at the listener */
+void hold_accept(struct hold *h);
+
+/** hold_serve() - one message of a client, or its end */
+void hold_serve(struct hold *h, unsigned int client);
+
+/** hold_drop() - end a client's connection, and what it has */
+void hold_drop(struct hold *h, unsigned int client);
+
+/** hold_broadcast() - an event to all clients that have the device; @answer may be NULL */
+void hold_broadcast(struct hold *h, const struct hold_place *p, const char *event,
+		    const char *answer);

@@ -1,0 +1,378 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/macros.h"
+#include "device/hold-client.h"
+#include "device/recover.h"
+#include "engine/hold-parts.h"
+#include "fsm/fsm.h"
+
+/* Clients that are taken in at one turn. */
+#define CLIENTS_A_TURN 16
+
+char *hold_name_client(const struct hold_client *c, char buf[HOLD_BY_MAX + 24])
+{
+	snprintf(buf, HOLD_BY_MAX + 24, "%s (pid %d)", *c->by ? c->by : "a client", (int)c->pid);
+	return buf;
+}
+
+/* What a holder does not get rid of is lost: it waits for no client. */
+static void hold_serve_send(const struct hold_client *c, struct json_object *o,
+			    const struct hold_fds *fds)
+{
+	int r = hold_send(c->fd, o, fds);
+
+	if (r < 0)
+		log_info("client %d: an answer is lost: %s", (int)c->pid, err_name(r));
+}
+
+static void hold_serve_refuse(const struct hold_client *c, const struct err *err)
+{
+	hold_serve_send(c, hold_reply_error(err), NULL);
+}
+
+void hold_broadcast(struct hold *h, const struct hold_place *p, const char *event,
+		    const char *answer)
+{
+	for (int i = 0; i < LEASE_CLIENTS_MAX; i++) {
+		struct json_object *o;
+
+		if (p->lease.changer != i && !(p->lease.readers >> i & 1))
+			continue;
+		o = hold_event_new(event, p->name);
+		if (answer)
+			json_object_object_add(o, "answer", json_object_new_string(answer));
+		hold_serve_send(&h->clients[i], o, NULL);
+	}
+}
+
+static bool hold_serve_allows(const struct hold *h, const struct ucred *peer)
+{
+	if (!peer->uid || peer->uid == geteuid())
+		return true;
+	for (size_t i = 0; i < h->opts.n_uids; i++)
+		if (h->opts.uids[i] == peer->uid)
+			return true;
+	return false;
+}
+
+/* Return: a place for a client; -EPERM, -EUSERS and the like for one that is turned away. */
+static int hold_serve_admit(struct hold *h, const struct hold_client *c, struct err *err)
+{
+	struct ucred peer = { 0 };
+	socklen_t len = sizeof(peer);
+
+	if (getsockopt(c->fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
+		return err_set(err, -errno, "SO_PEERCRED");
+	if (!hold_serve_allows(h, &peer)) {
+		err_set(err, -EPERM, "user %u may not use this holder", peer.uid);
+		return err_hint(err, -EPERM, "its owner allows users by --allow-uid");
+	}
+	for (int i = 0; i < LEASE_CLIENTS_MAX; i++) {
+		if (h->clients[i].fd >= 0)
+			continue;
+		h->clients[i] = (struct hold_client){ .fd = c->fd, .pid = peer.pid };
+		return i;
+	}
+	return err_set(err, -EUSERS, "%d clients are connected: no more", LEASE_CLIENTS_MAX);
+}
+
+void hold_accept(struct hold *h)
+{
+	for (int i = 0; i < CLIENTS_A_TURN; i++) {
+		struct hold_client c = { 0 };
+		struct err err = { 0 };
+
+		c.fd = accept4(h->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+		if (c.fd < 0)
+			return;
+		if (hold_serve_admit(h, &c, &err) >= 0)
+			continue;
+		log_info("a client was turned away: %s", err.text);
+		hold_serve_refuse(&c, &err);
+		close(c.fd);
+	}
+}
+
+/* As many of the names as there is room for. */
+static void hold_serve_not_found(const struct hold *h, const char *name, struct err *err)
+{
+	char names[256] = "";
+	size_t at = 0;
+
+	for (unsigned int i = 0; i < HOLD_DEVICES_MAX && at < sizeof(names); i++)
+		if (h->places[i].state != HOLD_PLACE_FREE)
+			at += (size_t)snprintf(names + at, sizeof(names) - at, "%s%s",
+					       at ? ", " : "", h->places[i].name);
+	if (!at)
+		err_set(err, -ENOENT, "%s%sno device is held here", name, *name ? ": " : "");
+	else if (*name)
+		err_set(err, -ENOENT, "%s: not held here; these are: %s", name, names);
+	else
+		err_set(err, -EINVAL, "several devices are held here, name one: %s", names);
+}
+
+static struct hold_place *hold_serve_find(struct hold *h, const char *name, struct err *err)
+{
+	struct hold_place *only = NULL;
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < HOLD_DEVICES_MAX; i++) {
+		struct hold_place *p = &h->places[i];
+
+		if (p->state == HOLD_PLACE_FREE)
+			continue;
+		if (!strcmp(p->name, name))
+			return p;
+		only = p;
+		n++;
+	}
+	if (!*name && n == 1)
+		return only;
+	hold_serve_not_found(h, name, err);
+	return NULL;
+}
+
+static struct json_object *hold_serve_state(const struct hold *h, const struct hold_place *p)
+{
+	const int changer = p->lease.changer;
+	const struct hold_client *c = changer == LEASE_NONE ? NULL : &h->clients[changer];
+	const struct hold_state s = {
+		.name = p->name,
+		.driver = device_driver(p->dev),
+		.state = hold_state_of(p),
+		.use = c		       ? "change"
+		       : lease_idle(&p->lease) ? "idle"
+					       : "read",
+		.by = c && *c->by ? c->by : NULL,
+		.pid = c ? (int)c->pid : 0,
+		.note = *p->note ? p->note : NULL,
+	};
+
+	return hold_state_write(&s);
+}
+
+static void hold_serve_list(struct hold *h, struct hold_client *c)
+{
+	struct json_object *o = hold_reply_new("list"), *list = json_object_new_array();
+
+	for (unsigned int i = 0; i < HOLD_DEVICES_MAX; i++)
+		if (h->places[i].state != HOLD_PLACE_FREE)
+			json_object_array_add(list, hold_serve_state(h, &h->places[i]));
+	json_object_object_add(o, "devices", list);
+	hold_serve_send(c, o, NULL);
+}
+
+static void hold_serve_reply_device(const struct hold *h, const struct hold_client *c,
+				    const struct hold_place *p, const char *word,
+				    const struct hold_fds *fds)
+{
+	struct json_object *o = hold_reply_new(word);
+
+	json_object_object_add(o, "device", hold_serve_state(h, p));
+	hold_serve_send(c, o, fds);
+}
+
+/* Where the client finds it, which is where it goes back to when the client is lost. */
+static void hold_serve_note_found(struct hold_place *p, const struct hold_request *req)
+{
+	struct mig_dev *mig = p->dev->mig;
+
+	p->if_lost = req->if_lost;
+	p->found = MIG_ERROR;
+	if (mig->caps && mig_refresh(mig, NULL) >= 0)
+		p->found = mig_settled(mig->state);
+}
+
+static int hold_serve_busy(const struct hold *h, const struct hold_place *p, struct err *err)
+{
+	char who[HOLD_BY_MAX + 24];
+
+	err_set(err, -EBUSY, "%s: %s has it, and may change its state", p->name,
+		hold_name_client(&h->clients[p->lease.changer], who));
+	return err_hint(err, -EBUSY, "wait for that one to end");
+}
+
+static int hold_serve_get(struct hold *h, unsigned int client, const struct hold_request *req,
+			  struct err *err)
+{
+	bool change = req->use == HOLD_USE_CHANGE;
+	struct hold_client *c = &h->clients[client];
+	struct hold_place *p = hold_serve_find(h, req->name, err);
+	struct hold_fds fds;
+
+	if (!p)
+		return err->code;
+	if (!device_fds(p->dev))
+		return err_set(err, -EOPNOTSUPP, "%s: a server's device cannot be lent", p->name);
+	if (p->lease.changer != (int)client && change && p->lease.changer == LEASE_NONE)
+		hold_serve_note_found(p, req);
+	if (lease_step(&p->lease, (int)client, change ? LEASE_ASKS_CHANGE : LEASE_ASKS_READ) ==
+	    LEASE_BUSY)
+		return hold_serve_busy(h, p, err);
+	snprintf(c->by, sizeof(c->by), "%s", req->by);
+	fds = hold_fds_of(device_fds(p->dev));
+	hold_serve_reply_device(h, c, p, "get", &fds);
+	if (change)
+		p->note[0] = '\0';
+	return 0;
+}
+
+/* What was done about a device that a client has left, as the next one is told. */
+static void hold_serve_recover(struct hold_place *p, const struct lease_recovery *todo,
+			       uint64_t drain_ns, char *text, size_t size)
+{
+	struct arc_retry retry = { .budget_ns = drain_ns };
+	enum mig_state left = p->dev->mig->state;
+	struct mig_recovery done;
+	struct err err = { 0 };
+	char reason[ERR_REASON_MAX];
+
+	if (mig_recover(p->dev->mig, todo->want, todo->holds, &retry, &done, &err))
+		snprintf(text, size, "found in %s, brought to %s%s", fsm_name(left),
+			 fsm_name(done.end), done.reset ? " by a reset: what it held is lost" : "");
+	else
+		snprintf(text, size, "found in %s, and could not be brought to %s: %.120s%s",
+			 fsm_name(left), fsm_name(todo->want), err.text, err_reason(&err, reason));
+}
+
+/* @verdict: LEASE_LOST, or LEASE_CHANGE_ENDED */
+static void hold_serve_change_over(struct hold *h, struct hold_place *p, enum lease_verdict verdict,
+				   const struct hold_client *c)
+{
+	const char *how = verdict == LEASE_LOST ? "ended in the middle of changing it"
+						: "left it in the middle of a session";
+	struct lease_recovery todo = { 0 };
+	char who[HOLD_BY_MAX + 24], what[256] = "where it is is not known";
+	struct mig_dev *mig = p->dev->mig;
+
+	if (mig->caps && mig_refresh(mig, NULL) >= 0) {
+		todo = lease_recovery(verdict, p->if_lost, p->found, mig->state);
+		snprintf(what, sizeof(what), "it is in %s", fsm_name(mig->state));
+	}
+	if (verdict != LEASE_LOST && !todo.needed)
+		return;
+	if (todo.needed)
+		hold_serve_recover(p, &todo, h->opts.drain_ns, what, sizeof(what));
+	snprintf(p->note, sizeof(p->note), "the last client, %s, %s; %s", hold_name_client(c, who),
+		 how, what);
+	hold_tell(h, HOLD_NEWS_CLIENT_LOST, p, "%s", p->note);
+}
+
+/* An eventfd of the client's may have taken the place of ours. */
+static void hold_serve_lease_over(struct hold *h, struct hold_place *p, enum lease_verdict verdict,
+				  const struct hold_client *c)
+{
+	if (verdict == LEASE_LOST || verdict == LEASE_CHANGE_ENDED)
+		hold_serve_change_over(h, p, verdict, c);
+	if (verdict != LEASE_NOT_HIS && lease_idle(&p->lease))
+		hold_arm(p);
+}
+
+static int hold_serve_release(struct hold *h, unsigned int client, const struct hold_request *req,
+			      struct err *err)
+{
+	struct hold_client *c = &h->clients[client];
+	struct hold_place *p = hold_serve_find(h, req->name, err);
+	enum lease_verdict verdict;
+
+	if (!p)
+		return err->code;
+	verdict = lease_step(&p->lease, (int)client, LEASE_RELEASES);
+	if (verdict == LEASE_NOT_HIS)
+		return err_set(err, -EINVAL, "%s: this client does not have it", p->name);
+	hold_serve_lease_over(h, p, verdict, c);
+	hold_serve_reply_device(h, c, p, "release", NULL);
+	return 0;
+}
+
+static int hold_serve_give(struct hold *h, unsigned int client, const struct hold_request *req,
+			   struct hold_fds *fds, struct err *err)
+{
+	struct hold_client *c = &h->clients[client];
+	struct acquired acq = hold_fds_take(fds);
+	struct hold_place *p;
+	struct device *dev;
+	char who[HOLD_BY_MAX + 24];
+	int r;
+
+	if (!*req->name || acq.fd < 0) {
+		acquired_done(&acq);
+		return err_set(err, -EINVAL, "a device is given by its name and its descriptor");
+	}
+	r = device_adopt(h->opts.host, req->name, &acq, &h->opts.device, &dev, err);
+	if (r < 0)
+		return r;
+	r = hold_take(h, dev, err);
+	if (r < 0)
+		return r;
+	p = hold_serve_find(h, device_name(dev), err);
+	hold_tell(h, HOLD_NEWS_TAKEN, p, "given by %s", hold_name_client(c, who));
+	hold_serve_reply_device(h, c, p, "give", NULL);
+	return 0;
+}
+
+static int hold_serve_answer(struct hold *h, unsigned int client, struct hold_packet *packet,
+			     struct err *err)
+{
+	struct hold_request req;
+	int r = hold_request_read(packet->o, &req, err);
+
+	if (r < 0)
+		return r;
+	switch (req.verb) {
+	case HOLD_GET:
+		return hold_serve_get(h, client, &req, err);
+	case HOLD_RELEASE:
+		return hold_serve_release(h, client, &req, err);
+	case HOLD_GIVE:
+		return hold_serve_give(h, client, &req, &packet->fds, err);
+	default:
+		hold_serve_list(h, &h->clients[client]);
+		return 0;
+	}
+}
+
+/* Return: false when the client is gone, or is no client. */
+static bool hold_serve_one(struct hold *h, unsigned int client)
+{
+	_cleanup_(hold_packet_done) struct hold_packet packet = HOLD_PACKET_NONE;
+	struct hold_client *c = &h->clients[client];
+	struct err err = { 0 };
+	int r = hold_receive(c->fd, &packet, &err);
+
+	if (r == -EAGAIN || r == -ECONNRESET)
+		return r == -EAGAIN;
+	r = r < 0 ? r : hold_serve_answer(h, client, &packet, &err);
+	if (r >= 0)
+		return true;
+	hold_serve_refuse(c, &err);
+	/* What does not speak the protocol is not listened to any longer. */
+	return r != -EBADMSG && r != -EMSGSIZE;
+}
+
+void hold_drop(struct hold *h, unsigned int client)
+{
+	struct hold_client *c = &h->clients[client];
+
+	close(TAKE_FD(c->fd));
+	for (unsigned int i = 0; i < HOLD_DEVICES_MAX; i++) {
+		struct hold_place *p = &h->places[i];
+
+		if (p->state != HOLD_PLACE_FREE)
+			hold_serve_lease_over(h, p, lease_step(&p->lease, (int)client, LEASE_GOES),
+					      c);
+	}
+}
+
+/* One message a turn: the others have theirs in between. */
+void hold_serve(struct hold *h, unsigned int client)
+{
+	if (!hold_serve_one(h, client))
+		hold_drop(h, client);
+}

@@ -1,0 +1,387 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/macros.h"
+#include "base/unix-socket.h"
+#include "engine/hold-parts.h"
+#include "fsm/fsm.h"
+
+#define MODE_OWN 0600
+#define MODE_OTHERS 0666
+
+const char *hold_news_name(enum hold_news_kind kind)
+{
+	static const char *const names[HOLD_NR_NEWS] = {
+		[HOLD_NEWS_TAKEN] = "taken",	     [HOLD_NEWS_CLIENT_LOST] = "client-lost",
+		[HOLD_NEWS_REQUEST] = "request",     [HOLD_NEWS_GIVEN_UP] = "given-up",
+		[HOLD_NEWS_BUS_ERROR] = "bus-error", [HOLD_NEWS_ALONE] = "alone",
+		[HOLD_NEWS_GONE] = "gone",
+	};
+
+	return names[kind];
+}
+
+void hold_tell(const struct hold *h, enum hold_news_kind kind, const struct hold_place *p,
+	       const char *fmt, ...)
+{
+	char text[HOLD_TEXT_MAX];
+	struct hold_news news = { .kind = kind, .name = p->name, .dev = p->dev, .text = text };
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	if (h->opts.told)
+		h->opts.told(h->opts.ctx, &news);
+}
+
+int hold_new(const struct hold_options *opts, struct hold **ret, struct err *err)
+{
+	struct hold *h = calloc(1, sizeof(*h));
+
+	if (!h)
+		return err_set(err, -ENOMEM, "holding");
+	h->opts = *opts;
+	h->listener = -1;
+	for (unsigned int i = 0; i < LEASE_CLIENTS_MAX; i++)
+		h->clients[i].fd = -1;
+	*ret = h;
+	return 0;
+}
+
+static bool hold_is_held(const struct hold_place *p)
+{
+	return p->state != HOLD_PLACE_FREE;
+}
+
+/* A device that others have open, too, is interrupted for them: an eventfd of theirs may be set. */
+void hold_arm(struct hold_place *p)
+{
+	if (device_ownership(p->dev) != DEVICE_SOLE)
+		return;
+	for (unsigned int i = 0; i < DEVICE_NR_IRQS; i++) {
+		struct err err = { 0 };
+
+		if (p->irqs[i] < 0)
+			p->irqs[i] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+		if (p->irqs[i] >= 0 &&
+		    device_irq_arm(p->dev, (enum device_irq)i, p->irqs[i], &err) >= 0)
+			continue;
+		log_debug("%s", err.text);
+		if (p->irqs[i] >= 0)
+			close(p->irqs[i]);
+		p->irqs[i] = -1;
+	}
+}
+
+static void hold_leave(struct hold_place *p)
+{
+	for (unsigned int i = 0; i < DEVICE_NR_IRQS; i++)
+		if (p->irqs[i] >= 0)
+			close(p->irqs[i]);
+	if (p->owned)
+		device_free(p->dev);
+	*p = (struct hold_place){ .state = HOLD_PLACE_FREE };
+}
+
+static struct hold_place *hold_find_room(struct hold *h, const char *name, struct err *err)
+{
+	struct hold_place *room = NULL;
+
+	for (unsigned int i = 0; i < HOLD_DEVICES_MAX; i++) {
+		struct hold_place *p = &h->places[i];
+
+		if (hold_is_held(p) && !strcmp(p->name, name)) {
+			err_set(err, -EEXIST, "%s: held already", name);
+			return NULL;
+		}
+		if (!hold_is_held(p) && !room)
+			room = p;
+	}
+	if (!room)
+		err_set(err, -ENOSPC, "%s: more than %u devices", name, HOLD_DEVICES_MAX);
+	return room;
+}
+
+int hold_add(struct hold *h, struct device *dev, struct err *err)
+{
+	const char *name = device_name(dev);
+	struct hold_place *p;
+	struct err why = { 0 };
+
+	if (strlen(name) >= HOLD_NAME_MAX)
+		return err_set(err, -ENAMETOOLONG, "%s", name);
+	p = hold_find_room(h, name, err);
+	if (!p)
+		return err->code;
+	if (!dev->mig->caps && mig_query(dev->mig, &why) < 0)
+		log_info("%s", why.text);
+	*p = (struct hold_place){
+		.state = HOLD_PLACE_HELD,
+		.dev = dev,
+		.lease = LEASE_INIT,
+		.irqs = { -1, -1 },
+		.watch = device_watch_fd(dev) < 0 ? HOLD_WATCH_NONE : HOLD_WATCH_ALL,
+	};
+	strcpy(p->name, name);
+	hold_arm(p);
+	return 0;
+}
+
+int hold_take(struct hold *h, struct device *dev, struct err *err)
+{
+	int r = hold_add(h, dev, err);
+
+	if (r < 0) {
+		device_free(dev);
+		return r;
+	}
+	for (unsigned int i = 0; i < HOLD_DEVICES_MAX; i++)
+		if (h->places[i].dev == dev)
+			h->places[i].owned = true;
+	return 0;
+}
+
+int hold_listen(struct hold *h, const char *path, struct err *err)
+{
+	struct stat st;
+	int r;
+
+	h->path = strdup(path);
+	if (!h->path)
+		return err_set(err, -ENOMEM, "%s", path);
+	r = unix_listen_packets(path, h->opts.n_uids ? MODE_OTHERS : MODE_OWN, &h->listener, err);
+	if (r == -EADDRINUSE)
+		return err_hint(err, r, "another holder serves it: vfiomigctl list hold:%s", path);
+	if (r < 0)
+		return r;
+	if (lstat(path, &st) < 0)
+		return err_set(err, -errno, "%s", path);
+	h->path_dev = st.st_dev;
+	h->path_ino = st.st_ino;
+	return 0;
+}
+
+/* Another holder may have put its own socket there after this one's file was removed. */
+static void hold_remove_socket(const struct hold *h)
+{
+	struct stat st;
+
+	if (h->listener >= 0 && lstat(h->path, &st) == 0 && st.st_dev == h->path_dev &&
+	    st.st_ino == h->path_ino)
+		unlink(h->path);
+}
+
+struct hold *hold_free(struct hold *h)
+{
+	if (!h)
+		return NULL;
+	hold_remove_socket(h);
+	if (h->listener >= 0)
+		close(h->listener);
+	for (unsigned int i = 0; i < LEASE_CLIENTS_MAX; i++)
+		if (h->clients[i].fd >= 0)
+			close(h->clients[i].fd);
+	for (unsigned int i = 0; i < HOLD_DEVICES_MAX; i++)
+		if (hold_is_held(&h->places[i]))
+			hold_leave(&h->places[i]);
+	free(h->path);
+	free(h);
+	return NULL;
+}
+
+unsigned int hold_count(const struct hold *h)
+{
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < HOLD_DEVICES_MAX; i++)
+		n += hold_is_held(&h->places[i]);
+	return n;
+}
+
+static void hold_fill_one(struct hold *h, struct pollfd *p, unsigned int *n, int fd, short events,
+			  struct hold_poll what)
+{
+	if (fd < 0)
+		return;
+	p[*n] = (struct pollfd){ .fd = fd, .events = events };
+	h->polled[(*n)++] = what;
+}
+
+unsigned int hold_fill(struct hold *h, struct pollfd p[HOLD_POLL_MAX])
+{
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < HOLD_DEVICES_MAX; i++) {
+		struct hold_place *place = &h->places[i];
+
+		if (!hold_is_held(place))
+			continue;
+		if (place->watch != HOLD_WATCH_NONE)
+			hold_fill_one(h, p, &n, device_watch_fd(place->dev),
+				      place->watch == HOLD_WATCH_ALL ? POLLIN | POLLRDHUP
+								     : POLLRDHUP,
+				      (struct hold_poll){ HOLD_POLL_WATCH, i, 0 });
+		for (unsigned int irq = 0; irq < DEVICE_NR_IRQS; irq++)
+			hold_fill_one(h, p, &n, place->irqs[irq], POLLIN,
+				      (struct hold_poll){ HOLD_POLL_IRQ, i, irq });
+	}
+	for (unsigned int i = 0; i < LEASE_CLIENTS_MAX; i++)
+		hold_fill_one(h, p, &n, h->clients[i].fd, POLLIN,
+			      (struct hold_poll){ HOLD_POLL_CLIENT, i, 0 });
+	hold_fill_one(h, p, &n, h->listener, POLLIN,
+		      (struct hold_poll){ HOLD_POLL_LISTENER, 0, 0 });
+	return n;
+}
+
+/* What a server says is answered; at its end the device is gone, and one of the kernel's is not. */
+static void hold_watch_ready(struct hold *h, struct hold_place *p, short revents)
+{
+	char reason[ERR_REASON_MAX];
+	struct err err = { 0 };
+	int r = -ECONNRESET;
+
+	if (p->watch == HOLD_WATCH_ALL && revents & POLLIN)
+		r = device_attend(p->dev, &err);
+	if (r >= 0)
+		return;
+	if (r != -ECONNRESET) {
+		log_warn("%s%s", err.text, err_reason(&err, reason));
+		p->watch = HOLD_WATCH_END;
+		return;
+	}
+	p->watch = HOLD_WATCH_NONE;
+	if (!device_is_served(p->dev)) {
+		hold_tell(h, HOLD_NEWS_ALONE, p,
+			  "the process that had it, too, is gone: it is held here alone");
+		return;
+	}
+	hold_tell(h, HOLD_NEWS_GONE, p, "its server is gone, and the state with it");
+	hold_leave(p);
+}
+
+const char *hold_state_of(const struct hold_place *p)
+{
+	struct mig_dev *mig = p->dev->mig;
+
+	/* A driver may hold its lock for as long as a client's call takes. */
+	if (p->lease.changer != LEASE_NONE || !mig->caps || device_is_served(p->dev))
+		return NULL;
+	return mig_refresh(mig, NULL) < 0 ? NULL : fsm_name(mig->state);
+}
+
+/* What is told when a device is closed for the host. */
+static void hold_give_up(struct hold *h, struct hold_place *p)
+{
+	const char *state = hold_state_of(p);
+	enum close_effect effect = device_close_effect(p->dev);
+	bool used = !lease_idle(&p->lease);
+	char was[64] = "";
+
+	if (state)
+		snprintf(was, sizeof(was), " (it was in %s)", state);
+	device_close(p->dev);
+	hold_tell(h, HOLD_NEWS_GIVEN_UP, p, "closed, so that the host can have it%s%s%s", was,
+		  effect == CLOSE_KEEPS ? "; its driver keeps its state"
+					: "; the state that it held is lost",
+		  used ? "; a client has it open still, and the host waits for that one" : "");
+	hold_leave(p);
+}
+
+/* The kernel asks again every few seconds: once is enough to say. */
+static void hold_requested(struct hold *h, struct hold_place *p)
+{
+	bool release = h->opts.on_request == ON_REQUEST_RELEASE;
+
+	if (p->state == HOLD_PLACE_REFUSED)
+		return;
+	hold_tell(h, HOLD_NEWS_REQUEST, p, "the host asks for it (an unbind or an unplug)%s",
+		  release ? "" : ": refused; that waits until this holder ends");
+	hold_broadcast(h, p, "request", release ? "release" : "refuse");
+	if (release)
+		hold_give_up(h, p);
+	else
+		p->state = HOLD_PLACE_REFUSED;
+}
+
+static void hold_interrupted(struct hold *h, struct hold_place *p, unsigned int irq)
+{
+	uint64_t count;
+
+	if (read(p->irqs[irq], &count, sizeof(count)) != sizeof(count))
+		return;
+	if (irq == DEVICE_IRQ_REQ) {
+		hold_requested(h, p);
+		return;
+	}
+	hold_tell(h, HOLD_NEWS_BUS_ERROR, p,
+		  "an error on its bus: what it holds is not to be trusted");
+	hold_broadcast(h, p, "bus-error", NULL);
+}
+
+static void hold_ready_one(struct hold *h, const struct hold_poll *what, short revents)
+{
+	struct hold_place *p = &h->places[what->i];
+
+	switch (what->kind) {
+	case HOLD_POLL_LISTENER:
+		hold_accept(h);
+		break;
+	case HOLD_POLL_CLIENT:
+		if (h->clients[what->i].fd >= 0)
+			hold_serve(h, what->i);
+		break;
+	case HOLD_POLL_WATCH:
+		if (hold_is_held(p))
+			hold_watch_ready(h, p, revents);
+		break;
+	case HOLD_POLL_IRQ:
+		if (hold_is_held(p))
+			hold_interrupted(h, p, what->irq);
+		break;
+	}
+}
+
+int hold_ready(struct hold *h, const struct pollfd *p, unsigned int n)
+{
+	unsigned int before = hold_count(h);
+
+	for (unsigned int i = 0; i < n; i++)
+		if (p[i].revents)
+			hold_ready_one(h, &h->polled[i], p[i].revents);
+	return before && !hold_count(h) ? HOLD_LOST_ALL : 0;
+}
+
+char *hold_describe(const struct hold *h, unsigned int i, char buf[HOLD_DESCRIPTION_MAX])
+{
+	const struct hold_place *p = NULL;
+	char who[HOLD_BY_MAX + 24];
+	const char *state;
+	int n;
+
+	for (unsigned int at = 0, held = 0; at < HOLD_DEVICES_MAX && !p; at++)
+		if (hold_is_held(&h->places[at]) && held++ == i)
+			p = &h->places[at];
+	if (!p)
+		return NULL;
+	state = hold_state_of(p);
+	n = snprintf(buf, HOLD_DESCRIPTION_MAX, "%s: held%s%s", p->name, state ? ", in " : "",
+		     state ? state : "");
+	if (p->lease.changer != LEASE_NONE)
+		n += snprintf(buf + n, HOLD_DESCRIPTION_MAX - (size_t)n, "; changed by %s",
+			      hold_name_client(&h->clients[p->lease.changer], who));
+	for (int c = 0; c < LEASE_CLIENTS_MAX && n < HOLD_DESCRIPTION_MAX; c++)
+		if (p->lease.readers >> c & 1)
+			n += snprintf(buf + n, HOLD_DESCRIPTION_MAX - (size_t)n, "; read by %s",
+				      hold_name_client(&h->clients[c], who));
+	if (lease_idle(&p->lease))
+		snprintf(buf + n, HOLD_DESCRIPTION_MAX - (size_t)n, "; no client has it");
+	return buf;
+}

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * Holding devices, for others or only to keep them
+ *
+ * A state lives as long as a process has the device open. A holder is such a process: it lends the
+ * descriptors of its devices to clients over a UNIX socket (device/hold-message.h), keeps order
+ * among those that change a state (engine/hold-lease.h), and brings back what a client that was
+ * killed has left. It hears, by the devices' REQ interrupts, when the host wants a device back,
+ * which would wait in silence for the holder else.
+ *
+ * No threads: the caller polls what hold_fill() asks for and calls hold_ready(). Neither waits for
+ * a client: one that does not read loses its connection. A driver is waited for, as its arcs are
+ * taken here after a client was lost.
+ */
+
+#include <poll.h>
+#include <sys/types.h>
+
+#include "device/device.h"
+#include "device/hold-message.h"
+
+#define HOLD_DEVICES_MAX 256u
+#define HOLD_UIDS_MAX 64u
+
+/* The most descriptors that hold_fill() asks for. */
+#define HOLD_POLL_MAX (1 + 64 + 3 * HOLD_DEVICES_MAX)
+
+/* What to do when the host asks for a device. */
+enum hold_on_request {
+	ON_REQUEST_RELEASE, /* close it */
+	ON_REQUEST_REFUSE, /* keep it: the host waits */
+};
+
+enum hold_news_kind {
+	HOLD_NEWS_TAKEN, /* a client has given a device */
+	HOLD_NEWS_CLIENT_LOST, /* one that changed a device has ended in the middle */
+	HOLD_NEWS_REQUEST, /* the host asks for a device */
+	HOLD_NEWS_GIVEN_UP, /* a device was closed for the host */
+	HOLD_NEWS_BUS_ERROR, /* a device's ERR interrupt */
+	HOLD_NEWS_ALONE, /* what lent a device, or used it beside us, is gone; it is held still */
+	HOLD_NEWS_GONE, /* a server is gone, and its device with it */
+	HOLD_NR_NEWS
+};
+
+/**
+ * struct hold_news - what has happened
+ * @dev: still open, but for HOLD_NEWS_GIVEN_UP and HOLD_NEWS_GONE
+ * @text: in words, without the name
+ */
+struct hold_news {
+	enum hold_news_kind kind;
+	const char *name;
+	const struct device *dev;
+	const char *text;
+};
+
+/** hold_news_name() - of JSON events: "request" */
+const char *hold_news_name(enum hold_news_kind kind);
+
+/**
+ * struct hold_options
+ * @host, @device: for devices that are given
+ * @on_request: what to do when the host asks for a device
+ * @uids: @n_uids users whose processes may be clients, beside the superuser and the caller's own
+ * @drain_ns: how long an arc that the device refuses is tried again after a client was lost
+ * @told: hears of what happens; may be NULL
+ */
+struct hold_options {
+	const struct host *host;
+	struct device_options device;
+	enum hold_on_request on_request;
+	uid_t uids[HOLD_UIDS_MAX];
+	size_t n_uids;
+	uint64_t drain_ns;
+	void (*told)(void *ctx, const struct hold_news *news);
+	void *ctx;
+};
+
+struct hold;
+
+/** hold_new() - @opts is copied; what it points to stays the caller's */
+_must_check_ int hold_new(const struct hold_options *opts, struct hold **ret, struct err *err);
+
+/**
+ * hold_free() - close the socket, remove its file, let the clients go
+ *
+ * Devices of hold_add() stay open and the caller's; those that are the holder's are closed.
+ */
+struct hold *hold_free(struct hold *h);
+DEFINE_CLEANUP(struct hold *, hold_free)
+
+/**
+ * hold_add() - hold an open device
+ * @dev: the caller's, until hold_free(); closed earlier where it is given up
+ *
+ * Asks whether it can migrate, if that was not asked yet: one that cannot is held, too.
+ *
+ * Return: 0; -EEXIST for a name that is held already; -ENOSPC.
+ */
+_must_check_ int hold_add(struct hold *h, struct device *dev, struct err *err);
+
+/** hold_take() - the same; @dev is the holder's from here on, also after a failure */
+_must_check_ int hold_take(struct hold *h, struct device *dev, struct err *err);
+
+/**
+ * hold_listen() - serve clients at @path
+ *
+ * A socket whose holder is dead is replaced. The file's mode is 0600, and 0666 where other users
+ * are allowed: who may connect is checked for each client in any case.
+ *
+ * Return: 0; as unix_listen_packets().
+ */
+_must_check_ int hold_listen(struct hold *h, const char *path, struct err *err);
+
+/** hold_count() - devices that are held */
+unsigned int hold_count(const struct hold *h);
+
+/** hold_fill() - what to poll() for. Return: how many of @p, at most HOLD_POLL_MAX. */
+unsigned int hold_fill(struct hold *h, struct pollfd p[HOLD_POLL_MAX]);
+
+/* Outcome of hold_ready(); not an error. */
+#define HOLD_LOST_ALL 1 /* the last device is gone: there is nothing to hold any more */
+
+/**
+ * hold_ready() - deal with what poll() has found
+ * @p: as hold_fill() has filled it, all @n of it
+ *
+ * Return: 0; HOLD_LOST_ALL.
+ */
+int hold_ready(struct hold *h, const struct pollfd *p, unsigned int n);
+
+#define HOLD_DESCRIPTION_MAX 512
+
+/**
+ * hold_describe() - device number @i in words: where it is and who has it
+ *
+ * Return: @buf; NULL past the last.
+ */
+char *hold_describe(const struct hold *h, unsigned int i, char buf[HOLD_DESCRIPTION_MAX]);
