@@ -201,6 +201,7 @@ WORDS(data_size, data_size, "exact", "over", "none");
 NUMBER(can_reset, 1);
 NUMBER(reset_on_open, 1);
 NUMBER(dma_logging, 1);
+NUMBER(req_irq, 1);
 NUMBER(dma_pattern, U32_MAX);
 NUMBER(initial_bytes, MIGSIM_SIZE_MAX);
 NUMBER(dirty_bytes, MIGSIM_SIZE_MAX);
@@ -480,6 +481,19 @@ static ssize_t release_store(struct device *dev, struct device_attribute *attr, 
 }
 static DEVICE_ATTR_WO(release);
 
+static ssize_t bus_error_store(struct device *dev, struct device_attribute *attr, const char *buf,
+			       size_t count)
+{
+	struct migsim *m = dev_get_drvdata(dev);
+	bool heard;
+
+	mutex_lock(&m->lock);
+	heard = migsim_notice(m, VFIO_PCI_ERR_IRQ_INDEX);
+	mutex_unlock(&m->lock);
+	return heard ? count : -ENXIO;
+}
+static DEVICE_ATTR_WO(bus_error);
+
 /* --- all of them ------------------------------------------------------------------------- */
 
 static struct attribute *attrs[] = {
@@ -499,6 +513,7 @@ static struct attribute *attrs[] = {
 	&habit_reset_on_open.attr.attr,
 	&habit_dma_logging.attr.attr,
 	&habit_dma_pattern.attr.attr,
+	&habit_req_irq.attr.attr,
 	&habit_initial_bytes.attr.attr,
 	&habit_dirty_bytes.attr.attr,
 	&habit_dirty_rate.attr.attr,
@@ -522,6 +537,7 @@ static struct attribute *attrs[] = {
 	&dev_attr_fault.attr,
 	&dev_attr_hits.attr,
 	&dev_attr_release.attr,
+	&dev_attr_bus_error.attr,
 	NULL
 };
 

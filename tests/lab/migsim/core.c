@@ -144,6 +144,7 @@ static void close_device(struct vfio_device *vdev)
 	migsim_v2_end(m, true);
 	migsim_log_end(m);
 	migsim_irqs_off(m);
+	migsim_notices_off(m);
 	if (m->habits.reset_on_open)
 		migsim_reset(m);
 	mutex_unlock(&m->lock);
@@ -220,7 +221,7 @@ static int region_info(struct vfio_device *vdev, struct vfio_region_info *info,
 	return migsim_pci_region_info(m, info);
 }
 
-static int get_irq_info(void __user *arg)
+static int get_irq_info(struct migsim *m, void __user *arg)
 {
 	unsigned long minsz = offsetofend(struct vfio_irq_info, count);
 	struct vfio_irq_info info;
@@ -230,7 +231,7 @@ static int get_irq_info(void __user *arg)
 		return -EFAULT;
 	if (info.argsz < minsz)
 		return -EINVAL;
-	ret = migsim_irq_info(&info);
+	ret = migsim_irq_info(m, &info);
 	if (ret)
 		return ret;
 	return copy_to_user(arg, &info, minsz) ? -EFAULT : 0;
@@ -267,7 +268,7 @@ static long ioctl(struct vfio_device *vdev, unsigned int cmd, unsigned long arg)
 		return migsim_get_region_info(vdev, user, region_info);
 #endif
 	case VFIO_DEVICE_GET_IRQ_INFO:
-		return get_irq_info(user);
+		return get_irq_info(m, user);
 	case VFIO_DEVICE_SET_IRQS:
 		return migsim_set_irqs(m, arg);
 	case VFIO_DEVICE_RESET:
@@ -275,6 +276,17 @@ static long ioctl(struct vfio_device *vdev, unsigned int cmd, unsigned long arg)
 	default:
 		return -ENOTTY;
 	}
+}
+
+/* VFIO's core asks again and again, as long as the device is open; @count is how often it has. */
+static void request(struct vfio_device *vdev, unsigned int count)
+{
+	struct migsim *m = vdev_to_migsim(vdev);
+
+	mutex_lock(&m->lock);
+	if (!migsim_notice(m, VFIO_PCI_REQ_IRQ_INDEX) && !count)
+		pr_notice("migsim %s: no device request channel registered\n", m->name);
+	mutex_unlock(&m->lock);
 }
 
 static const struct vfio_device_ops ops = {
@@ -287,6 +299,7 @@ static const struct vfio_device_ops ops = {
 	.write = write,
 	.mmap = map,
 	.ioctl = ioctl,
+	.request = request,
 #ifdef MIGSIM_CORE_REGION_INFO
 	.get_region_info_caps = region_info,
 #endif

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Interrupts by VFIO_DEVICE_SET_IRQS, answered as vfio-pci does. The device has nothing to
- * interrupt for: only the user triggers, to see whether an eventfd arrives where it should.
+ * interrupt for: only the user triggers, to see whether an eventfd arrives where it should. REQ and
+ * ERR are VFIO's own: it asks for the device back, and tells of an error of the bus.
  */
 
 #include <linux/eventfd.h>
@@ -11,9 +12,12 @@
 
 #include "migsim.h"
 
-static unsigned int irq_vectors_of(u32 index)
+static unsigned int irq_vectors_of(const struct migsim *m, u32 index)
 {
 	switch (index) {
+	case VFIO_PCI_ERR_IRQ_INDEX:
+	case VFIO_PCI_REQ_IRQ_INDEX:
+		return m->habits.req_irq;
 	case VFIO_PCI_INTX_IRQ_INDEX:
 	case VFIO_PCI_MSI_IRQ_INDEX:
 		return 1;
@@ -24,9 +28,9 @@ static unsigned int irq_vectors_of(u32 index)
 	}
 }
 
-int migsim_irq_info(struct vfio_irq_info *info)
+int migsim_irq_info(struct migsim *m, struct vfio_irq_info *info)
 {
-	info->count = irq_vectors_of(info->index);
+	info->count = irq_vectors_of(m, info->index);
 	if (!info->count)
 		return -EINVAL;
 	info->flags = VFIO_IRQ_INFO_EVENTFD;
@@ -35,6 +39,40 @@ int migsim_irq_info(struct vfio_irq_info *info)
 	else
 		info->flags |= VFIO_IRQ_INFO_NORESIZE;
 	return 0;
+}
+
+static bool irq_is_notice(u32 index)
+{
+	return index == VFIO_PCI_ERR_IRQ_INDEX || index == VFIO_PCI_REQ_IRQ_INDEX;
+}
+
+static struct eventfd_ctx **irq_notice(struct migsim *m, u32 index)
+{
+	return &m->notices[index == VFIO_PCI_REQ_IRQ_INDEX];
+}
+
+static void irq_set_notice(struct migsim *m, u32 index, struct eventfd_ctx *trigger)
+{
+	struct eventfd_ctx **notice = irq_notice(m, index);
+
+	if (*notice)
+		eventfd_ctx_put(*notice);
+	*notice = trigger;
+}
+
+void migsim_notices_off(struct migsim *m)
+{
+	irq_set_notice(m, VFIO_PCI_ERR_IRQ_INDEX, NULL);
+	irq_set_notice(m, VFIO_PCI_REQ_IRQ_INDEX, NULL);
+}
+
+bool migsim_notice(struct migsim *m, u32 index)
+{
+	struct eventfd_ctx *notice = *irq_notice(m, index);
+
+	if (notice)
+		eventfd_signal(notice);
+	return notice;
 }
 
 static void irq_set_trigger(struct migsim *m, unsigned int vector, struct eventfd_ctx *trigger)
@@ -123,6 +161,34 @@ static int irq_trigger(struct migsim *m, const struct vfio_irq_set *set, const v
 	return 0;
 }
 
+/* One vector: an eventfd, -1 for none, or nothing at all to have it signalled. */
+static int irq_trigger_notice(struct migsim *m, const struct vfio_irq_set *set, const s32 *fds)
+{
+	struct eventfd_ctx *trigger = NULL;
+
+	switch (set->flags & VFIO_IRQ_SET_DATA_TYPE_MASK) {
+	case VFIO_IRQ_SET_DATA_NONE:
+		if (!*irq_notice(m, set->index))
+			return -EINVAL;
+		if (set->count)
+			migsim_notice(m, set->index);
+		else
+			irq_set_notice(m, set->index, NULL);
+		return 0;
+	case VFIO_IRQ_SET_DATA_EVENTFD:
+		if (!set->count)
+			return -EINVAL;
+		if (*fds >= 0)
+			trigger = eventfd_ctx_fdget(*fds);
+		if (IS_ERR(trigger))
+			return PTR_ERR(trigger);
+		irq_set_notice(m, set->index, trigger);
+		return 0;
+	default:
+		return -EINVAL;
+	}
+}
+
 /* Masked or not makes no difference without a cause to interrupt; eventfds for it are KVM's. */
 static int irq_mask(struct migsim *m, const struct vfio_irq_set *set)
 {
@@ -137,7 +203,8 @@ static int irq_set(struct migsim *m, const struct vfio_irq_set *set, const void 
 {
 	switch (set->flags & VFIO_IRQ_SET_ACTION_TYPE_MASK) {
 	case VFIO_IRQ_SET_ACTION_TRIGGER:
-		return irq_trigger(m, set, data);
+		return irq_is_notice(set->index) ? irq_trigger_notice(m, set, data) :
+						   irq_trigger(m, set, data);
 	case VFIO_IRQ_SET_ACTION_MASK:
 	case VFIO_IRQ_SET_ACTION_UNMASK:
 		return irq_mask(m, set);
@@ -156,7 +223,7 @@ int migsim_set_irqs(struct migsim *m, unsigned long arg)
 
 	if (copy_from_user(&set, (void __user *)arg, minsz))
 		return -EFAULT;
-	err = vfio_set_irqs_validate_and_prepare(&set, irq_vectors_of(set.index), VFIO_PCI_NUM_IRQS,
+	err = vfio_set_irqs_validate_and_prepare(&set, irq_vectors_of(m, set.index), VFIO_PCI_NUM_IRQS,
 						 &size);
 	if (err)
 		return err;

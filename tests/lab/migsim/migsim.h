@@ -65,7 +65,7 @@ struct migsim_habits {
 	u8 revision;
 	unsigned int caps;
 	enum migsim_data_size data_size;
-	bool can_reset, reset_on_open, dma_logging;
+	bool can_reset, reset_on_open, dma_logging, req_irq;
 	unsigned int dma_pattern;
 	u64 initial_bytes, dirty_bytes, dirty_rate;
 	bool dirty_by_query;
@@ -174,6 +174,7 @@ struct migsim {
 	/* pci */
 	u8 config[MIGSIM_CONFIG_SIZE];
 	struct eventfd_ctx *triggers[MIGSIM_MSIX_VECTORS];
+	struct eventfd_ctx *notices[2];	/* ERR, REQ */
 	unsigned int irq_index;		/* INTX, MSI or MSIX: one at a time */
 	unsigned int irq_vectors;	/* of it that are enabled, 0: none is */
 
@@ -335,10 +336,14 @@ void migsim_pci_show_irqs(struct migsim *m);
 
 /* --- irq.c ------------------------------------------------------------------------------- */
 
-int migsim_irq_info(struct vfio_irq_info *info);
+int migsim_irq_info(struct migsim *m, struct vfio_irq_info *info);
 int migsim_set_irqs(struct migsim *m, unsigned long arg);	/* takes @lock itself */
 /* At the last close and at a reset (before migsim_pci_init()), with @lock held. */
 void migsim_irqs_off(struct migsim *m);
+/* ERR and REQ, which a reset leaves alone: at the last close, with @lock held. */
+void migsim_notices_off(struct migsim *m);
+/* Interrupts by VFIO_PCI_ERR_IRQ_INDEX or _REQ_; false: the user did not ask for it. @lock is held. */
+bool migsim_notice(struct migsim *m, u32 index);
 
 /* --- dma-log.c --------------------------------------------------------------------------- */
 
