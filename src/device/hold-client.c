@@ -61,9 +61,12 @@ int hold_ask(int sock, const struct hold_request *req, const struct hold_fds *fd
 
 	*ret = HOLD_PACKET_NONE;
 	r = hold_send(sock, hold_request_write(req), fds);
-	if (r < 0)
+	if (r < 0 && r != -EPIPE && r != -ECONNRESET)
 		return err_set(err, r, "asking the holder");
 	r = hold_client_receive(sock, wait, ret, err);
+	/* One that turns a client away says why before it closes, and reads no request. */
+	if (r == -ECONNRESET)
+		r = hold_client_receive(sock, wait, ret, err);
 	if (r < 0)
 		return r;
 	return hold_reply_read(ret->o, req->verb, err);

@@ -152,12 +152,16 @@ int hold_take(struct hold *h, struct device *dev, struct err *err)
 int hold_listen(struct hold *h, const char *path, struct err *err)
 {
 	struct stat st;
+	mode_t mask;
 	int r;
 
 	h->path = strdup(path);
 	if (!h->path)
 		return err_set(err, -ENOMEM, "%s", path);
+	/* Those that were allowed by name are not kept out by a umask that was not meant for it. */
+	mask = umask(0);
 	r = unix_listen_packets(path, h->opts.n_uids ? MODE_OTHERS : MODE_OWN, &h->listener, err);
+	umask(mask);
 	if (r == -EADDRINUSE)
 		return err_hint(err, r, "another holder serves it: vfiomigctl list hold:%s", path);
 	if (r < 0)

@@ -108,7 +108,8 @@ _must_check_ int hold_take(struct hold *h, struct device *dev, struct err *err);
  * hold_listen() - serve clients at @path
  *
  * A socket whose holder is dead is replaced. The file's mode is 0600, and 0666 where other users
- * are allowed: who may connect is checked for each client in any case.
+ * are allowed: who may connect is checked for each client in any case. Sets the process's umask
+ * for a moment: no other thread may create a file meanwhile.
  *
  * Return: 0; as unix_listen_packets().
  */

@@ -7,6 +7,8 @@
 # shellcheck disable=SC2034,SC2154,SC2030,SC2031 # variables are migsim.bash's and run's, or theirs
 load migsim.bash
 
+client=$(cd "${top_srcdir:?}/tests" && pwd -P)/hold-client.py
+
 setup()
 {
 	migsim_setup migsim-v2
@@ -18,11 +20,11 @@ setup()
 hold_start()
 {
 	start holder "$VFIOMIGCTL" hold --json --socket h "$@"
-	eventually is_ready holder.out
+	eventually is_whole holder.out
 }
 
-# is_ready FILE: a whole JSON document is in it.
-is_ready()
+# is_whole FILE: all of a JSON document is in it.
+is_whole()
 {
 	[[ $(<"$1") == *$'\n}' ]]
 }
@@ -34,9 +36,30 @@ hold_end()
 	[[ ! -e h ]]
 }
 
+# finish NAME STATUS TEXT...: what start began ends so, and says each TEXT.
+finish()
+{
+	local status=0
+
+	wait "${!1}" || status=$?
+	stderr=$(<"$1.err")
+	echo "$stderr"
+	((status == $2)) || {
+		echo "exit status $status, not $2"
+		return 1
+	}
+	expect_message "${@:3}"
+}
+
 says()
 {
 	[[ $(<"$1") == *"$2"* ]]
+}
+
+# lend USE IF_LOST: a request for the only device
+lend()
+{
+	echo "{\"schema\": 1, \"request\": \"get\", \"use\": \"$1\", \"if_lost\": \"$2\"}"
 }
 
 @test "hold: a state lives while it is held, and is lost without" {
@@ -44,6 +67,7 @@ says()
 	migctl 0 state "$A" stop
 	expect_shown "$A" seed 0
 	hold_start "$A"
+	[[ $(<holder.out) == *"\"address\": \"$A\""*'"state": "running"'*'"socket": "h"'* ]]
 	sim "$A" seed 7
 	migctl 0 state hold:h stop
 	migctl 0 --json state "hold:h/$A"
@@ -52,7 +76,6 @@ says()
 	migctl 0 --json info hold:h
 	expect_json ".device.address == \"$A\"" '.state == "stop"'
 	hold_end
-	expect_message ''
 	says holder.err "$A: not held any longer: "
 	expect_shown "$A" seed 0
 }
@@ -60,17 +83,270 @@ says()
 @test "hold: a device is saved and loaded through its holder" {
 	local digest
 
+	sim "$B" reset_on_open 1
 	hold_start "$A" "$B"
-	plain "$B" 2>/dev/null || true
-	migctl 0 save "hold:h/$A" a.img
+	sim "$A" seed 7
+	migctl 0 save "hold:h/$A" running.img
+	expect_shown "$A" state running
 	migctl 0 state "hold:h/$A" stop
 	shown "$A" digest
 	digest=$shown
 	migctl 0 save "hold:h/$A" a.img
+	expect_shown "$A" state stop
 	migctl 0 resume --stop --no-hold "hold:h/$B" a.img
 	expect_shown "$B" digest "$digest"
 	expect_shown "$B" state stop
 	migctl 64 state hold:h
 	expect_message 'several devices are held here, name one: ' "$A" "$B"
+	migctl 66 state hold:h/vfio77
+	expect_message 'vfio77: not held here'
+	migctl 0 --json list "hold:h/$A"
+	expect_json '.devices[0].state == "stop"'
+	hold_end
+}
+
+@test "hold: two devices of a set are saved and loaded together, by cdev and by group" {
+	local via
+
+	sim "$B" reset_on_open 1
+	for via in cdev group; do
+		hold_start --via "$via" "$A" "$B"
+		sim "$A" seed 7
+		sim "$B" seed 8
+		migctl 0 save "hold:h/$A" "hold:h/$B" set.img --force
+		sim "$A" seed 0
+		sim "$B" seed 0
+		migctl 0 resume --no-hold "hold:h/$A" "hold:h/$B" set.img
+		expect_shown "$A" seed 7
+		expect_shown "$B" seed 8
+		hold_end
+	done
+}
+
+@test "hold: a client after the manual page alone gets what it asks for" {
+	hold_start "$A"
+	record "$client" h '{"schema": 1, "request": "list"}' "$(lend change stay)" info state:1 \
+		'{"schema": 1, "request": "release"}' '{"schema": 1, "request": "list"}'
+	echo "$output"
+	((status == 0))
+	((${#lines[@]} == 6))
+	[[ ${lines[0]} == *"\"name\": \"$A\""*'"state": "running", "use": "idle"'* ]]
+	[[ ${lines[1]} == *'"reply": "get"'*'"use": "change"'*'"fds": ["device", "iommufd"]'* ]]
+	[[ ${lines[2]} == 'flags 0x3' ]]
+	[[ ${lines[3]} == 'state 1, data_fd no' ]]
+	[[ ${lines[4]} == *'"reply": "release"'*'"state": "stop", "use": "idle"'* ]]
+	[[ ${lines[5]} == *'"note": null'* ]]
+	expect_shown "$A" state stop
+	hold_end
+	hold_start --via group "$A"
+	record "$client" h "$(lend read stay)" info
+	[[ ${lines[0]} == *'"fds": ["device", "group", "container"]'* ]]
+	[[ ${lines[1]} == 'flags 0x3' ]]
+	hold_end
+}
+
+@test "hold: one client at a time may change a device, others may ask" {
+	hold_start "$A"
+	start client "$client" h "$(lend change stay)" wait
+	eventually says client.out waiting
+	migctl 71 state hold:h stop
+	expect_message "$A: a client (pid $client) has it, and may change its state" EBUSY \
+		'wait for that one to end'
+	migctl 71 save hold:h file
+	expect_files client.err client.out h holder.err holder.out
+	migctl 0 info hold:h
+	migctl 0 state hold:h
+	kill -USR1 "$holder"
+	eventually says holder.err "$A: held; changed by a client (pid $client)"
+	kill -TERM "$client"
+	wait "$client" || true
+	eventually says holder.err 'ended in the middle of changing it; it is in running'
+	migctl 0 state hold:h stop
+	expect_message "the last client, a client (pid $client), ended in the middle"
+	migctl 0 state hold:h running
+	[[ $stderr != *'last client'* ]]
+	kill -USR1 "$holder"
+	eventually says holder.err "$A: held, in running; no client has it"
+	hold_end
+}
+
+@test "hold: a save that is killed leaves its device where it was" {
+	hold_start "$A"
+	sim "$A" seed 7
+	sim "$A" fault 'stall-read 4096'
+	start save "$VFIOMIGCTL" save hold:h file
+	eventually is_in "$A" stop-copy
+	kill -KILL "$save"
+	wait "$save" || true
+	eventually is_in "$A" running
+	expect_shown "$A" seed 7
+	eventually says holder.err "$A: the last client, vfiomigctl save (pid $save), ended in the \
+middle of changing it; found in stop-copy, brought to running"
+	migctl 0 --json info hold:h
+	expect_message 'found in stop-copy, brought to running'
+	migctl 0 save hold:h file
+	expect_message 'found in stop-copy, brought to running'
+	migctl 0 verify file
+	hold_end
+}
+
+@test "hold: a device whose state may have gone to another host is not started" {
+	hold_start "$A"
+	sim "$A" seed 7
+	sim "$A" fault 'stall-read 4096'
+	start save "$VFIOMIGCTL" save hold:h 'exec:cat >file'
+	eventually is_in "$A" stop-copy
+	kill -KILL "$save"
+	wait "$save" || true
+	eventually is_in "$A" stop
+	expect_shown "$A" seed 7
+	migctl 0 state hold:h running
+	expect_message 'found in stop-copy, brought to stop'
+	hold_end
+}
+
+@test "hold: a load that is killed is dropped, and the next client is told" {
+	hold_start "$A"
+	migctl 0 save hold:h file
+	sim "$A" fault 'stall-write 4096'
+	start resume "$VFIOMIGCTL" resume --no-hold hold:h file
+	eventually is_in "$A" resuming
+	kill -KILL "$resume"
+	wait "$resume" || true
+	eventually is_in "$A" running
+	expect_shown "$A" resets 1
+	migctl 0 resume --no-hold hold:h file
+	expect_message 'found in resuming, brought to running by a reset: what it held is lost'
+	hold_end
+}
+
+@test "hold: other users are turned away, unless they are allowed" {
+	local as='setpriv --reuid 65534 --regid 65534 --clear-groups'
+
+	public_tool
+	cd "${tool%/*}"
+	hold_start "$A"
+	record $as "$tool" state "hold:$PWD/h"
+	((status == 77))
+	expect_message 'Permission denied (EACCES)'
+	chmod 666 h
+	record $as "$tool" state "hold:$PWD/h"
+	((status == 77))
+	expect_message 'user 65534 may not use this holder' EPERM
+	hold_end
+	hold_start --allow-uid 65534 "$A"
+	record $as "$tool" state "hold:$PWD/h" stop
+	echo "$stderr"
+	((status == 0))
+	expect_shown "$A" state stop
+	hold_end
+}
+
+@test "hold: the host gets a device back that it asks for, and the holder says so" {
+	hold_start "$A" "$B"
+	start client "$client" h "{\"schema\": 1, \"request\": \"get\", \"name\": \"$A\"}" events
+	eventually says client.out '"reply": "get"'
+	start remove bash -c "echo 1 >/sys/bus/mdev/devices/$A/remove"
+	eventually says holder.err "$A: closed, so that the host can have it (it was in running); \
+the state that it held is lost; a client has it open still, and the host waits for that one"
+	says holder.err "$A: the host asks for it (an unbind or an unplug)"
+	eventually says client.out "\"event\": \"request\", \"name\": \"$A\", \"answer\": \"release\""
+	kill -TERM "$client"
+	wait "$client" || true
+	finish remove 0
+	devices=("$B")
+	migctl 66 state "hold:h/$A"
+	migctl 0 state "hold:h/$B" stop
+	hold_end
+}
+
+@test "hold: a holder whose last device is asked for ends, and says what is lost" {
+	hold_start "$A"
+	echo 1 >"/sys/bus/mdev/devices/$A/remove"
+	devices=("$B")
+	finish holder 81 "vfiomigctl: $A: closed, so that the host can have it (it was in running)" \
+		'the state that it held is lost'
+	[[ ! -e h ]]
+}
+
+@test "hold: a request may be refused; then the host waits until the holder ends" {
+	hold_start --on-request=refuse "$A"
+	sim "$A" seed 7
+	start remove bash -c "echo 1 >/sys/bus/mdev/devices/$A/remove"
+	eventually says holder.err 'refused; that waits until this holder ends'
+	migctl 0 --json info hold:h
+	expect_json '.state == "running"'
+	kill -0 "$remove"
+	hold_end
+	finish remove 0
+	devices=("$B")
+}
+
+@test "hold: a client that took the interrupt for itself does not keep the holder from hearing" {
+	hold_start "$A"
+	record "$client" h "$(lend read stay)" irq
+	[[ ${lines[1]} == irq ]]
+	migctl 0 state hold:h
+	echo 1 >"/sys/bus/mdev/devices/$A/remove"
+	devices=("$B")
+	finish holder 81 'closed, so that the host can have it'
+}
+
+@test "hold: an error of the bus is told" {
+	hold_start "$A"
+	start client "$client" h "$(lend read stay)" events
+	eventually says client.out '"reply": "get"'
+	sim "$A" bus_error 1
+	eventually says holder.err "$A: an error on its bus: what it holds is not to be trusted"
+	eventually says client.out '"event": "bus-error"'
+	hold_end
+	wait "$client"
+}
+
+@test "resume: holds on, and gives up what the host asks for" {
+	sim "$A" seed 7
+	hold_start "$A"
+	migctl 0 save hold:h file
+	hold_end
+	start resume "$VFIOMIGCTL" --json resume "$A" file
+	eventually is_whole resume.out
+	kill -USR1 "$resume"
+	eventually says resume.err "$A: held, in running; no client has it"
+	echo 1 >"/sys/bus/mdev/devices/$A/remove"
+	devices=("$B")
+	finish resume 81 "$A: the host asks for it" "$A: closed, so that the host can have it"
+}
+
+@test "hold: a device that is handed over lives on with the holder" {
+	hold_start
+	[[ $(<holder.out) != *'"device"'* ]]
+	record "$tools/with-fd" "$A" 7 bash -c \
+		"echo 7 >/sys/bus/mdev/devices/$A/migsim/seed; '$client' h give:$A:7"
+	echo "$output$stderr"
+	[[ $output == *'"reply": "give", "device": {"name": "'"$A"* ]]
+	expect_shown "$A" seed 7
+	migctl 0 save hold:h file
+	expect_shown "$A" seed 7
+	says holder.err "$A: given by a client (pid "
+	record "$client" h "give:$A:0" give:x:1
+	[[ ${lines[0]} == *'"errno": "ENOTTY"'* ]]
+	record "$tools/with-fd" "$B" 7 "$client" h "give:$A:7"
+	[[ $output == *'"reply": "give", "device": {"name": "'"$B"* ]]
+	echo 1 >"/sys/bus/mdev/devices/$A/remove"
+	eventually says holder.err "$A: closed, so that the host can have it"
+	devices=("$B")
+	hold_end
+}
+
+@test "hold: a dead holder's socket is replaced, and its device is as good as new" {
+	hold_start "$A"
+	sim "$A" seed 7
+	kill -KILL "$holder"
+	wait "$holder" || true
+	[[ -S h ]]
+	migctl 66 state hold:h
+	expect_message 'ECONNREFUSED' 'is its holder running?'
+	hold_start "$A"
+	expect_shown "$A" seed 0
 	hold_end
 }
