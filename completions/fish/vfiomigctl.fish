@@ -22,7 +22,7 @@ end
 function __vfiomigctl_forms
     set -l token (commandline -ct)
     string match -q '*:*' -- $token; or printf '%s\n' $argv
-    for scheme in file: unix: vfio-user:
+    for scheme in file: unix: hold: vfio-user:
         contains $scheme $argv; or continue
         string match -q -- "$scheme*" $token; or continue
         set -l rest (string sub -s (math (string length $scheme) + 1) -- $token)
@@ -39,7 +39,7 @@ function __vfiomigctl_map
     for dev in (__vfiomigctl_devices | string replace -r '\t.*' '')
         echo $parts[2]$dev
     end
-    string match -q 'vfio-user:*' -- $parts[3]; or printf '%s\n' $parts[2]{fd:,vfio-user:}
+    string match -q 'vfio-user:*' -- $parts[3]; or printf '%s\n' $parts[2]{fd:,hold:,vfio-user:}
     for path in (__fish_complete_path (string replace -r '^vfio-user:' '' -- $parts[3]))
         string match -q 'vfio-user:*' -- $parts[3]; and echo $parts[2]vfio-user:$path
     end
@@ -88,6 +88,7 @@ complete -c vfiomigctl -f
 
 complete -c vfiomigctl -n __vfiomigctl_first -a save -d "stream the state of devices to a file"
 complete -c vfiomigctl -n __vfiomigctl_first -a resume -d "load a state into devices, start them, hold them"
+complete -c vfiomigctl -n __vfiomigctl_first -a hold -d "keep devices open, and lend them to other programs"
 complete -c vfiomigctl -n __vfiomigctl_first -a list -d "show the devices bound to VFIO, without opening them"
 complete -c vfiomigctl -n __vfiomigctl_first -a info -d "show what a device is and what its migration can do"
 complete -c vfiomigctl -n __vfiomigctl_first -a state -d "read or set a device's migration state"
@@ -98,11 +99,11 @@ complete -c vfiomigctl -n __vfiomigctl_first -a extract -d "take the raw stream 
 complete -c vfiomigctl -n __vfiomigctl_first -a report -d "show where a run's time went"
 
 complete -c vfiomigctl -n __vfiomigctl_first -a help -d "give a help list"
-complete -c vfiomigctl -n '__vfiomigctl_at 1 help' -a 'save resume list info state reset inspect verify extract report'
+complete -c vfiomigctl -n '__vfiomigctl_at 1 help' -a 'save resume hold list info state reset inspect verify extract report'
 
-complete -c vfiomigctl -n '__vfiomigctl_at 1 save resume info state reset' -a '(__vfiomigctl_devices; __vfiomigctl_forms fd: vfio-user:)' -F
-complete -c vfiomigctl -n '__vfiomigctl_beyond 1 save resume' -a '(__vfiomigctl_devices; __vfiomigctl_forms fd: vfio-user:)' -F
-complete -c vfiomigctl -n '__vfiomigctl_command list' -a '(__vfiomigctl_devices; __vfiomigctl_forms fd: vfio-user:)' -F
+complete -c vfiomigctl -n '__vfiomigctl_at 1 save resume info state reset' -a '(__vfiomigctl_devices; __vfiomigctl_forms fd: hold: vfio-user:)' -F
+complete -c vfiomigctl -n '__vfiomigctl_beyond 1 save resume' -a '(__vfiomigctl_devices; __vfiomigctl_forms fd: hold: vfio-user:)' -F
+complete -c vfiomigctl -n '__vfiomigctl_command hold list' -a '(__vfiomigctl_devices; __vfiomigctl_forms fd: hold: vfio-user:)' -F
 complete -c vfiomigctl -n '__vfiomigctl_beyond 1 save' -a '(__vfiomigctl_forms file: fd: exec: unix: tcp: vsock:)' -F
 complete -c vfiomigctl -n '__vfiomigctl_beyond 1 resume; and __vfiomigctl_listen' -a '(__vfiomigctl_forms fd: unix: tcp: vsock:)' -F
 complete -c vfiomigctl -n '__vfiomigctl_beyond 1 resume; and not __vfiomigctl_listen' -a '(__vfiomigctl_forms file: fd: exec:)' -F
@@ -120,13 +121,13 @@ complete -c vfiomigctl -s h -l help -d "give a help list"
 complete -c vfiomigctl -l usage -d "give a short usage message"
 complete -c vfiomigctl -s V -l version -d "print program version"
 
-complete -c vfiomigctl -n '__vfiomigctl_command save resume list info state reset inspect verify' -l via -x -a 'cdev group' -d "open by cdev or group"
-complete -c vfiomigctl -n '__vfiomigctl_command save resume list info state reset inspect verify' -l vf-token -x -d "token that the driver of the VF's PF asks for"
-complete -c vfiomigctl -n '__vfiomigctl_command save resume list info state reset inspect verify' -l protocol -x -a 'v1 v2' -d "speak v1 or v2"
-complete -c vfiomigctl -n '__vfiomigctl_command save resume list info state reset inspect verify' -l timeout -x -d 'give up on who is silent for so long'
+complete -c vfiomigctl -n '__vfiomigctl_command save resume hold list info state reset inspect verify' -l via -x -a 'cdev group' -d "open by cdev or group"
+complete -c vfiomigctl -n '__vfiomigctl_command save resume hold list info state reset inspect verify' -l vf-token -x -d "token that the driver of the VF's PF asks for"
+complete -c vfiomigctl -n '__vfiomigctl_command save resume hold list info state reset inspect verify' -l protocol -x -a 'v1 v2' -d "speak v1 or v2"
+complete -c vfiomigctl -n '__vfiomigctl_command save resume hold list info state reset inspect verify' -l timeout -x -d 'give up on who is silent for so long'
 complete -c vfiomigctl -n '__vfiomigctl_command save resume state reset' -l dry-run -d "change nothing, open nothing"
 
-complete -c vfiomigctl -n '__vfiomigctl_command save resume state verify' -l drain-timeout -x -d 'try an arc again that a busy device refuses, for so long'
+complete -c vfiomigctl -n '__vfiomigctl_command save resume hold state verify' -l drain-timeout -x -d 'try an arc again that a busy device refuses, for so long'
 
 complete -c vfiomigctl -n '__vfiomigctl_command save' -l sha256 -d "sum the stream"
 complete -c vfiomigctl -n '__vfiomigctl_command save' -l bandwidth -x -a '1M 10M 100M 1G' -d "write at most so many bytes a second"
@@ -163,13 +164,17 @@ complete -c vfiomigctl -n '__vfiomigctl_command resume' -l insecure -d "use TCP 
 
 complete -c vfiomigctl -n '__vfiomigctl_command list' -l probe -d "open devices that no process holds and ask them"
 complete -c vfiomigctl -n '__vfiomigctl_command info' -l diff -r -F -a '(__vfiomigctl_forms file: fd: exec:)' -d "show how the device differs from the one in an image"
-complete -c vfiomigctl -n '__vfiomigctl_command inspect' -l diff -r -F -a '(__vfiomigctl_devices; __vfiomigctl_forms fd: vfio-user:)' -d "show how a device differs from the image"
+complete -c vfiomigctl -n '__vfiomigctl_command inspect' -l diff -r -F -a '(__vfiomigctl_devices; __vfiomigctl_forms fd: hold: vfio-user:)' -d "show how a device differs from the image"
 complete -c vfiomigctl -n '__vfiomigctl_command inspect' -l sections -d "list each section of the image"
 
-complete -c vfiomigctl -n '__vfiomigctl_command verify' -l on -r -F -a '(__vfiomigctl_devices; __vfiomigctl_forms fd: vfio-user:)' -d "try the image on this device, losing what it holds"
+complete -c vfiomigctl -n '__vfiomigctl_command verify' -l on -r -F -a '(__vfiomigctl_devices; __vfiomigctl_forms fd: hold: vfio-user:)' -d "try the image on this device, losing what it holds"
 
 complete -c vfiomigctl -n '__vfiomigctl_command extract' -l device -x -d "address or number of the device in the image"
 complete -c vfiomigctl -n '__vfiomigctl_command extract' -l force -d "replace OUT if it exists"
 
 complete -c vfiomigctl -n '__vfiomigctl_command report' -l svg -r -F -a '(__vfiomigctl_forms file: fd:)' -d "draw it as a picture"
 complete -c vfiomigctl -n '__vfiomigctl_command report' -l force -d "replace OUT if it exists"
+
+complete -c vfiomigctl -n '__vfiomigctl_command hold' -l socket -r -F -d "lend them at a UNIX socket"
+complete -c vfiomigctl -n '__vfiomigctl_command hold' -l allow-uid -x -d "serve this user, too"
+complete -c vfiomigctl -n '__vfiomigctl_command hold' -l on-request -x -a 'release refuse' -d "when the host asks for a device"

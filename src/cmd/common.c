@@ -174,8 +174,8 @@ void cmd_parse(struct invocation *inv, const struct cmd_line *line, int argc, ch
 /* @text has the form of a device's name: nothing is looked up. */
 static bool cmd_names_device(const char *text)
 {
-	static const char *const prefixes[] = { "vfio-user:", "fd:", "pid:", "/dev/vfio/",
-						"/sys/" };
+	static const char *const prefixes[] = { "vfio-user:", "fd:",	    "hold:",
+						"pid:",	      "/dev/vfio/", "/sys/" };
 	struct dev_name name;
 
 	for (size_t i = 0; i < ARRAY_SIZE(prefixes); i++)

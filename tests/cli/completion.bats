@@ -74,6 +74,9 @@ takes()
 
 @test "completion: forms of DEV, and sockets behind vfio-user:" {
 	offers "vfiomigctl save vfio-" vfio-user:
+	offers "vfiomigctl save hol" hold:
+	offers "vfiomigctl list hold:folder/i" hold:folder/image
+	offers "vfiomigctl hold --on-request=ref" --on-request=refuse
 	offers "vfiomigctl info fd" fd:
 	offers "vfiomigctl list vfio-user:fol" vfio-user:folder
 	offers "vfiomigctl list vfio-user:folder/" "vfio-user:folder/a file" vfio-user:folder/image
@@ -84,12 +87,12 @@ takes()
 }
 
 @test "completion: forms of FILE, and files behind file: and unix:" {
-	offers "vfiomigctl save vfio0 " exec: fd: file: folder tcp: unix: vfio-user: vsock:
-	offers "vfiomigctl save vfio-user:emu " exec: fd: file: folder tcp: unix: vfio-user: vsock:
-	offers "vfiomigctl save vfio0 vfio1 vfio2 " exec: fd: file: folder tcp: unix: vfio-user: vsock:
-	offers "vfiomigctl resume vfio0 " exec: fd: file: folder vfio-user:
-	offers "vfiomigctl resume vfio0 vfio1 vfio2 " exec: fd: file: folder vfio-user:
-	offers "vfiomigctl resume --listen 3b:00.1 " fd: folder tcp: unix: vfio-user: vsock:
+	offers "vfiomigctl save vfio0 " exec: fd: file: folder hold: tcp: unix: vfio-user: vsock:
+	offers "vfiomigctl save vfio-user:emu " exec: fd: file: folder hold: tcp: unix: vfio-user: vsock:
+	offers "vfiomigctl save vfio0 vfio1 vfio2 " exec: fd: file: folder hold: tcp: unix: vfio-user: vsock:
+	offers "vfiomigctl resume vfio0 " exec: fd: file: folder hold: vfio-user:
+	offers "vfiomigctl resume vfio0 vfio1 vfio2 " exec: fd: file: folder hold: vfio-user:
+	offers "vfiomigctl resume --listen 3b:00.1 " fd: folder hold: tcp: unix: vfio-user: vsock:
 	offers "vfiomigctl save vfio0 vfio-user:folder/i" vfio-user:folder/image
 	offers "vfiomigctl resume vfio0 vfio-user:folder/i" vfio-user:folder/image
 	offers "vfiomigctl save --report folder/i" folder/image

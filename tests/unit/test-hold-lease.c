@@ -32,7 +32,7 @@ static void each_event_of_each_client_has_its_verdict(void **state)
 		{ "readers share", { { 0, READ, LEASE_GRANTED }, { 63, READ, LEASE_GRANTED },
 				     { 0, GO, LEASE_READ_ENDED } },
 		  UINT64_C(1) << 63, LEASE_NONE },
-		{ "one changes at a time", { { 1, CHANGE, LEASE_GRANTED }, { 2, CHANGE, LEASE_BUSY },
+		{ "one changes", { { 1, CHANGE, LEASE_GRANTED }, { 2, CHANGE, LEASE_BUSY },
 					     { 1, RELEASE, LEASE_CHANGE_ENDED },
 					     { 2, CHANGE, LEASE_GRANTED } },
 		  0, 2 },

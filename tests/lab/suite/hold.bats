@@ -221,21 +221,21 @@ middle of changing it; found in stop-copy, brought to running"
 }
 
 @test "hold: other users are turned away, unless they are allowed" {
-	local as='setpriv --reuid 65534 --regid 65534 --clear-groups'
+	local as=(setpriv --reuid 65534 --regid 65534 --clear-groups)
 
 	public_tool
 	cd "${tool%/*}"
 	hold_start "$A"
-	record $as "$tool" state "hold:$PWD/h"
+	record "${as[@]}" "$tool" state "hold:$PWD/h"
 	((status == 77))
 	expect_message 'Permission denied (EACCES)'
 	chmod 666 h
-	record $as "$tool" state "hold:$PWD/h"
+	record "${as[@]}" "$tool" state "hold:$PWD/h"
 	((status == 77))
 	expect_message 'user 65534 may not use this holder' EPERM
 	hold_end
 	hold_start --allow-uid 65534 "$A"
-	record $as "$tool" state "hold:$PWD/h" stop
+	record "${as[@]}" "$tool" state "hold:$PWD/h" stop
 	echo "$stderr"
 	((status == 0))
 	expect_shown "$A" state stop

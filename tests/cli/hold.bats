@@ -1,0 +1,267 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# A holder and its socket, without a device: what is held is in ../lab/suite/hold.bats.
+
+# shellcheck disable=SC2154,SC2030,SC2031 # variables are helpers.bash's and run's, or theirs
+
+setup()
+{
+	load ../helpers
+	client=$(cd "${top_srcdir:-$BATS_TEST_DIRNAME/../..}/tests" && pwd -P)/hold-client.py
+	page=$(cd "${top_srcdir:-$BATS_TEST_DIRNAME/../..}/man" && pwd -P)/vfiomigctl-hold.8.scd
+	cd "$BATS_TEST_TMPDIR" || return
+	holders=()
+}
+
+teardown()
+{
+	local pid
+
+	for pid in "${holders[@]}"; do
+		kill -KILL "$pid" 2>/dev/null || true
+	done
+}
+
+# hold_start NAME ARG...: a holder that has shown its report in NAME.out; its pid in $NAME.
+hold_start()
+{
+	local name=$1
+
+	shift
+	: >"$name.out"
+	"$VFIOMIGCTL" hold --json "$@" >"$name.out" 2>"$name.err" 3>&- &
+	holders+=($!)
+	printf -v "$name" %s "$!"
+	eventually is_whole "$name.out"
+}
+
+is_whole()
+{
+	[[ $(<"$1") == *$'\n}' ]]
+}
+
+says()
+{
+	[[ $(<"$1") == *"$2"* ]]
+}
+
+# ask PATH WORD...: what a client gets; $output, $lines
+ask()
+{
+	run "$client" "$@"
+	echo "$output"
+}
+
+expect_message()
+{
+	local text
+
+	for text; do
+		[[ $stderr == *"$text"* ]] || {
+			echo "not said: $text"
+			return 1
+		}
+	done
+}
+
+list='{"schema": 1, "request": "list"}'
+
+@test "hold: misuse is one line" {
+	migctl 64 hold
+	expect_message 'no DEV, and no --socket to be given one by'
+	migctl 64 hold --allow-uid=0 fd:0
+	expect_message '--allow-uid is for --socket'
+	migctl 64 hold --socket=h --allow-uid=root
+	expect_message "--allow-uid: 'root' is not a user's number"
+	migctl 64 hold --socket=h --allow-uid=4294967295
+	migctl 64 hold --socket=h --on-request=maybe
+	migctl 66 hold --socket=h fd:77
+	expect_message 'fd:77: not open here'
+	migctl 69 hold --socket=h vfio-user:nowhere
+	expect_message 'vfio-user:nowhere: its server or holder keeps it' 'connect to that one instead'
+	[[ ! -e h ]]
+	migctl 66 hold --socket=h ffff:ff:1f.7
+	[[ ! -e h ]]
+}
+
+@test "hold: the socket is its owner's, and is gone at the end" {
+	umask 077
+	hold_start one --socket=h
+	[[ $(stat -c %F:%a h) == socket:600 ]]
+	hold_start two --socket=o --allow-uid=65534
+	[[ $(stat -c %F:%a o) == socket:666 ]]
+	kill -INT "$one"
+	kill -HUP "$two"
+	wait "$one"
+	wait "$two"
+	[[ ! -e h && ! -e o ]]
+	[[ $(<one.err) == 'held open until SIGINT, SIGTERM or SIGHUP' ]]
+}
+
+@test "hold: one that is served is refused, one that is dead is replaced" {
+	hold_start one --socket=h
+	migctl 71 hold --socket=h
+	expect_message 'h: Address already in use (EADDRINUSE)' 'another holder serves it'
+	ask h "$list"
+	[[ $output == *'"devices": []'* ]]
+	kill -KILL "$one"
+	wait "$one" || true
+	[[ -S h ]]
+	migctl 66 info hold:h
+	expect_message 'Connection refused (ECONNREFUSED)' 'vfiomigctl hold DEV --socket h'
+	hold_start two --socket=h
+	ask h "$list"
+	[[ $output == *'"devices": []'* ]]
+	# What took its place meanwhile is not removed.
+	rm h
+	hold_start three --socket=h
+	kill "$two"
+	wait "$two"
+	[[ -S h ]]
+	kill "$three"
+	wait "$three"
+	[[ ! -e h ]]
+}
+
+@test "hold: what is no socket is left alone, links above all" {
+	local what
+
+	echo precious >file
+	ln -s file link
+	ln -s nowhere dangling
+	ln -s "$PWD" folder
+	mkfifo fifo
+	mkdir dir
+	for what in file link dangling fifo dir; do
+		migctl 71 hold --socket="$what"
+		expect_message "$what: not a socket"
+	done
+	[[ $(<file) == precious && -L link && -L dangling && ! -e nowhere && -p fifo ]]
+	migctl 66 hold --socket=none/h
+	migctl 71 hold --socket="$(printf 'x%.0s' {1..108})"
+	expect_message "too long for a socket's path"
+	# A stream's socket that is served is no holder's, and no less alive.
+	python3 -c 'import socket, time
+s = socket.socket(socket.AF_UNIX); s.bind("stream"); s.listen(); print(flush=True); time.sleep(300)' \
+		>stream.out 3>&- &
+	holders+=($!)
+	eventually test -s stream.out
+	migctl 71 hold --socket=stream
+	expect_message EADDRINUSE
+	migctl 76 info hold:stream
+	expect_message EPROTOTYPE
+}
+
+@test "hold: of many that replace a dead one's socket, one serves" {
+	local i served=0
+
+	hold_start one --socket=h
+	kill -KILL "$one"
+	wait "$one" || true
+	for i in {1..8}; do
+		: >"$i.out"
+		"$VFIOMIGCTL" hold --json --socket=h >"$i.out" 2>"$i.err" 3>&- &
+		holders+=($!)
+	done
+	for i in {1..8}; do
+		eventually is_whole "$i.out"
+		! says "$i.out" '"status": 0' || ((++served))
+	done
+	((served == 1))
+	ask h "$list"
+	[[ $output == *'"devices": []'* ]]
+}
+
+@test "hold: what is asked of an empty holder is refused by name" {
+	hold_start one --socket=h
+	migctl 66 info hold:h
+	expect_message 'no device is held here: No such file or directory (ENOENT)'
+	migctl 66 state hold:h/vfio0 stop
+	expect_message 'hold:h/vfio0: vfio0: no device is held here'
+	migctl 66 state hold:nowhere
+	migctl 66 state hold:nowhere/vfio0
+	migctl 64 state hold:h/
+	expect_message "hold:h/: no device's name behind the socket"
+	ask h '{"schema": 1, "request": "release", "name": "x"}' give:x:0 \
+		'{"schema": 1, "request": "give", "name": "x"}'
+	[[ ${lines[0]} == *'"errno": "ENOENT"'* ]]
+	[[ ${lines[1]} == *'"errno": "ENOTTY", "message": "x: not a VFIO device"'* ]]
+	[[ ${lines[2]} == *'"errno": "EINVAL"'* ]]
+}
+
+@test "hold: junk, and more than there may be, ends the client that sent it and no other" {
+	hold_start one --socket=h
+	cat >junk.py <<-'END'
+		import array, json, socket, sys
+
+		def connect():
+		    s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+		    s.connect("h")
+		    s.settimeout(60)
+		    return s
+
+		def ended(s):
+		    try:
+		        return s.recv(1) == b""
+		    except ConnectionResetError:
+		        return True
+
+		other = connect()
+		for data, fds, errno in [
+		    (b"junk", [], "EBADMSG"), (b"\0" * 100, [], "EBADMSG"), (b"[" * 1000, [], "EBADMSG"),
+		    (b" " * 65537, [], "EMSGSIZE"), (b"{}", [0] * 5, "EBADMSG"),
+		    (b"{}", [0] * 100, "EMSGSIZE"), (b'{"schema":2,"request":"list"}', [], "EBADMSG"),
+		]:
+		    s = connect()
+		    socket.send_fds(s, [data], fds)
+		    assert json.loads(s.recv(65536))["errno"] == errno, (data, errno)
+		    assert ended(s)
+		# One that never reads is not waited for.
+		deaf = connect()
+		try:
+		    for _ in range(100000):
+		        deaf.send(b'{"schema":1,"request":"list"}', socket.MSG_DONTWAIT)
+		except BlockingIOError:
+		    pass
+		# As many as there may be, and one more.
+		flood = [connect() for _ in range(62)]
+		for s in flood:
+		    s.send(b'{"schema":1,"request":"list"}')
+		    assert json.loads(s.recv(65536))["devices"] == []
+		late = connect()
+		assert json.loads(late.recv(65536))["errno"] == "EUSERS"
+		assert ended(late)
+		other.send(b'{"schema":1,"request":"list"}')
+		assert json.loads(other.recv(65536))["devices"] == []
+		for s in flood:
+		    s.close()
+		print("done")
+	END
+	run python3 junk.py
+	echo "$output"
+	((status == 0))
+	[[ $output == "done" ]]
+	run ls /proc/"$one"/fd
+	((${#lines[@]} < 40))
+	ask h "$list"
+	[[ $output == *'"devices": []'* ]]
+}
+
+@test "hold: the manual page's own client works" {
+	sed -n '/^import json/,/^```/p' "$page" | sed '$d' >example.py
+	[[ -s example.py ]]
+	hold_start one --socket=h
+	run python3 example.py h
+	echo "$output"
+	((status == 1))
+	[[ $output == 'no device is held here' ]]
+}
+
+@test "hold: SIGUSR1 says what is held, and ends nothing" {
+	hold_start one --socket=h
+	kill -USR1 "$one"
+	eventually says one.err 'no device is held'
+	ask h "$list"
+	[[ $output == *'"devices": []'* ]]
+}
