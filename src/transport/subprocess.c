@@ -5,7 +5,6 @@
 #include <paths.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
@@ -17,6 +16,7 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "base/macros.h"
+#include "base/spawn.h"
 #include "host/processes.h"
 #include "transport/subprocess.h"
 
@@ -46,30 +46,12 @@ static int subprocess_arrange(posix_spawn_file_actions_t *actions, enum subproce
 	return r ? r : posix_spawn_file_actions_addclosefrom_np(actions, STDERR_FILENO + 1);
 }
 
-/* As a shell would start it: nothing blocked, and of what main() ignores nothing ignored. */
-static int subprocess_undo_signals(posix_spawnattr_t *attr)
-{
-	sigset_t none, ignored;
-	int r;
-
-	sigemptyset(&none);
-	sigemptyset(&ignored);
-	sigaddset(&ignored, SIGPIPE);
-	r = posix_spawnattr_setsigmask(attr, &none);
-	if (r)
-		return r;
-	r = posix_spawnattr_setsigdefault(attr, &ignored);
-	if (r)
-		return r;
-	return posix_spawnattr_setflags(attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-}
-
 /* Return: 0 or a positive errno, as posix_spawn(). */
 static int subprocess_spawn_with(posix_spawn_file_actions_t *actions, posix_spawnattr_t *attr,
 				 pid_t *ret_pid, const char *text)
 {
 	char *const argv[] = { (char *)"sh", (char *)"-c", (char *)"--", (char *)text, NULL };
-	int r = subprocess_undo_signals(attr);
+	int r = spawn_undo_signals(attr, 0);
 
 	return r ? r : posix_spawn(ret_pid, _PATH_BSHELL, actions, attr, argv, environ);
 }
