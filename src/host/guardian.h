@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * A process that outlives this one
+ *
+ * A process that was stopped for us, and a device of its that is half-way, must not stay so when
+ * we are killed by a signal that no handler sees. The guardian is forked before anything is
+ * stopped, and told of each step before it is taken. It hears of our end by the end of its pipe,
+ * whatever the reason: then it has the devices brought back, lets go on what is stopped, and ends.
+ *
+ * It has a session of its own and all signals blocked, nothing but the descriptors that it needs,
+ * and says nothing. It has one thread, and each piece of work that may hang (a driver, a script) is
+ * done by a child of its own, for which it waits so long and no longer.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "host/freezer.h"
+
+#define GUARDIAN_FREEZERS_MAX 256u
+#define GUARDIAN_FDS_MAX 2048u
+
+/**
+ * struct guardian_options - what it guards
+ * @freezers: @n_freezers of them, open
+ * @fds: @n_fds more descriptors that @recover and @after need
+ * @patience_ms: how long @recover may take, and @after; then the guardian goes on without it
+ * @recover: brings the devices back, before anything is let go on. Return: an exit status for
+ *           @after
+ * @after: the rest, when all goes on; may be NULL
+ *
+ * Both are called in a forked process, with what was told last by guardian_note(), 0 for nothing.
+ */
+struct guardian_options {
+	const struct freezer *freezers;
+	size_t n_freezers;
+	const int *fds;
+	size_t n_fds;
+	int patience_ms;
+	int (*recover)(void *ctx, uint8_t note);
+	void (*after)(void *ctx, uint8_t note, int recovered);
+	void *ctx;
+};
+
+/* What @recovered is when @recover did not come back, or crashed. */
+#define GUARDIAN_NOT_RECOVERED (-1)
+
+struct guardian;
+
+/**
+ * guardian_start() - fork it
+ *
+ * May be called by a thread of several: the child has no other.
+ */
+_must_check_ int guardian_start(const struct guardian_options *o, struct guardian **ret,
+				struct err *err);
+
+/**
+ * guardian_note() - from now on, this is how things stand
+ *
+ * Told before the step that makes it true. Return: 0; -EPIPE when the guardian is gone
+ * (ERR_ABORTED): then the step must not be taken.
+ */
+_must_check_ int guardian_note(struct guardian *g, uint8_t note, struct err *err);
+
+/** guardian_freezing() - freezer @index is about to stop its process. Return: as guardian_note(). */
+_must_check_ int guardian_freezing(struct guardian *g, size_t index, struct err *err);
+
+/** guardian_thawed() - it goes on again; what stops it from here on is not ours. */
+void guardian_thawed(struct guardian *g, size_t index);
+
+/** guardian_free() - all is well: it ends, and is waited for. Return: NULL. @g may be NULL. */
+struct guardian *guardian_free(struct guardian *g);
