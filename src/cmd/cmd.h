@@ -15,6 +15,7 @@
 #include "base/opts.h"
 #include "device/device.h"
 #include "device/arc-retry.h"
+#include "engine/actions.h"
 #include "engine/handover.h"
 #include "engine/transfer.h"
 #include "transport/uri.h"
@@ -98,6 +99,7 @@ extern const struct command cmd_verify;
  * @open: how to open a device, for a command that does; filled in
  * @open_title: what help calls these options; NULL for the usual
  * @retry: how long a device may refuse to be stopped, for a command that stops one; filled in
+ * @actions: what is done to the devices' user, for a command that stops them; filled in
  */
 struct cmd_line {
 	const struct opt *opts;
@@ -105,6 +107,7 @@ struct cmd_line {
 	struct device_options *open;
 	const char *open_title;
 	struct arc_retry *retry;
+	struct actions_options *actions;
 };
 
 /** cmd_parse() - the command's own options and all that commands share. Exits on misuse. */

@@ -49,6 +49,8 @@ struct cmd_shared {
 	bool has_status_fd;
 	uint64_t timeout_ns;
 	bool has_timeout;
+	uint64_t action_ns;
+	bool has_action;
 };
 
 /* Options of every command, before or after its name. */
@@ -116,6 +118,36 @@ static void cmd_settle_open(const struct invocation *inv, struct device_options 
 		o->call_timeout_ms = o->acquire.timeout_ms;
 }
 
+/* What is done to the devices' user. */
+#define CMD_ACTION_OPTS 4
+
+static void cmd_action_opts(struct opt opts[static CMD_ACTION_OPTS], struct actions_options *o,
+			    struct cmd_shared *shared)
+{
+	const struct opt table[CMD_ACTION_OPTS] = {
+		{ "freeze-owner", .flag = &o->freeze_owner,
+		  .doc = "stop the process whose devices these are (pid:PID) while they are "
+			 "stopped" },
+		{ "action-script", .value = "PATH", .text = &o->script,
+		  .doc = "run PATH before and after the devices stop and start" },
+		{ "action-timeout", .value = "TIME", .duration_ns = &shared->action_ns,
+		  .min = NSEC_PER_MSEC, .max = TIMEOUT_MAX_NS, .given = &shared->has_action,
+		  .doc = "end it when it takes longer (30s)" },
+	};
+
+	memcpy(opts, table, sizeof(table));
+}
+
+static void cmd_settle_actions(const struct invocation *inv, struct actions_options *o,
+			       const struct cmd_shared *shared)
+{
+	if (shared->has_action && !o->script)
+		opts_misuse(inv->program, "--action-timeout is for --action-script");
+	o->timeout_ms = (int)((shared->action_ns + NSEC_PER_MSEC - 1) / NSEC_PER_MSEC);
+	o->command = inv->command->name;
+	o->owner = device_owner_pid;
+}
+
 int cmd_parse_common(struct invocation *inv, const struct opt_line *line, int argc, char **argv)
 {
 	struct opt opts[CMD_COMMON_OPTS];
@@ -133,13 +165,14 @@ int cmd_parse_common(struct invocation *inv, const struct opt_line *line, int ar
 
 void cmd_parse(struct invocation *inv, const struct cmd_line *line, int argc, char **argv)
 {
-	struct cmd_shared shared = { .timeout_ns = TIMEOUT_NS };
+	struct cmd_shared shared = { .timeout_ns = TIMEOUT_NS, .action_ns = TIMEOUT_NS };
 	const struct opt none[] = { { 0 } };
 	struct opt open[CMD_OPEN_OPTS] = { 0 }, common[CMD_COMMON_OPTS];
-	struct opt retry[] = { { 0 }, { 0 } };
+	struct opt retry[] = { { 0 }, { 0 } }, actions[CMD_ACTION_OPTS] = { 0 };
 	const struct opt_group groups[] = {
 		{ NULL, line->opts ? line->opts : none },
 		{ NULL, retry },
+		{ "The device's user:", actions },
 		{ line->open_title ? line->open_title : "Opening the device:", open },
 		{ "Output:", common },
 		{ 0 },
@@ -161,6 +194,8 @@ void cmd_parse(struct invocation *inv, const struct cmd_line *line, int argc, ch
 		};
 	if (line->retry)
 		line->retry->budget_ns = DRAIN_NS;
+	if (line->actions)
+		cmd_action_opts(actions, line->actions, &shared);
 	if (line->open)
 		cmd_open_opts(open, line->open, &shared);
 	cmd_common_opts(common, inv, &shared);
@@ -168,6 +203,8 @@ void cmd_parse(struct invocation *inv, const struct cmd_line *line, int argc, ch
 	cmd_settle_common(inv, &shared);
 	if (line->open)
 		cmd_settle_open(inv, line->open, &shared);
+	if (line->actions)
+		cmd_settle_actions(inv, line->actions, &shared);
 	log_setup(inv->verbosity, program_invocation_short_name);
 }
 

@@ -19,6 +19,7 @@ struct cmd_resume_args {
 	const char *report;
 	struct device_options options;
 	struct arc_retry retry;
+	struct actions_options actions;
 	struct load_options load;
 	struct load_result result;
 	bool run, stop, no_hold, no_p2p, listen, insecure;
@@ -65,11 +66,15 @@ static void cmd_resume_parse(struct cmd_resume_args *a, int argc, char **argv)
 			  .args = args,
 			  .open = &a->options,
 			  .retry = &a->retry,
+			  .actions = &a->actions,
 		  },
 		  argc, argv);
 	if (a->stop && (a->run || a->load.clone))
 		opts_misuse(program, "%s and --stop exclude each other",
 			    a->run ? "--run" : "--clone");
+	if (a->stop && a->actions.freeze_owner)
+		opts_misuse(program, "--freeze-owner and --stop exclude each other: it would run "
+				     "with its device stopped");
 	if (a->load.raw && a->load.restore_config)
 		opts_misuse(program, "--raw has nothing for --restore-config");
 	if (a->listen && a->load.verify_only)
@@ -88,6 +93,8 @@ static void cmd_resume_settle(struct cmd_resume_args *a)
 	load->devs = a->devices.v;
 	load->n = a->devices.n;
 	load->device = &a->options;
+	load->actions = &a->actions;
+	a->actions.file = a->devices.file;
 	load->retry_ns = a->retry.budget_ns;
 	load->p2p = !a->no_p2p;
 	load->map = (struct load_map_options){

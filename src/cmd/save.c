@@ -41,6 +41,7 @@ struct cmd_save_args {
 	struct cmd_devices devices;
 	struct device_options options;
 	struct arc_retry retry;
+	struct actions_options actions;
 	struct save_options save;
 	const char *compress, *report;
 	struct opt_list labels;
@@ -85,6 +86,10 @@ static void cmd_save_settle(struct cmd_save_args *a)
 		opts_misuse(a->inv->program,
 			    "--downtime-limit, --max-rounds, --max-time, --on-divergence and "
 			    "--bandwidth-stop-copy are for --pre-copy");
+	if (a->actions.freeze_owner && a->leave == LEAVE_STOP)
+		opts_misuse(a->inv->program,
+			    "--freeze-owner and --leave=stop exclude each other: it would "
+			    "run with its device stopped");
 	cmd_devices_split(a->inv, &a->devices);
 	cmd_save_parse_compress(a);
 	cmd_save_parse_labels(a);
@@ -97,6 +102,8 @@ static void cmd_save_settle(struct cmd_save_args *a)
 	s->device = &a->options;
 	s->p2p = !a->no_p2p;
 	s->retry_ns = a->retry.budget_ns;
+	a->actions.file = a->devices.file;
+	s->actions = &a->actions;
 	s->leave_stopped = a->leave == LEAVE_STOP;
 	s->converge.policy.max_rounds = (unsigned int)a->max_rounds;
 	s->converge.on_divergence = (enum on_divergence)a->on_divergence;
@@ -163,6 +170,7 @@ static void cmd_save_parse(struct cmd_save_args *a, int argc, char **argv)
 		.args = args,
 		.open = &a->options,
 		.retry = &a->retry,
+		.actions = &a->actions,
 	};
 
 	cmd_parse(a->inv, &line, argc, argv);
@@ -307,6 +315,9 @@ static int cmd_save_plan(struct invocation *inv, const struct save_options *s, s
 		r = peer_check(&s->uri, &s->peer, err);
 	else
 		r = output_check(&s->uri, s->force, err);
+	if (r < 0)
+		return r;
+	r = actions_check(s->actions, s->devs, s->n, err);
 	if (r < 0)
 		return r;
 	r = cmd_save_plan_room(inv->report, s, err);

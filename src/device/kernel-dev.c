@@ -108,6 +108,20 @@ void kernel_dev_done(struct kernel_dev *k)
 	acquired_done(&k->acq);
 }
 
+size_t kernel_dev_fds(struct mig_dev *dev, int ret[static KERNEL_DEV_FDS_MAX])
+{
+	const struct kernel_dev *k = kernel_dev(dev);
+	size_t n = 0;
+
+	if (dev->dev_ops != &kernel_dev_ops)
+		return 0;
+	ret[n++] = k->acq.fd;
+	for (size_t i = 0; i < 2; i++)
+		if (k->acq.keep[i] >= 0)
+			ret[n++] = k->acq.keep[i];
+	return n;
+}
+
 int kernel_dev_reset(struct mig_dev *dev, struct err *err)
 {
 	if (ioctl(kernel_dev(dev)->acq.fd, UAPI_DEVICE_RESET) < 0)

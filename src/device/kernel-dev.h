@@ -28,6 +28,15 @@ void kernel_dev_done(struct kernel_dev *k);
 /** kernel_dev() - of a device whose backend embeds one */
 struct kernel_dev *kernel_dev(struct mig_dev *dev);
 
+#define KERNEL_DEV_FDS_MAX 3u
+
+/**
+ * kernel_dev_fds() - all descriptors that @dev is spoken to by; they stay its own
+ *
+ * Return: how many; 0 for a device that the kernel does not have.
+ */
+size_t kernel_dev_fds(struct mig_dev *dev, int ret[static KERNEL_DEV_FDS_MAX]);
+
 /** kernel_dev_reset() - VFIO_DEVICE_RESET; for mig_ops.reset. */
 _must_check_ int kernel_dev_reset(struct mig_dev *dev, struct err *err);
 

@@ -269,6 +269,9 @@ static int converge_quiesce(struct converge *c, bool *ret_again, struct err *err
 	uint64_t max = c->options->downtime_max_ns;
 	int r;
 
+	r = set_prepare(c->set, PHASE_QUIESCE, err);
+	if (r < 0)
+		return r;
 	cancel_set_deadline(c->set->cancel, max ? clock_ns() + max : 0);
 	r = set_phase(c->set, PHASE_QUIESCE, set_enter, c->set, err);
 	if (r < 0)

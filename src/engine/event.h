@@ -16,6 +16,7 @@
 #include "base/err.h"
 #include "device/backend.h"
 #include "device/recover.h"
+#include "engine/action-plan.h"
 #include "engine/phases.h"
 #include "engine/switchover.h"
 
@@ -34,6 +35,7 @@
  * @EVENT_FINISHED: that has ended, well or not
  * @EVENT_FAILURE: what has ended the work of a device, or of the set
  * @EVENT_RECOVERY: how a device was brought back after a failure
+ * @EVENT_ACTION: what was done to the devices' user, whose start and end are in it
  */
 enum event_kind {
 	EVENT_OPENED,
@@ -49,6 +51,7 @@ enum event_kind {
 	EVENT_FINISHED,
 	EVENT_FAILURE,
 	EVENT_RECOVERY,
+	EVENT_ACTION,
 	EVENT_NR_KINDS
 };
 
@@ -81,6 +84,14 @@ struct event_stream {
 	uint64_t bytes, ns;
 };
 
+/** struct event_action - @result: 0 or negative errno */
+struct event_action {
+	enum action action;
+	enum action_actor actor;
+	uint64_t start_ns, ns;
+	int result;
+};
+
 #define EVENT_SET (-1)
 
 /**
@@ -102,6 +113,7 @@ struct event {
 		struct event_stream stream;
 		const struct err *failure;
 		const struct mig_recovery *recovery;
+		struct event_action action;
 	};
 };
 

@@ -135,8 +135,13 @@ static int load_enter_resuming(struct load *l, struct err *err)
 	static const enum phase phases[] = { PHASE_QUIESCE, PHASE_STOP, PHASE_LOAD };
 
 	for (size_t i = 0; i < ARRAY_SIZE(phases); i++) {
-		int r = set_phase(&l->set, phases[i], load_enter, l, err);
+		int r = 0;
 
+		if (phases[i] == PHASE_LOAD)
+			r = actions_note(l->set.actions, GUARD_LOADING, err);
+		if (r < 0)
+			return r;
+		r = set_phase(&l->set, phases[i], load_enter, l, err);
 		if (r < 0)
 			return r;
 	}
@@ -195,6 +200,9 @@ static int load_begin(struct load *l, const struct image_manifest *m, struct err
 	if (r < 0)
 		return r;
 	r = set_phase(&l->set, PHASE_SETTLE, load_settle, l, err);
+	if (r < 0)
+		return r;
+	r = set_act(&l->set, l->options->actions, m ? l->result->info.id : NULL, err);
 	if (r < 0)
 		return r;
 	r = load_enter_resuming(l, err);
@@ -464,6 +472,9 @@ static int load_judge(struct load *l, struct err *err)
 {
 	int r;
 
+	r = actions_note(l->set.actions, GUARD_JUDGING, err);
+	if (r < 0)
+		return r;
 	r = set_phase(&l->set, PHASE_JUDGE, load_judge_one, l, err);
 	if (r < 0)
 		return r;
@@ -483,6 +494,24 @@ static void load_receive_all(struct load *l, enum handover_received received)
 		l->lanes[i].received = received;
 }
 
+static bool load_starts(struct load *l)
+{
+	const struct load_options *o = l->options;
+
+	l->result->copy = o->run && !handover_may_start(l->link, l->origin, o->clone);
+	return o->run && !l->result->copy;
+}
+
+/* What does not want the devices to start has a sender keep the state. */
+static int load_prepare_start(struct load *l, struct err *err)
+{
+	if (!load_starts(l))
+		return 0;
+	for (unsigned int i = 0; i < l->set.n; i++)
+		l->set.members[i].want = MIG_RUNNING;
+	return set_prepare(&l->set, PHASE_START_P2P, err);
+}
+
 /* The state is here now, and nothing takes it back: a cancel only if there is more to do. */
 static int load_own(struct load *l, struct err *err)
 {
@@ -490,6 +519,12 @@ static int load_own(struct load *l, struct err *err)
 	int r;
 
 	r = more ? cancel_check(l->cancel, err) : 0;
+	if (r < 0)
+		return r;
+	r = load_prepare_start(l, err);
+	if (r < 0)
+		return r;
+	r = actions_note(l->set.actions, GUARD_LOADED, err);
 	if (r < 0)
 		return r;
 	cancel_close(l->cancel);
@@ -506,7 +541,6 @@ static int load_own(struct load *l, struct err *err)
 static int load_start_p2p(void *ctx, struct member *m, struct err *err)
 {
 	(void)ctx;
-	m->want = MIG_RUNNING;
 	return member_enter(m, PHASE_START_P2P, NULL, err);
 }
 
@@ -521,11 +555,9 @@ static int load_start_one(void *ctx, struct member *m, struct err *err)
 
 static int load_start(struct load *l, struct err *err)
 {
-	const struct load_options *o = l->options;
 	int r;
 
-	l->result->copy = o->run && !handover_may_start(l->link, l->origin, o->clone);
-	if (!o->run || l->result->copy)
+	if (!load_starts(l))
 		return 0;
 	r = set_phase(&l->set, PHASE_START_P2P, load_start_p2p, l, err);
 	return r < 0 ? r : set_phase(&l->set, PHASE_START, load_start_one, l, err);
@@ -798,6 +830,9 @@ static int load_run_all(struct load *l, struct err *err)
 {
 	int r;
 
+	r = actions_check(l->options->actions, l->options->devs, l->options->n, err);
+	if (r < 0)
+		return r;
 	r = load_init(l, err);
 	if (r < 0)
 		return r;
@@ -810,6 +845,7 @@ static int load_run_all(struct load *l, struct err *err)
 		load_give_up(l, err);
 	else
 		load_complete(l);
+	actions_end(l->set.actions, r < 0 ? err : NULL);
 	return r;
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/cancel.h"
 #include "device/device.h"
+#include "engine/actions.h"
 #include "engine/compat.h"
 #include "engine/config-restore.h"
 #include "engine/handover.h"
@@ -33,6 +34,7 @@
  * @clone: even if the sender's devices run on, or may
  * @verify_only: check everything that can be checked without opening a device
  * @retry_ns: how long an arc that a device refuses for now is tried again
+ * @actions: what is done to the devices' user; may be NULL
  * @events: who listens; may be NULL
  * @transfer: is told how much was verified; may be NULL
  */
@@ -51,6 +53,7 @@ struct load_options {
 	bool clone;
 	bool verify_only;
 	uint64_t retry_ns;
+	const struct actions_options *actions;
 	struct events *events;
 	struct transfer *transfer;
 };

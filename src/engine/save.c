@@ -372,9 +372,13 @@ static int save_check_skew(struct save *s, struct err *err)
 static int save_quiesce(struct save *s, bool precopy, struct err *err)
 {
 	uint64_t max = s->options->converge.downtime_max_ns;
+	int r;
 
 	if (precopy)
 		return save_converge(s, err);
+	r = set_prepare(&s->set, PHASE_QUIESCE, err);
+	if (r < 0)
+		return r;
 	/* From here on no device runs in full. */
 	cancel_set_deadline(s->cancel, max ? clock_ns() + max : 0);
 	return set_phase(&s->set, PHASE_QUIESCE, set_enter, &s->set, err);
@@ -422,19 +426,6 @@ static int save_stop(struct save *s, struct err *err)
 	}
 }
 
-static int save_take(struct save *s, struct err *err)
-{
-	int r;
-
-	r = set_each(&s->set, save_expect_sizes, s, err);
-	if (r < 0)
-		return r;
-	r = save_stop(s, err);
-	if (r < 0)
-		return r;
-	return set_phase(&s->set, PHASE_STOP_COPY, save_drain, s, err);
-}
-
 static void save_note_streams(struct save *s)
 {
 	for (unsigned int i = 0; i < s->set.n; i++) {
@@ -459,19 +450,69 @@ static int save_explain(struct save *s, int r, struct err *err)
 	return r;
 }
 
+static void save_want(struct save *s, bool stopped)
+{
+	for (unsigned int i = 0; i < s->set.n; i++)
+		s->set.members[i].want = stopped ? MIG_STOP : s->set.results[i].found;
+}
+
+/* From here on the reader may have all: what is to stay stopped must not run again by accident. */
+static int save_stay(struct save *s, struct err *err)
+{
+	return s->options->leave_stopped ? actions_note(s->set.actions, GUARD_STAYS, err) : 0;
+}
+
+static int save_begin_end(struct save *s, struct err *err)
+{
+	int r;
+
+	r = s->link == HANDOVER_STORED ? 0 : save_stay(s, err);
+	if (r < 0)
+		return r;
+	save_event(s, HANDOVER_ON_END);
+	return 0;
+}
+
 /* A bare stream ends where it is closed, whatever closes it: then its reader may have all. */
+static int save_note_bare(struct save *s, struct err *err)
+{
+	return s->options->raw && s->link != HANDOVER_STORED ? save_stay(s, err) : 0;
+}
+
+static int save_take(struct save *s, struct err *err)
+{
+	int r;
+
+	r = set_each(&s->set, save_expect_sizes, s, err);
+	if (r < 0)
+		return r;
+	r = save_stop(s, err);
+	if (r < 0)
+		return r;
+	r = save_note_bare(s, err);
+	return r < 0 ? r : set_phase(&s->set, PHASE_STOP_COPY, save_drain, s, err);
+}
+
 static int save_drain_all(struct save *s, struct err *err)
 {
 	int r = save_explain(s, save_take(s, err), err);
 
 	if (r < 0)
 		return r;
+	/* What does not want the devices to start leaves no image: the save can be tried again. */
+	save_want(s, s->options->leave_stopped);
+	r = set_prepare(&s->set, PHASE_START_P2P, err);
+	if (r < 0)
+		return r;
 	save_note_streams(s);
 	s->drained = true;
 	if (!s->options->leave_stopped || s->options->raw)
 		cancel_set_deadline(s->cancel, 0);
-	if (s->options->raw)
-		save_event(s, HANDOVER_ON_END);
+	if (s->options->raw) {
+		r = save_begin_end(s, err);
+		if (r < 0)
+			return r;
+	}
 	if (!s->options->sha256)
 		return 0;
 	s->result->sums = calloc(s->set.n, sizeof(*s->result->sums));
@@ -507,7 +548,9 @@ static int save_end_image(struct save *s, struct err *err)
 		if (r < 0)
 			return r;
 	}
-	save_event(s, HANDOVER_ON_END);
+	r = save_begin_end(s, err);
+	if (r < 0)
+		return r;
 	r = image_writer_end(s->writer, err);
 	if (r < 0)
 		return r;
@@ -538,7 +581,9 @@ static int save_send_end(struct save *s, struct err *err)
 	if (s->link != HANDOVER_STORED)
 		cancel_set_deadline(s->cancel, 0);
 	if (s->options->raw) {
-		save_event(s, HANDOVER_ON_END);
+		r = save_begin_end(s, err);
+		if (r < 0)
+			return r;
 	} else {
 		r = save_end_image(s, err);
 		s->result->written = image_writer_size(s->writer);
@@ -563,6 +608,9 @@ static int save_send_and_publish(struct save *s, struct err *err)
 	if (r < 0)
 		return r;
 	cancel_close(s->cancel);
+	r = save_stay(s, err);
+	if (r < 0)
+		return r;
 	return output_publish(s->out, err);
 }
 
@@ -630,12 +678,6 @@ static bool save_can_go_back(const struct save *s)
 	return fate == MIG_FATE_HOLDS || (fate == MIG_FATE_BACK && !save_runs_on(s));
 }
 
-static void save_want(struct save *s, bool stopped)
-{
-	for (unsigned int i = 0; i < s->set.n; i++)
-		s->set.members[i].want = stopped ? MIG_STOP : s->set.results[i].found;
-}
-
 static int save_take_and_hand_over(struct save *s, struct err *err)
 {
 	struct err late = { 0 };
@@ -643,12 +685,12 @@ static int save_take_and_hand_over(struct save *s, struct err *err)
 
 	r = save_drain_all(s, err);
 	if (!s->drained) {
+		save_want(s, false);
 		set_give_back(&s->set, err);
 		save_note_streams(s);
 		save_failed(s);
 		return r;
 	}
-	save_want(s, s->options->leave_stopped);
 	r = r < 0 ? r : set_return(&s->set, err);
 	/* No keepalive comes after the image's end. Frames take their time to free. */
 	for (unsigned int i = 0; i < s->set.n; i++)
@@ -680,6 +722,9 @@ static int save_prepare(struct save *s, struct err *err)
 	r = save_begin_image(s, err);
 	if (r < 0)
 		return r;
+	r = set_act(&s->set, s->options->actions, s->writer ? s->result->info.id : NULL, err);
+	if (r < 0)
+		return r;
 	return save_make_lanes(s, err);
 }
 
@@ -688,6 +733,9 @@ static int save_work(struct save *s, struct err *err)
 	const struct save_options *o = s->options;
 	int r;
 
+	r = actions_check(o->actions, o->devs, o->n, err);
+	if (r < 0)
+		return r;
 	r = set_init(&s->set, o->devs, o->n, MIG_STOP_COPY, o->retry_ns, s->cancel, o->events, err);
 	if (r < 0)
 		return r;
@@ -746,6 +794,7 @@ int save_run(const struct save_options *options, struct cancel *cancel, struct s
 	*ret = (struct save_result){ 0 };
 	lanes_init(&s.lanes);
 	r = save_work(&s, err);
+	actions_end(s.set.actions, r < 0 ? err : NULL);
 	save_judge(&s, r, err);
 	save_done(&s);
 	return r;

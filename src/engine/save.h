@@ -6,6 +6,7 @@
  */
 
 #include "device/device.h"
+#include "engine/actions.h"
 #include "engine/handover.h"
 #include "engine/converge.h"
 #include "engine/set.h"
@@ -37,6 +38,7 @@
  * @retry_ns: how long an arc that a device refuses for now is tried again
  * @max_skew_ns: between the first device's stop and the last's, at most; a save that has more is
  *               undone and tried again for @retry_ns; 0 for any
+ * @actions: what is done to the devices' user; may be NULL
  * @events: who listens; may be NULL
  */
 struct save_options {
@@ -58,6 +60,7 @@ struct save_options {
 	struct converge_options converge;
 	uint64_t retry_ns;
 	uint64_t max_skew_ns;
+	const struct actions_options *actions;
 	struct events *events;
 };
 

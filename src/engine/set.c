@@ -49,9 +49,17 @@ int set_init(struct set *s, struct device *const *devs, unsigned int n, enum mig
 	return r < 0 ? r : runner_new(n, cancel, &s->runner, err);
 }
 
+int set_act(struct set *s, const struct actions_options *options, const uint8_t *image_id,
+	    struct err *err)
+{
+	return actions_new(options, s->members, s->n, image_id, s->cancel, s->events, &s->actions,
+			   err);
+}
+
 void set_done(struct set *s)
 {
 	s->runner = runner_free(s->runner);
+	s->actions = actions_free(s->actions);
 	for (unsigned int i = 0; s->members && i < s->n; i++)
 		member_detach(&s->members[i]);
 	free(s->members);
@@ -137,21 +145,31 @@ static int set_do_part(const void *order, unsigned int index, struct err *err)
 	return r;
 }
 
+int set_prepare(struct set *s, enum phase phase, struct err *err)
+{
+	return actions_before(s->actions, phase, err);
+}
+
 int set_phase(struct set *s, enum phase phase, set_fn *fn, void *ctx, struct err *err)
 {
 	const struct set_order order = { .set = s, .fn = fn, .ctx = ctx };
 	bool heed_cancel = phase < PHASE_START_P2P;
 	int r;
 
+	r = set_prepare(s, phase, err);
+	if (r < 0)
+		return r;
 	r = heed_cancel ? cancel_check(s->cancel, err) : 0;
 	if (r < 0)
 		return r;
 	set_tell(s, EVENT_PHASE, EVENT_SET, phase);
 	s->phase = phase;
 	r = runner_all(s->runner, set_do_part, &order, sizeof(order), heed_cancel, err);
-	if (r >= 0)
-		set_tell(s, EVENT_BARRIER, EVENT_SET, phase);
-	return r;
+	if (r < 0)
+		return r;
+	set_tell(s, EVENT_BARRIER, EVENT_SET, phase);
+	actions_after(s->actions, phase);
+	return 0;
 }
 
 int set_each(struct set *s, set_fn *fn, void *ctx, struct err *err)

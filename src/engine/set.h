@@ -8,6 +8,7 @@
  * them back when one has failed.
  */
 
+#include "engine/actions.h"
 #include "engine/member.h"
 #include "engine/runner.h"
 
@@ -15,6 +16,7 @@
  * struct set
  * @results: of each device, in the order of @members
  * @phase: under way
+ * @actions: what is done to the devices' user; set_act() gives it; NULL for nothing
  */
 struct set {
 	unsigned int n;
@@ -24,7 +26,24 @@ struct set {
 	struct cancel *cancel;
 	struct events *events;
 	enum phase phase;
+	struct actions *actions;
 };
+
+/**
+ * set_act() - from here on, tell the devices' user that they stop and start
+ * @image_id: 16 bytes, or NULL
+ *
+ * All devices are open. Return: as actions_new().
+ */
+_must_check_ int set_act(struct set *s, const struct actions_options *options,
+			 const uint8_t *image_id, struct err *err);
+
+/**
+ * set_prepare() - do what has to be done before @phase, ahead of set_phase(), which then does not
+ *
+ * Return: as actions_before().
+ */
+_must_check_ int set_prepare(struct set *s, enum phase phase, struct err *err);
 
 /** set_fn - a device's part of a phase */
 typedef int set_fn(void *ctx, struct member *m, struct err *err);
@@ -58,9 +77,9 @@ _must_check_ int set_open(struct set *s, const struct device_options *options, b
  * set_phase() - have each device do its part of @phase, and wait until all have
  * @fn: the part
  *
- * A cancel keeps a phase before PHASE_START_P2P from beginning: what has to be undone is then less.
+ * Before it and after it the devices' user is told. A cancel keeps a phase before PHASE_START_P2P from beginning: what has to be undone is then less.
  *
- * Return: 0, or as runner_all().
+ * Return: 0; or as set_prepare(), as runner_all().
  */
 _must_check_ int set_phase(struct set *s, enum phase phase, set_fn *fn, void *ctx, struct err *err);
 

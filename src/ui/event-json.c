@@ -12,7 +12,7 @@ static const char *const event_json_kinds[EVENT_NR_KINDS] = {
 	[EVENT_ARRIVED] = "arrived",   [EVENT_BARRIER] = "barrier",   [EVENT_PROGRESS] = "progress",
 	[EVENT_ROUND] = "round",       [EVENT_DECISION] = "decision", [EVENT_STREAM] = "stream",
 	[EVENT_FINISH] = "finish",     [EVENT_FINISHED] = "finished", [EVENT_FAILURE] = "failure",
-	[EVENT_RECOVERY] = "recovery",
+	[EVENT_RECOVERY] = "recovery", [EVENT_ACTION] = "action",
 };
 
 #define ERRNO_MAX 4095
@@ -98,6 +98,17 @@ static void event_json_put_recovery(struct json_object *o, const struct mig_reco
 	report_bool(o, "ok", r->ok);
 }
 
+static void event_json_put_action(struct json_object *o, const struct event_action *a,
+				  uint64_t origin_ns)
+{
+	report_string(o, "action", action_name(a->action));
+	report_string(o, "actor", action_actor_name(a->actor));
+	event_json_put_time(o, "start_ns", a->start_ns, origin_ns);
+	event_json_put(o, "action_ns", a->ns);
+	if (a->result < 0)
+		report_string(o, "error", err_name(a->result));
+}
+
 struct json_object *event_json_new(const struct event *e, uint64_t origin_ns)
 {
 	struct json_object *o = report_new(NULL);
@@ -122,6 +133,8 @@ struct json_object *event_json_new(const struct event *e, uint64_t origin_ns)
 		event_json_put_decision(o, &e->decision);
 	else if (e->kind == EVENT_RECOVERY)
 		event_json_put_recovery(o, e->recovery);
+	else if (e->kind == EVENT_ACTION)
+		event_json_put_action(o, &e->action, origin_ns);
 	if (e->kind == EVENT_STREAM) {
 		event_json_put(o, "bytes", e->stream.bytes);
 		event_json_put(o, "stream_ns", e->stream.ns);
@@ -272,6 +285,18 @@ static void event_json_get_recovery(struct json_reader *r, struct mig_recovery *
 	recovery->ok = json_reader_bool(r, "ok");
 }
 
+static void event_json_get_action(struct json_reader *r, struct event_action *a)
+{
+	if (!action_parse(json_reader_string(r, "action"), &a->action))
+		json_reader_fail(r, "action", "an action");
+	if (!action_actor_parse(json_reader_string(r, "actor"), &a->actor))
+		json_reader_fail(r, "actor", "an actor");
+	a->start_ns = event_json_get(r, "start_ns");
+	a->ns = event_json_get(r, "action_ns");
+	if (json_reader_has(r, "error"))
+		a->result = event_json_errno(r, "error");
+}
+
 static void event_json_get_failure(struct json_reader *r, struct err *failure)
 {
 	failure->code = -EIO;
@@ -306,6 +331,8 @@ static void event_json_get_details(struct json_reader *r, struct event_json *ret
 	} else if (e->kind == EVENT_RECOVERY) {
 		event_json_get_recovery(r, &ret->recovery);
 		e->recovery = &ret->recovery;
+	} else if (e->kind == EVENT_ACTION) {
+		event_json_get_action(r, &e->action);
 	}
 }
 

@@ -108,10 +108,12 @@ uint64_t event_list_origin(const struct event_list *l)
 {
 	uint64_t first = l->n ? l->v[0].event.ns : 0;
 
-	/* An arc is told when it has ended. */
+	/* An arc is told when it has ended, and so is an action. */
 	for (size_t i = 0; i < l->n; i++)
 		if (l->v[i].event.kind == EVENT_ARC)
 			first = MIN(first, l->v[i].event.arc.start_ns);
+		else if (l->v[i].event.kind == EVENT_ACTION)
+			first = MIN(first, l->v[i].event.action.start_ns);
 	return first;
 }
 

@@ -1,0 +1,442 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <fcntl.h>
+#include <paths.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/macros.h"
+#include "base/spawn.h"
+#include "engine/actions-actor.h"
+
+/*
+ * A program of the user's, run by its path. It gets a process group of its own, so that one that
+ * hangs is ended with all that it has started, and no descriptor but its three: what it holds open
+ * after its end keeps nothing waiting.
+ */
+
+#define PREFIX "VFIOMIG_"
+
+/* From SIGTERM to SIGKILL. */
+#define MERCY_MS 2000
+
+#define ID_SIZE 16
+#define LINE_MAX_SIZE 400
+#define VARIABLES_MAX 16
+
+extern char **environ;
+
+struct actions_script {
+	const struct actions_options *options;
+	char *devices, *owners; /* one a line */
+	bool has_id;
+	uint8_t id[ID_SIZE];
+};
+
+/*
+ * What it is told
+ */
+
+/** struct script_env - the environment; @own are freed */
+struct script_env {
+	char **v;
+	size_t n;
+	char *own[VARIABLES_MAX];
+	size_t n_own;
+	bool failed;
+};
+
+static void actions_script_env_done(struct script_env *env)
+{
+	for (size_t i = 0; i < env->n_own; i++)
+		free(env->own[i]);
+	free(env->v);
+}
+
+static void actions_script_set(struct script_env *env, const char *name, const char *value)
+{
+	char *text;
+
+	if (!value || env->n_own == VARIABLES_MAX)
+		return;
+	if (asprintf(&text, PREFIX "%s=%s", name, value) < 0) {
+		env->failed = true;
+		return;
+	}
+	env->own[env->n_own++] = text;
+	env->v[env->n++] = text;
+}
+
+/* Ours, but what another run of this program has put there. */
+static int actions_script_inherit(struct script_env *env, struct err *err)
+{
+	size_t n = 0;
+
+	while (environ[n])
+		n++;
+	env->v = calloc(n + VARIABLES_MAX + 1, sizeof(*env->v));
+	if (!env->v)
+		return err_set(err, -ENOMEM, "calloc");
+	for (size_t i = 0; i < n; i++)
+		if (strncmp(environ[i], PREFIX, strlen(PREFIX)) != 0)
+			env->v[env->n++] = environ[i];
+	return 0;
+}
+
+static int actions_script_env(const struct actions_script *s, enum action action,
+			      const struct action_facts *facts, struct script_env *env,
+			      struct err *err)
+{
+	char id[2 * ID_SIZE + 1] = "";
+	int r;
+
+	r = actions_script_inherit(env, err);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < ID_SIZE; i++)
+		snprintf(id + 2 * i, 3, "%02x", s->id[i]);
+	actions_script_set(env, "ACTION", action_name(action));
+	actions_script_set(env, "COMMAND", s->options->command);
+	actions_script_set(env, "PHASE", phase_name(facts->phase));
+	actions_script_set(env, "DEVICES", s->devices);
+	actions_script_set(env, "OWNER_PID", *s->owners ? s->owners : NULL);
+	actions_script_set(env, "FILE", s->options->file);
+	actions_script_set(env, "IMAGE_ID", s->has_id ? id : NULL);
+	if (action == ACTION_ABORT) {
+		actions_script_set(env, "REASON", facts->failure ? facts->failure->text : NULL);
+		actions_script_set(env, "RECOVERED", facts->recovered ? "yes" : "no");
+	}
+	return env->failed ? err_set(err, -ENOMEM, "asprintf") : 0;
+}
+
+/*
+ * What it says
+ */
+
+/** struct script_output - one of its two streams, as far as a line of it has come */
+struct script_output {
+	const char *path;
+	void (*log)(const char *fmt, ...);
+	int fd; /* -1 at its end */
+	char line[LINE_MAX_SIZE + 1];
+	size_t len;
+};
+
+static void actions_script_flush(struct script_output *o)
+{
+	o->line[o->len] = '\0';
+	if (o->len)
+		o->log("%s: %s", o->path, o->line);
+	o->len = 0;
+}
+
+static void actions_script_hear(struct script_output *o)
+{
+	char buf[4096];
+	ssize_t n;
+
+	while (o->fd >= 0) {
+		n = read(o->fd, buf, sizeof(buf));
+		if (n < 0)
+			return;
+		if (!n)
+			close(TAKE_FD(o->fd));
+		for (ssize_t i = 0; i < n; i++) {
+			if (buf[i] == '\n' || o->len == LINE_MAX_SIZE)
+				actions_script_flush(o);
+			if (buf[i] != '\n' && buf[i])
+				o->line[o->len++] = buf[i];
+		}
+	}
+}
+
+/*
+ * Running it
+ */
+
+/** struct script_run - @streams: standard output, told with -v only, and standard error */
+struct script_run {
+	const char *path;
+	pid_t pid;
+	int pidfd;
+	struct script_output streams[2];
+};
+
+#define SCRIPT_RUN_NONE(script)                                          \
+	{                                                                \
+		.path = (script), .pidfd = -1,                           \
+		.streams = {                                             \
+			{ .path = (script), .log = log_info, .fd = -1 }, \
+			{ .path = (script), .log = log_warn, .fd = -1 }, \
+		},                                                       \
+	}
+
+static void actions_script_run_done(struct script_run *run)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(run->streams); i++) {
+		actions_script_hear(&run->streams[i]);
+		actions_script_flush(&run->streams[i]);
+		if (run->streams[i].fd >= 0)
+			close(run->streams[i].fd);
+	}
+	if (run->pidfd >= 0)
+		close(run->pidfd);
+}
+
+/* Return: 0 or a positive errno, as posix_spawn(). */
+static int actions_script_arrange(posix_spawn_file_actions_t *actions, const int theirs[2])
+{
+	int r;
+
+	r = posix_spawn_file_actions_addopen(actions, STDIN_FILENO, _PATH_DEVNULL, O_RDONLY, 0);
+	if (r)
+		return r;
+	r = posix_spawn_file_actions_adddup2(actions, theirs[0], STDOUT_FILENO);
+	if (r)
+		return r;
+	r = posix_spawn_file_actions_adddup2(actions, theirs[1], STDERR_FILENO);
+	return r ? r : posix_spawn_file_actions_addclosefrom_np(actions, STDERR_FILENO + 1);
+}
+
+static int actions_script_spawn_with(struct script_run *run, posix_spawn_file_actions_t *actions,
+				     posix_spawnattr_t *attr, enum action action, char **env)
+{
+	char *const argv[] = { (char *)run->path, (char *)action_name(action), NULL };
+	int r = spawn_undo_signals(attr, POSIX_SPAWN_SETPGROUP);
+
+	return r ? r : posix_spawn(&run->pid, run->path, actions, attr, argv, env);
+}
+
+static int actions_script_spawn(struct script_run *run, const int theirs[2], enum action action,
+				char **env)
+{
+	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attr;
+	int r;
+
+	r = posix_spawnattr_init(&attr);
+	if (r)
+		return -r;
+	r = posix_spawn_file_actions_init(&actions);
+	if (!r) {
+		r = actions_script_arrange(&actions, theirs);
+		r = r ? r : actions_script_spawn_with(run, &actions, &attr, action, env);
+		posix_spawn_file_actions_destroy(&actions);
+	}
+	posix_spawnattr_destroy(&attr);
+	return -r;
+}
+
+static int actions_script_start(struct script_run *run, enum action action, char **env,
+				struct err *err)
+{
+	_cleanup_fd_ int out = -1, error = -1;
+	int theirs[2], p[2], r;
+
+	for (size_t i = 0; i < ARRAY_SIZE(run->streams); i++) {
+		if (pipe2(p, O_CLOEXEC) < 0)
+			return err_set(err, -errno, "pipe");
+		run->streams[i].fd = p[0];
+		*(i ? &error : &out) = p[1];
+		if (fcntl(p[0], F_SETFL, O_NONBLOCK) < 0)
+			return err_set(err, -errno, "pipe");
+	}
+	theirs[0] = out;
+	theirs[1] = error;
+	r = actions_script_spawn(run, theirs, action, env);
+	if (r < 0)
+		return err_set(err, r, "%s: cannot be run", run->path);
+	run->pidfd = pidfd_open(run->pid, 0);
+	if (run->pidfd >= 0)
+		return 0;
+	r = err_set(err, -errno, "%s: pidfd_open", run->path);
+	kill(-run->pid, SIGKILL);
+	waitpid(run->pid, NULL, 0);
+	return r;
+}
+
+/* Why a wait ended. */
+enum script_wait {
+	SCRIPT_ENDED,
+	SCRIPT_TIMED_OUT,
+	SCRIPT_CANCELLED
+};
+
+/* @stop: a descriptor that ends the wait, or -1. */
+static enum script_wait actions_script_await(struct script_run *run, int stop, int timeout_ms)
+{
+	uint64_t end = clock_ns() + (uint64_t)timeout_ms * NSEC_PER_MSEC;
+
+	for (;;) {
+		struct pollfd p[] = {
+			{ .fd = run->pidfd, .events = POLLIN },
+			{ .fd = stop, .events = POLLIN },
+			{ .fd = run->streams[0].fd, .events = POLLIN },
+			{ .fd = run->streams[1].fd, .events = POLLIN },
+		};
+
+		(void)poll(p, ARRAY_SIZE(p), clock_ms_until(end));
+		for (size_t i = 0; i < ARRAY_SIZE(run->streams); i++)
+			actions_script_hear(&run->streams[i]);
+		if (p[0].revents)
+			return SCRIPT_ENDED;
+		if (p[1].revents)
+			return SCRIPT_CANCELLED;
+		if (clock_ns() >= end)
+			return SCRIPT_TIMED_OUT;
+	}
+}
+
+/* All of its group. It was not waited for, so its number is still its own. */
+static void actions_script_stop(struct script_run *run)
+{
+	kill(-run->pid, SIGTERM);
+	if (actions_script_await(run, -1, MERCY_MS) != SCRIPT_ENDED)
+		log_info("%s: does not end by SIGTERM", run->path);
+	kill(-run->pid, SIGKILL);
+}
+
+static int actions_script_judge(const struct script_run *run, enum action action, int status,
+				struct err *err)
+{
+	const char *name = action_name(action);
+
+	if (WIFSIGNALED(status))
+		return err_fail(err, ERR_ABORTED, -EIO, "%s: %s: ended by signal %d (%s)",
+				run->path, name, WTERMSIG(status), sigdescr_np(WTERMSIG(status)));
+	if (WEXITSTATUS(status))
+		return err_fail(err, ERR_ABORTED, -EIO, "%s: %s: ended with status %d", run->path,
+				name, WEXITSTATUS(status));
+	return 0;
+}
+
+/* What may be refused ends by the first request, the rest by a second one. */
+static int actions_script_stop_fd(enum action action, const struct cancel *cancel)
+{
+	if (!cancel)
+		return -1;
+	return action_may_refuse(action) && !atomic_load(&cancel->closed) ? cancel->fd
+									  : cancel->hurry_fd;
+}
+
+static int actions_script_wait(struct script_run *run, const struct actions_script *s,
+			       enum action action, struct cancel *cancel, struct err *err)
+{
+	int timeout_ms = s->options->timeout_ms, status = 0;
+	enum script_wait why;
+
+	why = actions_script_await(run, actions_script_stop_fd(action, cancel), timeout_ms);
+	if (why != SCRIPT_ENDED)
+		actions_script_stop(run);
+	while (waitpid(run->pid, &status, 0) < 0 && errno == EINTR)
+		continue;
+	if (why == SCRIPT_TIMED_OUT)
+		return err_fail(err, ERR_ABORTED, -ETIMEDOUT,
+				"%s: %s: did not end within %d ms (--action-timeout)", run->path,
+				action_name(action), timeout_ms);
+	if (why == SCRIPT_CANCELLED)
+		return err_fail(err, ERR_ABORTED, -ECANCELED, "%s: %s: interrupted", run->path,
+				action_name(action));
+	return actions_script_judge(run, action, status, err);
+}
+
+static int actions_script_act(void *ctx, enum action action, const struct action_facts *facts,
+			      struct err *err)
+{
+	const struct actions_script *s = ctx;
+	struct script_run run = SCRIPT_RUN_NONE(s->options->script);
+	struct script_env env = { 0 };
+	int r;
+
+	r = actions_script_env(s, action, facts, &env, err);
+	if (r >= 0)
+		r = actions_script_start(&run, action, env.v, err);
+	if (r >= 0)
+		r = actions_script_wait(&run, s, action, facts->cancel, err);
+	actions_script_run_done(&run);
+	actions_script_env_done(&env);
+	return r < 0 ? err_classify(err, ERR_ABORTED, r) : r;
+}
+
+/*
+ * Its context
+ */
+
+static void actions_script_free(void *ctx)
+{
+	struct actions_script *s = ctx;
+
+	free(s->devices);
+	free(s->owners);
+	free(s);
+}
+
+static int actions_script_list(struct actions_script *s, const struct member *members,
+			       unsigned int n, struct err *err)
+{
+	_cleanup_file_ FILE *devices = NULL, *owners = NULL;
+	size_t devices_size, owners_size;
+
+	devices = open_memstream(&s->devices, &devices_size);
+	owners = open_memstream(&s->owners, &owners_size);
+	if (!devices || !owners)
+		return err_set(err, -ENOMEM, "open_memstream");
+	for (unsigned int i = 0; i < n; i++) {
+		pid_t pid = s->options->owner ? s->options->owner(members[i].dev) : 0;
+
+		fprintf(devices, "%s%s", i ? "\n" : "", members[i].dev->spec);
+		if (pid)
+			fprintf(owners, "%s%d", ftello(owners) ? "\n" : "", (int)pid);
+	}
+	return 0;
+}
+
+int actions_script_new(const struct actions_options *o, const struct member *members,
+		       unsigned int n, struct actions_script **ret, struct err *err)
+{
+	struct actions_script *s = calloc(1, sizeof(*s));
+	int r;
+
+	if (!s)
+		return err_set(err, -ENOMEM, "calloc");
+	s->options = o;
+	r = actions_script_list(s, members, n, err);
+	if (r < 0) {
+		actions_script_free(s);
+		return r;
+	}
+	*ret = s;
+	return 0;
+}
+
+void actions_script_image(struct actions_script *s, const uint8_t *id)
+{
+	memcpy(s->id, id, ID_SIZE);
+	s->has_id = true;
+}
+
+int actions_script_check(const char *path, struct err *err)
+{
+	int r;
+
+	if (access(path, X_OK) >= 0)
+		return 0;
+	r = -errno;
+	err_fail(err, r == -EACCES ? ERR_PERMISSION : ERR_MISSING, r, "--action-script=%s", path);
+	return r == -EACCES ? err_hint(err, r, "chmod +x %s", path) : r;
+}
+
+const struct actor_ops actions_script_ops = {
+	.actor = ACTION_BY_SCRIPT,
+	.act = actions_script_act,
+	.free = actions_script_free,
+};

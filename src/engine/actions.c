@@ -1,0 +1,417 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/macros.h"
+#include "device/kernel-dev.h"
+#include "engine/actions-actor.h"
+#include "engine/event.h"
+#include "fsm/fsm.h"
+
+#define ACTORS_MAX 2
+
+/* What the guardian waits for: the devices, then the script, which has a limit of its own. */
+#define GUARD_PATIENCE_MS 30000
+
+/* How long a device may refuse an arc on its way back. */
+#define GUARD_RETRY_NS (10 * NSEC_PER_SEC)
+
+/**
+ * struct actions
+ * @actors: in the order in which they do a "pre-"; they do what follows it in the opposite one
+ * @owes: this one began something that is not ended yet
+ * @phase: prepared for, or under way
+ * @guarded: devices that another process goes on using
+ */
+struct actions {
+	const struct actions_options *options;
+	struct member *members;
+	unsigned int n;
+	struct cancel *cancel;
+	struct events *events;
+	struct {
+		const struct actor_ops *ops;
+		void *ctx;
+		bool owes;
+	} actors[ACTORS_MAX];
+	unsigned int n_actors;
+	struct actions_script *script;
+	enum action_stage stage;
+	enum phase phase;
+	struct guardian *guardian;
+};
+
+/*
+ * The guardian's work, in a process of its own: no other thread, no listener, no cancel
+ */
+
+static bool actions_guards(const struct member *m)
+{
+	return device_ownership(m->dev) == DEVICE_SHARED && m->dev->mig;
+}
+
+static void actions_guard_detach(struct member *m)
+{
+	m->dev->mig->cancel = NULL;
+	m->dev->mig->on_arc = NULL;
+}
+
+static bool actions_guard_bring(struct member *m, enum mig_state want, enum mig_holds holds)
+{
+	struct arc_retry retry = { .budget_ns = GUARD_RETRY_NS };
+	struct mig_recovery recovery;
+
+	return mig_recover(m->dev->mig, want, holds, &retry, &recovery, NULL) && !recovery.reset;
+}
+
+/* None runs in full before all can answer. */
+static void actions_guard_quiesce(struct actions *a, enum guard_note note, bool any_lost)
+{
+	for (unsigned int i = 0; i < a->n; i++) {
+		struct member *m = &a->members[i];
+		struct mig_dev *mig = m->dev->mig;
+		struct guard_plan plan;
+
+		if (!actions_guards(m) || !(mig->caps & MIG_CAP_P2P) || !mig->state_known)
+			continue;
+		plan = guard_plan(note, mig->state, mig_settled(m->result->found), any_lost);
+		if (plan.act && plan.holds == MIG_HOLDS_OWN && plan.want == MIG_RUNNING &&
+		    mig->state != MIG_RUNNING && mig->state != MIG_ERROR)
+			(void)actions_guard_bring(m, MIG_RUNNING_P2P, plan.holds);
+	}
+}
+
+/* Return: it is where it was found, with its own state. */
+static bool actions_guard_return(struct member *m, enum guard_note note, bool any_lost)
+{
+	enum mig_state found = mig_settled(m->result->found);
+	struct mig_dev *mig = m->dev->mig;
+	struct guard_plan plan;
+
+	if (!mig->state_known)
+		return false;
+	plan = guard_plan(note, mig->state, found, any_lost);
+	return plan.act && actions_guard_bring(m, plan.want, plan.holds) &&
+	       plan.holds == MIG_HOLDS_OWN && plan.want == found;
+}
+
+static int actions_guard_recover(void *ctx, uint8_t told)
+{
+	enum guard_note note = told < GUARD_NR_NOTES ? (enum guard_note)told : GUARD_LOADED;
+	struct actions *a = ctx;
+	bool lost = false, all = true;
+
+	for (unsigned int i = 0; i < a->n; i++) {
+		struct member *m = &a->members[i];
+
+		if (!actions_guards(m))
+			continue;
+		actions_guard_detach(m);
+		if (mig_refresh(m->dev->mig, NULL) >= 0)
+			lost |= guard_lost(note, m->dev->mig->state);
+	}
+	actions_guard_quiesce(a, note, lost);
+	for (unsigned int i = 0; i < a->n; i++)
+		all &= actions_guards(&a->members[i]) &&
+		       actions_guard_return(&a->members[i], note, lost);
+	return all ? 0 : 1;
+}
+
+/* The script learns of it, whatever it was told before: it undoes only what it has done itself. */
+static void actions_guard_after(void *ctx, uint8_t told, int recovered)
+{
+	struct err killed = { .text = "vfiomigctl was killed" };
+	const struct action_facts facts = { .failure = &killed, .recovered = recovered == 0 };
+	const struct actions *a = ctx;
+
+	(void)told;
+	if (a->script && actions_script_ops.act(a->script, ACTION_ABORT, &facts, NULL) < 0)
+		return;
+}
+
+static size_t actions_guard_fds(const struct actions *a, int *fds)
+{
+	size_t n = 0;
+
+	for (unsigned int i = 0; i < a->n; i++)
+		if (actions_guards(&a->members[i]))
+			n += kernel_dev_fds(a->members[i].dev->mig, fds + n);
+	return n;
+}
+
+static int actions_start_guardian(struct actions *a, struct actions_freeze *freeze, struct err *err)
+{
+	_cleanup_free_ int *fds = calloc(a->n, KERNEL_DEV_FDS_MAX * sizeof(*fds));
+	struct guardian_options o = {
+		.freezers = freeze ? freeze->freezers : NULL,
+		.n_freezers = freeze ? freeze->n : 0,
+		.fds = fds,
+		.patience_ms = MAX(GUARD_PATIENCE_MS, 2 * a->options->timeout_ms),
+		.recover = actions_guard_recover,
+		.after = actions_guard_after,
+		.ctx = a,
+	};
+	int r;
+
+	if (!fds)
+		return err_set(err, -ENOMEM, "calloc");
+	o.n_fds = actions_guard_fds(a, fds);
+	r = guardian_start(&o, &a->guardian, err);
+	if (r >= 0 && freeze)
+		freeze->guardian = a->guardian;
+	return r;
+}
+
+/*
+ * The actors
+ */
+
+static void actions_add(struct actions *a, const struct actor_ops *ops, void *ctx)
+{
+	a->actors[a->n_actors].ops = ops;
+	a->actors[a->n_actors].ctx = ctx;
+	a->n_actors++;
+}
+
+static void actions_tell(const struct actions *a, enum action action, enum action_actor actor,
+			 uint64_t start_ns, int r)
+{
+	struct event e = {
+		.kind = EVENT_ACTION,
+		.device = EVENT_SET,
+		.action = {
+			.action = action,
+			.actor = actor,
+			.start_ns = start_ns,
+			.ns = clock_ns() - start_ns,
+			.result = r,
+		},
+	};
+
+	event_emit(a->events, &e);
+}
+
+static int actions_act(struct actions *a, unsigned int i, enum action action,
+		       const struct action_facts *facts, struct err *err)
+{
+	uint64_t start_ns = clock_ns();
+	int r;
+
+	r = a->actors[i].ops->act(a->actors[i].ctx, action, facts, err);
+	actions_tell(a, action, a->actors[i].ops->actor, start_ns, r);
+	return r;
+}
+
+/* One that has refused may have done a part: it is told of the end, too. */
+static int actions_begin(struct actions *a, enum action action, struct err *err)
+{
+	const struct action_facts facts = { .phase = a->phase, .cancel = a->cancel };
+
+	for (unsigned int i = 0; i < a->n_actors; i++) {
+		int r;
+
+		a->actors[i].owes = true;
+		r = actions_act(a, i, action, &facts, err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static void actions_follow(struct actions *a, enum action action, const struct action_facts *facts)
+{
+	for (unsigned int i = a->n_actors; i-- > 0;) {
+		char reason[ERR_REASON_MAX];
+		struct err why = { 0 };
+
+		if (!a->actors[i].owes)
+			continue;
+		a->actors[i].owes = action == ACTION_POST_STOP;
+		if (actions_act(a, i, action, facts, &why) < 0)
+			log_warn("%s%s", why.text, err_reason(&why, reason));
+	}
+}
+
+static bool actions_any_runs(const struct actions *a)
+{
+	for (unsigned int i = 0; i < a->n; i++)
+		if (fsm_runs(a->members[i].dev->mig->state))
+			return true;
+	return false;
+}
+
+static bool actions_any_starts(const struct actions *a)
+{
+	for (unsigned int i = 0; i < a->n; i++)
+		if (fsm_runs(a->members[i].want))
+			return true;
+	return false;
+}
+
+int actions_before(struct actions *a, enum phase phase, struct err *err)
+{
+	enum action action;
+	bool moves;
+	int r;
+
+	if (!a)
+		return 0;
+	a->phase = phase;
+	moves = phase == PHASE_QUIESCE ? actions_any_runs(a) : actions_any_starts(a);
+	action = action_due(phase, ACTION_BEFORE, a->stage, moves);
+	if (action == ACTION_NONE)
+		return 0;
+	r = actions_begin(a, action, err);
+	a->stage = action_next(action, r >= 0);
+	return r;
+}
+
+void actions_after(struct actions *a, enum phase phase)
+{
+	const struct action_facts facts = { .phase = phase, .cancel = a ? a->cancel : NULL };
+	enum action action;
+
+	if (!a)
+		return;
+	action = action_due(phase, ACTION_AFTER, a->stage, false);
+	if (action == ACTION_NONE)
+		return;
+	actions_follow(a, action, &facts);
+	a->stage = action_next(action, true);
+}
+
+int actions_note(struct actions *a, enum guard_note note, struct err *err)
+{
+	return a && a->guardian ? guardian_note(a->guardian, (uint8_t)note, err) : 0;
+}
+
+/* All are where they were found, with their own states. */
+static bool actions_recovered(const struct actions *a)
+{
+	for (unsigned int i = 0; i < a->n; i++) {
+		const struct member_result *result = a->members[i].result;
+		const struct mig_dev *mig = a->members[i].dev->mig;
+
+		if (!mig || !mig->state_known || mig->state != mig_settled(result->found) ||
+		    (result->recovered && result->recovery.reset))
+			return false;
+	}
+	return true;
+}
+
+void actions_end(struct actions *a, const struct err *failure)
+{
+	struct action_facts facts = { .failure = failure };
+	enum action action;
+
+	if (!a)
+		return;
+	facts.phase = a->phase;
+	facts.cancel = a->cancel;
+	facts.recovered = actions_recovered(a);
+	action = action_at_end(a->stage, !failure);
+	if (action != ACTION_NONE)
+		actions_follow(a, action, &facts);
+	a->stage = ACTION_STAGE_IDLE;
+}
+
+/*
+ * Beginning and end
+ */
+
+static bool actions_has_owner(const struct actions_options *o, const struct device *dev)
+{
+	return o->owner && o->owner(dev);
+}
+
+int actions_check(const struct actions_options *o, struct device *const *devs, unsigned int n,
+		  struct err *err)
+{
+	int r;
+
+	r = o && o->script ? actions_script_check(o->script, err) : 0;
+	if (r < 0 || !o || !o->freeze_owner)
+		return r;
+	for (unsigned int i = 0; i < n; i++)
+		if (actions_has_owner(o, devs[i]))
+			return 0;
+	err_fail(err, ERR_USAGE, -EINVAL, "--freeze-owner: no process is known that owns %s",
+		 n > 1 ? "one of these devices" : device_name(devs[0]));
+	return err_hint(err, -EINVAL, "name the device by its owner: pid:PID");
+}
+
+static int actions_add_actors(struct actions *a, struct actions_freeze **ret_freeze,
+			      struct err *err)
+{
+	const struct actions_options *o = a->options;
+	int r;
+
+	if (o->script) {
+		r = actions_script_new(o, a->members, a->n, &a->script, err);
+		if (r < 0)
+			return r;
+		actions_add(a, &actions_script_ops, a->script);
+	}
+	if (!o->freeze_owner)
+		return 0;
+	r = actions_freeze_new(o, a->members, a->n, ret_freeze, err);
+	if (r < 0)
+		return r;
+	actions_add(a, &actions_freeze_ops, *ret_freeze);
+	return 0;
+}
+
+static bool actions_need_guardian(const struct actions *a)
+{
+	for (unsigned int i = 0; i < a->n; i++)
+		if (actions_has_owner(a->options, a->members[i].dev))
+			return true;
+	return a->n_actors;
+}
+
+int actions_new(const struct actions_options *o, struct member *members, unsigned int n,
+		const uint8_t *image_id, struct cancel *cancel, struct events *events,
+		struct actions **ret, struct err *err)
+{
+	struct actions_freeze *freeze = NULL;
+	struct actions *a;
+	int r;
+
+	if (!o)
+		return 0;
+	a = calloc(1, sizeof(*a));
+	if (!a)
+		return err_set(err, -ENOMEM, "calloc");
+	*a = (struct actions){
+		.options = o,
+		.members = members,
+		.n = n,
+		.cancel = cancel,
+		.events = events,
+	};
+	r = actions_add_actors(a, &freeze, err);
+	if (r >= 0 && a->script && image_id)
+		actions_script_image(a->script, image_id);
+	if (r >= 0 && actions_need_guardian(a))
+		r = actions_start_guardian(a, freeze, err);
+	if (r < 0) {
+		actions_free(a);
+		return r;
+	}
+	*ret = a;
+	return 0;
+}
+
+/* What is still stopped goes on before the guardian, which knows of it, ends. */
+struct actions *actions_free(struct actions *a)
+{
+	if (!a)
+		return NULL;
+	for (unsigned int i = a->n_actors; i-- > 0;)
+		a->actors[i].ops->free(a->actors[i].ctx);
+	guardian_free(a->guardian);
+	return mfree(a);
+}

@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "base/macros.h"
+#include "engine/action-plan.h"
+#include "engine/guard-plan.h"
+#include "fsm/fsm.h"
+
+/*
+ * A save or a load as the engine walks it: its phases, of which one may fail, and actions, of which
+ * one may fail. What is told is written down as letters, in capitals where it failed.
+ */
+
+static const enum phase saves[] = {
+	PHASE_SETTLE,	 PHASE_PRE_COPY,  PHASE_QUIESCE, PHASE_STOP,
+	PHASE_STOP_COPY, PHASE_START_P2P, PHASE_START,
+};
+static const enum phase loads[] = {
+	PHASE_SETTLE, PHASE_QUIESCE,   PHASE_STOP,  PHASE_LOAD,
+	PHASE_JUDGE,  PHASE_START_P2P, PHASE_START,
+};
+
+#define NONE_FAILS PHASE_NR
+
+struct walk {
+	const enum phase *phases;
+	size_t n;
+	enum phase fails;
+	enum action refuses;
+	bool runs, starts; /* when found; in the end */
+	enum action_stage stage;
+	char told[32];
+};
+
+/* Return: it went well. */
+static bool tell(struct walk *w, enum action action)
+{
+	static const char letters[] = "abcdx";
+	bool ok = action != w->refuses;
+
+	assert_true(strlen(w->told) < sizeof(w->told) - 1);
+	w->told[strlen(w->told)] = (char)(letters[action] - (ok ? 0 : 'a' - 'A'));
+	w->stage = action_next(action, ok);
+	return ok || !action_may_refuse(action);
+}
+
+static bool step(struct walk *w, enum phase phase)
+{
+	bool moves = phase == PHASE_QUIESCE ? w->runs : w->starts;
+	enum action action = action_due(phase, ACTION_BEFORE, w->stage, moves);
+
+	if (action != ACTION_NONE && !tell(w, action))
+		return false;
+	/* Prepared for once, it is not due again. */
+	assert_int_equal(action_due(phase, ACTION_BEFORE, w->stage, moves), ACTION_NONE);
+	if (phase == w->fails)
+		return false;
+	action = action_due(phase, ACTION_AFTER, w->stage, false);
+	return action == ACTION_NONE || tell(w, action);
+}
+
+static const char *walk(struct walk *w)
+{
+	enum action action;
+	bool ok = true;
+
+	for (size_t i = 0; ok && i < w->n; i++) {
+		/* Devices that stay stopped are not brought through the last two. */
+		if (w->phases[i] >= PHASE_START_P2P && w->phases == loads && !w->starts)
+			break;
+		ok = step(w, w->phases[i]);
+	}
+	action = action_at_end(w->stage, ok);
+	if (action != ACTION_NONE)
+		tell(w, action);
+	return w->told;
+}
+
+#define SAVE .phases = saves, .n = ARRAY_SIZE(saves)
+#define LOAD .phases = loads, .n = ARRAY_SIZE(loads)
+
+static void each_phase_and_failure_has_its_actions(void **state)
+{
+	static const struct {
+		struct walk walk;
+		const char *told;
+	} rows[] = {
+		/* clang-format off */
+		{ { SAVE, NONE_FAILS,      ACTION_NONE,       true,  true  }, "abcd" },
+		{ { SAVE, NONE_FAILS,      ACTION_NONE,       true,  false }, "ab" },
+		{ { SAVE, NONE_FAILS,      ACTION_NONE,       false, false }, "" },
+		{ { SAVE, PHASE_SETTLE,    ACTION_NONE,       true,  true  }, "" },
+		{ { SAVE, PHASE_PRE_COPY,  ACTION_NONE,       true,  true  }, "" },
+		{ { SAVE, PHASE_QUIESCE,   ACTION_NONE,       true,  true  }, "ax" },
+		{ { SAVE, PHASE_STOP,      ACTION_NONE,       true,  true  }, "ax" },
+		{ { SAVE, PHASE_STOP_COPY, ACTION_NONE,       true,  true  }, "abx" },
+		{ { SAVE, PHASE_STOP_COPY, ACTION_NONE,       true,  false }, "abx" },
+		{ { SAVE, PHASE_STOP_COPY, ACTION_NONE,       false, false }, "" },
+		{ { SAVE, PHASE_START_P2P, ACTION_NONE,       true,  true  }, "abcx" },
+		{ { SAVE, PHASE_START,     ACTION_NONE,       true,  true  }, "abcx" },
+		{ { SAVE, PHASE_START,     ACTION_NONE,       true,  false }, "abx" },
+		{ { SAVE, NONE_FAILS,      ACTION_PRE_STOP,   true,  true  }, "Ax" },
+		{ { SAVE, NONE_FAILS,      ACTION_POST_STOP,  true,  true  }, "aBcd" },
+		{ { SAVE, NONE_FAILS,      ACTION_PRE_START,  true,  true  }, "abCx" },
+		{ { SAVE, NONE_FAILS,      ACTION_POST_START, true,  true  }, "abcD" },
+		{ { SAVE, PHASE_STOP,      ACTION_ABORT,      true,  true  }, "aX" },
+		{ { LOAD, NONE_FAILS,      ACTION_NONE,       true,  true  }, "abcd" },
+		{ { LOAD, NONE_FAILS,      ACTION_NONE,       true,  false }, "ab" },
+		{ { LOAD, NONE_FAILS,      ACTION_NONE,       false, true  }, "cd" },
+		{ { LOAD, NONE_FAILS,      ACTION_NONE,       false, false }, "" },
+		{ { LOAD, PHASE_SETTLE,    ACTION_NONE,       true,  true  }, "" },
+		{ { LOAD, PHASE_QUIESCE,   ACTION_NONE,       true,  true  }, "ax" },
+		{ { LOAD, PHASE_STOP,      ACTION_NONE,       true,  true  }, "ax" },
+		{ { LOAD, PHASE_LOAD,      ACTION_NONE,       true,  true  }, "abx" },
+		{ { LOAD, PHASE_JUDGE,     ACTION_NONE,       true,  true  }, "abx" },
+		{ { LOAD, PHASE_JUDGE,     ACTION_NONE,       false, true  }, "" },
+		{ { LOAD, PHASE_START_P2P, ACTION_NONE,       true,  true  }, "abcx" },
+		{ { LOAD, PHASE_START,     ACTION_NONE,       false, true  }, "cx" },
+		{ { LOAD, NONE_FAILS,      ACTION_PRE_START,  false, true  }, "Cx" },
+		{ { LOAD, NONE_FAILS,      ACTION_PRE_STOP,   true,  true  }, "Ax" },
+		/* clang-format on */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct walk w = rows[i].walk;
+
+		if (strcmp(walk(&w), rows[i].told) != 0)
+			fail_msg("row %zu: %s, not %s", i, w.told, rows[i].told);
+	}
+}
+
+static size_t count(const char *told, char letter)
+{
+	size_t n = 0;
+
+	for (; *told; told++)
+		n += (*told | 0x20) == letter;
+	return n;
+}
+
+/* Of whatever fails wherever: what was begun is ended once, and nothing else is. */
+static void check_ends(const struct walk *w)
+{
+	size_t begun = (count(w->told, 'a') || count(w->told, 'c')) ? 1 : 0;
+	size_t ended = count(w->told, 'd') + count(w->told, 'x');
+
+	assert_true(count(w->told, 'a') <= 1);
+	assert_true(count(w->told, 'c') <= 1);
+	assert_int_equal(w->stage == ACTION_STAGE_FAILED, false);
+	if (ended > begun)
+		fail_msg("'%s': ended what was not begun", w->told);
+	if (ended < begun && (w->starts || w->fails != NONE_FAILS))
+		fail_msg("'%s': begun, and not ended", w->told);
+}
+
+static void what_was_begun_is_ended_once(void **state)
+{
+	(void)state;
+	for (unsigned int i = 0; i < 2 * 4 * (PHASE_NR + 1) * (ACTION_NR + 1); i++) {
+		unsigned int rest = i / 8;
+		struct walk w = {
+			.phases = i & 1 ? saves : loads,
+			.n = ARRAY_SIZE(saves),
+			.runs = i & 2,
+			.starts = i & 4,
+			.fails = (enum phase)(rest % (PHASE_NR + 1)),
+			.refuses = (enum action)(rest / (PHASE_NR + 1)),
+		};
+		bool never = w.fails == (i & 1 ? PHASE_LOAD : PHASE_STOP_COPY) ||
+			     w.fails == (i & 1 ? PHASE_JUDGE : PHASE_PRE_COPY) ||
+			     (!w.starts && w.fails >= PHASE_START_P2P);
+
+		if (never)
+			w.fails = NONE_FAILS;
+		walk(&w);
+		if (w.refuses == ACTION_PRE_STOP && w.runs && w.fails > PHASE_PRE_COPY)
+			assert_string_equal(w.told, "Ax");
+		check_ends(&w);
+	}
+}
+
+static void names_are_read_as_they_are_written(void **state)
+{
+	(void)state;
+	for (unsigned int i = 0; i < ACTION_NR; i++) {
+		enum action action = ACTION_NONE;
+
+		assert_true(action_parse(action_name((enum action)i), &action));
+		assert_int_equal(action, i);
+	}
+	for (unsigned int i = 0; i < ACTION_NR_ACTORS; i++) {
+		enum action_actor actor = ACTION_NR_ACTORS;
+
+		assert_true(action_actor_parse(action_actor_name((enum action_actor)i), &actor));
+		assert_int_equal(actor, i);
+	}
+	assert_false(action_parse("none", &(enum action){ 0 }));
+}
+
+/*
+ * The guardian
+ */
+
+static void a_device_of_a_killed_process_goes_where_it_belongs(void **state)
+{
+	static const struct {
+		enum guard_note note;
+		enum mig_state at, found;
+		bool lost;
+		struct guard_plan plan;
+	} rows[] = {
+		/* clang-format off */
+		{ GUARD_RETURNS, MIG_STOP_COPY, MIG_RUNNING, false, { true, MIG_HOLDS_OWN, MIG_RUNNING } },
+		{ GUARD_RETURNS, MIG_STOP_COPY, MIG_STOP,    false, { true, MIG_HOLDS_OWN, MIG_STOP } },
+		{ GUARD_RETURNS, MIG_RUNNING,   MIG_RUNNING, false, { true, MIG_HOLDS_OWN, MIG_RUNNING } },
+		{ GUARD_RETURNS, MIG_PRE_COPY,  MIG_RUNNING, false, { true, MIG_HOLDS_OWN, MIG_RUNNING } },
+		{ GUARD_STAYS,   MIG_STOP_COPY, MIG_RUNNING, false, { true, MIG_HOLDS_OWN, MIG_STOP } },
+		{ GUARD_STAYS,   MIG_STOP,      MIG_RUNNING, false, { true, MIG_HOLDS_OWN, MIG_STOP } },
+		{ GUARD_LOADING, MIG_STOP,      MIG_RUNNING, false, { true, MIG_HOLDS_OWN, MIG_RUNNING } },
+		{ GUARD_LOADING, MIG_STOP,      MIG_RUNNING, true,  { true, MIG_HOLDS_OWN, MIG_STOP } },
+		{ GUARD_LOADING, MIG_RESUMING,  MIG_RUNNING, true,  { true, MIG_HOLDS_GIVEN_UP, MIG_STOP } },
+		{ GUARD_LOADING, MIG_ERROR,     MIG_RUNNING, true,  { true, MIG_HOLDS_GIVEN_UP, MIG_STOP } },
+		{ GUARD_JUDGING, MIG_RESUMING,  MIG_RUNNING, true,  { true, MIG_HOLDS_GIVEN_UP, MIG_STOP } },
+		{ GUARD_JUDGING, MIG_STOP,      MIG_RUNNING, false, { .act = false } },
+		{ GUARD_LOADED,  MIG_STOP,      MIG_RUNNING, false, { .act = false } },
+		{ GUARD_LOADED,  MIG_ERROR,     MIG_RUNNING, false, { .act = false } },
+		{ GUARD_LOADED,  MIG_RUNNING,   MIG_STOP,    false, { .act = false } },
+		/* clang-format on */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct guard_plan p =
+			guard_plan(rows[i].note, rows[i].at, rows[i].found, rows[i].lost);
+
+		if (p.act != rows[i].plan.act ||
+		    (p.act && (p.holds != rows[i].plan.holds || p.want != rows[i].plan.want)))
+			fail_msg("row %zu: act %d, holds %d, to %s", i, p.act, p.holds,
+				 fsm_name(p.want));
+	}
+}
+
+/* A load that is given up is reset; that can only be where a device has lost its own state. */
+static void only_what_has_lost_its_state_is_given_up(void **state)
+{
+	(void)state;
+	for (unsigned int note = 0; note < GUARD_NR_NOTES; note++)
+		for (unsigned int at = 0; at < MIG_NR_STATES; at++)
+			for (unsigned int lost = 0; lost < 2; lost++) {
+				struct guard_plan p = guard_plan((enum guard_note)note,
+								 (enum mig_state)at, MIG_RUNNING,
+								 lost);
+
+				if (p.act && p.holds == MIG_HOLDS_GIVEN_UP)
+					assert_true(at == MIG_RESUMING || at == MIG_ERROR);
+				assert_int_not_equal(p.holds, MIG_HOLDS_NOTHING);
+			}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(each_phase_and_failure_has_its_actions),
+		cmocka_unit_test(what_was_begun_is_ended_once),
+		cmocka_unit_test(names_are_read_as_they_are_written),
+		cmocka_unit_test(a_device_of_a_killed_process_goes_where_it_belongs),
+		cmocka_unit_test(only_what_has_lost_its_state_is_given_up),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
