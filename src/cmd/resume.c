@@ -93,6 +93,8 @@ static void cmd_resume_settle(struct cmd_resume_args *a)
 	load->devs = a->devices.v;
 	load->n = a->devices.n;
 	load->device = &a->options;
+	load->run_paused = a->run;
+	a->options.owner_frozen = a->actions.freeze_owner || a->actions.script;
 	load->actions = &a->actions;
 	a->actions.file = a->devices.file;
 	load->retry_ns = a->retry.budget_ns;
@@ -339,8 +341,7 @@ static int cmd_resume_prepare(struct cmd_resume_args *a, const struct progress *
 {
 	struct load_options *load = &a->load;
 
-	load->run = !a->stop &&
-		    (a->run || !cmd_resume_any_stays_stopped(&a->devices, &a->options));
+	load->run = !a->stop && (a->run || !cmd_resume_any_stays_stopped(&a->devices, &a->options));
 	a->no_hold |= cmd_resume_all_owned(&a->devices);
 	for (unsigned int i = 0; i < load->n; i++) {
 		int r = device_check(load->devs[i], load->device, err);

@@ -61,7 +61,7 @@ enum action_moment {
 enum action action_due(enum phase phase, enum action_moment moment, enum action_stage stage,
 		       bool moves);
 
-/** action_next() - the stage after @action; @ok: it went well, which of a "post-" is all the same */
+/** action_next() - the stage after @action; @ok: it went well, which matters only of a "pre-" */
 enum action_stage action_next(enum action action, bool ok);
 
 /** action_at_end() - what is owed when the work has ended; @ok: it has done what it was to */

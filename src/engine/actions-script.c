@@ -40,6 +40,7 @@ struct actions_script {
 	char *devices, *owners; /* one a line */
 	bool has_id;
 	uint8_t id[ID_SIZE];
+	char run[48]; /* of this run alone, the guardian's part included */
 };
 
 /*
@@ -105,6 +106,7 @@ static int actions_script_env(const struct actions_script *s, enum action action
 	for (size_t i = 0; i < ID_SIZE; i++)
 		snprintf(id + 2 * i, 3, "%02x", s->id[i]);
 	actions_script_set(env, "ACTION", action_name(action));
+	actions_script_set(env, "RUN", s->run);
 	actions_script_set(env, "COMMAND", s->options->command);
 	actions_script_set(env, "PHASE", phase_name(facts->phase));
 	actions_script_set(env, "DEVICES", s->devices);
@@ -227,11 +229,13 @@ static int actions_script_spawn(struct script_run *run, const int theirs[2], enu
 	if (r)
 		return -r;
 	r = posix_spawn_file_actions_init(&actions);
-	if (!r) {
-		r = actions_script_arrange(&actions, theirs);
-		r = r ? r : actions_script_spawn_with(run, &actions, &attr, action, env);
-		posix_spawn_file_actions_destroy(&actions);
+	if (r) {
+		posix_spawnattr_destroy(&attr);
+		return -r;
 	}
+	r = actions_script_arrange(&actions, theirs);
+	r = r ? r : actions_script_spawn_with(run, &actions, &attr, action, env);
+	posix_spawn_file_actions_destroy(&actions);
 	posix_spawnattr_destroy(&attr);
 	return -r;
 }
@@ -349,20 +353,29 @@ static int actions_script_wait(struct script_run *run, const struct actions_scri
 	return actions_script_judge(run, action, status, err);
 }
 
+static int actions_script_run(const struct actions_script *s, enum action action,
+			      const struct action_facts *facts, struct script_env *env,
+			      struct err *err)
+{
+	struct script_run run = SCRIPT_RUN_NONE(s->options->script);
+	int r;
+
+	r = actions_script_env(s, action, facts, env, err);
+	if (r < 0)
+		return r;
+	r = actions_script_start(&run, action, env->v, err);
+	r = r < 0 ? r : actions_script_wait(&run, s, action, facts->cancel, err);
+	actions_script_run_done(&run);
+	return r;
+}
+
 static int actions_script_act(void *ctx, enum action action, const struct action_facts *facts,
 			      struct err *err)
 {
-	const struct actions_script *s = ctx;
-	struct script_run run = SCRIPT_RUN_NONE(s->options->script);
 	struct script_env env = { 0 };
 	int r;
 
-	r = actions_script_env(s, action, facts, &env, err);
-	if (r >= 0)
-		r = actions_script_start(&run, action, env.v, err);
-	if (r >= 0)
-		r = actions_script_wait(&run, s, action, facts->cancel, err);
-	actions_script_run_done(&run);
+	r = actions_script_run(ctx, action, facts, &env, err);
 	actions_script_env_done(&env);
 	return r < 0 ? err_classify(err, ERR_ABORTED, r) : r;
 }
@@ -409,6 +422,7 @@ int actions_script_new(const struct actions_options *o, const struct member *mem
 	if (!s)
 		return err_set(err, -ENOMEM, "calloc");
 	s->options = o;
+	snprintf(s->run, sizeof(s->run), "%d-%llu", (int)getpid(), (unsigned long long)clock_ns());
 	r = actions_script_list(s, members, n, err);
 	if (r < 0) {
 		actions_script_free(s);

@@ -24,7 +24,8 @@
  * @actors: in the order in which they do a "pre-"; they do what follows it in the opposite one
  * @owes: this one began something that is not ended yet
  * @phase: prepared for, or under way
- * @guarded: devices that another process goes on using
+ * @script: one of the actors, or NULL
+ * @stage: what was done last
  */
 struct actions {
 	const struct actions_options *options;
@@ -67,8 +68,15 @@ static bool actions_guard_bring(struct member *m, enum mig_state want, enum mig_
 	return mig_recover(m->dev->mig, want, holds, &retry, &recovery, NULL) && !recovery.reset;
 }
 
+/* Where it belongs; @marked: its owner has stopped it by itself. */
+static enum mig_state actions_home(const struct member *m, bool marked)
+{
+	return marked ? MIG_STOP : mig_settled(m->result->found);
+}
+
 /* None runs in full before all can answer. */
-static void actions_guard_quiesce(struct actions *a, enum guard_note note, bool any_lost)
+static void actions_guard_quiesce(struct actions *a, enum guard_note note, const bool *marks,
+				  bool any_lost)
 {
 	for (unsigned int i = 0; i < a->n; i++) {
 		struct member *m = &a->members[i];
@@ -77,7 +85,7 @@ static void actions_guard_quiesce(struct actions *a, enum guard_note note, bool 
 
 		if (!actions_guards(m) || !(mig->caps & MIG_CAP_P2P) || !mig->state_known)
 			continue;
-		plan = guard_plan(note, mig->state, mig_settled(m->result->found), any_lost);
+		plan = guard_plan(note, mig->state, actions_home(m, marks[i]), any_lost);
 		if (plan.act && plan.holds == MIG_HOLDS_OWN && plan.want == MIG_RUNNING &&
 		    mig->state != MIG_RUNNING && mig->state != MIG_ERROR)
 			(void)actions_guard_bring(m, MIG_RUNNING_P2P, plan.holds);
@@ -85,9 +93,9 @@ static void actions_guard_quiesce(struct actions *a, enum guard_note note, bool 
 }
 
 /* Return: it is where it was found, with its own state. */
-static bool actions_guard_return(struct member *m, enum guard_note note, bool any_lost)
+static bool actions_guard_return(struct member *m, enum guard_note note, bool marked, bool any_lost)
 {
-	enum mig_state found = mig_settled(m->result->found);
+	enum mig_state found = actions_home(m, marked);
 	struct mig_dev *mig = m->dev->mig;
 	struct guard_plan plan;
 
@@ -98,7 +106,7 @@ static bool actions_guard_return(struct member *m, enum guard_note note, bool an
 	       plan.holds == MIG_HOLDS_OWN && plan.want == found;
 }
 
-static int actions_guard_recover(void *ctx, uint8_t told)
+static int actions_guard_recover(void *ctx, uint8_t told, const bool *marks)
 {
 	enum guard_note note = told < GUARD_NR_NOTES ? (enum guard_note)told : GUARD_LOADED;
 	struct actions *a = ctx;
@@ -113,10 +121,10 @@ static int actions_guard_recover(void *ctx, uint8_t told)
 		if (mig_refresh(m->dev->mig, NULL) >= 0)
 			lost |= guard_lost(note, m->dev->mig->state);
 	}
-	actions_guard_quiesce(a, note, lost);
+	actions_guard_quiesce(a, note, marks, lost);
 	for (unsigned int i = 0; i < a->n; i++)
 		all &= actions_guards(&a->members[i]) &&
-		       actions_guard_return(&a->members[i], note, lost);
+		       actions_guard_return(&a->members[i], note, marks[i], lost);
 	return all ? 0 : 1;
 }
 
@@ -235,6 +243,77 @@ static void actions_follow(struct actions *a, enum action action, const struct a
 	}
 }
 
+/*
+ * What the owners have made of their devices meanwhile
+ */
+
+static int actions_refuse_state(const struct member *m, enum mig_state before, struct err *err)
+{
+	const struct mig_dev *mig = m->dev->mig;
+
+	err_fail(err, ERR_ABORTED, -EBUSY, "%s: pre-stop brought it from %s to %s", mig->name,
+		 fsm_name(before), fsm_name(mig->state));
+	if (before == MIG_PRE_COPY || before == MIG_PRE_COPY_P2P)
+		return err_hint(err, -EBUSY, "its owner stops it by itself: leave out --pre-copy");
+	return -EBUSY;
+}
+
+static int actions_look_at(struct actions *a, struct member *m, struct err *err)
+{
+	enum mig_state before = m->dev->mig->state;
+	struct mig_dev *mig = m->dev->mig;
+	int r;
+
+	r = mig_refresh(mig, err);
+	if (r < 0)
+		return r;
+	if (before == MIG_RUNNING && mig->state == MIG_STOP) {
+		log_info("%s: its owner has stopped it", mig->name);
+		m->with_owner = true;
+		m->want = MIG_STOP;
+		return guardian_mark(a->guardian, m->index, true, err);
+	}
+	if (mig->state != before)
+		return actions_refuse_state(m, before, err);
+	/* An owner that uses its device would meet it without its state. */
+	if (m->toward != MIG_RESUMING || !fsm_runs(mig->state) || a->options->freeze_owner ||
+	    !a->options->owner(m->dev))
+		return 0;
+	err_fail(err, ERR_ABORTED, -EBUSY, "%s: its owner still runs it after pre-stop", mig->name);
+	return err_hint(err, -EBUSY, "stop the owner, too: --freeze-owner");
+}
+
+static int actions_look_after(struct actions *a, enum action action, struct err *err)
+{
+	if (action != ACTION_PRE_STOP)
+		return 0;
+	for (unsigned int i = 0; a->guardian && i < a->n; i++) {
+		struct member *m = &a->members[i];
+		int r = actions_guards(m) ? actions_look_at(a, m, err) : 0;
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* They have been told to go on. */
+static void actions_look_again(struct actions *a)
+{
+	for (unsigned int i = 0; i < a->n; i++) {
+		struct member *m = &a->members[i];
+		struct err why = { 0 };
+
+		if (!m->with_owner)
+			continue;
+		m->with_owner = false;
+		if (mig_refresh(m->dev->mig, &why) < 0)
+			log_warn("%s", why.text);
+		if (guardian_mark(a->guardian, m->index, false, &why) < 0)
+			log_debug("%s", why.text);
+	}
+}
+
 static bool actions_any_runs(const struct actions *a)
 {
 	for (unsigned int i = 0; i < a->n; i++)
@@ -246,7 +325,7 @@ static bool actions_any_runs(const struct actions *a)
 static bool actions_any_starts(const struct actions *a)
 {
 	for (unsigned int i = 0; i < a->n; i++)
-		if (fsm_runs(a->members[i].want))
+		if (a->members[i].goes_on)
 			return true;
 	return false;
 }
@@ -265,6 +344,7 @@ int actions_before(struct actions *a, enum phase phase, struct err *err)
 	if (action == ACTION_NONE)
 		return 0;
 	r = actions_begin(a, action, err);
+	r = r < 0 ? r : actions_look_after(a, action, err);
 	a->stage = action_next(action, r >= 0);
 	return r;
 }
@@ -280,6 +360,8 @@ void actions_after(struct actions *a, enum phase phase)
 	if (action == ACTION_NONE)
 		return;
 	actions_follow(a, action, &facts);
+	if (action == ACTION_POST_START)
+		actions_look_again(a);
 	a->stage = action_next(action, true);
 }
 
@@ -295,7 +377,8 @@ static bool actions_recovered(const struct actions *a)
 		const struct member_result *result = a->members[i].result;
 		const struct mig_dev *mig = a->members[i].dev->mig;
 
-		if (!mig || !mig->state_known || mig->state != mig_settled(result->found) ||
+		if (!mig || !mig->state_known ||
+		    mig->state != actions_home(&a->members[i], a->members[i].with_owner) ||
 		    (result->recovered && result->recovery.reset))
 			return false;
 	}
@@ -313,8 +396,10 @@ void actions_end(struct actions *a, const struct err *failure)
 	facts.cancel = a->cancel;
 	facts.recovered = actions_recovered(a);
 	action = action_at_end(a->stage, !failure);
-	if (action != ACTION_NONE)
+	if (action != ACTION_NONE) {
 		actions_follow(a, action, &facts);
+		actions_look_again(a);
+	}
 	a->stage = ACTION_STAGE_IDLE;
 }
 
@@ -372,11 +457,23 @@ static bool actions_need_guardian(const struct actions *a)
 	return a->n_actors;
 }
 
+static int actions_begin_guard(struct actions *a, const uint8_t *image_id, struct err *err)
+{
+	struct actions_freeze *freeze = NULL;
+	int r;
+
+	r = actions_add_actors(a, &freeze, err);
+	if (r < 0)
+		return r;
+	if (a->script && image_id)
+		actions_script_image(a->script, image_id);
+	return actions_need_guardian(a) ? actions_start_guardian(a, freeze, err) : 0;
+}
+
 int actions_new(const struct actions_options *o, struct member *members, unsigned int n,
 		const uint8_t *image_id, struct cancel *cancel, struct events *events,
 		struct actions **ret, struct err *err)
 {
-	struct actions_freeze *freeze = NULL;
 	struct actions *a;
 	int r;
 
@@ -392,11 +489,9 @@ int actions_new(const struct actions_options *o, struct member *members, unsigne
 		.cancel = cancel,
 		.events = events,
 	};
-	r = actions_add_actors(a, &freeze, err);
-	if (r >= 0 && a->script && image_id)
-		actions_script_image(a->script, image_id);
-	if (r >= 0 && actions_need_guardian(a))
-		r = actions_start_guardian(a, freeze, err);
+	for (unsigned int i = 0; i < n; i++)
+		members[i].goes_on = fsm_runs(members[i].result->found);
+	r = actions_begin_guard(a, image_id, err);
 	if (r < 0) {
 		actions_free(a);
 		return r;

@@ -7,6 +7,9 @@
  * A list of actors, each of which does its part of an action: a script of the user's, and the
  * freezing of the processes that own the devices. A guardian (host/guardian.h) stands by where
  * something would stay half-way if this process were killed.
+ *
+ * An owner that is told to pause may stop its device itself, as QEMU does. Such a device is left
+ * stopped when all is done, as its owner takes it to be, and the owner starts it when it goes on.
  */
 
 #include <stdint.h>

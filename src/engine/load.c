@@ -502,13 +502,23 @@ static bool load_starts(struct load *l)
 	return o->run && !l->result->copy;
 }
 
+/* Its owner believes it to be stopped, and starts it when that one goes on. */
+static bool load_is_paused(const struct load *l, const struct member *m)
+{
+	return !l->options->run_paused && device_owner(m->dev) && !fsm_runs(m->result->found);
+}
+
 /* What does not want the devices to start has a sender keep the state. */
 static int load_prepare_start(struct load *l, struct err *err)
 {
 	if (!load_starts(l))
 		return 0;
-	for (unsigned int i = 0; i < l->set.n; i++)
-		l->set.members[i].want = MIG_RUNNING;
+	for (unsigned int i = 0; i < l->set.n; i++) {
+		struct member *m = &l->set.members[i];
+
+		m->goes_on = m->with_owner || !load_is_paused(l, m);
+		m->want = m->with_owner || load_is_paused(l, m) ? MIG_STOP : MIG_RUNNING;
+	}
 	return set_prepare(&l->set, PHASE_START_P2P, err);
 }
 
@@ -549,7 +559,7 @@ static int load_start_one(void *ctx, struct member *m, struct err *err)
 	struct load *l = ctx;
 	int r = member_enter(m, PHASE_START, NULL, err);
 
-	l->result->loads[m->index].started = r >= 0;
+	l->result->loads[m->index].started = r >= 0 && m->goes_on;
 	return r;
 }
 

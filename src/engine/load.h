@@ -31,6 +31,7 @@
  * @force_mismatch: load the state of another kind of device all the same
  * @restore_config: write what the image has of it, see engine/config-restore.h
  * @run: bring them to RUNNING when the drivers have accepted the states
+ * @run_paused: also those that their owners have stopped
  * @clone: even if the sender's devices run on, or may
  * @verify_only: check everything that can be checked without opening a device
  * @retry_ns: how long an arc that a device refuses for now is tried again
@@ -50,6 +51,7 @@ struct load_options {
 	bool force_mismatch;
 	bool restore_config;
 	bool run;
+	bool run_paused;
 	bool clone;
 	bool verify_only;
 	uint64_t retry_ns;

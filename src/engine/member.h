@@ -49,6 +49,8 @@ struct member_result {
  * @precopy: it is to be pre-copied, if it can
  * @touched: something was done to it: after a failure it has to be brought back
  * @holds: whose state it holds, for that
+ * @goes_on: in the end it runs again, by us or by its owner
+ * @with_owner: its owner has stopped it meanwhile, and starts it again by itself; see actions.h
  * @failed: what PHASE_START_P2P came to, for PHASE_START to tell: negative errno or 0
  * @why: the story of @failed, and of a recovery that did not go well
  */
@@ -63,6 +65,8 @@ struct member {
 	bool precopy;
 	bool touched;
 	enum mig_holds holds;
+	bool goes_on;
+	bool with_owner;
 	int failed;
 	struct err why;
 };

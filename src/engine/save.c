@@ -452,8 +452,12 @@ static int save_explain(struct save *s, int r, struct err *err)
 
 static void save_want(struct save *s, bool stopped)
 {
-	for (unsigned int i = 0; i < s->set.n; i++)
-		s->set.members[i].want = stopped ? MIG_STOP : s->set.results[i].found;
+	for (unsigned int i = 0; i < s->set.n; i++) {
+		struct member *m = &s->set.members[i];
+
+		m->goes_on = !stopped && fsm_runs(m->result->found);
+		m->want = stopped || m->with_owner ? MIG_STOP : m->result->found;
+	}
 }
 
 /* From here on the reader may have all: what is to stay stopped must not run again by accident. */

@@ -77,7 +77,8 @@ _must_check_ int set_open(struct set *s, const struct device_options *options, b
  * set_phase() - have each device do its part of @phase, and wait until all have
  * @fn: the part
  *
- * Before it and after it the devices' user is told. A cancel keeps a phase before PHASE_START_P2P from beginning: what has to be undone is then less.
+ * Before it and after it the devices' user is told. A cancel keeps a phase before PHASE_START_P2P
+ * from beginning: what has to be undone is then less.
  *
  * Return: 0; or as set_prepare(), as runner_all().
  */

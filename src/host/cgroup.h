@@ -23,8 +23,7 @@
 int cgroup_open_own(const struct host *host, pid_t pid);
 
 /**
- * cgroup_read_flag() - a line "KEY VALUE" of one of its files
- * @value: is set to VALUE
+ * cgroup_read_flag() - the number in a line "KEY NUMBER" of one of its files
  *
  * Return: 0; negative errno; -ENODATA without such a line.
  */

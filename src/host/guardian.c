@@ -27,6 +27,7 @@
 enum guardian_word {
 	GUARDIAN_DONE,
 	GUARDIAN_NOTE,
+	GUARDIAN_MARK,
 	GUARDIAN_FREEZING,
 	GUARDIAN_THAWED,
 };
@@ -54,6 +55,7 @@ struct guardian {
 struct guard {
 	const struct guardian_options *options;
 	bool frozen[GUARDIAN_FREEZERS_MAX];
+	bool marks[GUARDIAN_MARKS_MAX];
 	uint8_t note;
 	bool done;
 };
@@ -77,6 +79,10 @@ static void guardian_heed(struct guard *g, const struct guardian_message *m)
 		break;
 	case GUARDIAN_NOTE:
 		g->note = m->note;
+		break;
+	case GUARDIAN_MARK:
+		if (m->index < GUARDIAN_MARKS_MAX)
+			g->marks[m->index] = m->note;
 		break;
 	case GUARDIAN_FREEZING:
 	case GUARDIAN_THAWED:
@@ -108,7 +114,7 @@ static int guardian_recover(const struct guard *g)
 	pid_t pid = fork();
 
 	if (!pid)
-		_exit(o->recover(o->ctx, g->note));
+		_exit(o->recover(o->ctx, g->note, g->marks));
 	return pid < 0 ? GUARDIAN_NOT_RECOVERED : guardian_await(pid, o->patience_ms);
 }
 
@@ -249,6 +255,17 @@ static int guardian_tell(struct guardian *g, const struct guardian_message *m, s
 int guardian_note(struct guardian *g, uint8_t note, struct err *err)
 {
 	const struct guardian_message m = { .word = GUARDIAN_NOTE, .note = note };
+
+	return guardian_tell(g, &m, err);
+}
+
+int guardian_mark(struct guardian *g, size_t index, bool marked, struct err *err)
+{
+	const struct guardian_message m = {
+		.word = GUARDIAN_MARK,
+		.note = marked,
+		.index = (uint16_t)index,
+	};
 
 	return guardian_tell(g, &m, err);
 }

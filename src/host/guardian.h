@@ -23,17 +23,18 @@
 
 #define GUARDIAN_FREEZERS_MAX 256u
 #define GUARDIAN_FDS_MAX 2048u
+#define GUARDIAN_MARKS_MAX 256u
 
 /**
  * struct guardian_options - what it guards
  * @freezers: @n_freezers of them, open
  * @fds: @n_fds more descriptors that @recover and @after need
- * @patience_ms: how long @recover may take, and @after; then the guardian goes on without it
- * @recover: brings the devices back, before anything is let go on. Return: an exit status for
- *           @after
- * @after: the rest, when all goes on; may be NULL
+ * @patience_ms: how long each of the following two may take; then the guardian goes on without it
+ * @recover: brings the devices back, before anything is let go on; returns an exit status
+ * @after: the rest, when all goes on; gets that status. May be NULL
  *
- * Both are called in a forked process, with what was told last by guardian_note(), 0 for nothing.
+ * Both are called in a forked process, with what was told last by guardian_note(), 0 for nothing,
+ * and by guardian_mark(), GUARDIAN_MARKS_MAX of them.
  */
 struct guardian_options {
 	const struct freezer *freezers;
@@ -41,12 +42,12 @@ struct guardian_options {
 	const int *fds;
 	size_t n_fds;
 	int patience_ms;
-	int (*recover)(void *ctx, uint8_t note);
+	int (*recover)(void *ctx, uint8_t note, const bool *marks);
 	void (*after)(void *ctx, uint8_t note, int recovered);
 	void *ctx;
 };
 
-/* What @recovered is when @recover did not come back, or crashed. */
+/* The status of a recovery that did not come back, or crashed. */
 #define GUARDIAN_NOT_RECOVERED (-1)
 
 struct guardian;
@@ -67,7 +68,10 @@ _must_check_ int guardian_start(const struct guardian_options *o, struct guardia
  */
 _must_check_ int guardian_note(struct guardian *g, uint8_t note, struct err *err);
 
-/** guardian_freezing() - freezer @index is about to stop its process. Return: as guardian_note(). */
+/** guardian_mark() - the same of one thing of several. Return: as guardian_note(). */
+_must_check_ int guardian_mark(struct guardian *g, size_t index, bool marked, struct err *err);
+
+/** guardian_freezing() - freezer @index is about to stop its process. Return: as of a note. */
 _must_check_ int guardian_freezing(struct guardian *g, size_t index, struct err *err);
 
 /** guardian_thawed() - it goes on again; what stops it from here on is not ours. */

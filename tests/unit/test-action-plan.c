@@ -208,6 +208,11 @@ static void names_are_read_as_they_are_written(void **state)
  * The guardian
  */
 
+#define GO(holds, want)                             \
+	{                                           \
+		true, MIG_HOLDS_##holds, MIG_##want \
+	}
+
 static void a_device_of_a_killed_process_goes_where_it_belongs(void **state)
 {
 	static const struct {
@@ -217,17 +222,17 @@ static void a_device_of_a_killed_process_goes_where_it_belongs(void **state)
 		struct guard_plan plan;
 	} rows[] = {
 		/* clang-format off */
-		{ GUARD_RETURNS, MIG_STOP_COPY, MIG_RUNNING, false, { true, MIG_HOLDS_OWN, MIG_RUNNING } },
-		{ GUARD_RETURNS, MIG_STOP_COPY, MIG_STOP,    false, { true, MIG_HOLDS_OWN, MIG_STOP } },
-		{ GUARD_RETURNS, MIG_RUNNING,   MIG_RUNNING, false, { true, MIG_HOLDS_OWN, MIG_RUNNING } },
-		{ GUARD_RETURNS, MIG_PRE_COPY,  MIG_RUNNING, false, { true, MIG_HOLDS_OWN, MIG_RUNNING } },
-		{ GUARD_STAYS,   MIG_STOP_COPY, MIG_RUNNING, false, { true, MIG_HOLDS_OWN, MIG_STOP } },
-		{ GUARD_STAYS,   MIG_STOP,      MIG_RUNNING, false, { true, MIG_HOLDS_OWN, MIG_STOP } },
-		{ GUARD_LOADING, MIG_STOP,      MIG_RUNNING, false, { true, MIG_HOLDS_OWN, MIG_RUNNING } },
-		{ GUARD_LOADING, MIG_STOP,      MIG_RUNNING, true,  { true, MIG_HOLDS_OWN, MIG_STOP } },
-		{ GUARD_LOADING, MIG_RESUMING,  MIG_RUNNING, true,  { true, MIG_HOLDS_GIVEN_UP, MIG_STOP } },
-		{ GUARD_LOADING, MIG_ERROR,     MIG_RUNNING, true,  { true, MIG_HOLDS_GIVEN_UP, MIG_STOP } },
-		{ GUARD_JUDGING, MIG_RESUMING,  MIG_RUNNING, true,  { true, MIG_HOLDS_GIVEN_UP, MIG_STOP } },
+		{ GUARD_RETURNS, MIG_STOP_COPY, MIG_RUNNING, false, GO(OWN, RUNNING) },
+		{ GUARD_RETURNS, MIG_STOP_COPY, MIG_STOP,    false, GO(OWN, STOP) },
+		{ GUARD_RETURNS, MIG_RUNNING,   MIG_RUNNING, false, GO(OWN, RUNNING) },
+		{ GUARD_RETURNS, MIG_PRE_COPY,  MIG_RUNNING, false, GO(OWN, RUNNING) },
+		{ GUARD_STAYS,   MIG_STOP_COPY, MIG_RUNNING, false, GO(OWN, STOP) },
+		{ GUARD_STAYS,   MIG_STOP,      MIG_RUNNING, false, GO(OWN, STOP) },
+		{ GUARD_LOADING, MIG_STOP,      MIG_RUNNING, false, GO(OWN, RUNNING) },
+		{ GUARD_LOADING, MIG_STOP,      MIG_RUNNING, true,  GO(OWN, STOP) },
+		{ GUARD_LOADING, MIG_RESUMING,  MIG_RUNNING, true,  GO(GIVEN_UP, STOP) },
+		{ GUARD_LOADING, MIG_ERROR,     MIG_RUNNING, true,  GO(GIVEN_UP, STOP) },
+		{ GUARD_JUDGING, MIG_RESUMING,  MIG_RUNNING, true,  GO(GIVEN_UP, STOP) },
 		{ GUARD_JUDGING, MIG_STOP,      MIG_RUNNING, false, { .act = false } },
 		{ GUARD_LOADED,  MIG_STOP,      MIG_RUNNING, false, { .act = false } },
 		{ GUARD_LOADED,  MIG_ERROR,     MIG_RUNNING, false, { .act = false } },

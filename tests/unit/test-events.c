@@ -62,6 +62,9 @@ static const struct event one_of_each[] = {
 	{ EVENT_FAILURE, 132, 1, .failure = &failed },
 	{ EVENT_FAILURE, 133, EVENT_SET, .failure = &failed },
 	{ EVENT_RECOVERY, 134, 1, .recovery = &recovered },
+	{ EVENT_ACTION, 135, EVENT_SET,
+	  .action = { ACTION_PRE_STOP, ACTION_BY_FREEZER, 92, 43, -ETIMEDOUT } },
+	{ EVENT_ACTION, 136, EVENT_SET, .action = { ACTION_ABORT, ACTION_BY_SCRIPT, 135, 1, 0 } },
 };
 
 #define ORIGIN 90
@@ -123,6 +126,9 @@ static void events_have_names_and_units(void **state)
 		      "\"message\":\"vfio1: \\\"stop\\\"\",\"errno\":\"ENODEV\"}" },
 		{ 17, "{\"event\":\"recovery\",\"at_ns\":44,\"device\":1,\"found\":\"error\","
 		      "\"end\":null,\"reset\":true,\"ok\":false}" },
+		{ 18, "{\"event\":\"action\",\"at_ns\":45,\"action\":\"pre-stop\","
+		      "\"actor\":\"freeze-owner\",\"start_ns\":2,\"action_ns\":43,"
+		      "\"error\":\"ETIMEDOUT\"}" },
 	};
 
 	(void)state;
@@ -180,6 +186,9 @@ static void what_is_no_event_is_refused_by_the_name_of_its_key(void **state)
 		{ "{\"event\":\"failure\",\"at_ns\":1,\"message\":null}", "message" },
 		{ "{\"event\":\"recovery\",\"at_ns\":1,\"device\":0,\"found\":1}", "found" },
 		{ "{\"event\":\"recovery\",\"at_ns\":1,\"device\":0}", "reset" },
+		{ "{\"event\":\"action\",\"at_ns\":1,\"action\":\"pre\"}", "action" },
+		{ "{\"event\":\"action\",\"at_ns\":1,\"action\":\"abort\",\"actor\":\"x\"}",
+		  "actor" },
 	};
 
 	(void)state;

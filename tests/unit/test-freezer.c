@@ -21,8 +21,8 @@
 #include "host/guardian.h"
 
 /*
- * Real processes: owners that do nothing, and tools that are killed. What the kernel says of them is
- * read here by hand. How many tools are killed, FREEZER_KILLS says.
+ * Real processes: owners that do nothing, and tools that are killed. What the kernel says of them
+ * is read here by hand. How many tools are killed, FREEZER_KILLS says.
  */
 
 #define KILLS 40
@@ -389,11 +389,11 @@ struct guarded {
 	int patience_ms;
 };
 
-static int recover(void *ctx, uint8_t note)
+static int recover(void *ctx, uint8_t note, const bool *marks)
 {
 	const struct guarded *g = ctx;
 
-	g->traces->note = note;
+	g->traces->note = note + 10 * marks[0] + 100 * marks[1];
 	g->traces->pid = getpid();
 	g->traces->stopped = is_stopped(g->traces->owner);
 	g->traces->recovered++;
@@ -446,6 +446,9 @@ _Noreturn static void stop_and_go_on(struct guarded *g, unsigned int times, bool
 		if (guardian_start(&own, &guardian, &err) < 0)
 			_exit(3);
 		if (guardian_note(guardian, 3, &err) < 0 ||
+		    guardian_mark(guardian, 0, true, &err) < 0 ||
+		    guardian_mark(guardian, 1, true, &err) < 0 ||
+		    guardian_mark(guardian, 0, false, &err) < 0 ||
 		    guardian_freezing(guardian, 0, &err) < 0 ||
 		    freezer_freeze(&f, &cancel, &err) < 0)
 			_exit(4);
@@ -542,7 +545,7 @@ static void the_owner_of_a_killed_process_goes_on(void **state)
 			kill(g.traces->pid, SIGKILL);
 		await_guardians();
 		assert_int_equal(g.traces->recovered, 1);
-		assert_int_equal(g.traces->note, 3);
+		assert_int_equal(g.traces->note, 103);
 		assert_true(g.traces->stopped);
 		assert_int_equal(g.traces->after, 1);
 		assert_int_equal(g.traces->status, rows[i].status);
