@@ -55,7 +55,7 @@ function __vfiomigctl_arguments
     for word in (commandline -opc)[2..-1]
         if test $skip = yes
             set skip no
-        else if string match -qr '^--(via|vf-token|protocol|timeout|progress|status-fd|compress|leave|device|drain-timeout|diff|svg|bandwidth|bandwidth-stop-copy|threads|label|downtime-limit|downtime-max|max-rounds|max-time|on-divergence|max-skew|report|map|only|on)$' -- $word
+        else if string match -qr '^--(via|vf-token|protocol|timeout|progress|status-fd|compress|leave|device|drain-timeout|diff|svg|bandwidth|bandwidth-stop-copy|threads|label|downtime-limit|downtime-max|max-rounds|max-time|on-divergence|max-skew|action-script|action-timeout|report|map|only|on)$' -- $word
             set skip yes
         else if not string match -q -- '-*' $word; or test "$word" = -
             echo $word
@@ -128,6 +128,10 @@ complete -c vfiomigctl -n '__vfiomigctl_command save resume hold list info state
 complete -c vfiomigctl -n '__vfiomigctl_command save resume state reset' -l dry-run -d "change nothing, open nothing"
 
 complete -c vfiomigctl -n '__vfiomigctl_command save resume hold state verify' -l drain-timeout -x -d 'try an arc again that a busy device refuses, for so long'
+
+complete -c vfiomigctl -n '__vfiomigctl_command save resume' -l freeze-owner -d "stop the devices' owner while they are stopped"
+complete -c vfiomigctl -n '__vfiomigctl_command save resume' -l action-script -r -F -d "run this before and after the devices stop and start"
+complete -c vfiomigctl -n '__vfiomigctl_command save resume' -l action-timeout -x -d "end it when it takes longer"
 
 complete -c vfiomigctl -n '__vfiomigctl_command save' -l sha256 -d "sum the stream"
 complete -c vfiomigctl -n '__vfiomigctl_command save' -l bandwidth -x -a '1M 10M 100M 1G' -d "write at most so many bytes a second"
