@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
+#
+# What the hooks share, which source it and say how their kind of guest or unit is paused:
+#
+#	hook_name	what messages call it
+#	hook_target	the name of the variable that says which one
+#	hook_runs	it runs now
+#	hook_pause	pause it, and fail if it was not paused
+#	hook_paused	it is paused, and may be continued
+#	hook_continue	continue it
+#
+# It is continued only if this run of vfiomigctl has paused it itself.
+
+set -euo pipefail
+
+# The four are set by what sources this.
+# shellcheck disable=SC2154
+hook_fail()
+{
+	printf '%s: %s\n' "$hook_name" "$*" >&2
+	exit 1
+}
+
+# The file that says: this run has paused it.
+hook_memory()
+{
+	local folder=${HOOK_STATE:-${XDG_RUNTIME_DIR:-/run}}/vfiomig-hooks
+
+	[[ -d $folder ]] || mkdir -m 700 -- "$folder"
+	hook_mark=$folder/$hook_name.$VFIOMIG_RUN
+}
+
+hook_begin()
+{
+	hook_runs || return 0
+	# Before it is true: what is half done is undone by "abort".
+	: >"$hook_mark"
+	hook_pause || hook_fail "cannot be paused"
+}
+
+hook_end()
+{
+	[[ -e $hook_mark ]] || return 0
+	if [[ $1 == abort && ${VFIOMIG_RECOVERED-} != yes ]]; then
+		rm -f -- "$hook_mark"
+		printf '%s: left paused: its devices are not as they were found\n' "$hook_name" >&2
+		return 0
+	fi
+	! hook_paused || hook_continue || hook_fail "cannot be continued"
+	rm -f -- "$hook_mark"
+}
+
+hook_main()
+{
+	case $#:${1-} in
+	1:post-stop | 1:pre-start) exit 0 ;;
+	1:pre-stop | 1:post-start | 1:abort) ;;
+	*)
+		echo "usage: $hook_name pre-stop|post-stop|pre-start|post-start|abort" >&2
+		exit 64
+		;;
+	esac
+	[[ ${!hook_target-} && ${VFIOMIG_RUN-} ]] ||
+		hook_fail "is run by vfiomigctl --action-script, with $hook_target set"
+	hook_memory
+	if [[ $1 == pre-stop ]]; then
+		hook_begin
+	else
+		hook_end "$1"
+	fi
+}
