@@ -1,0 +1,259 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# The process that owns a device does not meet it stopped, and is never left stopped: not by what
+# fails, and not by SIGKILL. The owners are processes that hold devices which count by themselves.
+
+# shellcheck disable=SC2034,SC2154,SC2030,SC2031 # variables are lab.bash's and run's, or theirs
+load migsim.bash
+
+setup()
+{
+	migsim_setup migsim-v2
+	owners=()
+}
+
+teardown()
+{
+	local status=0
+
+	((${#owners[@]} == 0)) || kill -KILL "${owners[@]}" 2>/dev/null || true
+	wait
+	lab_teardown || status=1
+	expect_no_misuse || status=1
+	return "$status"
+}
+
+# own NAME UUID...: a process that holds devices, running; its pid in $NAME.
+own()
+{
+	local name=$1 uuid command=(sleep inf) fd=20
+	shift
+
+	for uuid; do
+		command=("$tools/with-fd" --keep "$uuid" $((fd++)) "${command[@]}")
+	done
+	"${command[@]}" &
+	printf -v "$name" %d $!
+	owners+=("${!name}")
+	for uuid; do
+		eventually is_in "$uuid" running
+	done
+	eventually is_called "${!name}" sleep
+}
+
+is_called()
+{
+	local comm
+
+	read -r comm <"/proc/$1/comm"
+	[[ $comm == "$2" ]]
+}
+
+# $owner_state: T is stopped.
+look_at_owner()
+{
+	local stat
+
+	read -r stat <"/proc/$1/stat"
+	stat=${stat##*) }
+	owner_state=${stat%% *}
+}
+
+goes_on()
+{
+	look_at_owner "$1"
+	[[ $owner_state != T ]]
+}
+
+# all_well PID UUID...: the owner runs, and so do its devices.
+all_well()
+{
+	local owner=$1 uuid
+	shift
+
+	eventually goes_on "$owner"
+	for uuid; do
+		eventually is_in "$uuid" running
+	done
+	expect_frozen_not "$@"
+}
+
+expect_frozen_not()
+{
+	local uuid
+
+	for uuid; do
+		eventually counts "$uuid"
+	done
+}
+
+# hook [ACTION COMMAND]...: a script for --action-script that notes what it sees of $A and its owner,
+# and does COMMAND at an ACTION.
+hook()
+{
+	{
+		echo '#!/bin/bash'
+		echo 'read -r stat </proc/${VFIOMIG_OWNER_PID%%[!0-9]*}/stat'
+		echo 'stat=${stat##*) }'
+		echo "read -r state </sys/bus/mdev/devices/$A/migsim/state"
+		echo 'echo "$1 ${stat%% *} $state" >>seen'
+		while (($#)); do
+			echo "[[ \$1 != $1 ]] || $2"
+			shift 2
+		done
+	} >hook
+	chmod +x hook
+	: >seen
+}
+
+expect_seen()
+{
+	local seen
+
+	read_file seen seen
+	[[ $seen == "$1" ]] || {
+		echo "seen: $seen"
+		return 1
+	}
+}
+
+@test "freeze: the owner is stopped exactly while its device is, and goes on" {
+	own owner "$A"
+	hook
+	migctl 0 -v save --freeze-owner --action-script ./hook "pid:$owner" image
+	[[ $stderr == *"process $owner is stopped by "* && $stderr == *"process $owner goes on"* ]]
+	expect_seen $'pre-stop S running\npost-stop T stop\npre-start T stop-copy\npost-start S running'
+	all_well "$owner" "$A"
+	migctl 0 verify image
+}
+
+@test "freeze: pre-copy leaves it running until the switchover" {
+	own owner "$A"
+	hook
+	migctl 0 save --pre-copy --freeze-owner --action-script ./hook "pid:$owner" image
+	expect_seen $'pre-stop S pre-copy\npost-stop T stop-copy\npre-start T stop-copy\npost-start S running'
+	all_well "$owner" "$A"
+}
+
+@test "freeze: one that is stopped already stays so" {
+	own owner "$A"
+	kill -STOP "$owner"
+	hook
+	migctl 0 save --freeze-owner "pid:$owner" image
+	look_at_owner "$owner"
+	[[ $owner_state == T ]]
+	is_in "$A" running
+	kill -CONT "$owner"
+}
+
+@test "freeze: an owner of two devices is stopped once, and both are brought back" {
+	own owner "$A" "$B"
+	hook
+	migctl 0 -v save --freeze-owner --action-script ./hook "pid:$owner/$A" "pid:$owner/$B" image
+	[[ $stderr == *"process $owner goes on"* ]]
+	[[ ${stderr#*"process $owner is stopped"} != *"process $owner is stopped"* ]]
+	all_well "$owner" "$A" "$B"
+}
+
+@test "freeze: what fails lets it go on" {
+	own owner "$A"
+	sim "$A" fault 'read EIO 4096'
+	migctl 74 save --freeze-owner "pid:$owner" image
+	all_well "$owner" "$A"
+	[[ ! -e image ]]
+}
+
+@test "freeze: what is nobody's cannot be frozen, and what stays stopped must not" {
+	migctl 64 save --freeze-owner "$A" image
+	[[ $stderr == *'--freeze-owner: no process is known that owns '* ]]
+	own owner "$A"
+	migctl 64 save --freeze-owner --leave=stop "pid:$owner" image
+	[[ $stderr == *'exclude each other'* ]]
+	look_at_owner "$owner"
+	[[ $owner_state != T ]]
+}
+
+@test "freeze: the tool is killed while the owner is stopped" {
+	local action
+
+	own owner "$A"
+	for action in pre-stop post-stop pre-start post-start; do
+		hook "$action" 'kill -KILL $PPID'
+		record -137 "$VFIOMIGCTL" save --freeze-owner --action-script ./hook "pid:$owner" image
+		eventually grep -q '^abort' seen
+		all_well "$owner" "$A"
+		[[ ! -e image ]]
+	done
+}
+
+@test "freeze: the tool is killed at any moment" {
+	local kills=${LAB_KILLS:-20} i tool spins
+
+	own owner "$A"
+	# How far this shell counts while a save lasts.
+	"$VFIOMIGCTL" save --force --freeze-owner "pid:$owner" image &
+	tool=$!
+	for ((spins = 0; ; spins++)); do
+		kill -0 "$tool" 2>/dev/null || break
+	done
+	wait "$tool"
+	for ((i = 0; i < kills; i++)); do
+		"$VFIOMIGCTL" save --force --freeze-owner "pid:$owner" image &
+		tool=$!
+		for ((n = RANDOM * spins / 32768; n > 0; n--)); do
+			kill -0 "$tool" 2>/dev/null || break
+		done
+		kill -KILL "$tool" 2>/dev/null || true
+		wait "$tool" || true
+		all_well "$owner" "$A" || {
+			echo "kill $i of $kills"
+			return 1
+		}
+	done
+}
+
+@test "freeze: an owner that is killed meanwhile does not hold up the save" {
+	own owner "$A"
+	hook post-stop "kill -KILL $owner"
+	migctl 0 save --freeze-owner --action-script ./hook "pid:$owner" image
+	migctl 0 verify image
+}
+
+@test "freeze: a running owner's device is loaded while it is stopped" {
+	local digest
+
+	own owner "$A"
+	migctl 0 save "$B" image
+	hook
+	migctl 0 resume --freeze-owner --action-script ./hook "pid:$owner" image
+	expect_seen $'pre-stop S running\npost-stop T stop\npre-start T stop\npost-start S running'
+	all_well "$owner" "$A"
+}
+
+@test "freeze: a load that is killed: own state before RESUMING, none in it, the loaded one after" {
+	own owner "$A"
+	migctl 0 save "$B" image
+	hook post-stop 'kill -KILL $PPID'
+	record -137 "$VFIOMIGCTL" resume --freeze-owner --action-script ./hook "pid:$owner" image
+	all_well "$owner" "$A"
+
+	sim "$A" fault 'stall-write 4096'
+	"$VFIOMIGCTL" resume --freeze-owner "pid:$owner" image &
+	owners+=($!)
+	eventually is_in "$A" resuming
+	look_at_owner "$owner"
+	[[ $owner_state == T ]]
+	kill -KILL "${owners[-1]}"
+	wait "${owners[-1]}" || true
+	eventually is_in "$A" stop
+	eventually goes_on "$owner"
+	sim "$A" fault clear
+	migctl 0 state "pid:$owner" running
+
+	hook pre-start 'kill -KILL $PPID'
+	record -137 "$VFIOMIGCTL" resume --freeze-owner --action-script ./hook "pid:$owner" image
+	eventually grep -q '^abort' seen
+	eventually goes_on "$owner"
+	is_in "$A" stop
+}
