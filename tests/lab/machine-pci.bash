@@ -81,8 +81,8 @@ machine_boot()
 	local args append
 
 	# A panic ends it; an oops is one. relaxed: what VFIO holds may be looked at (resource0), so
-	# that a test need not ask the driver that it tests. Time goes by leaps where the host has other work: whether
-	# clocks agree, or a timer came, is not to be looked at.
+	# that a test need not ask the driver that it tests. Time goes by leaps where the host has
+	# other work: whether clocks agree, or a timer came, is not to be looked at.
 	append="console=ttyS0 loglevel=6 panic=-1 oops=panic intel_iommu=on iomem=relaxed"
 	append+=" nowatchdog no_timer_check tsc=unstable clocksource=acpi_pm random.trust_cpu=on"
 	append+=" mitigations=off lab_machine=pci lab_init=\"$dir/init\""
