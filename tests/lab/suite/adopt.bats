@@ -1,0 +1,345 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# pid:PID, the devices of a process that goes on using them. tools/consumer is that process: a
+# driver that counts in a register of its device, and says so when it is asked.
+
+# shellcheck disable=SC2034,SC2154,SC2030,SC2031 # variables are lab.bash's and run's, or theirs
+load migsim.bash
+
+setup()
+{
+	misuse_allowed=''
+	lab_setup mtty-2
+	read -r misuses </sys/module/migsim/parameters/misuses
+	consumers=()
+}
+
+teardown()
+{
+	local status=0
+
+	lab_teardown || status=1
+	expect_no_misuse || status=1
+	return "$status"
+}
+
+# is_in UUID STATE: as debugfs has it; migsim.bash asks only devices of its own.
+is_in()
+{
+	real_state "$1"
+	[[ $real == "$2" ]]
+}
+
+# consume NAME ARG...: a consumer; its pid in $NAME.
+consume()
+{
+	local name=$1 to from
+	shift
+
+	mkfifo "$name.to" "$name.from"
+	"$tools/consumer" "$@" <"$name.to" >"$name.from" 2>"$name.err" &
+	printf -v "$name" %d $!
+	exec {to}>"$name.to" {from}<"$name.from"
+	printf -v "${name}_to" %d "$to"
+	printf -v "${name}_from" %d "$from"
+	consumers+=("$name")
+	heard "$name" ready
+}
+
+# heard NAME WORD: it says so.
+heard()
+{
+	local from=${1}_from answer
+
+	read -r answer <&"${!from}"
+	[[ $answer == "$2" ]] || {
+		echo "$1 said '$answer', not '$2'"
+		return 1
+	}
+}
+
+# ask NAME WORD...: $answer is what it says to that.
+ask()
+{
+	local to=${1}_to from=${1}_from
+
+	echo "${*:2}" >&"${!to}"
+	read -r answer <&"${!from}"
+}
+
+expect_answer()
+{
+	ask "${@:1:$#-1}"
+	[[ $answer == "${!#}" ]] || {
+		echo "$1: '${*:2:$#-2}' gave '$answer', not '${!#}'"
+		return 1
+	}
+}
+
+# dismiss NAME: it ends.
+dismiss()
+{
+	kill "${!1}"
+	wait "${!1}" || true
+}
+
+# States by their numbers in the uAPI.
+STOP=1 RUNNING=2 STOP_COPY=3 RESUMING=4 PRE_COPY=6
+
+@test "pid: a device is saved while its owner uses it, and runs on" {
+	consume owner "$A"
+	expect_answer owner step 1
+	expect_answer owner step 2
+	migctl 0 --json save "pid:$owner" state.img
+	expect_json '.outcome == "completed"' ".device.address == \"$A\"" '.device.via == "pid"' \
+		".device.owner == {\"pid\": $owner, \"comm\": \"consumer\"}"
+	expect_state "$A" running
+	expect_answer owner show 2
+	expect_answer owner step 3
+
+	migctl 0 --json inspect state.img
+	expect_json '.devices[0].via == "pid"' \
+		".devices[0].owner == {\"pid\": $owner, \"comm\": \"consumer\"}"
+	migctl 0 inspect state.img
+	[[ $output == *'its owner '*consumer*"$owner"* ]]
+	dismiss owner
+}
+
+@test "pid: by the device's name, vfioN, its descriptor, or nothing" {
+	local name
+
+	consume owner "$A"
+	nodes "$A"
+	ask owner dup
+	for name in '' "/$A" "/${A^^}" "/${cdev##*/}" "/fd$(device_fd)"; do
+		migctl 0 --json info "pid:$owner$name"
+		expect_json ".device.address == \"$A\"" '.state == "running"'
+	done
+	# The copy is no device of its own.
+	migctl 66 info "pid:$owner/fd50"
+	expect_message "pid:$owner/fd50: consumer (pid $owner) has no device fd50" \
+		"it has pid:$owner/$A"
+	dismiss owner
+}
+
+# device_fd: the lowest descriptor of $owner that is a character device of VFIO.
+device_fd()
+{
+	local fd
+
+	for fd in $(printf '%s\n' /proc/"$owner"/fd/* | sed 's,.*/,,' | sort -n); do
+		[[ $(readlink "/proc/$owner/fd/$fd") != /dev/vfio/devices/* ]] || {
+			echo "$fd"
+			return
+		}
+	done
+}
+
+@test "pid: two devices in one owner, apart and as a set" {
+	consume owner "$A" "$B"
+	ask owner step
+	migctl 64 info "pid:$owner"
+	expect_message "pid:$owner: consumer (pid $owner) has 2 VFIO devices open" \
+		"pid:$owner/$A" "pid:$owner/$B"
+	migctl 66 info "pid:$owner/0000:3b:00.1"
+	expect_message 'has no device 0000:3b:00.1'
+	migctl 0 --json save "pid:$owner/$A" "pid:$owner/$B" set.img
+	expect_json "[.devices[].device.address] == [\"$A\", \"$B\"]" \
+		"[.devices[].device.owner.pid] == [$owner, $owner]"
+	expect_answer owner show '1 1'
+	migctl 64 save "pid:$owner/$A" "pid:$owner/fd$(device_fd)" other.img
+	expect_message 'are the same device'
+	migctl 64 save "pid:$owner/$A" "$A" other.img
+	expect_message 'are the same device'
+	dismiss owner
+}
+
+@test "pid: devices that came from groups, whatever the kernel says of them" {
+	local first second
+
+	consume owner --via group "$A" "$B"
+	if grep -q vfio-device-syspath /proc/"$owner"/fdinfo/*; then
+		migctl 0 --json info "pid:$owner/$B"
+		expect_json ".device.address == \"$B\""
+	else
+		migctl 64 info "pid:$owner"
+		[[ $stderr =~ pid:$owner/fd([0-9]+),\ pid:$owner/fd([0-9]+) ]]
+		first=${BASH_REMATCH[1]} second=${BASH_REMATCH[2]}
+		migctl 0 --json info "pid:$owner/fd$second"
+		expect_json ".device.address == \"pid:$owner/fd$second\"" '.device.driver == null'
+		ask owner step
+		migctl 0 save "pid:$owner/fd$first" "pid:$owner/fd$second" set.img
+		expect_answer owner show '1 1'
+	fi
+	dismiss owner
+	# Alone in the group that its owner holds.
+	consume single --via group "$A"
+	migctl 0 --json info "pid:$single"
+	expect_json ".device.address == \"$A\"" '.device.via == "pid"'
+	dismiss single
+}
+
+@test "pid: a device that was stopped is saved from there, loaded there, and stays there" {
+	consume owner "$A"
+	consume other "$B"
+	ask owner step
+	ask owner step
+	expect_answer owner set $STOP set
+	migctl 0 --json save "pid:$owner" state.img
+	expect_json '.outcome == "completed"'
+	expect_state "$A" stop
+
+	# The other one uses its device: it is not changed under it.
+	migctl 71 resume "pid:$other" state.img
+	expect_message "$B: is in running: its owner uses it: it runs (consumer, pid $other)" \
+		'pause the owner'
+	expect_answer other show 0
+	expect_answer other set $STOP set
+	migctl 0 --json resume "pid:$other" state.img
+	expect_json '.outcome == "completed"' '.state == "stop"'
+	expect_state "$B" stop
+	expect_answer other set $RUNNING set
+	expect_answer other show 2
+
+	expect_answer other set $STOP set
+	migctl 0 --json resume --run "pid:$other" state.img
+	expect_state "$B" running
+	dismiss owner
+	dismiss other
+}
+
+@test "pid: what its owner has begun is left alone" {
+	local row state word reason
+
+	migctl 0 save "$B" state.img
+	consume owner "$A"
+	for row in "$STOP_COPY stop-copy saves" "$PRE_COPY pre-copy saves" \
+		"$RESUMING resuming loads"; do
+		read -r state word reason <<<"$row"
+		expect_answer owner set $STOP set
+		[[ $word != pre-copy ]] || expect_answer owner set $RUNNING set
+		expect_answer owner set "$state" set
+		migctl 71 save "pid:$owner" other.img
+		expect_message "$A: is in $word: its owner $reason it itself" "pid $owner)" 'try again'
+		migctl 71 resume "pid:$owner" state.img
+		expect_message "its owner $reason it itself"
+		[[ ! -e other.img ]]
+		expect_state "$A" "$word"
+		[[ $word == resuming ]] || {
+			ask owner read
+			[[ $answer =~ ^[0-9]+$ ]]
+		}
+		expect_answer owner close closed
+		[[ $word != resuming ]] || expect_answer owner reset reset
+		expect_answer owner set $RUNNING set
+	done
+	# A stream that its session has outlived: the owner is not done yet.
+	expect_answer owner set $STOP_COPY set
+	expect_answer owner set $STOP set
+	migctl 71 save "pid:$owner" other.img
+	expect_message 'in stop: its owner has a driver'
+	expect_answer owner close closed
+	migctl 0 save "pid:$owner" other.img
+	dismiss owner
+}
+
+@test "pid: what is no process with a device" {
+	local thread
+
+	migctl 66 info "pid:4194000"
+	expect_message 'pid:4194000: there is no such process'
+	migctl 66 info "pid:$$"
+	expect_message "pid:$$: " "(pid $$) has no VFIO device open"
+	for spec in pid: pid:0 pid:1x pid:-1 pid:99999999999 "pid:$$/" pid:/x; do
+		migctl 64 info "$spec"
+		expect_message "$spec: not a process and its device"
+	done
+	start threads python3 -c '
+import threading
+thread = threading.Thread(target=threading.Event().wait, daemon=True)
+thread.start()
+print(thread.native_id, flush=True)
+thread.join()'
+	eventually test -s threads.out
+	thread=$(<threads.out)
+	migctl 64 info "pid:$thread"
+	expect_message "pid:$thread: a thread, not a process" "its process is pid:$threads"
+	kill "$threads"
+	finish threads 143
+}
+
+@test "pid: another user's process, and what is missing to take part in it" {
+	consume owner "$A"
+	chmod 755 "$BATS_TEST_TMPDIR" "$PWD"
+	run -77 --separate-stderr setpriv --reuid 1000 --regid 1000 --clear-groups "$VFIOMIGCTL" \
+		info "pid:$owner"
+	expect_message "pid:$owner: looking into /proc/$owner/fd" EACCES \
+		'a process of user 0' CAP_SYS_PTRACE
+	run -77 --separate-stderr setpriv --bounding-set -sys_ptrace --inh-caps -sys_ptrace \
+		--reuid 1000 --regid 1000 --clear-groups "$VFIOMIGCTL" save "pid:$owner" state.img
+	[[ ! -e state.img ]]
+	expect_answer owner step 1
+	dismiss owner
+}
+
+# stuck_save NAME OWNER DEVICE: a save of the owner's device in STOP_COPY, until the file "go" comes:
+# what it writes to waits.
+stuck_save()
+{
+	start "$1" "$VFIOMIGCTL" --json save "pid:$2" \
+		'exec:until [ -e go ]; do sleep 0.05; done; cat >state.img'
+	eventually is_in "$3" stop-copy
+}
+
+@test "pid: an owner that dies in mid-save" {
+	local C
+
+	make_device C migsim-v2
+	sim "$C" size 8000000
+	consume owner "$C"
+	stuck_save save "$owner" "$C"
+	dismiss owner
+	is_in "$C" stop-copy
+	touch go
+	finish save 0
+	expect_message "its owner (consumer, pid $owner) has ended meanwhile"
+	migctl 0 verify state.img
+	migctl 0 --json inspect state.img
+	expect_json ".devices[0].owner.pid == $owner"
+}
+
+@test "pid: a killed save is undone by hand" {
+	local C
+
+	make_device C migsim-v2
+	sim "$C" size 8000000
+	consume owner "$C"
+	stuck_save save "$owner" "$C"
+	# A second one does not disturb it.
+	migctl 71 save "pid:$owner" other.img
+	expect_message 'is in stop-copy: its owner saves it itself, or another vfiomigctl does'
+	kill -KILL "$save"
+	touch go
+	finish save 137
+	migctl 0 --json state "pid:$owner" running
+	expect_json '.state == "running"'
+	migctl 0 save "pid:$owner" other.img
+	dismiss owner
+}
+
+@test "pid: an owner's device that VFIO resets when it is closed is not" {
+	local C
+
+	make_device C migsim-v2
+	consume owner "$C"
+	sim "$C" seed 7
+	migctl 0 --json save "pid:$owner" state.img
+	expect_shown "$C" seed 7
+	migctl 0 --json state "pid:$owner"
+	expect_json '.state == "running"'
+	ask owner show
+	((answer > 0))
+	dismiss owner
+	expect_shown "$C" seed 0
+}
