@@ -6,6 +6,7 @@
 #include "device/peek.h"
 #include "fsm/fsm.h"
 #include "host/holder.h"
+#include "host/stray.h"
 #include "ui/session.h"
 #include "cmd/cmd.h"
 #include "cmd/render.h"
@@ -160,6 +161,63 @@ static int cmd_list_render_one(struct json_object *list, const char *spec,
 	return 0;
 }
 
+/* A device that has left the list, but for the process that has not closed it yet. */
+static void cmd_list_render_leaving(struct json_object *list, const struct stray *stray)
+{
+	struct json_object *o = report_append(list), *item;
+	const char *name = stray->name ? stray->name : "(unknown)";
+	char holder[64];
+
+	report_name(o, "address", name);
+	report_null(o, "bus");
+	report_null(o, "driver");
+	report_null(o, "driver_version");
+	report_null(o, "iommu_group");
+	report_string(o, "cdev", stray->cdev);
+	report_null(o, "migratable");
+	report_null(o, "state");
+	snprintf(holder, sizeof(holder), "%s[%d]", stray->comm, (int)stray->pid);
+	report_string(o, "holder", holder);
+	item = report_append(report_array(o, "holders"));
+	report_int(item, "pid", stray->pid);
+	report_string(item, "comm", stray->comm);
+	report_int(item, "fd", stray->fd);
+	report_string(item, "how", stray->cdev ? "cdev" : "device fd");
+	report_bool(o, "holders_partial", false);
+	report_bool(o, "leaving", true);
+	log_warn("%s: is being unbound or removed, which waits until %s (pid %d, fd %d) closes it",
+		 name, stray->comm, (int)stray->pid, stray->fd);
+}
+
+static void cmd_list_render_unnamed(struct json_object *list, const struct stray *stray)
+{
+	struct json_object *o = report_append(list);
+
+	report_int(o, "pid", stray->pid);
+	report_string(o, "comm", stray->comm);
+	report_int(o, "fd", stray->fd);
+	log_warn("%s (pid %d, fd %d) holds a device that the kernel does not name (before Linux "
+		 "6.18): vfiomigctl info pid:%d/fd%d",
+		 stray->comm, (int)stray->pid, stray->fd, (int)stray->pid, stray->fd);
+}
+
+/* Without /proc nothing is known of them, which is said of each device (holders_partial). */
+static void cmd_list_strays(struct json_object *report, struct json_object *list)
+{
+	struct json_object *unnamed = report_array(report, "unnamed_holders");
+	struct strays strays = { 0 };
+	struct err why = { 0 };
+
+	if (strays_find(&host_live, &strays, &why) < 0)
+		log_info("%s", why.text);
+	for (size_t i = 0; i < strays.n; i++)
+		if (strays.v[i].leaving)
+			cmd_list_render_leaving(list, &strays.v[i]);
+		else
+			cmd_list_render_unnamed(unnamed, &strays.v[i]);
+	strays_done(&strays);
+}
+
 static int cmd_list_all(struct json_object *list, const struct cmd_list_args *a, struct err *err)
 {
 	_cleanup_(vfio_nodes_done) struct vfio_nodes nodes = { 0 };
@@ -174,6 +232,7 @@ static int cmd_list_all(struct json_object *list, const struct cmd_list_args *a,
 		if (r < 0 && err_status(err) != ERR_MISSING)
 			return r;
 	}
+	cmd_list_strays(a->inv->report, list);
 	return 0;
 }
 

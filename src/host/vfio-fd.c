@@ -92,12 +92,31 @@ static void vfio_fd_look_anonymous(const struct host *host, pid_t pid, const cha
 }
 
 /* "/dev/vfio/devices/vfio7", or the same with " (deleted)" once its device has left. */
-static bool vfio_fd_is_cdev_path(const char *link)
+static bool vfio_fd_is_cdev_path(const char *link, char ret[VFIO_FD_CDEV_SIZE])
 {
-	static const char folder[] = "/vfio/devices/vfio";
+	static const char folder[] = "/vfio/devices/";
 	const char *at = strstr(link, folder);
+	unsigned int number;
 
-	return at && at[strlen(folder)] >= '0' && at[strlen(folder)] <= '9';
+	if (!at || sscanf(at + strlen(folder), "vfio%9u", &number) != 1)
+		return false;
+	snprintf(ret, VFIO_FD_CDEV_SIZE, "vfio%u", number);
+	return true;
+}
+
+/* Only the file itself tells of a device that has left, and only from Linux 6.18 on. */
+static void vfio_fd_look_left(const struct host *host, pid_t pid, const char *link,
+			      struct vfio_fd *ret)
+{
+	_cleanup_free_ char *info = NULL;
+	char path[PATH_MAX];
+
+	if (!vfio_fd_is_cdev_path(link, ret->cdev))
+		return;
+	ret->kind = VFIO_FD_CDEV;
+	vfio_fd_path(host, "fdinfo", pid, ret->fd, path);
+	if (read_text(AT_FDCWD, path, &info) == 0)
+		ret->node = vfio_fd_by_syspath(host, info);
 }
 
 /* The number decides: in another mount namespace the same path may be another device's. */
@@ -113,14 +132,14 @@ static void vfio_fd_look_node(const struct host *host, pid_t pid, const char *li
 		return;
 	if (path_real(&real, "%s/dev/char/%u:%u", host->sys, major(st.st_rdev), minor(st.st_rdev)) <
 	    0) {
-		if (vfio_fd_is_cdev_path(link))
-			ret->kind = VFIO_FD_CDEV;
+		vfio_fd_look_left(host, pid, link, ret);
 		return;
 	}
 	if (sysfs_link_name(real, "subsystem", &class) < 0)
 		return;
 	if (!strcmp(class, "vfio-dev")) {
 		ret->kind = VFIO_FD_CDEV;
+		snprintf(ret->cdev, sizeof(ret->cdev), "%s", path_base(real));
 		if (vfio_node_from_sysfs(host, real, &ret->node, NULL) != VFIO_NODE_FOUND)
 			ret->node = NULL;
 	} else if (!strcmp(class, "vfio")) {

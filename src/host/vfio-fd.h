@@ -18,6 +18,9 @@
 #define VFIO_FD_LINK "anon_inode:[vfio-device]"
 #define VFIO_FD_SYSPATH "vfio-device-syspath:"
 
+/* "vfio" and a number */
+#define VFIO_FD_CDEV_SIZE 16
+
 enum vfio_fd_kind {
 	VFIO_FD_OTHER, /* not of VFIO */
 	VFIO_FD_CDEV, /* a device, opened by its own node */
@@ -29,13 +32,16 @@ enum vfio_fd_kind {
 
 /**
  * struct vfio_fd - one open file
- * @node: the device, where the kernel tells it; NULL else, and for one that has left the system
+ * @node: the device, where the kernel tells it; NULL else. One that has left VFIO may be in sysfs
+ *        still: then @node->vfio is false
+ * @cdev: "vfio3", for VFIO_FD_CDEV, also of a device that has left; "" where it is not known
  * @group: its number, for VFIO_FD_GROUP
  */
 struct vfio_fd {
 	int fd;
 	enum vfio_fd_kind kind;
 	struct vfio_node *node;
+	char cdev[VFIO_FD_CDEV_SIZE];
 	int group;
 };
 

@@ -13,6 +13,7 @@
 #include "device/owner-pick.h"
 #include "fake-host.h"
 #include "host/pci-function.h"
+#include "host/stray.h"
 #include "host/vfio-fd.h"
 
 #define VF1 "pci0000:3a/0000:3b:00.1"
@@ -283,6 +284,67 @@ static void open_files_of_a_process_are_told_apart(void **state)
 	vfio_fds_done(&fds);
 }
 
+static void what_no_list_has_is_found_by_its_open_files(void **state)
+{
+	static const struct {
+		int pid;
+		const char *link, *info;
+		const char *name, *cdev; /* NULL: not known */
+		bool found, leaving;
+	} rows[] = {
+		/* clang-format off */
+		{ 20, "@/dev/vfio/devices/vfio0", "", NULL, NULL, false, false },
+		/* The node is gone, but for this link, and its number leads nowhere. */
+		{ 21, "@/dev/vfio/devices/vfio3 (deleted)", "", "vfio3", "vfio3", true, true },
+		{ 22, "@/dev/vfio/devices/vfiox", "", NULL, NULL, false, false },
+		{ 23, VFIO_FD_LINK, "pos:\t0\n", NULL, NULL, true, false },
+		/* /dev/null is the number of the first device here. */
+		{ 24, "/dev/tty", "", NULL, NULL, false, false },
+		/* clang-format on */
+	};
+	struct fake_host *f = *state;
+	struct strays strays = { 0 };
+	struct err err = { 0 };
+	size_t at = 0;
+
+	assert_int_equal(strays_find(&f->host, &strays, &err), 0);
+	assert_int_equal(strays.n, 0);
+	/* Its number is that of no device of sysfs. */
+	fake_link(AT(f, "dev/vfio/devices/vfio3 (deleted)"), "/dev/urandom");
+	fake_link(AT(f, "dev/vfio/devices/vfiox"), "/dev/urandom");
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const char *link = rows[i].link;
+
+		fake_link(AT(f, "proc/%d/fd/9", rows[i].pid),
+			  *link == '@' ? AT(f, "%s", link + 2) : link);
+		fake_file(AT(f, "proc/%d/fdinfo/9", rows[i].pid), rows[i].info);
+		fake_file(AT(f, "proc/%d/comm", rows[i].pid), "owner\n");
+	}
+	/* What holds its group is known by that. */
+	fake_link(AT(f, "proc/25/fd/9"), VFIO_FD_LINK);
+	fake_link(AT(f, "proc/25/fd/10"), AT(f, "dev/vfio/8"));
+	assert_int_equal(strays_find(&f->host, &strays, &err), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const struct stray *stray = &strays.v[at];
+
+		if (!rows[i].found)
+			continue;
+		print_message("# row %zu\n", i);
+		assert_in_range(++at, 1, strays.n);
+		assert_int_equal(stray->pid, rows[i].pid);
+		assert_int_equal(stray->fd, 9);
+		assert_string_equal(stray->comm, "owner");
+		assert_int_equal(stray->leaving, rows[i].leaving);
+		assert_int_equal(!stray->name, !rows[i].name);
+		if (rows[i].name)
+			assert_string_equal(stray->name, rows[i].name);
+		if (rows[i].cdev)
+			assert_string_equal(stray->cdev, rows[i].cdev);
+	}
+	assert_int_equal(at, strays.n);
+	strays_done(&strays);
+}
+
 static void sizes_of_bars_are_read_from_sysfs(void **state)
 {
 	struct fake_host *f = *state;
@@ -318,6 +380,7 @@ int main(void)
 		TEST(what_is_missing_is_read_from_proc),
 		TEST(driver_streams_are_known_by_name_and_direction),
 		TEST(open_files_of_a_process_are_told_apart),
+		TEST(what_no_list_has_is_found_by_its_open_files),
 		TEST(sizes_of_bars_are_read_from_sysfs),
 	};
 

@@ -181,3 +181,48 @@ two_tails()
 	device "$A" '.driver == "mtty"' '.holders == [] and .holders_partial' '.migratable == null'
 	release one
 }
+
+@test "list: a device that is being removed, and who keeps it from that" {
+	local number
+
+	nodes "$A"
+	number=${cdev##*/}
+	hold one "$A"
+	# Waits until the last descriptor is closed.
+	# shellcheck disable=SC2016 # for the inner shell
+	start removal bash -c 'echo 1 >"/sys/bus/mdev/devices/$0/remove"' "$A"
+	eventually absent "$cdev"
+	run --separate-stderr -0 "$VFIOMIGCTL" --json list
+	expect_json '.devices | length == 2' \
+		".devices | any(.leaving == true and .cdev == \"$number\" and
+			.holder == \"tail[$one]\" and .holders[0].pid == $one)"
+	expect_message "is being unbound or removed, which waits until tail (pid $one, fd 9) closes it"
+	migctl 0 list
+	[[ $output == *"$number"*"tail[$one]"* ]]
+	release one
+	finish removal 0
+	devices=("$B")
+	migctl 0 --json list
+	expect_json '.devices | length == 1' '.unnamed_holders == []'
+}
+
+absent()
+{
+	[[ ! -e $1 ]]
+}
+
+@test "list: a holder of a device that the kernel does not name" {
+	hold one --via group "$A"
+	grep -q vfio-device-syspath "/proc/$one/fdinfo/9" && {
+		migctl 0 --json list
+		device "$A" ".holders[0] == {\"pid\": $one, \"comm\": \"tail\", \"fd\": 9,
+			\"how\": \"device fd\"}"
+		release one
+		return
+	}
+	migctl 0 --json list
+	expect_json ".unnamed_holders == [{\"pid\": $one, \"comm\": \"tail\", \"fd\": 9}]"
+	expect_message "tail (pid $one, fd 9) holds a device that the kernel does not name"
+	migctl 0 info "pid:$one/fd9"
+	release one
+}

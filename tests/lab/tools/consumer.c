@@ -3,7 +3,7 @@
 /*
  * consumer [--via cdev|group] DEV...
  *
- * A user-space driver, as small as can be: opens devices (mtty, migsim) and uses them, by a line of
+ * A user-space driver, as small as can be: opens devices (mtty, migsim) and uses them, a line of
  * its standard input for each thing to do, and prints a line for each. The owner of devices that
  * the tool under test takes part in.
  *
