@@ -39,7 +39,7 @@ function __vfiomigctl_map
     for dev in (__vfiomigctl_devices | string replace -r '\t.*' '')
         echo $parts[2]$dev
     end
-    string match -q 'vfio-user:*' -- $parts[3]; or printf '%s\n' $parts[2]{fd:,hold:,vfio-user:}
+    string match -q 'vfio-user:*' -- $parts[3]; or printf '%s\n' $parts[2]{fd:,hold:,pid:,unix:,vfio-user:}
     for path in (__fish_complete_path (string replace -r '^vfio-user:' '' -- $parts[3]))
         string match -q 'vfio-user:*' -- $parts[3]; and echo $parts[2]vfio-user:$path
     end
@@ -101,9 +101,9 @@ complete -c vfiomigctl -n __vfiomigctl_first -a report -d "show where a run's ti
 complete -c vfiomigctl -n __vfiomigctl_first -a help -d "give a help list"
 complete -c vfiomigctl -n '__vfiomigctl_at 1 help' -a 'save resume hold list info state reset inspect verify extract report'
 
-complete -c vfiomigctl -n '__vfiomigctl_at 1 save resume info state reset' -a '(__vfiomigctl_devices; __vfiomigctl_forms fd: hold: vfio-user:)' -F
-complete -c vfiomigctl -n '__vfiomigctl_beyond 1 save resume' -a '(__vfiomigctl_devices; __vfiomigctl_forms fd: hold: vfio-user:)' -F
-complete -c vfiomigctl -n '__vfiomigctl_command hold list' -a '(__vfiomigctl_devices; __vfiomigctl_forms fd: hold: vfio-user:)' -F
+complete -c vfiomigctl -n '__vfiomigctl_at 1 save resume info state reset' -a '(__vfiomigctl_devices; __vfiomigctl_forms fd: hold: pid: unix: vfio-user:)' -F
+complete -c vfiomigctl -n '__vfiomigctl_beyond 1 save resume' -a '(__vfiomigctl_devices; __vfiomigctl_forms fd: hold: pid: unix: vfio-user:)' -F
+complete -c vfiomigctl -n '__vfiomigctl_command hold list' -a '(__vfiomigctl_devices; __vfiomigctl_forms fd: hold: pid: unix: vfio-user:)' -F
 complete -c vfiomigctl -n '__vfiomigctl_beyond 1 save' -a '(__vfiomigctl_forms file: fd: exec: unix: tcp: vsock:)' -F
 complete -c vfiomigctl -n '__vfiomigctl_beyond 1 resume; and __vfiomigctl_listen' -a '(__vfiomigctl_forms fd: unix: tcp: vsock:)' -F
 complete -c vfiomigctl -n '__vfiomigctl_beyond 1 resume; and not __vfiomigctl_listen' -a '(__vfiomigctl_forms file: fd: exec:)' -F
@@ -168,10 +168,10 @@ complete -c vfiomigctl -n '__vfiomigctl_command resume' -l insecure -d "use TCP 
 
 complete -c vfiomigctl -n '__vfiomigctl_command list' -l probe -d "open devices that no process holds and ask them"
 complete -c vfiomigctl -n '__vfiomigctl_command info' -l diff -r -F -a '(__vfiomigctl_forms file: fd: exec:)' -d "show how the device differs from the one in an image"
-complete -c vfiomigctl -n '__vfiomigctl_command inspect' -l diff -r -F -a '(__vfiomigctl_devices; __vfiomigctl_forms fd: hold: vfio-user:)' -d "show how a device differs from the image"
+complete -c vfiomigctl -n '__vfiomigctl_command inspect' -l diff -r -F -a '(__vfiomigctl_devices; __vfiomigctl_forms fd: hold: pid: unix: vfio-user:)' -d "show how a device differs from the image"
 complete -c vfiomigctl -n '__vfiomigctl_command inspect' -l sections -d "list each section of the image"
 
-complete -c vfiomigctl -n '__vfiomigctl_command verify' -l on -r -F -a '(__vfiomigctl_devices; __vfiomigctl_forms fd: hold: vfio-user:)' -d "try the image on this device, losing what it holds"
+complete -c vfiomigctl -n '__vfiomigctl_command verify' -l on -r -F -a '(__vfiomigctl_devices; __vfiomigctl_forms fd: hold: pid: unix: vfio-user:)' -d "try the image on this device, losing what it holds"
 
 complete -c vfiomigctl -n '__vfiomigctl_command extract' -l device -x -d "address or number of the device in the image"
 complete -c vfiomigctl -n '__vfiomigctl_command extract' -l force -d "replace OUT if it exists"

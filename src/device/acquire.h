@@ -23,6 +23,7 @@ enum acquire_via {
 	ACQUIRE_GROUP,
 	ACQUIRE_FD, /* not choices, this one and the rest: what other ways report */
 	ACQUIRE_PID,
+	ACQUIRE_UNIX,
 	ACQUIRE_VFIO_USER,
 };
 

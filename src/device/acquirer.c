@@ -9,6 +9,7 @@ static const struct acquirer *const acquirers[] = {
 	&acquirer_fd,
 	&acquirer_hold,
 	&acquirer_pid,
+	&acquirer_unix,
 	&acquirer_user,
 	&acquirer_node, /* last: it takes what is left */
 	/* clang-format on */

@@ -83,7 +83,8 @@ struct acquirer {
 	void (*done)(struct device *dev);
 };
 
-extern const struct acquirer acquirer_node, acquirer_fd, acquirer_hold, acquirer_pid, acquirer_user;
+extern const struct acquirer acquirer_node, acquirer_fd, acquirer_hold, acquirer_pid, acquirer_user,
+	acquirer_unix;
 
 /**
  * acquirer_of() - the one that takes @spec

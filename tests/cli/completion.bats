@@ -75,6 +75,9 @@ takes()
 @test "completion: forms of DEV, and sockets behind vfio-user:" {
 	offers "vfiomigctl save vfio-" vfio-user:
 	offers "vfiomigctl save hol" hold:
+	offers "vfiomigctl save pi" pid:
+	offers "vfiomigctl info uni" unix:
+	offers "vfiomigctl list unix:folder/i" unix:folder/image
 	offers "vfiomigctl list hold:folder/i" hold:folder/image
 	offers "vfiomigctl hold --on-request=ref" --on-request=refuse
 	offers "vfiomigctl info fd" fd:
@@ -87,12 +90,12 @@ takes()
 }
 
 @test "completion: forms of FILE, and files behind file: and unix:" {
-	offers "vfiomigctl save vfio0 " exec: fd: file: folder hold: tcp: unix: vfio-user: vsock:
-	offers "vfiomigctl save vfio-user:emu " exec: fd: file: folder hold: tcp: unix: vfio-user: vsock:
-	offers "vfiomigctl save vfio0 vfio1 vfio2 " exec: fd: file: folder hold: tcp: unix: vfio-user: vsock:
-	offers "vfiomigctl resume vfio0 " exec: fd: file: folder hold: vfio-user:
-	offers "vfiomigctl resume vfio0 vfio1 vfio2 " exec: fd: file: folder hold: vfio-user:
-	offers "vfiomigctl resume --listen 3b:00.1 " fd: folder hold: tcp: unix: vfio-user: vsock:
+	offers "vfiomigctl save vfio0 " exec: fd: file: folder hold: pid: tcp: unix: vfio-user: vsock:
+	offers "vfiomigctl save vfio-user:emu " exec: fd: file: folder hold: pid: tcp: unix: vfio-user: vsock:
+	offers "vfiomigctl save vfio0 vfio1 vfio2 " exec: fd: file: folder hold: pid: tcp: unix: vfio-user: vsock:
+	offers "vfiomigctl resume vfio0 " exec: fd: file: folder hold: pid: unix: vfio-user:
+	offers "vfiomigctl resume vfio0 vfio1 vfio2 " exec: fd: file: folder hold: pid: unix: vfio-user:
+	offers "vfiomigctl resume --listen 3b:00.1 " fd: folder hold: pid: tcp: unix: vfio-user: vsock:
 	offers "vfiomigctl save vfio0 vfio-user:folder/i" vfio-user:folder/image
 	offers "vfiomigctl resume vfio0 vfio-user:folder/i" vfio-user:folder/image
 	offers "vfiomigctl save --report folder/i" folder/image

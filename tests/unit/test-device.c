@@ -177,6 +177,7 @@ static void way_of_a_device_says_who_else_has_it(void **state)
 		/* clang-format off */
 		{ "3b:00.1",        DEVICE_SOLE,   OPENING_MAY_RESET, false, NULL,   7 },
 		{ "fd:0",           DEVICE_SHARED, OPENING_FREE,      false, NULL,   7 },
+		{ "unix:/r/e",      DEVICE_SHARED, OPENING_CONNECTS,  false, "/r/e", 7 },
 		{ "vfio-user:/r/e", DEVICE_LENT,   OPENING_CONNECTS,  true,  "/r/e", 0 },
 		/* clang-format on */
 	};

@@ -274,3 +274,73 @@ held()
 	done
 	[[ ! -e new ]]
 }
+
+# pass HOW: a process that passes $A at ./pass, as the manual page says, or not quite so.
+pass()
+{
+	start passer "$tools/with-fd" "$A" 9 python3 -c '
+import os, socket, sys
+how = sys.argv[1]
+listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+listener.bind("pass")
+listener.listen()
+while True:
+    end, _ = listener.accept()
+    fds = {"one": [9], "none": [], "two": [9, 9], "many": [9] * 20, "pipe": [os.pipe()[0]]}.get(how)
+    if fds:
+        socket.send_fds(end, [b"a device"], fds)
+    elif fds is not None:
+        end.send(b"no device")
+    if how != "silent" and end.recv(1) == b"":
+        print("closed", flush=True)
+    end.close()
+' "$1"
+	eventually test -S pass
+}
+
+dismiss_passer()
+{
+	kill "$passer"
+	finish passer 143
+	rm pass
+}
+
+@test "DEV: unix:PATH, a device that is passed to what connects" {
+	"$tools/uart" "$A" fill 5
+	pass one
+	migctl 0 --json info unix:pass
+	expect_json ".device.address == \"$A\"" '.device.via == "unix"' '.state == "running"'
+	eventually grep -q closed passer.out
+	migctl 0 --json save unix:pass state.img
+	expect_json '.outcome == "completed"'
+	migctl 0 --json list unix:pass
+	expect_json '.devices[0].state == "running"'
+	migctl 0 --json resume --no-hold unix:pass state.img
+	expect_json '.state == "running"'
+	migctl 64 save unix:pass unix:pass
+	dismiss_passer
+}
+
+@test "DEV: unix:PATH refuses what is odd" {
+	local how text
+
+	migctl 66 info unix:pass
+	expect_message 'unix:pass: '
+	touch file
+	migctl 66 info unix:file
+	while read -r how text; do
+		pass "$how"
+		migctl "${text%% *}" info unix:pass
+		expect_message "unix:pass: ${text#* }"
+		dismiss_passer
+	done <<-END
+		none 76 the first message has no descriptor, not one descriptor
+		two 76 the first message has several descriptors, not one descriptor
+		many 76 the first message has several descriptors, not one descriptor
+		pipe 66 not a VFIO device
+	END
+	pass silent
+	migctl 76 info unix:pass
+	expect_message 'unix:pass: the connection was closed before a device came'
+	dismiss_passer
+}
