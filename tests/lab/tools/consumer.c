@@ -11,8 +11,8 @@
  *               counter of a migsim
  *   step        count: one more in each mtty's register; a migsim counts by itself
  *   spin        count until the next line comes
- *   set STATE   bring the first device to the state of that number, as a VMM does that pauses, saves
- *               or loads it; keeps the stream that comes with it
+ *   set STATE   bring the first device to the state of that number, as a VMM does that pauses or
+ *               moves; keeps the stream that comes with it
  *   read        the rest of that stream: its length
  *   close       that stream
  *   dup         one more descriptor of each device
