@@ -165,7 +165,7 @@ has_run()
 # register SOCKET NAME: $register is one of BAR 0, read without any code of the project's.
 register()
 {
-	register=$(python3 - "$1" "$2" <<-'END'
+	register=$(python3 -IS - "$1" "$2" <<-'END'
 		import socket, struct, sys
 
 		at, form = {"digest": (0x10, "<Q"), "state": (0x1c, "<I"), "moved": (0x28, "<Q"),

@@ -7,6 +7,15 @@ bats_require_minimum_version 1.5.0
 
 : "${VFIOMIGCTL:=vfiomigctl}"
 
+# That of a version manager is found by a script, which takes longer than many a test (in the lab
+# ten times as long as python itself). $python is for who starts it by another program.
+# shellcheck disable=SC2034 # for the tests
+python=python3
+if [[ -x /usr/bin/python3 ]]; then
+	python=/usr/bin/python3
+	hash -p "$python" python3
+fi
+
 # record [-STATUS] COMMAND...: what bats' "run --separate-stderr" does: $status, which must be STATUS
 # if that is given, $output, $stderr and $lines. It takes one process where run takes six, and in
 # the lab each of those costs nearly as much as the tool itself.

@@ -57,20 +57,20 @@ small_house()
 		printf '\t%s \\\n' "$file" >>Makefile.am
 	done
 	check=$OLDPWD/tests/lint/check-floors
-	"$check" .
+	python3 "$check" .
 }
 
 # spoiled WORDS: check-floors finds something, and says WORDS of it.
 spoiled()
 {
-	run "$check" .
+	run python3 "$check" .
 	echo "$output"
 	[[ $status -eq 1 && $output == *"$1"* ]]
 }
 
 @test "house: includes go down, sources are in Makefile.am and say their licence" {
 	require python3
-	tests/lint/check-floors .
+	python3 tests/lint/check-floors .
 }
 
 @test "house: check-floors finds an include that goes up" {
@@ -120,7 +120,7 @@ spoiled()
 
 @test "C: names, comments and sizes are those of the house" {
 	require python3
-	tests/lint/check-names .
+	python3 tests/lint/check-names .
 }
 
 @test "tree: codespell finds no slips in comments, documents and messages" {

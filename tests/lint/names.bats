@@ -56,13 +56,13 @@ setup()
 	printf 'static int emu_save_run(void)\n{\n\treturn 0;\n}\n' >src/emu/save.c
 	printf 'struct pump;\n\nstatic int any_name(void)\n{\n\treturn 0;\n}\n' >tests/unit/test-pump.c
 	printf '# A house\n' >HACKING.md
-	"$check" .
+	python3 "$check" .
 }
 
 # spoiled WORDS: check-names finds one thing, and says WORDS of it.
 spoiled()
 {
-	run "$check" .
+	run python3 "$check" .
 	echo "$output"
 	[[ $status -eq 1 && $output == "$1" ]]
 }
@@ -99,7 +99,7 @@ spoiled()
 
 @test "names: a member that is gone, in a structure's comment" {
 	sed -i 's/int level;/int depth;/' src/base/pump.h
-	run "$check" .
+	run python3 "$check" .
 	echo "$output"
 	[[ $status -eq 1 && $output == *"src/base/pump.h:7: @level is nothing of what this speaks of"* ]]
 }
@@ -167,7 +167,7 @@ long_function()
 	long_function 9 $'\tstatic const struct {\n\t\tint a;\n\t} rows[] = {\n'"$rows"$'\n\t};\n' \
 		>>tests/unit/test-pump.c
 	long_function 9 $'\tconst int rows[] = {\n'"$rows"$'\n\t};\n' >>tests/unit/test-pump.c
-	"$check" .
+	python3 "$check" .
 }
 
 @test "names: comments that do not say who" {
@@ -178,7 +178,7 @@ long_function()
 @test "names: documents that do not say who" {
 	mkdir man
 	printf 'To tell a user.\nTo tell somebody.\n' | tee man/pump.8.scd >CONTRIBUTING.md
-	run "$check" .
+	run python3 "$check" .
 	echo "$output"
 	[[ $status -eq 1 && ${lines[0]} == 'CONTRIBUTING.md:2: "somebody": say who' ]]
 	[[ ${lines[1]} == 'man/pump.8.scd:2: "somebody": say who' ]]
@@ -186,7 +186,7 @@ long_function()
 
 @test "names: the user nobody is one" {
 	sed -i 's|/\* @p is full|/* The user nobody filled @p|' src/base/pump.c
-	"$check" .
+	python3 "$check" .
 }
 
 @test "names: a chain of steps where each asks for the last" {
@@ -206,5 +206,5 @@ long_function()
 
 @test "names: what a comment or a string says is not code" {
 	sed -i '/@p is full/d; s|int r = .*|&\n\tconst char *s = "/* @none */ struct pump {";|' src/base/pump.c
-	"$check" .
+	python3 "$check" .
 }

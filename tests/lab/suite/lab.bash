@@ -206,7 +206,7 @@ clog()
 	mkfifo "$1"
 	exec 8<>"$1"
 	# As large as the tool makes it: it would make room else.
-	python3 -c 'import fcntl; fcntl.fcntl(8, 1031, 1 << 20)' # F_SETPIPE_SZ
+	python3 -IS -c 'import fcntl; fcntl.fcntl(8, 1031, 1 << 20)' # F_SETPIPE_SZ
 	head -c $((1048576 - $2)) /dev/zero >&8
 }
 

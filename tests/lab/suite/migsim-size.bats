@@ -42,7 +42,7 @@ expect_small()
 through_pipe()
 {
 	python3 measure save.peak "$VFIOMIGCTL" --status-fd=3 save --leave=stop "$@" "$A" - 3>save.json |
-		"$tools/with-fd" "$B" 9 python3 measure resume.peak "$VFIOMIGCTL" --json resume \
+		"$tools/with-fd" "$B" 9 "$python" measure resume.peak "$VFIOMIGCTL" --json resume \
 			--no-hold --stop fd:9 - >resume.json
 	echo "${PIPESTATUS[*]}" >ended
 	[[ $(<ended) == '0 0' ]]
