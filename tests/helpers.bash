@@ -18,9 +18,9 @@ if [[ -x /usr/bin/python3 ]]; then
 	hash -p "$python" python3
 fi
 
-# record [-STATUS] COMMAND...: what bats' "run --separate-stderr" does: $status, which must be STATUS
-# if that is given, $output, $stderr and $lines. It takes one process where run takes six, and in
-# the lab each of those costs nearly as much as the tool itself.
+# record [-STATUS] COMMAND...: what bats' "run --separate-stderr" does: $status, which must be
+# STATUS if that is given, $output, $stderr and $lines. It takes one process where run takes six,
+# and in the lab each of those costs nearly as much as the tool itself.
 # shellcheck disable=SC2034,SC2154 # for the test; read_file sets output
 record()
 {
@@ -51,8 +51,8 @@ read_file()
 	printf -v "$1" %s "$read_text"
 }
 
-# drop_waits: $stderr without the names of calls that took the driver long. On a machine that is busy
-# enough any call may, and what is tested is something else.
+# drop_waits: $stderr without the names of calls that took the driver long. On a machine that is
+# busy enough any call may, and what is tested is something else.
 drop_waits()
 {
 	local line text=''
@@ -92,8 +92,9 @@ migctl()
 	expect_status "$want"
 }
 
-# validate_reports [FILE...]: the JSON documents in them, or on standard input, fit their schemas. Status
-# 77: no python here has jsonschema. The system's own goes first: a version manager's may lack it.
+# validate_reports [FILE...]: the JSON documents in them, or on standard input, fit their schemas.
+# Status 77: no python here has jsonschema. The system's own goes first: a version manager's may
+# lack it.
 validate_reports()
 {
 	local python status=77
@@ -155,6 +156,24 @@ expect_json()
 		jq -e "$filter" <<<"$output" >/dev/null || echo "not so: $filter"
 	done
 	return 1
+}
+
+# field NAME: a word or number of the report in $output, in $value: the first of that name, or
+# nothing if there is none. What jq would say, without its process.
+field()
+{
+	value=''
+	[[ ! $output =~ \"$1\":\ \"?([a-z0-9-]+) ]] || value=${BASH_REMATCH[1]}
+}
+
+# told NAME VALUE: the report says so.
+told()
+{
+	field "$1"
+	[[ $value == "$2" ]] || {
+		printf '%s\n' "$output" "$1 is '$value' in the report, not '$2'"
+		return 1
+	}
 }
 
 # finish NAME STATUS: it ends, so; $output and $stderr are what it wrote.

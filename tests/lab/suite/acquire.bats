@@ -13,7 +13,9 @@ opened_by()
 	shift 2
 
 	migctl 0 --json info "$@" "$spec"
-	expect_json ".device.via == \"$way\"" ".device.address == \"$A\"" '.state == "running"'
+	told via "$way"
+	told address "$A"
+	told state running
 }
 
 @test "DEV: an mdev's UUID, in any case" {

@@ -8,7 +8,8 @@
 load ../../helpers.bash
 
 # May be relative, and tests leave the folder.
-tools=$(cd "${top_builddir:?}/tests/lab/tools" && pwd -P)
+tools=${top_builddir:?}/tests/lab/tools
+[[ $tools == /* ]] || tools=$PWD/$tools
 
 setup()
 {
@@ -123,13 +124,27 @@ fill()
 	"$tools/uart" "$1" fill "$2"
 }
 
-# reference SEED: $expected is what a device shows that was filled so. Uses $B.
+# reference SEED [NAME]: $NAME, else $expected, is what a device shows that was filled so. Found out
+# by $B, by the first test of a file that asks.
 reference()
 {
-	fill "$B" "$1"
-	expected=$("$tools/uart" "$B" show)
-	[[ $expected == *'port 1: '*' fifo '* ]]
-	blank "$B"
+	local kept=$BATS_FILE_TMPDIR/reference.$1 name=${2-expected}
+
+	if [[ ! -e $kept ]]; then
+		fill "$B" "$1"
+		"$tools/uart" "$B" show >"$kept"
+		blank "$B"
+	fi
+	read_file "$name" "$kept"
+	[[ ${!name} == *'port 1: '*' fifo '* ]]
+}
+
+# kept_image SEED: $image is one of a device that was filled so, and it is not to be written to.
+# Made of $A, by the first test of a file that asks.
+kept_image()
+{
+	image=$BATS_FILE_TMPDIR/image.$1
+	[[ -e $image ]] || "$VFIOMIGCTL" -q save "$A" "$image"
 }
 
 # blank UUID: it holds something else than any reference.
@@ -139,6 +154,7 @@ blank()
 }
 
 # expect_contents UUID: what it holds is what reference said; it is blank afterwards.
+# shellcheck disable=SC2154 # reference sets expected
 expect_contents()
 {
 	local found
@@ -163,6 +179,31 @@ expect_message()
 			return 1
 		}
 	done
+}
+
+# table ROW... [+ ROW...]: $rows are those that are due. A row behind "+" takes the same way through
+# the tool as one before it, with another number, so that only scripts/sweep (LAB_SWEEP) tries it.
+table()
+{
+	local row
+
+	rows=()
+	for row; do
+		if [[ $row != + ]]; then
+			rows+=("$row")
+		elif [[ -z ${LAB_SWEEP-} ]]; then
+			break
+		fi
+	done
+}
+
+# wrote FILE TEXT: it has that by now.
+wrote()
+{
+	local text
+
+	read_file text "$1"
+	[[ $text == *"$2"* ]]
 }
 
 # lacks PATTERN FILE: no line of it is like that.

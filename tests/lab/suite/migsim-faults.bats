@@ -43,19 +43,13 @@ header=64
 # One row: a fault, the tool, what it said, and what became of the device
 #
 
-# read_all FILE NAME: as $(<FILE), without another process.
-read_all()
-{
-	IFS='' read -r -d '' "$2" <"$1" || true
-}
-
 # attempt ARG...: the tool, with a report of what it did.
 attempt()
 {
 	status=0
 	"$VFIOMIGCTL" --json "$@" >out 2>err || status=$?
-	read_all out output
-	read_all err stderr
+	read_file output out
+	read_file stderr err
 }
 
 # arm UUID FAULT...: says so, and arms them.
@@ -72,23 +66,6 @@ arm()
 	hits=$shown
 }
 
-# field NAME: a word or number of the report, in $value; nothing if it is not there.
-field()
-{
-	value=''
-	[[ ! $output =~ \"$1\":\ \"?([a-z0-9-]+) ]] || value=${BASH_REMATCH[1]}
-}
-
-# told NAME VALUE: the report says so.
-told()
-{
-	field "$1"
-	[[ $value == "$2" ]] || {
-		printf '%s\n' "$output" "$1 is '$value' in the report, not '$2'"
-		return 1
-	}
-}
-
 # ended STATUS TEXT...: so the tool did, its report agrees, and it said each of TEXT. A status of 0
 # without TEXT: it said nothing.
 ended()
@@ -96,7 +73,7 @@ ended()
 	local want=$1 outcomes=([0]=completed [81]=device-error)
 
 	shift
-	printf '%s' "$stderr"
+	printf '%s\n' "$stderr"
 	((status == want)) || {
 		printf '%s\nexit status %s, not %s\n' "$output" "$status" "$want"
 		return 1
@@ -181,12 +158,20 @@ after()
 # save: arcs
 #
 
-# due: an arc that fails with $errno and so leaves the device in $end is to be tried. The first of
-# $errnos ends in every way, the others in one: what the tool makes of an errno does not depend on
-# where the device is then. scripts/sweep tries all.
+# due: an arc that fails with $errno and so leaves the device in $end is to be tried. With the first
+# of $errnos it ends in each of $ends; of the others EBUSY alone does anything else, and that is to
+# be tried again where it was. An arc to a +STATE ($step) is taken on the same way by another call.
+# What is not due, scripts/sweep tries.
+ends='stay done error'
 due()
 {
-	[[ -n ${LAB_SWEEP-} || $errno == "${errnos%% *}" || $end == stay ]]
+	[[ -z ${LAB_SWEEP-} ]] || return 0
+	[[ $step != +* ]] || return
+	if [[ $errno == "${errnos%% *}" ]]; then
+		[[ " $ends " == *" $end "* ]]
+	else
+		[[ $errno-$end == EBUSY-stay ]]
+	fi
 }
 
 # By when the arc fails, and how: the exit status; what becomes of the file; of the device; what is
@@ -200,14 +185,16 @@ declare -gA save_table=(
 	[after-error]='81 whole blank it had to be reset: it is in HOME, its state is lost'
 )
 
-# save_arcs CAPS ERRNOS OPTIONS STATE...: a save by way of these states; each arc fails.
+# save_arcs CAPS ERRNOS OPTIONS STATE...: a save by way of these states; each arc fails, see due.
 save_arcs()
 {
-	local caps=$1 errnos=$2 options=$3 from=$4 to errno end when=before home=${!#}
+	local caps=$1 errnos=$2 options=$3 from=$4 to errno end step when=before home=${!#}
 
 	shift 4
+	home=${home#+}
 	[[ $doing == 'to device_state' ]] || sim "$A" caps "$caps"
-	for to; do
+	for step; do
+		to=${step#+}
 		for errno in $errnos; do
 			for end in stay 'done' error; do
 				due || continue
@@ -273,27 +260,29 @@ judge_save()
 
 @test "save: an arc that fails, with all capabilities and pre-copy" {
 	save_arcs 7 'EIO EBUSY' --pre-copy \
-		running pre-copy pre-copy-p2p stop-copy stop running-p2p running
+		running pre-copy pre-copy-p2p stop-copy +stop +running-p2p +running
 }
 
 @test "save: an arc that fails, with other capabilities" {
-	save_arcs 1 'EIO EBUSY' '' running stop stop-copy stop running
-	save_arcs 3 ENOMEM --pre-copy running running-p2p stop stop-copy stop running-p2p running
-	save_arcs 5 EFAULT '' running stop stop-copy stop running
-	save_arcs 5 'EIO EBUSY' --pre-copy running pre-copy stop-copy stop running
+	save_arcs 1 'EIO EBUSY' '' running stop +stop-copy +stop running
+	ends=stay
+	save_arcs 3 ENOMEM --pre-copy running running-p2p +stop +stop-copy +stop +running-p2p +running
+	save_arcs 5 EFAULT '' running stop +stop-copy +stop +running
+	save_arcs 5 'EIO EBUSY' --pre-copy running pre-copy stop-copy +stop +running
 }
 
 @test "save: an arc that fails, to be left stopped" {
-	save_arcs 7 EIO --leave=stop running running-p2p stop stop-copy stop
+	save_arcs 7 EIO --leave=stop running running-p2p +stop +stop-copy stop
 	run_again "$A"
-	save_arcs 5 EIO '--leave=stop --pre-copy' running pre-copy stop-copy stop
+	save_arcs 5 EIO '--leave=stop --pre-copy' running +pre-copy stop-copy +stop
 }
 
 @test "save: an arc that fails, by v1" {
 	begin_v1
 	save_arcs '' 'EIO EBUSY' '' running stop-copy stop running
-	save_arcs '' 'EBUSY EFAULT' --pre-copy running pre-copy stop-copy stop running
-	save_arcs '' EIO --leave=stop running stop-copy stop
+	ends=stay
+	save_arcs '' 'EBUSY EFAULT' --pre-copy running pre-copy stop-copy +stop +running
+	save_arcs '' EIO --leave=stop running +stop-copy stop
 }
 
 # begin_v1: other devices, as begin makes them.
@@ -441,33 +430,32 @@ begin_v1()
 # save: the stream
 #
 
-# offsets_of BYTES: $offsets are where faults are due in a stream of so many: at its ends, and where
-# its header and a frame of the image end.
+# offsets_of BYTES: $rows are where faults are due in a stream of so many: before its first byte, in
+# its header, where a frame of the image ends, and at its last byte; and around these.
 offsets_of()
 {
-	offsets=(0 1 $((header - 1)) "$header" $((frame - 1)) "$frame" $((frame + 1)) $(($1 - 1)) "$1")
+	table 0 $((header - 1)) "$frame" "$1" + \
+		1 "$header" $((frame - 1)) $((frame + 1)) $(($1 - 1))
 }
 
-# read_faults STATE OPTIONS [ERRNOS]: a read fails at each of $offsets, in that state.
+# read_faults STATE OPTIONS [ERRNO]: a read fails at each of $rows, in that state.
 read_faults()
 {
-	local state=$1 options=$2 offset errno
+	local state=$1 options=$2 offset errno=${3:-EIO}
 
-	for offset in "${offsets[@]}"; do
-		for errno in ${3:-EIO ENOMEM}; do
-			arm "$A" "read $errno $offset"
-			# shellcheck disable=SC2086 # words
-			attempt save $options "$A" file
-			struck "$A"
-			ended 74 "$A: reading the device's stream in $state: " "($errno)" \
-				'the device is in running again'
-			told bytes "$offset"
-			told state running
-			told owner source
-			told reset false
-			expect_file none
-			kept "$A" running
-		done
+	for offset in "${rows[@]}"; do
+		arm "$A" "read $errno $offset"
+		# shellcheck disable=SC2086 # words
+		attempt save $options "$A" file
+		struck "$A"
+		ended 74 "$A: reading the device's stream in $state: " "($errno)" \
+			'the device is in running again'
+		told bytes "$offset"
+		told state running
+		told owner source
+		told reset false
+		expect_file none
+		kept "$A" running
 	done
 }
 
@@ -476,7 +464,7 @@ lost_faults()
 {
 	local state=$1 options=$2 offset
 
-	for offset in "${offsets[@]}"; do
+	for offset in "${rows[@]}"; do
 		arm "$A" "read-error $offset"
 		# shellcheck disable=SC2086 # words
 		attempt save $options "$A" file
@@ -495,7 +483,9 @@ lost_faults()
 	sim "$A" size $((frame + 1000))
 	offsets_of $((header + frame + 1000))
 	read_faults stop-copy ''
+	table "$frame" + "${rows[@]}"
 	read_faults stop-copy '--raw --via group' EFAULT
+	read_faults stop-copy '' ENOMEM
 }
 
 @test "save: a read that fails in PRE_COPY" {
@@ -505,8 +495,8 @@ lost_faults()
 	offsets_of $((header + frame + 1000))
 	read_faults pre-copy --pre-copy
 	# And in what comes then.
-	offsets=("$((header + frame + 1001))" "$((2 * (header + frame + 1000) - 1))"
-		"$((2 * (header + frame + 1000)))")
+	table $((header + frame + 1001)) + $((2 * (header + frame + 1000) - 1)) \
+		$((2 * (header + frame + 1000)))
 	read_faults stop-copy --pre-copy
 }
 
@@ -515,25 +505,27 @@ lost_faults()
 	offsets_of $((header + frame + 1000))
 	lost_faults stop-copy ''
 	sim "$A" initial_bytes $((frame + 1000))
+	table 0 "$frame" + "${rows[@]}"
 	lost_faults pre-copy --pre-copy
 }
 
 @test "save: a read that fails, and a device that is lost, by v1" {
 	begin_v1
 	sim "$A" size 200000
-	offsets=(0 1 63 64 65535 65536 65537 200063)
+	table 0 63 65536 + 1 64 65535 65537 200063
 	read_faults_v1 stop-copy ''
 	sim "$A" initial_bytes 100000
-	offsets=(0 1 63 64 65535 65536 65537 100063)
+	table 65536 + 0 1 63 64 65535 65537 100063
 	read_faults_v1 pre-copy --pre-copy
 }
 
 read_faults_v1()
 {
-	local state=$1 options=$2 offset errno
+	local state=$1 options=$2 offset errno offsets=("${rows[@]}")
 
 	for offset in "${offsets[@]}"; do
-		for errno in EIO ENOMEM; do
+		table EIO + ENOMEM
+		for errno in "${rows[@]}"; do
 			arm "$A" "read $errno $offset"
 			# shellcheck disable=SC2086 # words
 			attempt save $options "$A" file
@@ -579,7 +571,8 @@ read_faults_v1()
 	local after size=$((frame + 1000)) whole=$((header + frame + 1000))
 
 	sim "$A" size "$size"
-	for after in 0 1 63 64 "$frame" $((whole - 1)); do
+	table 0 64 $((whole - 1)) + 1 63 "$frame"
+	for after in "${rows[@]}"; do
 		arm "$A" "end $after"
 		attempt save --force "$A" "$image"
 		struck "$A"
@@ -614,7 +607,8 @@ read_faults_v1()
 	sim "$A" size 200000
 	local after
 
-	for after in 0 1 64 65536 200063; do
+	table 0 65536 + 1 64 200063
+	for after in "${rows[@]}"; do
 		arm "$A" "end $after"
 		attempt save --force "$A" "$image"
 		struck "$A"
@@ -668,7 +662,7 @@ declare -gA resume_table=(
 # resume_arcs CAPS ERRNOS OPTIONS STATE...
 resume_arcs()
 {
-	local caps=$1 errnos=$2 options=$3 from=$4 to errno end when
+	local caps=$1 errnos=$2 options=$3 from=$4 to errno end step when
 
 	shift 4
 	if [[ $doing != 'to device_state' ]]; then
@@ -678,7 +672,8 @@ resume_arcs()
 	fi
 	make_image
 	when=before
-	for to; do
+	for step; do
+		to=${step#+}
 		case $from-$to in
 		*-resuming) when=enter ;;
 		resuming-*) when=judge ;;
@@ -724,8 +719,8 @@ attempt_by_fd()
 {
 	status=0
 	"$tools/with-fd" "$B" 7 "$VFIOMIGCTL" --json resume --no-hold "$@" >out 2>err || status=$?
-	read_all out output
-	read_all err stderr
+	read_file output out
+	read_file stderr err
 }
 
 # loaded UUID STATE: it holds what was loaded, and was not reset.
@@ -786,28 +781,31 @@ judge_resume()
 }
 
 @test "resume: an arc that fails, to be left stopped" {
-	resume_arcs 7 ENOMEM --stop running running-p2p stop resuming stop
+	resume_arcs 7 ENOMEM --stop running +running-p2p +stop resuming stop
 }
 
 @test "resume: an arc that fails, with other capabilities" {
-	resume_arcs 1 'EIO EBUSY' --run running stop resuming stop running
-	resume_arcs 3 EIO --run running running-p2p stop resuming stop running-p2p running
-	resume_arcs 5 EIO --stop running stop resuming stop
+	resume_arcs 1 'EIO EBUSY' --run running stop +resuming stop running
+	ends=stay
+	resume_arcs 3 EIO --run running running-p2p +stop +resuming +stop running-p2p +running
+	resume_arcs 5 EIO --stop running stop +resuming +stop
 }
 
 @test "resume: an arc that fails, by v1" {
 	begin_v1
 	resume_arcs '' 'EIO EBUSY' --run running resuming stop running
-	resume_arcs '' EIO --stop running resuming stop
+	ends=stay
+	resume_arcs '' EIO --stop running +resuming stop
 }
 
-# write_faults: a write fails at each of $offsets, or the device goes to ERROR there by itself.
+# write_faults: a write fails at each of $rows, or the device goes to ERROR there by itself.
 write_faults()
 {
-	local offset errno how
+	local offset errno how offsets=("${rows[@]}")
 
 	for offset in "${offsets[@]}"; do
-		for errno in EIO EINVAL error; do
+		table EIO error + EINVAL
+		for errno in "${rows[@]}"; do
 			how="write $errno $offset"
 			[[ $errno != error ]] || how="write-error $offset"
 			arm "$B" "$how"
@@ -835,7 +833,7 @@ write_faults()
 	begin_v1
 	sim "$A" size 200000
 	make_image
-	offsets=(0 1 63 64 65535 65536 65537 200063)
+	table 0 65536 + 1 63 64 65535 65537 200063
 	write_faults
 }
 
@@ -937,18 +935,22 @@ write_faults()
 # state
 #
 
-# A device on a walk is left where the arc that failed left it; it is not walked back.
+# A device on a walk is left where the arc that failed left it; it is not walked back. Each arc ends
+# in one of $ends, by turns, and scripts/sweep has them end in all.
 state_arcs()
 {
-	local caps=$1 errnos=$2 from to errno end
+	local caps=$1 errnos=$2 from to errno end turn=0 way ways pair rows
 
 	shift 2
 	[[ $doing == 'to device_state' ]] || sim "$A" caps "$caps"
-	for pair; do
+	table "$@"
+	read -r -a ways <<<"$ends"
+	for pair in "${rows[@]}"; do
 		read -r from to <<<"$pair"
 		for errno in $errnos; do
+			way=${ways[turn++ % ${#ways[@]}]}
 			for end in stay 'done' error; do
-				due || continue
+				[[ -n ${LAB_SWEEP-} || $end == "$way" ]] || continue
 				bring "$A" "$from"
 				arm "$A" "arc $from $to $errno $end"
 				attempt state "$A" "$to"
@@ -991,22 +993,26 @@ judge_state()
 		'pre-copy-p2p pre-copy' 'pre-copy-p2p running-p2p' 'running-p2p pre-copy-p2p' \
 		'pre-copy-p2p stop-copy'
 	# What runs is asked again, if that is all there is.
+	ends=stay
 	state_arcs 7 EBUSY 'running running-p2p' 'running-p2p stop' 'stop running-p2p'
+	ends=error
+	state_arcs 7 EBUSY 'running running-p2p' + 'running-p2p stop' 'stop running-p2p'
 }
 
 @test "state: an arc that fails, with other capabilities" {
-	state_arcs 1 EIO 'running stop' 'stop running' 'stop stop-copy' 'stop-copy stop' \
+	state_arcs 1 EIO 'running stop' 'stop running' + 'stop stop-copy' 'stop-copy stop' \
 		'stop resuming'
-	state_arcs 3 ENOMEM 'running running-p2p' 'running-p2p stop' 'stop running-p2p'
-	state_arcs 5 EFAULT 'running stop' 'stop running' 'running pre-copy' 'pre-copy running' \
-		'pre-copy stop-copy'
+	state_arcs 3 ENOMEM 'running running-p2p' + 'running-p2p stop' 'stop running-p2p'
+	state_arcs 5 EFAULT 'running pre-copy' 'pre-copy running' 'pre-copy stop-copy' + \
+		'running stop' 'stop running'
 }
 
 # Opening it is enough to make it run.
 @test "state: an arc that fails, by v1" {
 	begin_v1
-	state_arcs '' 'EIO EBUSY' 'running stop' 'running stop-copy' 'running pre-copy' \
-		'running resuming'
+	state_arcs '' EIO 'running stop' 'running stop-copy' 'running pre-copy' 'running resuming'
+	ends=stay
+	state_arcs '' EBUSY 'running stop' + 'running stop-copy' 'running pre-copy' 'running resuming'
 }
 
 @test "state: an arc in the middle of a walk, and one after another" {
@@ -1046,7 +1052,8 @@ judge_state()
 	sim "$A" fault clear
 	ended 81 "$A: VFIO_DEVICE_RESET" '(EAGAIN)'
 	kept "$A" running
-	for errno in EIO EINVAL ENOMEM; do
+	table EIO + EINVAL ENOMEM
+	for errno in "${rows[@]}"; do
 		arm "$A" "reset $errno"
 		attempt reset "$A"
 		struck "$A"
@@ -1108,8 +1115,8 @@ judge_state()
 		status=0
 		# shellcheck disable=SC2086 # words
 		"$tools/with-fd" "$A" 9 bash held "$VFIOMIGCTL" "$A" $command >out 2>err || status=$?
-		read_all out output
-		read_all err stderr
+		read_file output out
+		read_file stderr err
 		ended 81 'in error' 'vfiomigctl reset '
 		expect_file none
 		expect_state "$A" error
@@ -1159,8 +1166,8 @@ judge_state()
 	done
 }
 
-# reset_before_the_end: loads what $A holds into $B, which another process resets when all of the stream
-# is in it and the last byte of the image has yet to come.
+# reset_before_the_end: loads what $A holds into $B, which another process resets when all of the
+# stream is in it and the last byte of the image has yet to come.
 # shellcheck disable=SC2154 # tools is lab.bash's; run sets the others
 reset_before_the_end()
 {
@@ -1335,18 +1342,19 @@ finish_row()
 interrupt()
 {
 	kill -INT "${!1}"
-	eventually grep -q 'Interrupt: ' "$1.err"
+	eventually wrote "$1.err" 'Interrupt: '
 	run ! has_ended "${!1}"
 	sim "$2" release 1
 }
 
-# save_stuck OPTIONS STATE...: by way of these states; it is interrupted in each arc.
+# save_stuck OPTIONS STATE [+] STATE...: by way of these states; it is interrupted in each arc, but
+# for those behind "+" (see table).
 save_stuck()
 {
-	local options=$1 from=$2 to
+	local options=$1 from=$2 to rows
 
-	shift 2
-	for to; do
+	table "${@:3}"
+	for to in "${rows[@]}"; do
 		arm "$A" "stall-arc $from $to"
 		# shellcheck disable=SC2086 # words
 		start save "$VFIOMIGCTL" --json -v save $options "$A" file
@@ -1364,30 +1372,30 @@ save_stuck()
 
 @test "save: SIGINT while the driver is stuck in an arc: it ends when the driver has" {
 	save_stuck '' running running-p2p stop stop-copy stop running-p2p running
-	save_stuck --pre-copy running pre-copy pre-copy-p2p stop-copy stop running-p2p running
+	save_stuck --pre-copy running pre-copy pre-copy-p2p stop-copy + stop running-p2p running
 }
 
 @test "save: SIGINT ends a read that the driver is stuck in" {
-	local at options state
+	local row at options state
 
 	sim "$A" initial_bytes 1000
-	for at in 0 64 "$frame"; do
-		for options in '' --pre-copy; do
-			state=stop-copy
-			[[ -z $options || $at == "$frame" ]] || state=pre-copy
-			arm "$A" "stall-read $at"
-			# shellcheck disable=SC2086 # words
-			start save "$VFIOMIGCTL" --json -v save $options "$A" file
-			eventually stalled "$A"
-			expect_state "$A" $state
-			kill -INT "$save"
-			finish_row save 75 'Interrupt: unwinding' 'interrupted' \
-				'the device is in running again'
-			told state running
-			told owner source
-			expect_file none
-			kept "$A" running
-		done
+	table '0' '64 --pre-copy' "$frame --pre-copy" + '64' "$frame" '0 --pre-copy'
+	for row in "${rows[@]}"; do
+		read -r at options <<<"$row"
+		state=stop-copy
+		[[ -z $options || $at == "$frame" ]] || state=pre-copy
+		arm "$A" "stall-read $at"
+		# shellcheck disable=SC2086 # words
+		start save "$VFIOMIGCTL" --json -v save $options "$A" file
+		eventually stalled "$A"
+		expect_state "$A" $state
+		kill -INT "$save"
+		finish_row save 75 'Interrupt: unwinding' 'interrupted' \
+			'the device is in running again'
+		told state running
+		told owner source
+		expect_file none
+		kept "$A" running
 	done
 }
 
@@ -1485,7 +1493,8 @@ save_stuck()
 	local at
 
 	make_image
-	for at in 0 64 "$frame"; do
+	table 0 "$frame" + 64
+	for at in "${rows[@]}"; do
 		run_again "$B"
 		arm "$B" "stall-write $at"
 		start resume "$VFIOMIGCTL" --json -v resume "$B" "$image"
@@ -1509,7 +1518,7 @@ save_stuck()
 	finish resume 137
 	expect_state "$B" resuming
 	start resume "$VFIOMIGCTL" --json resume --stop "$B" "$image"
-	eventually grep -q 'held open' resume.err
+	eventually wrote resume.err 'held open'
 	kill -TERM "$resume"
 	finish_row resume 0 "$B: was left in resuming by another process"
 	expect_state "$B" stop

@@ -107,28 +107,29 @@ transfer()
 }
 
 @test "v1: trapped and mapped, a window smaller than the state" {
-	local map window
+	local row map window
 
-	for map in 0 1; do
-		for window in 4096 12288 65536 1048576; do
-			echo "mapped $map, window $window"
-			for device in "$A" "$B"; do
-				migctl 0 reset "$device"
-				sim "$device" v1_mmap "$map"
-				sim "$device" v1_window "$window"
-			done
-			sim "$A" seed 7
-			transfer
+	table '0 4096' '1 12288' '1 1048576' + '1 4096' '0 12288' '0 65536' '1 65536' '0 1048576'
+	for row in "${rows[@]}"; do
+		echo "mapped, window: $row"
+		read -r map window <<<"$row"
+		for device in "$A" "$B"; do
+			"$VFIOMIGCTL" -q reset "$device"
+			sim "$device" v1_mmap "$map"
+			sim "$device" v1_window "$window"
 		done
+		sim "$A" seed 7
+		transfer
 	done
 }
 
 @test "v1: sizes around chunks and frames" {
 	local size
 
-	for size in 0 1 65471 65472 65473 1048511 1048512 1048513; do
+	table 0 65472 65473 1048512 + 1 65471 1048511 1048513
+	for size in "${rows[@]}"; do
 		echo "size $size"
-		migctl 0 reset "$A"
+		"$VFIOMIGCTL" -q reset "$A"
 		sim "$A" size "$size"
 		sim "$A" seed 7
 		transfer
@@ -141,12 +142,12 @@ transfer()
 	sim "$A" v1_borders 1
 	sim "$B" v1_borders 1
 	transfer
-	migctl 0 reset "$A"
+	"$VFIOMIGCTL" -q reset "$A"
 	sim "$A" seed 8
 	migctl 0 save --leave=stop --raw "$A" state.raw
 	resume_fd 0 --stop --raw state.raw
 	expect_copied
-	migctl 0 reset "$A"
+	"$VFIOMIGCTL" -q reset "$A"
 	sim "$A" seed 9
 	# From one to the other, in whatever pieces a pipe has.
 	"$VFIOMIGCTL" save --leave=stop "$A" - 2>/dev/null | dd bs=777 status=none |
@@ -155,7 +156,7 @@ transfer()
 	# And the test can fail: chunks that were made without borders are refused.
 	migctl 0 reset "$B"
 	sim "$B" v1_borders 0
-	migctl 0 reset "$A"
+	"$VFIOMIGCTL" -q reset "$A"
 	sim "$A" v1_borders 0
 	sim "$A" seed 9
 	migctl 0 save --leave=stop --force "$A" state.img
@@ -192,7 +193,7 @@ transfer()
 	sim "$A" initial_bytes 100000
 	sim "$A" dirty_bytes 150000
 	transfer --pre-copy --max-time=20 --json
-	migctl 0 reset "$A"
+	"$VFIOMIGCTL" -q reset "$A"
 	sim "$A" seed 8
 	sim "$A" dirty_rate 2000000
 	migctl 0 save --leave=stop --force --pre-copy --max-time=1 --json "$A" state.img
@@ -205,7 +206,7 @@ transfer()
 	local via
 
 	for via in cdev group; do
-		migctl 0 reset "$A"
+		"$VFIOMIGCTL" -q reset "$A"
 		sim "$A" seed 3
 		migctl 0 save --leave=stop --force --via=$via "$A" state.img
 		record "$tools/with-fd" --via $via "$B" 7 "$VFIOMIGCTL" resume --no-hold --stop fd:7 state.img
@@ -218,14 +219,15 @@ transfer()
 @test "v1: a data_size of 0 is not the end" {
 	local at
 
-	for at in 0 1 65536 200000; do
-		migctl 0 reset "$A"
+	table 0 65536 + 1 200000
+	for at in "${rows[@]}"; do
+		"$VFIOMIGCTL" -q reset "$A"
 		sim "$A" seed 5
 		sim "$A" fault "empty $at 3"
 		transfer
 		sim "$A" fault clear
 	done
-	migctl 0 reset "$A"
+	"$VFIOMIGCTL" -q reset "$A"
 	sim "$A" seed 5
 	sim "$A" initial_bytes 100000
 	sim "$A" fault 'empty 1000 2'
@@ -271,7 +273,8 @@ transfer()
 
 	migctl 0 save --leave=stop --raw "$A" state.raw
 	sim "$B" detect_short 0
-	for cut in 1 7 8 9 1000 65536; do
+	table 7 8 1000 + 1 9 65536
+	for cut in "${rows[@]}"; do
 		head -c $cut state.raw >cut.raw
 		migctl 0 reset "$B"
 		resume_fd 65 --raw --stop cut.raw
@@ -294,8 +297,9 @@ transfer()
 	local length
 
 	# 0; one more than there is; the largest numbers
-	for length in '\0\0\0\0\0\0\0\0' '\1\0\1\0\0\0\0\0' '\377\377\377\377\377\377\377\177' \
-		'\377\377\377\377\377\377\377\377'; do
+	table '\0\0\0\0\0\0\0\0' '\1\0\1\0\0\0\0\0' '\377\377\377\377\377\377\377\377' + \
+		'\377\377\377\377\377\377\377\177'
+	for length in "${rows[@]}"; do
 		{ printf "$length" && head -c 100000 /dev/zero; } >bad.raw
 		record "$tools/with-fd" "$B" 7 "$VFIOMIGCTL" resume --no-hold fd:7 --raw bad.raw
 		echo "$stderr"
@@ -358,7 +362,8 @@ transfer()
 @test "v1: every register that fails is named, and the device comes back" {
 	local at
 
-	for at in 0 1 100000; do
+	table 0 100000 + 1
+	for at in "${rows[@]}"; do
 		sim "$A" fault "read EIO $at"
 		migctl 74 save "$A" state.img
 		expect_message "reading data_offset" EIO "the device is in running again"

@@ -12,7 +12,8 @@ setup()
 	lab_setup
 	reference 5
 	fill "$A" 5
-	"$VFIOMIGCTL" -q save "$A" state.img
+	kept_image 5
+	cp "$image" state.img
 }
 
 # Room in the pipe for header and manifest: the device is stopped and drained, its data is stuck.
@@ -33,9 +34,17 @@ resume_stuck()
 	eventually is_in "$B" resuming
 }
 
+# said TEXT FILE; "^" before TEXT: at the beginning of a line.
 said()
 {
-	grep -q "$1" "$2"
+	local text
+
+	read_file text "$2"
+	if [[ $1 == ^* ]]; then
+		[[ $'\n'$text == *$'\n'"${1#^}"* ]]
+	else
+		[[ $text == *"$1"* ]]
+	fi
 }
 
 @test "save: SIGINT, SIGTERM, SIGHUP while the reader is stuck: the device runs again, no file" {
@@ -106,7 +115,9 @@ holds_open()
 @test "resume: SIGINT, SIGTERM, SIGHUP while the writer is stuck: reset and stopped" {
 	local signal
 
-	for signal in INT TERM HUP; do
+	# As for save, where all are tried.
+	table TERM + INT HUP
+	for signal in "${rows[@]}"; do
 		resume_stuck --json
 		kill -$signal "$resume"
 		finish resume 75
@@ -214,7 +225,7 @@ holds_open()
 }
 
 @test "resume: holds the device until SIGINT, SIGTERM or SIGHUP" {
-	local signal
+	local signal text
 
 	for signal in INT TERM HUP; do
 		start resume "$VFIOMIGCTL" resume "$B" state.img
@@ -222,7 +233,8 @@ holds_open()
 		said "^$B: running;" resume.err
 		expect_state "$B" running
 		# Who needs the result has it by now.
-		said 'state now *running' resume.out
+		read_file text resume.out
+		[[ $text =~ 'state now '\ *running ]]
 		migctl 71 state "$B" stop
 		expect_message "$B: held by another process: vfiomigctl (pid $resume, fd "
 		kill -USR1 "$resume"
