@@ -92,8 +92,8 @@ unfit()
 	done
 }
 
-# reports STATUS OUTCOME OWNER COMMAND ARG...: a report of that. Whether it fits its schema is looked at
-# when the file ends, with all others: see helpers.bash.
+# reports STATUS OUTCOME OWNER COMMAND ARG...: a report of that. Whether it fits its schema is looked
+# at when the file ends: see helpers.bash.
 reports()
 {
 	local status=$1 outcome=$2 owner=$3

@@ -410,7 +410,7 @@ static void devices_may_leave_while_they_are_listed(void **state)
 	snprintf(churn.here, sizeof(churn.here), "%s", AT(f, "sys/devices/" VF1));
 	snprintf(churn.away, sizeof(churn.away), "%s", AT(f, "sys/away"));
 	assert_int_equal(pthread_create(&thread, NULL, come_and_go, &churn), 0);
-	for (int i = 0; i < 300; i++) {
+	for (int i = 0; i < 100; i++) {
 		struct vfio_nodes nodes = { 0 };
 
 		if (vfio_nodes_list(&f->host, &nodes, NULL) < 0 || nodes.n < 1 || nodes.n > 2)
