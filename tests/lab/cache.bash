@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
+# shellcheck disable=SC2034,SC2154 # those that source this set $program and $apt, and use $debs
 #
 # What build-kernel and pci/prepare share: the cache outside the checkout, Debian packages that are
 # downloaded into it and not installed, and building a folder of it once. Sourced; the caller sets
-# $program, the name that its messages begin with.
+# $program, the name that its messages begin with, and $apt, a folder for apt's lists.
 
 # What apt, gcc and sort say is read here.
 export LC_ALL=C

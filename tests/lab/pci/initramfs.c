@@ -41,12 +41,12 @@ static void load(const char *path)
 static void enter_root(void)
 {
 	/* loose: what the host changes while the machine runs may be seen old, as on hostfs. */
-	if (mount("host", "/root", "9p", 0,
+	if (mount("host", "/new", "9p", 0,
 		  "trans=virtio,version=9p2000.L,msize=512000,cache=loose") < 0)
 		die("the host's files");
-	if (mount("devtmpfs", "/root/dev", "devtmpfs", MS_NOSUID, "mode=0755") < 0)
+	if (mount("devtmpfs", "/new/dev", "devtmpfs", MS_NOSUID, "mode=0755") < 0)
 		die("/dev");
-	if (chdir("/root") < 0 || mount(".", "/", NULL, MS_MOVE, NULL) < 0 || chroot(".") < 0)
+	if (chdir("/new") < 0 || mount(".", "/", NULL, MS_MOVE, NULL) < 0 || chroot(".") < 0)
 		die("the new root");
 }
 
