@@ -71,8 +71,17 @@ pci_channels()
 	for name in stdout stderr monitor; do
 		args+=(-device "virtserialport,chardev=lab.$name,name=lab.$name")
 	done
-	[[ -z $interactive ]] ||
-		args+=(-chardev stdio,id=tty,signal=off -device virtconsole,chardev=tty)
+	[[ -z $interactive ]] || args+=(-device virtconsole,chardev=tty)
+}
+
+# pci_terminal: the terminal takes bytes as they are. QEMU has it make two of a line's end, which the
+# terminal inside has done by then. That is over when QEMU comes to its next channel.
+pci_terminal()
+{
+	while kill -0 "$machine_pid" 2>/dev/null && [[ ! -S $dir/monitor ]]; do
+		sleep 0.1
+	done
+	stty -opost <&3
 }
 
 # machine_boot: starts it, as $machine_pid.
@@ -92,6 +101,7 @@ machine_boot()
 		-nodefaults -no-user-config -display none -no-reboot
 		-kernel "$prepared/vmlinuz" -initrd "$prepared/initramfs" -append "$append"
 	)
+	[[ -z $interactive ]] || args+=(-chardev stdio,id=tty,signal=off)
 	pci_devices
 	pci_channels
 	# A session of its own: signals of this terminal are not the machine's, and its group can be
@@ -105,4 +115,5 @@ machine_boot()
 			"$prepared/qemu-system-x86_64" "${args[@]}" 2>>log
 	) &
 	machine_pid=$!
+	[[ -z $interactive ]] || pci_terminal
 }
