@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/macros.h"
 #include "base/units.h"
+#include "engine/adopt.h"
 #include "engine/save.h"
 #include "host/debugfs.h"
 #include "transport/output.h"
@@ -264,6 +265,9 @@ static int cmd_save_plan_room(struct json_object *o, const struct save_options *
 		if (r < 0)
 			return r;
 		r = mig_query(s->devs[i]->mig, err);
+		if (r < 0)
+			return r;
+		r = adopt_check(s->devs[i], ADOPT_SAVE, s->device->owner_frozen, err);
 		if (r < 0)
 			return r;
 	}

@@ -174,6 +174,13 @@ int acquire_busy(const struct host *host, const struct vfio_node *node, struct e
 	acquire_why_name_holders(&holders, text, sizeof(text));
 	err_record(err, ERR_SYSTEM, -EBUSY, true, "%s: held by another process: %s", node->name,
 		   holders.n ? text : "which one cannot be seen from here");
+	if (holders.n)
+		err_hint(err, -EBUSY,
+			 "take part in it as pid:%d, end it, or have it hand over its device fd "
+			 "(fd:N)",
+			 (int)holders.v[0].pid);
+	else
+		err_hint(err, -EBUSY, "end it, or have it hand over its device fd (fd:N)");
 	holders_done(&holders);
-	return err_hint(err, -EBUSY, "end it, or have it hand over its device fd (fd:N)");
+	return -EBUSY;
 }

@@ -249,8 +249,9 @@ static int converge_enter(void *ctx, struct member *m, struct err *err)
 {
 	const struct converge *c = ctx;
 
+	/* It would outlast the save, and change what an owner of the device is told. */
 	if (c->policy.rounds == 0 && fsm_supported(MIG_PRE_COPY, m->dev->mig->caps) &&
-	    fsm_runs(m->dev->mig->state))
+	    fsm_runs(m->dev->mig->state) && !device_owner(m->dev))
 		mig_opt_in_precopy(m->dev->mig);
 	m->precopy = true;
 	return member_enter(m, PHASE_PRE_COPY, c->set->cancel, err);

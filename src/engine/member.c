@@ -2,8 +2,7 @@
 #include <errno.h>
 
 #include "base/log.h"
-#include "device/owner.h"
-#include "engine/adopt-policy.h"
+#include "engine/adopt.h"
 #include "engine/member.h"
 #include "fsm/fsm.h"
 
@@ -27,39 +26,6 @@ static void member_tell_state(const struct member *m)
 	event_emit(m->events, &e);
 }
 
-/* Nothing has been done to the device yet, and nothing is going to be. */
-static int member_refuse_adopted(const struct member *m, enum adopt_verdict verdict,
-				 struct err *err)
-{
-	const struct device_owner *owner = device_owner(m->dev);
-	enum err_kind kind = verdict == ADOPT_BROKEN ? ERR_DEVICE : ERR_SYSTEM;
-	const char *hint, *reason = adopt_reason(verdict, &hint);
-
-	err_fail(err, kind, -EBUSY, "%s: is in %s: %s (%s, pid %d)", m->dev->mig->name,
-		 fsm_name(m->dev->mig->state), reason, owner->comm, (int)owner->pid);
-	return err_hint(err, -EBUSY, "%s", hint);
-}
-
-static int member_check_adopted(const struct member *m, const struct device_options *options,
-				struct err *err)
-{
-	struct adopt_facts facts = {
-		.purpose = m->toward == MIG_RESUMING ? ADOPT_LOAD : ADOPT_SAVE,
-		.state = m->dev->mig->state,
-		.frozen = options && options->owner_frozen,
-	};
-	struct owner_streams streams;
-	enum adopt_verdict verdict;
-
-	if (!device_owner(m->dev))
-		return 0;
-	owner_streams_now(m->dev, &streams);
-	facts.saving = streams.saving >= 0;
-	facts.loading = streams.loading >= 0;
-	verdict = adopt_judge(&facts);
-	return verdict == ADOPT_TAKE ? 0 : member_refuse_adopted(m, verdict, err);
-}
-
 int member_open(struct member *m, const struct device_options *options, struct err *err)
 {
 	struct mig_dev *mig;
@@ -74,7 +40,8 @@ int member_open(struct member *m, const struct device_options *options, struct e
 	r = mig_query(mig, err);
 	if (r < 0)
 		return r;
-	r = member_check_adopted(m, options, err);
+	r = adopt_check(m->dev, m->toward == MIG_RESUMING ? ADOPT_LOAD : ADOPT_SAVE,
+			options && options->owner_frozen, err);
 	if (r < 0)
 		return r;
 	m->result->opened = true;

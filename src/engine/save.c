@@ -190,7 +190,7 @@ static int save_open_devices(struct save *s, struct err *err)
 	for (unsigned int i = 0; i < o->n; i++)
 		if (device_reset_by_open(o->devs[i]))
 			log_warn("%s: opening it has reset it: this saves a blank device (a live "
-				 "one is saved by the fd that its user holds: fd:N)",
+				 "one is saved where its user holds it: pid:PID, fd:N)",
 				 device_name(o->devs[i]));
 	s->result->started = true;
 	for (unsigned int i = 0; i < o->n; i++) {

@@ -180,7 +180,7 @@ held()
 
 	for command in info state reset; do
 		migctl 71 --json $command "$A"
-		expect_message "$1" 'Device or resource busy (EBUSY)' 'have it hand over its device fd'
+		expect_message "$1" 'Device or resource busy (EBUSY)' 'have it hand over its device fd' 'take part in it as pid:'
 		expect_json '.status == 71' '.error.errno == "EBUSY"'
 	done
 	for command in cdev group; do

@@ -343,3 +343,76 @@ stuck_save()
 	dismiss owner
 	expect_shown "$C" seed 0
 }
+
+@test "pid: devices of two owners, as one set" {
+	consume one "$A"
+	consume two "$B"
+	ask one step
+	migctl 0 --json save "pid:$one" "pid:$two" set.img
+	expect_json "[.devices[].device.owner.pid] == [$one, $two]"
+	expect_answer one show 1
+	expect_answer two show 0
+	migctl 64 save "pid:$one" "pid:$one/$A" other.img
+	expect_message 'are the same device'
+	dismiss one
+	dismiss two
+}
+
+@test "pid: a dry run says what stands in the way" {
+	consume owner "$A"
+	migctl 0 --json save --dry-run "pid:$owner" state.img
+	expect_json '.expected_bytes == 96'
+	expect_answer owner set $STOP_COPY set
+	migctl 71 save --dry-run "pid:$owner" state.img
+	expect_message 'its owner saves it itself'
+	ask owner read
+	[[ $answer =~ ^[0-9]+$ ]]
+	dismiss owner
+}
+
+@test "pid: a v1 device" {
+	local C
+
+	make_device C migsim-v1
+	sim "$C" seed 9
+	consume owner "$C"
+	sim "$C" seed 9
+	migctl 0 --json save "pid:$owner" state.img
+	expect_json '.outcome == "completed"' '.state == "running"'
+	migctl 71 resume "pid:$owner" state.img
+	expect_message 'its owner uses it: it runs'
+	expect_shown "$C" seed 9
+	migctl 0 --json state "pid:$owner" stop
+	migctl 0 --json resume "pid:$owner" state.img
+	expect_json '.state == "stop"'
+	dismiss owner
+}
+
+@test "pid: pre-copy leaves alone what the owner is told about it" {
+	local C
+
+	make_device C migsim-v2
+	sim "$C" size 3000000
+	consume owner "$C"
+	migctl 0 --json save --pre-copy "pid:$owner" state.img
+	expect_json '.outcome == "completed"' '[.arcs[].to] | index("pre-copy")'
+	expect_shown "$C" precopy_v2 0
+	dismiss owner
+}
+
+@test "pid: a save that fails brings the device back to where its owner had it" {
+	local C state
+
+	make_device C migsim-v2
+	sim "$C" size 3000000
+	consume owner "$C"
+	for state in running stop; do
+		[[ $state == running ]] || expect_answer owner set $STOP set
+		sim "$C" fault 'read EIO 1000000'
+		migctl 74 --json save "pid:$owner" state.img
+		expect_json '.owner == "source"'
+		[[ ! -e state.img ]]
+		expect_state "$C" "$state"
+	done
+	dismiss owner
+}
