@@ -309,22 +309,42 @@ stuck_save()
 	expect_json ".devices[0].owner.pid == $owner"
 }
 
-@test "pid: a killed save is undone by hand" {
+@test "pid: a second save does not disturb the first one, nor does its end by SIGKILL" {
 	local C
 
 	make_device C migsim-v2
 	sim "$C" size 8000000
 	consume owner "$C"
 	stuck_save save "$owner" "$C"
-	# A second one does not disturb it.
 	migctl 71 save "pid:$owner" other.img
 	expect_message 'is in stop-copy: its owner saves it itself, or another vfiomigctl does'
+	expect_state "$C" stop-copy
 	kill -KILL "$save"
 	touch go
 	finish save 137
-	migctl 0 --json state "pid:$owner" running
-	expect_json '.state == "running"'
+	eventually is_in "$C" running
 	migctl 0 save "pid:$owner" other.img
+	dismiss owner
+}
+
+# From the first ioctl that changes the state of the device on. The guardian is killed, too, at the
+# same number of its own, of which it has fewer.
+@test "pid: killed at any of its ioctls, the tool leaves the device to its owner" {
+	local nth count=0
+
+	require strace
+	consume owner "$A"
+	for ((nth = 9; ; nth++)); do
+		rm -f state.img
+		record strace -f -qq -o /dev/null -e "inject=ioctl:signal=KILL:when=$nth" \
+			"$VFIOMIGCTL" save "pid:$owner" state.img
+		((status != 0)) || break
+		expect_status 137
+		[[ ! -e state.img ]]
+		eventually is_in "$A" running
+		expect_answer owner step $((++count))
+	done
+	((count >= 6))
 	dismiss owner
 }
 
