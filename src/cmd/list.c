@@ -182,7 +182,7 @@ static void cmd_list_render_leaving(struct json_object *list, const struct stray
 	report_int(item, "pid", stray->pid);
 	report_string(item, "comm", stray->comm);
 	report_int(item, "fd", stray->fd);
-	report_string(item, "how", stray->cdev ? "cdev" : "device fd");
+	report_string(item, "how", stray->cdev ? "cdev" : stray->group ? "group" : "device fd");
 	report_bool(o, "holders_partial", false);
 	report_bool(o, "leaving", true);
 	log_warn("%s: is being unbound or removed, which waits until %s (pid %d, fd %d) closes it",

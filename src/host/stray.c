@@ -47,12 +47,58 @@ static bool stray_is_unnamed(const struct vfio_fds *fds, const struct vfio_fd *f
 	return true;
 }
 
+/*
+ * The device of a group that VFIO has no device of any more. The group stays as long as the device
+ * is open.
+ *
+ * Return: whether that is so; @ret is the device, the caller's, if the group has just one.
+ */
+static bool stray_group_is_left(const struct host *host, int group, struct vfio_node **ret)
+{
+	struct vfio_nodes nodes = { 0 };
+	bool left;
+
+	*ret = NULL;
+	left = vfio_nodes_in_group(host, group, &nodes, NULL) == 0;
+	for (size_t i = 0; i < nodes.n; i++)
+		left &= !nodes.v[i]->vfio;
+	if (left && nodes.n == 1)
+		*ret = TAKE_PTR(nodes.v[0]);
+	vfio_nodes_done(&nodes);
+	return left;
+}
+
+static bool stray_has_device(const struct vfio_fds *fds)
+{
+	for (size_t i = 0; i < fds->n; i++)
+		if (fds->v[i].kind == VFIO_FD_DEVICE && !fds->v[i].node)
+			return true;
+	return false;
+}
+
+static int stray_judge_group(const struct host *host, pid_t pid, const struct vfio_fds *fds,
+			     const struct vfio_fd *fd, struct strays *s)
+{
+	_cleanup_(vfio_node_freep) struct vfio_node *node = NULL;
+	struct stray stray = { .pid = pid, .fd = fd->fd, .leaving = true, .group = true };
+	char name[32];
+
+	if (!stray_has_device(fds) || !stray_group_is_left(host, fd->group, &node))
+		return 0;
+	snprintf(name, sizeof(name), "group %d", fd->group);
+	stray.name = node ? node->name : name;
+	process_comm(host, pid, stray.comm);
+	return stray_add(s, &stray);
+}
+
 static int stray_judge(const struct host *host, pid_t pid, const struct vfio_fds *fds,
 		       const struct vfio_fd *fd, struct strays *s)
 {
 	struct stray stray = { .pid = pid, .fd = fd->fd };
 	bool cdev = fd->kind == VFIO_FD_CDEV;
 
+	if (fd->kind == VFIO_FD_GROUP)
+		return stray_judge_group(host, pid, fds, fd, s);
 	stray.leaving = (cdev || fd->kind == VFIO_FD_DEVICE) && fd->node && !fd->node->vfio;
 	stray.leaving |= cdev && !fd->node;
 	if (!stray.leaving && !stray_is_unnamed(fds, fd))

@@ -17,14 +17,15 @@
 
 /**
  * struct stray - an open file of a device that is in no list
- * @name: of the device as far as it is known: "0000:3b:00.1", "vfio3"; NULL for an unknown one
+ * @name: of the device as far as it is known: "0000:3b:00.1", "vfio3", "group 7"; NULL for none
  * @cdev: "vfio3", or NULL
+ * @group: @fd is its group's
  * @leaving: VFIO does not have the device any more, but for this file
  * @comm: as of process_comm()
  */
 struct stray {
 	char *name, *cdev;
-	bool leaving;
+	bool leaving, group;
 	pid_t pid;
 	int fd;
 	char comm[PROCESS_COMM];

@@ -320,10 +320,22 @@ static void what_no_list_has_is_found_by_its_open_files(void **state)
 		fake_file(AT(f, "proc/%d/fdinfo/9", rows[i].pid), rows[i].info);
 		fake_file(AT(f, "proc/%d/comm", rows[i].pid), "owner\n");
 	}
-	/* What holds its group is known by that. */
+	/* What holds its group is known by that, */
+	fake_vfio_dev(f, VF2, "vfio1", NULL, NULL);
 	fake_link(AT(f, "proc/25/fd/9"), VFIO_FD_LINK);
 	fake_link(AT(f, "proc/25/fd/10"), AT(f, "dev/vfio/8"));
 	assert_int_equal(strays_find(&f->host, &strays, &err), 0);
+	assert_int_equal(strays.n, 2);
+	strays_done(&strays);
+	/* unless VFIO has no device of the group any more. */
+	fake_remove(AT(f, "sys/devices/" VF2 "/vfio-dev"));
+	assert_int_equal(strays_find(&f->host, &strays, &err), 0);
+	assert_int_equal(strays.n, 3);
+	assert_int_equal(strays.v[2].pid, 25);
+	assert_int_equal(strays.v[2].fd, 10);
+	assert_true(strays.v[2].leaving && strays.v[2].group);
+	assert_string_equal(strays.v[2].name, "0000:3b:00.2");
+	strays.n--;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		const struct stray *stray = &strays.v[at];
 
@@ -342,6 +354,7 @@ static void what_no_list_has_is_found_by_its_open_files(void **state)
 			assert_string_equal(stray->cdev, rows[i].cdev);
 	}
 	assert_int_equal(at, strays.n);
+	strays.n++;
 	strays_done(&strays);
 }
 
