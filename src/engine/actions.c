@@ -112,6 +112,8 @@ static int actions_guard_recover(void *ctx, uint8_t told, const bool *marks)
 	struct actions *a = ctx;
 	bool lost = false, all = true;
 
+	if (note == GUARD_SETTLED)
+		return 0;
 	for (unsigned int i = 0; i < a->n; i++) {
 		struct member *m = &a->members[i];
 
@@ -330,46 +332,6 @@ static bool actions_any_starts(const struct actions *a)
 	return false;
 }
 
-int actions_before(struct actions *a, enum phase phase, struct err *err)
-{
-	enum action action;
-	bool moves;
-	int r;
-
-	if (!a)
-		return 0;
-	a->phase = phase;
-	moves = phase == PHASE_QUIESCE ? actions_any_runs(a) : actions_any_starts(a);
-	action = action_due(phase, ACTION_BEFORE, a->stage, moves);
-	if (action == ACTION_NONE)
-		return 0;
-	r = actions_begin(a, action, err);
-	r = r < 0 ? r : actions_look_after(a, action, err);
-	a->stage = action_next(action, r >= 0);
-	return r;
-}
-
-void actions_after(struct actions *a, enum phase phase)
-{
-	const struct action_facts facts = { .phase = phase, .cancel = a ? a->cancel : NULL };
-	enum action action;
-
-	if (!a)
-		return;
-	action = action_due(phase, ACTION_AFTER, a->stage, false);
-	if (action == ACTION_NONE)
-		return;
-	actions_follow(a, action, &facts);
-	if (action == ACTION_POST_START)
-		actions_look_again(a);
-	a->stage = action_next(action, true);
-}
-
-int actions_note(struct actions *a, enum guard_note note, struct err *err)
-{
-	return a && a->guardian ? guardian_note(a->guardian, (uint8_t)note, err) : 0;
-}
-
 /* All are where they were found, with their own states. */
 static bool actions_recovered(const struct actions *a)
 {
@@ -385,6 +347,64 @@ static bool actions_recovered(const struct actions *a)
 	return true;
 }
 
+/*
+ * They are back, and their owner, who goes on now, may stop and start them as it likes: what it
+ * does is not to be undone.
+ */
+static void actions_settle(struct actions *a)
+{
+	struct err why = { 0 };
+
+	if (actions_recovered(a) && actions_note(a, GUARD_SETTLED, &why) < 0)
+		log_debug("%s", why.text);
+}
+
+int actions_before(struct actions *a, enum phase phase, struct err *err)
+{
+	enum action action;
+	bool moves;
+	int r;
+
+	if (!a)
+		return 0;
+	a->phase = phase;
+	moves = phase == PHASE_QUIESCE ? actions_any_runs(a) : actions_any_starts(a);
+	action = action_due(phase, ACTION_BEFORE, a->stage, moves);
+	if (action == ACTION_NONE)
+		return 0;
+	/* Again, where a stop is tried again. */
+	r = action == ACTION_PRE_STOP ? actions_note(a, GUARD_RETURNS, err) : 0;
+	if (r < 0)
+		return r;
+	r = actions_begin(a, action, err);
+	r = r < 0 ? r : actions_look_after(a, action, err);
+	a->stage = action_next(action, r >= 0);
+	return r;
+}
+
+void actions_after(struct actions *a, enum phase phase)
+{
+	const struct action_facts facts = { .phase = phase, .cancel = a ? a->cancel : NULL };
+	enum action action;
+
+	if (!a)
+		return;
+	if (phase == PHASE_START)
+		actions_settle(a);
+	action = action_due(phase, ACTION_AFTER, a->stage, false);
+	if (action == ACTION_NONE)
+		return;
+	actions_follow(a, action, &facts);
+	if (action == ACTION_POST_START)
+		actions_look_again(a);
+	a->stage = action_next(action, true);
+}
+
+int actions_note(struct actions *a, enum guard_note note, struct err *err)
+{
+	return a && a->guardian ? guardian_note(a->guardian, (uint8_t)note, err) : 0;
+}
+
 void actions_end(struct actions *a, const struct err *failure)
 {
 	struct action_facts facts = { .failure = failure };
@@ -397,6 +417,7 @@ void actions_end(struct actions *a, const struct err *failure)
 	facts.recovered = actions_recovered(a);
 	action = action_at_end(a->stage, !failure);
 	if (action != ACTION_NONE) {
+		actions_settle(a);
 		actions_follow(a, action, &facts);
 		actions_look_again(a);
 	}

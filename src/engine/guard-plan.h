@@ -23,6 +23,7 @@
  * @GUARD_LOADING: the devices may be entering RESUMING, in which they lose their own states
  * @GUARD_JUDGING: the loads are complete, and the drivers may have accepted them
  * @GUARD_LOADED: the devices have the loaded states, and these may exist nowhere else
+ * @GUARD_SETTLED: they are where they belong, and what their owners do with them is their own
  */
 enum guard_note {
 	GUARD_RETURNS,
@@ -30,6 +31,7 @@ enum guard_note {
 	GUARD_LOADING,
 	GUARD_JUDGING,
 	GUARD_LOADED,
+	GUARD_SETTLED,
 	GUARD_NR_NOTES
 };
 

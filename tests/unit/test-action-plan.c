@@ -234,6 +234,7 @@ static void a_device_of_a_killed_process_goes_where_it_belongs(void **state)
 		{ GUARD_LOADING, MIG_ERROR,     MIG_RUNNING, true,  GO(GIVEN_UP, STOP) },
 		{ GUARD_JUDGING, MIG_RESUMING,  MIG_RUNNING, true,  GO(GIVEN_UP, STOP) },
 		{ GUARD_JUDGING, MIG_STOP,      MIG_RUNNING, false, { .act = false } },
+		{ GUARD_SETTLED, MIG_STOP, MIG_RUNNING, false, { .act = false } },
 		{ GUARD_LOADED,  MIG_STOP,      MIG_RUNNING, false, { .act = false } },
 		{ GUARD_LOADED,  MIG_ERROR,     MIG_RUNNING, false, { .act = false } },
 		{ GUARD_LOADED,  MIG_RUNNING,   MIG_STOP,    false, { .act = false } },
