@@ -117,6 +117,16 @@ teardown_file()
 	((status == 0 || status == 77))
 }
 
+# find_qemu: $qemu, as the PCI machine has it.
+find_qemu()
+{
+	local machine
+
+	machine=$("${top_srcdir:?}/tests/lab/pci/prepare" --cached 2>/dev/null) || return
+	qemu=$machine/qemu-system-x86_64
+	[[ -x $qemu ]]
+}
+
 # require WORD...: skips the test unless the machine has all of it. The only way to skip.
 # A word that is not known here fails: a misspelt one would skip for ever.
 require()
@@ -127,6 +137,7 @@ require()
 		case $what in
 		root) ((EUID == 0)) || skip "needs root" ;;
 		kvm) [[ -w /dev/kvm ]] || skip "needs /dev/kvm" ;;
+		qemu) find_qemu || skip "needs QEMU 8 or later (tests/lab/pci/prepare)" ;;
 		lab) [[ -n ${LAB-} ]] || skip "needs the lab (tests/lab/run)" ;;
 		jsonschema)
 			validate_reports </dev/null >/dev/null || skip "needs python3 with jsonschema"
