@@ -12,9 +12,12 @@
 const char *acquire_via_name(enum acquire_via via)
 {
 	static const char *const names[] = {
-		[ACQUIRE_AUTO] = "auto",   [ACQUIRE_CDEV] = "cdev",
-		[ACQUIRE_GROUP] = "group", [ACQUIRE_FD] = "fd",
-		[ACQUIRE_PID] = "pid",	   [ACQUIRE_UNIX] = "unix",
+		[ACQUIRE_AUTO] = "auto",
+		[ACQUIRE_CDEV] = "cdev",
+		[ACQUIRE_GROUP] = "group",
+		[ACQUIRE_FD] = "fd",
+		[ACQUIRE_PID] = "pid",
+		[ACQUIRE_UNIX] = "unix",
 		[ACQUIRE_VFIO_USER] = "vfio-user",
 	};
 
