@@ -10,6 +10,7 @@
 #include "base/cleanup.h"
 #include "base/console.h"
 #include "base/io.h"
+#include "base/listen-fds.h"
 #include "base/log.h"
 #include "base/macros.h"
 #include "base/printable.h"
@@ -309,6 +310,7 @@ int main(int argc, char **argv)
 		main_print_error(&err);
 		return err_status(&err);
 	}
+	listen_fds_take();
 	lines_init(&inv->status, -1, "", "}");
 	signal(SIGPIPE, SIG_IGN); /* a reader that is gone is an EPIPE, and handled */
 	signal(SIGCHLD, SIG_DFL); /* ignored, it would take the statuses of our commands away */

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fd-name.h"
+#include "base/io.h"
+#include "base/listen-fds.h"
+#include "base/units.h"
+
+/* What sd_listen_fds_with_names(3) calls a descriptor that has no name. */
+#define NO_NAME "unknown"
+
+static struct {
+	struct listen_fds fds;
+	struct err err;
+} taken;
+
+void listen_fds_done(struct listen_fds *l)
+{
+	for (unsigned int i = 0; i < l->n; i++)
+		free(l->names[i]);
+	free(l->names);
+	*l = (struct listen_fds){ 0 };
+}
+
+static int listen_fds_bad_names(const char *why, unsigned int n, const char *names, struct err *err)
+{
+	return err_fail(err, ERR_CONFIG, -EINVAL, "LISTEN_FDNAMES=%s: %s (LISTEN_FDS=%u)", names,
+			why, n);
+}
+
+/* One name of those in @at, up to the next ':' or the end. */
+static int listen_fds_add(struct listen_fds *l, const char *at, size_t len)
+{
+	char *name = strndup(at, len);
+
+	if (!name)
+		return -ENOMEM;
+	l->names[l->n++] = name;
+	return fd_name_valid(name) ? 0 : -EINVAL;
+}
+
+/* Names for each of @n, no more and no less. */
+static int listen_fds_split(struct listen_fds *l, unsigned int n, const char *names,
+			    struct err *err)
+{
+	const char *at = names;
+
+	for (unsigned int i = 0; i < n; i++) {
+		size_t len;
+		int r;
+
+		if (!at)
+			return listen_fds_bad_names("too few names", n, names, err);
+		len = strcspn(at, ":");
+		r = listen_fds_add(l, at, len);
+		if (r == -EINVAL)
+			return listen_fds_bad_names("not a name", n, names, err);
+		if (r < 0)
+			return err_set(err, r, "LISTEN_FDNAMES");
+		at = at[len] ? at + len + 1 : NULL;
+	}
+	return at ? listen_fds_bad_names("too many names", n, names, err) : 0;
+}
+
+static int listen_fds_make(const struct listen_fds_env *env, unsigned int n, struct listen_fds *l,
+			   struct err *err)
+{
+	l->names = calloc(n ? n : 1, sizeof(*l->names));
+	if (!l->names)
+		return err_set(err, -ENOMEM, "LISTEN_FDS");
+	if (env->names && n)
+		return listen_fds_split(l, n, env->names, err);
+	for (unsigned int i = 0; i < n; i++)
+		if (listen_fds_add(l, NO_NAME, strlen(NO_NAME)) < 0)
+			return err_set(err, -ENOMEM, "LISTEN_FDS");
+	return 0;
+}
+
+int listen_fds_parse(const struct listen_fds_env *env, pid_t self, struct listen_fds *ret,
+		     struct err *err)
+{
+	uint64_t pid, n;
+	int r;
+
+	*ret = (struct listen_fds){ 0 };
+	if (!env->pid || !env->fds)
+		return 0;
+	if (parse_uint(env->pid, 10, INT32_MAX, &pid) < 0 || !pid)
+		return err_fail(err, ERR_CONFIG, -EINVAL, "LISTEN_PID=%s: not a process", env->pid);
+	if ((pid_t)pid != self)
+		return 0;
+	if (parse_uint(env->fds, 10, LISTEN_FDS_MAX, &n) < 0)
+		return err_fail(err, ERR_CONFIG, -EINVAL, "LISTEN_FDS=%s: not a number up to %u",
+				env->fds, LISTEN_FDS_MAX);
+	r = listen_fds_make(env, (unsigned int)n, ret, err);
+	if (r < 0)
+		listen_fds_done(ret);
+	return r;
+}
+
+static int listen_fds_close_on_exec(const struct listen_fds *l, struct err *err)
+{
+	for (unsigned int i = 0; i < l->n; i++) {
+		int fd = LISTEN_FDS_START + (int)i, r = fd_cloexec(fd);
+
+		if (r < 0)
+			return err_fail(err, ERR_CONFIG, r, "LISTEN_FDS=%u: descriptor %d", l->n,
+					fd);
+	}
+	return 0;
+}
+
+void listen_fds_take(void)
+{
+	const struct listen_fds_env env = {
+		.pid = getenv("LISTEN_PID"),
+		.fds = getenv("LISTEN_FDS"),
+		.names = getenv("LISTEN_FDNAMES"),
+	};
+	int r;
+
+	r = listen_fds_parse(&env, getpid(), &taken.fds, &taken.err);
+	if (r >= 0 && listen_fds_close_on_exec(&taken.fds, &taken.err) < 0)
+		listen_fds_done(&taken.fds);
+	unsetenv("LISTEN_PID");
+	unsetenv("LISTEN_FDS");
+	unsetenv("LISTEN_FDNAMES");
+}
+
+int listen_fds(const struct listen_fds **ret, struct err *err)
+{
+	if (taken.err.code < 0) {
+		if (err)
+			*err = taken.err;
+		return taken.err.code;
+	}
+	*ret = &taken.fds;
+	return 0;
+}
+
+static int listen_fds_several(const struct listen_fds *l, const char *name, struct err *err)
+{
+	char numbers[128] = "";
+	size_t len = 0;
+
+	for (unsigned int i = 0; i < l->n && len < sizeof(numbers) - 16; i++)
+		if (!strcmp(l->names[i], name))
+			len += (size_t)snprintf(numbers + len, sizeof(numbers) - len, "%sfd:%u",
+						len ? ", " : "", LISTEN_FDS_START + i);
+	return err_fail(err, ERR_USAGE, -EINVAL, "fd:%s: several have this name: %s", name,
+			numbers);
+}
+
+static int listen_fds_none(const struct listen_fds *l, const char *name, struct err *err)
+{
+	char names[256] = "";
+	size_t len = 0;
+
+	if (!l->n)
+		return err_fail(err, ERR_MISSING, -ENOENT,
+				"fd:%s: no descriptor has a name here (LISTEN_FDNAMES)", name);
+	for (unsigned int i = 0; i < l->n && len < sizeof(names); i++)
+		len += (size_t)snprintf(names + len, sizeof(names) - len, "%s%s", len ? ", " : "",
+					l->names[i]);
+	return err_fail(err, ERR_MISSING, -ENOENT,
+			"fd:%s: no descriptor has this name; there are: %s", name, names);
+}
+
+int listen_fds_find(const char *name, int *ret, struct err *err)
+{
+	const struct listen_fds *l = NULL;
+	unsigned int found = 0;
+	int r, fd = -1;
+
+	r = listen_fds(&l, err);
+	if (r < 0)
+		return err_prefix(err, r, "fd:%s", name);
+	for (unsigned int i = 0; i < l->n; i++) {
+		if (strcmp(l->names[i], name) != 0)
+			continue;
+		fd = LISTEN_FDS_START + (int)i;
+		found++;
+	}
+	if (!found)
+		return listen_fds_none(l, name, err);
+	if (found > 1)
+		return listen_fds_several(l, name, err);
+	*ret = fd;
+	return 0;
+}
