@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/fd-name.h"
 #include "base/io.h"
 #include "base/listen-fds.h"
@@ -114,6 +116,13 @@ static int listen_fds_close_on_exec(const struct listen_fds *l, struct err *err)
 	return 0;
 }
 
+static void listen_fds_clear_env(void)
+{
+	unsetenv("LISTEN_PID");
+	unsetenv("LISTEN_FDS");
+	unsetenv("LISTEN_FDNAMES");
+}
+
 void listen_fds_take(void)
 {
 	const struct listen_fds_env env = {
@@ -126,9 +135,7 @@ void listen_fds_take(void)
 	r = listen_fds_parse(&env, getpid(), &taken.fds, &taken.err);
 	if (r >= 0 && listen_fds_close_on_exec(&taken.fds, &taken.err) < 0)
 		listen_fds_done(&taken.fds);
-	unsetenv("LISTEN_PID");
-	unsetenv("LISTEN_FDS");
-	unsetenv("LISTEN_FDNAMES");
+	listen_fds_clear_env();
 }
 
 int listen_fds(const struct listen_fds **ret, struct err *err)
@@ -191,4 +198,107 @@ int listen_fds_find(const char *name, int *ret, struct err *err)
 		return listen_fds_several(l, name, err);
 	*ret = fd;
 	return 0;
+}
+
+static int listen_fds_set_env(const char *const *names, unsigned int n)
+{
+	_cleanup_free_ char *all = calloc(n, FD_NAME_MAX + 1);
+	char number[16];
+	size_t len = 0;
+
+	if (!all)
+		return -ENOMEM;
+	for (unsigned int i = 0; i < n; i++)
+		len += (size_t)sprintf(all + len, "%s%.*s", i ? ":" : "", (int)FD_NAME_MAX,
+				       names[i]);
+	if (setenv("LISTEN_FDNAMES", all, 1) < 0)
+		return -errno;
+	snprintf(number, sizeof(number), "%u", n);
+	if (setenv("LISTEN_FDS", number, 1) < 0)
+		return -errno;
+	snprintf(number, sizeof(number), "%d", (int)getpid());
+	return setenv("LISTEN_PID", number, 1) < 0 ? -errno : 0;
+}
+
+/* Copies of @fds, and of what has the numbers that they are to get, out of the way of both. */
+static int listen_fds_copy(const int *fds, int *copies, struct listen_fds_given *given)
+{
+	int first = LISTEN_FDS_START + (int)given->n;
+
+	for (unsigned int i = 0; i < given->n; i++) {
+		int fd = LISTEN_FDS_START + (int)i;
+
+		copies[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, first);
+		if (copies[i] < 0)
+			return -errno;
+		given->flags[i] = fcntl(fd, F_GETFD);
+		if (given->flags[i] < 0)
+			continue;
+		given->saved[i] = fcntl(fd, F_DUPFD_CLOEXEC, first);
+		if (given->saved[i] < 0)
+			return -errno;
+	}
+	return 0;
+}
+
+static void listen_fds_drop(int *fds, unsigned int n)
+{
+	for (unsigned int i = 0; i < n; i++) {
+		if (fds[i] >= 0)
+			close(fds[i]);
+		fds[i] = -1;
+	}
+}
+
+/* Nothing fails any more: the numbers are below those of the copies, and so below the limit. */
+static int listen_fds_place(const int *copies, unsigned int n)
+{
+	for (unsigned int i = 0; i < n; i++)
+		if (dup2(copies[i], LISTEN_FDS_START + (int)i) < 0)
+			return -errno;
+	return 0;
+}
+
+int listen_fds_give(const int *fds, const char *const *names, unsigned int n,
+		    struct listen_fds_given *ret, struct err *err)
+{
+	int copies[LISTEN_FDS_MAX];
+	int r;
+
+	ret->n = 0;
+	if (n > LISTEN_FDS_MAX)
+		return err_set(err, -E2BIG, "%u descriptors to pass on, and not more than %u", n,
+			       LISTEN_FDS_MAX);
+	listen_fds_clear_env();
+	if (!n)
+		return 0;
+	ret->n = n;
+	memset(ret->saved, -1, n * sizeof(int));
+	memset(copies, -1, n * sizeof(int));
+	r = listen_fds_set_env(names, n);
+	r = r < 0 ? r : listen_fds_copy(fds, copies, ret);
+	if (r < 0)
+		listen_fds_drop(ret->saved, n);
+	r = r < 0 ? r : listen_fds_place(copies, n);
+	listen_fds_drop(copies, n);
+	if (r >= 0)
+		return 0;
+	ret->n = 0;
+	listen_fds_clear_env();
+	return err_set(err, r, "%u descriptors to pass on", n);
+}
+
+void listen_fds_take_back(struct listen_fds_given *given)
+{
+	for (unsigned int i = 0; i < given->n; i++) {
+		int fd = LISTEN_FDS_START + (int)i;
+
+		if (given->saved[i] < 0)
+			close(fd);
+		else
+			dup3(given->saved[i], fd, given->flags[i] & FD_CLOEXEC ? O_CLOEXEC : 0);
+	}
+	listen_fds_drop(given->saved, given->n);
+	given->n = 0;
+	listen_fds_clear_env();
 }

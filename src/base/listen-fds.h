@@ -66,3 +66,30 @@ _must_check_ int listen_fds(const struct listen_fds **ret, struct err *err);
  * when several have it, the text listing their numbers; why listen_fds_take() failed.
  */
 _must_check_ int listen_fds_find(const char *name, int *ret, struct err *err);
+
+/**
+ * struct listen_fds_given - what listen_fds_give() has put in the place of what
+ * @saved: copies of what was open under each number, -1 for nothing; @flags: FD_CLOEXEC or not
+ */
+struct listen_fds_given {
+	unsigned int n;
+	int saved[LISTEN_FDS_MAX];
+	int flags[LISTEN_FDS_MAX];
+};
+
+/**
+ * listen_fds_give() - pass descriptors to what this process executes next
+ * @fds: @n of them; they stay the caller's, but for those whose number another one gets
+ * @names: of each, by fd_name_valid()
+ * @ret: listen_fds_take_back(), if nothing was executed after all
+ *
+ * They are inherited as LISTEN_FDS_START and so on, whatever was open there, and announced in the
+ * environment. With none of them the environment announces nothing.
+ *
+ * Return: 0; -E2BIG for too many; -ENOMEM; -EMFILE and the like, with nothing changed.
+ */
+_must_check_ int listen_fds_give(const int *fds, const char *const *names, unsigned int n,
+				 struct listen_fds_given *ret, struct err *err);
+
+/** listen_fds_take_back() - everything is as it was before. */
+void listen_fds_take_back(struct listen_fds_given *given);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -185,6 +186,74 @@ static void a_mistake_is_told_to_who_asks(void **state)
 	assert_int_equal(err_status(&err), ERR_CONFIG);
 }
 
+/* The inode behind a descriptor; 0 for none. */
+static ino_t inode_of(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) < 0 ? 0 : st.st_ino;
+}
+
+/* Numbers that overlap with those they get, in another order; one place is free before. */
+static void descriptors_are_given_and_taken_back(void **state)
+{
+	static const char *const names[] = { "device", "iommufd", "device" };
+	struct listen_fds_given given;
+	ino_t before[3];
+	char pid[16];
+	int p[2], fds[3];
+
+	(void)state;
+	assert_int_equal(pipe2(p, O_CLOEXEC), 0);
+	close(LISTEN_FDS_START + 2);
+	dup3(p[0], LISTEN_FDS_START, O_CLOEXEC);
+	dup2(STDIN_FILENO, LISTEN_FDS_START + 1);
+	fds[0] = p[1];
+	fds[1] = LISTEN_FDS_START;
+	fds[2] = LISTEN_FDS_START + 1;
+	for (int i = 0; i < 3; i++)
+		before[i] = inode_of(LISTEN_FDS_START + i);
+	assert_int_equal(before[2], 0);
+
+	assert_int_equal(listen_fds_give(fds, names, 3, &given, NULL), 0);
+	assert_int_equal(inode_of(3), inode_of(p[1]));
+	assert_int_equal(inode_of(4), before[0]);
+	assert_int_equal(inode_of(5), before[1]);
+	for (int fd = 3; fd < 6; fd++)
+		assert_int_equal(fcntl(fd, F_GETFD), 0);
+	snprintf(pid, sizeof(pid), "%d", (int)getpid());
+	assert_string_equal(getenv("LISTEN_PID"), pid);
+	assert_string_equal(getenv("LISTEN_FDS"), "3");
+	assert_string_equal(getenv("LISTEN_FDNAMES"), "device:iommufd:device");
+
+	listen_fds_take_back(&given);
+	assert_null(getenv("LISTEN_FDS"));
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(inode_of(LISTEN_FDS_START + i), before[i]);
+	assert_int_equal(fcntl(LISTEN_FDS_START, F_GETFD), FD_CLOEXEC);
+	assert_int_equal(fcntl(LISTEN_FDS_START + 1, F_GETFD), 0);
+}
+
+static void what_cannot_be_given_changes_nothing(void **state)
+{
+	static const char *const names[] = { "device", "iommufd" };
+	static const int fds[] = { STDIN_FILENO, 12345 };
+	static struct listen_fds_given given;
+	ino_t before = inode_of(LISTEN_FDS_START);
+	struct err err = { 0 };
+
+	(void)state;
+	assert_int_equal(listen_fds_give(fds, names, 2, &given, &err), -EBADF);
+	assert_null(getenv("LISTEN_FDS"));
+	assert_int_equal(inode_of(LISTEN_FDS_START), before);
+	assert_int_equal(listen_fds_give(fds, names, LISTEN_FDS_MAX + 1, &given, &err), -E2BIG);
+	setenv("LISTEN_FDS", "1", 1);
+	assert_int_equal(listen_fds_give(NULL, NULL, 0, &given, &err), 0);
+	assert_null(getenv("LISTEN_FDS"));
+	listen_fds_take_back(&given);
+	assert_int_equal(inode_of(LISTEN_FDS_START), before);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -194,6 +263,8 @@ int main(void)
 		cmocka_unit_test(a_text_that_is_too_long_is_cut_between_escapes),
 		cmocka_unit_test(descriptors_are_found_by_name_and_not_passed_on),
 		cmocka_unit_test(a_mistake_is_told_to_who_asks),
+		cmocka_unit_test(descriptors_are_given_and_taken_back),
+		cmocka_unit_test(what_cannot_be_given_changes_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
