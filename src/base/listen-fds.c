@@ -168,8 +168,8 @@ static int listen_fds_none(const struct listen_fds *l, const char *name, struct 
 	size_t len = 0;
 
 	if (!l->n)
-		return err_fail(err, ERR_MISSING, -ENOENT,
-				"fd:%s: no descriptor has a name here (LISTEN_FDNAMES)", name);
+		return err_fail(err, ERR_USAGE, -ENOENT, "fd:%s: not a file descriptor's number",
+				name);
 	for (unsigned int i = 0; i < l->n && len < sizeof(names); i++)
 		len += (size_t)snprintf(names + len, sizeof(names) - len, "%s%s", len ? ", " : "",
 					l->names[i]);

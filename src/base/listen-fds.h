@@ -62,8 +62,9 @@ _must_check_ int listen_fds(const struct listen_fds **ret, struct err *err);
  * @name: as in LISTEN_FDNAMES
  * @ret: the descriptor, which stays this module's
  *
- * Return: 0; -ENOENT (ERR_MISSING), the text listing the names that there are; -EINVAL (ERR_USAGE)
- * when several have it, the text listing their numbers; why listen_fds_take() failed.
+ * Return: 0; -ENOENT (ERR_MISSING), the text listing the names that there are, or (ERR_USAGE) with
+ * none at all; -EINVAL (ERR_USAGE) when several have it, the text listing their numbers; why
+ * listen_fds_take() failed.
  */
 _must_check_ int listen_fds_find(const char *name, int *ret, struct err *err);
 

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdint.h>
 #include <stdlib.h>
 
+#include "base/io.h"
+#include "base/listen-fds.h"
 #include "base/units.h"
 #include "device/acquirer.h"
 #include "host/vfio-fd.h"
@@ -25,6 +28,9 @@ int acquire_inherited(int fd, struct acquired *ret, struct err *err)
 		acquired_done(&acq);
 		return r;
 	}
+	/* What this process may execute gets the device under one number, not two. */
+	r = fd_cloexec(fd);
+	assert(r >= 0);
 	*ret = acq;
 	return 0;
 }
@@ -34,20 +40,29 @@ static int acquire_fd_number(const struct device *dev)
 	return *(const int *)dev->origin;
 }
 
-static int acquire_fd_find(struct device *dev, const char *rest, struct err *err)
+/* A number; else a name, of those that a service manager or `resume -- COMMAND` gave. */
+static int acquire_fd_parse(const char *rest, int *ret, struct err *err)
 {
 	uint64_t fd;
-	int *origin;
 
 	if (parse_uint(rest, 10, INT_MAX, &fd) < 0)
-		return err_fail(err, ERR_USAGE, -EINVAL, "%s: not a file descriptor's number",
-				dev->spec);
-	origin = malloc(sizeof(*origin));
-	if (!origin)
+		return listen_fds_find(rest, ret, err);
+	*ret = (int)fd;
+	return 0;
+}
+
+static int acquire_fd_find(struct device *dev, const char *rest, struct err *err)
+{
+	int fd, r;
+
+	r = acquire_fd_parse(rest, &fd, err);
+	if (r < 0)
+		return r;
+	dev->origin = malloc(sizeof(fd));
+	if (!dev->origin)
 		return err_set(err, -ENOMEM, "%s", dev->spec);
-	*origin = (int)fd;
-	dev->origin = origin;
-	dev->node = vfio_fd_node(dev->host, 0, (int)fd);
+	*(int *)dev->origin = fd;
+	dev->node = vfio_fd_node(dev->host, 0, fd);
 	return 0;
 }
 

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/listen-fds.h"
 #include "base/macros.h"
 #include "base/units.h"
 #include "transport/uri.h"
@@ -24,14 +25,22 @@ static const char *uri_parse_command(const char *rest, struct uri *t)
 	return *rest ? NULL : "an empty command";
 }
 
+/* A number stays one, whatever has it as its name. */
 static const char *uri_parse_fd(const char *rest, struct uri *t)
 {
+	struct err err = { 0 };
 	uint64_t fd;
 
-	if (parse_uint(rest, 10, INT_MAX, &fd) < 0)
-		return "not a file descriptor's number";
-	t->fd = (int)fd;
-	return NULL;
+	if (parse_uint(rest, 10, INT_MAX, &fd) >= 0) {
+		t->fd = (int)fd;
+		return NULL;
+	}
+	if (listen_fds_find(rest, &t->fd, &err) >= 0)
+		return NULL;
+	if (err.code == -EINVAL)
+		return "several descriptors have this name (LISTEN_FDNAMES)";
+	return err.kind == ERR_MISSING ? "no descriptor has this name (LISTEN_FDNAMES)"
+				       : "not a file descriptor's number";
 }
 
 static bool uri_parse_port(const char *text, uint64_t max, struct uri *t)
