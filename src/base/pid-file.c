@@ -128,10 +128,13 @@ static int pid_file_put(const struct pid_file *p, const char *name, struct err *
 		return r;
 	if (r >= 0 && !pid_file_is_still(p, old))
 		return -EAGAIN;
-	if (renameat2(p->dir, name, p->dir, p->name, r < 0 ? RENAME_NOREPLACE : 0) == 0)
-		return 0;
-	if (errno == EEXIST)
+	/* Not every file system knows RENAME_NOREPLACE. */
+	if (r == -ENOENT && linkat(p->dir, name, p->dir, p->name, 0) == 0)
+		return unlinkat(p->dir, name, 0) < 0 ? -errno : 0;
+	if (r == -ENOENT && errno == EEXIST)
 		return -EAGAIN;
+	if (r >= 0 && renameat(p->dir, name, p->dir, p->name) == 0)
+		return 0;
 	return err_fail(err, err_denied(-errno, ERR_OUTPUT), -errno, "%s", p->path);
 }
 

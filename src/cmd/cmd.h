@@ -68,6 +68,7 @@ struct invocation {
  * struct command - a subcommand
  * @name: the word on the command line
  * @args_doc: its arguments, for usage lines
+ * @more_doc: what may follow them, or NULL
  * @summary: one line for the list of commands; lower case, no full stop
  * @doc: for --help; what follows \v stands behind the options
  * @run: parses argv and does the work; @argv[0] is "vfiomigctl NAME"
@@ -75,6 +76,7 @@ struct invocation {
 struct command {
 	const char *name;
 	const char *args_doc;
+	const char *more_doc;
 	const char *summary;
 	const char *doc;
 	int (*run)(struct invocation *inv, int argc, char **argv, struct err *err);

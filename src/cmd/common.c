@@ -177,15 +177,19 @@ void cmd_parse(struct invocation *inv, const struct cmd_line *line, int argc, ch
 		{ "Output:", common },
 		{ 0 },
 	};
+	const char *more = inv->command->more_doc;
+	char args_doc[64];
 	const struct opt_line whole = {
 		.program = inv->program,
 		.version = CMD_VERSION,
-		.args_doc = inv->command->args_doc,
+		.args_doc = args_doc,
 		.doc = inv->command->doc,
 		.groups = groups,
 		.args = line->args,
 	};
 
+	snprintf(args_doc, sizeof(args_doc), "%s%s%s", inv->command->args_doc, more ? " " : "",
+		 more ? more : "");
 	if (line->retry)
 		retry[0] = (struct opt){
 			"drain-timeout", .value = "TIME", .duration_ns = &line->retry->budget_ns,

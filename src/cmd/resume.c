@@ -5,8 +5,10 @@
 #include "base/console.h"
 #include "base/log.h"
 #include "base/macros.h"
+#include "base/sd-notify.h"
 #include "engine/load.h"
 #include "ui/session.h"
+#include "cmd/after.h"
 #include "cmd/cmd.h"
 #include "cmd/devices.h"
 #include "cmd/render.h"
@@ -22,7 +24,8 @@ struct cmd_resume_args {
 	struct actions_options actions;
 	struct load_options load;
 	struct load_result result;
-	bool run, stop, no_hold, no_p2p, listen, insecure;
+	struct cmd_after after;
+	bool run, stop, no_p2p, listen, insecure;
 };
 
 static void cmd_resume_parse(struct cmd_resume_args *a, int argc, char **argv)
@@ -34,8 +37,14 @@ static void cmd_resume_parse(struct cmd_resume_args *a, int argc, char **argv)
 		{ "stop", .flag = &a->stop, .doc = "leave the device stopped" },
 		{ "clone", .flag = &a->load.clone,
 		  .doc = "start it even if the sender's device runs on, or may" },
-		{ "no-hold", .flag = &a->no_hold,
+		{ "no-hold", .flag = &a->after.no_hold,
 		  .doc = "exit at once; for devices that keep their state" },
+		{ "handover", .value = "PATH", .text = &a->after.handover,
+		  .doc = "hand the device over to the holder that listens at PATH, and exit" },
+		{ "background", .flag = &a->after.background,
+		  .doc = "hold the device in the background: exit once it is loaded and held" },
+		{ "pid-file", .value = "FILE", .text = &a->after.pid_path,
+		  .doc = "of --background: the number of the process that holds" },
 		{ "force-mismatch", .flag = &a->load.force_mismatch,
 		  .doc = "load the state of another kind of device" },
 		{ "map", .value = "SAVED=DEV", .list = &a->map,
@@ -60,6 +69,7 @@ static void cmd_resume_parse(struct cmd_resume_args *a, int argc, char **argv)
 					{ 0 } };
 	const char *program = a->inv->program;
 
+	cmd_after_split(a->inv, &a->after, &argc, argv);
 	cmd_parse(a->inv,
 		  &(struct cmd_line){
 			  .opts = opts,
@@ -81,6 +91,9 @@ static void cmd_resume_parse(struct cmd_resume_args *a, int argc, char **argv)
 		opts_misuse(program, "--listen and --dry-run exclude each other");
 	if (a->load.raw && (a->map.n || a->only.n))
 		opts_misuse(program, "--raw has nothing for %s", a->map.n ? "--map" : "--only");
+	cmd_after_settle(a->inv, &a->after);
+	if (cmd_after_acts(&a->after) && a->load.verify_only)
+		opts_misuse(program, "--dry-run loads nothing that another process could have");
 	cmd_devices_split(a->inv, &a->devices);
 	if (a->load.raw && a->devices.n > 1)
 		opts_misuse(program, "--raw is of one device");
@@ -132,6 +145,9 @@ static void cmd_resume_view(FILE *f, struct json_object *report)
 		{ "stream_ns", "stream time", REPORT_NS },
 		{ "bytes_per_second", "stream rate", REPORT_RATE },
 		{ "state", "state now", REPORT_TEXT },
+		{ "successor.command", "passed on to", REPORT_TEXT },
+		{ "successor.socket", "handed over to", REPORT_TEXT },
+		{ "successor.pid", "held by process", REPORT_TEXT },
 		{ "verified", "verified", REPORT_TEXT },
 		{ "fits", "fits the device", REPORT_TEXT },
 		{ "opening_resets", "opening may reset it", REPORT_TEXT },
@@ -222,7 +238,7 @@ static int cmd_resume_check_hold(const struct cmd_resume_args *a, struct err *er
 	const struct device *dev;
 	enum close_effect effect = cmd_devices_effect(&a->devices, &dev);
 
-	if (!a->no_hold || effect == CLOSE_KEEPS)
+	if (a->after.kind != CMD_AFTER_EXIT || effect == CLOSE_KEEPS)
 		return 0;
 	err_fail(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "%s: --no-hold: %s, and the state is lost then",
 		 device_name(dev), device_close_text(effect));
@@ -235,9 +251,21 @@ static const char *cmd_resume_why_stopped(const struct cmd_resume_args *a)
 	if (a->result.copy)
 		return ", as this is a copy: the sender's device runs on, or may (--clone starts "
 		       "it all the same)";
-	if (a->stop || a->result.verdict.status != HANDOVER_DONE)
+	if (a->stop || a->result.verdict.status != HANDOVER_DONE || cmd_after_passes(&a->after))
 		return "";
 	return ", as no DMA is mapped (--run starts it all the same)";
+}
+
+/* The service has started. A manager that does not hear it is no failure. */
+static void cmd_resume_tell_manager(const struct cmd_resume_args *a, bool stopped)
+{
+	char reason[ERR_REASON_MAX], status[160];
+	struct err err = { 0 };
+
+	snprintf(status, sizeof(status), "%s: %s, held open", cmd_devices_title(&a->devices),
+		 stopped ? "stopped" : "running");
+	if (sd_notify_ready(status, &err) < 0)
+		log_warn("%s%s", err.text, err_reason(&err, reason));
 }
 
 static int cmd_resume_hold(const struct cmd_resume_args *a, struct err *err)
@@ -254,6 +282,7 @@ static int cmd_resume_hold(const struct cmd_resume_args *a, struct err *err)
 			      stopped ? "stopped" : "running",
 			      stopped ? cmd_resume_why_stopped(a) : "", session_ended_by(),
 			      effect == CLOSE_KEEPS ? ". " : ", because ", why);
+	cmd_resume_tell_manager(a, stopped);
 	return cmd_devices_hold(a->inv, &a->devices, err);
 }
 
@@ -273,6 +302,15 @@ static int cmd_resume_look_at(struct device *dev, const struct device_options *o
 	r = r < 0 ? r : mig_query(dev->mig, err);
 	device_close(dev);
 	return r;
+}
+
+static void cmd_resume_say_listening(const char *where)
+{
+	char status[160];
+
+	snprintf(status, sizeof(status), "listening on %s", where);
+	if (sd_notify_status(status, NULL) < 0)
+		log_debug("the service manager does not hear");
 }
 
 /* A sender needs to know the port, if the system chose it. */
@@ -297,6 +335,7 @@ static int cmd_resume_listen_at(struct cmd_resume_args *a, const struct uri *uri
 		console_print("%s: listening on %s", cmd_devices_title(&a->devices),
 			      listener_name(a->load.listener));
 	progress_event(progress, "listening", "address", listener_name(a->load.listener));
+	cmd_resume_say_listening(listener_name(a->load.listener));
 	return 0;
 }
 
@@ -341,8 +380,12 @@ static int cmd_resume_prepare(struct cmd_resume_args *a, const struct progress *
 {
 	struct load_options *load = &a->load;
 
-	load->run = !a->stop && (a->run || !cmd_resume_any_stays_stopped(&a->devices, &a->options));
-	a->no_hold |= cmd_resume_all_owned(&a->devices);
+	/* What is passed on its new holder starts, once it has mapped the memory for it. */
+	load->run = !a->stop &&
+		    (a->run || (!cmd_after_passes(&a->after) &&
+				!cmd_resume_any_stays_stopped(&a->devices, &a->options)));
+	if (a->after.kind == CMD_AFTER_HOLD && cmd_resume_all_owned(&a->devices))
+		a->after.kind = CMD_AFTER_EXIT;
 	for (unsigned int i = 0; i < load->n; i++) {
 		int r = device_check(load->devs[i], load->device, err);
 
@@ -352,12 +395,17 @@ static int cmd_resume_prepare(struct cmd_resume_args *a, const struct progress *
 	return a->listen ? cmd_resume_listen_at(a, &load->uri, progress, err) : 0;
 }
 
-/* A signal that came too late to abort means: do not stay. But not if that loses the only copy. */
+/*
+ * A signal that came too late to abort means: do not stay. But not if that loses the only copy. To
+ * pass it on is not to stay.
+ */
 static void cmd_resume_heed(struct cmd_resume_args *a)
 {
+	if (cmd_after_passes(&a->after) && a->result.accepted)
+		return;
 	if (!a->result.hold)
-		a->no_hold = true;
-	else if (!a->no_hold)
+		a->after.kind = CMD_AFTER_EXIT;
+	else if (a->after.kind != CMD_AFTER_EXIT)
 		log_warn("%s: it was too late to stop: the state is here alone, and ending this "
 			 "may lose it",
 			 cmd_devices_title(&a->devices));
@@ -413,7 +461,8 @@ static int cmd_resume_find(struct cmd_resume_args *a, struct err *err)
 	r = cmd_devices_find(a->inv, &a->devices, &a->options, &a->load.uri, err);
 	if (r < 0)
 		return r;
-	return cmd_resume_check_hold(a, err);
+	r = cmd_resume_check_hold(a, err);
+	return r < 0 ? r : cmd_after_check(&a->after, &a->devices, err);
 }
 
 /* Keep a state that did not start, since there may be no other copy. Return: @r, why it did not. */
@@ -422,29 +471,45 @@ static int cmd_resume_hold_failed(const struct cmd_resume_args *a, int r, struct
 	char reason[ERR_REASON_MAX];
 	struct err gone = { 0 };
 
-	a->inv->show(a->inv, r, err);
+	if (a->inv->show)
+		a->inv->show(a->inv, r, err);
 	log_warn("%s%s%s%s", err->text, err_reason(err, reason), *err->note ? "; " : "", err->note);
 	if (cmd_resume_hold(a, &gone) < 0)
 		*err = gone;
 	return r;
 }
 
+/* Loaded, and for another process. Return: as cmd_after_pass(), or what holding it here came to. */
+static int cmd_resume_pass_on(struct cmd_resume_args *a, struct err *err)
+{
+	int r;
+
+	r = cmd_after_pass(&a->after, a->inv, &a->devices, &a->options, &a->result, err);
+	if (r < 0)
+		return cmd_resume_hold_failed(a, r, err);
+	return r == CMD_AFTER_CHILD ? cmd_resume_hold(a, err) : 0;
+}
+
 static int cmd_resume_resume_and_hold(struct cmd_resume_args *a, struct err *err)
 {
 	struct invocation *inv = a->inv;
+	bool exits;
 	int r;
 
 	r = cmd_resume_find(a, err);
 	if (r < 0)
 		return r;
 	r = cmd_resume_resume(a, err);
+	exits = a->after.kind == CMD_AFTER_EXIT;
 	if (r < 0)
-		return a->result.hold && !a->no_hold ? cmd_resume_hold_failed(a, r, err) : r;
-	if (a->no_hold && a->result.copy && inv->verbosity >= 0)
+		return a->result.hold && !exits ? cmd_resume_hold_failed(a, r, err) : r;
+	if (exits && a->result.copy && inv->verbosity >= 0)
 		console_print("%s: stopped%s", cmd_devices_title(&a->devices),
 			      cmd_resume_why_stopped(a));
-	if (a->no_hold || a->load.verify_only)
+	if (exits || a->load.verify_only)
 		return r;
+	if (a->after.kind != CMD_AFTER_HOLD)
+		return cmd_resume_pass_on(a, err);
 	/* A caller that waits for the result must have it before the wait begins. */
 	inv->show(inv, r, err);
 	return cmd_resume_hold(a, err);
@@ -459,6 +524,7 @@ static int cmd_resume_run(struct invocation *inv, int argc, char **argv, struct 
 	cmd_resume_settle(&a);
 	inv->view = cmd_resume_view;
 	r = cmd_resume_resume_and_hold(&a, err);
+	cmd_after_done(&a.after);
 	load_result_done(&a.result);
 	cmd_devices_done(&a.devices);
 	return r;
@@ -467,6 +533,7 @@ static int cmd_resume_run(struct invocation *inv, int argc, char **argv, struct 
 const struct command cmd_resume = {
 	.name = "resume",
 	.args_doc = "DEV... FILE",
+	.more_doc = "[-- COMMAND [ARG...]]",
 	.summary = "load a state into devices, start them, hold them",
 	.doc = "Load a state from FILE into a device, or that of a set into several, have the "
 	       "drivers verify it, start the devices and keep them open.\v"
@@ -475,6 +542,6 @@ const struct command cmd_resume = {
 	       "unix:PATH, tcp:HOST:PORT or vsock:CID:PORT. A PCI function that this command "
 	       "opens itself has no DMA mapped: it is left stopped unless --run is given. It "
 	       "would be reset once no process holds it, so it is held until SIGINT, SIGTERM or "
-	       "SIGHUP.",
+	       "SIGHUP; or COMMAND is executed with its descriptors.",
 	.run = cmd_resume_run,
 };
