@@ -5,6 +5,7 @@
 
 #include "base/console.h"
 #include "base/log.h"
+#include "base/sd-notify.h"
 #include "base/units.h"
 #include "device/acquire-shared.h"
 #include "device/device.h"
@@ -14,6 +15,7 @@
 #include "cmd/cmd.h"
 #include "cmd/holding.h"
 #include "cmd/render.h"
+#include "cmd/stored.h"
 
 static const char *const cmd_hold_on_request_words[] = {
 	[ON_REQUEST_RELEASE] = "release",
@@ -29,6 +31,7 @@ struct cmd_hold_args {
 	struct arc_retry retry;
 
 	struct acquire_shared shared;
+	struct cmd_stored stored;
 	unsigned int n;
 	struct device *v[HOLD_DEVICES_MAX];
 	struct cmd_holding holding;
@@ -128,6 +131,35 @@ static int cmd_hold_find(struct cmd_hold_args *a, const char *spec, struct err *
 	return 0;
 }
 
+/* Which the service manager has kept open since the last process of the service, if it has. */
+static int cmd_hold_open_one(struct cmd_hold_args *a, unsigned int i, struct err *err)
+{
+	struct device *kept = cmd_stored_claim(&a->stored, a->v[i]);
+
+	if (!kept)
+		return device_open(a->v[i], &a->options, err);
+	device_free(a->v[i]);
+	a->v[i] = kept;
+	log_info("%s: kept open by the service manager", device_name(kept));
+	return 0;
+}
+
+/* What was handed over to an earlier process of the service. */
+static int cmd_hold_take_rest(struct cmd_hold_args *a, struct hold *hold, struct err *err)
+{
+	struct device *dev;
+
+	while ((dev = cmd_stored_next(&a->stored))) {
+		int r;
+
+		log_info("%s: kept open by the service manager", device_name(dev));
+		r = hold_take(hold, dev, err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
 static int cmd_hold_open(struct cmd_hold_args *a, struct hold *hold, struct err *err)
 {
 	int r;
@@ -140,14 +172,15 @@ static int cmd_hold_open(struct cmd_hold_args *a, struct hold *hold, struct err 
 			return r;
 	}
 	for (unsigned int i = 0; i < a->n; i++) {
-		r = device_open(a->v[i], &a->options, err);
+		r = cmd_hold_open_one(a, i, err);
 		if (r < 0)
 			return r;
 		r = hold_add(hold, a->v[i], err);
 		if (r < 0)
 			return r;
+		cmd_stored_put(a->v[i]);
 	}
-	return 0;
+	return cmd_hold_take_rest(a, hold, err);
 }
 
 /* Once this ends, what the devices hold is lost where closing them resets them. */
@@ -162,12 +195,25 @@ static void cmd_hold_warn_end(const struct cmd_hold_args *a)
 	}
 }
 
+static void cmd_hold_tell_manager(const struct hold *hold)
+{
+	char reason[ERR_REASON_MAX], status[64];
+	struct err err = { 0 };
+
+	snprintf(status, sizeof(status), "devices held: %u", hold_count(hold));
+	if (sd_notify_ready(status, &err) < 0)
+		log_warn("%s%s", err.text, err_reason(&err, reason));
+}
+
 static int cmd_hold_hold(struct cmd_hold_args *a, struct hold *hold, struct err *err)
 {
 	int r;
 
 	/* The socket first: one that is in use must not cost a device its state. */
 	r = a->socket ? hold_listen(hold, a->socket, err) : 0;
+	if (r < 0)
+		return r;
+	r = cmd_stored_take(&host_live, &a->options, &a->stored, err);
 	if (r < 0)
 		return r;
 	r = cmd_hold_open(a, hold, err);
@@ -179,6 +225,7 @@ static int cmd_hold_hold(struct cmd_hold_args *a, struct hold *hold, struct err 
 	a->inv->show(a->inv, 0, err);
 	if (a->inv->verbosity >= 0)
 		console_print("held open until %s", session_ended_by());
+	cmd_hold_tell_manager(hold);
 	r = cmd_holding_run(&a->holding, err);
 	if (r >= 0)
 		cmd_hold_warn_end(a);
@@ -208,6 +255,7 @@ static int cmd_hold_run(struct invocation *inv, int argc, char **argv, struct er
 	hold_free(a.holding.hold);
 	for (unsigned int i = 0; i < a.n; i++)
 		device_free(a.v[i]);
+	cmd_stored_done(&a.stored);
 	acquire_shared_done(&a.shared);
 	return r;
 }

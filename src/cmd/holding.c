@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "ui/session.h"
 #include "cmd/holding.h"
+#include "cmd/stored.h"
 
 _Static_assert(HOLD_POLL_MAX <= SESSION_POLL_MAX, "all that a holder waits for");
 
@@ -24,11 +25,14 @@ void cmd_holding_told(void *ctx, const struct hold_news *news)
 	progress_event(&progress, hold_news_name(news->kind), "message", news->text);
 	switch (news->kind) {
 	case HOLD_NEWS_TAKEN:
+		cmd_stored_put(news->dev);
 		if (c->inv->verbosity >= 0)
 			console_print("%s: %s", news->name, news->text);
 		break;
 	case HOLD_NEWS_GONE:
 	case HOLD_NEWS_GIVEN_UP:
+		/* The host waits for all who have the device open, the service manager too. */
+		cmd_stored_drop(news->name);
 		/* The last one is told as the reason why this ends. */
 		cmd_holding_flush(c);
 		snprintf(c->over, sizeof(c->over), "%s: %s", news->name, news->text);

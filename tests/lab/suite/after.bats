@@ -407,3 +407,142 @@ there()
 {
 	[[ -e $1 ]]
 }
+
+#
+# A holder, and its service manager: a stand-in of what systemd does, from sd_notify(3) and
+# sd_listen_fds(3) alone. It keeps what it is given, one of those that are the same open file, in an
+# order of its own, and starts the service again for each line of standard input.
+#
+
+manager()
+{
+	require python3
+	cat >manager.py <<-'END_OF_IT'
+		import os, socket, sys, threading
+
+		notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+		notify.bind("notify")
+		store = []  # newest first
+		told = open("told", "a")
+
+		# As systemd where the kernel has no kcmp(2): what has the same inode counts as the same.
+		def same(a, b):
+		    return os.path.sameopenfile(a, b)
+
+		def hear():
+		    while True:
+		        text, fds, _, _ = socket.recv_fds(notify, 4096, 253)
+		        fields = dict(line.split("=", 1) for line in text.decode().split("\n") if line)
+		        name = fields.get("FDNAME", "stored")
+		        if "FDSTOREREMOVE" in fields:
+		            for entry in [e for e in store if e[0] == name]:
+		                os.close(entry[1])
+		                store.remove(entry)
+		        for fd in fds:
+		            os.set_inheritable(fd, False)
+		            if fields.get("FDSTORE") != "1" or any(same(fd, e[1]) for e in store):
+		                os.close(fd)
+		            else:
+		                store.insert(0, (name, fd))
+		        if "READY" in fields or "FDSTOREREMOVE" in fields:
+		            print("ready" if "READY" in fields else "removed",
+		                  *sorted(e[0] for e in store), file=told, flush=True)
+
+		threading.Thread(target=hear, daemon=True).start()
+		while True:
+		    names = [e[0] for e in store]
+		    pid = os.fork()
+		    if pid == 0:
+		        high = [os.dup2(e[1], 100 + i) for i, e in enumerate(store)]
+		        for i, fd in enumerate(high):
+		            os.dup2(fd, 3 + i)
+		            os.close(fd)
+		        os.environ.update(NOTIFY_SOCKET=os.path.abspath("notify"),
+		                          LISTEN_PID=str(os.getpid()), LISTEN_FDS=str(len(store)),
+		                          LISTEN_FDNAMES=":".join(names))
+		        os.execvp(sys.argv[1], sys.argv[1:])
+		    open("pid", "w").write(str(pid))
+		    print("started", file=told, flush=True)
+		    os.waitpid(pid, 0)
+		    print("ended", file=told, flush=True)
+		    if not sys.stdin.readline():
+		        break
+	END_OF_IT
+	mkfifo again
+	exec 9<>again
+	: >told
+	python3 manager.py "$@" <again >manager.out 2>manager.err 3>&- 9>&- &
+	manager=$!
+}
+
+told()
+{
+	[[ $(tail -n 1 told) == "$1" ]]
+}
+
+@test "hold: a device outlives its holder, killed or restarted, with a service manager" {
+	local kept="device.$B iommufd.$B"
+
+	manager "$VFIOMIGCTL" hold --socket sock "$B"
+	eventually told "ready $kept"
+	migctl 0 resume --no-hold --stop hold:sock state.img
+	same_state "$A" "$B"
+	shown "$B" opens
+	opens=$shown
+	# It is the holder's: for another process to have it for good it is asked itself.
+	migctl 69 resume hold:sock state.img -- true
+	expect_message '-- COMMAND: the device is lent, and stays its holder'
+	migctl 69 resume --background hold:sock state.img
+	same_state "$A" "$B"
+
+	kill -KILL "$(<pid)"
+	eventually told ended
+	same_state "$A" "$B"
+	echo >&9
+	eventually told "ready $kept"
+	migctl 0 --json state hold:sock
+	expect_json '.state == "stop"' ".device.address == \"$B\""
+	same_state "$A" "$B"
+
+	kill -TERM "$(<pid)"
+	eventually told ended
+	echo >&9
+	eventually told "ready $kept"
+	migctl 0 state hold:sock running
+	eventually counts "$B"
+	expect_shown "$B" opens "$opens"
+	kill -TERM "$(<pid)"
+	eventually told ended
+	kill "$manager"
+	finish manager 143
+	lost
+}
+
+@test "hold: two devices of one iommufd, and one that was handed over, come back" {
+	sim "$A" reset_on_open 0
+	manager "$VFIOMIGCTL" hold --socket sock
+	eventually told ready
+	migctl 0 resume --handover sock "$B" state.img
+	start second "$VFIOMIGCTL" resume --stop --handover sock "$A" state.img
+	finish second 0
+	same_state "$A" "$B"
+	kill -KILL "$(<pid)"
+	eventually told ended
+	same_state "$A" "$B"
+	echo >&9
+	eventually ready_again
+	migctl 0 --json state "hold:sock/$B"
+	expect_json '.state == "stop"'
+	migctl 0 --json save "hold:sock/$B" back.img
+	expect_json '.outcome == "completed"'
+	kill -TERM "$(<pid)"
+	eventually told ended
+	kill "$manager"
+	finish manager 143
+	lost
+}
+
+ready_again()
+{
+	[[ $(tail -n 1 told) == "ready device."*" device."*" iommufd."* ]]
+}
