@@ -143,7 +143,7 @@ require()
 			validate_reports </dev/null >/dev/null || skip "needs python3 with jsonschema"
 			;;
 		clang-format | clang-tidy | codespell | fish | git | jq | mandoc | python3 | scdoc | \
-			shellcheck | strace | zsh)
+			shellcheck | strace | systemd-analyze | zsh)
 			command -v "$what" >/dev/null || skip "needs $what"
 			;;
 		*)
