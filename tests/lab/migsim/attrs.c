@@ -125,9 +125,9 @@ static ssize_t habit_show(struct device *dev, struct device_attribute *attr, cha
 	struct migsim *m = dev_get_drvdata(dev);
 	u64 value;
 
-	mutex_lock(&m->lock);
+	migsim_lock(m);
 	value = get_field(m, h);
-	mutex_unlock(&m->lock);
+	migsim_unlock(m);
 	if (h->words)
 		return sysfs_emit(buf, "%s\n", h->words[value]);
 	return sysfs_emit(buf, h->base == 16 ? "%llx\n" : "%llu\n", value);
@@ -149,10 +149,10 @@ static int parse_habit(const struct habit *h, const char *buf, u64 *value)
 /* Takes @lock, if the device may be changed. */
 static int begin_change(struct migsim *m)
 {
-	mutex_lock(&m->lock);
+	migsim_lock(m);
 	if (!m->opened)
 		return 0;
-	mutex_unlock(&m->lock);
+	migsim_unlock(m);
 	return -EBUSY;
 }
 
@@ -160,7 +160,7 @@ static void end_change(struct migsim *m)
 {
 	m->profile_changed = true;
 	migsim_shape(m);
-	mutex_unlock(&m->lock);
+	migsim_unlock(m);
 }
 
 static ssize_t habit_store(struct device *dev, struct device_attribute *attr, const char *buf,
@@ -228,9 +228,9 @@ static ssize_t profile_show(struct device *dev, struct device_attribute *attr, c
 	struct migsim *m = dev_get_drvdata(dev);
 	ssize_t ret;
 
-	mutex_lock(&m->lock);
+	migsim_lock(m);
 	ret = sysfs_emit(buf, "%s%s\n", m->profile, m->profile_changed ? "*" : "");
-	mutex_unlock(&m->lock);
+	migsim_unlock(m);
 	return ret;
 }
 
@@ -248,7 +248,7 @@ static ssize_t profile_store(struct device *dev, struct device_attribute *attr, 
 	migsim_shape(m);
 	m->profile = name;
 	m->profile_changed = false;
-	mutex_unlock(&m->lock);
+	migsim_unlock(m);
 	return count;
 }
 static DEVICE_ATTR_RW(profile);
@@ -259,10 +259,10 @@ static ssize_t pci_id_show(struct device *dev, struct device_attribute *attr, ch
 	const struct migsim_habits *h = &m->habits;
 	ssize_t ret;
 
-	mutex_lock(&m->lock);
+	migsim_lock(m);
 	ret = sysfs_emit(buf, "%04x:%04x %04x:%04x %06x %02x\n", h->vendor, h->device,
 			 h->subvendor, h->subdevice, h->class, h->revision);
-	mutex_unlock(&m->lock);
+	migsim_unlock(m);
 	return ret;
 }
 
@@ -299,9 +299,9 @@ static ssize_t bad_errno_show(struct device *dev, struct device_attribute *attr,
 	struct migsim *m = dev_get_drvdata(dev);
 	int at;
 
-	mutex_lock(&m->lock);
+	migsim_lock(m);
 	at = migsim_errno_emit(buf, 0, m->habits.bad_errno);
-	mutex_unlock(&m->lock);
+	migsim_unlock(m);
 	return at + sysfs_emit_at(buf, at, "\n");
 }
 
@@ -327,9 +327,9 @@ static ssize_t page_requests_show(struct device *dev, struct device_attribute *a
 	struct migsim *m = dev_get_drvdata(dev);
 	ssize_t ret;
 
-	mutex_lock(&m->lock);
+	migsim_lock(m);
 	ret = sysfs_emit(buf, "%lld\n", m->habits.page_requests);
-	mutex_unlock(&m->lock);
+	migsim_unlock(m);
 	return ret;
 }
 
@@ -357,13 +357,13 @@ static ssize_t delay_show(struct device *dev, struct device_attribute *attr, cha
 	unsigned int from, to;
 	int at = 0;
 
-	mutex_lock(&m->lock);
+	migsim_lock(m);
 	for (from = 0; from < MIGSIM_STATES; from++)
 		for (to = 0; to < MIGSIM_STATES; to++)
 			if (m->habits.delay[from][to])
 				at += sysfs_emit_at(buf, at, "%s %s %u\n", states[from],
 						    states[to], m->habits.delay[from][to]);
-	mutex_unlock(&m->lock);
+	migsim_unlock(m);
 	return at;
 }
 
@@ -397,9 +397,9 @@ static DEVICE_ATTR_RW(delay);
 		struct migsim *m = dev_get_drvdata(dev);			\
 		ssize_t ret;							\
 										\
-		mutex_lock(&m->lock);						\
+		migsim_lock(m);						\
 		ret = sysfs_emit(buf, _format "\n", _value);			\
-		mutex_unlock(&m->lock);						\
+		migsim_unlock(m);						\
 		return ret;							\
 	}
 
@@ -428,9 +428,9 @@ static ssize_t seed_store(struct device *dev, struct device_attribute *attr, con
 
 	if (ret)
 		return ret;
-	mutex_lock(&m->lock);
+	migsim_lock(m);
 	m->state.seed = seed;
-	mutex_unlock(&m->lock);
+	migsim_unlock(m);
 	return count;
 }
 static DEVICE_ATTR_RW(seed);
@@ -445,11 +445,11 @@ static ssize_t size_store(struct device *dev, struct device_attribute *attr, con
 
 	if (ret || size > MIGSIM_SIZE_MAX)
 		return -EINVAL;
-	mutex_lock(&m->lock);
+	migsim_lock(m);
 	m->state.size = size;
 	m->habits.size = size;
 	m->profile_changed = true;
-	mutex_unlock(&m->lock);
+	migsim_unlock(m);
 	return count;
 }
 static DEVICE_ATTR_RW(size);
@@ -473,9 +473,9 @@ static ssize_t release_store(struct device *dev, struct device_attribute *attr, 
 {
 	struct migsim *m = dev_get_drvdata(dev);
 
-	mutex_lock(&m->lock);
+	migsim_lock(m);
 	WRITE_ONCE(m->releases, m->releases + 1);
-	mutex_unlock(&m->lock);
+	migsim_unlock(m);
 	wake_up_all(&m->released);
 	return count;
 }
@@ -487,9 +487,9 @@ static ssize_t bus_error_store(struct device *dev, struct device_attribute *attr
 	struct migsim *m = dev_get_drvdata(dev);
 	bool heard;
 
-	mutex_lock(&m->lock);
+	migsim_lock(m);
 	heard = migsim_notice(m, VFIO_PCI_ERR_IRQ_INDEX);
-	mutex_unlock(&m->lock);
+	migsim_unlock(m);
 	return heard ? count : -ENXIO;
 }
 static DEVICE_ATTR_WO(bus_error);
@@ -541,9 +541,30 @@ static struct attribute *attrs[] = {
 	NULL
 };
 
+/* A real device has its own identity, resets and DMA. */
+static const struct attribute *const made_up_attrs[] = {
+	&habit_can_reset.attr.attr,
+	&habit_reset_on_open.attr.attr,
+	&dev_attr_pci_id.attr,
+	&habit_dma_pattern.attr.attr,
+	&habit_req_irq.attr.attr,
+	&habit_v1_window.attr.attr,
+	&habit_v1_mmap.attr.attr,
+	&habit_v1_borders.attr.attr,
+};
+
+static umode_t is_visible(struct kobject *kobj, struct attribute *attr, int n)
+{
+	for (unsigned int i = 0; i < ARRAY_SIZE(made_up_attrs); i++)
+		if (attr == made_up_attrs[i])
+			return migsim_made_up ? attr->mode : 0;
+	return attr->mode;
+}
+
 static const struct attribute_group group = {
 	.name = "migsim",
 	.attrs = attrs,
+	.is_visible = is_visible,
 };
 
 const struct attribute_group *migsim_dev_groups[] = { &group, NULL };

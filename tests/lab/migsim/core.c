@@ -72,6 +72,18 @@ static bool state_allowed(struct migsim *m)
 	}
 }
 
+/* All that these devices hold are contents and counter. */
+size_t migsim_registers_save(struct migsim *m, u8 *buf)
+{
+	return 0;
+}
+
+void migsim_registers_load(struct migsim *m, const u8 *buf)
+{
+}
+
+const bool migsim_made_up = true;
+
 void migsim_shape(struct migsim *m)
 {
 	m->vdev.migration_flags = m->v1 ? 0 : m->habits.caps;
@@ -89,8 +101,7 @@ static int init(struct vfio_device *vdev)
 
 	strscpy(m->name, dev_name(vdev->dev), sizeof(m->name));
 	m->v1 = to_mdev_device(vdev->dev)->type == &type_v1;
-	mutex_init(&m->transition);
-	mutex_init(&m->lock);
+	migsim_lock_init(m);
 	INIT_LIST_HEAD(&m->faults);
 	init_waitqueue_head(&m->released);
 	init_waitqueue_head(&m->readable);
@@ -98,11 +109,11 @@ static int init(struct vfio_device *vdev)
 	m->habits = *migsim_profile(m->profile);
 	if (!m->v1)
 		vdev->mig_ops = &migsim_mig_ops;
-	mutex_lock(&m->lock);
+	migsim_lock(m);
 	make_blank(m);
 	migsim_pci_init(m);
 	migsim_shape(m);
-	mutex_unlock(&m->lock);
+	migsim_unlock(m);
 	return 0;
 }
 
@@ -120,7 +131,7 @@ static int open_device(struct vfio_device *vdev)
 	struct migsim *m = vdev_to_migsim(vdev);
 	int ret = 0;
 
-	mutex_lock(&m->lock);
+	migsim_lock(m);
 	if (m->habits.reset_on_open)
 		migsim_reset(m);
 	if (m->v1)
@@ -129,7 +140,7 @@ static int open_device(struct vfio_device *vdev)
 		m->opened = true;
 		m->opens++;
 	}
-	mutex_unlock(&m->lock);
+	migsim_unlock(m);
 	return ret;
 }
 
@@ -137,7 +148,7 @@ static void close_device(struct vfio_device *vdev)
 {
 	struct migsim *m = vdev_to_migsim(vdev);
 
-	mutex_lock(&m->lock);
+	migsim_lock(m);
 	m->opened = false;
 	if (m->v1)
 		migsim_v1_close(m);
@@ -147,7 +158,7 @@ static void close_device(struct vfio_device *vdev)
 	migsim_notices_off(m);
 	if (m->habits.reset_on_open)
 		migsim_reset(m);
-	mutex_unlock(&m->lock);
+	migsim_unlock(m);
 }
 
 /* --- calls ------------------------------------------------------------------------------- */
@@ -242,7 +253,7 @@ static int reset(struct migsim *m)
 	struct migsim_fault fault;
 	int ret = 0;
 
-	mutex_lock(&m->lock);
+	migsim_lock(m);
 	if (!m->habits.can_reset) {
 		ret = -EINVAL;
 	} else if (migsim_fault_take(m, MIGSIM_FAULT_RESET, 0, &fault)) {
@@ -251,7 +262,7 @@ static int reset(struct migsim *m)
 		migsim_reset(m);
 		m->resets++;
 	}
-	mutex_unlock(&m->lock);
+	migsim_unlock(m);
 	return ret;
 }
 
@@ -283,10 +294,10 @@ static void request(struct vfio_device *vdev, unsigned int count)
 {
 	struct migsim *m = vdev_to_migsim(vdev);
 
-	mutex_lock(&m->lock);
+	migsim_lock(m);
 	if (!migsim_notice(m, VFIO_PCI_REQ_IRQ_INDEX) && !count)
 		pr_notice("migsim %s: no device request channel registered\n", m->name);
-	mutex_unlock(&m->lock);
+	migsim_unlock(m);
 }
 
 static const struct vfio_device_ops ops = {

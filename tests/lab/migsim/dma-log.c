@@ -78,11 +78,11 @@ static int log_start(struct vfio_device *vdev, struct rb_root_cached *ranges, u3
 	log->count = nnodes;
 	log->page = *page_size;
 	log_copy(log, ranges);
-	mutex_lock(&m->lock);
+	migsim_lock(m);
 	err = log_check(m, log);
 	if (!err)
 		m->log = log;
-	mutex_unlock(&m->lock);
+	migsim_unlock(m);
 	if (err)
 		kfree(log);
 	return err;
@@ -93,10 +93,10 @@ static int log_stop(struct vfio_device *vdev)
 	struct migsim *m = vdev_to_migsim(vdev);
 	int err;
 
-	mutex_lock(&m->lock);
+	migsim_lock(m);
 	err = m->log ? 0 : -EINVAL;
 	migsim_log_end(m);
-	mutex_unlock(&m->lock);
+	migsim_unlock(m);
 	return err;
 }
 
@@ -157,12 +157,12 @@ static int log_read_and_clear(struct vfio_device *vdev, unsigned long iova, unsi
 	struct migsim *m = vdev_to_migsim(vdev);
 	int err = 0;
 
-	mutex_lock(&m->lock);
+	migsim_lock(m);
 	if (!m->log)
 		err = -EINVAL;
 	for (u32 i = 0; !err && i < m->log->count; i++)
 		err = log_report(m, &m->log->ranges[i], iova, (u64)iova + length, dirty);
-	mutex_unlock(&m->lock);
+	migsim_unlock(m);
 	return err;
 }
 

@@ -128,7 +128,7 @@ static int arm(struct migsim *m, const char *line)
 
 	kfree(copy);
 	if (!ret) {
-		mutex_lock(&m->lock);
+		migsim_lock(m);
 		if (m->fault_count < FAULTS_MAX) {
 			list_add_tail(&f->list, &m->faults);
 			m->fault_count++;
@@ -136,7 +136,7 @@ static int arm(struct migsim *m, const char *line)
 		} else {
 			ret = -ENOSPC;
 		}
-		mutex_unlock(&m->lock);
+		migsim_unlock(m);
 	}
 	kfree(f);
 	return ret;
@@ -149,10 +149,10 @@ int migsim_fault_arm(struct migsim *m, const char *line)
 		return 0;
 	}
 	if (sysfs_streq(line, "error")) {
-		mutex_lock(&m->lock);
+		migsim_lock(m);
 		m->hits++;
 		migsim_error(m);
-		mutex_unlock(&m->lock);
+		migsim_unlock(m);
 		return 0;
 	}
 	return arm(m, line);
@@ -186,14 +186,14 @@ ssize_t migsim_fault_show(struct migsim *m, char *buf)
 	const char *spec;
 	int at = 0;
 
-	mutex_lock(&m->lock);
+	migsim_lock(m);
 	list_for_each_entry(f, &m->faults, list) {
 		at += sysfs_emit_at(buf, at, "%s", kinds[f->kind].word);
 		for (spec = kinds[f->kind].spec; *spec; spec++)
 			at += show_part(buf, at, *spec, f);
 		at += sysfs_emit_at(buf, at, "\n");
 	}
-	mutex_unlock(&m->lock);
+	migsim_unlock(m);
 	return at;
 }
 
@@ -210,10 +210,10 @@ void migsim_fault_clear(struct migsim *m)
 {
 	struct migsim_fault *f, *next;
 
-	mutex_lock(&m->lock);
+	migsim_lock(m);
 	list_for_each_entry_safe(f, next, &m->faults, list)
 		disarm(m, f);
-	mutex_unlock(&m->lock);
+	migsim_unlock(m);
 }
 
 static void fire(struct migsim *m, struct migsim_fault *f, struct migsim_fault *ret)
@@ -269,9 +269,9 @@ int migsim_stall(struct migsim *m)
 	unsigned int before = m->releases;
 	int ret;
 
-	mutex_unlock(&m->lock);
+	migsim_unlock(m);
 	ret = wait_event_killable(m->released, READ_ONCE(m->releases) != before);
-	mutex_lock(&m->lock);
+	migsim_lock(m);
 	return ret;
 }
 
@@ -280,9 +280,9 @@ int migsim_stall_io(struct migsim *m)
 	unsigned int before = m->releases;
 	int ret;
 
-	mutex_unlock(&m->lock);
+	migsim_unlock(m);
 	ret = wait_event_interruptible(m->released, READ_ONCE(m->releases) != before);
-	mutex_lock(&m->lock);
+	migsim_lock(m);
 	return ret;
 }
 
@@ -292,7 +292,7 @@ void migsim_delay(struct migsim *m, enum vfio_device_mig_state from, enum vfio_d
 
 	if (!ms)
 		return;
-	mutex_unlock(&m->lock);
+	migsim_unlock(m);
 	schedule_timeout_killable(msecs_to_jiffies(ms));
-	mutex_lock(&m->lock);
+	migsim_lock(m);
 }

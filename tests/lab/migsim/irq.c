@@ -232,9 +232,9 @@ int migsim_set_irqs(struct migsim *m, unsigned long arg)
 		if (IS_ERR(data))
 			return PTR_ERR(data);
 	}
-	mutex_lock(&m->lock);
+	migsim_lock(m);
 	err = irq_set(m, &set, data);
-	mutex_unlock(&m->lock);
+	migsim_unlock(m);
 	kfree(data);
 	return err;
 }

@@ -16,7 +16,11 @@
  *	pci.c		configuration space, BAR0
  *	irq.c		interrupts
  *	dma-log.c	device DMA logging
+ *	lock.c		@lock, and resets that cannot wait for it
  *	compat.h	where kernels differ
+ *
+ * ../migsim-pci, a driver of real PCI functions, has the same v2.c, record.c, contents.c, fault.c,
+ * attrs.c, profile.c and lock.c; core.c, and what a device consists of, are its own.
  *
  * Locks: @transition, then @lock. @lock is the device's state, taken by everything but the sysfs
  * attributes' parsing. It is never held while a call sleeps on behalf of a stall or a delay, but
@@ -27,8 +31,10 @@
 #include <linux/list.h>
 #include <linux/mdev.h>
 #include <linux/mutex.h>
+#include <linux/spinlock.h>
 #include <linux/types.h>
 #include <linux/vfio.h>
+#include <linux/vfio_pci_core.h>
 #include <linux/wait.h>
 
 #include "compat.h"
@@ -55,7 +61,10 @@ enum migsim_data_size { MIGSIM_SIZE_EXACT, MIGSIM_SIZE_OVER, MIGSIM_SIZE_NONE };
 #define MIGSIM_RECORD		64	/* bytes of a record's header */
 #define MIGSIM_TIME_MAX		3600000	/* ms that any attribute may ask for */
 
-enum migsim_kind { MIGSIM_INITIAL = 1, MIGSIM_DIRTY, MIGSIM_FINAL };
+/* Bytes of registers that a device may have. */
+#define MIGSIM_REGISTERS_MAX	256
+
+enum migsim_kind { MIGSIM_INITIAL = 1, MIGSIM_DIRTY, MIGSIM_FINAL, MIGSIM_REGISTERS };
 
 /* What a profile sets; each field is an attribute of the same name. */
 struct migsim_habits {
@@ -103,6 +112,9 @@ struct migsim_saver {
 	u64 seed;		/* and its contents: the device's may change meanwhile */
 	bool in_record;
 	bool stopped;		/* STOP_COPY: no more initial and dirty records */
+	u8 registers[MIGSIM_REGISTERS_MAX];	/* as they were then */
+	size_t registers_len;
+	bool registers_made;	/* their record has been begun, or there are none */
 	bool final_made;	/* the final record has been begun */
 	u64 place;		/* in the contents, of the next dirty record */
 	u64 initial_left, dirty_left;	/* contents not yet in a record; PRE_COPY */
@@ -124,17 +136,26 @@ struct migsim_loader {
 	u64 left;		/* contents of the record under way that are still to come */
 	u64 offset;		/* and where they belong */
 	struct migsim_state incoming;	/* of the final record */
+	enum migsim_kind kind;	/* of the record under way */
+	u8 registers[MIGSIM_REGISTERS_MAX];
+	size_t registers_len;
 	bool final_begun, complete;
 	int bad;		/* positive errno since the first wrong byte, or 0 */
 };
 
 struct migsim {
-	struct vfio_device vdev;
-	char name[40];			/* the UUID; data fds may outlive the mdev */
+	/* First, as the drivers' data of both kinds of device is a pointer to it. */
+	union {
+		struct vfio_device vdev;
+		struct vfio_pci_core_device core;	/* migsim-pci */
+	};
+	char name[40];			/* UUID or PCI address; data fds may outlive the device */
 	bool v1;
 
 	struct mutex transition;
 	struct mutex lock;
+	spinlock_t reset_lock;
+	bool reset_due;			/* by who has @lock, before it lets go */
 	struct migsim_habits habits;
 	const char *profile;
 	bool profile_changed;
@@ -180,7 +201,15 @@ struct migsim {
 
 	/* dma log */
 	struct migsim_log *log;		/* NULL: not logging */
+
+	/* migsim-pci */
+	void __iomem *bar0;
+	u32 controls[4];		/* of the queues, as they are while it runs */
+	bool user_resets;		/* VFIO_DEVICE_RESET is under way */
+	bool told_stopped;		/* of a misuse, since the device stopped */
 };
+static_assert(offsetof(struct vfio_pci_core_device, vdev) == 0);
+static_assert(offsetof(struct migsim, vdev) == 0);
 
 #define vdev_to_migsim(v) container_of(v, struct migsim, vdev)
 
@@ -191,6 +220,19 @@ struct migsim {
 /* How often, since the module was loaded: its parameter misuses. */
 extern atomic_t migsim_misuses;
 
+/* --- lock.c ------------------------------------------------------------------------------ */
+
+void migsim_lock_init(struct migsim *m);
+void migsim_lock(struct migsim *m);
+/* migsim_unlock() - first resets the device if migsim_reset_due() was called meanwhile. */
+void migsim_unlock(struct migsim *m);
+/*
+ * migsim_reset_due() - the device is to be reset, now or by the holder of @lock as soon as it lets
+ * go. Never waits: PCI resets come with locks held that the holder of @lock may be waiting for
+ * (memory_lock, by way of a page fault).
+ */
+void migsim_reset_due(struct migsim *m);
+
 /* --- core.c ------------------------------------------------------------------------------ */
 
 /* migsim_reset() - to a blank, running device; ends the session. @lock is held. */
@@ -199,6 +241,15 @@ void migsim_reset(struct migsim *m);
 void migsim_set(struct migsim *m, enum vfio_device_mig_state state);
 /* migsim_error() - the device is in ERROR now, by itself; ends the session. @lock is held. */
 void migsim_error(struct migsim *m);
+/*
+ * migsim_registers_save() - the registers of a device that is stopped, at most
+ * MIGSIM_REGISTERS_MAX bytes; returns how many: 0 for a device without any. @lock is held.
+ * migsim_registers_load() - puts them into a stopped device; as many as the other returns.
+ */
+size_t migsim_registers_save(struct migsim *m, u8 *buf);
+void migsim_registers_load(struct migsim *m, const u8 *buf);
+/* Whether devices are made up, and have the attributes that take a made-up device to obey. */
+extern const bool migsim_made_up;
 /* migsim_shape() - habits have changed: tells VFIO's core what it knows of them. @lock is held. */
 void migsim_shape(struct migsim *m);
 

@@ -122,9 +122,9 @@ static ssize_t config_read(struct migsim *m, char __user *buf, size_t count, u64
 	/* As vfio-pci says it. */
 	if (!config_has(at, count))
 		return -EFAULT;
-	mutex_lock(&m->lock);
+	migsim_lock(m);
 	memcpy(copy, m->config + at, count);
-	mutex_unlock(&m->lock);
+	migsim_unlock(m);
 	return copy_to_user(buf, copy, count) ? -EFAULT : count;
 }
 
@@ -136,13 +136,13 @@ static ssize_t config_write(struct migsim *m, const char __user *buf, size_t cou
 		return -EFAULT;
 	if (copy_from_user(copy, buf, count))
 		return -EFAULT;
-	mutex_lock(&m->lock);
+	migsim_lock(m);
 	for (size_t i = 0; i < count; i++) {
 		u8 mask = pci_writable[at + i];
 
 		m->config[at + i] = (m->config[at + i] & ~mask) | (copy[i] & mask);
 	}
-	mutex_unlock(&m->lock);
+	migsim_unlock(m);
 	return count;
 }
 
@@ -190,11 +190,11 @@ static ssize_t bar0_read(struct migsim *m, char __user *buf, size_t count, u64 a
 	u8 copy[8];
 	int err;
 
-	mutex_lock(&m->lock);
+	migsim_lock(m);
 	err = bar0_check(m, count, at);
 	if (!err)
 		bar0_get(m, copy, count, at);
-	mutex_unlock(&m->lock);
+	migsim_unlock(m);
 	if (err)
 		return err;
 	return copy_to_user(buf, copy, count) ? -EFAULT : count;
@@ -218,11 +218,11 @@ static ssize_t bar0_write(struct migsim *m, const char __user *buf, size_t count
 		return -EINVAL;
 	if (copy_from_user(&raw, buf, count))
 		return -EFAULT;
-	mutex_lock(&m->lock);
+	migsim_lock(m);
 	err = bar0_check(m, count, at);
 	if (!err && at == BAR0_DIRTY)
 		bar0_dirty(m, le64_to_cpu(raw));
-	mutex_unlock(&m->lock);
+	migsim_unlock(m);
 	return err ?: count;
 }
 

@@ -124,6 +124,18 @@ static const struct {
 		.bad_errno = EINVAL,
 	} },
 
+	/* Of ../migsim-pci, real: nothing but their registers, and a log that is true. */
+	{ "igbvf", {
+		COMMON,
+		.vendor = 0x8086, .device = 0x10ca, .subvendor = 0x1af4, .subdevice = 0x1100,
+		.class = 0x020000, .revision = 0x01,
+		.caps = CAPS_ALL,
+		.reset_on_open = true,
+		.dma_logging = true,
+		.detect_short = true,
+		.bad_errno = EINVAL,
+	} },
+
 	/* The sample driver: what it holds survives a close. 96 bytes in all. */
 	{ "mtty", {
 		COMMON,

@@ -50,7 +50,11 @@ static void begin(struct migsim *m, struct migsim_saver *s, enum migsim_kind kin
 	s->kind = kind;
 	s->seed = m->state.seed;
 	s->offset = 0;
-	if (kind == MIGSIM_FINAL) {
+	if (kind == MIGSIM_REGISTERS) {
+		r.seed = cpu_to_le64(migsim_hash(s->registers, length));
+		r.size = r.length;
+		s->registers_made = true;
+	} else if (kind == MIGSIM_FINAL) {
 		r.counter = cpu_to_le64(migsim_counter(m));
 		s->final_made = true;
 	} else {
@@ -109,6 +113,10 @@ static bool next_record(struct migsim *m, struct migsim_saver *s)
 	u64 *left = &s->initial_left, length;
 
 	if (s->stopped) {
+		if (!s->registers_made) {
+			begin(m, s, MIGSIM_REGISTERS, s->registers_len);
+			return true;
+		}
 		if (s->final_made)
 			return false;
 		begin(m, s, MIGSIM_FINAL, m->state.size);
@@ -138,18 +146,32 @@ void migsim_saver_start(struct migsim *m, struct migsim_saver *s)
 void migsim_saver_final(struct migsim *m, struct migsim_saver *s)
 {
 	s->stopped = true;
+	s->registers_len = migsim_registers_save(m, s->registers);
+	s->registers_made = !s->registers_len;
 	s->ready_at = ktime_get_ns() + (u64)m->habits.prepare * NSEC_PER_MSEC;
+}
+
+/* Stream bytes of the registers' record. */
+static u64 registers_record(size_t len)
+{
+	return len ? MIGSIM_RECORD + len : 0;
 }
 
 u64 migsim_saver_size(struct migsim *m, struct migsim_saver *s)
 {
-	u64 final = MIGSIM_RECORD + m->state.size;
+	u64 final = MIGSIM_RECORD + m->state.size, size;
+	u8 registers[MIGSIM_REGISTERS_MAX];
 
 	if (!s)
-		return final;
+		return registers_record(migsim_registers_save(m, registers)) + final;
 	if (s->cut)
 		return 0;
-	return rest(s) + (s->final_made ? 0 : final);
+	size = rest(s) + (s->final_made ? 0 : final);
+	if (!s->stopped)
+		size += registers_record(migsim_registers_save(m, registers));
+	else if (!s->registers_made)
+		size += registers_record(s->registers_len);
+	return size;
 }
 
 u64 migsim_saver_pending(struct migsim *m, struct migsim_saver *s)
@@ -233,7 +255,10 @@ static size_t stretch(struct migsim_saver *s, void *buf, size_t len)
 		s->header_done += n;
 	} else {
 		n = min_t(u64, len, s->length - s->length_done);
-		migsim_contents(s->seed, s->offset + s->length_done, buf, n);
+		if (s->kind == MIGSIM_REGISTERS)
+			memcpy(buf, s->registers + s->length_done, n);
+		else
+			migsim_contents(s->seed, s->offset + s->length_done, buf, n);
 		s->length_done += n;
 	}
 	s->in_record = rest(s) > 0;
@@ -267,6 +292,8 @@ static bool header_ok(const struct record *r)
 		return false;
 	if (size > MIGSIM_SIZE_MAX || length > size || offset > size - length || r->reserved)
 		return false;
+	if (kind == MIGSIM_REGISTERS)
+		return length == size && length && length <= MIGSIM_REGISTERS_MAX && !r->counter;
 	if (kind == MIGSIM_FINAL)
 		return length == size;
 	return (kind == MIGSIM_INITIAL || kind == MIGSIM_DIRTY) && !r->counter;
@@ -279,16 +306,28 @@ static bool load_header(struct migsim_loader *l)
 	memcpy(&r, l->header, sizeof(r));
 	if (!header_ok(&r))
 		return false;
+	l->kind = le32_to_cpu(r.kind);
 	l->seed = le64_to_cpu(r.seed);
 	l->offset = le64_to_cpu(r.offset);
 	l->left = le64_to_cpu(r.length);
-	if (le32_to_cpu(r.kind) == MIGSIM_FINAL) {
+	if (l->kind == MIGSIM_REGISTERS)
+		l->registers_len = l->left;
+	if (l->kind == MIGSIM_FINAL) {
 		l->final_begun = true;
 		l->incoming.seed = l->seed;
 		l->incoming.size = le64_to_cpu(r.size);
 		l->incoming.counter = le64_to_cpu(r.counter);
 	}
 	return true;
+}
+
+/* Contents, of which the record's seed demands each byte; or registers, whose hash it is. */
+static bool load_contents(struct migsim_loader *l, const void *buf, size_t len)
+{
+	if (l->kind != MIGSIM_REGISTERS)
+		return migsim_contents_match(l->seed, l->offset, buf, len);
+	memcpy(l->registers + l->offset, buf, len);
+	return len < l->left || migsim_hash(l->registers, l->registers_len) == l->seed;
 }
 
 /* One stretch of header or contents. Returns its length, or 0 when it is wrong. */
@@ -304,7 +343,7 @@ static size_t load_stretch(struct migsim_loader *l, const void *buf, size_t len)
 			return 0;
 	} else {
 		len = min_t(u64, len, l->left);
-		if (!migsim_contents_match(l->seed, l->offset, buf, len))
+		if (!load_contents(l, buf, len))
 			return 0;
 		l->offset += len;
 		l->left -= len;
@@ -337,6 +376,12 @@ int migsim_loader_finish(struct migsim *m, struct migsim_loader *l)
 	if (l->bad)
 		return -l->bad;
 	if (l->complete) {
+		u8 registers[MIGSIM_REGISTERS_MAX];
+
+		/* Those of a device of another kind. */
+		if (l->registers_len != migsim_registers_save(m, registers))
+			return -EINVAL;
+		migsim_registers_load(m, l->registers);
 		m->state = l->incoming;
 		return 0;
 	}

@@ -256,10 +256,10 @@ static int v1_wait_ready(struct migsim *m)
 
 	if (now >= ready)
 		return 0;
-	mutex_unlock(&m->lock);
+	migsim_unlock(m);
 	for (; now < ready && !fatal_signal_pending(current); now = ktime_get_ns())
 		schedule_timeout_killable(nsecs_to_jiffies(ready - now) + 1);
-	mutex_lock(&m->lock);
+	migsim_lock(m);
 	return now < ready ? -ERESTARTSYS : v1_unchanged(m, epoch, state);
 }
 
@@ -471,9 +471,9 @@ static ssize_t v1_read_registers(struct migsim *m, char __user *buf, size_t coun
 
 	if ((count != 4 && count != 8) || at % count || at >= V1_REGISTERS)
 		return -EINVAL;
-	mutex_lock(&m->lock);
+	migsim_lock(m);
 	err = v1_read_register(m, round_down(at, 8), &value);
-	mutex_unlock(&m->lock);
+	migsim_unlock(m);
 	if (err)
 		return err;
 	raw = cpu_to_le64(value >> (8 * (at % 8)));
@@ -486,12 +486,12 @@ static int v1_write_register(struct migsim *m, u64 at, u64 value)
 
 	if (mutex_lock_interruptible(&m->transition))
 		return -EINTR;
-	mutex_lock(&m->lock);
+	migsim_lock(m);
 	if (at == V1_DEVICE_STATE)
 		err = v1_write_state(m, value);
 	else
 		err = v1_write_size(m, value);
-	mutex_unlock(&m->lock);
+	migsim_unlock(m);
 	mutex_unlock(&m->transition);
 	return err;
 }
@@ -532,9 +532,9 @@ ssize_t migsim_v1_read(struct migsim *m, char __user *buf, size_t count, u64 at)
 	at -= MIGSIM_V1_DATA;
 	if (!v1_in_section(m, at, count))
 		return -EINVAL;
-	mutex_lock(&m->lock);
+	migsim_lock(m);
 	v1_count_taken(m, at, count);
-	mutex_unlock(&m->lock);
+	migsim_unlock(m);
 	return copy_to_user(buf, m->v1_page + at, count) ? -EFAULT : count;
 }
 
@@ -547,13 +547,13 @@ ssize_t migsim_v1_write(struct migsim *m, const char __user *buf, size_t count, 
 	at -= MIGSIM_V1_DATA;
 	if (!v1_in_section(m, at, count))
 		return -EINVAL;
-	mutex_lock(&m->lock);
+	migsim_lock(m);
 	resuming = m->mig_state == VFIO_DEVICE_STATE_RESUMING;
 	if (!resuming)
 		migsim_misuse(m, "data written while not resuming");
 	else if (m->v1_step != V1_PLACE)
 		migsim_misuse(m, "data written before data_offset was read");
-	mutex_unlock(&m->lock);
+	migsim_unlock(m);
 	if (!resuming)
 		return -EINVAL;
 	return copy_from_user(m->v1_page + at, buf, count) ? -EFAULT : count;

@@ -53,10 +53,10 @@ static int await_prepared(struct file *file, struct migsim_file *f)
 			break;
 		if (m->habits.nonblock && (file->f_flags & O_NONBLOCK))
 			return -EAGAIN;
-		mutex_unlock(&m->lock);
+		migsim_unlock(m);
 		ret = wait_event_interruptible_timeout(m->readable, READ_ONCE(f->dead),
 						       nsecs_to_jiffies(ns) + 1);
-		mutex_lock(&m->lock);
+		migsim_lock(m);
 		if (ret < 0)
 			return ret;
 	}
@@ -111,9 +111,9 @@ static bool go_on(struct migsim_file *f)
 {
 	struct migsim *m = f->m;
 
-	mutex_unlock(&m->lock);
+	migsim_unlock(m);
 	cond_resched();
-	mutex_lock(&m->lock);
+	migsim_lock(m);
 	return !f->dead && !signal_pending(current);
 }
 
@@ -163,7 +163,7 @@ static ssize_t save_read(struct file *file, char __user *buf, size_t len, loff_t
 
 	if (pos)
 		return -ESPIPE;
-	mutex_lock(&m->lock);
+	migsim_lock(m);
 	ret = before_read(file, f, &len);
 	while (!ret && done < len) {
 		ret = read_piece(f, buf + done, len - done);
@@ -176,7 +176,7 @@ static ssize_t save_read(struct file *file, char __user *buf, size_t len, loff_t
 	}
 	if (!ret && !done && len)
 		ret = nothing_now(m);
-	mutex_unlock(&m->lock);
+	migsim_unlock(m);
 	return done ?: ret;
 }
 
@@ -213,7 +213,7 @@ static ssize_t resume_write(struct file *file, const char __user *buf, size_t le
 
 	if (pos)
 		return -ESPIPE;
-	mutex_lock(&m->lock);
+	migsim_lock(m);
 	ret = before_write(f, &len);
 	while (!ret && done < len) {
 		ret = write_piece(f, buf + done, len - done);
@@ -224,7 +224,7 @@ static ssize_t resume_write(struct file *file, const char __user *buf, size_t le
 		if (done < len && !go_on(f))
 			break;
 	}
-	mutex_unlock(&m->lock);
+	migsim_unlock(m);
 	return done ?: ret;
 }
 
@@ -256,9 +256,9 @@ static long save_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 
 	if (ret)
 		return ret;
-	mutex_lock(&f->m->lock);
+	migsim_lock(f->m);
 	ret = precopy_info(f, &info);
-	mutex_unlock(&f->m->lock);
+	migsim_unlock(f->m);
 	if (!ret && copy_to_user((void __user *)arg, &info, sizeof(info)))
 		ret = -EFAULT;
 	return ret;
@@ -279,7 +279,7 @@ static __poll_t save_poll(struct file *file, poll_table *wait)
 	u64 ns;
 
 	poll_wait(file, &m->readable, wait);
-	mutex_lock(&m->lock);
+	migsim_lock(m);
 	if (f->dead) {
 		events = EPOLLIN | EPOLLRDNORM | EPOLLRDHUP;
 	} else {
@@ -289,7 +289,7 @@ static __poll_t save_poll(struct file *file, poll_table *wait)
 		else if (ns != U64_MAX)
 			mod_timer(&f->timer, jiffies + nsecs_to_jiffies(ns) + 1);
 	}
-	mutex_unlock(&m->lock);
+	migsim_unlock(m);
 	return events;
 }
 
@@ -306,12 +306,12 @@ static int data_release(struct inode *inode, struct file *file)
 	struct migsim *m = f->m;
 
 	timer_delete_sync(&f->timer);
-	mutex_lock(&m->lock);
+	migsim_lock(m);
 	if (f->dead)
 		m->dead_files--;
 	else
 		m->file = NULL;
-	mutex_unlock(&m->lock);
+	migsim_unlock(m);
 	free_file(f);
 	return 0;
 }
@@ -538,9 +538,9 @@ static struct file *set_state(struct vfio_device *vdev, enum vfio_device_mig_sta
 
 	if (mutex_lock_interruptible(&m->transition))
 		return ERR_PTR(-EINTR);
-	mutex_lock(&m->lock);
+	migsim_lock(m);
 	file = walk(m, to);
-	mutex_unlock(&m->lock);
+	migsim_unlock(m);
 	mutex_unlock(&m->transition);
 	return file;
 }
@@ -551,11 +551,11 @@ static int get_state(struct vfio_device *vdev, enum vfio_device_mig_state *state
 	struct migsim_fault fault;
 	int ret = 0;
 
-	mutex_lock(&m->lock);
+	migsim_lock(m);
 	*state = m->mig_state;
 	if (migsim_fault_take(m, MIGSIM_FAULT_GET, 0, &fault))
 		ret = -fault.code;
-	mutex_unlock(&m->lock);
+	migsim_unlock(m);
 	return ret;
 }
 
@@ -565,7 +565,7 @@ static int get_data_size(struct vfio_device *vdev, unsigned long *length)
 	bool saving;
 	int ret = 0;
 
-	mutex_lock(&m->lock);
+	migsim_lock(m);
 	saving = m->session && m->mig_state != VFIO_DEVICE_STATE_RESUMING;
 	switch (m->habits.data_size) {
 	case MIGSIM_SIZE_EXACT:
@@ -578,7 +578,7 @@ static int get_data_size(struct vfio_device *vdev, unsigned long *length)
 		ret = -EOPNOTSUPP;
 		break;
 	}
-	mutex_unlock(&m->lock);
+	migsim_unlock(m);
 	return ret;
 }
 
