@@ -6,13 +6,14 @@
  * Reads and writes registers of a device's region by hand, in one open, and prints a line for each
  * STEP with what came of it: rSIZE@PLACE reads, wSIZE@PLACE=VALUE writes; SIZE is 1 to 4096
  * bytes, values of more than 8 are shown and written as so many bytes of 0. mPLACE+SIZE maps that
- * part of the region and touches its first byte. reset resets the device. Numbers may be
- * hexadecimal.
+ * part of the region and touches its first byte. iINDEX+COUNT enables so many interrupts of that
+ * kind, for eventfds that nothing reads. reset resets the device. Numbers may be hexadecimal.
  */
 
 #include <linux/vfio.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -21,6 +22,7 @@
 #include "tool.h"
 
 #define LENGTH_MAX 4096
+#define VECTORS_MAX 16
 
 struct region {
 	int fd;
@@ -63,6 +65,35 @@ static int map_part(const struct region *region, uint64_t place, size_t size, ui
 	return 0;
 }
 
+/* The eventfds live on in the kernel, until the interrupts are disabled or the device is closed. */
+static int enable_interrupts(int fd, uint32_t index, uint32_t count)
+{
+	struct {
+		struct vfio_irq_set set;
+		int32_t eventfds[VECTORS_MAX];
+	} irqs = {
+		.set = {
+			.argsz = (uint32_t)(sizeof(irqs.set) + count * sizeof(int32_t)),
+			.flags = VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_TRIGGER,
+			.index = index,
+			.count = count,
+		},
+	};
+	int r;
+
+	if (count > VECTORS_MAX)
+		return -EINVAL;
+	for (uint32_t i = 0; i < count; i++) {
+		irqs.eventfds[i] = eventfd(0, EFD_CLOEXEC);
+		if (irqs.eventfds[i] < 0)
+			die_errno("eventfd");
+	}
+	r = ioctl(fd, VFIO_DEVICE_SET_IRQS, &irqs) < 0 ? -errno : 0;
+	for (uint32_t i = 0; i < count; i++)
+		close(irqs.eventfds[i]);
+	return r;
+}
+
 static bool take_step(const struct region *region, const char *step)
 {
 	long long place, value = 0;
@@ -83,6 +114,9 @@ static bool take_step(const struct region *region, const char *step)
 		     size);
 	} else if (sscanf(step, "m%lli+%lli%c", &place, &value, &end) == 2) {
 		show(step, map_part(region, (uint64_t)place, (size_t)value, bytes), bytes, 1);
+	} else if (sscanf(step, "i%lli+%lli%c", &place, &value, &end) == 2) {
+		show(step, enable_interrupts(region->fd, (uint32_t)place, (uint32_t)value), bytes,
+		     0);
 	} else {
 		return false;
 	}
