@@ -6,6 +6,7 @@
 
 # shellcheck disable=SC2034,SC2154,SC2030,SC2031 # variables are lab.bash's and run's, or theirs
 load migsim.bash
+load consumer.bash
 
 setup()
 {
@@ -29,59 +30,6 @@ is_in()
 {
 	real_state "$1"
 	[[ $real == "$2" ]]
-}
-
-# consume NAME ARG...: a consumer; its pid in $NAME.
-consume()
-{
-	local name=$1 to from
-	shift
-
-	mkfifo "$name.to" "$name.from"
-	"$tools/consumer" "$@" <"$name.to" >"$name.from" 2>"$name.err" &
-	printf -v "$name" %d $!
-	exec {to}>"$name.to" {from}<"$name.from"
-	printf -v "${name}_to" %d "$to"
-	printf -v "${name}_from" %d "$from"
-	consumers+=("$name")
-	heard "$name" ready
-}
-
-# heard NAME WORD: it says so.
-heard()
-{
-	local from=${1}_from answer
-
-	read -r answer <&"${!from}"
-	[[ $answer == "$2" ]] || {
-		echo "$1 said '$answer', not '$2'"
-		return 1
-	}
-}
-
-# ask NAME WORD...: $answer is what it says to that.
-ask()
-{
-	local to=${1}_to from=${1}_from
-
-	echo "${*:2}" >&"${!to}"
-	read -r answer <&"${!from}"
-}
-
-expect_answer()
-{
-	ask "${@:1:$#-1}"
-	[[ $answer == "${!#}" ]] || {
-		echo "$1: '${*:2:$#-2}' gave '$answer', not '${!#}'"
-		return 1
-	}
-}
-
-# dismiss NAME: it ends.
-dismiss()
-{
-	kill "${!1}"
-	wait "${!1}" || true
 }
 
 # States by their numbers in the uAPI.

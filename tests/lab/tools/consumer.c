@@ -3,13 +3,13 @@
 /*
  * consumer [--via cdev|group] DEV...
  *
- * A user-space driver, as small as can be: opens devices (mtty, migsim) and uses them, a line of
- * its standard input for each thing to do, and prints a line for each. The owner of devices that
- * the tool under test takes part in.
+ * A user-space driver, as small as can be: opens devices (mtty, migsim, igb VFs) and uses them, a
+ * line of its standard input for each thing to do, and prints a line for each. The owner of devices
+ * that the tool under test takes part in.
  *
  *   show        the counter of each device: the scratch register of an mtty's first UART, the
- *               counter of a migsim
- *   step        count: one more in each mtty's register; a migsim counts by itself
+ *               counter of a migsim, a word of an igb VF's mailbox memory
+ *   step        count: one more in each register; a migsim counts by itself
  *   spin        count until the next line comes
  *   set STATE   bring the first device to the state of that number, as a VMM does that pauses or
  *               moves; keeps the stream that comes with it
@@ -34,11 +34,15 @@
 
 #define DEVICES_MAX 4
 #define MSIM_COUNTER 8
+#define IGBVF_COUNTER 0x820
+#define IGBVF_IDS 0x10ca8086
 
+/* Where a device has it, in its fd, and how many bytes. */
 struct counter {
 	int fd;
-	uint64_t bar0;
-	bool migsim;
+	uint64_t at;
+	size_t size;
+	bool by_itself;
 };
 
 struct consumer {
@@ -47,27 +51,41 @@ struct consumer {
 	int stream;
 };
 
+/* Where a region begins in the fd. */
+static uint64_t consumer_region(int fd, uint32_t index)
+{
+	struct vfio_region_info info = { .argsz = sizeof(info), .index = index };
+
+	if (ioctl(fd, VFIO_DEVICE_GET_REGION_INFO, &info) < 0)
+		die_errno("VFIO_DEVICE_GET_REGION_INFO");
+	return info.offset;
+}
+
 static void consumer_open(struct counter *c, const char *dev, enum acquire_via via)
 {
-	struct vfio_region_info info = { .argsz = sizeof(info) };
 	struct acquired acq;
 	char magic[4] = "";
+	uint32_t ids = 0;
+	uint64_t bar0, config;
 
 	open_device(dev, via, &acq);
-	c->fd = acq.fd;
-	if (ioctl(c->fd, VFIO_DEVICE_GET_REGION_INFO, &info) < 0)
-		die_errno("VFIO_DEVICE_GET_REGION_INFO");
-	c->bar0 = info.offset;
-	if (pread(c->fd, magic, sizeof(magic), (off_t)c->bar0) == sizeof(magic))
-		c->migsim = !memcmp(magic, "MSIM", sizeof(magic));
+	bar0 = consumer_region(acq.fd, VFIO_PCI_BAR0_REGION_INDEX);
+	config = consumer_region(acq.fd, VFIO_PCI_CONFIG_REGION_INDEX);
+	*c = (struct counter){ .fd = acq.fd, .at = bar0 + UART_SCR, .size = 1 };
+	if (pread(acq.fd, &ids, sizeof(ids), (off_t)config) == sizeof(ids) && ids == IGBVF_IDS)
+		*c = (struct counter){ .fd = acq.fd, .at = bar0 + IGBVF_COUNTER, .size = 4 };
+	else if (pread(acq.fd, magic, sizeof(magic), (off_t)bar0) == sizeof(magic) &&
+		 !memcmp(magic, "MSIM", sizeof(magic)))
+		*c = (struct counter){
+			.fd = acq.fd, .at = bar0 + MSIM_COUNTER, .size = 8, .by_itself = true
+		};
 }
 
 static uint64_t consumer_count(const struct counter *c)
 {
-	uint64_t at = c->bar0 + (c->migsim ? MSIM_COUNTER : UART_SCR), value = 0;
-	size_t size = c->migsim ? sizeof(value) : 1;
+	uint64_t value = 0;
 
-	if (pread(c->fd, &value, size, (off_t)at) != (ssize_t)size)
+	if (pread(c->fd, &value, c->size, (off_t)c->at) != (ssize_t)c->size)
 		die_errno("reading the counter");
 	return value;
 }
@@ -75,10 +93,11 @@ static uint64_t consumer_count(const struct counter *c)
 static void consumer_step(const struct consumer *c)
 {
 	for (int i = 0; i < c->n; i++) {
-		uint8_t next = (uint8_t)(consumer_count(&c->v[i]) + 1);
+		const struct counter *v = &c->v[i];
+		uint64_t next = consumer_count(v) + 1;
 
-		if (!c->v[i].migsim &&
-		    pwrite(c->v[i].fd, &next, 1, (off_t)(c->v[i].bar0 + UART_SCR)) != 1)
+		if (!v->by_itself &&
+		    pwrite(v->fd, &next, v->size, (off_t)v->at) != (ssize_t)v->size)
 			die_errno("writing the counter");
 	}
 }
