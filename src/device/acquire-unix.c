@@ -13,7 +13,8 @@
 /*
  * A device that a process passes over a UNIX socket, to whatever connects: as little of a protocol
  * as there can be, so that ten lines of any language are the other end. The first message has one
- * descriptor, and bytes that mean nothing; the connection stays open as long as the device is used.
+ * descriptor, and bytes that mean nothing; the connection stays open as long as the device is used,
+ * to tell the other end. Should that go, the device is still open here.
  */
 
 /* More than one, so that a second one is seen, and can be refused instead of lost. */
@@ -186,11 +187,6 @@ static const char *acquire_unix_socket(const struct device *dev)
 	return ((const struct passed *)dev->origin)->path;
 }
 
-static int acquire_unix_watch_fd(const struct device *dev)
-{
-	return ((const struct passed *)dev->origin)->connection;
-}
-
 static void acquire_unix_close(struct device *dev)
 {
 	struct passed *passed = dev->origin;
@@ -217,7 +213,6 @@ const struct acquirer acquirer_unix = {
 	.acquire = acquire_unix_acquire,
 	.same = acquire_unix_same,
 	.socket = acquire_unix_socket,
-	.watch_fd = acquire_unix_watch_fd,
 	.close = acquire_unix_close,
 	.done = acquire_unix_done,
 };
