@@ -187,6 +187,76 @@ expect_seen()
 	done
 }
 
+# stall FAULT ARG...: the tool, killed when it waits for the driver there; its owner is stopped then.
+stall()
+{
+	local fault=$1 hits tool
+	shift
+
+	shown "$A" hits
+	hits=$shown
+	sim "$A" fault "$fault"
+	"$VFIOMIGCTL" "$@" 2>err &
+	tool=$!
+	owners+=("$tool")
+	eventually has_struck "$hits"
+	look_at_owner "$owner"
+	[[ $owner_state == T ]] || {
+		echo "$fault: the owner is $owner_state"
+		return 1
+	}
+	kill -KILL "$tool"
+	wait "$tool" || true
+	eventually goes_on "$owner"
+	sim "$A" fault clear
+}
+
+has_struck()
+{
+	shown "$A" hits
+	[[ $shown != "$1" ]]
+}
+
+@test "freeze: a save is killed in each arc, and in its stream" {
+	local fault
+
+	own owner "$A"
+	for fault in 'stall-arc running running-p2p' 'stall-arc running-p2p stop' \
+		'stall-arc stop stop-copy' 'stall-read 4096' 'stall-arc stop-copy stop' \
+		'stall-arc stop running-p2p' 'stall-arc running-p2p running'; do
+		stall "$fault" save --freeze-owner "pid:$owner" image
+		all_well "$owner" "$A"
+		[[ ! -e image ]]
+	done
+	for fault in 'stall-arc pre-copy pre-copy-p2p' 'stall-arc pre-copy-p2p stop-copy'; do
+		stall "$fault" save --pre-copy --freeze-owner "pid:$owner" image
+		all_well "$owner" "$A"
+	done
+}
+
+@test "freeze: a load is killed in each arc, and in its stream" {
+	local fault left
+
+	own owner "$A"
+	migctl 0 save "$B" image
+	while read -r left fault; do
+		stall "$fault" resume --freeze-owner "pid:$owner" image
+		eventually is_in "$A" "$left" || {
+			echo "$fault: in $real, not in $left"
+			return 1
+		}
+		migctl 0 state "pid:$owner" running
+	done <<-'END'
+		running stall-arc running running-p2p
+		running stall-arc running-p2p stop
+		running stall-arc stop resuming
+		stop stall-write 4096
+		stop stall-arc resuming stop
+		stop stall-arc stop running-p2p
+		running-p2p stall-arc running-p2p running
+	END
+}
+
 @test "freeze: the tool is killed at any moment" {
 	local kills=${LAB_KILLS:-20} i tool spins
 
@@ -231,26 +301,12 @@ expect_seen()
 	all_well "$owner" "$A"
 }
 
-@test "freeze: a load that is killed: own state before RESUMING, none in it, the loaded one after" {
+@test "freeze: a load is killed at its actions" {
 	own owner "$A"
 	migctl 0 save "$B" image
 	hook post-stop 'kill -KILL $PPID'
 	record -137 "$VFIOMIGCTL" resume --freeze-owner --action-script ./hook "pid:$owner" image
 	all_well "$owner" "$A"
-
-	sim "$A" fault 'stall-write 4096'
-	"$VFIOMIGCTL" resume --freeze-owner "pid:$owner" image &
-	owners+=($!)
-	eventually is_in "$A" resuming
-	look_at_owner "$owner"
-	[[ $owner_state == T ]]
-	kill -KILL "${owners[-1]}"
-	wait "${owners[-1]}" || true
-	eventually is_in "$A" stop
-	eventually goes_on "$owner"
-	sim "$A" fault clear
-	migctl 0 state "pid:$owner" running
-
 	hook pre-start 'kill -KILL $PPID'
 	record -137 "$VFIOMIGCTL" resume --freeze-owner --action-script ./hook "pid:$owner" image
 	eventually grep -q '^abort' seen
