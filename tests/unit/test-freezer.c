@@ -554,6 +554,32 @@ static void the_owner_of_a_killed_process_goes_on(void **state)
 	}
 }
 
+static void a_cgroup_that_a_killed_process_froze_goes_on(void **state)
+{
+	char group[PATH_MAX];
+	struct guarded g = { .patience_ms = 60000 };
+	pid_t owner, tool;
+
+	(void)state;
+	if (!group_make(group))
+		skip();
+	owner = owner_new(OWNER_THREADS);
+	join(group, owner);
+	g.traces = traces_new(owner);
+	tool = guarded_start(&g, 1, true);
+	await_steps(g.traces, 1);
+	assert_true(group_is_frozen(group));
+	kill_it(tool);
+	await_guardians();
+	for (unsigned int i = 0; i < LOOKS && group_is_frozen(group); i++)
+		usleep(500);
+	assert_false(group_is_frozen(group));
+	assert_int_equal(g.traces->recovered, 1);
+	munmap(g.traces, sizeof(*g.traces));
+	owner_end(owner);
+	must(rmdir(group) == 0, group);
+}
+
 static void one_that_ends_well_leaves_nothing_to_do(void **state)
 {
 	pid_t owner = owner_new(1), tool;
@@ -624,6 +650,7 @@ int main(void)
 		cmocka_unit_test(a_cgroup_that_others_are_in_is_left_alone),
 		cmocka_unit_test(a_cgroup_that_cannot_be_told_is_not_used),
 		cmocka_unit_test(the_owner_of_a_killed_process_goes_on),
+		cmocka_unit_test(a_cgroup_that_a_killed_process_froze_goes_on),
 		cmocka_unit_test(one_that_ends_well_leaves_nothing_to_do),
 		cmocka_unit_test(a_kill_at_any_moment_leaves_no_owner_stopped),
 	};
