@@ -13,7 +13,7 @@
 
 #define ACTORS_MAX 2
 
-/* What the guardian waits for: the devices, then the script, which has a limit of its own. */
+/* How long the guardian waits for devices before it lets their owners go on without them. */
 #define GUARD_PATIENCE_MS 30000
 
 /* How long a device may refuse an arc on its way back. */
@@ -123,7 +123,8 @@ static int actions_guard_recover(void *ctx, uint8_t told, const bool *marks)
 		if (mig_refresh(m->dev->mig, NULL) >= 0)
 			lost |= guard_lost(note, m->dev->mig->state);
 	}
-	actions_guard_quiesce(a, note, marks, lost);
+	if (a->n > 1)
+		actions_guard_quiesce(a, note, marks, lost);
 	for (unsigned int i = 0; i < a->n; i++)
 		all &= actions_guards(&a->members[i]) &&
 		       actions_guard_return(&a->members[i], note, marks[i], lost);
@@ -138,8 +139,8 @@ static void actions_guard_after(void *ctx, uint8_t told, int recovered)
 	const struct actions *a = ctx;
 
 	(void)told;
-	if (a->script && actions_script_ops.act(a->script, ACTION_ABORT, &facts, NULL) < 0)
-		return;
+	if (a->script)
+		(void)actions_script_ops.act(a->script, ACTION_ABORT, &facts, NULL);
 }
 
 static size_t actions_guard_fds(const struct actions *a, int *fds)
@@ -159,7 +160,7 @@ static int actions_start_guardian(struct actions *a, struct actions_freeze *free
 		.freezers = freeze ? freeze->freezers : NULL,
 		.n_freezers = freeze ? freeze->n : 0,
 		.fds = fds,
-		.patience_ms = MAX(GUARD_PATIENCE_MS, 2 * a->options->timeout_ms),
+		.patience_ms = GUARD_PATIENCE_MS,
 		.recover = actions_guard_recover,
 		.after = actions_guard_after,
 		.ctx = a,

@@ -92,7 +92,7 @@ static void guardian_heed(struct guard *g, const struct guardian_message *m)
 	}
 }
 
-/* Work that may hang. Return: its status; GUARDIAN_NOT_RECOVERED after too long, or a crash. */
+/* Return: the status of a child; GUARDIAN_NOT_RECOVERED after too long, or a crash. */
 static int guardian_await(pid_t pid, int patience_ms)
 {
 	struct pollfd p = { .events = POLLIN };
@@ -103,6 +103,9 @@ static int guardian_await(pid_t pid, int patience_ms)
 		return GUARDIAN_NOT_RECOVERED;
 	ready = poll(&p, 1, patience_ms);
 	close(p.fd);
+	/* One that comes back later must not stop the device of an owner that runs by then. */
+	if (ready <= 0)
+		kill(pid, SIGKILL);
 	if (ready <= 0 || waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
 		return GUARDIAN_NOT_RECOVERED;
 	return WEXITSTATUS(status);
@@ -118,22 +121,6 @@ static int guardian_recover(const struct guard *g)
 	return pid < 0 ? GUARDIAN_NOT_RECOVERED : guardian_await(pid, o->patience_ms);
 }
 
-static void guardian_finish(const struct guard *g, int recovered)
-{
-	const struct guardian_options *o = g->options;
-	pid_t pid;
-
-	if (!o->after)
-		return;
-	pid = fork();
-	if (!pid) {
-		o->after(o->ctx, g->note, recovered);
-		_exit(0);
-	}
-	if (pid > 0)
-		(void)guardian_await(pid, o->patience_ms);
-}
-
 static void guardian_watch(struct guard *g, int fd)
 {
 	struct guardian_message m;
@@ -147,7 +134,8 @@ static void guardian_watch(struct guard *g, int fd)
 	}
 	recovered = guardian_recover(g);
 	guardian_thaw_all(g);
-	guardian_finish(g, recovered);
+	if (g->options->after)
+		g->options->after(g->options->ctx, g->note, recovered);
 }
 
 static int guardian_compare(const void *a, const void *b)

@@ -10,8 +10,8 @@
  * whatever the reason: then it has the devices brought back, lets go on what is stopped, and ends.
  *
  * It has a session of its own and all signals blocked, nothing but the descriptors that it needs,
- * and says nothing. It has one thread, and each piece of work that may hang (a driver, a script) is
- * done by a child of its own, for which it waits so long and no longer.
+ * and says nothing. It has one thread. What a driver may hold up is done by a child of its own, for
+ * which it waits so long and no longer.
  */
 
 #include <stdbool.h>
@@ -29,11 +29,11 @@
  * struct guardian_options - what it guards
  * @freezers: @n_freezers of them, open
  * @fds: @n_fds more descriptors that @recover and @after need
- * @patience_ms: how long each of the following two may take; then the guardian goes on without it
+ * @patience_ms: how long @recover may take; then the guardian goes on without it
  * @recover: brings the devices back, before anything is let go on; returns an exit status
  * @after: the rest, when all goes on; gets that status. May be NULL
  *
- * Both are called in a forked process, with what was told last by guardian_note(), 0 for nothing,
+ * Both are called in the guardian, or a child of it, with what was told last by guardian_note(), 0 for nothing,
  * and by guardian_mark(), GUARDIAN_MARKS_MAX of them.
  */
 struct guardian_options {
