@@ -156,41 +156,42 @@ source_tarball()
 
 # --- building once ---------------------------------------------------------------------
 
-# make_once MARK: has the caller's fetch_inputs() and build() fill the folder of the file MARK, unless that
-# is there. One at a time: another caller waits. Of a build that failed only its log stays.
+# make_once MARK: has the caller's fetch_inputs() and build() fill the folder of the file MARK, unless
+# that is there. One at a time: another caller waits. Of a build that failed only its log stays.
 make_once()
 {
-	local mark=$1 folder=${1%/*} key status started=$SECONDS
+	# Names that neither of them has, which see these.
+	local once_mark=$1 once_dir=${1%/*} once_key status started=$SECONDS
 
-	key=${folder##*/}
-	[[ ! -e $mark ]] || return 0
-	mkdir -p "${folder%/*}"
-	exec 9>"$folder.lock"
+	once_key=${once_dir##*/}
+	[[ ! -e $once_mark ]] || return 0
+	mkdir -p "${once_dir%/*}"
+	exec 9>"$once_dir.lock"
 	flock -n 9 || {
-		say "waiting for another build of $key"
+		say "waiting for another build of $once_key"
 		flock 9
 	}
-	[[ ! -e $mark ]] || return 0
+	[[ ! -e $once_mark ]] || return 0
 	fetch_inputs
-	say "building $key (some minutes; its log is $folder/build.log)"
-	rm -rf "$folder"
+	say "building $once_key (some minutes; its log is $once_dir/build.log)"
+	rm -rf "$once_dir"
 	# shellcheck disable=SC2064 # these, whatever comes later
-	trap "[[ -e '$mark' ]] || find '$folder' -mindepth 1 ! -name build.log -delete" EXIT
+	trap "[[ -e '$once_mark' ]] || find '$once_dir' -mindepth 1 ! -name build.log -delete" EXIT
 	trap 'trap "" INT TERM HUP; exit 130' INT
 	trap 'trap "" INT TERM HUP; exit 143' TERM HUP
-	mkdir -p "$folder"
+	mkdir -p "$once_dir"
 	# Not as a condition: inside one, set -e is off, even where it is set again.
 	set +e
 	(
 		set -e
 		build
-	) >"$folder/build.log" 2>&1 </dev/null 9>&-
+	) >"$once_dir/build.log" 2>&1 </dev/null 9>&-
 	status=$?
 	set -e
-	[[ -e $mark ]] || {
-		tail -n 30 "$folder/build.log" | sed 's/^/  | /' >&2
-		fail "building $key failed (status $status; the log is $folder/build.log)"
+	[[ -e $once_mark ]] || {
+		tail -n 30 "$once_dir/build.log" | sed 's/^/  | /' >&2
+		fail "building $once_key failed (status $status; the log is $once_dir/build.log)"
 	}
-	say "built $key in $((SECONDS - started)) seconds"
+	say "built $once_key in $((SECONDS - started)) seconds"
 	exec 9>&-
 }
