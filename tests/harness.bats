@@ -123,6 +123,17 @@ tool()
 	[[ $status -eq 124 && $stderr == "lab: wrote nothing and got nowhere"* ]]
 }
 
+@test "lab: a source is unpacked; of one that is no kernel only the log stays" {
+	mkdir linux-6
+	touch linux-6/Makefile
+	tar -cf linux-6.tar linux-6
+	export VFIOMIG_CACHE=$PWD/cache
+	record "$top/tests/lab/build-kernel" ./linux-6.tar
+	printf '%s\n' "$stderr"
+	[[ $status -eq 1 && $stderr == *'| no kernel source with user mode in it'*'building linux-6-'*' failed'* ]]
+	[[ $(cd cache/kernel/linux-6-*/ && echo *) == build.log ]]
+}
+
 @test "lab: drivers of any folder are built and loaded" {
 	driver 'a driver' one two
 	lab "$top/tests/lab/run" --module 'a driver' --module migsim -- sh -c 'dmesg | grep -o hello.*; cat /proc/modules'
