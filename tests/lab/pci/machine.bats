@@ -84,6 +84,16 @@ stub()
 	[[ $status -eq 5 && $output == *'/dev/hvc0'$'\r\n''33 101'$'\r\n''0'* ]]
 }
 
+@test "scripts/lab: a function, three VFs on their driver, and what makes others" {
+	"$top/tests/lab/pci/prepare" --cached >/dev/null || skip "no PCI lab: tests/lab/pci/prepare makes it"
+	# shellcheck disable=SC2016 # for the shell inside
+	record "$top/scripts/lab" --machine pci sh -c 'echo $PF $VF0 $VF1 $VF2; vfs unbind $VF1; vfs show'
+	printf '%s\n%s\n' "$output" "$stderr"
+	[[ $status -eq 0 && ${lines[0]} == '0000:01:00.0 0000:01:10.0 0000:01:10.2 0000:01:10.4' ]]
+	[[ ${lines[1]} == '0000:01:10.0 migsim-pci '* && ${lines[2]} == '0000:01:10.2 - '*' -' ]]
+	[[ $stderr == *'$VF0  0000:01:10.0  /dev/vfio/'*'  /dev/vfio/devices/vfio'* ]]
+}
+
 @test "machine: options that it has not" {
 	refused 125 "lab: --machine amiga: neither uml nor pci" --machine amiga
 	refused 125 "lab: --kernel 7.2: pci has one of its own" --machine pci --kernel 7.2
