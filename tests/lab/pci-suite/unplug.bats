@@ -87,8 +87,8 @@ saved()
 
 @test "sriov_numvfs = 0 under a resumed function: resume gives it up, and says that its state is lost" {
 	migctl 0 -q save "$A" state.img
-	start held "$VFIOMIGCTL" resume "$B" state.img
-	eventually grep -q '^held open until' held.out held.err
+	start held "$VFIOMIGCTL" --json resume "$B" state.img
+	eventually grep -q '"status": 0' held.out
 	expect_shown "$B" state stop
 	echo 0 >"$sysfs/$PF/sriov_numvfs"
 	finish held 81
