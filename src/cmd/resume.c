@@ -468,11 +468,15 @@ static int cmd_resume_find(struct cmd_resume_args *a, struct err *err)
 /* Keep a state that did not start, since there may be no other copy. Return: @r, why it did not. */
 static int cmd_resume_hold_failed(const struct cmd_resume_args *a, int r, struct err *err)
 {
+	const struct progress progress = cmd_progress(a->inv, NULL, cmd_devices_title(&a->devices));
 	char reason[ERR_REASON_MAX];
 	struct err gone = { 0 };
 
+	/* What is to be executed has the report before: then the failure is an event after it. */
 	if (a->inv->show)
 		a->inv->show(a->inv, r, err);
+	else
+		progress_event(&progress, "not-executed", "message", err->text);
 	log_warn("%s%s%s%s", err->text, err_reason(err, reason), *err->note ? "; " : "", err->note);
 	if (cmd_resume_hold(a, &gone) < 0)
 		*err = gone;

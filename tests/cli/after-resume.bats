@@ -152,6 +152,8 @@ has()
 	kill -INT "$next"
 	finish next 81
 	[[ $stderr == *"./bad: cannot be executed: No such file or directory (ENOENT); $B: loaded, and open here" ]]
+	[[ $(jq -r '.event' status | tail -n 2 | xargs) == 'result not-executed' ]]
+	jq -e 'select(.event == "not-executed") | .device and .message == "./bad: cannot be executed"' status
 	holds "$B"
 }
 
