@@ -33,8 +33,8 @@
  * @recover: brings the devices back, before anything is let go on; returns an exit status
  * @after: the rest, when all goes on; gets that status. May be NULL
  *
- * Both are called in the guardian, or a child of it, with what was told last by guardian_note(), 0 for nothing,
- * and by guardian_mark(), GUARDIAN_MARKS_MAX of them.
+ * Both are called in the guardian, or a child of it, with what was told last by guardian_note(), 0
+ * for nothing, and by guardian_mark(), GUARDIAN_MARKS_MAX of them.
  */
 struct guardian_options {
 	const struct freezer *freezers;
