@@ -96,8 +96,19 @@ static void cmd_hold_view(FILE *f, struct json_object *report)
 		{ "on_request", "on request", REPORT_TEXT },
 	};
 
+	static const struct report_row columns[] = {
+		{ "device.address", "DEVICE", REPORT_TEXT },
+		{ "device.driver", "DRIVER", REPORT_TEXT },
+		{ "device.via", "OPENED BY", REPORT_TEXT },
+		{ "state", "STATE", REPORT_TEXT },
+	};
+	struct json_object *devices;
+
 	report_lines(f, report, rows, ARRAY_SIZE(rows));
-	view_devices(f, report);
+	if (!json_object_object_get_ex(report, "devices", &devices))
+		return;
+	fputc('\n', f);
+	report_table(f, devices, columns, ARRAY_SIZE(columns));
 }
 
 static void cmd_hold_render(const struct cmd_hold_args *a)

@@ -366,11 +366,10 @@ static bool cmd_resume_any_stays_stopped(const struct cmd_devices *d,
 	return false;
 }
 
-/* What other processes use they hold. */
-static bool cmd_resume_all_owned(const struct cmd_devices *d)
+static bool cmd_resume_all_kept(const struct cmd_devices *d)
 {
 	for (unsigned int i = 0; i < d->n; i++)
-		if (!device_owner(d->v[i]))
+		if (!device_is_kept(d->v[i]))
 			return false;
 	return true;
 }
@@ -384,7 +383,7 @@ static int cmd_resume_prepare(struct cmd_resume_args *a, const struct progress *
 	load->run = !a->stop &&
 		    (a->run || (!cmd_after_passes(&a->after) &&
 				!cmd_resume_any_stays_stopped(&a->devices, &a->options)));
-	if (a->after.kind == CMD_AFTER_HOLD && cmd_resume_all_owned(&a->devices))
+	if (a->after.kind == CMD_AFTER_HOLD && cmd_resume_all_kept(&a->devices))
 		a->after.kind = CMD_AFTER_EXIT;
 	for (unsigned int i = 0; i < load->n; i++) {
 		int r = device_check(load->devs[i], load->device, err);

@@ -130,6 +130,12 @@ bool device_is_served(const struct device *dev)
 	return dev->how->connect;
 }
 
+bool device_is_kept(const struct device *dev)
+{
+	return device_owner(dev) ||
+	       (device_ownership(dev) == DEVICE_LENT && !device_is_served(dev));
+}
+
 int device_call_timeout(const struct device *dev, const struct device_options *opts)
 {
 	return device_is_served(dev) ? 0 : opts->call_timeout_ms;

@@ -119,6 +119,9 @@ enum device_opening device_opening(const struct device *dev);
 /** device_is_served() - a server answers for it: a silent one may be waited for */
 bool device_is_served(const struct device *dev);
 
+/** device_is_kept() - its owner, or a holder, keeps it open when this process has closed it */
+bool device_is_kept(const struct device *dev);
+
 /** device_call_timeout() - @opts->call_timeout_ms where it applies to @dev */
 int device_call_timeout(const struct device *dev, const struct device_options *opts);
 

@@ -93,7 +93,7 @@ lend()
 	digest=$shown
 	migctl 0 save "hold:h/$A" a.img
 	expect_shown "$A" state stop
-	migctl 0 resume --stop --no-hold "hold:h/$B" a.img
+	migctl 0 resume --stop "hold:h/$B" a.img
 	expect_shown "$B" digest "$digest"
 	expect_shown "$B" state stop
 	migctl 64 state hold:h
@@ -116,7 +116,7 @@ lend()
 		migctl 0 save "hold:h/$A" "hold:h/$B" set.img --force
 		sim "$A" seed 0
 		sim "$B" seed 0
-		migctl 0 resume --no-hold "hold:h/$A" "hold:h/$B" set.img
+		migctl 0 resume "hold:h/$A" "hold:h/$B" set.img
 		expect_shown "$A" seed 7
 		expect_shown "$B" seed 8
 		hold_end
@@ -215,7 +215,7 @@ middle of changing it; found in stop-copy, brought to running"
 	wait "$resume" || true
 	eventually is_in "$A" running
 	expect_shown "$A" resets 1
-	migctl 0 resume --no-hold hold:h file
+	migctl 0 resume hold:h file
 	expect_message 'found in resuming, brought to running by a reset: what it held is lost'
 	hold_end
 }
