@@ -122,7 +122,8 @@ int acquire_denied(const struct host *host, const struct vfio_node *node, const 
 		return acquire_why_not_viable(node, &m, err);
 	if (why == DENIED_MATE_HELD)
 		return acquire_why_mate_held(node, &m, -EPERM, err);
-	err_set(err, -EPERM, "%s: %s", node->name, doing);
+	/* The kernel said it: the caller is here because of it. */
+	err_record(err, ERR_UNSPEC, -EPERM, true, "%s: %s", node->name, doing);
 	if (why == DENIED_INTERRUPTS)
 		return err_hint(err, -EPERM,
 				"no interrupt remapping? see allow_unsafe_interrupts of the module "

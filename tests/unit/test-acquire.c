@@ -173,6 +173,7 @@ static void denial_names_what_stands_in_the_way(void **state)
 	fake_file(AT(f, "%s", param), "N\n");
 	assert_int_equal(acquire_denied(&f->host, node, "BIND", "iommufd", &err), -EPERM);
 	assert_string_equal(err.text, "0000:3b:00.1: BIND");
+	assert_true(err.system);
 	assert_non_null(strstr(err.hint, "allow_unsafe_interrupts of the module iommufd"));
 
 	fake_file(AT(f, "%s", param), "Y\n");

@@ -13,7 +13,8 @@ load pci.bash
 	for way in cdev:iommufd group:vfio_iommu_type1; do
 		module=${way#*:}
 		migctl 77 info --via "${way%:*}" "$A"
-		expect_message "$A:" "no interrupt remapping? see allow_unsafe_interrupts of the module $module"
+		expect_message "$A:" 'Operation not permitted (EPERM)' \
+			"no interrupt remapping? see allow_unsafe_interrupts of the module $module"
 		migctl 77 save --via "${way%:*}" "$A" new
 		[[ ! -e new ]]
 		echo 1 >"/sys/module/$module/parameters/allow_unsafe_interrupts"
