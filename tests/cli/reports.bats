@@ -7,7 +7,7 @@
 load ../emu
 
 schema=${top_srcdir:?}/schema
-commands=(save resume list info state reset inspect verify extract report)
+commands=(save resume hold list info state reset inspect verify extract report)
 
 setup()
 {
