@@ -97,11 +97,12 @@ complete -c vfiomigctl -n __vfiomigctl_first -a inspect -d "show what an image h
 complete -c vfiomigctl -n __vfiomigctl_first -a verify -d "check an image, or rehearse its load"
 complete -c vfiomigctl -n __vfiomigctl_first -a extract -d "take the raw stream out of an image"
 complete -c vfiomigctl -n __vfiomigctl_first -a report -d "show where a run's time went"
+complete -c vfiomigctl -n __vfiomigctl_first -a migratable -d "show or set the devlink switch that a VF needs"
 
 complete -c vfiomigctl -n __vfiomigctl_first -a help -d "give a help list"
-complete -c vfiomigctl -n '__vfiomigctl_at 1 help' -a 'save resume hold list info state reset inspect verify extract report'
+complete -c vfiomigctl -n '__vfiomigctl_at 1 help' -a 'save resume hold list info state reset inspect verify extract report migratable'
 
-complete -c vfiomigctl -n '__vfiomigctl_at 1 save resume info state reset' -a '(__vfiomigctl_devices; __vfiomigctl_forms fd: hold: pid: unix: vfio-user:)' -F
+complete -c vfiomigctl -n '__vfiomigctl_at 1 save resume info state reset migratable' -a '(__vfiomigctl_devices; __vfiomigctl_forms fd: hold: pid: unix: vfio-user:)' -F
 complete -c vfiomigctl -n '__vfiomigctl_beyond 1 save resume' -a '(__vfiomigctl_devices; __vfiomigctl_forms fd: hold: pid: unix: vfio-user:)' -F
 complete -c vfiomigctl -n '__vfiomigctl_command hold list' -a '(__vfiomigctl_devices; __vfiomigctl_forms fd: hold: pid: unix: vfio-user:)' -F
 complete -c vfiomigctl -n '__vfiomigctl_beyond 1 save' -a '(__vfiomigctl_forms file: fd: exec: unix: tcp: vsock:)' -F
@@ -110,6 +111,7 @@ complete -c vfiomigctl -n '__vfiomigctl_beyond 1 resume; and not __vfiomigctl_li
 complete -c vfiomigctl -n '__vfiomigctl_at 2 extract' -a '(__vfiomigctl_forms file: fd: exec:)' -F
 complete -c vfiomigctl -n '__vfiomigctl_at 1 inspect verify extract' -a '(__vfiomigctl_forms file: fd: exec:)' -F
 complete -c vfiomigctl -n '__vfiomigctl_at 1 report' -a '(__vfiomigctl_forms file: fd:)' -F
+complete -c vfiomigctl -n '__vfiomigctl_at 2 migratable' -a 'on off'
 complete -c vfiomigctl -n '__vfiomigctl_at 2 state' -a 'stop running stop-copy resuming running-p2p pre-copy pre-copy-p2p'
 
 complete -c vfiomigctl -s j -l json -d "print one JSON document"
@@ -125,7 +127,7 @@ complete -c vfiomigctl -n '__vfiomigctl_command save resume hold list info state
 complete -c vfiomigctl -n '__vfiomigctl_command save resume hold list info state reset inspect verify' -l vf-token -x -d "token that the driver of the VF's PF asks for"
 complete -c vfiomigctl -n '__vfiomigctl_command save resume hold list info state reset inspect verify' -l protocol -x -a 'v1 v2' -d "speak v1 or v2"
 complete -c vfiomigctl -n '__vfiomigctl_command save resume hold list info state reset inspect verify' -l timeout -x -d 'give up on who is silent for so long'
-complete -c vfiomigctl -n '__vfiomigctl_command save resume state reset' -l dry-run -d "change nothing, open nothing"
+complete -c vfiomigctl -n '__vfiomigctl_command save resume state reset migratable' -l dry-run -d "change nothing, open nothing"
 
 complete -c vfiomigctl -n '__vfiomigctl_command save resume hold state verify' -l drain-timeout -x -d 'try an arc again that a busy device refuses, for so long'
 
@@ -185,3 +187,6 @@ complete -c vfiomigctl -n '__vfiomigctl_command report' -l force -d "replace OUT
 complete -c vfiomigctl -n '__vfiomigctl_command hold' -l socket -r -F -d "lend them at a UNIX socket"
 complete -c vfiomigctl -n '__vfiomigctl_command hold' -l allow-uid -x -d "serve this user, too"
 complete -c vfiomigctl -n '__vfiomigctl_command hold' -l on-request -x -a 'release refuse' -d "when the host asks for a device"
+
+complete -c vfiomigctl -n '__vfiomigctl_command migratable' -l switchdev -d "set the PF's eswitch to switchdev mode if ports are hidden"
+complete -c vfiomigctl -n '__vfiomigctl_command migratable' -l rebind -d "take a bound VF from its driver for it, and give it back"

@@ -201,5 +201,6 @@ spoiled()
 	version=$(clang-format --version | sed -E 's/.*version ([0-9]+).*/\1/')
 	((version >= 14)) || skip "needs clang-format 14, this is $version"
 	# Code for the kernel has the style of the kernel.
-	find src tests -path 'tests/lab/migsim*' -prune -o -name '*.[ch]' -print0 | xargs -0 clang-format --dry-run -Werror
+	find src tests -path 'tests/lab/migsim*' -prune -o -path tests/lab/devlink-sim -prune -o \
+		-name '*.[ch]' -print0 | xargs -0 clang-format --dry-run -Werror
 }

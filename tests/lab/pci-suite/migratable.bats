@@ -1,0 +1,156 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# The switch in devlink that makes a VF migratable, on functions of a NIC and a devlink of the lab's
+# own (../devlink-sim), which is as strict as mlx5's. What is so afterwards is asked of devlink(8).
+
+# shellcheck disable=SC2154 # record sets output, stderr and lines
+load ../../helpers.bash
+
+setup()
+{
+	set +T
+	require lab root jq
+	[[ -d /sys/module/devlink_sim ]] || skip "needs --module devlink-sim"
+	vfs=$BATS_TEST_DIRNAME/../pci/vfs
+	parameters=/sys/module/devlink_sim/parameters
+	sysfs=/sys/bus/pci/devices
+	record -0 "$vfs" pf
+	pf=$output
+	record -0 "$vfs" create 3
+	read -r A _ <<<"${lines[0]}"
+	read -r B _ <<<"${lines[1]}"
+	"$vfs" unbind "$A"
+	echo -1 >"$parameters/deny"
+}
+
+teardown()
+{
+	devlink dev eswitch set "pci/$pf" mode legacy
+	"$vfs" remove
+	echo N >"$parameters/no_attribute"
+}
+
+ports()
+{
+	devlink dev eswitch set "pci/$pf" mode switchdev
+}
+
+# expect_switch PORT on|off: as another program reads it. Debian 12's devlink(8) is older than the
+# switch, so that the bits of the message are looked at.
+expect_switch()
+{
+	local found
+
+	found=$(python3 "$BATS_TEST_DIRNAME/port-caps.py" "$pf" "$1")
+	[[ $found == "$2" ]] || {
+		echo "port $1 is $found, not $2"
+		return 1
+	}
+}
+
+@test "migratable: a VF is switched on before a driver has it, and off again" {
+	ports
+	migctl 0 migratable "$A"
+	[[ $output == *"pci/$pf/1"* && $output == *"switchdev"* && $output == *"migratable    no"* ]]
+	expect_switch 1 off
+	migctl 0 --json migratable "$A" on
+	expect_json '.switch == "devlink"' ".port == \"pci/$pf/1\"" '.migratable_found == false' \
+		.migratable .changed '.eswitch_mode == "switchdev"'
+	expect_switch 1 on
+	expect_switch 2 off
+	migctl 0 --json migratable "$A" on
+	expect_json .migratable_found .migratable '.changed == false'
+	migctl 0 --json migratable "$A" off
+	expect_json .migratable_found '.migratable == false' .changed
+	expect_switch 1 off
+}
+
+@test "migratable: what is to be done is said, and not done" {
+	ports
+	migctl 0 --json migratable --dry-run "$A" on
+	expect_json '.steps == ["set migratable on"]' .dry_run '.migratable == false'
+	migctl 0 --json migratable --dry-run --rebind "$B" on
+	expect_json '.steps == ["unbind from vfio-pci", "set migratable on", "bind to vfio-pci"]'
+	expect_switch 1 off
+	expect_switch 2 off
+	devlink dev eswitch set "pci/$pf" mode legacy
+	migctl 0 --json migratable --dry-run --switchdev "$A" on
+	expect_json ".steps[0] == \"set the eswitch of pci/$pf to switchdev\""
+	[[ $(devlink dev eswitch show "pci/$pf") == *'mode legacy'* ]]
+}
+
+@test "migratable: ports are hidden in legacy mode, and --switchdev shows them" {
+	migctl 69 migratable "$A"
+	[[ $stderr == *"$A: its PF $pf shows no ports of VFs in legacy mode; --switchdev "* ]]
+	migctl 69 migratable "$A" on
+	migctl 0 migratable --switchdev "$A" on
+	[[ $stderr == *"pci/$pf: to switchdev mode: "*'no traffic of its VFs'* ]]
+	[[ $(devlink dev eswitch show "pci/$pf") == *'mode switchdev'* ]]
+	expect_switch 1 on
+	migctl 0 migratable --switchdev "$A" on
+	[[ -z $stderr ]]
+}
+
+@test "migratable: a VF that a driver has is refused, and --rebind does it in order" {
+	ports
+	migctl 69 migratable "$B" on
+	[[ $stderr == *"$B: vfio-pci has it, and the switch is set before; --rebind "* ]]
+	expect_switch 2 off
+	migctl 0 migratable --rebind "$B" on
+	expect_switch 2 on
+	[[ $(readlink "$sysfs/$B/driver") == */vfio-pci ]]
+	[[ $(<"$sysfs/$B/driver_override") == vfio-pci ]]
+	# As it is wanted already: its driver is left alone.
+	migctl 0 migratable "$B" on
+}
+
+@test "migratable: a VF that a process has open is left to it" {
+	local group
+
+	ports
+	group=$(readlink "$sysfs/$B/iommu_group")
+	exec 8<>"/dev/vfio/${group##*/}"
+	migctl 69 migratable --rebind "$B" on
+	[[ $stderr == *"$B: a process has it open; vfiomigctl list $B shows which" ]]
+	exec 8>&-
+	expect_switch 2 off
+	migctl 0 migratable --rebind "$B" on
+}
+
+@test "migratable: the driver's own words say why it refuses; the VF has its driver again" {
+	ports
+	echo 0 >"$parameters/deny"
+	migctl 71 migratable "$A" on
+	[[ $stderr == "vfiomigctl: $A: pci/$pf/1: devlink: devlink_sim: Failed setting the?migratable cap: "*"(EINVAL)" ]]
+	expect_switch 1 off
+	echo 1 >"$parameters/deny"
+	migctl 71 migratable --rebind "$B" on
+	[[ $stderr == *'migratable cap'*'; vfio-pci has it again' ]]
+	[[ $(readlink "$sysfs/$B/driver") == */vfio-pci ]]
+}
+
+@test "migratable: without CAP_NET_ADMIN it is read, and setting says what is missing" {
+	local tool=$BATS_TEST_TMPDIR/vfiomigctl
+
+	ports
+	install -m 755 "$VFIOMIGCTL" "$tool"
+	record -0 setpriv --bounding-set -net_admin "$tool" migratable "$A"
+	[[ $output == *"pci/$pf/1"* ]]
+	record -77 setpriv --bounding-set -net_admin "$tool" migratable "$A" on
+	[[ $stderr == *"$A: pci/$pf/1: devlink: "*'(EPERM); it takes CAP_NET_ADMIN: run it as root' ]]
+	expect_switch 1 off
+}
+
+@test "migratable: a port without the switch, a PF without devlink, a function that is no VF" {
+	echo Y >"$parameters/no_attribute"
+	ports
+	migctl 0 migratable "$A"
+	[[ $output != *migratable* ]]
+	migctl 69 migratable "$A" on
+	[[ $stderr == *"$A: its port pci/$pf/1 has no such switch; Linux 6.2 "* ]]
+	migctl 69 migratable "$pf" on
+	[[ $stderr == *"$pf: not a VF: devlink has a switch for VFs only" ]]
+	migctl 66 migratable 0000:ff:1f.7 on
+	[[ $stderr == *'0000:ff:1f.7: no such PCI device' ]]
+}
