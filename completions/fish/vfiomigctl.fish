@@ -98,13 +98,14 @@ complete -c vfiomigctl -n __vfiomigctl_first -a verify -d "check an image, or re
 complete -c vfiomigctl -n __vfiomigctl_first -a extract -d "take the raw stream out of an image"
 complete -c vfiomigctl -n __vfiomigctl_first -a report -d "show where a run's time went"
 complete -c vfiomigctl -n __vfiomigctl_first -a migratable -d "show or set the devlink switch that a VF needs"
+complete -c vfiomigctl -n __vfiomigctl_first -a monitor -d "show what happens to devices, as it happens"
 
 complete -c vfiomigctl -n __vfiomigctl_first -a help -d "give a help list"
-complete -c vfiomigctl -n '__vfiomigctl_at 1 help' -a 'save resume hold list info state reset inspect verify extract report migratable'
+complete -c vfiomigctl -n '__vfiomigctl_at 1 help' -a 'save resume hold list info state reset inspect verify extract report migratable monitor'
 
 complete -c vfiomigctl -n '__vfiomigctl_at 1 save resume info state reset migratable' -a '(__vfiomigctl_devices; __vfiomigctl_forms fd: hold: pid: unix: vfio-user:)' -F
 complete -c vfiomigctl -n '__vfiomigctl_beyond 1 save resume' -a '(__vfiomigctl_devices; __vfiomigctl_forms fd: hold: pid: unix: vfio-user:)' -F
-complete -c vfiomigctl -n '__vfiomigctl_command hold list' -a '(__vfiomigctl_devices; __vfiomigctl_forms fd: hold: pid: unix: vfio-user:)' -F
+complete -c vfiomigctl -n '__vfiomigctl_command hold list monitor' -a '(__vfiomigctl_devices; __vfiomigctl_forms fd: hold: pid: unix: vfio-user:)' -F
 complete -c vfiomigctl -n '__vfiomigctl_beyond 1 save' -a '(__vfiomigctl_forms file: fd: exec: unix: tcp: vsock:)' -F
 complete -c vfiomigctl -n '__vfiomigctl_beyond 1 resume; and __vfiomigctl_listen' -a '(__vfiomigctl_forms fd: unix: tcp: vsock:)' -F
 complete -c vfiomigctl -n '__vfiomigctl_beyond 1 resume; and not __vfiomigctl_listen' -a '(__vfiomigctl_forms file: fd: exec:)' -F
@@ -190,3 +191,7 @@ complete -c vfiomigctl -n '__vfiomigctl_command hold' -l on-request -x -a 'relea
 
 complete -c vfiomigctl -n '__vfiomigctl_command migratable' -l switchdev -d "set the PF's eswitch to switchdev mode if ports are hidden"
 complete -c vfiomigctl -n '__vfiomigctl_command migratable' -l rebind -d "take a bound VF from its driver for it, and give it back"
+
+complete -c vfiomigctl -n '__vfiomigctl_command monitor' -l states -d "look at the migration states"
+complete -c vfiomigctl -n '__vfiomigctl_command monitor' -l until -x -a 'bound gone' -d "end as soon as that is so"
+complete -c vfiomigctl -n '__vfiomigctl_command monitor' -l timeout -x -d "end after so long"

@@ -88,6 +88,7 @@ extern const struct command cmd_info;
 extern const struct command cmd_inspect;
 extern const struct command cmd_list;
 extern const struct command cmd_migratable;
+extern const struct command cmd_monitor;
 extern const struct command cmd_report;
 extern const struct command cmd_reset;
 extern const struct command cmd_resume;

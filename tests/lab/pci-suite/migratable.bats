@@ -26,8 +26,9 @@ setup()
 
 teardown()
 {
-	devlink dev eswitch set "pci/$pf" mode legacy
 	"$vfs" remove
+	[[ -d /sys/module/devlink_sim ]] || return 0
+	devlink dev eswitch set "pci/$pf" mode legacy
 	echo N >"$parameters/no_attribute"
 }
 
@@ -142,7 +143,7 @@ expect_switch()
 	expect_switch 1 off
 }
 
-@test "migratable: a port without the switch, a PF without devlink, a function that is no VF" {
+@test "migratable: a port without the switch, a function that is no VF" {
 	echo Y >"$parameters/no_attribute"
 	ports
 	migctl 0 migratable "$A"
@@ -153,4 +154,40 @@ expect_switch()
 	[[ $stderr == *"$pf: not a VF: devlink has a switch for VFs only" ]]
 	migctl 66 migratable 0000:ff:1f.7 on
 	[[ $stderr == *'0000:ff:1f.7: no such PCI device' ]]
+}
+
+# shows FILTER: one of the lines of the monitor is so.
+shows()
+{
+	jq -e -s "any(.[]; $1)" "$BATS_TEST_TMPDIR/M.out" >/dev/null
+}
+
+@test "monitor: a VF is switched, taken from its driver and given back, and goes" {
+	local filter M
+
+	ports
+	cd "$BATS_TEST_TMPDIR"
+	"$VFIOMIGCTL" --json monitor "$A" "$B" >M.out 2>M.err 3>&- &
+	M=$!
+	eventually shows ".event == \"device\" and .device == \"$A\" and .presence == \"free\""
+	eventually shows ".event == \"device\" and .device == \"$B\" and .presence == \"vfio\""
+	migctl 0 migratable --rebind "$B" on
+	"$vfs" remove
+	for filter in unbind bind remove; do
+		eventually shows ".device == \"$B\" and .subsystem == \"pci\" and .action == \"$filter\""
+	done
+	shows ".event == \"port\" and .device == \"$B\" and .port == \"pci/$pf/2\" and .migratable"
+	eventually shows ".event == \"device\" and .device == \"$B\" and .presence == \"gone\""
+	kill -INT "$M"
+	finish M 0
+	[[ -z $stderr ]]
+	validate_reports M.out || (($? == 77))
+}
+
+# The last one: the module does not come back.
+@test "migratable: a PF that is not in devlink" {
+	rmmod devlink_sim
+	migctl 69 migratable "$A" on
+	[[ $stderr == "vfiomigctl: $A: its PF $pf (igb) is not in devlink" ]]
+	migctl 0 monitor --timeout=1ms "$A"
 }
