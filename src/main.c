@@ -38,7 +38,7 @@ static char *main_doc(void)
 		return NULL;
 	fputs(MAIN_DOC "Commands:\n", f);
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
-		fprintf(f, "  %-8s %-13s %s\n", commands[i]->name, commands[i]->args_doc,
+		fprintf(f, "  %-10s %-11s %s\n", commands[i]->name, commands[i]->args_doc,
 			commands[i]->summary);
 	fputs("\n'vfiomigctl help COMMAND' says more about each.\n", f);
 	fclose(f);
