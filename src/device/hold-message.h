@@ -40,7 +40,7 @@
 
 /* Caps on what the other end may send; sizes of text with its NUL. */
 #define HOLD_MESSAGE_MAX 65536u
-#define HOLD_NAME_MAX 128u
+#define HOLD_NAME_MAX 256u
 #define HOLD_BY_MAX 64u
 #define HOLD_TEXT_MAX 512u
 

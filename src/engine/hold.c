@@ -210,6 +210,32 @@ unsigned int hold_count(const struct hold *h)
 	return n;
 }
 
+static const struct hold_place *hold_place_at(const struct hold *h, unsigned int i)
+{
+	for (unsigned int at = 0; at < HOLD_DEVICES_MAX; at++)
+		if (hold_is_held(&h->places[at]) && !i--)
+			return &h->places[at];
+	return NULL;
+}
+
+struct device *hold_device(const struct hold *h, unsigned int i, const char **ret_name)
+{
+	const struct hold_place *p = hold_place_at(h, i);
+
+	if (!p)
+		return NULL;
+	*ret_name = p->name;
+	return p->dev;
+}
+
+bool hold_has(const struct hold *h, const char *name)
+{
+	for (unsigned int i = 0; i < HOLD_DEVICES_MAX; i++)
+		if (hold_is_held(&h->places[i]) && !strcmp(h->places[i].name, name))
+			return true;
+	return false;
+}
+
 static void hold_fill_one(struct hold *h, struct pollfd *p, unsigned int *n, int fd, short events,
 			  struct hold_poll what)
 {
@@ -267,6 +293,7 @@ static void hold_watch_ready(struct hold *h, struct hold_place *p, short revents
 			  "the process that had it, too, is gone: it is held here alone");
 		return;
 	}
+	p->state = HOLD_PLACE_FREE;
 	hold_tell(h, HOLD_NEWS_GONE, p, "its server is gone, and the state with it");
 	hold_leave(p);
 }
@@ -292,6 +319,7 @@ static void hold_give_up(struct hold *h, struct hold_place *p)
 	if (state)
 		snprintf(was, sizeof(was), " (it was in %s)", state);
 	device_close(p->dev);
+	p->state = HOLD_PLACE_FREE; /* the listener counts it no more */
 	hold_tell(h, HOLD_NEWS_GIVEN_UP, p, "closed, so that the host can have it%s%s%s", was,
 		  effect == CLOSE_KEEPS ? "; its driver keeps its state"
 					: "; the state that it held is lost",
@@ -365,14 +393,11 @@ int hold_ready(struct hold *h, const struct pollfd *p, unsigned int n)
 
 char *hold_describe(const struct hold *h, unsigned int i, char buf[HOLD_DESCRIPTION_MAX])
 {
-	const struct hold_place *p = NULL;
+	const struct hold_place *p = hold_place_at(h, i);
 	char who[HOLD_BY_MAX + 24];
 	const char *state;
 	int n;
 
-	for (unsigned int at = 0, held = 0; at < HOLD_DEVICES_MAX && !p; at++)
-		if (hold_is_held(&h->places[at]) && held++ == i)
-			p = &h->places[at];
 	if (!p)
 		return NULL;
 	state = hold_state_of(p);

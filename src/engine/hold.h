@@ -118,6 +118,17 @@ _must_check_ int hold_listen(struct hold *h, const char *path, struct err *err);
 /** hold_count() - devices that are held */
 unsigned int hold_count(const struct hold *h);
 
+/**
+ * hold_device() - device number @i
+ * @ret_name: what it is called; the holder's
+ *
+ * Return: NULL past the last.
+ */
+struct device *hold_device(const struct hold *h, unsigned int i, const char **ret_name);
+
+/** hold_has() - a device of that name is held */
+bool hold_has(const struct hold *h, const char *name);
+
 /** hold_fill() - what to poll() for. Return: how many of @p, at most HOLD_POLL_MAX. */
 unsigned int hold_fill(struct hold *h, struct pollfd p[HOLD_POLL_MAX]);
 

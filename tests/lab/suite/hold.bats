@@ -8,6 +8,7 @@
 load migsim.bash
 
 client=$(cd "${top_srcdir:?}/tests" && pwd -P)/hold-client.py
+manager_py=${client%/*}/service-manager.py
 
 setup()
 {
@@ -49,6 +50,13 @@ finish()
 		return 1
 	}
 	expect_message "${@:3}"
+}
+
+# stalled UUID: it is in the call that a fault stalls: one that is still to come would stall another.
+stalled()
+{
+	shown "$1" hits
+	((shown > 0))
 }
 
 says()
@@ -175,7 +183,8 @@ lend()
 	sim "$A" seed 7
 	sim "$A" fault 'stall-read 4096'
 	start save "$VFIOMIGCTL" save hold:h file
-	eventually is_in "$A" stop-copy
+	eventually stalled "$A"
+	expect_state "$A" stop-copy
 	kill -KILL "$save"
 	wait "$save" || true
 	eventually is_in "$A" running
@@ -195,7 +204,8 @@ middle of changing it; found in stop-copy, brought to running"
 	sim "$A" seed 7
 	sim "$A" fault 'stall-read 4096'
 	start save "$VFIOMIGCTL" save hold:h 'exec:cat >file'
-	eventually is_in "$A" stop-copy
+	eventually stalled "$A"
+	expect_state "$A" stop-copy
 	kill -KILL "$save"
 	wait "$save" || true
 	eventually is_in "$A" stop
@@ -210,7 +220,8 @@ middle of changing it; found in stop-copy, brought to running"
 	migctl 0 save hold:h file
 	sim "$A" fault 'stall-write 4096'
 	start resume "$VFIOMIGCTL" resume --no-hold hold:h file
-	eventually is_in "$A" resuming
+	eventually stalled "$A"
+	expect_state "$A" resuming
 	kill -KILL "$resume"
 	wait "$resume" || true
 	eventually is_in "$A" running
@@ -349,4 +360,71 @@ the state that it held is lost; a client has it open still, and the host waits f
 	hold_start "$A"
 	expect_shown "$A" seed 0
 	hold_end
+}
+
+# manager_start ARG...: a holder below a service manager, in $manager; $holder is the holder.
+manager_start()
+{
+	start manager "$manager_py" "$VFIOMIGCTL" hold --socket h "$@"
+	eventually says manager.out 'READY=1'
+	find_holder
+}
+
+find_holder()
+{
+	holder=$(sed -n 's/^started //p' manager.out | tail -n 1)
+}
+
+# starts N: the manager has begun its Nth holder, which is ready.
+starts()
+{
+	(($(grep -c READY=1 manager.out) == $1))
+}
+
+@test "hold: a state survives a restart of the holder's service" {
+	local via
+
+	sim "$B" reset_on_open 1
+	for via in cdev group; do
+		manager_start --via "$via" "$A" "$B"
+		says manager.out 'READY=1 STATUS=holding 2 devices'
+		sim "$A" seed 7
+		sim "$B" seed 8
+		kill -KILL "$holder"
+		eventually starts 2
+		expect_shown "$A" seed 7
+		expect_shown "$B" seed 8
+		record "$client" h '{"schema": 1, "request": "list"}' \
+			"{\"schema\": 1, \"request\": \"get\", \"name\": \"$B\"}" info
+		echo "$output"
+		[[ ${lines[0]} == *"$A"* && ${lines[0]} == *"$B"* ]]
+		if [[ $via == cdev ]]; then
+			[[ ${lines[1]} == *'"fds": ["device", "iommufd"]'* ]]
+		fi
+		[[ ${lines[2]} == 'flags 0x3' ]]
+		migctl 0 save "hold:h/$A" "hold:h/$B" set.img --force
+		find_holder
+		kill -TERM "$holder"
+		wait "$manager"
+		rm notify
+	done
+}
+
+@test "hold: what the host asks for leaves the service manager's store" {
+	manager_start "$A" "$B"
+	kill -KILL "$holder"
+	eventually starts 2
+	echo 1 >"/sys/bus/mdev/devices/$A/remove"
+	devices=("$B")
+	eventually says manager.out "removed device.$A"
+	eventually says manager.out 'STATUS=holding 1 device'
+	find_holder
+	kill -KILL "$holder"
+	eventually starts 3
+	says manager.err "$A: no such mdev; holding the others"
+	record "$client" h '{"schema": 1, "request": "get"}'
+	[[ $output == *"$B"*'"fds": ["device", "iommufd"]'* ]]
+	find_holder
+	kill -TERM "$holder"
+	wait "$manager"
 }
