@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/console.h"
 #include "base/log.h"
@@ -155,43 +156,100 @@ static int cmd_hold_open_one(struct cmd_hold_args *a, unsigned int i, struct err
 	return 0;
 }
 
-/* What was handed over to an earlier process of the service. */
-static int cmd_hold_take_rest(struct cmd_hold_args *a, struct hold *hold, struct err *err)
+/*
+ * What is wrong with one device must not cost those their state that the service manager has kept
+ * open: it may have been given up for the host since. Return: 0 for what ends nothing, else @r.
+ */
+static int cmd_hold_without(bool kept, int r, struct err *err)
 {
+	char reason[ERR_REASON_MAX];
+
+	if (r >= 0 || !kept)
+		return r;
+	log_warn("%s%s; holding the others", err->text, err_reason(err, reason));
+	*err = (struct err){ 0 };
+	return 0;
+}
+
+static int cmd_hold_open_and_add(struct cmd_hold_args *a, unsigned int i, struct hold *hold,
+				 struct err *err)
+{
+	int r = cmd_hold_open_one(a, i, err);
+
+	if (r < 0)
+		return r;
+	r = hold_add(hold, a->v[i], err);
+	if (r < 0)
+		return r;
+	cmd_stored_put(a->v[i]);
+	return 0;
+}
+
+static void cmd_hold_leave_out(struct cmd_hold_args *a, unsigned int i)
+{
+	device_free(a->v[i]);
+	a->n--;
+	memmove(&a->v[i], &a->v[i + 1], (a->n - i) * sizeof(a->v[0]));
+	a->v[a->n] = NULL;
+}
+
+/* What was handed over to an earlier process of the service. */
+static void cmd_hold_take_rest(struct cmd_hold_args *a, struct hold *hold)
+{
+	char reason[ERR_REASON_MAX];
 	struct device *dev;
 
 	while ((dev = cmd_stored_next(&a->stored))) {
-		int r;
+		struct err err = { 0 };
 
 		log_info("%s: kept open by the service manager", device_name(dev));
-		r = hold_take(hold, dev, err);
+		/* A kernel without kcmp(2) has the manager keep a device twice. */
+		if (hold_take(hold, dev, &err) < 0)
+			log_info("%s%s", err.text, err_reason(&err, reason));
+	}
+}
+
+static int cmd_hold_find_all(struct cmd_hold_args *a, bool kept, struct err *err)
+{
+	for (size_t i = 0; i < a->specs.n; i++) {
+		unsigned int before = a->n;
+		int r = cmd_hold_find(a, a->specs.v[i], err);
+
+		if (r >= 0)
+			continue;
+		r = cmd_hold_without(kept, r, err);
 		if (r < 0)
 			return r;
+		if (a->n > before)
+			cmd_hold_leave_out(a, before);
 	}
 	return 0;
 }
 
 static int cmd_hold_open(struct cmd_hold_args *a, struct hold *hold, struct err *err)
 {
+	bool kept = a->stored.n;
+	unsigned int i = 0;
 	int r;
 
 	if (a->specs.n > 1)
 		a->options.acquire.shared = &a->shared;
-	for (size_t i = 0; i < a->specs.n; i++) {
-		r = cmd_hold_find(a, a->specs.v[i], err);
+	r = cmd_hold_find_all(a, kept, err);
+	if (r < 0)
+		return r;
+	while (i < a->n) {
+		r = cmd_hold_open_and_add(a, i, hold, err);
+		if (r >= 0) {
+			i++;
+			continue;
+		}
+		r = cmd_hold_without(kept, r, err);
 		if (r < 0)
 			return r;
+		cmd_hold_leave_out(a, i);
 	}
-	for (unsigned int i = 0; i < a->n; i++) {
-		r = cmd_hold_open_one(a, i, err);
-		if (r < 0)
-			return r;
-		r = hold_add(hold, a->v[i], err);
-		if (r < 0)
-			return r;
-		cmd_stored_put(a->v[i]);
-	}
-	return cmd_hold_take_rest(a, hold, err);
+	cmd_hold_take_rest(a, hold);
+	return 0;
 }
 
 /* Once this ends, what the devices hold is lost where closing them resets them. */
@@ -245,7 +303,7 @@ static int cmd_hold_hold(struct cmd_hold_args *a, struct hold *hold, struct err 
 
 static int cmd_hold_run(struct invocation *inv, int argc, char **argv, struct err *err)
 {
-	struct cmd_hold_args a = { .inv = inv, .holding = { .inv = inv } };
+	struct cmd_hold_args a = { .inv = inv, .holding = { .inv = inv, .stores = true } };
 	struct hold_options opts = {
 		.host = &host_live,
 		.told = cmd_holding_told,

@@ -4,6 +4,7 @@
 
 #include "base/console.h"
 #include "base/log.h"
+#include "base/sd-notify.h"
 #include "ui/session.h"
 #include "cmd/holding.h"
 #include "cmd/stored.h"
@@ -17,6 +18,29 @@ static void cmd_holding_flush(struct cmd_holding *c)
 	c->pending = false;
 }
 
+static void cmd_holding_tell_manager(const struct cmd_holding *c)
+{
+	char status[64];
+
+	snprintf(status, sizeof(status), "devices held: %u", hold_count(c->hold));
+	if (c->stores && sd_notify_status(status, NULL) < 0)
+		log_debug("the service manager does not hear what is held");
+}
+
+/*
+ * The host waits for all who have the device open, the service manager too. What several devices
+ * were opened through is stored by the name of one, and leaves with that one.
+ */
+static void cmd_holding_unstore(const struct cmd_holding *c, const char *gone)
+{
+	const struct device *dev;
+	const char *name;
+
+	cmd_stored_drop(gone);
+	for (unsigned int i = 0; c->stores && (dev = hold_device(c->hold, i, &name)); i++)
+		cmd_stored_put(dev);
+}
+
 void cmd_holding_told(void *ctx, const struct hold_news *news)
 {
 	struct cmd_holding *c = ctx;
@@ -26,13 +50,14 @@ void cmd_holding_told(void *ctx, const struct hold_news *news)
 	switch (news->kind) {
 	case HOLD_NEWS_TAKEN:
 		cmd_stored_put(news->dev);
+		cmd_holding_tell_manager(c);
 		if (c->inv->verbosity >= 0)
 			console_print("%s: %s", news->name, news->text);
 		break;
 	case HOLD_NEWS_GONE:
 	case HOLD_NEWS_GIVEN_UP:
-		/* The host waits for all who have the device open, the service manager too. */
-		cmd_stored_drop(news->name);
+		cmd_holding_unstore(c, news->name);
+		cmd_holding_tell_manager(c);
 		/* The last one is told as the reason why this ends. */
 		cmd_holding_flush(c);
 		snprintf(c->over, sizeof(c->over), "%s: %s", news->name, news->text);

@@ -13,13 +13,14 @@
  * @inv, @hold: the caller's
  * @over: what the last device that is gone was lost by
  * @pending: nothing has been said about that yet
+ * @stores: what it holds is kept by the service manager, too, which is told how much that is
  * @ended: it was a server's, which ends the holding of all
  */
 struct cmd_holding {
 	struct invocation *inv;
 	struct hold *hold;
 	char over[HOLD_NAME_MAX + HOLD_TEXT_MAX];
-	bool pending, ended;
+	bool pending, stores, ended;
 };
 
 /** cmd_holding_told() - for hold_options.told; @ctx is a struct cmd_holding */
