@@ -387,7 +387,7 @@ starts()
 	sim "$B" reset_on_open 1
 	for via in cdev group; do
 		manager_start --via "$via" "$A" "$B"
-		says manager.out 'READY=1 STATUS=holding 2 devices'
+		says manager.out 'READY=1 STATUS=devices held: 2'
 		sim "$A" seed 7
 		sim "$B" seed 8
 		kill -KILL "$holder"
@@ -417,7 +417,7 @@ starts()
 	echo 1 >"/sys/bus/mdev/devices/$A/remove"
 	devices=("$B")
 	eventually says manager.out "removed device.$A"
-	eventually says manager.out 'STATUS=holding 1 device'
+	eventually says manager.out 'STATUS=devices held: 1'
 	find_holder
 	kill -KILL "$holder"
 	eventually starts 3
