@@ -19,6 +19,7 @@ teardown()
 
 	((${#owners[@]} == 0)) || kill -KILL "${owners[@]}" 2>/dev/null || true
 	wait
+	eventually guardian_is_gone || status=1
 	lab_teardown || status=1
 	expect_no_misuse || status=1
 	return "$status"

@@ -36,6 +36,17 @@ lab_setup()
 	make_device B "${1:-mtty-2}"
 }
 
+# What stood by when the tool was killed has done its work.
+guardian_is_gone()
+{
+	local comm
+
+	for comm in /proc/[0-9]*/comm; do
+		read -r comm <"$comm" || continue
+		[[ $comm != vfiomig-guard ]] || return 1
+	done 2>/dev/null
+}
+
 # A test that ends well has ended all of its processes; what a failed one leaves is ended here.
 lab_teardown()
 {

@@ -21,6 +21,7 @@ teardown()
 {
 	[[ -z ${vmm-} ]] || kill -KILL "$vmm" 2>/dev/null || true
 	wait
+	eventually guardian_is_gone
 	lab_teardown
 }
 
@@ -87,17 +88,6 @@ has_migrated()
 	monitor query-migrate
 	[[ $output != *'"status": "failed"'* ]] || return 1
 	[[ $output == *'"status": "completed"'* ]]
-}
-
-# What stood by when the tool was killed has done its work.
-guardian_is_gone()
-{
-	local comm
-
-	for comm in /proc/[0-9]*/comm; do
-		read -r comm <"$comm" || continue
-		[[ $comm != vfiomig-guard ]] || return 1
-	done 2>/dev/null
 }
 
 # The VMM goes on as if nothing had been.
