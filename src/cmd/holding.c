@@ -79,8 +79,14 @@ static unsigned int cmd_holding_fill(void *ctx, struct pollfd *p)
 static int cmd_holding_ready(void *ctx, const struct pollfd *p, unsigned int n, struct err *err)
 {
 	struct cmd_holding *c = ctx;
+	int r = hold_ready(c->hold, p, n);
 
-	if (hold_ready(c->hold, p, n) == HOLD_LOST_ALL || c->ended)
+	/* A server's connection ends with an errno; what is given up for the host has none. */
+	if (c->ended) {
+		r = -ECONNRESET;
+		return err_fail(err, ERR_DEVICE, r, "%s", c->over);
+	}
+	if (r == HOLD_LOST_ALL)
 		return err_fail(err, ERR_DEVICE, -ECONNRESET, "%s", c->over);
 	cmd_holding_flush(c);
 	return 0;
