@@ -7,7 +7,7 @@
 load ../emu
 
 schema=${top_srcdir:?}/schema
-commands=(save resume hold list info state reset inspect verify extract report)
+commands=(save resume hold list info state reset inspect verify extract report migratable monitor)
 
 setup()
 {
@@ -27,7 +27,8 @@ teardown()
 		jq -e --arg command "$command" '.properties.command.const == $command and
 			.unevaluatedProperties == false' "$schema/$command.json"
 	done
-	[[ $(cd "$schema" && ls) == "$(printf '%s.json\n' "${commands[@]}" common progress report-file | sort)" ]]
+	[[ $(cd "$schema" && ls) == "$(printf '%s.json\n' "${commands[@]}" common monitor-event progress \
+		report-file | sort)" ]]
 	validate_reports </dev/null
 }
 
