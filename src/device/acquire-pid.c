@@ -161,6 +161,12 @@ static bool acquire_pid_owner_ended(const struct device *dev)
 	return owner_ended(acquire_pid_adopted(dev)->pidfd);
 }
 
+/* Readable once the owner has ended: nothing is to be read from it, so there is no attend op. */
+static int acquire_pid_watch_fd(const struct device *dev)
+{
+	return acquire_pid_adopted(dev)->pidfd;
+}
+
 static void acquire_pid_done(struct device *dev)
 {
 	struct adopted *adopted = dev->origin;
@@ -182,5 +188,6 @@ const struct acquirer acquirer_pid = {
 	.same = acquire_pid_same,
 	.owner = acquire_pid_owner,
 	.owner_ended = acquire_pid_owner_ended,
+	.watch_fd = acquire_pid_watch_fd,
 	.done = acquire_pid_done,
 };

@@ -64,8 +64,8 @@ struct acquirer {
 	bool (*owner_ended)(const struct device *dev);
 
 	/**
-	 * @watch_fd: Optional. What hangs up (POLLRDHUP, POLLIN) when the lender is gone; -1 for
-	 * none. Asked after the protocol's own.
+	 * @watch_fd: Optional. What hangs up (POLLRDHUP, POLLIN) when the lender or the owner is
+	 * gone; -1 for none. Asked after the protocol's own.
 	 */
 	int (*watch_fd)(const struct device *dev);
 

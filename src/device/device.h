@@ -137,7 +137,7 @@ pid_t device_owner_pid(const struct device *dev);
 /** device_owner_ended() - that process is no more; what it held is held here alone */
 bool device_owner_ended(const struct device *dev);
 
-/** device_watch_fd() - what hangs up (POLLRDHUP) when the open device is gone; -1 for none */
+/** device_watch_fd() - what hangs up (POLLRDHUP) when the device or its owner is gone; or -1 */
 int device_watch_fd(const struct device *dev);
 
 /**

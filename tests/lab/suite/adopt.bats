@@ -312,6 +312,35 @@ stuck_save()
 	expect_shown "$C" seed 0
 }
 
+holds_whole()
+{
+	[[ $(<holder.out) == *$'\n}' ]]
+}
+
+is_in_file()
+{
+	[[ $(<"$2") == *"$1"* ]]
+}
+
+@test "pid: who holds an owner's device hears at once that the owner has ended" {
+	consume owner "$A"
+	expect_answer owner step 1
+	start holder bash -c 'exec 3>lines && exec "$@"' - "$VFIOMIGCTL" hold --json --socket h \
+		--status-fd 3 "pid:$owner"
+	eventually holds_whole
+	run ! is_in_file alone lines
+	kill -9 "$owner"
+	wait "$owner" || true
+	eventually is_in_file '"event":"alone"' lines
+	eventually is_in_file "$A: the process that had it, too, is gone: it is held here alone" holder.err
+	# Held on: nothing has reset it.
+	migctl 0 --json state hold:h
+	expect_json '.state == "running"'
+	kill -TERM "$holder"
+	finish holder 0
+	[[ $(grep -c '"alone"' lines) == 1 ]]
+}
+
 @test "pid: devices of two owners, as one set" {
 	consume one "$A"
 	consume two "$B"
