@@ -154,6 +154,8 @@ static int acquire_hold_acquire(struct device *dev, const struct device_options 
 		return r;
 	acquire_hold_learn(dev, answer.o, answer.fds.v[HOLD_FD_DEVICE]);
 	*ret = hold_fds_take(&answer.fds);
+	/* What the holder opened it by is its own: a lent device is never passed on. */
+	ret->via = ACQUIRE_HOLD;
 	a->lease = TAKE_FD(sock);
 	return 0;
 }

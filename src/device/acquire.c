@@ -12,13 +12,10 @@
 const char *acquire_via_name(enum acquire_via via)
 {
 	static const char *const names[] = {
-		[ACQUIRE_AUTO] = "auto",
-		[ACQUIRE_CDEV] = "cdev",
-		[ACQUIRE_GROUP] = "group",
-		[ACQUIRE_FD] = "fd",
-		[ACQUIRE_PID] = "pid",
-		[ACQUIRE_UNIX] = "unix",
-		[ACQUIRE_VFIO_USER] = "vfio-user",
+		[ACQUIRE_AUTO] = "auto",   [ACQUIRE_CDEV] = "cdev",
+		[ACQUIRE_GROUP] = "group", [ACQUIRE_FD] = "fd",
+		[ACQUIRE_HOLD] = "hold",   [ACQUIRE_PID] = "pid",
+		[ACQUIRE_UNIX] = "unix",   [ACQUIRE_VFIO_USER] = "vfio-user",
 	};
 
 	return names[via];

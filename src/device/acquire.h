@@ -22,6 +22,7 @@ enum acquire_via {
 	ACQUIRE_CDEV,
 	ACQUIRE_GROUP,
 	ACQUIRE_FD, /* not choices, this one and the rest: what other ways report */
+	ACQUIRE_HOLD,
 	ACQUIRE_PID,
 	ACQUIRE_UNIX,
 	ACQUIRE_VFIO_USER,

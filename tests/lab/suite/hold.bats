@@ -8,6 +8,7 @@
 load migsim.bash
 
 client=$(cd "${top_srcdir:?}/tests" && pwd -P)/hold-client.py
+page=$(cd "${top_srcdir:?}/man" && pwd -P)/vfiomigctl-hold.8.scd
 manager_py=${client%/*}/service-manager.py
 
 setup()
@@ -101,7 +102,8 @@ lend()
 	digest=$shown
 	migctl 0 save "hold:h/$A" a.img
 	expect_shown "$A" state stop
-	migctl 0 resume --stop "hold:h/$B" a.img
+	migctl 0 --json resume --stop "hold:h/$B" a.img
+	expect_json '.device.via == "hold"'
 	expect_shown "$B" digest "$digest"
 	expect_shown "$B" state stop
 	migctl 64 state hold:h
@@ -150,6 +152,11 @@ lend()
 	record "$client" h "$(lend read stay)" info
 	[[ ${lines[0]} == *'"fds": ["device", "group", "container"]'* ]]
 	[[ ${lines[1]} == 'flags 0x3' ]]
+	migctl 0 --json info hold:h
+	expect_json '.device.via == "hold"'
+	sed -n '/^import json/,/^```/p' "$page" | sed '$d' >example.py
+	record -0 python3 example.py h
+	[[ ${lines[0]} == "$A running" && ${lines[1]} == 'device '* && ${lines[-1]} == running ]]
 	hold_end
 }
 
