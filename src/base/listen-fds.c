@@ -18,6 +18,7 @@
 static struct {
 	struct listen_fds fds;
 	struct err err;
+	bool for_another; /* LISTEN_PID is another process */
 } taken;
 
 void listen_fds_done(struct listen_fds *l)
@@ -133,6 +134,7 @@ void listen_fds_take(void)
 	int r;
 
 	r = listen_fds_parse(&env, getpid(), &taken.fds, &taken.err);
+	taken.for_another = r >= 0 && env.pid && env.fds && atol(env.pid) != getpid();
 	if (r >= 0 && listen_fds_close_on_exec(&taken.fds, &taken.err) < 0)
 		listen_fds_done(&taken.fds);
 	listen_fds_clear_env();
@@ -147,6 +149,14 @@ int listen_fds(const struct listen_fds **ret, struct err *err)
 	}
 	*ret = &taken.fds;
 	return 0;
+}
+
+const char *listen_fds_why_none(void)
+{
+	if (taken.for_another)
+		return "no name that was passed to this process: LISTEN_PID names another one, "
+		       "which has to exec this (as a shell does with exec), or give a number: fd:N";
+	return "not a file descriptor's number, and no name that was passed to this process";
 }
 
 static int listen_fds_several(const struct listen_fds *l, const char *name, struct err *err)
@@ -168,8 +178,7 @@ static int listen_fds_none(const struct listen_fds *l, const char *name, struct 
 	size_t len = 0;
 
 	if (!l->n)
-		return err_fail(err, ERR_USAGE, -ENOENT, "fd:%s: not a file descriptor's number",
-				name);
+		return err_fail(err, ERR_USAGE, -ENOENT, "fd:%s: %s", name, listen_fds_why_none());
 	for (unsigned int i = 0; i < l->n && len < sizeof(names); i++)
 		len += (size_t)snprintf(names + len, sizeof(names) - len, "%s%s", len ? ", " : "",
 					l->names[i]);

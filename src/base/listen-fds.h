@@ -57,6 +57,9 @@ void listen_fds_take(void);
 /** listen_fds() - what listen_fds_take() has taken. Return: 0; why that failed. */
 _must_check_ int listen_fds(const struct listen_fds **ret, struct err *err);
 
+/** listen_fds_why_none() - why a name is none, where no descriptor was taken; static */
+const char *listen_fds_why_none(void);
+
 /**
  * listen_fds_find() - the one descriptor of a name
  * @name: as in LISTEN_FDNAMES

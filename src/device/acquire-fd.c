@@ -12,17 +12,15 @@
 #include "device/acquirer.h"
 #include "host/vfio-fd.h"
 
-int acquire_inherited(int fd, struct acquired *ret, struct err *err)
+int acquire_inherited(int fd, const char *name, struct acquired *ret, struct err *err)
 {
 	struct acquired acq = ACQUIRED_NONE;
-	char name[32];
 	int r;
 
 	acq.via = ACQUIRE_FD;
 	acq.fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
 	if (acq.fd < 0)
-		return err_fail(err, ERR_MISSING, -errno, "fd:%d: not open here", fd);
-	snprintf(name, sizeof(name), "fd:%d", fd);
+		return err_fail(err, ERR_MISSING, -errno, "%s: not open here", name);
 	r = acquire_check_fd(acq.fd, name, err);
 	if (r < 0) {
 		acquired_done(&acq);
@@ -70,7 +68,7 @@ static int acquire_fd_acquire(struct device *dev, const struct device_options *o
 			      struct acquired *ret, struct err *err)
 {
 	(void)opts;
-	return acquire_inherited(acquire_fd_number(dev), ret, err);
+	return acquire_inherited(acquire_fd_number(dev), dev->spec, ret, err);
 }
 
 static int acquire_fd_check(const struct device *dev, const struct device_options *opts,
@@ -80,7 +78,7 @@ static int acquire_fd_check(const struct device *dev, const struct device_option
 	int r;
 
 	(void)opts;
-	r = acquire_inherited(acquire_fd_number(dev), &acq, err);
+	r = acquire_inherited(acquire_fd_number(dev), dev->spec, &acq, err);
 	acquired_done(&acq);
 	return r;
 }

@@ -88,11 +88,12 @@ _must_check_ int acquire_check_fd(int fd, const char *name, struct err *err);
 
 /**
  * acquire_inherited() - take over an fd that the caller's parent left open
+ * @name: what messages call it
  *
  * Takes a copy: @fd itself stays open, and gets O_CLOEXEC, so that a program that this one executes
  * has the device under one number at most. Return: 0; -EBADF; as acquire_check_fd().
  */
-_must_check_ int acquire_inherited(int fd, struct acquired *ret, struct err *err);
+_must_check_ int acquire_inherited(int fd, const char *name, struct acquired *ret, struct err *err);
 
 /**
  * acquire_named_node() - the node that another process calls @name

@@ -31,8 +31,8 @@ static int vfio_resolve_refuse(const char *spec, const char *why, struct err *er
 	return err_hint(
 		err, -EINVAL,
 		"a device is named by its PCI address (0000:3b:00.1 or 3b:00.1), an mdev's UUID, "
-		"vfioN, /dev/vfio/devices/vfioN, a sysfs path, fd:N, pid:PID, hold:PATH, or "
-		"vfio-user:PATH");
+		"vfioN, /dev/vfio/devices/vfioN, a sysfs path, fd:N, pid:PID, hold:PATH, "
+		"unix:PATH, or vfio-user:PATH");
 }
 
 static int vfio_resolve_visible(const struct dirent *entry)

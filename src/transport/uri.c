@@ -40,7 +40,7 @@ static const char *uri_parse_fd(const char *rest, struct uri *t)
 	if (err.code == -EINVAL)
 		return "several descriptors have this name (LISTEN_FDNAMES)";
 	return err.kind == ERR_MISSING ? "no descriptor has this name (LISTEN_FDNAMES)"
-				       : "not a file descriptor's number";
+				       : listen_fds_why_none();
 }
 
 static bool uri_parse_port(const char *text, uint64_t max, struct uri *t)

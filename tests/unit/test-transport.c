@@ -32,6 +32,8 @@
 
 /* uri */
 
+#define NO_FD "not a file descriptor's number, and no name that was passed to this process"
+
 #define ALL (URI_PLAIN | URI_SOCKET)
 
 static void a_file_is_named_as_qemu_names_it(void **state)
@@ -83,11 +85,11 @@ static void what_is_no_file_is_refused(void **state)
 		/* clang-format off */
 		{ "",              "'': an empty path" },
 		{ "file:",         "file:: an empty path" },
-		{ "fd:",           "fd:: not a file descriptor's number" },
-		{ "fd:-1",         "fd:-1: not a file descriptor's number" },
-		{ "fd:x",          "fd:x: not a file descriptor's number" },
-		{ "fd:1 ",         "fd:1 : not a file descriptor's number" },
-		{ "fd:2147483648", "fd:2147483648: not a file descriptor's number" },
+		{ "fd:",           "fd:: " NO_FD },
+		{ "fd:-1",         "fd:-1: " NO_FD },
+		{ "fd:x",          "fd:x: " NO_FD },
+		{ "fd:1 ",         "fd:1 : " NO_FD },
+		{ "fd:2147483648", "fd:2147483648: " NO_FD },
 		{ "tls:host:1",    "tls:host:1: no such kind of FILE" },
 		{ "exec:",         "exec:: an empty command" },
 		{ "unix:",         "unix:: an empty path" },

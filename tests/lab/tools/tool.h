@@ -38,7 +38,7 @@ static inline _unused_ void open_device(const char *dev, enum acquire_via via, s
 
 	*ret = ACQUIRED_NONE;
 	if (!strncmp(dev, "fd:", strlen("fd:"))) {
-		r = acquire_inherited(atoi(dev + strlen("fd:")), ret, &err);
+		r = acquire_inherited(atoi(dev + strlen("fd:")), dev, ret, &err);
 	} else {
 		r = vfio_node_resolve(&host_live, dev, &node, &err);
 		if (r >= 0)
