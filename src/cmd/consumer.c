@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/cleanup.h"
 #include "base/console.h"
 #include "base/listen-fds.h"
 #include "base/macros.h"
@@ -127,6 +128,23 @@ static int cmd_consumer_add(struct cmd_consumer_fds *all, const struct device *d
 	return r < 0 ? r : cmd_consumer_add_fds(all, dev, i);
 }
 
+/* As the user called them, one a line: the same as the scripts of --action-script get. */
+static int cmd_consumer_tell_names(const struct cmd_devices *d)
+{
+	_cleanup_free_ char *names = NULL;
+	_cleanup_file_ FILE *f = NULL;
+	size_t size;
+
+	f = open_memstream(&names, &size);
+	if (!f)
+		return -ENOMEM;
+	for (unsigned int i = 0; i < d->n; i++)
+		fprintf(f, "%s%s", i ? "\n" : "", d->v[i]->spec);
+	if (fflush(f) == EOF)
+		return -ENOMEM;
+	return setenv("VFIOMIG_DEVICES", names, 1) < 0 ? -errno : 0;
+}
+
 static int cmd_consumer_tell(struct cmd_consumer_fds *all, const struct cmd_devices *d,
 			     const char *image_id)
 {
@@ -134,8 +152,11 @@ static int cmd_consumer_tell(struct cmd_consumer_fds *all, const struct cmd_devi
 	int r;
 
 	snprintf(number, sizeof(number), "%u", d->n);
-	if (setenv("VFIOMIG_DEVICES", number, 1) < 0)
+	if (setenv("VFIOMIG_DEVICE_COUNT", number, 1) < 0)
 		return -errno;
+	r = cmd_consumer_tell_names(d);
+	if (r < 0)
+		return r;
 	r = image_id ? setenv("VFIOMIG_IMAGE_ID", image_id, 1) : unsetenv("VFIOMIG_IMAGE_ID");
 	if (r < 0)
 		return -errno;

@@ -457,6 +457,9 @@ static int cmd_resume_find(struct cmd_resume_args *a, struct err *err)
 	r = cmd_resume_parse_input(a, err);
 	if (r < 0)
 		return r;
+	/* Of another kind of FILE there may be a sender, which is not known yet. */
+	if (a->load.uri.kind == URI_FILE)
+		a->inv->owner = OWNER_NONE;
 	r = cmd_devices_find(a->inv, &a->devices, &a->options, &a->load.uri, err);
 	if (r < 0)
 		return r;

@@ -95,7 +95,7 @@ has()
 	migctl 0 --json state "$B"
 	was=$output
 	migctl 66 --json resume "$B" image -- ./nosuch
-	expect_json '.outcome == "aborted"' '.error.errno == "ENOENT"'
+	expect_json '.outcome == "aborted"' '.owner == "none"' '.error.errno == "ENOENT"'
 	expect_message './nosuch: cannot be executed'
 	migctl 77 resume "$B" image -- ./image
 	expect_message './image: cannot be executed: Permission denied (EACCES)'
@@ -104,6 +104,10 @@ has()
 	PATH='' migctl 66 resume "$B" image -- sh
 	migctl 69 resume --handover image "$B" image
 	expect_message "$B: --handover: a server's device has no descriptor to pass on"
+	migctl 73 --json resume --background --pid-file nosuch/pid "$B" image
+	expect_json '.owner == "none"'
+	migctl 66 --json resume "$B" fd:0 -- ./nosuch <image
+	expect_json '.owner == "unknown"'
 	migctl 73 resume --background --pid-file nosuch/pid "$B" image
 	expect_message 'nosuch/pid: No such file or directory (ENOENT)'
 	migctl 73 resume --background --pid-file . "$B" image
@@ -115,8 +119,8 @@ has()
 @test "-- COMMAND: gets its arguments, and a server's device by name" {
 	image
 	migctl 0 -q resume "$B" image -- sh -c 'printf "<%s>" "$@" "$VFIOMIG_DEVICE_0" "$VFIOMIG_STATE_0" \
-		"$VFIOMIG_DEVICES" "${LISTEN_FDS-none}" "${VFIOMIG_FD_0-none}"' sh -- -x '' 'a b'
-	[[ $output == "<--><-x><><a b><$B><stop><1><none><none>" ]]
+		"$VFIOMIG_DEVICE_COUNT $VFIOMIG_DEVICES" "${LISTEN_FDS-none}" "${VFIOMIG_FD_0-none}"' sh -- -x '' 'a b'
+	[[ $output == "<--><-x><><a b><$B><stop><1 $B><none><none>" ]]
 	holds "$B"
 	migctl 5 -q resume "$B" image -- sh -c 'exit 5'
 	migctl 0 -q resume --run "$B" image -- sh -c 'echo "$VFIOMIG_STATE_0"'
@@ -215,8 +219,21 @@ gone()
 	run --separate-stderr manager "$tool" info fd:3
 	((status == 66))
 	expect_message 'fd:3: not a VFIO device'
-	LISTEN_PID=1 LISTEN_FDS=1 LISTEN_FDNAMES=x migctl 64 info fd:x
-	expect_message "fd:x: not a file descriptor's number"
+	run --separate-stderr manager "$tool" info fd:other
+	((status == 66))
+	expect_message 'fd:other: not a VFIO device'
+	migctl 64 info fd:x
+	expect_message "fd:x: not a file descriptor's number, and no name that was passed to this process"
+	# A shell between is what they were passed to, unless it executes the tool.
+	run --separate-stderr manager sh -c '"$0" info fd:other; exit $?' "$tool"
+	((status == 64))
+	expect_message 'fd:other: no name that was passed to this process: LISTEN_PID names another one'
+	run --separate-stderr manager sh -c '"$0" verify fd:other; exit $?' "$tool"
+	((status == 64))
+	expect_message 'fd:other: no name that was passed to this process: LISTEN_PID names another one'
+	run --separate-stderr manager sh -c 'exec "$0" info fd:other' "$tool"
+	((status == 66))
+	expect_message 'fd:other: not a VFIO device'
 	run --separate-stderr sh -c 'LISTEN_PID=$$ LISTEN_FDS=x exec "$0" info fd:x' "$tool"
 	((status == 78))
 	expect_message 'fd:x: LISTEN_FDS=x: not a number up to 1024'

@@ -50,6 +50,15 @@ verify()
 	((status != 0))
 }
 
+@test "units: a holder can be started at each boot" {
+	local root=$BATS_TEST_TMPDIR/root
+
+	mkdir -p "$root/etc/systemd/system"
+	cp vfiomig-hold@.service "$root/etc/systemd/system"
+	record -0 systemctl --root="$root" enable vfiomig-hold@0000:3b:00.1.service
+	[[ -L $root/etc/systemd/system/multi-user.target.wants/vfiomig-hold@0000:3b:00.1.service ]]
+}
+
 @test "units: what they run are commands and options that there are" {
 	local file line
 

@@ -63,7 +63,8 @@ consumer()
 	said "3 is $cdev" next.out
 	said '4 is /dev/iommu' next.out
 	said "VFIOMIG_DEVICE_0=$B"$'\n' next.out
-	said 'VFIOMIG_DEVICES=1' next.out
+	said 'VFIOMIG_DEVICE_COUNT=1' next.out
+	said "VFIOMIG_DEVICES=$B"$'\n' next.out
 	said 'VFIOMIG_FD_0=3' next.out
 	said 'VFIOMIG_IOMMUFD_0=4' next.out
 	said 'VFIOMIG_STATE_0=stop' next.out
@@ -152,7 +153,7 @@ consumer()
 	migctl 0 extract --device 0 set.img reference
 	blank "$M"
 	migctl 0 resume "$M" "$N" set.img -- bash -c \
-		'echo "$LISTEN_FDS $LISTEN_FDNAMES $VFIOMIG_DEVICES $VFIOMIG_FD_1 $VFIOMIG_DEVICE_1" >&2
+		'echo "$LISTEN_FDS $LISTEN_FDNAMES $VFIOMIG_DEVICE_COUNT $VFIOMIG_FD_1 $VFIOMIG_DEVICE_1" >&2
 		 exec "$0" -q save --raw --leave=stop "fd:$VFIOMIG_FD_0" again' "$VFIOMIGCTL"
 	expect_message "4 device:iommufd:device:iommufd 2 5 $N"
 	cmp reference again
@@ -308,6 +309,8 @@ not_taken()
 @test "--handover: what is no receiver is refused before the device is opened" {
 	shown "$B" opens
 	opens=$shown
+	migctl 66 --json resume --handover nosuch "$B" state.img
+	expect_json '.outcome == "aborted"' '.owner == "none"'
 	migctl 66 resume --handover nosuch "$B" state.img
 	expect_message 'nosuch: No such file or directory (ENOENT)'
 	migctl 66 resume --handover state.img "$B" state.img
