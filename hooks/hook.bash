@@ -22,6 +22,11 @@ hook_fail()
 	exit 1
 }
 
+hook_need()
+{
+	hook_fail "is run by vfiomigctl --action-script, with $hook_target set"
+}
+
 # The file that says: this run has paused it.
 hook_memory()
 {
@@ -47,6 +52,7 @@ hook_end()
 		printf '%s: left paused: its devices are not as they were found\n' "$hook_name" >&2
 		return 0
 	fi
+	[[ ${!hook_target-} ]] || hook_need
 	! hook_paused || hook_continue || hook_fail "cannot be continued"
 	rm -f -- "$hook_mark"
 }
@@ -61,8 +67,8 @@ hook_main()
 		exit 64
 		;;
 	esac
-	[[ ${!hook_target-} && ${VFIOMIG_RUN-} ]] ||
-		hook_fail "is run by vfiomigctl --action-script, with $hook_target set"
+	# What this run has not paused is no matter of its later actions.
+	[[ ${VFIOMIG_RUN-} && (${!hook_target-} || $1 != pre-stop) ]] || hook_need
 	hook_memory
 	if [[ $1 == pre-stop ]]; then
 		hook_begin

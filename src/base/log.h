@@ -25,5 +25,8 @@ enum log_level {
 void log_setup(int level, const char *prefix);
 
 void log_warn(const char *fmt, ...) _printf_(1, 2);
+
+/** log_note() - shown where warnings are, without the word: it may be good news */
+void log_note(const char *fmt, ...) _printf_(1, 2);
 void log_info(const char *fmt, ...) _printf_(1, 2);
 void log_debug(const char *fmt, ...) _printf_(1, 2);

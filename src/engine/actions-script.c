@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -165,7 +166,8 @@ static void actions_script_hear(struct script_output *o)
  * Running it
  */
 
-/** struct script_run - @streams: standard output, told with -v only, and standard error */
+/** struct script_run - @streams: standard output, told with -v only; standard error, which may be
+ * about a failure or not: that is told beside it */
 struct script_run {
 	const char *path;
 	pid_t pid;
@@ -178,7 +180,7 @@ struct script_run {
 		.path = (script), .pidfd = -1,                           \
 		.streams = {                                             \
 			{ .path = (script), .log = log_info, .fd = -1 }, \
-			{ .path = (script), .log = log_warn, .fd = -1 }, \
+			{ .path = (script), .log = log_note, .fd = -1 }, \
 		},                                                       \
 	}
 
@@ -440,8 +442,13 @@ void actions_script_image(struct actions_script *s, const uint8_t *id)
 
 int actions_script_check(const char *path, struct err *err)
 {
+	struct stat st;
 	int r;
 
+	if (stat(path, &st) >= 0 && !S_ISREG(st.st_mode))
+		return err_fail(err, ERR_PERMISSION, -EACCES,
+				"--action-script=%s: %s, not a program", path,
+				S_ISDIR(st.st_mode) ? "a folder" : "no regular file");
 	if (access(path, X_OK) >= 0)
 		return 0;
 	r = -errno;

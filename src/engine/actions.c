@@ -232,6 +232,12 @@ static int actions_begin(struct actions *a, enum action action, struct err *err)
 	return 0;
 }
 
+/* A program that cannot be run was the failure already, which is told by itself. */
+static bool actions_is_news(const struct err *why, const struct action_facts *facts)
+{
+	return !facts->failure || strcmp(why->text, facts->failure->text) != 0;
+}
+
 static void actions_follow(struct actions *a, enum action action, const struct action_facts *facts)
 {
 	for (unsigned int i = a->n_actors; i-- > 0;) {
@@ -241,7 +247,7 @@ static void actions_follow(struct actions *a, enum action action, const struct a
 		if (!a->actors[i].owes)
 			continue;
 		a->actors[i].owes = action == ACTION_POST_STOP;
-		if (actions_act(a, i, action, facts, &why) < 0)
+		if (actions_act(a, i, action, facts, &why) < 0 && actions_is_news(&why, facts))
 			log_warn("%s%s", why.text, err_reason(&why, reason));
 	}
 }

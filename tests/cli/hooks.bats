@@ -133,7 +133,7 @@ expect_story()
 		: >events
 		hook "$action" 'echo no way >&2; exit 3' abort 'env >env'
 		migctl 75 save --action-script ./hook $A image
-		[[ $stderr == *"./hook: no way"* ]]
+		[[ $stderr == *": ./hook: no way"* && $stderr != *warning* ]]
 		[[ $stderr == *"./hook: $action: ended with status 3"* ]]
 		[[ ! -e image ]]
 		[[ $(grep -c '^hook abort' events) == 1 && $(tail -n 1 events) == 'hook abort '* ]]
@@ -214,10 +214,18 @@ gone()
 	migctl 66 save --action-script ./none $A image
 	[[ $stderr == *'--action-script=./none: No such file'* ]]
 	: >none
+	migctl 77 save --action-script /tmp $A image
+	[[ $stderr == *'--action-script=/tmp: a folder, not a program'* ]]
 	migctl 77 save --action-script ./none $A image
 	[[ $stderr == *'chmod +x ./none'* || $EUID -eq 0 ]]
 	migctl 64 save --action-timeout=1s $A image
 	migctl 64 save --freeze-owner $A image
+	# What only the attempt to run it shows is said once, though it is run for "abort", too.
+	printf '#!/nosuch/interpreter\n' >none
+	chmod +x none
+	migctl 75 save --action-script ./none $A image
+	[[ $(grep -c 'none: cannot be run' <<<"$stderr") == 1 ]]
+	: >events
 	[[ $(story) == ' ' || -z $(story) ]]
 }
 
@@ -307,7 +315,33 @@ logged()
 	eventually logged "qmp_capabilities query-status stop query-status status paused qmp_capabilities query-status cont status running"
 	qmp running refuse-cont
 	migctl 0 save --force --action-script "$hooks/qemu-qmp" $A image
-	[[ $stderr == *'warning: '*'qemu-qmp: qmp: cont: cont is refused'* ]]
+	[[ $stderr == *'qemu-qmp: qmp: cont: cont is refused'*'warning: '*'post-start: ended with status 1'* ]]
+}
+
+@test "hooks: which guest is not said: that is told once" {
+	local hook
+
+	emulate
+	for hook in qemu-qmp libvirt cloud-hypervisor systemd-freeze; do
+		[[ $hook != qemu-qmp ]] || require python3
+		migctl 75 save --action-script "$hooks/$hook" $A image
+		[[ $(grep -c 'is run by vfiomigctl --action-script' <<<"$stderr") == 1 ]]
+		[[ $stderr != *warning* && $stderr != *abort* ]]
+		record -1 env -u VFIOMIG_RUN "$hooks/$hook" post-start
+		[[ $stderr == *'is run by vfiomigctl --action-script'* ]]
+		: >"vfiomig-hooks/$hook.$VFIOMIG_RUN"
+		VFIOMIG_RECOVERED=yes record -1 "$hooks/$hook" abort
+		[[ $stderr == *'is run by vfiomigctl --action-script'* ]]
+	done
+}
+
+@test "hooks: words of a script that does well are no warning" {
+	emulate
+	hook pre-stop 'echo drained >&2'
+	migctl 0 save --action-script ./hook $A image
+	[[ $stderr == *'vfiomigctl: ./hook: drained'* && $stderr != *warning* ]]
+	migctl 0 -q save --force --action-script ./hook $A image
+	[[ -z $stderr ]]
 }
 
 # stand_in NAME: a program in front of the others, which keeps its state in a file and writes down its
