@@ -65,7 +65,7 @@ enum lease_verdict lease_step(struct lease *l, int client, enum lease_event even
 	return steps[has][event].verdict;
 }
 
-/* A state without a session that a device can be brought to after its content is lost. */
+/* A state without a session that a device in ERROR can be brought to, its content being lost. */
 static enum mig_state hold_lease_blank(enum mig_state found)
 {
 	return found == MIG_STOP ? MIG_STOP : MIG_RUNNING;
@@ -76,8 +76,9 @@ struct lease_recovery lease_recovery(enum lease_verdict end, enum hold_if_lost i
 {
 	const struct lease_recovery none = { false, now, MIG_HOLDS_OWN };
 
+	/* As a resume leaves a device that it could not load: its user says when a blank one runs. */
 	if (now == MIG_RESUMING)
-		return (struct lease_recovery){ true, hold_lease_blank(found), MIG_HOLDS_GIVEN_UP };
+		return (struct lease_recovery){ true, MIG_STOP, MIG_HOLDS_GIVEN_UP };
 	if (now == MIG_ERROR && end == LEASE_LOST)
 		return (struct lease_recovery){ true, hold_lease_blank(found), MIG_HOLDS_OWN };
 	if (now == MIG_ERROR)

@@ -78,7 +78,7 @@ struct lease_recovery {
  *
  * What a client releases in order is where the client wants it; only a session that is open, whose
  * stream the client alone has had, is ended. RESUMING is a load that was cut off: it is dropped,
- * with what was in the device before.
+ * with what was in the device before, and the device is left in STOP, wherever it was found.
  */
 struct lease_recovery lease_recovery(enum lease_verdict end, enum hold_if_lost if_lost,
 				     enum mig_state found, enum mig_state now);

@@ -120,9 +120,9 @@ static const struct {
 	{ LOST, STAY,   MIG_RUNNING, MIG_PRE_COPY_P2P, true,  MIG_RUNNING_P2P, OWN },
 	{ LOST, STAY,   MIG_STOP,    MIG_RUNNING,      false, MIG_RUNNING,     OWN },
 	/* a load that was cut off is dropped, never ended */
-	{ LOST, STAY,   MIG_RUNNING, MIG_RESUMING,     true,  MIG_RUNNING,     GIVEN_UP },
+	{ LOST, STAY,   MIG_RUNNING, MIG_RESUMING,     true,  MIG_STOP,        GIVEN_UP },
 	{ LOST, STAY,   MIG_STOP,    MIG_RESUMING,     true,  MIG_STOP,        GIVEN_UP },
-	{ ENDED, STAY,  MIG_RUNNING, MIG_RESUMING,     true,  MIG_RUNNING,     GIVEN_UP },
+	{ ENDED, STAY,  MIG_RUNNING, MIG_RESUMING,     true,  MIG_STOP,        GIVEN_UP },
 	/* only a reset leaves ERROR, and one who releases it knows */
 	{ LOST, RETURN, MIG_RUNNING, MIG_ERROR,        true,  MIG_RUNNING,     OWN },
 	{ LOST, STAY,   MIG_STOP,    MIG_ERROR,        true,  MIG_STOP,        OWN },
