@@ -21,14 +21,17 @@ char *hold_name_client(const struct hold_client *c, char buf[HOLD_BY_MAX + 24])
 	return buf;
 }
 
-/* What a holder does not get rid of is lost: it waits for no client. */
-static void hold_serve_send(const struct hold_client *c, struct json_object *o,
+/* What a holder does not get rid of is lost: it waits for no client. Return: it is on its way. */
+static bool hold_serve_send(const struct hold_client *c, struct json_object *o,
 			    const struct hold_fds *fds)
 {
+	char who[HOLD_BY_MAX + 24];
 	int r = hold_send(c->fd, o, fds);
 
 	if (r < 0)
-		log_info("client %d: an answer is lost: %s", (int)c->pid, err_name(r));
+		log_info("%s: it does not get its answer: %s", hold_name_client(c, who),
+			 err_name(r));
+	return r >= 0;
 }
 
 static void hold_serve_refuse(const struct hold_client *c, const struct err *err)
@@ -168,14 +171,14 @@ static void hold_serve_list(struct hold *h, struct hold_client *c)
 	hold_serve_send(c, o, NULL);
 }
 
-static void hold_serve_reply_device(const struct hold *h, const struct hold_client *c,
+static bool hold_serve_reply_device(const struct hold *h, const struct hold_client *c,
 				    const struct hold_place *p, const char *word,
 				    const struct hold_fds *fds)
 {
 	struct json_object *o = hold_reply_new(word);
 
 	json_object_object_add(o, "device", hold_serve_state(h, p));
-	hold_serve_send(c, o, fds);
+	return hold_serve_send(c, o, fds);
 }
 
 /* Where the client finds it, which is where it goes back to when the client is lost. */
@@ -204,6 +207,7 @@ static int hold_serve_get(struct hold *h, unsigned int client, const struct hold
 	bool change = req->use == HOLD_USE_CHANGE;
 	struct hold_client *c = &h->clients[client];
 	struct hold_place *p = hold_serve_find(h, req->name, err);
+	char who[HOLD_BY_MAX + 24];
 	struct hold_fds fds;
 
 	if (!p)
@@ -217,7 +221,13 @@ static int hold_serve_get(struct hold *h, unsigned int client, const struct hold
 		return hold_serve_busy(h, p, err);
 	snprintf(c->by, sizeof(c->by), "%s", req->by);
 	fds = hold_fds_of(device_fds(p->dev));
-	hold_serve_reply_device(h, c, p, "get", &fds);
+	/* A client that has ended before its answer has never had the device: nothing is undone. */
+	if (!hold_serve_reply_device(h, c, p, "get", &fds)) {
+		lease_step(&p->lease, (int)client, LEASE_RELEASES);
+		return 0;
+	}
+	log_info("%s: %s has it, to %s", p->name, hold_name_client(c, who),
+		 change ? "change its state" : "use it as it is");
 	if (change)
 		p->note[0] = '\0';
 	return 0;
@@ -268,6 +278,11 @@ static void hold_serve_change_over(struct hold *h, struct hold_place *p, enum le
 static void hold_serve_lease_over(struct hold *h, struct hold_place *p, enum lease_verdict verdict,
 				  const struct hold_client *c)
 {
+	char who[HOLD_BY_MAX + 24];
+
+	if (verdict != LEASE_NOT_HIS)
+		log_info("%s: %s has given it back%s", p->name, hold_name_client(c, who),
+			 verdict == LEASE_LOST ? " by its end alone" : "");
 	if (verdict == LEASE_LOST || verdict == LEASE_CHANGE_ENDED)
 		hold_serve_change_over(h, p, verdict, c);
 	if (verdict != LEASE_NOT_HIS && lease_idle(&p->lease))
