@@ -158,12 +158,26 @@ static void cmd_state_warn_close(const struct device *dev)
 			 device_name(dev), device_close_text(effect));
 }
 
+/* debugfs knows the device, and not whether what lends it still lives, or has lost a client. */
+static int cmd_state_ask_lender(const struct cmd_state_args *a, struct err *err)
+{
+	if (a->word || device_ownership(a->device) != DEVICE_LENT)
+		return 0;
+	return device_check(a->device, &a->options, err);
+}
+
 static int cmd_state_read_or_set(struct cmd_state_args *a, struct err *err)
 {
 	enum mig_state state;
 	struct progress progress = cmd_progress(a->inv, NULL, device_name(a->device));
 	int r;
 
+	a->options.only_asks = !a->word;
+	r = cmd_state_ask_lender(a, err);
+	if (r < 0) {
+		cmd_state_render(a);
+		return r;
+	}
 	if (!a->word && device_opening(a->device) != OPENING_FREE &&
 	    cmd_state_read_debugfs(a->device, &state)) {
 		render_device(a->inv->report, a->device);
@@ -175,7 +189,6 @@ static int cmd_state_read_or_set(struct cmd_state_args *a, struct err *err)
 	if (r < 0)
 		return r;
 	a->options.cancel = &a->cancel;
-	a->options.only_asks = !a->word;
 	/* A signal ends the wait for a busy device; a walk under way is finished. */
 	r = session_run(cmd_state_work, a, &a->cancel, &progress, err);
 	cancel_done(&a->cancel);
@@ -193,6 +206,7 @@ static int cmd_state_plan(struct cmd_state_args *a, struct err *err)
 
 	render_device(o, a->device);
 	report_bool(o, "dry_run", true);
+	a->options.only_asks = !a->word;
 	report_string(o, "want", a->word ? fsm_name(a->want) : NULL);
 	report_bool(o, "opening_resets", device_reset_by_open(a->device));
 	if (cmd_state_read_debugfs(a->device, &state))

@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "base/unix-socket.h"
 #include "device/acquirer.h"
 #include "device/hold-client.h"
 #include "host/vfio-fd.h"
@@ -20,11 +19,13 @@
 
 /**
  * struct acquire_hold - @lease is the connection, -1 for none; @name is empty for the only device
+ * @warned: what the last client has left was said
  */
 struct acquire_hold {
 	char *path;
 	char name[HOLD_NAME_MAX];
 	int lease;
+	bool warned;
 };
 
 static bool acquire_hold_is_socket(const char *path)
@@ -82,22 +83,129 @@ static int acquire_hold_find(struct device *dev, const char *rest, struct err *e
 	return 0;
 }
 
+static struct hold_wait acquire_hold_wait(const struct device_options *opts)
+{
+	return (struct hold_wait){
+		.cancel = opts->cancel,
+		.timeout_ms = opts->acquire.timeout_ms,
+	};
+}
+
+static void acquire_hold_warn(const struct device *dev, struct json_object *device)
+{
+	struct acquire_hold *a = dev->origin;
+	const char *note = hold_text(device, "note");
+
+	if (note && !a->warned)
+		log_warn("%s: %s", dev->spec, note);
+	a->warned |= note != NULL;
+}
+
+static int acquire_hold_ask_list(const struct device *dev, const struct device_options *opts,
+				 struct hold_packet *ret, struct err *err)
+{
+	const struct hold_request req = { .verb = HOLD_LIST };
+	const struct hold_wait wait = acquire_hold_wait(opts);
+	const struct acquire_hold *a = dev->origin;
+	_cleanup_fd_ int sock = -1;
+	int r;
+
+	r = hold_connect(a->path, dev->spec, &wait, &sock, err);
+	if (r < 0)
+		return r;
+	r = hold_ask(sock, &req, NULL, &wait, ret, err);
+	return r < 0 && r != -ECANCELED ? err_prefix(err, r, "%s", dev->spec) : r;
+}
+
+/* Return: the device that is meant; NULL where there is none, or it is not clear which. */
+static struct json_object *acquire_hold_choose(const struct acquire_hold *a,
+					       struct json_object *list, size_t n)
+{
+	if (!*a->name)
+		return n == 1 ? json_object_array_get_idx(list, 0) : NULL;
+	for (size_t i = 0; i < n; i++) {
+		struct json_object *o = json_object_array_get_idx(list, i);
+		const char *name = hold_text(o, "name");
+
+		if (name && !strcmp(name, a->name))
+			return o;
+	}
+	return NULL;
+}
+
+/* As many of the names as there is room for. Return: @buf. */
+static const char *acquire_hold_names(struct json_object *list, size_t n, char *buf, size_t size)
+{
+	size_t at = 0;
+
+	for (size_t i = 0; i < n && at < size; i++) {
+		const char *name = hold_text(json_object_array_get_idx(list, i), "name");
+
+		at += (size_t)snprintf(buf + at, size - at, "%s%s", at ? ", " : "",
+				       name ? name : "?");
+	}
+	return buf;
+}
+
+/* In the words in which the holder is going to refuse it. */
+static int acquire_hold_not_there(const struct device *dev, struct json_object *list, size_t n,
+				  struct err *err)
+{
+	const struct acquire_hold *a = dev->origin;
+	const char *name = a->name, *colon = *name ? ": " : "";
+	char names[256];
+
+	if (!n)
+		return err_fail(err, ERR_MISSING, -ENOENT, "%s: %s%sno device is held here",
+				dev->spec, name, colon);
+	acquire_hold_names(list, n, names, sizeof(names));
+	if (*name)
+		return err_fail(err, ERR_MISSING, -ENOENT, "%s: %s: not held here; these are: %s",
+				dev->spec, name, names);
+	return err_fail(err, ERR_USAGE, -EINVAL, "%s: several devices are held here, name one: %s",
+			dev->spec, names);
+}
+
+static int acquire_hold_is_free(const struct device *dev, struct json_object *device,
+				struct err *err)
+{
+	const char *use = hold_text(device, "use"), *name = hold_text(device, "name"),
+		   *by = hold_text(device, "by");
+	struct json_object *pid = NULL;
+
+	if (!use || strcmp(use, "change") != 0)
+		return 0;
+	json_object_object_get_ex(device, "pid", &pid);
+	err_set(err, -EBUSY, "%s: %s: %s (pid %d) has it, and may change its state", dev->spec,
+		name ? name : "the device", by ? by : "a client", json_object_get_int(pid));
+	return err_hint(err, -EBUSY, "wait for that one to end");
+}
+
 static int acquire_hold_check(const struct device *dev, const struct device_options *opts,
 			      struct err *err)
 {
-	const struct acquire_hold *a = dev->origin;
+	_cleanup_(hold_packet_done) struct hold_packet answer = HOLD_PACKET_NONE;
+	struct json_object *list = NULL, *o;
+	size_t n = 0;
+	int r;
 
-	(void)opts;
-	return unix_check(a->path, dev->spec, err);
+	r = acquire_hold_ask_list(dev, opts, &answer, err);
+	if (r < 0)
+		return r;
+	if (json_object_object_get_ex(answer.o, "devices", &list) &&
+	    json_object_is_type(list, json_type_array))
+		n = json_object_array_length(list);
+	o = acquire_hold_choose(dev->origin, list, n);
+	if (!o)
+		return acquire_hold_not_there(dev, list, n, err);
+	acquire_hold_warn(dev, o);
+	return opts->only_asks ? 0 : acquire_hold_is_free(dev, o, err);
 }
 
 static int acquire_hold_get(const struct acquire_hold *a, const struct device_options *opts,
 			    int sock, struct hold_packet *ret, struct err *err)
 {
-	const struct hold_wait wait = {
-		.cancel = opts->cancel,
-		.timeout_ms = opts->acquire.timeout_ms,
-	};
+	const struct hold_wait wait = acquire_hold_wait(opts);
 	struct hold_request req = {
 		.verb = HOLD_GET,
 		.use = opts->only_asks ? HOLD_USE_READ : HOLD_USE_CHANGE,
@@ -113,32 +221,27 @@ static int acquire_hold_get(const struct acquire_hold *a, const struct device_op
 static void acquire_hold_learn(struct device *dev, struct json_object *answer, int fd)
 {
 	struct json_object *o = NULL;
-	const char *name, *note;
+	const char *name;
 
 	json_object_object_get_ex(answer, "device", &o);
 	name = hold_text(o, "name");
-	note = hold_text(o, "note");
 	if (!dev->node)
 		dev->node = vfio_fd_node(dev->host, 0, fd);
 	if (!dev->node && name)
 		dev->node = acquire_named_node(dev->host, name);
-	if (note)
-		log_warn("%s: %s", dev->spec, note);
+	acquire_hold_warn(dev, o);
 }
 
 static int acquire_hold_acquire(struct device *dev, const struct device_options *opts,
 				struct acquired *ret, struct err *err)
 {
 	_cleanup_(hold_packet_done) struct hold_packet answer = HOLD_PACKET_NONE;
-	const struct hold_wait wait = {
-		.cancel = opts->cancel,
-		.timeout_ms = opts->acquire.timeout_ms,
-	};
+	const struct hold_wait wait = acquire_hold_wait(opts);
 	struct acquire_hold *a = dev->origin;
 	_cleanup_fd_ int sock = -1;
 	int r;
 
-	r = hold_connect(a->path, &wait, &sock, err);
+	r = hold_connect(a->path, dev->spec, &wait, &sock, err);
 	if (r < 0)
 		return r;
 	r = acquire_hold_get(a, opts, sock, &answer, err);

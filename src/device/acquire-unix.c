@@ -38,13 +38,25 @@ static int acquire_unix_find(struct device *dev, const char *rest, struct err *e
 	return passed->path ? 0 : err_set(err, -ENOMEM, "%s", dev->spec);
 }
 
+static int acquire_unix_explain(int r, struct err *err)
+{
+	if (r == -EPROTOTYPE) {
+		err_classify(err, ERR_PEER, r);
+		return err_hint(err, r, "a holder of vfiomigctl is hold:PATH");
+	}
+	if (r == -ENOENT || r == -ENOTSOCK || r == -ECONNREFUSED)
+		return err_classify(err, ERR_MISSING, r);
+	return r;
+}
+
 static int acquire_unix_check(const struct device *dev, const struct device_options *opts,
 			      struct err *err)
 {
 	const struct passed *passed = dev->origin;
+	int r = unix_check(passed->path, dev->spec, err);
 
 	(void)opts;
-	return unix_check(passed->path, dev->spec, err);
+	return r < 0 ? acquire_unix_explain(r, err) : 0;
 }
 
 /* Root, or the caller's own user: another one's device could be any file of its. */
@@ -146,11 +158,14 @@ static int acquire_unix_acquire(struct device *dev, const struct device_options 
 	_cleanup_fd_ int sock = -1, fd = -1;
 	int r;
 
-	r = unix_connect(passed->path, opts->cancel, opts->acquire.timeout_ms, &sock, err);
-	if (r == -ENOENT || r == -ECONNREFUSED)
-		err_classify(err, ERR_MISSING, r);
+	r = acquire_unix_check(dev, opts, err);
 	if (r < 0)
-		return r == -ECANCELED ? r : err_prefix(err, r, "%s", dev->spec);
+		return r;
+	r = unix_connect(passed->path, opts->cancel, opts->acquire.timeout_ms, &sock, err);
+	if (r < 0 && r != -ECANCELED)
+		err_prefix(err, r, "%s", dev->spec);
+	if (r < 0)
+		return acquire_unix_explain(r, err);
 	r = acquire_unix_judge_peer(dev, sock, err);
 	if (r < 0)
 		return r;

@@ -5,21 +5,49 @@
 #include "base/unix-socket.h"
 #include "device/hold-client.h"
 
-int hold_connect(const char *path, const struct hold_wait *wait, int *ret_sock, struct err *err)
+/* One status and one advice for each way in which there is no holder at a path. */
+static int hold_client_explain(int r, struct err *err)
 {
-	int r = unix_connect_packets(path, wait->cancel, wait->timeout_ms, ret_sock, err);
+	switch (r) {
+	case -EPROTOTYPE:
+		err_classify(err, ERR_PEER, r);
+		return err_hint(err, r,
+				"no holder listens there: the socket of a process that "
+				"passes a device is unix:PATH, of a server vfio-user:PATH");
+	case -ETIMEDOUT:
+		return err_classify(err, ERR_PEER, r);
+	case -ECONNREFUSED:
+	case -ENOENT:
+	case -ENOTDIR:
+	case -ENOTSOCK:
+		err_classify(err, ERR_MISSING, r);
+		return err_hint(err, r, "is its holder running? vfiomigctl hold DEV --socket=PATH");
+	default:
+		return err_classify(err, err_denied(r, ERR_UNSPEC), r);
+	}
+}
 
+int hold_check(const char *path, const char *name, struct err *err)
+{
+	int r = unix_check(path, name, err);
+
+	return r < 0 ? hold_client_explain(r, err) : 0;
+}
+
+int hold_connect(const char *path, const char *name, const struct hold_wait *wait, int *ret_sock,
+		 struct err *err)
+{
+	int r;
+
+	/* connect() says ECONNREFUSED of a file that is no socket. */
+	r = hold_check(path, name, err);
+	if (r < 0)
+		return r;
+	r = unix_connect_packets(path, wait->cancel, wait->timeout_ms, ret_sock, err);
 	if (r == -ECANCELED || r >= 0)
 		return r;
-	err_prefix(err, r, "%s", path);
-	if (r == -EPROTOTYPE)
-		return err_classify(err, ERR_PEER, r);
-	if (r == -ECONNREFUSED || r == -ENOENT) {
-		err_classify(err, ERR_MISSING, r);
-		return err_hint(err, r, "is its holder running? vfiomigctl hold DEV --socket %s",
-				path);
-	}
-	return r;
+	err_prefix(err, r, "%s", name);
+	return hold_client_explain(r, err);
 }
 
 static int hold_client_wait(int sock, const struct hold_wait *wait, struct err *err)
@@ -36,7 +64,10 @@ static int hold_client_wait(int sock, const struct hold_wait *wait, struct err *
 			n = poll(&p, 1, wait->timeout_ms);
 		while (n < 0 && errno == EINTR);
 	}
-	return n ? 0 : err_fail(err, ERR_PEER, -ETIMEDOUT, "the holder does not answer");
+	if (n)
+		return 0;
+	err_fail(err, ERR_PEER, -ETIMEDOUT, "the holder does not answer");
+	return err_hint(err, -ETIMEDOUT, "it is stopped, or busy with a device");
 }
 
 static int hold_client_receive(int sock, const struct hold_wait *wait, struct hold_packet *ret,

@@ -23,11 +23,18 @@ struct hold_wait {
 };
 
 /**
- * hold_connect() - Return: 0; what connect() said, as -ENOENT, -ECONNREFUSED without a holder,
- * -EPROTOTYPE (ERR_PEER) for a socket that is no holder's; -ETIMEDOUT; -ECANCELED.
+ * hold_connect() - connect to the holder that listens at @path
+ * @name: what messages call it
+ *
+ * Return: 0; what stat() or connect() said: -ENOENT, -ECONNREFUSED (ERR_MISSING) without a holder;
+ * -ENOTSOCK (ERR_MISSING); -EPROTOTYPE (ERR_PEER) for a socket that is no holder's; -EACCES
+ * (ERR_PERMISSION); -ETIMEDOUT (ERR_PEER); -ECANCELED.
  */
-_must_check_ int hold_connect(const char *path, const struct hold_wait *wait, int *ret_sock,
-			      struct err *err);
+_must_check_ int hold_connect(const char *path, const char *name, const struct hold_wait *wait,
+			      int *ret_sock, struct err *err);
+
+/** hold_check() - the same without connecting, as far as it can be told: -ENOENT, -ENOTSOCK */
+_must_check_ int hold_check(const char *path, const char *name, struct err *err);
 
 /**
  * hold_ask() - a request and the answer to it; events in between are dropped

@@ -26,7 +26,7 @@ static int give_one(const char *path, const struct device *dev, const struct hol
 	snprintf(req.name, sizeof(req.name), "%s", device_name(dev));
 	snprintf(req.driver, sizeof(req.driver), "%s",
 		 device_driver(dev) ? device_driver(dev) : "");
-	r = hold_connect(path, wait, &sock, err);
+	r = hold_connect(path, path, wait, &sock, err);
 	if (r < 0) {
 		*stage = successor_next(*stage, SUCCESSOR_ON_FAILURE);
 		return r;
