@@ -9,6 +9,7 @@
 
 #include "base/cleanup.h"
 #include "base/console.h"
+#include "base/inherited-fds.h"
 #include "base/io.h"
 #include "base/listen-fds.h"
 #include "base/log.h"
@@ -307,6 +308,7 @@ int main(int argc, char **argv)
 	char name[MAIN_NAME_MAX];
 	int r, status;
 
+	inherited_fds_note();
 	if (fd_take_standard(&err) < 0) {
 		main_print_error(&err);
 		return err_status(&err);

@@ -7,6 +7,7 @@
 
 #include "base/cleanup.h"
 #include "base/console.h"
+#include "base/inherited-fds.h"
 #include "base/io.h"
 #include "base/log.h"
 #include "cmd/detach.h"
@@ -45,6 +46,7 @@ static int cmd_detach_become(struct invocation *inv, struct pid_file *file, stru
 	r = cmd_detach_streams(inv, err);
 	if (r < 0)
 		return r;
+	inherited_fds_close();
 	return file ? pid_file_publish(file, getpid(), err) : 0;
 }
 

@@ -13,7 +13,8 @@
 
 enum cmd_detach_end {
 	CMD_DETACH_PARENT, /* a child has taken over */
-	CMD_DETACH_CHILD, /* it does here, with standard streams on /dev/null */
+	/* It does here: standard streams on /dev/null, and nothing else of the caller's is open. */
+	CMD_DETACH_CHILD,
 };
 
 /**
