@@ -270,6 +270,12 @@ static void main_print_error(struct err *err)
 		      *err->hint ? "; " : "", err->hint);
 }
 
+static void main_say_error(struct invocation *inv, struct err *err)
+{
+	main_print_error(err);
+	inv->error_said = true;
+}
+
 /*
  * What was printed and never arrived is a failure too: a report cut short by a full disk. But where
  * something was done to a device, the status says what became of that, and nothing else.
@@ -302,6 +308,7 @@ int main(int argc, char **argv)
 		.status_fd = -1,
 		.add_result = main_add_result,
 		.show = main_show,
+		.say_error = main_say_error,
 	};
 	struct invocation *inv = &whole;
 	struct err err = { 0 };
@@ -326,7 +333,7 @@ int main(int argc, char **argv)
 	r = inv->command->run(inv, argc, argv, &err);
 	if (inv->show)
 		inv->show(inv, r, &err);
-	if (r < 0)
+	if (r < 0 && !inv->error_said)
 		main_print_error(&err);
 	report_done(inv->report);
 	status = main_close_stdout(inv);

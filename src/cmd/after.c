@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/macros.h"
-#include "base/unix-socket.h"
+#include "device/hold-client.h"
 #include "engine/give.h"
 #include "ui/session.h"
 #include "cmd/after.h"
@@ -50,6 +51,8 @@ void cmd_after_settle(const struct invocation *inv, struct cmd_after *after)
 	}
 	if (after->pid_path && !after->background)
 		opts_misuse(inv->program, "--pid-file is for --background");
+	if (after->handover)
+		cmd_bare_path(inv, "--handover", after->handover);
 }
 
 bool cmd_after_acts(const struct cmd_after *after)
@@ -86,9 +89,16 @@ static int cmd_after_check_device(const struct cmd_after *after, const struct de
 
 static int cmd_after_check_socket(const char *path, struct err *err)
 {
-	int r = unix_check(path, path, err);
+	int r = hold_check(path, path, err);
 
-	return r < 0 ? err_classify(err, err_denied(r, ERR_MISSING), r) : 0;
+	return r < 0 ? err_prefix(err, r, "--handover") : 0;
+}
+
+static int cmd_after_check_pid_file(struct cmd_after *after, struct err *err)
+{
+	int r = after->pid_path ? pid_file_find(after->pid_path, &after->pid_file, err) : 0;
+
+	return r < 0 ? err_prefix(err, r, "--pid-file") : 0;
 }
 
 int cmd_after_check(struct cmd_after *after, const struct cmd_devices *d, struct err *err)
@@ -105,7 +115,7 @@ int cmd_after_check(struct cmd_after *after, const struct cmd_devices *d, struct
 	case CMD_AFTER_GIVE:
 		return cmd_after_check_socket(after->handover, err);
 	case CMD_AFTER_DETACH:
-		return after->pid_path ? pid_file_find(after->pid_path, &after->pid_file, err) : 0;
+		return cmd_after_check_pid_file(after, err);
 	default:
 		return 0;
 	}
@@ -121,9 +131,10 @@ struct cmd_after_giving {
 static int cmd_after_give_work(void *ctx, struct err *err)
 {
 	struct cmd_after_giving *g = ctx;
+	int r = give_devices(g->after->handover, g->d->v, g->d->n, g->cancel, g->timeout_ms,
+			     &g->after->stage, err);
 
-	return give_devices(g->after->handover, g->d->v, g->d->n, g->cancel, g->timeout_ms,
-			    &g->after->stage, err);
+	return r < 0 && r != -ECANCELED ? err_prefix(err, r, "--handover") : r;
 }
 
 /* In a session: a receiver that does not answer is waited for no longer than the user wants. */
@@ -192,10 +203,17 @@ static int cmd_after_failed(const struct cmd_after *after, const struct cmd_devi
 			    const struct handover_verdict *v, int r, struct err *err)
 {
 	err->kind = v->status == HANDOVER_IN_DOUBT ? ERR_IN_DOUBT : ERR_DEVICE;
-	if (after->stage == SUCCESSOR_DOUBT)
-		return err_note(err, r, "%s: open here, and maybe there, too",
-				cmd_devices_title(d));
-	return err_note(err, r, "%s: loaded, and open here", cmd_devices_title(d));
+	if (after->stage == SUCCESSOR_DOUBT) {
+		err_note(err, r, "%s: open here, and maybe there, too", cmd_devices_title(d));
+		return err_hint(err, r, "end the receiver or this process, and not both");
+	}
+	err_note(err, r, "%s: loaded, and open here", cmd_devices_title(d));
+	if (cmd_devices_any_served(d))
+		return r;
+	return err_hint(err, r,
+			"another process can take it over: vfiomigctl hold pid:%d "
+			"--socket=PATH",
+			(int)getpid());
 }
 
 int cmd_after_pass(struct cmd_after *after, struct invocation *inv, struct cmd_devices *d,

@@ -36,6 +36,8 @@
  *              needs it whole before it is shown
  * @show: main()'s: shows the report now, for a command that goes on after its result; NULL once
  *        that is done
+ * @say_error: main()'s: says the error now, for a command that goes on after a failure; main() says
+ *             it no more, as @error_said tells
  * @input, @output: the files behind FILE, if @has_input, @has_output: they must not be the same
  * @acts: the command does something to a device: the status speaks of that alone
  * @moves_state: @outcome is the command's own; of others it follows from the result
@@ -58,6 +60,8 @@ struct invocation {
 	void (*view)(FILE *f, struct json_object *report);
 	void (*add_result)(struct invocation *inv, int result, const struct err *err);
 	void (*show)(struct invocation *inv, int result, const struct err *err);
+	void (*say_error)(struct invocation *inv, struct err *err);
+	bool error_said;
 	bool acts;
 	bool moves_state;
 	enum outcome outcome;
@@ -127,6 +131,14 @@ int cmd_parse_common(struct invocation *inv, const struct opt_line *line, int ar
  */
 _must_check_ int cmd_find_device(const struct invocation *inv, const char *spec, const char *other,
 				 struct device **ret, struct err *err);
+
+/**
+ * cmd_bare_path() - an option that takes the path of a socket, and no DEV or FILE
+ * @option: "--socket"
+ *
+ * Exits on misuse.
+ */
+void cmd_bare_path(const struct invocation *inv, const char *option, const char *path);
 
 /** cmd_hint_swapped() - the hint alone, for what failed otherwise. Return: @code. */
 int cmd_hint_swapped(const struct invocation *inv, const char *spec, const char *other, int code,

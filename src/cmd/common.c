@@ -233,6 +233,16 @@ int cmd_hint_swapped(const struct invocation *inv, const char *spec, const char 
 	return err_hint(err, code, "swapped? DEV comes first: %s %s %s", inv->program, other, spec);
 }
 
+void cmd_bare_path(const struct invocation *inv, const char *option, const char *path)
+{
+	static const char *const prefixes[] = { "hold:", "unix:", "vfio-user:" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(prefixes); i++)
+		if (!strncmp(path, prefixes[i], strlen(prefixes[i])))
+			opts_misuse(inv->program, "%s takes a path alone: %s %s, or ./%s", option,
+				    option, path + strlen(prefixes[i]), path);
+}
+
 int cmd_find_device(const struct invocation *inv, const char *spec, const char *other,
 		    struct device **ret, struct err *err)
 {

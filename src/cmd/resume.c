@@ -242,7 +242,9 @@ static int cmd_resume_check_hold(const struct cmd_resume_args *a, struct err *er
 		return 0;
 	err_fail(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "%s: --no-hold: %s, and the state is lost then",
 		 device_name(dev), device_close_text(effect));
-	return err_hint(err, -EOPNOTSUPP, "leave out --no-hold, or hand over an open fd (fd:N)");
+	return err_hint(err, -EOPNOTSUPP,
+			"hold it elsewhere: --background, --handover=PATH; or name a device that "
+			"is held already: hold:PATH, fd:N");
 }
 
 /* Why the device does not run, to follow "stopped". */
@@ -253,7 +255,7 @@ static const char *cmd_resume_why_stopped(const struct cmd_resume_args *a)
 		       "it all the same)";
 	if (a->stop || a->result.verdict.status != HANDOVER_DONE || cmd_after_passes(&a->after))
 		return "";
-	return ", as no DMA is mapped (--run starts it all the same)";
+	return ", as no DMA is known to be mapped (--run starts it all the same)";
 }
 
 /* The service has started. A manager that does not hear it is no failure. */
@@ -275,13 +277,19 @@ static int cmd_resume_hold(const struct cmd_resume_args *a, struct err *err)
 	const char *why = device_close_text(effect);
 	bool stopped = dev->mig->state == MIG_STOP;
 
+	/* After a failure it is held for what may still be needed of it. */
 	if (effect == CLOSE_KEEPS)
-		why = "It keeps its state without that: --no-hold exits at once";
+		why = a->result.verdict.status == HANDOVER_DONE && a->after.kind == CMD_AFTER_HOLD
+			      ? "It keeps its state without that: --no-hold exits at once"
+			      : NULL;
 	if (a->inv->verbosity >= 0)
 		console_print("%s: %s%s; held open until %s%s%s", cmd_devices_title(&a->devices),
 			      stopped ? "stopped" : "running",
 			      stopped ? cmd_resume_why_stopped(a) : "", session_ended_by(),
-			      effect == CLOSE_KEEPS ? ". " : ", because ", why);
+			      !why		      ? ""
+			      : effect == CLOSE_KEEPS ? ". "
+						      : ", because ",
+			      why ? why : "");
 	cmd_resume_tell_manager(a, stopped);
 	return cmd_devices_hold(a->inv, &a->devices, err);
 }
@@ -353,15 +361,14 @@ static int cmd_resume_work(void *ctx, struct err *err)
 }
 
 /*
- * No DMA is mapped for a function that this process opens itself; and one that is loaded under its
- * owner was found stopped, which is where that believes it to be.
+ * The user of a function that is opened here, or lent, maps DMA for it later; and one that is loaded
+ * under its owner was found stopped, which is where that believes it to be.
  */
 static bool cmd_resume_any_stays_stopped(const struct cmd_devices *d,
 					 const struct device_options *options)
 {
 	for (unsigned int i = 0; i < d->n; i++)
-		if (device_opened_here(d->v[i]) ||
-		    (device_owner(d->v[i]) && !options->owner_frozen))
+		if (device_lacks_dma(d->v[i]) || (device_owner(d->v[i]) && !options->owner_frozen))
 			return true;
 	return false;
 }
@@ -471,7 +478,6 @@ static int cmd_resume_find(struct cmd_resume_args *a, struct err *err)
 static int cmd_resume_hold_failed(const struct cmd_resume_args *a, int r, struct err *err)
 {
 	const struct progress progress = cmd_progress(a->inv, NULL, cmd_devices_title(&a->devices));
-	char reason[ERR_REASON_MAX];
 	struct err gone = { 0 };
 
 	/* What is to be executed has the report before: then the failure is an event after it. */
@@ -479,10 +485,28 @@ static int cmd_resume_hold_failed(const struct cmd_resume_args *a, int r, struct
 		a->inv->show(a->inv, r, err);
 	else
 		progress_event(&progress, "not-executed", "message", err->text);
-	log_warn("%s%s%s%s", err->text, err_reason(err, reason), *err->note ? "; " : "", err->note);
-	if (cmd_resume_hold(a, &gone) < 0)
+	a->inv->say_error(a->inv, err);
+	if (cmd_resume_hold(a, &gone) < 0) {
 		*err = gone;
+		a->inv->error_said = false;
+	}
 	return r;
+}
+
+/* A device that another process keeps is left stopped like one that is held here: say what next. */
+static void cmd_resume_say_stopped(const struct cmd_resume_args *a)
+{
+	const struct cmd_devices *d = &a->devices;
+	const char *title = cmd_devices_title(d), *why = cmd_resume_why_stopped(a);
+
+	if (a->load.verify_only || a->inv->verbosity < 0 || (a->load.run && !a->result.copy))
+		return;
+	if (a->after.kind == CMD_AFTER_GIVE)
+		console_print("%s: stopped%s; to start it: vfiomigctl state hold:%s/%s running",
+			      title, why, a->after.handover,
+			      d->n > 1 ? "NAME" : device_name(d->v[0]));
+	else if (*why && (a->result.copy || device_lacks_dma(d->v[0])))
+		console_print("%s: stopped%s", title, why);
 }
 
 /* Loaded, and for another process. Return: as cmd_after_pass(), or what holding it here came to. */
@@ -493,7 +517,10 @@ static int cmd_resume_pass_on(struct cmd_resume_args *a, struct err *err)
 	r = cmd_after_pass(&a->after, a->inv, &a->devices, &a->options, &a->result, err);
 	if (r < 0)
 		return cmd_resume_hold_failed(a, r, err);
-	return r == CMD_AFTER_CHILD ? cmd_resume_hold(a, err) : 0;
+	if (r == CMD_AFTER_CHILD)
+		return cmd_resume_hold(a, err);
+	cmd_resume_say_stopped(a);
+	return 0;
 }
 
 static int cmd_resume_resume_and_hold(struct cmd_resume_args *a, struct err *err)
@@ -509,9 +536,8 @@ static int cmd_resume_resume_and_hold(struct cmd_resume_args *a, struct err *err
 	exits = a->after.kind == CMD_AFTER_EXIT;
 	if (r < 0)
 		return a->result.hold && !exits ? cmd_resume_hold_failed(a, r, err) : r;
-	if (exits && a->result.copy && inv->verbosity >= 0)
-		console_print("%s: stopped%s", cmd_devices_title(&a->devices),
-			      cmd_resume_why_stopped(a));
+	if (exits)
+		cmd_resume_say_stopped(a);
 	if (exits || a->load.verify_only)
 		return r;
 	if (a->after.kind != CMD_AFTER_HOLD)
@@ -546,7 +572,7 @@ const struct command cmd_resume = {
 	       "The image's devices go into those named, in the order of both, or as --map says. "
 	       "FILE is a path, file:PATH, -, fd:N or exec:CMD; with --listen it is fd:N, "
 	       "unix:PATH, tcp:HOST:PORT or vsock:CID:PORT. A PCI function that this command "
-	       "opens itself has no DMA mapped: it is left stopped unless --run is given. It "
+	       "opens itself, or that is lent, has no DMA mapped: it is left stopped unless --run is given. It "
 	       "would be reset once no process holds it, so it is held until SIGINT, SIGTERM or "
 	       "SIGHUP; or COMMAND is executed with its descriptors.",
 	.run = cmd_resume_run,

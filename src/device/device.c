@@ -182,9 +182,20 @@ const struct acquired *device_fds(const struct device *dev)
 	return device_is_served(dev) ? NULL : &kernel_dev(dev->mig)->acq;
 }
 
+static bool device_is_pci(const struct device *dev)
+{
+	return dev->node && !strcmp(dev->node->bus, "pci");
+}
+
 bool device_opened_here(const struct device *dev)
 {
-	return device_ownership(dev) == DEVICE_SOLE && dev->node && !strcmp(dev->node->bus, "pci");
+	return device_ownership(dev) == DEVICE_SOLE && device_is_pci(dev);
+}
+
+bool device_lacks_dma(const struct device *dev)
+{
+	return device_ownership(dev) != DEVICE_SHARED && !device_is_served(dev) &&
+	       device_is_pci(dev);
 }
 
 bool device_reset_by_open(const struct device *dev)

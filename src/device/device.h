@@ -174,12 +174,16 @@ _must_check_ int device_adopt(const struct host *host, const char *name, struct 
 /** device_fds() - what it is open by; @dev's. NULL for a server's device, which has no such fd */
 const struct acquired *device_fds(const struct device *dev);
 
-/**
- * device_opened_here() - a PCI function that this process itself opens
- *
- * No DMA is mapped for it: what it holds must not run by default.
- */
+/** device_opened_here() - a PCI function that this process itself opens */
 bool device_opened_here(const struct device *dev);
+
+/**
+ * device_lacks_dma() - a PCI function that no process is known to have mapped DMA for
+ *
+ * One that this process opens itself, or that a holder has lent: its user maps the memory later.
+ * What it holds must not run by default. One of another process runs with what that has mapped.
+ */
+bool device_lacks_dma(const struct device *dev);
 
 /**
  * device_reset_by_open() - opening it resets it

@@ -4,6 +4,9 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include "base/macros.h"
 #include "device/device.h"
@@ -127,6 +130,28 @@ static void effect_of_closing_is_a_table(void **state)
 	}
 }
 
+/* Its user maps the memory later, whether it is opened here or lent. */
+static void function_that_a_holder_lends_has_no_dma(void **state)
+{
+	struct fake_host *f = *state;
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	char spec[sizeof(a.sun_path) + 32];
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET, 0);
+
+	snprintf(a.sun_path, sizeof(a.sun_path), "%.80s/h", f->root);
+	assert_return_code(fd, errno);
+	assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof(a)), 0);
+	for (unsigned int pci = 0; pci < 2; pci++) {
+		_cleanup_(device_freep) struct device *dev = NULL;
+
+		snprintf(spec, sizeof(spec), "hold:%s/%s", a.sun_path, pci ? "0000:3b:00.1" : UUID);
+		dev = find(f, spec);
+		assert_int_equal(device_lacks_dma(dev), pci);
+		assert_false(device_opened_here(dev));
+	}
+	close(fd);
+}
+
 static void device_that_is_found_is_judged_by_sysfs(void **state)
 {
 	static const struct {
@@ -155,6 +180,7 @@ static void device_that_is_found_is_judged_by_sysfs(void **state)
 			fake_file(AT(f, "%s", rows[i].reset), "");
 		dev = find(f, rows[i].spec);
 		assert_int_equal(device_opened_here(dev), rows[i].here);
+		assert_int_equal(device_lacks_dma(dev), rows[i].here);
 		assert_int_equal(device_reset_by_open(dev), rows[i].reset_by_open);
 		assert_int_equal(device_close_effect(dev), rows[i].effect);
 		/* Once it is open, its own word counts. */
@@ -258,6 +284,7 @@ int main(void)
 		TEST(reset_of_a_function_is_guessed_from_sysfs),
 		TEST(effect_of_closing_is_a_table),
 		TEST(device_that_is_found_is_judged_by_sysfs),
+		TEST(function_that_a_holder_lends_has_no_dma),
 		TEST(way_of_a_device_says_who_else_has_it),
 		TEST(state_in_debugfs_counts_while_a_process_holds_the_device),
 		TEST(device_is_held_if_a_process_is_seen_to),
