@@ -188,6 +188,8 @@ complete -c vfiomigctl -n '__vfiomigctl_command report' -l force -d "replace OUT
 complete -c vfiomigctl -n '__vfiomigctl_command hold' -l socket -r -F -d "lend them at a UNIX socket"
 complete -c vfiomigctl -n '__vfiomigctl_command hold' -l allow-uid -x -d "serve this user, too"
 complete -c vfiomigctl -n '__vfiomigctl_command hold' -l on-request -x -a 'release refuse' -d "when the host asks for a device"
+complete -c vfiomigctl -n '__vfiomigctl_command hold' -l background -d "hold the devices in the background"
+complete -c vfiomigctl -n '__vfiomigctl_command hold' -l pid-file -r -F -d "the number of the process in the background"
 
 complete -c vfiomigctl -n '__vfiomigctl_command migratable' -l switchdev -d "set the PF's eswitch to switchdev mode if ports are hidden"
 complete -c vfiomigctl -n '__vfiomigctl_command migratable' -l rebind -d "take a bound VF from its driver for it, and give it back"

@@ -6,6 +6,7 @@
 
 #include "base/console.h"
 #include "base/log.h"
+#include "base/pid-file.h"
 #include "base/sd-notify.h"
 #include "base/units.h"
 #include "device/acquire-shared.h"
@@ -14,6 +15,7 @@
 #include "engine/hold.h"
 #include "ui/session.h"
 #include "cmd/cmd.h"
+#include "cmd/detach.h"
 #include "cmd/holding.h"
 #include "cmd/render.h"
 #include "cmd/stored.h"
@@ -26,7 +28,8 @@ static const char *const cmd_hold_on_request_words[] = {
 struct cmd_hold_args {
 	struct invocation *inv;
 	struct opt_list specs, uids;
-	const char *socket;
+	const char *socket, *pid_path;
+	bool background;
 	unsigned int on_request;
 	struct device_options options;
 	struct arc_retry retry;
@@ -36,6 +39,7 @@ struct cmd_hold_args {
 	unsigned int n;
 	struct device *v[HOLD_DEVICES_MAX];
 	struct cmd_holding holding;
+	struct pid_file pid_file;
 };
 
 static void cmd_hold_parse_uids(const struct cmd_hold_args *a, struct hold_options *opts)
@@ -67,6 +71,10 @@ static void cmd_hold_parse(struct cmd_hold_args *a, struct hold_options *hold, i
 		  OPT_WORDS(cmd_hold_on_request_words),
 		  .doc = "when the host asks for a device (unbind, unplug): release (default) "
 			 "it, or refuse" },
+		{ "background", .flag = &a->background,
+		  .doc = "hold them in the background: exit once they are held and lent" },
+		{ "pid-file", .value = "FILE", .text = &a->pid_path,
+		  .doc = "of --background: the number of the process that holds" },
 		{ 0 },
 	};
 	const struct opt_arg args[] = {
@@ -85,6 +93,10 @@ static void cmd_hold_parse(struct cmd_hold_args *a, struct hold_options *hold, i
 		opts_misuse(a->inv->program, "no DEV, and no --socket to be given one by");
 	if (a->specs.n > HOLD_DEVICES_MAX)
 		opts_misuse(a->inv->program, "more than %u devices", HOLD_DEVICES_MAX);
+	if (a->socket)
+		cmd_bare_path(a->inv, "--socket", a->socket);
+	if (a->pid_path && !a->background)
+		opts_misuse(a->inv->program, "--pid-file is for --background");
 	cmd_hold_parse_uids(a, hold);
 }
 
@@ -95,6 +107,7 @@ static void cmd_hold_view(FILE *f, struct json_object *report)
 		{ "state", "state", REPORT_TEXT },
 		{ "socket", "socket", REPORT_TEXT },
 		{ "on_request", "on request", REPORT_TEXT },
+		{ "successor.pid", "held by process", REPORT_TEXT },
 	};
 
 	static const struct report_row columns[] = {
@@ -274,12 +287,36 @@ static void cmd_hold_tell_manager(const struct hold *hold)
 		log_warn("%s%s", err.text, err_reason(&err, reason));
 }
 
+/* The socket and the file first: one that is in use must not cost a device its state. */
+static int cmd_hold_settle(struct cmd_hold_args *a, struct hold *hold, struct err *err)
+{
+	int r;
+
+	r = a->pid_path ? pid_file_find(a->pid_path, &a->pid_file, err) : 0;
+	if (r < 0)
+		return err_prefix(err, r, "--pid-file");
+	r = a->socket ? hold_listen(hold, a->socket, err) : 0;
+	return r < 0 ? err_prefix(err, r, "--socket") : 0;
+}
+
+/* Return: as cmd_detach(). Where a child holds them, what is left here ends without any effect. */
+static int cmd_hold_detach(struct cmd_hold_args *a, struct hold *hold, struct err *err)
+{
+	pid_t pid = 0;
+	int r = cmd_detach(a->inv, a->pid_path ? &a->pid_file : NULL, &pid, err);
+
+	if (r != CMD_DETACH_PARENT)
+		return r;
+	hold_leave_socket(hold);
+	report_int(report_object(a->inv->report, "successor"), "pid", pid);
+	return r;
+}
+
 static int cmd_hold_hold(struct cmd_hold_args *a, struct hold *hold, struct err *err)
 {
 	int r;
 
-	/* The socket first: one that is in use must not cost a device its state. */
-	r = a->socket ? hold_listen(hold, a->socket, err) : 0;
+	r = cmd_hold_settle(a, hold, err);
 	if (r < 0)
 		return r;
 	r = cmd_stored_take(&host_live, &a->options, &a->stored, err);
@@ -291,7 +328,11 @@ static int cmd_hold_hold(struct cmd_hold_args *a, struct hold *hold, struct err 
 	cmd_hold_render(a);
 	/* Who waits for the devices to be held goes by the report, and may send SIGUSR1. */
 	session_block_signals();
-	a->inv->show(a->inv, 0, err);
+	r = a->background ? cmd_hold_detach(a, hold, err) : CMD_DETACH_CHILD;
+	if (r != CMD_DETACH_CHILD)
+		return r;
+	if (a->inv->show)
+		a->inv->show(a->inv, 0, err);
 	if (a->inv->verbosity >= 0)
 		console_print("held open until %s", session_ended_by());
 	cmd_hold_tell_manager(hold);
@@ -303,7 +344,11 @@ static int cmd_hold_hold(struct cmd_hold_args *a, struct hold *hold, struct err 
 
 static int cmd_hold_run(struct invocation *inv, int argc, char **argv, struct err *err)
 {
-	struct cmd_hold_args a = { .inv = inv, .holding = { .inv = inv, .stores = true } };
+	struct cmd_hold_args a = {
+		.inv = inv,
+		.holding = { .inv = inv, .stores = true },
+		.pid_file = PID_FILE_NONE,
+	};
 	struct hold_options opts = {
 		.host = &host_live,
 		.told = cmd_holding_told,
@@ -326,6 +371,8 @@ static int cmd_hold_run(struct invocation *inv, int argc, char **argv, struct er
 		device_free(a.v[i]);
 	cmd_stored_done(&a.stored);
 	acquire_shared_done(&a.shared);
+	pid_file_remove(&a.pid_file);
+	pid_file_done(&a.pid_file);
 	return r;
 }
 

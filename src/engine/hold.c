@@ -149,23 +149,44 @@ int hold_take(struct hold *h, struct device *dev, struct err *err)
 	return 0;
 }
 
+/* The current directory may be another one by the time the file is removed. */
+static char *hold_absolute(const char *path)
+{
+	_cleanup_free_ char *here = *path == '/' ? strdup("") : get_current_dir_name();
+	char *whole = NULL;
+
+	if (!here || asprintf(&whole, "%s%s%s", here, *here ? "/" : "", path) < 0)
+		return NULL;
+	return whole;
+}
+
+static int hold_refuse_path(int r, const char *path, struct err *err)
+{
+	switch (r) {
+	case -EADDRINUSE:
+		return err_hint(err, r, "another holder serves it: vfiomigctl list hold:%s", path);
+	case -ENAMETOOLONG:
+		return err_classify(err, ERR_USAGE, r);
+	default:
+		return err_classify(err, err_denied(r, ERR_OUTPUT), r);
+	}
+}
+
 int hold_listen(struct hold *h, const char *path, struct err *err)
 {
 	struct stat st;
 	mode_t mask;
 	int r;
 
-	h->path = strdup(path);
+	h->path = hold_absolute(path);
 	if (!h->path)
 		return err_set(err, -ENOMEM, "%s", path);
 	/* Those that were allowed by name are not kept out by a umask that was not meant for it. */
 	mask = umask(0);
 	r = unix_listen_packets(path, h->opts.n_uids ? MODE_OTHERS : MODE_OWN, &h->listener, err);
 	umask(mask);
-	if (r == -EADDRINUSE)
-		return err_hint(err, r, "another holder serves it: vfiomigctl list hold:%s", path);
 	if (r < 0)
-		return r;
+		return hold_refuse_path(r, path, err);
 	if (lstat(path, &st) < 0)
 		return err_set(err, -errno, "%s", path);
 	h->path_dev = st.st_dev;
@@ -178,9 +199,15 @@ static void hold_remove_socket(const struct hold *h)
 {
 	struct stat st;
 
-	if (h->listener >= 0 && lstat(h->path, &st) == 0 && st.st_dev == h->path_dev &&
+	if (h->listener >= 0 && h->path && lstat(h->path, &st) == 0 && st.st_dev == h->path_dev &&
 	    st.st_ino == h->path_ino)
 		unlink(h->path);
+}
+
+void hold_leave_socket(struct hold *h)
+{
+	free(h->path);
+	h->path = NULL;
 }
 
 struct hold *hold_free(struct hold *h)

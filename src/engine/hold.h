@@ -111,9 +111,13 @@ _must_check_ int hold_take(struct hold *h, struct device *dev, struct err *err);
  * are allowed: who may connect is checked for each client in any case. Sets the process's umask
  * for a moment: no other thread may create a file meanwhile.
  *
- * Return: 0; as unix_listen_packets().
+ * Return: 0; -EADDRINUSE when it is served; -ENAMETOOLONG (ERR_USAGE); else (ERR_OUTPUT) as
+ * unix_listen_packets(), and ERR_PERMISSION for -EACCES and -EPERM.
  */
 _must_check_ int hold_listen(struct hold *h, const char *path, struct err *err);
+
+/** hold_leave_socket() - another process serves it from here on: its file stays after hold_free() */
+void hold_leave_socket(struct hold *h);
 
 /** hold_count() - devices that are held */
 unsigned int hold_count(const struct hold *h);
