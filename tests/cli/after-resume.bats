@@ -84,6 +84,8 @@ has()
 	[[ $stderr == *'no FILE'* ]]
 	migctl 64 resume -- true
 	[[ $stderr == *'no DEV'* ]]
+	migctl 64 resume --handover unix:x "$B" image
+	[[ $stderr == *'--handover takes a path alone: --handover x, or ./unix:x'* ]]
 	migctl 64 resume --pid-file x "$B" image
 	[[ $stderr == *'--pid-file is for --background'* ]]
 	migctl 64 resume --dry-run "$B" image -- true
@@ -109,7 +111,7 @@ has()
 	migctl 66 --json resume "$B" fd:0 -- ./nosuch <image
 	expect_json '.owner == "unknown"'
 	migctl 73 resume --background --pid-file nosuch/pid "$B" image
-	expect_message 'nosuch/pid: No such file or directory (ENOENT)'
+	expect_message '--pid-file: nosuch/pid: No such file or directory (ENOENT)'
 	migctl 73 resume --background --pid-file . "$B" image
 	migctl 64 resume --background --pid-file nosuch/ "$B" image
 	migctl 0 --json state "$B"
@@ -155,7 +157,9 @@ has()
 	eventually has 'held open until' next.err
 	kill -INT "$next"
 	finish next 81
-	[[ $stderr == *"./bad: cannot be executed: No such file or directory (ENOENT); $B: loaded, and open here" ]]
+	# Once, when it happens, and before what becomes of the device.
+	[[ $stderr == *"./bad: cannot be executed: No such file or directory (ENOENT); $B: loaded, and open here"$'\n'"$B: stopped; held open until SIGINT, SIGTERM or SIGHUP" ]]
+	[[ $(grep -c 'cannot be executed' <<<"$stderr") == 1 ]]
 	[[ $(jq -r '.event' status | tail -n 2 | xargs) == 'result not-executed' ]]
 	jq -e 'select(.event == "not-executed") | .device and .message == "./bad: cannot be executed"' status
 	holds "$B"
@@ -177,6 +181,18 @@ has()
 	kill -TERM "$pid"
 	eventually gone it.pid
 	holds "$B"
+}
+
+@test "--background: nothing that the caller had open is kept open" {
+	image
+	exec 9>lock
+	flock -n 9
+	migctl 0 -q resume --background --pid-file it.pid "$B" image
+	started+=("$(<it.pid)")
+	exec 9>&-
+	flock -n lock true
+	kill -TERM "$(<it.pid)"
+	eventually gone it.pid
 }
 
 gone()

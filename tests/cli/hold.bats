@@ -76,6 +76,13 @@ list='{"schema": 1, "request": "list"}'
 	expect_message "--allow-uid: 'root' is not a user's number"
 	migctl 64 hold --socket=h --allow-uid=4294967295
 	migctl 64 hold --socket=h --on-request=maybe
+	migctl 64 hold --socket=hold:h
+	expect_message '--socket takes a path alone: --socket h, or ./hold:h'
+	migctl 64 hold --socket=h --pid-file=p
+	expect_message '--pid-file is for --background'
+	migctl 73 hold --background --pid-file=none/p --socket=h
+	expect_message '--pid-file: none/p: No such file or directory (ENOENT)'
+	[[ ! -e h ]]
 	migctl 66 hold --socket=h fd:77
 	expect_message 'fd:77: not open here'
 	migctl 69 hold --socket=h vfio-user:nowhere
@@ -109,7 +116,7 @@ list='{"schema": 1, "request": "list"}'
 	wait "$one" || true
 	[[ -S h ]]
 	migctl 66 info hold:h
-	expect_message 'Connection refused (ECONNREFUSED)' 'vfiomigctl hold DEV --socket h'
+	expect_message 'Connection refused (ECONNREFUSED)' 'is its holder running? vfiomigctl hold DEV --socket=PATH'
 	hold_start two --socket=h
 	ask h "$list"
 	[[ $output == *'"devices": []'* ]]
@@ -134,12 +141,17 @@ list='{"schema": 1, "request": "list"}'
 	mkfifo fifo
 	mkdir dir
 	for what in file link dangling fifo dir; do
-		migctl 71 hold --socket="$what"
-		expect_message "$what: not a socket"
+		migctl 73 hold --socket="$what"
+		expect_message "--socket: $what: not a socket"
 	done
+	migctl 66 info hold:file
+	expect_message 'hold:file: not a socket; is its holder running?'
+	migctl 66 info unix:file
+	expect_message 'unix:file: not a socket'
 	[[ $(<file) == precious && -L link && -L dangling && ! -e nowhere && -p fifo ]]
-	migctl 66 hold --socket=none/h
-	migctl 71 hold --socket="$(printf 'x%.0s' {1..108})"
+	migctl 73 hold --socket=none/h
+	expect_message '--socket: none/h: No such file or directory (ENOENT)'
+	migctl 64 hold --socket="$(printf 'x%.0s' {1..108})"
 	expect_message "too long for a socket's path"
 	# A stream's socket that is served is no holder's, and no less alive.
 	python3 -c 'import socket, time
@@ -150,7 +162,10 @@ s = socket.socket(socket.AF_UNIX); s.bind("stream"); s.listen(); print(flush=Tru
 	migctl 71 hold --socket=stream
 	expect_message EADDRINUSE
 	migctl 76 info hold:stream
-	expect_message EPROTOTYPE
+	expect_message EPROTOTYPE 'passes a device is unix:PATH'
+	hold_start one --socket=h
+	migctl 76 info unix:h
+	expect_message 'unix:h: connecting: ' EPROTOTYPE 'a holder of vfiomigctl is hold:PATH'
 }
 
 @test "hold: of many that replace a dead one's socket, one serves" {
@@ -179,8 +194,12 @@ s = socket.socket(socket.AF_UNIX); s.bind("stream"); s.listen(); print(flush=Tru
 	expect_message 'no device is held here: No such file or directory (ENOENT)'
 	migctl 66 state hold:h/vfio0 stop
 	expect_message 'hold:h/vfio0: vfio0: no device is held here'
+	migctl 66 state hold:h/vfio0
+	expect_message 'hold:h/vfio0: vfio0: no device is held here'
 	migctl 66 state hold:nowhere
+	expect_message 'hold:nowhere: No such file or directory (ENOENT); is its holder running?'
 	migctl 66 state hold:nowhere/vfio0
+	expect_message 'hold:nowhere/vfio0: No such file or directory (ENOENT); is its holder running?'
 	migctl 64 state hold:h/
 	expect_message "hold:h/: no device's name behind the socket"
 	ask h '{"schema": 1, "request": "release", "name": "x"}' give:x:0 \
@@ -264,4 +283,56 @@ s = socket.socket(socket.AF_UNIX); s.bind("stream"); s.listen(); print(flush=Tru
 	eventually says one.err 'no device is held'
 	ask h "$list"
 	[[ $output == *'"devices": []'* ]]
+}
+
+# gone FILE...
+gone()
+{
+	local file
+
+	for file; do
+		[[ ! -e $file ]] || return 1
+	done
+}
+
+@test "hold --background: the devices are held and lent when it has ended, until a signal" {
+	local pid
+
+	mkdir sub
+	migctl 0 --json hold --background --pid-file=sub/pid --socket=sub/h
+	read -r pid <sub/pid
+	holders+=("$pid")
+	expect_json ".successor.pid == $pid" '.socket == "sub/h"' '.status == 0'
+	ask sub/h "$list"
+	[[ $output == *'"devices": []'* ]]
+	[[ $(readlink /proc/"$pid"/fd/{0,1,2}) == $'/dev/null\n/dev/null\n/dev/null' ]]
+	migctl 71 hold --background --socket=sub/h
+	expect_message '--socket: sub/h: Address already in use (EADDRINUSE)'
+	ask sub/h "$list"
+	[[ $output == *'"devices": []'* ]]
+	kill -TERM "$pid"
+	eventually gone sub/h sub/pid
+}
+
+@test "hold --background: nothing that the caller had open is kept open" {
+	local pid
+
+	exec 9>lock
+	flock -n 9
+	mkfifo log
+	cat log >all 3>&- 9>&- &
+	holders+=($!)
+	exec 8>log
+	migctl 0 -q --status-fd=8 hold --background --pid-file=pid --socket=h
+	read -r pid <pid
+	holders+=("$pid")
+	exec 9>&- 8>&-
+	# The lock and the pipe are given up by the last process that has them open.
+	flock -n lock true
+	wait "${holders[0]}"
+	says all '"event": "result"'
+	ask h "$list"
+	[[ $output == *'"devices": []'* ]]
+	kill -TERM "$pid"
+	eventually gone h pid
 }

@@ -172,7 +172,7 @@ consumer()
 	kill -INT "$next"
 	finish next 81
 	expect_message './bad: cannot be executed: No such file or directory (ENOENT)' \
-		"$B: loaded, and open here"
+		"$B: loaded, and open here; another process can take it over: vfiomigctl hold pid:$next"
 	lost
 }
 
@@ -228,6 +228,7 @@ receiver()
 	migctl 0 --json resume --handover far "$B" state.img
 	expect_json '.state == "stop"' '.successor.socket == "far"' '.outcome == "completed"' \
 		'.owner == "destination"'
+	expect_message "$B: stopped; to start it: vfiomigctl state hold:far/$B running"
 	cat receiver.out
 	said "$B device=$cdev iommufd=/dev/iommu" receiver.out
 	expect_state "$B" stop
@@ -266,6 +267,7 @@ not_taken()
 	kill "$next"
 	finish next "$want"
 	expect_message "$@"
+	[[ $(grep -c ': open here\|and open here' next.err) == 1 && $stderr != *--no-hold* ]]
 	expect_json ".status == $want" ".outcome == \"$outcome\"" '.owner == "destination"' \
 		'.accepted' '.successor.socket == "far"'
 	lost
@@ -273,12 +275,13 @@ not_taken()
 
 @test "--handover: refused, the device is held" {
 	receiver refuse
-	not_taken 81 device-error 'far: not now' "$B: loaded, and open here"
+	not_taken 81 device-error '--handover: far: not now' "$B: loaded, and open here"
 }
 
 @test "--handover: no answer, or none that makes sense, is doubt, and the device is held" {
 	receiver silent
-	not_taken 80 in-doubt 'does not answer' "$B: open here, and maybe there, too"
+	not_taken 80 in-doubt 'does not answer' "$B: open here, and maybe there, too" \
+		'end the receiver or this process, and not both'
 	receiver close
 	not_taken 80 in-doubt "$B: open here, and maybe there, too"
 	receiver rave
@@ -312,9 +315,9 @@ not_taken()
 	migctl 66 --json resume --handover nosuch "$B" state.img
 	expect_json '.outcome == "aborted"' '.owner == "none"'
 	migctl 66 resume --handover nosuch "$B" state.img
-	expect_message 'nosuch: No such file or directory (ENOENT)'
+	expect_message '--handover: nosuch: No such file or directory (ENOENT); is its holder running?'
 	migctl 66 resume --handover state.img "$B" state.img
-	expect_message 'state.img: not a socket'
+	expect_message '--handover: state.img: not a socket; is its holder running?'
 	migctl 66 resume "$B" state.img -- nosuch
 	expect_message 'nosuch: cannot be executed: No such file or directory (ENOENT)'
 	migctl 77 resume "$B" state.img -- ./state.img

@@ -168,6 +168,8 @@ lend()
 	expect_message "$A: a client (pid $client) has it, and may change its state" EBUSY \
 		'wait for that one to end'
 	migctl 71 save hold:h file
+	migctl 71 save --dry-run hold:h file
+	expect_message "hold:h: $A: a client (pid $client) has it, and may change its state"
 	expect_files client.err client.out h holder.err holder.out
 	migctl 0 info hold:h
 	migctl 0 state hold:h
@@ -231,10 +233,27 @@ middle of changing it; found in stop-copy, brought to running"
 	expect_state "$A" resuming
 	kill -KILL "$resume"
 	wait "$resume" || true
-	eventually is_in "$A" running
+	eventually is_in "$A" stop
 	expect_shown "$A" resets 1
 	migctl 0 resume hold:h file
-	expect_message 'found in resuming, brought to running by a reset: what it held is lost'
+	expect_message 'found in resuming, brought to stop by a reset: what it held is lost'
+	hold_end
+}
+
+@test "hold: a client that has not waited for its answer has never had the device" {
+	hold_start -v "$A"
+	kill -STOP "$holder"
+	migctl 76 save --timeout=50ms hold:h file
+	expect_message 'hold:h: the holder does not answer' 'it is stopped, or busy'
+	kill -CONT "$holder"
+	migctl 0 state hold:h
+	[[ -z $stderr ]]
+	says holder.err 'vfiomigctl save (pid '
+	says holder.err 'it does not get its answer: EPIPE'
+	! says holder.err 'the last client'
+	migctl 0 save hold:h file
+	eventually says holder.err ') has it, to change its state'
+	eventually says holder.err ') has given it back'
 	hold_end
 }
 
@@ -358,12 +377,24 @@ the state that it held is lost; a client has it open still, and the host waits f
 
 @test "hold: a dead holder's socket is replaced, and its device is as good as new" {
 	hold_start "$A"
+	migctl 0 save hold:h file
 	sim "$A" seed 7
 	kill -KILL "$holder"
 	wait "$holder" || true
 	[[ -S h ]]
-	migctl 66 state hold:h
-	expect_message 'ECONNREFUSED' 'is its holder running?'
+	# The holder is asked, whatever debugfs and sysfs know of the device.
+	cat >dead <<-END
+		state hold:h
+		state hold:h/$A
+		state --dry-run hold:h/$A stop
+		save --dry-run hold:h/$A other
+		resume --dry-run hold:h/$A file
+		info hold:h/$A
+	END
+	while read -r -a words; do
+		migctl 66 "${words[@]}"
+		expect_message 'connecting: Connection refused (ECONNREFUSED); is its holder running?'
+	done <dead
 	hold_start "$A"
 	expect_shown "$A" seed 0
 	hold_end
