@@ -94,6 +94,11 @@ static void cmd_resume_parse(struct cmd_resume_args *a, int argc, char **argv)
 	cmd_after_settle(a->inv, &a->after);
 	if (cmd_after_acts(&a->after) && a->load.verify_only)
 		opts_misuse(program, "--dry-run loads nothing that another process could have");
+	if (a->actions.freeze_owner && cmd_after_passes(&a->after) && !a->run)
+		opts_misuse(program,
+			    "--freeze-owner and %s exclude each other without --run: the owner "
+			    "would run with its device stopped",
+			    a->after.handover ? "--handover" : "-- COMMAND");
 	cmd_devices_split(a->inv, &a->devices);
 	if (a->load.raw && a->devices.n > 1)
 		opts_misuse(program, "--raw is of one device");
@@ -390,6 +395,12 @@ static int cmd_resume_prepare(struct cmd_resume_args *a, const struct progress *
 	load->run = !a->stop &&
 		    (a->run || (!cmd_after_passes(&a->after) &&
 				!cmd_resume_any_stays_stopped(&a->devices, &a->options)));
+	if (a->actions.freeze_owner && !load->run) {
+		err_fail(err, ERR_USAGE, -EINVAL,
+			 "--freeze-owner: the owner would go on with its device stopped, as no DMA "
+			 "is mapped for a device beside it");
+		return err_hint(err, -EINVAL, "--run starts all");
+	}
 	if (a->after.kind == CMD_AFTER_HOLD && cmd_resume_all_kept(&a->devices))
 		a->after.kind = CMD_AFTER_EXIT;
 	for (unsigned int i = 0; i < load->n; i++) {

@@ -172,6 +172,11 @@ static struct load_lane *load_lane_of(struct load *l, uint32_t saved)
 	return l->map[saved] == LOAD_MAP_NONE ? NULL : &l->lanes[l->map[saved]];
 }
 
+static bool load_is_copy(const struct load *l)
+{
+	return !handover_may_start(l->link, l->origin, l->options->clone);
+}
+
 static int load_check_fit(const struct load *l, const struct image_manifest *m, struct err *err)
 {
 	for (uint32_t i = 0; i < m->n_devices; i++) {
@@ -187,11 +192,27 @@ static int load_check_fit(const struct load *l, const struct image_manifest *m, 
 	return 0;
 }
 
+/* A frozen owner goes on with whatever its device is left with. */
+static int load_check_frozen(const struct load *l, struct err *err)
+{
+	const struct load_options *o = l->options;
+
+	if (!o->actions || !o->actions->freeze_owner || !load_is_copy(l))
+		return 0;
+	err_fail(err, ERR_UNSUPPORTED, -EOPNOTSUPP,
+		 "--freeze-owner: this is a copy, as the sender's device runs on, or may: it would "
+		 "stay stopped, and its owner go on");
+	return err_hint(err, -EOPNOTSUPP, "--clone starts it all the same");
+}
+
 /* Opens the devices and brings them to RESUMING; @m is NULL for a bare stream. */
 static int load_begin(struct load *l, const struct image_manifest *m, struct err *err)
 {
 	int r;
 
+	r = load_check_frozen(l, err);
+	if (r < 0)
+		return r;
 	r = set_open(&l->set, l->options->device, l->options->p2p, err);
 	if (r < 0)
 		return r;
@@ -496,10 +517,8 @@ static void load_receive_all(struct load *l, enum handover_received received)
 
 static bool load_starts(struct load *l)
 {
-	const struct load_options *o = l->options;
-
-	l->result->copy = o->run && !handover_may_start(l->link, l->origin, o->clone);
-	return o->run && !l->result->copy;
+	l->result->copy = l->options->run && load_is_copy(l);
+	return l->options->run && !l->result->copy;
 }
 
 /* Its owner believes it to be stopped, and starts it when that one goes on. */

@@ -175,6 +175,20 @@ expect_seen()
 	[[ $owner_state != T ]]
 }
 
+@test "freeze: an owner that would go on with its device stopped is refused before it stops" {
+	own owner "$A"
+	migctl 0 save "$B" image
+	migctl 69 resume --freeze-owner "pid:$owner" 'exec:cat image'
+	[[ $stderr == *'--freeze-owner: this is a copy'*'--clone'* ]]
+	all_well "$owner" "$A"
+	migctl 64 resume --freeze-owner "pid:$owner" image -- true
+	[[ $stderr == *'--freeze-owner and -- COMMAND exclude each other without --run'* ]]
+	migctl 64 resume --freeze-owner --handover socket "pid:$owner" image
+	all_well "$owner" "$A"
+	migctl 0 resume --freeze-owner --clone "pid:$owner" 'exec:cat image'
+	all_well "$owner" "$A"
+}
+
 @test "freeze: the tool is killed while the owner is stopped" {
 	local action
 
