@@ -32,6 +32,11 @@
 
 #define ID_SIZE 16
 #define LINE_MAX_SIZE 400
+
+/* What the kernel keeps in a pipe, and how much of it is read at once. */
+#define PIPE_SIZE 65536u
+#define READ_SIZE 4096u
+
 #define VARIABLES_MAX 16
 
 extern char **environ;
@@ -142,24 +147,34 @@ static void actions_script_flush(struct script_output *o)
 	o->len = 0;
 }
 
-static void actions_script_hear(struct script_output *o)
+/* One read, so that a writer without end holds nothing up. Return: there may be more. */
+static bool actions_script_hear(struct script_output *o)
 {
-	char buf[4096];
+	char buf[READ_SIZE];
 	ssize_t n;
 
-	while (o->fd >= 0) {
-		n = read(o->fd, buf, sizeof(buf));
-		if (n < 0)
-			return;
-		if (!n)
-			close(TAKE_FD(o->fd));
-		for (ssize_t i = 0; i < n; i++) {
-			if (buf[i] == '\n' || o->len == LINE_MAX_SIZE)
-				actions_script_flush(o);
-			if (buf[i] != '\n' && buf[i])
-				o->line[o->len++] = buf[i];
-		}
+	if (o->fd < 0)
+		return false;
+	n = read(o->fd, buf, sizeof(buf));
+	if (n < 0)
+		return false;
+	if (!n)
+		close(TAKE_FD(o->fd));
+	for (ssize_t i = 0; i < n; i++) {
+		if (buf[i] == '\n' || o->len == LINE_MAX_SIZE)
+			actions_script_flush(o);
+		if (buf[i] != '\n' && buf[i])
+			o->line[o->len++] = buf[i];
 	}
+	return n;
+}
+
+/* What is in the pipe when the script has ended; processes that it leaves may go on writing. */
+static void actions_script_hear_rest(struct script_output *o)
+{
+	for (size_t got = 0; got < PIPE_SIZE && actions_script_hear(o); got += READ_SIZE)
+		continue;
+	actions_script_flush(o);
 }
 
 /*
@@ -187,8 +202,7 @@ struct script_run {
 static void actions_script_run_done(struct script_run *run)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(run->streams); i++) {
-		actions_script_hear(&run->streams[i]);
-		actions_script_flush(&run->streams[i]);
+		actions_script_hear_rest(&run->streams[i]);
 		if (run->streams[i].fd >= 0)
 			close(run->streams[i].fd);
 	}
@@ -292,7 +306,7 @@ static enum script_wait actions_script_await(struct script_run *run, int stop, i
 
 		(void)poll(p, ARRAY_SIZE(p), clock_ms_until(end));
 		for (size_t i = 0; i < ARRAY_SIZE(run->streams); i++)
-			actions_script_hear(&run->streams[i]);
+			(void)actions_script_hear(&run->streams[i]);
 		if (p[0].revents)
 			return SCRIPT_ENDED;
 		if (p[1].revents)

@@ -182,6 +182,15 @@ expect_story()
 	grep -q '^hook abort' events
 }
 
+@test "hooks: one that writes without end is ended in time, too" {
+	emulate
+	hook post-stop 'exec yes >&2'
+	migctl 0 save --action-timeout=100ms --action-script ./hook $A image
+	[[ $stderr == *"./hook: post-stop: did not end within 100 ms (--action-timeout)"* ]]
+	migctl 0 state $A
+	[[ $output == *running* ]]
+}
+
 gone()
 {
 	! kill -0 "$1" 2>/dev/null
