@@ -156,6 +156,11 @@ static const struct device_owner *acquire_pid_owner(const struct device *dev)
 	return &acquire_pid_adopted(dev)->owner;
 }
 
+static int acquire_pid_owner_pidfd(const struct device *dev)
+{
+	return acquire_pid_adopted(dev)->pidfd;
+}
+
 static bool acquire_pid_owner_ended(const struct device *dev)
 {
 	return owner_ended(acquire_pid_adopted(dev)->pidfd);
@@ -187,6 +192,7 @@ const struct acquirer acquirer_pid = {
 	.acquire = acquire_pid_acquire,
 	.same = acquire_pid_same,
 	.owner = acquire_pid_owner,
+	.owner_pidfd = acquire_pid_owner_pidfd,
 	.owner_ended = acquire_pid_owner_ended,
 	.watch_fd = acquire_pid_watch_fd,
 	.done = acquire_pid_done,

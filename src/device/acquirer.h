@@ -60,6 +60,9 @@ struct acquirer {
 	/** @owner: Optional. The process that uses the device, or NULL where there is none. */
 	const struct device_owner *(*owner)(const struct device *dev);
 
+	/** @owner_pidfd: Beside @owner. @dev's, as long as that is there. */
+	int (*owner_pidfd)(const struct device *dev);
+
 	/** @owner_ended: Beside @owner. That process is no more. */
 	bool (*owner_ended)(const struct device *dev);
 

@@ -158,6 +158,11 @@ pid_t device_owner_pid(const struct device *dev)
 	return owner ? owner->pid : 0;
 }
 
+int device_owner_pidfd(const struct device *dev)
+{
+	return dev->how->owner_pidfd ? dev->how->owner_pidfd(dev) : -1;
+}
+
 bool device_owner_ended(const struct device *dev)
 {
 	return dev->how->owner_ended && dev->how->owner_ended(dev);

@@ -134,6 +134,13 @@ const struct device_owner *device_owner(const struct device *dev);
 /** device_owner_pid() - its pid, or 0 */
 pid_t device_owner_pid(const struct device *dev);
 
+/**
+ * device_owner_pidfd() - that process, whatever has its number by now
+ *
+ * Return: @dev's; -1 for none.
+ */
+int device_owner_pidfd(const struct device *dev);
+
 /** device_owner_ended() - that process is no more; what it held is held here alone */
 bool device_owner_ended(const struct device *dev);
 

@@ -303,4 +303,7 @@ void owner_streams_now(const struct device *dev, struct owner_streams *ret)
 			ret->loading = fds.v[i].fd;
 	}
 	vfio_fds_done(&fds);
+	/* Its number may be another process's by now. */
+	if (device_owner_ended(dev))
+		*ret = (struct owner_streams){ -1, -1 };
 }

@@ -99,7 +99,8 @@ static int actions_freeze_open(struct actions_freeze *f, const struct actions_op
 
 		if (!pid || actions_freeze_has(f, pid))
 			continue;
-		r = freezer_open(&f->freezers[f->n], &host_live, pid, err);
+		r = freezer_open(&f->freezers[f->n], &host_live, pid,
+				 device_owner_pidfd(members[i].dev), err);
 		if (r < 0) {
 			freezer_close(&f->freezers[f->n]);
 			return err_prefix(err, r, "%s: --freeze-owner",

@@ -32,7 +32,18 @@ static int freezer_refuse(int r, pid_t pid, struct err *err)
 	return err_hint(err, r, "run this as the user of that process, or with CAP_KILL");
 }
 
-int freezer_open(struct freezer *f, const struct host *host, pid_t pid, struct err *err)
+/* A number that was read while its process had not ended was that process's. */
+static int freezer_open_cgroup(struct freezer *f, struct err *err)
+{
+	int r;
+
+	f->cgroup = cgroup_open_own(f->host, f->pid);
+	r = freezer_tell(f, 0);
+	return r < 0 ? freezer_refuse(r, f->pid, err) : 0;
+}
+
+int freezer_open(struct freezer *f, const struct host *host, pid_t pid, int pidfd,
+		 struct err *err)
 {
 	int r;
 
@@ -42,14 +53,13 @@ int freezer_open(struct freezer *f, const struct host *host, pid_t pid, struct e
 	if (pid == getpid())
 		return err_fail(err, ERR_USAGE, -EINVAL,
 				"process %d is this one: it cannot stop itself", (int)pid);
-	f->pidfd = pidfd_open(pid, 0);
+	f->pidfd = pidfd < 0 ? pidfd_open(pid, 0) : fcntl(pidfd, F_DUPFD_CLOEXEC, 3);
 	if (f->pidfd < 0)
 		return freezer_refuse(-errno, pid, err);
 	r = freezer_tell(f, 0);
 	if (r < 0)
 		return freezer_refuse(r, pid, err);
-	f->cgroup = cgroup_open_own(host, pid);
-	return 0;
+	return freezer_open_cgroup(f, err);
 }
 
 void freezer_close(struct freezer *f)

@@ -35,11 +35,13 @@ struct freezer {
 
 /**
  * freezer_open() - find out how @pid can be stopped; nothing happens to it yet
+ * @pidfd: the process that is meant, where @pid may be another one's by now: it is duplicated; or
+ *         -1 for the one that has the number
  *
  * Return: 0; -ESRCH (ERR_MISSING); -EPERM (ERR_PERMISSION) for a process that the caller may not
  * signal; -EINVAL (ERR_USAGE) for the caller itself, which could never go on.
  */
-_must_check_ int freezer_open(struct freezer *f, const struct host *host, pid_t pid,
+_must_check_ int freezer_open(struct freezer *f, const struct host *host, pid_t pid, int pidfd,
 			      struct err *err);
 
 /** freezer_runs() - it was not stopped by something else already: then it is not ours to thaw */

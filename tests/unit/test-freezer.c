@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -116,7 +117,7 @@ static void all_threads_stop_and_go_on(void **state)
 	struct freezer f;
 
 	(void)state;
-	assert_int_equal(freezer_open(&f, &host_live, pid, &err), 0);
+	assert_int_equal(freezer_open(&f, &host_live, pid, -1, &err), 0);
 	assert_true(freezer_runs(&f));
 	assert_int_equal(freezer_freeze(&f, &cancel, &err), 0);
 	if (f.cgroup < 0)
@@ -136,7 +137,7 @@ static void what_is_stopped_already_is_told(void **state)
 	(void)state;
 	kill(pid, SIGSTOP);
 	must(waitpid(pid, NULL, WUNTRACED) == pid, "SIGSTOP");
-	assert_int_equal(freezer_open(&f, &host_live, pid, &err), 0);
+	assert_int_equal(freezer_open(&f, &host_live, pid, -1, &err), 0);
 	assert_int_equal(f.cgroup, -1);
 	assert_false(freezer_runs(&f));
 	freezer_close(&f);
@@ -150,16 +151,45 @@ static void who_cannot_be_stopped_is_named(void **state)
 	struct freezer f;
 
 	(void)state;
-	assert_int_equal(freezer_open(&f, &host_live, getpid(), &err), -EINVAL);
+	assert_int_equal(freezer_open(&f, &host_live, getpid(), -1, &err), -EINVAL);
 	assert_int_equal(err.kind, ERR_USAGE);
-	assert_int_equal(freezer_open(&f, &host_live, pid, &err), 0);
+	assert_int_equal(freezer_open(&f, &host_live, pid, -1, &err), 0);
 	assert_true(freezer_runs(&f));
 	owner_end(pid);
 	assert_int_equal(freezer_freeze(&f, &cancel, &err), -ESRCH);
 	assert_int_equal(err.kind, ERR_ABORTED);
 	freezer_close(&f);
-	assert_int_equal(freezer_open(&f, &host_live, pid, &err), -ESRCH);
+	assert_int_equal(freezer_open(&f, &host_live, pid, -1, &err), -ESRCH);
 	assert_int_equal(err.kind, ERR_MISSING);
+}
+
+/* The number of one process, and the pidfd of another: the second one is meant. */
+static void a_number_that_another_process_has_got_is_not_heeded(void **state)
+{
+	pid_t owner = owner_new(1), stranger = owner_new(1);
+	int pidfd = pidfd_open(owner, 0);
+	struct err err = { 0 };
+	struct freezer f;
+
+	(void)state;
+	assert_true(pidfd >= 0);
+	owner_end(owner);
+	assert_int_equal(freezer_open(&f, &host_live, stranger, pidfd, &err), -ESRCH);
+	assert_int_equal(err.kind, ERR_MISSING);
+	freezer_close(&f);
+	assert_false(is_stopped(stranger));
+
+	/* Ended after it was opened. */
+	owner = owner_new(1);
+	close(pidfd);
+	pidfd = pidfd_open(owner, 0);
+	assert_int_equal(freezer_open(&f, &host_live, stranger, pidfd, &err), 0);
+	close(pidfd);
+	owner_end(owner);
+	assert_int_equal(freezer_freeze(&f, &cancel, &err), -ESRCH);
+	assert_false(is_stopped(stranger));
+	freezer_close(&f);
+	owner_end(stranger);
 }
 
 /* In a process that may signal none but its user's. */
@@ -180,7 +210,7 @@ static void another_users_process_is_refused(void **state)
 
 		if (setgid(65534) < 0 || setuid(65534) < 0)
 			_exit(1);
-		_exit(freezer_open(&f, &host_live, owner, &err) == -EPERM &&
+		_exit(freezer_open(&f, &host_live, owner, -1, &err) == -EPERM &&
 				      err.kind == ERR_PERMISSION && *err.hint
 			      ? 0
 			      : 2);
@@ -201,7 +231,7 @@ static void a_cancel_ends_the_wait_and_the_process_goes_on(void **state)
 	(void)state;
 	must(cancel_init(&own, &err) == 0, "cancel");
 	cancel_request(&own);
-	assert_int_equal(freezer_open(&f, &host_live, pid, &err), 0);
+	assert_int_equal(freezer_open(&f, &host_live, pid, -1, &err), 0);
 	/* It may have stopped before the first look. */
 	r = freezer_freeze(&f, &own, &err);
 	if (r >= 0)
@@ -280,7 +310,7 @@ static void a_cgroup_of_its_own_is_frozen(void **state)
 		skip();
 	pid = owner_new(OWNER_THREADS);
 	join(group, pid);
-	assert_int_equal(freezer_open(&f, &host_live, pid, &err), 0);
+	assert_int_equal(freezer_open(&f, &host_live, pid, -1, &err), 0);
 	assert_int_not_equal(f.cgroup, -1);
 	assert_true(freezer_runs(&f));
 	assert_int_equal(freezer_freeze(&f, &cancel, &err), 0);
@@ -310,7 +340,7 @@ static void a_cgroup_that_others_are_in_is_left_alone(void **state)
 	other = owner_new(1);
 	join(group, pid);
 	join(group, other);
-	assert_int_equal(freezer_open(&f, &host_live, pid, &err), 0);
+	assert_int_equal(freezer_open(&f, &host_live, pid, -1, &err), 0);
 	assert_int_equal(f.cgroup, -1);
 	freezer_close(&f);
 	owner_end(other);
@@ -438,7 +468,7 @@ _Noreturn static void stop_and_go_on(struct guarded *g, unsigned int times, bool
 	struct freezer f;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (freezer_open(&f, &host_live, g->traces->owner, &err) < 0)
+	if (freezer_open(&f, &host_live, g->traces->owner, -1, &err) < 0)
 		_exit(2);
 	own.freezers = &f;
 	while (times--) {
@@ -641,6 +671,7 @@ int main(void)
 		cmocka_unit_test(all_threads_stop_and_go_on),
 		cmocka_unit_test(what_is_stopped_already_is_told),
 		cmocka_unit_test(who_cannot_be_stopped_is_named),
+		cmocka_unit_test(a_number_that_another_process_has_got_is_not_heeded),
 		cmocka_unit_test(another_users_process_is_refused),
 		cmocka_unit_test(a_cancel_ends_the_wait_and_the_process_goes_on),
 		cmocka_unit_test(a_cgroup_of_its_own_is_frozen),
