@@ -15,6 +15,7 @@
 #include "base/macros.h"
 #include "host/cgroup.h"
 #include "host/freezer.h"
+#include "host/processes.h"
 
 /* How often the threads of a process that is to stop are looked at. */
 #define LOOK_MS 2
@@ -75,18 +76,12 @@ void freezer_close(struct freezer *f)
  * Whether it is stopped
  */
 
-/* "TID (NAME) STATE ...": the name may have anything in it. Return: 0 for a thread that is gone. */
 static char freezer_thread_state(int task, const char *tid)
 {
-	_cleanup_free_ char *text = NULL;
-	const char *end;
 	char path[32];
 
 	snprintf(path, sizeof(path), "%.16s/stat", tid);
-	if (read_text(task, path, &text) < 0)
-		return 0;
-	end = strrchr(text, ')');
-	return end && end[1] == ' ' ? end[2] : 0;
+	return process_state(task, path);
 }
 
 /* Stopped by a signal or a debugger; or on its way out, and never to run again. */

@@ -5,6 +5,7 @@
 #include <paths.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
@@ -17,11 +18,15 @@
 #include "base/log.h"
 #include "base/macros.h"
 #include "host/guardian.h"
+#include "host/processes.h"
 
 #define GUARDIAN_COMM "vfiomig-guard"
 
 /* What it may take to end when all is well; it has nothing to do then. */
 #define END_MS 5000
+
+/* How often it is looked whether our first thread has ended while another one has not. */
+#define LOOK_MS 1000
 
 /* What is told, as one write each: no part of one is lost. */
 enum guardian_word {
@@ -49,11 +54,13 @@ struct guardian {
 
 /**
  * struct guard - the other end
+ * @tool: the process that is guarded
  * @frozen: which freezers may have stopped their process
  * @done: all is well
  */
 struct guard {
 	const struct guardian_options *options;
+	pid_t tool;
 	bool frozen[GUARDIAN_FREEZERS_MAX];
 	bool marks[GUARDIAN_MARKS_MAX];
 	uint8_t note;
@@ -121,13 +128,46 @@ static int guardian_recover(const struct guard *g)
 	return pid < 0 ? GUARDIAN_NOT_RECOVERED : guardian_await(pid, o->patience_ms);
 }
 
+/*
+ * A process that was killed keeps its end of the pipe as long as a thread of it waits for a driver
+ * or a file system. Its first thread is a zombie by then. A pidfd tells only of the last one.
+ */
+static bool guardian_tool_died(const struct guard *g)
+{
+	char path[32], state;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)g->tool);
+	state = process_state(AT_FDCWD, path);
+	return state == 'Z' || state == 'X';
+}
+
+/* Heed what is told, until the tool has ended, and all that it had told before. */
+static void guardian_listen(struct guard *g, int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	struct guardian_message m;
+	bool died = false;
+
+	for (;;) {
+		int ready = poll(&p, 1, died ? 0 : LOOK_MS);
+
+		if (ready <= 0 && died)
+			return;
+		if (ready <= 0) {
+			died = guardian_tool_died(g);
+			continue;
+		}
+		if (read_full(fd, &m, sizeof(m)) != (ssize_t)sizeof(m))
+			return;
+		guardian_heed(g, &m);
+	}
+}
+
 static void guardian_watch(struct guard *g, int fd)
 {
-	struct guardian_message m;
 	int recovered;
 
-	while (read_full(fd, &m, sizeof(m)) == (ssize_t)sizeof(m))
-		guardian_heed(g, &m);
+	guardian_listen(g, fd);
 	if (g->done) {
 		guardian_thaw_all(g);
 		return;
@@ -178,9 +218,9 @@ static void guardian_leave_streams(void)
 			close(fd);
 }
 
-_Noreturn static void guardian_be(const struct guardian_options *o, int fd)
+_Noreturn static void guardian_be(const struct guardian_options *o, pid_t tool, int fd)
 {
-	struct guard g = { .options = o };
+	struct guard g = { .options = o, .tool = tool };
 	sigset_t all;
 
 	sigfillset(&all);
@@ -203,6 +243,7 @@ int guardian_start(const struct guardian_options *o, struct guardian **ret, stru
 {
 	_cleanup_free_ struct guardian *g = calloc(1, sizeof(*g));
 	_cleanup_fd_ int theirs = -1;
+	pid_t tool;
 	int p[2];
 
 	if (!g)
@@ -213,9 +254,10 @@ int guardian_start(const struct guardian_options *o, struct guardian **ret, stru
 		return err_set(err, -errno, "pipe");
 	theirs = p[0];
 	g->fd = p[1];
+	tool = getpid();
 	g->pid = fork();
 	if (!g->pid)
-		guardian_be(o, theirs);
+		guardian_be(o, tool, theirs);
 	if (g->pid < 0) {
 		int r = err_set(err, -errno, "fork");
 

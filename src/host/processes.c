@@ -27,6 +27,18 @@ void process_comm(const struct host *host, pid_t pid, char ret[PROCESS_COMM])
 	ret[i] = '\0';
 }
 
+/* "TID (NAME) STATE ...": the name may have anything in it. */
+char process_state(int dir, const char *path)
+{
+	_cleanup_free_ char *text = NULL;
+	const char *end;
+
+	if (read_text(dir, path, &text) < 0)
+		return 0;
+	end = strrchr(text, ')');
+	return end && end[1] == ' ' ? end[2] : 0;
+}
+
 pid_t process_leader(const struct host *host, pid_t tid)
 {
 	_cleanup_free_ char *path = path_fmt("%s/%d/status", host->proc, (int)tid);

@@ -20,6 +20,14 @@
  */
 void process_comm(const struct host *host, pid_t pid, char ret[PROCESS_COMM]);
 
+/**
+ * process_state() - the letter of proc_pid_stat(5) for its state
+ * @dir, @path: of its stat, or a thread's
+ *
+ * Return: 0 when it is gone.
+ */
+char process_state(int dir, const char *path);
+
 /** process_leader() - the process that @tid is a thread of, @tid itself for one; 0 for none */
 pid_t process_leader(const struct host *host, pid_t tid);
 

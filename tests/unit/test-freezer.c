@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -452,8 +453,25 @@ static struct traces *traces_new(pid_t owner)
 	return t;
 }
 
+enum stay {
+	STAY_NOT, /* go on to the end */
+	STAY, /* with the owner stopped */
+	STAY_IN_THREAD, /* the same, but the first thread ends */
+};
+
+/* As of a process that was killed while one of its threads waits for a driver. */
+_Noreturn static void leave_a_thread(void)
+{
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, idle, NULL))
+		_exit(5);
+	syscall(SYS_exit, 0);
+	abort();
+}
+
 /* As the tool does it, over and over. */
-_Noreturn static void stop_and_go_on(struct guarded *g, unsigned int times, bool stays)
+_Noreturn static void stop_and_go_on(struct guarded *g, unsigned int times, enum stay stay)
 {
 	const struct guardian_options o = {
 		.n_freezers = 1,
@@ -482,7 +500,9 @@ _Noreturn static void stop_and_go_on(struct guarded *g, unsigned int times, bool
 		    freezer_freeze(&f, &cancel, &err) < 0)
 			_exit(4);
 		g->traces->steps++;
-		while (stays)
+		if (stay == STAY_IN_THREAD)
+			leave_a_thread();
+		while (stay == STAY)
 			pause();
 		freezer_thaw(&f);
 		guardian_thawed(guardian, 0);
@@ -528,13 +548,13 @@ static void kill_it(pid_t pid)
 	must(waitpid(pid, NULL, 0) == pid, "waitpid");
 }
 
-static pid_t guarded_start(struct guarded *g, unsigned int times, bool stays)
+static pid_t guarded_start(struct guarded *g, unsigned int times, enum stay stay)
 {
 	pid_t pid = fork();
 
 	must(pid >= 0, "fork");
 	if (!pid)
-		stop_and_go_on(g, times, stays);
+		stop_and_go_on(g, times, stay);
 	return pid;
 }
 
@@ -561,7 +581,7 @@ static void the_owner_of_a_killed_process_goes_on(void **state)
 		pid_t owner = owner_new(OWNER_THREADS), tool;
 		struct guarded g = { traces_new(owner), rows[i].mishap, rows[i].patience_ms };
 
-		tool = guarded_start(&g, 1, true);
+		tool = guarded_start(&g, 1, STAY);
 		await_steps(g.traces, 1);
 		assert_true(is_stopped(owner));
 		kill_it(tool);
@@ -581,6 +601,27 @@ static void the_owner_of_a_killed_process_goes_on(void **state)
 	}
 }
 
+/* Its threads keep their end of the pipe open. */
+static void a_first_thread_that_ends_is_the_end(void **state)
+{
+	pid_t owner = owner_new(OWNER_THREADS), tool;
+	struct guarded g = { traces_new(owner), MISHAP_NONE, 60000 };
+
+	(void)state;
+	tool = guarded_start(&g, 1, STAY_IN_THREAD);
+	await_steps(g.traces, 1);
+	assert_true(goes_on(owner));
+	for (unsigned int look = 0; look < LOOKS && !g.traces->after; look++)
+		usleep(500);
+	assert_int_equal(g.traces->recovered, 1);
+	assert_int_equal(g.traces->after, 1);
+	assert_int_equal(waitpid(tool, NULL, WNOHANG), 0);
+	kill_it(tool);
+	await_guardians();
+	munmap(g.traces, sizeof(*g.traces));
+	owner_end(owner);
+}
+
 static void a_cgroup_that_a_killed_process_froze_goes_on(void **state)
 {
 	char group[PATH_MAX];
@@ -593,7 +634,7 @@ static void a_cgroup_that_a_killed_process_froze_goes_on(void **state)
 	owner = owner_new(OWNER_THREADS);
 	join(group, owner);
 	g.traces = traces_new(owner);
-	tool = guarded_start(&g, 1, true);
+	tool = guarded_start(&g, 1, STAY);
 	await_steps(g.traces, 1);
 	assert_true(group_is_frozen(group));
 	kill_it(tool);
@@ -614,7 +655,7 @@ static void one_that_ends_well_leaves_nothing_to_do(void **state)
 	int status;
 
 	(void)state;
-	tool = guarded_start(&g, 3, false);
+	tool = guarded_start(&g, 3, STAY_NOT);
 	must(waitpid(tool, &status, 0) == tool, "waitpid");
 	assert_int_equal(status, 0);
 	await_guardians();
@@ -636,7 +677,7 @@ static void a_kill_at_any_moment_leaves_no_owner_stopped(void **state)
 	(void)state;
 	for (long i = 0; i < kills; i++) {
 		struct guarded g = { traces_new(owner), MISHAP_NONE, 60000 };
-		pid_t tool = guarded_start(&g, 1u << 30, false);
+		pid_t tool = guarded_start(&g, 1u << 30, STAY_NOT);
 
 		usleep((useconds_t)(rand() % 3000));
 		kill_it(tool);
@@ -678,6 +719,7 @@ int main(void)
 		cmocka_unit_test(a_cgroup_that_others_are_in_is_left_alone),
 		cmocka_unit_test(a_cgroup_that_cannot_be_told_is_not_used),
 		cmocka_unit_test(the_owner_of_a_killed_process_goes_on),
+		cmocka_unit_test(a_first_thread_that_ends_is_the_end),
 		cmocka_unit_test(a_cgroup_that_a_killed_process_froze_goes_on),
 		cmocka_unit_test(one_that_ends_well_leaves_nothing_to_do),
 		cmocka_unit_test(a_kill_at_any_moment_leaves_no_owner_stopped),
