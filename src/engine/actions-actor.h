@@ -49,6 +49,9 @@ _must_check_ int actions_script_new(const struct actions_options *o, const struc
 /** actions_script_image() - 16 bytes */
 void actions_script_image(struct actions_script *s, const uint8_t *id);
 
+/** actions_script_guard() - @guardian is told of each run; it outlives the context */
+void actions_script_guard(struct actions_script *s, struct guardian *guardian);
+
 /** actions_script_check() - it can be run, as far as can be told */
 _must_check_ int actions_script_check(const char *path, struct err *err);
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <linux/close_range.h>
 #include <paths.h>
 #include <poll.h>
 #include <signal.h>
@@ -8,15 +10,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/io.h"
 #include "base/log.h"
 #include "base/macros.h"
-#include "base/spawn.h"
 #include "engine/actions-actor.h"
 
 /*
@@ -47,6 +50,7 @@ struct actions_script {
 	bool has_id;
 	uint8_t id[ID_SIZE];
 	char run[48]; /* of this run alone, the guardian's part included */
+	struct guardian *guardian; /* NULL in that itself */
 };
 
 /*
@@ -210,78 +214,149 @@ static void actions_script_run_done(struct script_run *run)
 		close(run->pidfd);
 }
 
-/* Return: 0 or a positive errno, as posix_spawn(). */
-static int actions_script_arrange(posix_spawn_file_actions_t *actions, const int theirs[2])
+/*
+ * A script must not begin before the guardian knows of it, nor at all if this process is killed
+ * before: hence fork(), and a link over which it is told to go, and tells why it could not.
+ */
+
+/** struct script_start - of the process that becomes the script */
+struct script_start {
+	const char *path;
+	int streams[2]; /* its output and error */
+	int link;
+	char *const *argv;
+	char **env;
+};
+
+static int actions_script_arrange(const struct script_start *start)
+{
+	const struct sigaction fallback = { .sa_handler = SIG_DFL };
+	int null = open(_PATH_DEVNULL, O_RDONLY | O_CLOEXEC);
+	sigset_t none;
+
+	sigemptyset(&none);
+	if (null < 0 || dup2(null, STDIN_FILENO) < 0 ||
+	    dup2(start->streams[0], STDOUT_FILENO) < 0 ||
+	    dup2(start->streams[1], STDERR_FILENO) < 0 ||
+	    close_range(STDERR_FILENO + 1, UINT_MAX, CLOSE_RANGE_CLOEXEC) < 0 ||
+	    sigaction(SIGPIPE, &fallback, NULL) < 0 || sigprocmask(SIG_SETMASK, &none, NULL) < 0)
+		return -errno;
+	return 0;
+}
+
+/* Of a process of several threads: only what is safe in a signal handler, too. */
+_Noreturn static void actions_script_be(const struct script_start *start)
+{
+	char go;
+	int r;
+
+	setpgid(0, 0);
+	if (read(start->link, &go, 1) != 1)
+		_exit(EXIT_FAILURE);
+	r = actions_script_arrange(start);
+	if (!r) {
+		execve(start->path, start->argv, start->env);
+		r = -errno;
+	}
+	(void)!write(start->link, &r, sizeof(r));
+	_exit(EXIT_FAILURE);
+}
+
+/* Return: 0 once it is executed; what it, or the link to it, failed with. */
+static int actions_script_go(int link)
+{
+	int r = 0;
+
+	if (send(link, "", 1, MSG_NOSIGNAL) < 0)
+		return -errno;
+	return read_full(link, &r, sizeof(r)) < 0 ? -EIO : r;
+}
+
+/* Return: 0; what the guardian says, where this can be refused still. */
+static int actions_script_tell(const struct actions_script *s, pid_t pid, enum action action,
+			       struct err *err)
+{
+	struct err why = { 0 };
+	int r;
+
+	r = s->guardian ? guardian_script(s->guardian, pid, &why) : 0;
+	if (r >= 0)
+		return 0;
+	log_debug("%s", why.text);
+	if (!action_may_refuse(action))
+		return 0;
+	*err = why;
+	return r;
+}
+
+static void actions_script_reap(const struct actions_script *s, pid_t pid, int *ret_status)
+{
+	if (s->guardian)
+		guardian_script_ended(s->guardian);
+	while (waitpid(pid, ret_status, 0) < 0 && errno == EINTR)
+		continue;
+}
+
+static int actions_script_release(const struct actions_script *s, struct script_run *run,
+				  enum action action, int link, struct err *err)
 {
 	int r;
 
-	r = posix_spawn_file_actions_addopen(actions, STDIN_FILENO, _PATH_DEVNULL, O_RDONLY, 0);
-	if (r)
+	run->pidfd = pidfd_open(run->pid, 0);
+	if (run->pidfd < 0)
+		return err_set(err, -errno, "%s: pidfd_open", run->path);
+	r = actions_script_tell(s, run->pid, action, err);
+	if (r < 0)
 		return r;
-	r = posix_spawn_file_actions_adddup2(actions, theirs[0], STDOUT_FILENO);
-	if (r)
-		return r;
-	r = posix_spawn_file_actions_adddup2(actions, theirs[1], STDERR_FILENO);
-	return r ? r : posix_spawn_file_actions_addclosefrom_np(actions, STDERR_FILENO + 1);
+	r = actions_script_go(link);
+	return r < 0 ? err_set(err, r, "%s: cannot be run", run->path) : 0;
 }
 
-static int actions_script_spawn_with(struct script_run *run, posix_spawn_file_actions_t *actions,
-				     posix_spawnattr_t *attr, enum action action, char **env)
+static int actions_script_fork(const struct actions_script *s, struct script_run *run,
+			       struct script_start *start, enum action action, struct err *err)
+{
+	_cleanup_fd_ int ours = -1, theirs = -1;
+	int link[2], r;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, link) < 0)
+		return err_set(err, -errno, "socketpair");
+	ours = link[0];
+	theirs = start->link = link[1];
+	run->pid = fork();
+	if (run->pid < 0)
+		return err_set(err, -errno, "%s: fork", run->path);
+	if (!run->pid) {
+		close(ours);
+		actions_script_be(start);
+	}
+	/* Whichever comes first. */
+	(void)setpgid(run->pid, run->pid);
+	close(TAKE_FD(theirs));
+	r = actions_script_release(s, run, action, ours, err);
+	if (r < 0) {
+		kill(-run->pid, SIGKILL);
+		actions_script_reap(s, run->pid, NULL);
+	}
+	return r;
+}
+
+static int actions_script_start(const struct actions_script *s, struct script_run *run,
+				enum action action, char **env, struct err *err)
 {
 	char *const argv[] = { (char *)run->path, (char *)action_name(action), NULL };
-	int r = spawn_undo_signals(attr, POSIX_SPAWN_SETPGROUP);
-
-	return r ? r : posix_spawn(&run->pid, run->path, actions, attr, argv, env);
-}
-
-static int actions_script_spawn(struct script_run *run, const int theirs[2], enum action action,
-				char **env)
-{
-	posix_spawn_file_actions_t actions;
-	posix_spawnattr_t attr;
-	int r;
-
-	r = posix_spawnattr_init(&attr);
-	if (r)
-		return -r;
-	r = posix_spawn_file_actions_init(&actions);
-	if (r) {
-		posix_spawnattr_destroy(&attr);
-		return -r;
-	}
-	r = actions_script_arrange(&actions, theirs);
-	r = r ? r : actions_script_spawn_with(run, &actions, &attr, action, env);
-	posix_spawn_file_actions_destroy(&actions);
-	posix_spawnattr_destroy(&attr);
-	return -r;
-}
-
-static int actions_script_start(struct script_run *run, enum action action, char **env,
-				struct err *err)
-{
+	struct script_start start = { .path = run->path, .argv = argv, .env = env };
 	_cleanup_fd_ int out = -1, error = -1;
-	int theirs[2], p[2], r;
+	int p[2];
 
 	for (size_t i = 0; i < ARRAY_SIZE(run->streams); i++) {
 		if (pipe2(p, O_CLOEXEC) < 0)
 			return err_set(err, -errno, "pipe");
 		run->streams[i].fd = p[0];
-		*(i ? &error : &out) = p[1];
+		start.streams[i] = *(i ? &error : &out) = p[1];
 		if (fcntl(p[0], F_SETFL, O_NONBLOCK) < 0)
 			return err_set(err, -errno, "pipe");
 	}
-	theirs[0] = out;
-	theirs[1] = error;
-	r = actions_script_spawn(run, theirs, action, env);
-	if (r < 0)
-		return err_set(err, r, "%s: cannot be run", run->path);
-	run->pidfd = pidfd_open(run->pid, 0);
-	if (run->pidfd >= 0)
-		return 0;
-	r = err_set(err, -errno, "%s: pidfd_open", run->path);
-	kill(-run->pid, SIGKILL);
-	waitpid(run->pid, NULL, 0);
-	return r;
+	return actions_script_fork(s, run, &start, action, err);
 }
 
 /* Why a wait ended. */
@@ -357,8 +432,7 @@ static int actions_script_wait(struct script_run *run, const struct actions_scri
 	why = actions_script_await(run, actions_script_stop_fd(action, cancel), timeout_ms);
 	if (why != SCRIPT_ENDED)
 		actions_script_stop(run);
-	while (waitpid(run->pid, &status, 0) < 0 && errno == EINTR)
-		continue;
+	actions_script_reap(s, run->pid, &status);
 	if (why == SCRIPT_TIMED_OUT)
 		return err_fail(err, ERR_ABORTED, -ETIMEDOUT,
 				"%s: %s: did not end within %d ms (--action-timeout)", run->path,
@@ -379,7 +453,7 @@ static int actions_script_run(const struct actions_script *s, enum action action
 	r = actions_script_env(s, action, facts, env, err);
 	if (r < 0)
 		return r;
-	r = actions_script_start(&run, action, env->v, err);
+	r = actions_script_start(s, &run, action, env->v, err);
 	r = r < 0 ? r : actions_script_wait(&run, s, action, facts->cancel, err);
 	actions_script_run_done(&run);
 	return r;
@@ -452,6 +526,11 @@ void actions_script_image(struct actions_script *s, const uint8_t *id)
 {
 	memcpy(s->id, id, ID_SIZE);
 	s->has_id = true;
+}
+
+void actions_script_guard(struct actions_script *s, struct guardian *guardian)
+{
+	s->guardian = guardian;
 }
 
 int actions_script_check(const char *path, struct err *err)

@@ -173,6 +173,8 @@ static int actions_start_guardian(struct actions *a, struct actions_freeze *free
 	r = guardian_start(&o, &a->guardian, err);
 	if (r >= 0 && freeze)
 		freeze->guardian = a->guardian;
+	if (r >= 0 && a->script)
+		actions_script_guard(a->script, a->guardian);
 	return r;
 }
 

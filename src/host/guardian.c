@@ -28,6 +28,9 @@
 /* How often it is looked whether our first thread has ended while another one has not. */
 #define LOOK_MS 1000
 
+/* What a script gets from SIGTERM to SIGKILL, and is waited for after that. */
+#define MERCY_MS 2000
+
 /* What is told, as one write each: no part of one is lost. */
 enum guardian_word {
 	GUARDIAN_DONE,
@@ -35,11 +38,14 @@ enum guardian_word {
 	GUARDIAN_MARK,
 	GUARDIAN_FREEZING,
 	GUARDIAN_THAWED,
+	GUARDIAN_SCRIPT,
+	GUARDIAN_SCRIPT_ENDED,
 };
 
 struct guardian_message {
 	uint8_t word, note;
 	uint16_t index;
+	int32_t pid;
 };
 
 /**
@@ -56,6 +62,7 @@ struct guardian {
  * struct guard - the other end
  * @tool: the process that is guarded
  * @frozen: which freezers may have stopped their process
+ * @script: the leader of a process group that is at work, 0 for none; @script_fd: its pidfd
  * @done: all is well
  */
 struct guard {
@@ -64,6 +71,8 @@ struct guard {
 	bool frozen[GUARDIAN_FREEZERS_MAX];
 	bool marks[GUARDIAN_MARKS_MAX];
 	uint8_t note;
+	pid_t script;
+	int script_fd;
 	bool done;
 };
 
@@ -76,6 +85,33 @@ static void guardian_thaw_all(struct guard *g)
 	for (size_t i = 0; i < g->options->n_freezers; i++)
 		if (g->frozen[i])
 			freezer_thaw(&g->options->freezers[i]);
+}
+
+static void guardian_set_script(struct guard *g, pid_t group)
+{
+	if (g->script_fd >= 0)
+		close(g->script_fd);
+	g->script = group;
+	g->script_fd = group ? pidfd_open(group, 0) : -1;
+}
+
+static bool guardian_script_ends(const struct guard *g, int patience_ms)
+{
+	struct pollfd p = { .fd = g->script_fd, .events = POLLIN };
+
+	return poll(&p, 1, patience_ms) > 0;
+}
+
+/* What it did later would undo what is done from here on. One that has ended was not waited for. */
+static void guardian_end_script(struct guard *g)
+{
+	if (g->script_fd < 0 || guardian_script_ends(g, 0))
+		return;
+	kill(-g->script, SIGTERM);
+	(void)guardian_script_ends(g, MERCY_MS);
+	kill(-g->script, SIGKILL);
+	(void)guardian_script_ends(g, MERCY_MS);
+	guardian_set_script(g, 0);
 }
 
 static void guardian_heed(struct guard *g, const struct guardian_message *m)
@@ -95,6 +131,10 @@ static void guardian_heed(struct guard *g, const struct guardian_message *m)
 	case GUARDIAN_THAWED:
 		if (m->index < g->options->n_freezers)
 			g->frozen[m->index] = m->word == GUARDIAN_FREEZING;
+		break;
+	case GUARDIAN_SCRIPT:
+	case GUARDIAN_SCRIPT_ENDED:
+		guardian_set_script(g, m->pid);
 		break;
 	}
 }
@@ -172,6 +212,7 @@ static void guardian_watch(struct guard *g, int fd)
 		guardian_thaw_all(g);
 		return;
 	}
+	guardian_end_script(g);
 	recovered = guardian_recover(g);
 	guardian_thaw_all(g);
 	if (g->options->after)
@@ -220,7 +261,7 @@ static void guardian_leave_streams(void)
 
 _Noreturn static void guardian_be(const struct guardian_options *o, pid_t tool, int fd)
 {
-	struct guard g = { .options = o, .tool = tool };
+	struct guard g = { .options = o, .tool = tool, .script_fd = -1 };
 	sigset_t all;
 
 	sigfillset(&all);
@@ -310,6 +351,21 @@ int guardian_freezing(struct guardian *g, size_t index, struct err *err)
 void guardian_thawed(struct guardian *g, size_t index)
 {
 	const struct guardian_message m = { .word = GUARDIAN_THAWED, .index = (uint16_t)index };
+
+	if (guardian_tell(g, &m, NULL) < 0)
+		log_debug("guardian: gone");
+}
+
+int guardian_script(struct guardian *g, pid_t group, struct err *err)
+{
+	const struct guardian_message m = { .word = GUARDIAN_SCRIPT, .pid = group };
+
+	return guardian_tell(g, &m, err);
+}
+
+void guardian_script_ended(struct guardian *g)
+{
+	const struct guardian_message m = { .word = GUARDIAN_SCRIPT_ENDED };
 
 	if (guardian_tell(g, &m, NULL) < 0)
 		log_debug("guardian: gone");

@@ -17,6 +17,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/err.h"
 #include "host/freezer.h"
@@ -76,6 +77,17 @@ _must_check_ int guardian_freezing(struct guardian *g, size_t index, struct err 
 
 /** guardian_thawed() - it goes on again; what stops it from here on is not ours. */
 void guardian_thawed(struct guardian *g, size_t index);
+
+/**
+ * guardian_script() - process group @group, of which @group is the leader, is about to do something
+ *
+ * Told before that one does anything. If this process ends meanwhile, the leader and its group are
+ * ended and waited for, for some seconds, before anything else is done. Return: as of a note.
+ */
+_must_check_ int guardian_script(struct guardian *g, pid_t group, struct err *err);
+
+/** guardian_script_ended() - told before the leader is waited for, when its number is still its */
+void guardian_script_ended(struct guardian *g);
 
 /** guardian_free() - all is well: it ends, and is waited for. Return: NULL. @g may be NULL. */
 struct guardian *guardian_free(struct guardian *g);

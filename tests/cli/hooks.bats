@@ -196,6 +196,21 @@ gone()
 	! kill -0 "$1" 2>/dev/null
 }
 
+@test "hooks: one that runs when the tool is killed is ended before it is told of that" {
+	local pid
+
+	emulate
+	mkfifo started
+	hook pre-stop 'trap "" TERM; echo $$ >started; while :; do echo at-work >>events; sleep 0.1; done'
+	"$tool" save --action-script ./hook $A image 2>err &
+	saving=$!
+	read -r pid <started
+	kill -KILL $saving
+	eventually grep -q '^hook abort' events
+	eventually gone "$pid"
+	[[ $(tail -n 1 events) == 'hook abort '* ]]
+}
+
 @test "hooks: what one leaves in the background holds nothing up" {
 	emulate
 	hook pre-stop 'sleep 1000 & echo $! >pid'
