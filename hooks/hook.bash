@@ -10,9 +10,12 @@
 #	hook_paused	it is paused, and may be continued
 #	hook_continue	continue it
 #
-# It is continued only if this run of vfiomigctl has paused it itself.
+# The file's one word is "asked" until the answer is known. It is continued only if this run of vfiomigctl has paused it itself.
 
 set -euo pipefail
+
+# How often it is looked, five times a second, whether a pause comes that was asked for.
+hook_looks=50
 
 # The four are set by what sources this.
 # shellcheck disable=SC2154
@@ -40,8 +43,25 @@ hook_begin()
 {
 	hook_runs || return 0
 	# Before it is true: what is half done is undone by "abort".
-	: >"$hook_mark"
-	hook_pause || hook_fail "cannot be paused"
+	echo asked >"$hook_mark"
+	if ! hook_pause; then
+		echo refused >"$hook_mark"
+		hook_fail "cannot be paused"
+	fi
+	echo paused >"$hook_mark"
+}
+
+# This was ended while it asked, and what it asked for may still come.
+hook_take_back()
+{
+	local looks
+
+	hook_paused || hook_continue 2>/dev/null || true
+	for ((looks = 0; looks < hook_looks; looks++)); do
+		! hook_paused || return 0
+		sleep 0.2
+	done
+	hook_fail "was asked to pause, and has not: if it does, continue it by hand"
 }
 
 hook_end()
@@ -53,6 +73,7 @@ hook_end()
 		return 0
 	fi
 	[[ ${!hook_target-} ]] || hook_need
+	[[ $(<"$hook_mark") != asked ]] || hook_take_back
 	! hook_paused || hook_continue || hook_fail "cannot be continued"
 	rm -f -- "$hook_mark"
 }

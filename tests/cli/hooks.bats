@@ -466,6 +466,32 @@ check_hook()
 	check_hook cloud-hypervisor Running Paused
 }
 
+@test "systemd-freeze: what comes after the hook was ended is taken back" {
+	local hook
+
+	# Frozen from the third look on after it was asked for; thawed before that, it is not heeded.
+	stand_in systemctl running <<-'END'
+		case $1:$(<state) in
+		show:asked*) read -r _ n <state; ((n < 2)) && { echo "asked $((n + 1))" >state; echo running; } ||
+			{ echo frozen >state; echo frozen; } ;;
+		show:*) cat state ;;
+		freeze:*) echo asked 0 >state; echo >started; exec sleep 1000 ;;
+		thaw:frozen) echo running >state ;;
+		esac
+	END
+	export HOOK_UNIT=guest.service
+	mkfifo started
+	setsid "$hooks/systemd-freeze" pre-stop &
+	hook=$!
+	read -r <started
+	kill -KILL -- -$hook
+	wait $hook || true
+	VFIOMIG_RECOVERED=yes record -0 "$hooks/systemd-freeze" abort
+	[[ $(<state) == running && -z $(ls vfiomig-hooks) ]]
+	run ! grep -q asked state
+	[[ $(tail -n 1 calls) == thaw* ]]
+}
+
 @test "systemd-freeze: freezes and thaws a unit" {
 	stand_in systemctl running <<-'END'
 		case $1:$(<state) in
