@@ -55,6 +55,11 @@ enum action action_due(enum phase phase, enum action_moment moment, enum action_
 	return ACTION_NONE;
 }
 
+bool action_needs_guard(enum phase phase)
+{
+	return phase >= PHASE_PRE_COPY && phase < PHASE_START_P2P;
+}
+
 enum action_stage action_next(enum action action, bool ok)
 {
 	return ok ? action_rows[action].ok : action_rows[action].failed;

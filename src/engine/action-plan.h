@@ -61,6 +61,13 @@ enum action_moment {
 enum action action_due(enum phase phase, enum action_moment moment, enum action_stage stage,
 		       bool moves);
 
+/**
+ * action_needs_guard() - what @phase brings about must not stay if this process is killed
+ *
+ * Not of the phases in which devices go back: they must even if nothing guards them.
+ */
+bool action_needs_guard(enum phase phase);
+
 /** action_next() - the stage after @action; @ok: it went well, which matters only of a "pre-" */
 enum action_stage action_next(enum action action, bool ok);
 

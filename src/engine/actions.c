@@ -377,6 +377,9 @@ int actions_before(struct actions *a, enum phase phase, struct err *err)
 	if (!a)
 		return 0;
 	a->phase = phase;
+	r = a->guardian && action_needs_guard(phase) ? guardian_check(a->guardian, err) : 0;
+	if (r < 0)
+		return r;
 	moves = phase == PHASE_QUIESCE ? actions_any_runs(a) : actions_any_starts(a);
 	action = action_due(phase, ACTION_BEFORE, a->stage, moves);
 	if (action == ACTION_NONE)

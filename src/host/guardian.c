@@ -311,16 +311,26 @@ int guardian_start(const struct guardian_options *o, struct guardian **ret, stru
 	return 0;
 }
 
+static int guardian_is_gone(const struct guardian *g, int r, struct err *err)
+{
+	return err_fail(err, ERR_ABORTED, r,
+			"process %d, which was to bring things back if this one is killed, is gone",
+			(int)g->pid);
+}
+
 static int guardian_tell(struct guardian *g, const struct guardian_message *m, struct err *err)
 {
 	int r = write_full(g->fd, m, sizeof(*m));
 
-	if (r < 0)
-		err_fail(
-			err, ERR_ABORTED, r,
-			"process %d, which was to bring things back if this one is killed, is gone",
-			(int)g->pid);
-	return r;
+	return r < 0 ? guardian_is_gone(g, r, err) : 0;
+}
+
+/* A pipe without a reader has an error. */
+int guardian_check(const struct guardian *g, struct err *err)
+{
+	struct pollfd p = { .fd = g->fd };
+
+	return poll(&p, 1, 0) > 0 ? guardian_is_gone(g, -EPIPE, err) : 0;
 }
 
 int guardian_note(struct guardian *g, uint8_t note, struct err *err)

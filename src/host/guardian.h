@@ -78,6 +78,9 @@ _must_check_ int guardian_freezing(struct guardian *g, size_t index, struct err 
 /** guardian_thawed() - it goes on again; what stops it from here on is not ours. */
 void guardian_thawed(struct guardian *g, size_t index);
 
+/** guardian_check() - it is there. Return: as guardian_note(). */
+_must_check_ int guardian_check(const struct guardian *g, struct err *err);
+
 /**
  * guardian_script() - process group @group, of which @group is the leader, is about to do something
  *

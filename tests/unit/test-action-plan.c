@@ -270,6 +270,19 @@ static void only_what_has_lost_its_state_is_given_up(void **state)
 			}
 }
 
+/* What stops a device or takes its state, and none that brings it back. */
+static void a_guardian_is_needed_until_devices_go_back(void **state)
+{
+	static const bool needed[PHASE_NR] = {
+		[PHASE_PRE_COPY] = true,  [PHASE_QUIESCE] = true, [PHASE_STOP] = true,
+		[PHASE_STOP_COPY] = true, [PHASE_LOAD] = true,	  [PHASE_JUDGE] = true,
+	};
+
+	(void)state;
+	for (unsigned int phase = 0; phase < PHASE_NR; phase++)
+		assert_int_equal(action_needs_guard((enum phase)phase), needed[phase]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -277,6 +290,7 @@ int main(void)
 		cmocka_unit_test(what_was_begun_is_ended_once),
 		cmocka_unit_test(names_are_read_as_they_are_written),
 		cmocka_unit_test(a_device_of_a_killed_process_goes_where_it_belongs),
+		cmocka_unit_test(a_guardian_is_needed_until_devices_go_back),
 		cmocka_unit_test(only_what_has_lost_its_state_is_given_up),
 	};
 

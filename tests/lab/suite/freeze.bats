@@ -202,6 +202,21 @@ expect_seen()
 	done
 }
 
+@test "freeze: without its guardian the tool goes no further, and the owner goes on" {
+	local kill='for p in /proc/[0-9]*; do read -r c <$p/comm; [[ $c != vfiomig-guard ]] || kill -KILL ${p#/proc/}; done'
+
+	own owner "$A"
+	hook post-stop "{ $kill; }"
+	migctl 75 save --freeze-owner --action-script ./hook "pid:$owner" image
+	[[ $stderr == *'which was to bring things back if this one is killed, is gone'* ]]
+	[[ ! -e image ]]
+	all_well "$owner" "$A"
+	migctl 0 save "$B" image
+	hook post-stop "{ $kill; }"
+	migctl 75 resume --freeze-owner --action-script ./hook "pid:$owner" image
+	all_well "$owner" "$A"
+}
+
 # stall FAULT ARG...: the tool, killed when it waits for the driver there; its owner is stopped then.
 stall()
 {
