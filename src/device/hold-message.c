@@ -13,9 +13,8 @@
 /* An object, an array of objects in it, and no more. */
 #define DEPTH_MAX 5
 
-/* Room for descriptors that were not announced: they have to be received to be closed. */
-#define SURPLUS_FDS 28
-#define FDS_ROOM (HOLD_NR_FDS + SURPLUS_FDS)
+/* What there was no room for the kernel would close, here and now. */
+#define FDS_ROOM HOLD_SURPLUS_MAX
 
 #define ERRNO_MAX 4095
 
@@ -67,6 +66,8 @@ void hold_packet_done(struct hold_packet *p)
 {
 	json_object_put(p->o);
 	hold_fds_done(&p->fds);
+	for (unsigned int i = 0; i < p->n_surplus; i++)
+		close(p->surplus[i]);
 	*p = HOLD_PACKET_NONE;
 }
 
@@ -157,8 +158,8 @@ int hold_send(int sock, struct json_object *o, const struct hold_fds *fds)
 	return r;
 }
 
-/* The kernel has put them into this process: those beyond @room are closed. Return: how many. */
-static unsigned int hold_message_take_fds(struct msghdr *msg, int *fds, unsigned int room)
+/* The kernel has put them into this process. Return: how many. */
+static unsigned int hold_message_take_fds(struct msghdr *msg, int fds[FDS_ROOM])
 {
 	unsigned int n = 0;
 
@@ -168,15 +169,8 @@ static unsigned int hold_message_take_fds(struct msghdr *msg, int *fds, unsigned
 		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
 			continue;
 		here = (unsigned int)((c->cmsg_len - CMSG_LEN(0)) / sizeof(int));
-		for (unsigned int i = 0; i < here; i++) {
-			int fd;
-
-			memcpy(&fd, CMSG_DATA(c) + i * sizeof(fd), sizeof(fd));
-			if (n < room)
-				fds[n++] = fd;
-			else
-				close(fd);
-		}
+		for (unsigned int i = 0; i < here && n < FDS_ROOM; i++)
+			memcpy(&fds[n++], CMSG_DATA(c) + i * sizeof(int), sizeof(int));
 	}
 	return n;
 }
@@ -213,10 +207,11 @@ static int hold_message_fd_kind(struct json_object *name)
 	return -1;
 }
 
-/* Moves @fds, @n of them, to where "fds" says; what has no name there stays the caller's. */
-static int hold_message_match_fds(struct json_object *o, int *fds, unsigned int n,
-				  struct hold_fds *ret, struct err *err)
+/* Moves what came to where "fds" says, or none of it. */
+static int hold_message_match_fds(struct json_object *o, struct hold_packet *ret, struct err *err)
 {
+	struct hold_fds fds = HOLD_FDS_NONE;
+	unsigned int n = ret->n_surplus;
 	struct json_object *names = NULL;
 	size_t named = 0;
 
@@ -229,32 +224,26 @@ static int hold_message_match_fds(struct json_object *o, int *fds, unsigned int 
 	for (unsigned int i = 0; i < n; i++) {
 		int kind = hold_message_fd_kind(json_object_array_get_idx(names, i));
 
-		if (kind < 0 || ret->v[kind] >= 0)
+		if (kind < 0 || fds.v[kind] >= 0)
 			return err_fail(
 				err, ERR_PEER, -EBADMSG,
 				"a message: fds: %u is no descriptor's name, or there twice", i);
-		ret->v[kind] = TAKE_FD(fds[i]);
+		fds.v[kind] = ret->surplus[i];
 	}
+	ret->fds = fds;
+	ret->n_surplus = 0;
 	return 0;
 }
 
-static void hold_message_close_all(int *fds, unsigned int n)
-{
-	for (unsigned int i = 0; i < n; i++)
-		if (fds[i] >= 0)
-			close(fds[i]);
-}
-
-static int hold_message_read(const char *text, size_t len, int *fds, unsigned int n,
-			     struct hold_packet *ret, struct err *err)
+static int hold_message_read(const char *text, size_t len, struct hold_packet *ret, struct err *err)
 {
 	int r = hold_message_parse(text, len, &ret->o, err);
 
 	if (r < 0)
 		return r;
-	r = hold_message_match_fds(ret->o, fds, n, &ret->fds, err);
+	r = hold_message_match_fds(ret->o, ret, err);
 	if (r < 0)
-		hold_packet_done(ret);
+		json_object_put(TAKE_PTR(ret->o));
 	return r;
 }
 
@@ -267,10 +256,7 @@ int hold_receive(int sock, struct hold_packet *ret, struct err *err)
 	_cleanup_free_ char *text = malloc(HOLD_MESSAGE_MAX);
 	struct iovec iov = { .iov_base = text, .iov_len = HOLD_MESSAGE_MAX };
 	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.room };
-	int fds[FDS_ROOM];
-	unsigned int taken;
 	ssize_t n;
-	int r;
 
 	*ret = HOLD_PACKET_NONE;
 	if (!text)
@@ -281,17 +267,15 @@ int hold_receive(int sock, struct hold_packet *ret, struct err *err)
 	} while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return err_set(err, -errno, "reading a message");
-	taken = hold_message_take_fds(&msg, fds, FDS_ROOM);
-	if (!n && !taken)
+	ret->n_surplus = hold_message_take_fds(&msg, ret->surplus);
+	if (!n && !ret->n_surplus)
 		return err_fail(err, ERR_PEER, -ECONNRESET, "the other end is gone");
 	if (msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC))
-		r = err_fail(err, ERR_PEER, -EMSGSIZE,
-			     "a message of more than %u bytes, or %u descriptors", HOLD_MESSAGE_MAX,
-			     FDS_ROOM);
-	else
-		r = hold_message_read(text, (size_t)n, fds, taken, ret, err);
-	hold_message_close_all(fds, taken);
-	return r;
+		return err_fail(err, ERR_PEER, -EMSGSIZE,
+				"a message of more than %u bytes, or more descriptors than can be "
+				"taken",
+				HOLD_MESSAGE_MAX);
+	return hold_message_read(text, (size_t)n, ret, err);
 }
 
 struct json_object *hold_request_write(const struct hold_request *req)

@@ -65,10 +65,20 @@ void hold_fds_done(struct hold_fds *fds);
 /** hold_fd_name() - "device", "iommufd", "group", "container" */
 const char *hold_fd_name(enum hold_fd kind);
 
-/** struct hold_packet - one message: @o and @fds are its receiver's; hold_packet_done() */
+/* As many as the kernel takes with one message. */
+#define HOLD_SURPLUS_MAX 253u
+
+/**
+ * struct hold_packet - one message: all of it is its receiver's; hold_packet_done()
+ * @surplus: @n_surplus descriptors that came with a message that was refused
+ *
+ * Closing a descriptor may take as long as its sender likes (base/closer.h).
+ */
 struct hold_packet {
 	struct json_object *o;
 	struct hold_fds fds;
+	unsigned int n_surplus;
+	int surplus[HOLD_SURPLUS_MAX];
 };
 
 #define HOLD_PACKET_NONE ((struct hold_packet){ .fds = HOLD_FDS_NONE })
@@ -87,7 +97,8 @@ _must_check_ int hold_send(int sock, struct json_object *o, const struct hold_fd
 /**
  * hold_receive() - one message; never waits
  *
- * Descriptors that its "fds" does not name, or names wrongly, fail it, and are closed.
+ * Descriptors that its "fds" does not name, or names wrongly, fail it. None is closed here: all are
+ * in @ret, for hold_packet_done() in any case.
  *
  * Return: 0; -EAGAIN; -ECONNRESET at the end; -EMSGSIZE; -EBADMSG with what is wrong.
  */

@@ -5,6 +5,7 @@
  * What a holder is made of, for hold.c and hold-serve.c
  */
 
+#include "base/closer.h"
 #include "device/device-irq.h"
 #include "engine/hold.h"
 #include "engine/hold-lease.h"
@@ -67,6 +68,7 @@ struct hold {
 	struct hold_place places[HOLD_DEVICES_MAX];
 	struct hold_client clients[LEASE_CLIENTS_MAX];
 	int listener;
+	struct closer closer; /* of what comes from clients; there is one while it listens */
 	char *path;
 	dev_t path_dev;
 	ino_t path_ino;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -98,7 +99,7 @@ void hold_accept(struct hold *h)
 			continue;
 		log_info("a client was turned away: %s", err.text);
 		hold_serve_refuse(&c, &err);
-		close(c.fd);
+		closer_put_socket(&h->closer, c.fd);
 	}
 }
 
@@ -306,21 +307,40 @@ static int hold_serve_release(struct hold *h, unsigned int client, const struct 
 	return 0;
 }
 
-static int hold_serve_give(struct hold *h, unsigned int client, const struct hold_request *req,
-			   struct hold_fds *fds, struct err *err)
+static void hold_serve_close_fds(const struct hold *h, struct hold_fds *fds)
 {
-	struct hold_client *c = &h->clients[client];
-	struct acquired acq = hold_fds_take(fds);
+	for (unsigned int i = 0; i < HOLD_NR_FDS; i++)
+		closer_put(&h->closer, TAKE_FD(fds->v[i]));
+}
+
+/* What came with a message and was not taken from it. */
+static void hold_serve_close_packet(const struct hold *h, struct hold_packet *packet)
+{
+	hold_serve_close_fds(h, &packet->fds);
+	while (packet->n_surplus)
+		closer_put(&h->closer, packet->surplus[--packet->n_surplus]);
+}
+
+static int hold_serve_copy_fds(const struct hold_fds *fds, struct hold_fds *ret, struct err *err)
+{
+	for (unsigned int i = 0; i < HOLD_NR_FDS; i++) {
+		if (fds->v[i] < 0)
+			continue;
+		ret->v[i] = fcntl(fds->v[i], F_DUPFD_CLOEXEC, 0);
+		if (ret->v[i] < 0)
+			return err_set(err, -errno, "%s", hold_fd_name((enum hold_fd)i));
+	}
+	return 0;
+}
+
+static int hold_serve_take(struct hold *h, const struct hold_client *c,
+			   const struct hold_request *req, struct acquired *acq, struct err *err)
+{
 	struct hold_place *p;
 	struct device *dev;
 	char who[HOLD_BY_MAX + 24];
-	int r;
+	int r = device_adopt(h->opts.host, req->name, acq, &h->opts.device, &dev, err);
 
-	if (!*req->name || acq.fd < 0) {
-		acquired_done(&acq);
-		return err_set(err, -EINVAL, "a device is given by its name and its descriptor");
-	}
-	r = device_adopt(h->opts.host, req->name, &acq, &h->opts.device, &dev, err);
 	if (r < 0)
 		return r;
 	r = hold_take(h, dev, err);
@@ -330,6 +350,25 @@ static int hold_serve_give(struct hold *h, unsigned int client, const struct hol
 	hold_tell(h, HOLD_NEWS_TAKEN, p, "given by %s", hold_name_client(c, who));
 	hold_serve_reply_device(h, c, p, "give", NULL);
 	return 0;
+}
+
+/* With copies, so that what is found out not to be a device's is not closed for good here. */
+static int hold_serve_give(struct hold *h, unsigned int client, const struct hold_request *req,
+			   struct hold_fds *fds, struct err *err)
+{
+	struct hold_fds copies = HOLD_FDS_NONE;
+	struct acquired acq;
+	int r;
+
+	if (!*req->name || fds->v[HOLD_FD_DEVICE] < 0)
+		return err_set(err, -EINVAL, "a device is given by its name and its descriptor");
+	r = hold_serve_copy_fds(fds, &copies, err);
+	if (r >= 0) {
+		acq = hold_fds_take(fds);
+		r = hold_serve_take(h, &h->clients[client], req, &acq, err);
+	}
+	hold_serve_close_fds(h, &copies);
+	return r;
 }
 
 static int hold_serve_answer(struct hold *h, unsigned int client, struct hold_packet *packet,
@@ -364,6 +403,7 @@ static bool hold_serve_one(struct hold *h, unsigned int client)
 	if (r == -EAGAIN || r == -ECONNRESET)
 		return r == -EAGAIN;
 	r = r < 0 ? r : hold_serve_answer(h, client, &packet, &err);
+	hold_serve_close_packet(h, &packet);
 	if (r >= 0)
 		return true;
 	hold_serve_refuse(c, &err);
@@ -375,7 +415,7 @@ void hold_drop(struct hold *h, unsigned int client)
 {
 	struct hold_client *c = &h->clients[client];
 
-	close(TAKE_FD(c->fd));
+	closer_put_socket(&h->closer, TAKE_FD(c->fd));
 	for (unsigned int i = 0; i < HOLD_DEVICES_MAX; i++) {
 		struct hold_place *p = &h->places[i];
 

@@ -50,6 +50,7 @@ int hold_new(const struct hold_options *opts, struct hold **ret, struct err *err
 		return err_set(err, -ENOMEM, "holding");
 	h->opts = *opts;
 	h->listener = -1;
+	h->closer = CLOSER_NONE;
 	for (unsigned int i = 0; i < LEASE_CLIENTS_MAX; i++)
 		h->clients[i].fd = -1;
 	*ret = h;
@@ -181,6 +182,9 @@ int hold_listen(struct hold *h, const char *path, struct err *err)
 	h->path = hold_absolute(path);
 	if (!h->path)
 		return err_set(err, -ENOMEM, "%s", path);
+	r = closer_open(&h->closer, err);
+	if (r < 0)
+		return r;
 	/* Those that were allowed by name are not kept out by a umask that was not meant for it. */
 	mask = umask(0);
 	r = unix_listen_packets(path, h->opts.n_uids ? MODE_OTHERS : MODE_OWN, &h->listener, err);
@@ -218,8 +222,8 @@ struct hold *hold_free(struct hold *h)
 	if (h->listener >= 0)
 		close(h->listener);
 	for (unsigned int i = 0; i < LEASE_CLIENTS_MAX; i++)
-		if (h->clients[i].fd >= 0)
-			close(h->clients[i].fd);
+		closer_put_socket(&h->closer, h->clients[i].fd);
+	closer_done(&h->closer);
 	for (unsigned int i = 0; i < HOLD_DEVICES_MAX; i++)
 		if (hold_is_held(&h->places[i]))
 			hold_leave(&h->places[i]);

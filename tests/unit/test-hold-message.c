@@ -44,7 +44,7 @@ static unsigned int count_open(void)
 /* A packet as another program may write it: not by the functions under test. */
 static void put(int sock, const char *text, size_t len, const int *fds, unsigned int n)
 {
-	char control[CMSG_SPACE(64 * sizeof(int))] = { 0 };
+	char control[CMSG_SPACE(253 * sizeof(int))] = { 0 };
 	struct iovec iov = { (void *)(uintptr_t)text, len };
 	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
 
@@ -111,7 +111,7 @@ static void descriptors_arrive_by_their_names(void **state)
 	assert_int_equal(count_open(), before);
 }
 
-static void what_is_no_message_is_refused_and_its_descriptors_are_closed(void **state)
+static void what_is_no_message_is_refused_and_its_descriptors_are_the_receivers(void **state)
 {
 	static const struct {
 		const char *text;
@@ -131,7 +131,7 @@ static void what_is_no_message_is_refused_and_its_descriptors_are_closed(void **
 		{ "{\"schema\":1,\"fds\":[\"device\",3]}", 2 },
 		{ "{\"schema\":1,\"fds\":\"device\"}", 1 },
 		{ "{\"schema\":1}", 32 },
-		{ "{\"schema\":1}", 60 },
+		{ "{\"schema\":1}", 200 },
 	};
 	const int *v = *state;
 
@@ -139,7 +139,7 @@ static void what_is_no_message_is_refused_and_its_descriptors_are_closed(void **
 		unsigned int before = count_open();
 		struct hold_packet p;
 		struct err err = { 0 };
-		int fds[60], r;
+		int fds[200], r;
 
 		for (size_t f = 0; f < ARRAY_SIZE(fds); f++)
 			fds[f] = STDERR_FILENO;
@@ -148,6 +148,9 @@ static void what_is_no_message_is_refused_and_its_descriptors_are_closed(void **
 		if (r != -EBADMSG && r != -EMSGSIZE)
 			fail_msg("%s with %u: %d", rows[i].text, rows[i].fds, r);
 		assert_true(*err.text);
+		assert_null(p.o);
+		assert_int_equal(count_open(), before + rows[i].fds);
+		hold_packet_done(&p);
 		assert_int_equal(count_open(), before);
 	}
 }
@@ -269,8 +272,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(descriptors_arrive_by_their_names, socket_pair,
 						close_pair),
 		cmocka_unit_test_setup_teardown(
-			what_is_no_message_is_refused_and_its_descriptors_are_closed, socket_pair,
-			close_pair),
+			what_is_no_message_is_refused_and_its_descriptors_are_the_receivers,
+			socket_pair, close_pair),
 		cmocka_unit_test_setup_teardown(a_message_that_is_too_long_is_refused_at_both_ends,
 						socket_pair, close_pair),
 		cmocka_unit_test(a_request_with_a_wrong_member_is_refused_by_its_name),
