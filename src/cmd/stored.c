@@ -92,7 +92,7 @@ static struct device *cmd_stored_adopt(const struct listen_fds *l, const char *n
 	struct err err = { 0 };
 
 	fd_name_unescape(name, text);
-	if (device_adopt(host, text, &acq, options, &dev, &err) >= 0)
+	if (device_adopt(host, text, &acq, DEVICE_SOLE, options, &dev, &err) >= 0)
 		return dev;
 	log_warn("%s: was kept open, and is lost: %s%s", text, err.text, err_reason(&err, reason));
 	cmd_stored_drop(text);

@@ -8,8 +8,9 @@
 #include "host/vfio-fd.h"
 
 /*
- * A device that another process has handed over for good: it is this process's alone. No name on a
- * command line means it; device_adopt() makes one.
+ * A device that another process has handed over for good: it is this process's alone, or, where the
+ * giver had it from its user, that one's, too. No name on a command line means it; device_adopt()
+ * makes one.
  */
 
 static int acquire_given_find(struct device *dev, const char *rest, struct err *err)
@@ -47,14 +48,15 @@ static void acquire_given_done(struct device *dev)
 	free(dev->origin);
 }
 
-static const struct acquirer acquirer_given = {
-	.ownership = DEVICE_SOLE,
-	.opening = OPENING_FREE,
-	.find = acquire_given_find,
-	.check = acquire_given_check,
-	.acquire = acquire_given_acquire,
-	.done = acquire_given_done,
-};
+#define ACQUIRE_GIVEN(owned)                                                               \
+	{                                                                                  \
+		.ownership = (owned), .opening = OPENING_FREE, .find = acquire_given_find, \
+		.check = acquire_given_check, .acquire = acquire_given_acquire,            \
+		.done = acquire_given_done,                                                \
+	}
+
+static const struct acquirer acquirer_given = ACQUIRE_GIVEN(DEVICE_SOLE);
+static const struct acquirer acquirer_given_shared = ACQUIRE_GIVEN(DEVICE_SHARED);
 
 /* Return: NULL where memory is out; else @acq is empty. */
 static struct acquired *acquire_given_keep(struct acquired *acq)
@@ -69,14 +71,15 @@ static struct acquired *acquire_given_keep(struct acquired *acq)
 }
 
 int device_adopt(const struct host *host, const char *name, struct acquired *acq,
-		 const struct device_options *opts, struct device **ret, struct err *err)
+		 enum device_ownership ownership, const struct device_options *opts,
+		 struct device **ret, struct err *err)
 {
 	_cleanup_(device_freep) struct device *dev = calloc(1, sizeof(*dev));
 	int r;
 
 	if (dev) {
 		dev->host = host;
-		dev->how = &acquirer_given;
+		dev->how = ownership == DEVICE_SHARED ? &acquirer_given_shared : &acquirer_given;
 		dev->spec = strdup(name);
 		dev->origin = acquire_given_keep(acq);
 	}

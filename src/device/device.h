@@ -170,13 +170,14 @@ _must_check_ int device_open(struct device *dev, const struct device_options *op
  * device_adopt() - the device behind descriptors that another process has handed over for good
  * @name: what it is called where the kernel does not tell
  * @acq: consumed, on success or failure
- * @ret: open, and this process's alone
+ * @ownership: DEVICE_SOLE, or DEVICE_SHARED where a third process has it open, too
+ * @ret: open
  *
  * Return: 0; as acquire_check_fd() and device_open().
  */
 _must_check_ int device_adopt(const struct host *host, const char *name, struct acquired *acq,
-			      const struct device_options *opts, struct device **ret,
-			      struct err *err);
+			      enum device_ownership ownership, const struct device_options *opts,
+			      struct device **ret, struct err *err);
 
 /** device_fds() - what it is open by; @dev's. NULL for a server's device, which has no such fd */
 const struct acquired *device_fds(const struct device *dev);

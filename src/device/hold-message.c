@@ -289,8 +289,11 @@ struct json_object *hold_request_write(const struct hold_request *req)
 		hold_message_add_text(o, "if_lost", hold_message_if_lost[req->if_lost]);
 		hold_message_add_text(o, "by", req->by);
 	}
-	if (req->verb == HOLD_GIVE)
+	if (req->verb == HOLD_GIVE) {
 		hold_message_add_text(o, "driver", *req->driver ? req->driver : NULL);
+		hold_message_add(o, "shared",
+				 hold_message_checked(json_object_new_boolean(req->shared)));
+	}
 	return o;
 }
 
@@ -365,6 +368,17 @@ static int hold_message_read_get(struct json_object *o, struct hold_request *ret
 	return hold_message_copy(o, "by", ret->by, sizeof(ret->by), err);
 }
 
+static int hold_message_read_give(struct json_object *o, struct hold_request *ret, struct err *err)
+{
+	struct json_object *v = NULL;
+
+	json_object_object_get_ex(o, "shared", &v);
+	if (v && !json_object_is_type(v, json_type_boolean))
+		return err_fail(err, ERR_PEER, -EBADMSG, "a message: shared: not true or false");
+	ret->shared = json_object_get_boolean(v);
+	return hold_message_copy(o, "driver", ret->driver, sizeof(ret->driver), err);
+}
+
 int hold_request_read(struct json_object *o, struct hold_request *ret, struct err *err)
 {
 	unsigned int verb = 0;
@@ -383,9 +397,7 @@ int hold_request_read(struct json_object *o, struct hold_request *ret, struct er
 		return r;
 	if (ret->verb == HOLD_GET)
 		return hold_message_read_get(o, ret, err);
-	return ret->verb == HOLD_GIVE
-		       ? hold_message_copy(o, "driver", ret->driver, sizeof(ret->driver), err)
-		       : 0;
+	return ret->verb == HOLD_GIVE ? hold_message_read_give(o, ret, err) : 0;
 }
 
 struct json_object *hold_state_write(const struct hold_state *s)

@@ -131,6 +131,7 @@ enum hold_if_lost {
  * @name: of the device, empty for the only one
  * @use, @if_lost, @by: of HOLD_GET; @by is what the client calls itself
  * @driver: of HOLD_GIVE; may be empty
+ * @shared: of HOLD_GIVE: another process than the giver has it open, and keeps it
  */
 struct hold_request {
 	enum hold_verb verb;
@@ -139,6 +140,7 @@ struct hold_request {
 	enum hold_if_lost if_lost;
 	char by[HOLD_BY_MAX];
 	char driver[HOLD_NAME_MAX];
+	bool shared;
 };
 
 /** hold_request_write() - Return: a new object, for hold_send(). Aborts when memory is out. */

@@ -18,7 +18,10 @@ static int give_one(const char *path, const struct device *dev, const struct hol
 		    enum successor_stage *stage, struct err *err)
 {
 	const struct hold_fds fds = hold_fds_of(device_fds(dev));
-	struct hold_request req = { .verb = HOLD_GIVE };
+	struct hold_request req = {
+		.verb = HOLD_GIVE,
+		.shared = device_ownership(dev) == DEVICE_SHARED,
+	};
 	_cleanup_(hold_packet_done) struct hold_packet answer = HOLD_PACKET_NONE;
 	_cleanup_fd_ int sock = -1;
 	int r;

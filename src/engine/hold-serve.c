@@ -339,7 +339,8 @@ static int hold_serve_take(struct hold *h, const struct hold_client *c,
 	struct hold_place *p;
 	struct device *dev;
 	char who[HOLD_BY_MAX + 24];
-	int r = device_adopt(h->opts.host, req->name, acq, &h->opts.device, &dev, err);
+	int r = device_adopt(h->opts.host, req->name, acq,
+			     req->shared ? DEVICE_SHARED : DEVICE_SOLE, &h->opts.device, &dev, err);
 
 	if (r < 0)
 		return r;

@@ -80,6 +80,24 @@ static void a_request_arrives_as_it_was_sent(void **state)
 	hold_packet_done(&p);
 }
 
+static void what_is_given_says_whose_it_is_too(void **state)
+{
+	const int *v = *state;
+	struct hold_request sent = { .verb = HOLD_GIVE, .name = "x", .driver = "d" };
+	struct hold_packet p;
+	struct hold_request got;
+	struct err err = { 0 };
+
+	for (int shared = 0; shared < 2; shared++) {
+		sent.shared = shared;
+		assert_int_equal(hold_send(v[0], hold_request_write(&sent), NULL), 0);
+		assert_int_equal(hold_receive(v[1], &p, &err), 0);
+		assert_int_equal(hold_request_read(p.o, &got, &err), 0);
+		assert_memory_equal(&got, &sent, sizeof(sent));
+		hold_packet_done(&p);
+	}
+}
+
 static void descriptors_arrive_by_their_names(void **state)
 {
 	const int *v = *state;
@@ -180,6 +198,7 @@ static void a_request_with_a_wrong_member_is_refused_by_its_name(void **state)
 		{ "{}", "schema" },
 		{ "{\"schema\":2,\"request\":\"list\"}", "schema" },
 		{ "{\"schema\":\"1\",\"request\":\"list\"}", "schema" },
+		{ "{\"schema\":1,\"request\":\"give\",\"name\":\"x\",\"shared\":1}", "shared" },
 		{ "{\"schema\":1}", "request" },
 		{ "{\"schema\":1,\"request\":\"take\"}", "request" },
 		{ "{\"schema\":1,\"request\":1}", "request" },
@@ -268,6 +287,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_request_arrives_as_it_was_sent, socket_pair,
+						close_pair),
+		cmocka_unit_test_setup_teardown(what_is_given_says_whose_it_is_too, socket_pair,
 						close_pair),
 		cmocka_unit_test_setup_teardown(descriptors_arrive_by_their_names, socket_pair,
 						close_pair),

@@ -375,6 +375,22 @@ the state that it held is lost; a client has it open still, and the host waits f
 	hold_end
 }
 
+@test "hold: an owner's device that is handed over leaves the owner its interrupts" {
+	start owner "$VFIOMIGCTL" hold --json --socket o "$A"
+	eventually is_whole owner.out
+	sim "$B" reset_on_open 0
+	migctl 0 save --leave=stop "$B" file
+	hold_start
+	migctl 0 state "pid:$owner" stop
+	migctl 0 resume --handover h "pid:$owner" file
+	eventually says holder.err "$A: given by vfiomigctl"
+	start removal bash -c "echo 1 >/sys/bus/mdev/devices/$A/remove"
+	eventually says owner.err "$A: closed, so that the host can have it"
+	hold_end
+	wait "$removal"
+	devices=("$B")
+}
+
 @test "hold: a dead holder's socket is replaced, and its device is as good as new" {
 	hold_start "$A"
 	migctl 0 save hold:h file
