@@ -366,8 +366,8 @@ static int cmd_resume_work(void *ctx, struct err *err)
 }
 
 /*
- * The user of a function that is opened here, or lent, maps DMA for it later; and one that is loaded
- * under its owner was found stopped, which is where that believes it to be.
+ * The user of a function that is opened here, or lent, maps DMA for it later; and one that is
+ * loaded under its owner was found stopped, which is where that believes it to be.
  */
 static bool cmd_resume_any_stays_stopped(const struct cmd_devices *d,
 					 const struct device_options *options)
@@ -583,8 +583,8 @@ const struct command cmd_resume = {
 	       "The image's devices go into those named, in the order of both, or as --map says. "
 	       "FILE is a path, file:PATH, -, fd:N or exec:CMD; with --listen it is fd:N, "
 	       "unix:PATH, tcp:HOST:PORT or vsock:CID:PORT. A PCI function that this command "
-	       "opens itself, or that is lent, has no DMA mapped: it is left stopped unless --run is given. It "
-	       "would be reset once no process holds it, so it is held until SIGINT, SIGTERM or "
-	       "SIGHUP; or COMMAND is executed with its descriptors.",
+	       "opens itself, or that is lent, has no DMA mapped: it is left stopped unless --run "
+	       "is given. It would be reset once no process holds it, so it is held until SIGINT, "
+	       "SIGTERM or SIGHUP; or COMMAND is executed with its descriptors.",
 	.run = cmd_resume_run,
 };

@@ -76,7 +76,7 @@ struct lease_recovery lease_recovery(enum lease_verdict end, enum hold_if_lost i
 {
 	const struct lease_recovery none = { false, now, MIG_HOLDS_OWN };
 
-	/* As a resume leaves a device that it could not load: its user says when a blank one runs. */
+	/* As a resume leaves what it could not load: its user says when a blank one runs. */
 	if (now == MIG_RESUMING)
 		return (struct lease_recovery){ true, MIG_STOP, MIG_HOLDS_GIVEN_UP };
 	if (now == MIG_ERROR && end == LEASE_LOST)

@@ -43,8 +43,7 @@ static int freezer_open_cgroup(struct freezer *f, struct err *err)
 	return r < 0 ? freezer_refuse(r, f->pid, err) : 0;
 }
 
-int freezer_open(struct freezer *f, const struct host *host, pid_t pid, int pidfd,
-		 struct err *err)
+int freezer_open(struct freezer *f, const struct host *host, pid_t pid, int pidfd, struct err *err)
 {
 	int r;
 

@@ -7,7 +7,8 @@
  * A process that was stopped for us, and a device of its that is half-way, must not stay so when
  * we are killed by a signal that no handler sees. The guardian is forked before anything is
  * stopped, and told of each step before it is taken. It hears of our end by the end of its pipe,
- * whatever the reason, or by that of its first thread, where another one hangs: then it has the devices brought back, lets go on what is stopped, and ends.
+ * whatever the reason, or by that of its first thread, where another one hangs: then it has the
+ * devices brought back, lets go on what is stopped, and ends.
  *
  * It has a session of its own and all signals blocked, nothing but the descriptors that it needs,
  * and says nothing. It has one thread. What a driver may hold up is done by a child of its own, for
