@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -13,8 +14,16 @@
 
 #define ACTORS_MAX 2
 
-/* How long the guardian waits for devices before it lets their owners go on without them. */
+/*
+ * How long the guardian waits for devices before it lets their owners go on without them: for all
+ * of it, for a look at all or the way to their barrier, and for the way from there.
+ */
 #define GUARD_PATIENCE_MS 30000
+#define GUARD_ROUND_MS 2000
+#define GUARD_RETURN_MS 25000
+
+/* Of a look at a device that does not say where it is. */
+#define GUARD_UNKNOWN 255
 
 /* How long a device may refuse an arc on its way back. */
 #define GUARD_RETRY_NS (10 * NSEC_PER_SEC)
@@ -74,60 +83,104 @@ static enum mig_state actions_home(const struct member *m, bool marked)
 	return marked ? MIG_STOP : mig_settled(m->result->found);
 }
 
-/* None runs in full before all can answer. */
-static void actions_guard_quiesce(struct actions *a, enum guard_note note, const bool *marks,
-				  bool any_lost)
-{
-	for (unsigned int i = 0; i < a->n; i++) {
-		struct member *m = &a->members[i];
-		struct mig_dev *mig = m->dev->mig;
-		struct guard_plan plan;
+/** struct guard_work - @lost: any of the set has lost its own state, or may have */
+struct guard_work {
+	const struct actions *a;
+	enum guard_note note;
+	const bool *marks;
+	bool lost;
+};
 
-		if (!actions_guards(m) || !(mig->caps & MIG_CAP_P2P) || !mig->state_known)
-			continue;
-		plan = guard_plan(note, mig->state, actions_home(m, marks[i]), any_lost);
-		if (plan.act && plan.holds == MIG_HOLDS_OWN && plan.want == MIG_RUNNING &&
-		    mig->state != MIG_RUNNING && mig->state != MIG_ERROR)
-			(void)actions_guard_bring(m, MIG_RUNNING_P2P, plan.holds);
-	}
+/* What is done to one device. Return: an exit status. */
+typedef int actions_guard_step(const struct guard_work *w, struct member *m);
+
+static int actions_guard_look(const struct guard_work *w, struct member *m)
+{
+	(void)w;
+	return mig_refresh(m->dev->mig, NULL) < 0 ? GUARD_UNKNOWN : (int)m->dev->mig->state;
 }
 
-/* Return: it is where it was found, with its own state. */
-static bool actions_guard_return(struct member *m, enum guard_note note, bool marked, bool any_lost)
+/* None runs in full before all can answer. */
+static int actions_guard_quiesce(const struct guard_work *w, struct member *m)
 {
-	enum mig_state found = actions_home(m, marked);
 	struct mig_dev *mig = m->dev->mig;
 	struct guard_plan plan;
 
-	if (!mig->state_known)
-		return false;
-	plan = guard_plan(note, mig->state, found, any_lost);
-	return plan.act && actions_guard_bring(m, plan.want, plan.holds) &&
-	       plan.holds == MIG_HOLDS_OWN && plan.want == found;
+	if (!(mig->caps & MIG_CAP_P2P) || mig_refresh(mig, NULL) < 0)
+		return 0;
+	plan = guard_plan(w->note, mig->state, actions_home(m, w->marks[m->index]), w->lost);
+	if (plan.act && plan.holds == MIG_HOLDS_OWN && plan.want == MIG_RUNNING &&
+	    mig->state != MIG_RUNNING && mig->state != MIG_ERROR)
+		(void)actions_guard_bring(m, MIG_RUNNING_P2P, plan.holds);
+	return 0;
+}
+
+/* Return: 0 when it is where it was found, with its own state. */
+static int actions_guard_return(const struct guard_work *w, struct member *m)
+{
+	enum mig_state found = actions_home(m, w->marks[m->index]);
+	struct mig_dev *mig = m->dev->mig;
+	struct guard_plan plan;
+
+	if (mig_refresh(mig, NULL) < 0)
+		return 1;
+	plan = guard_plan(w->note, mig->state, found, w->lost);
+	return !(plan.act && actions_guard_bring(m, plan.want, plan.holds) &&
+		 plan.holds == MIG_HOLDS_OWN && plan.want == found);
+}
+
+/*
+ * In a process a device, so that a driver that does not come back costs the others nothing: those
+ * that have not ended in time are killed.
+ */
+static void actions_guard_each(const struct guard_work *w, actions_guard_step *step,
+			       int patience_ms, int status[static GUARDIAN_MARKS_MAX])
+{
+	uint64_t end = clock_ns() + (uint64_t)patience_ms * NSEC_PER_MSEC;
+	pid_t pids[GUARDIAN_MARKS_MAX];
+
+	for (unsigned int i = 0; i < w->a->n; i++) {
+		struct member *m = &w->a->members[i];
+
+		pids[i] = -1;
+		if (!actions_guards(m))
+			continue;
+		pids[i] = fork();
+		if (!pids[i])
+			_exit(step(w, m));
+	}
+	for (unsigned int i = 0; i < w->a->n; i++)
+		status[i] = pids[i] < 0 ? GUARDIAN_NOT_RECOVERED
+					: guardian_await(pids[i], clock_ms_until(end));
 }
 
 static int actions_guard_recover(void *ctx, uint8_t told, const bool *marks)
 {
-	enum guard_note note = told < GUARD_NR_NOTES ? (enum guard_note)told : GUARD_LOADED;
-	struct actions *a = ctx;
-	bool lost = false, all = true;
+	struct guard_work w = {
+		.a = ctx,
+		.note = told < GUARD_NR_NOTES ? (enum guard_note)told : GUARD_LOADED,
+		.marks = marks,
+	};
+	int status[GUARDIAN_MARKS_MAX];
+	bool all = true;
 
-	if (note == GUARD_SETTLED)
+	if (w.note == GUARD_SETTLED)
 		return 0;
-	for (unsigned int i = 0; i < a->n; i++) {
-		struct member *m = &a->members[i];
+	for (unsigned int i = 0; i < w.a->n; i++)
+		if (actions_guards(&w.a->members[i]))
+			actions_guard_detach(&w.a->members[i]);
+	actions_guard_each(&w, actions_guard_look, GUARD_ROUND_MS, status);
+	for (unsigned int i = 0; i < w.a->n; i++) {
+		bool known = status[i] >= 0 && status[i] < MIG_NR_STATES;
 
-		if (!actions_guards(m))
-			continue;
-		actions_guard_detach(m);
-		if (mig_refresh(m->dev->mig, NULL) >= 0)
-			lost |= guard_lost(note, m->dev->mig->state);
+		if (actions_guards(&w.a->members[i]))
+			w.lost |= guard_lost(w.note, known ? (enum mig_state)status[i] : MIG_ERROR);
 	}
-	if (a->n > 1)
-		actions_guard_quiesce(a, note, marks, lost);
-	for (unsigned int i = 0; i < a->n; i++)
-		all &= actions_guards(&a->members[i]) &&
-		       actions_guard_return(&a->members[i], note, marks[i], lost);
+	if (w.a->n > 1)
+		actions_guard_each(&w, actions_guard_quiesce, GUARD_ROUND_MS, status);
+	actions_guard_each(&w, actions_guard_return, GUARD_RETURN_MS, status);
+	for (unsigned int i = 0; i < w.a->n; i++)
+		all &= status[i] == 0;
 	return all ? 0 : 1;
 }
 

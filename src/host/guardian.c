@@ -139,8 +139,7 @@ static void guardian_heed(struct guard *g, const struct guardian_message *m)
 	}
 }
 
-/* Return: the status of a child; GUARDIAN_NOT_RECOVERED after too long, or a crash. */
-static int guardian_await(pid_t pid, int patience_ms)
+int guardian_await(pid_t pid, int patience_ms)
 {
 	struct pollfd p = { .events = POLLIN };
 	int status = 0, ready;

@@ -7,7 +7,7 @@
  * A process that was stopped for us, and a device of its that is half-way, must not stay so when
  * we are killed by a signal that no handler sees. The guardian is forked before anything is
  * stopped, and told of each step before it is taken. It hears of our end by the end of its pipe,
- * whatever the reason, or by that of its first thread, where another one hangs: then it has the
+ * whatever the reason, or by that of our first thread, where another one hangs: then it has the
  * devices brought back, lets go on what is stopped, and ends.
  *
  * It has a session of its own and all signals blocked, nothing but the descriptors that it needs,
@@ -51,6 +51,13 @@ struct guardian_options {
 
 /* The status of a recovery that did not come back, or crashed. */
 #define GUARDIAN_NOT_RECOVERED (-1)
+
+/**
+ * guardian_await() - of a child of the guardian or of its recovery, killed if it takes longer
+ *
+ * Return: its status; GUARDIAN_NOT_RECOVERED after too long, or a crash.
+ */
+int guardian_await(pid_t pid, int patience_ms);
 
 struct guardian;
 

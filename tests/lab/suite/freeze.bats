@@ -264,6 +264,28 @@ has_struck()
 	done
 }
 
+@test "freeze: a driver that hangs costs the other devices of a killed save nothing" {
+	local tool
+
+	own owner "$A" "$B"
+	"$VFIOMIGCTL" save --freeze-owner "pid:$owner/$A" "pid:$owner/$B" 'exec:echo $$ >pid; exec sleep inf' 2>err &
+	tool=$!
+	eventually test -s pid
+	owners+=("$tool" "$(<pid)")
+	eventually is_in "$A" stop-copy
+	eventually is_in "$B" stop-copy
+	# On its way to the barrier, and on its way back.
+	sim "$A" fault 'stall-arc stop-copy stop'
+	sim "$A" fault 'stall-arc stop-copy stop'
+	kill -KILL "$tool"
+	wait "$tool" || true
+	eventually is_in "$B" running
+	is_in "$A" stop-copy
+	sim "$A" fault clear
+	sim "$A" release 1
+	all_well "$owner" "$A" "$B"
+}
+
 @test "freeze: a load is killed in each arc, and in its stream" {
 	local fault left
 
