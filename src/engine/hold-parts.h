@@ -56,10 +56,15 @@ struct hold_place {
 	enum hold_watch watch;
 };
 
-/** struct hold_client - @fd is -1 where there is none */
+/**
+ * struct hold_client - @fd is -1 where there is none
+ * @heard_ns: when it has connected, or said something
+ */
 struct hold_client {
 	int fd;
 	pid_t pid;
+	uid_t uid;
+	uint64_t heard_ns;
 	char by[HOLD_BY_MAX];
 };
 
@@ -68,6 +73,7 @@ struct hold {
 	struct hold_place places[HOLD_DEVICES_MAX];
 	struct hold_client clients[LEASE_CLIENTS_MAX];
 	int listener;
+	int spare; /* a descriptor to be had for turning a client away when there is none left */
 	struct closer closer; /* of what comes from clients; there is one while it listens */
 	char *path;
 	dev_t path_dev;
@@ -87,6 +93,9 @@ const char *hold_state_of(const struct hold_place *p);
 
 /** hold_name_client() - "vfiomigctl save (pid 12)". Return: @buf. */
 char *hold_name_client(const struct hold_client *c, char buf[HOLD_BY_MAX + 24]);
+
+/** hold_keep_spare() - Return: whether there is a descriptor left for the next client. */
+bool hold_keep_spare(struct hold *h);
 
 /** hold_accept() - all that wait at the listener */
 void hold_accept(struct hold *h);

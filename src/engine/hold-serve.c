@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
 #include <fcntl.h>
+#include <paths.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/macros.h"
 #include "device/hold-client.h"
 #include "device/recover.h"
+#include "engine/hold-admit.h"
 #include "engine/hold-parts.h"
 #include "fsm/fsm.h"
 
@@ -55,9 +58,14 @@ void hold_broadcast(struct hold *h, const struct hold_place *p, const char *even
 	}
 }
 
+static bool hold_serve_is_ours(uid_t uid)
+{
+	return !uid || uid == geteuid();
+}
+
 static bool hold_serve_allows(const struct hold *h, const struct ucred *peer)
 {
-	if (!peer->uid || peer->uid == geteuid())
+	if (hold_serve_is_ours(peer->uid))
 		return true;
 	for (size_t i = 0; i < h->opts.n_uids; i++)
 		if (h->opts.uids[i] == peer->uid)
@@ -65,11 +73,45 @@ static bool hold_serve_allows(const struct hold *h, const struct ucred *peer)
 	return false;
 }
 
-/* Return: a place for a client; -EPERM, -EUSERS and the like for one that is turned away. */
+static bool hold_serve_has_lease(const struct hold *h, int client)
+{
+	for (unsigned int i = 0; i < HOLD_DEVICES_MAX; i++) {
+		const struct hold_place *p = &h->places[i];
+
+		if (p->state != HOLD_PLACE_FREE &&
+		    (p->lease.changer == client || p->lease.readers >> client & 1))
+			return true;
+	}
+	return false;
+}
+
+static enum admit_verdict hold_serve_find_place(const struct hold *h, const struct ucred *peer,
+						unsigned int *ret)
+{
+	struct admit_client places[LEASE_CLIENTS_MAX];
+	const struct admit_client one = { .ours = hold_serve_is_ours(peer->uid), .uid = peer->uid };
+	uint64_t now = clock_ns();
+
+	for (int i = 0; i < LEASE_CLIENTS_MAX; i++) {
+		const struct hold_client *c = &h->clients[i];
+
+		places[i] = (struct admit_client){
+			.used = c->fd >= 0,
+			.ours = hold_serve_is_ours(c->uid),
+			.leases = hold_serve_has_lease(h, i),
+			.uid = c->uid,
+			.silent_ns = now - c->heard_ns,
+		};
+	}
+	return admit(places, LEASE_CLIENTS_MAX, &one, ret);
+}
+
+/* Return: 0, and the client is one; -EPERM, -EUSERS and the like for one that is turned away. */
 static int hold_serve_admit(struct hold *h, const struct hold_client *c, struct err *err)
 {
 	struct ucred peer = { 0 };
 	socklen_t len = sizeof(peer);
+	unsigned int place = 0;
 
 	if (getsockopt(c->fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
 		return err_set(err, -errno, "SO_PEERCRED");
@@ -77,30 +119,65 @@ static int hold_serve_admit(struct hold *h, const struct hold_client *c, struct 
 		err_set(err, -EPERM, "user %u may not use this holder", peer.uid);
 		return err_hint(err, -EPERM, "its owner allows users by --allow-uid");
 	}
-	for (int i = 0; i < LEASE_CLIENTS_MAX; i++) {
-		if (h->clients[i].fd >= 0)
-			continue;
-		h->clients[i] = (struct hold_client){ .fd = c->fd, .pid = peer.pid };
-		return i;
+	switch (hold_serve_find_place(h, &peer, &place)) {
+	case ADMIT_USER_FULL:
+		return err_set(err, -EUSERS, "%u clients of user %u are connected: no more",
+			       ADMIT_USER_MAX, peer.uid);
+	case ADMIT_FULL:
+		return err_set(err, -EUSERS, "as many clients are connected as there may be");
+	case ADMIT_HERE:
+		break;
 	}
-	return err_set(err, -EUSERS, "%d clients are connected: no more", LEASE_CLIENTS_MAX);
+	if (h->clients[place].fd >= 0) {
+		log_info("client %d has no device and says nothing: another has its place",
+			 (int)h->clients[place].pid);
+		hold_drop(h, place);
+	}
+	h->clients[place] = (struct hold_client){
+		.fd = c->fd,
+		.pid = peer.pid,
+		.uid = peer.uid,
+		.heard_ns = clock_ns(),
+	};
+	return 0;
+}
+
+bool hold_keep_spare(struct hold *h)
+{
+	if (h->spare < 0)
+		h->spare = open(_PATH_DEVNULL, O_RDONLY | O_CLOEXEC);
+	return h->spare >= 0;
+}
+
+/* Return: whether there may be another one. */
+static bool hold_serve_accept_one(struct hold *h)
+{
+	struct hold_client c = { 0 };
+	struct err err = { 0 };
+	int full = 0, r;
+
+	c.fd = accept4(h->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (c.fd < 0 && (errno == EMFILE || errno == ENFILE) && h->spare >= 0) {
+		full = -errno;
+		close(TAKE_FD(h->spare));
+		c.fd = accept4(h->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	}
+	if (c.fd < 0)
+		return false;
+	r = full ? err_set(&err, full, "the holder can take no more clients")
+		 : hold_serve_admit(h, &c, &err);
+	if (r >= 0)
+		return true;
+	log_info("a client was turned away: %s", err.text);
+	hold_serve_refuse(&c, &err);
+	closer_put_socket(&h->closer, c.fd);
+	return hold_keep_spare(h);
 }
 
 void hold_accept(struct hold *h)
 {
-	for (int i = 0; i < CLIENTS_A_TURN; i++) {
-		struct hold_client c = { 0 };
-		struct err err = { 0 };
-
-		c.fd = accept4(h->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-		if (c.fd < 0)
-			return;
-		if (hold_serve_admit(h, &c, &err) >= 0)
-			continue;
-		log_info("a client was turned away: %s", err.text);
-		hold_serve_refuse(&c, &err);
-		closer_put_socket(&h->closer, c.fd);
-	}
+	for (int i = 0; i < CLIENTS_A_TURN && hold_serve_accept_one(h); i++)
+		continue;
 }
 
 /* As many of the names as there is room for. */
@@ -403,6 +480,7 @@ static bool hold_serve_one(struct hold *h, unsigned int client)
 
 	if (r == -EAGAIN || r == -ECONNRESET)
 		return r == -EAGAIN;
+	c->heard_ns = clock_ns();
 	r = r < 0 ? r : hold_serve_answer(h, client, &packet, &err);
 	hold_serve_close_packet(h, &packet);
 	if (r >= 0)

@@ -49,7 +49,7 @@ int hold_new(const struct hold_options *opts, struct hold **ret, struct err *err
 	if (!h)
 		return err_set(err, -ENOMEM, "holding");
 	h->opts = *opts;
-	h->listener = -1;
+	h->listener = h->spare = -1;
 	h->closer = CLOSER_NONE;
 	for (unsigned int i = 0; i < LEASE_CLIENTS_MAX; i++)
 		h->clients[i].fd = -1;
@@ -195,7 +195,7 @@ int hold_listen(struct hold *h, const char *path, struct err *err)
 		return err_set(err, -errno, "%s", path);
 	h->path_dev = st.st_dev;
 	h->path_ino = st.st_ino;
-	return 0;
+	return hold_keep_spare(h) ? 0 : err_set(err, -EMFILE, "%s", path);
 }
 
 /* Another holder may have put its own socket there after this one's file was removed. */
@@ -221,6 +221,8 @@ struct hold *hold_free(struct hold *h)
 	hold_remove_socket(h);
 	if (h->listener >= 0)
 		close(h->listener);
+	if (h->spare >= 0)
+		close(h->spare);
 	for (unsigned int i = 0; i < LEASE_CLIENTS_MAX; i++)
 		closer_put_socket(&h->closer, h->clients[i].fd);
 	closer_done(&h->closer);
@@ -297,7 +299,8 @@ unsigned int hold_fill(struct hold *h, struct pollfd p[HOLD_POLL_MAX])
 	for (unsigned int i = 0; i < LEASE_CLIENTS_MAX; i++)
 		hold_fill_one(h, p, &n, h->clients[i].fd, POLLIN,
 			      (struct hold_poll){ HOLD_POLL_CLIENT, i, 0 });
-	hold_fill_one(h, p, &n, h->listener, POLLIN,
+	/* Without a descriptor for it a client that waits is only found again and again. */
+	hold_fill_one(h, p, &n, h->listener >= 0 && hold_keep_spare(h) ? h->listener : -1, POLLIN,
 		      (struct hold_poll){ HOLD_POLL_LISTENER, 0, 0 });
 	return n;
 }
