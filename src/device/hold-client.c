@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <poll.h>
 
+#include "base/clock.h"
 #include "base/unix-socket.h"
 #include "device/hold-client.h"
 
@@ -50,18 +51,19 @@ int hold_connect(const char *path, const char *name, const struct hold_wait *wai
 	return hold_client_explain(r, err);
 }
 
-static int hold_client_wait(int sock, const struct hold_wait *wait, struct err *err)
+/* @until: on the monotonic clock; 0 for ever */
+static int hold_client_wait(int sock, struct cancel *cancel, uint64_t until, struct err *err)
 {
 	struct pollfd p = { .fd = sock, .events = POLLIN };
 	int n;
 
-	if (wait->cancel) {
-		n = cancel_wait(wait->cancel, &p, 1, wait->timeout_ms, err);
+	if (cancel) {
+		n = cancel_wait(cancel, &p, 1, until ? clock_ms_until(until) : -1, err);
 		if (n < 0)
 			return n;
 	} else {
 		do
-			n = poll(&p, 1, wait->timeout_ms);
+			n = poll(&p, 1, until ? clock_ms_until(until) : -1);
 		while (n < 0 && errno == EINTR);
 	}
 	if (n)
@@ -73,11 +75,14 @@ static int hold_client_wait(int sock, const struct hold_wait *wait, struct err *
 static int hold_client_receive(int sock, const struct hold_wait *wait, struct hold_packet *ret,
 			       struct err *err)
 {
+	uint64_t until =
+		wait->timeout_ms < 0 ? 0 : clock_ns() + (uint64_t)wait->timeout_ms * NSEC_PER_MSEC;
 	int r;
 
+	/* An event is no answer: the time that it may take goes on. */
 	do {
 		hold_packet_done(ret);
-		r = hold_client_wait(sock, wait, err);
+		r = hold_client_wait(sock, wait->cancel, until, err);
 		if (r < 0)
 			return r;
 		r = hold_receive(sock, ret, err);

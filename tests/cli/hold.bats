@@ -337,6 +337,120 @@ s = socket.socket(socket.AF_UNIX); s.bind("stream"); s.listen(); print(flush=Tru
 	[[ ! -e h ]]
 }
 
+@test "hold: an allowed user cannot keep others out" {
+	require root
+	hold_start one --socket=h --allow-uid=1 --allow-uid=2 --allow-uid=3 --allow-uid=4
+	cat >crowd.py <<-'END'
+		import json, os, socket
+
+		def connect(uid):
+		    s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+		    s.settimeout(100)
+		    os.seteuid(uid)
+		    s.connect("h")
+		    os.seteuid(0)
+		    return s
+
+		def served(s):
+		    s.send(b'{"schema":1,"request":"list"}')
+		    return json.loads(s.recv(65536)).get("devices") == []
+
+		def refused(uid):
+		    answer = json.loads(connect(uid).recv(65536))
+		    assert answer["errno"] == "EUSERS", answer
+		    return answer["message"]
+
+		crowd = []
+		for uid in (1, 2, 3):
+		    for _ in range(16):
+		        crowd.append(connect(uid))
+		        assert served(crowd[-1])
+		    assert "16 clients of user %d" % uid in refused(uid)
+		refused(4)
+		ours = [connect(0) for _ in range(16)]
+		assert all(served(s) for s in ours)
+		refused(0)
+		crowd.pop().close()
+		assert served(ours[0])
+		assert served(connect(3))
+		print("done")
+	END
+	run python3 crowd.py
+	echo "$output"
+	((status == 0))
+	[[ $output == "done" ]]
+}
+
+@test "hold: without a descriptor left, a client is turned away" {
+	: >one.out
+	(
+		ulimit -n 24
+		exec "$VFIOMIGCTL" hold --json --socket=h >one.out 2>one.err 3>&-
+	) &
+	one=$!
+	holders+=("$one")
+	eventually is_whole one.out
+	cat >many.py <<-'END'
+		import json, socket
+
+		def connect():
+		    s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+		    s.settimeout(100)
+		    s.connect("h")
+		    s.send(b'{"schema":1,"request":"list"}')
+		    return s
+
+		served = []
+		while True:
+		    s = connect()
+		    answer = json.loads(s.recv(65536))
+		    if answer["reply"] == "error":
+		        break
+		    served.append(s)
+		assert answer["errno"] == "EMFILE", answer
+		assert "can take no more clients" in answer["message"]
+		try:
+		    assert s.recv(1) == b""
+		except ConnectionResetError:
+		    pass
+		served[0].send(b'{"schema":1,"request":"list"}')
+		assert json.loads(served[0].recv(65536))["devices"] == []
+		served.pop().close()
+		served[0].send(b'{"schema":1,"request":"list"}')
+		assert json.loads(served[0].recv(65536))["devices"] == []
+		assert json.loads(connect().recv(65536))["devices"] == []
+		print("done")
+	END
+	run python3 many.py
+	echo "$output"
+	((status == 0))
+	[[ $output == "done" ]]
+	kill "$one"
+	wait "$one"
+}
+
+@test "hold: a holder that says anything but the answer is not waited for longer" {
+	cat >chatter.py <<-'END'
+		import socket
+
+		listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+		listener.bind("h")
+		listener.listen()
+		print("ready", flush=True)
+		client = listener.accept()[0]
+		try:
+		    while True:
+		        client.send(b'{"schema":1,"event":"bus-error","name":"x"}')
+		except (BrokenPipeError, ConnectionResetError):
+		    pass
+	END
+	python3 chatter.py >chatter.out 3>&- &
+	holders+=($!)
+	eventually test -s chatter.out
+	migctl 76 state --timeout 200ms hold:h
+	expect_message 'hold:h: the holder does not answer'
+}
+
 @test "hold: the manual page's own client works" {
 	sed -n '/^import json/,/^```/p' "$page" | sed '$d' >example.py
 	[[ -s example.py ]]
