@@ -2,8 +2,10 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/cleanup.h"
+#include "base/macros.h"
 #include "device/acquirer.h"
 #include "host/vfio-fd.h"
 
@@ -58,6 +60,31 @@ static void acquire_given_done(struct device *dev)
 static const struct acquirer acquirer_given = ACQUIRE_GIVEN(DEVICE_SOLE);
 static const struct acquirer acquirer_given_shared = ACQUIRE_GIVEN(DEVICE_SHARED);
 
+/*
+ * What the device is to have come through. Before Linux 6.18 a device that came from a group says
+ * nothing of itself, but its group does: it must be that of the device that it is said to be.
+ */
+static int acquire_given_check_keep(const struct device *dev, const struct acquired *acq,
+				    struct err *err)
+{
+	struct vfio_fd look;
+
+	for (size_t i = 0; i < ARRAY_SIZE(acq->keep); i++) {
+		struct stat st;
+
+		if (acq->keep[i] >= 0 && (fstat(acq->keep[i], &st) < 0 || !S_ISCHR(st.st_mode)))
+			return err_fail(err, ERR_PEER, -EINVAL,
+					"%s: came with a file that is of no device", dev->spec);
+	}
+	if (acq->via != ACQUIRE_GROUP || acq->keep[0] < 0 || !dev->node)
+		return 0;
+	vfio_fd_look(dev->host, 0, acq->keep[0], &look);
+	vfio_node_free(look.node);
+	if (look.kind == VFIO_FD_GROUP && look.group == dev->node->group)
+		return 0;
+	return err_fail(err, ERR_PEER, -EINVAL, "%s: came with another device's group", dev->spec);
+}
+
 /* Return: NULL where memory is out; else @acq is empty. */
 static struct acquired *acquire_given_keep(struct acquired *acq)
 {
@@ -91,6 +118,9 @@ int device_adopt(const struct host *host, const char *name, struct acquired *acq
 	dev->node = vfio_fd_node(host, 0, ((struct acquired *)dev->origin)->fd);
 	if (!dev->node)
 		dev->node = acquire_named_node(host, name);
+	r = acquire_given_check_keep(dev, dev->origin, err);
+	if (r < 0)
+		return r;
 	r = device_open(dev, opts, err);
 	if (r < 0)
 		return r;

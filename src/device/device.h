@@ -173,7 +173,8 @@ _must_check_ int device_open(struct device *dev, const struct device_options *op
  * @ownership: DEVICE_SOLE, or DEVICE_SHARED where a third process has it open, too
  * @ret: open
  *
- * Return: 0; as acquire_check_fd() and device_open().
+ * Return: 0; -EINVAL (ERR_PEER) for a group that is not the device's; as acquire_check_fd() and
+ * device_open().
  */
 _must_check_ int device_adopt(const struct host *host, const char *name, struct acquired *acq,
 			      enum device_ownership ownership, const struct device_options *opts,

@@ -383,12 +383,48 @@ the state that it held is lost; a client has it open still, and the host waits f
 	hold_start
 	migctl 0 state "pid:$owner" stop
 	migctl 0 resume --handover h "pid:$owner" file
-	eventually says holder.err "$A: given by vfiomigctl"
+	eventually says holder.err "$A: given by a client"
 	start removal bash -c "echo 1 >/sys/bus/mdev/devices/$A/remove"
 	eventually says owner.err "$A: closed, so that the host can have it"
 	hold_end
 	wait "$removal"
 	devices=("$B")
+}
+
+@test "hold: a device of another group is not taken for the one that it is said to be" {
+	start owner "$VFIOMIGCTL" hold --json --via group --socket o "$B"
+	eventually is_whole owner.out
+	hold_start
+	cat >pass.py <<-'END'
+		import json, socket, sys
+
+		def connect(path):
+		    s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+		    s.connect(path)
+		    return s
+
+		ours = connect("o")
+		ours.send(b'{"schema":1,"request":"get"}')
+		data, fds, _, _ = socket.recv_fds(ours, 65536, 4)
+		give = {"schema": 1, "request": "give", "name": sys.argv[1],
+		        "fds": json.loads(data)["fds"]}
+		theirs = connect("h")
+		socket.send_fds(theirs, [json.dumps(give).encode()], fds)
+		print(give["fds"], theirs.recv(65536).decode())
+	END
+	record python3 pass.py "$A"
+	echo "$output$stderr"
+	[[ $output == *"'group', 'container'"* ]]
+	# From Linux 6.18 on a descriptor says whose it is, and is taken for that.
+	[[ $output == *"$A: came with another device's group"* ||
+		$output == *'"reply":"give","device":{"name":"'"$B"* ]]
+	record python3 pass.py "$B"
+	echo "$output$stderr"
+	[[ $output == *'"name":"'"$B"* || $output == *"$B: held already"* ]]
+	kill "$owner"
+	wait "$owner"
+	cat holder.err
+	hold_end
 }
 
 @test "hold: a dead holder's socket is replaced, and its device is as good as new" {
