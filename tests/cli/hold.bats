@@ -514,7 +514,7 @@ gone()
 	# The lock and the pipe are given up by the last process that has them open.
 	flock -n lock true
 	wait "${holders[0]}"
-	says all '"event": "result"'
+	says all '"result"'
 	ask h "$list"
 	[[ $output == *'"devices": []'* ]]
 	kill -TERM "$pid"
