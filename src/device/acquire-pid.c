@@ -10,6 +10,7 @@
 #include "base/units.h"
 #include "device/acquirer.h"
 #include "device/owner.h"
+#include "host/lender.h"
 
 /**
  * struct adopted - a device of another process
@@ -83,12 +84,34 @@ static int acquire_pid_pick(struct device *dev, const struct owner_devices *owne
 	return err_hint(err, -EINVAL, "say which one: %s", list);
 }
 
+/* Its holder sees to it that one client at a time changes it. Return: 0; -EBUSY. */
+static int acquire_pid_check_lent(const struct device *dev, const struct owner_devices *owner,
+				  const char *name, struct err *err)
+{
+	const struct device_owner *who = &owner->who;
+	_cleanup_free_ char *socket = owner->n ? lender_socket(dev->host, who->pid) : NULL;
+	const struct vfio_node *node = NULL;
+
+	if (!socket)
+		return 0;
+	for (size_t i = 0; i < owner->n; i++)
+		if (owner->n == 1 || (name && owner_pick(&owner->v[i].name, 1, name) == 0))
+			node = owner->v[i].node;
+	err_fail(err, ERR_SYSTEM, -EBUSY, "%s: lent at hold:%s%s%s by %s (pid %d)", dev->spec,
+		 socket, node ? "/" : "", node ? node->name : "", who->comm, (int)who->pid);
+	return err_hint(err, -EBUSY, "it lets one client at a time change a device: hold:%s%s%s",
+			socket, node ? "/" : "", node ? node->name : "");
+}
+
 static int acquire_pid_adopt(struct device *dev, struct owner_devices *owner, const char *name,
 			     struct err *err)
 {
 	struct adopted *adopted;
-	int at;
+	int at, r;
 
+	r = acquire_pid_check_lent(dev, owner, name, err);
+	if (r < 0)
+		return r;
 	at = acquire_pid_pick(dev, owner, name, err);
 	if (at < 0)
 		return at;

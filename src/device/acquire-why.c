@@ -7,6 +7,7 @@
 #include "base/io.h"
 #include "device/acquire-why.h"
 #include "host/holder.h"
+#include "host/lender.h"
 #include "host/sysfs.h"
 
 /* The other devices of the group, and the first one that explains something. */
@@ -160,6 +161,26 @@ static void acquire_why_name_holders(const struct holders *holders, char *text, 
 	}
 }
 
+static void acquire_why_hint_holder(const struct host *host, const struct vfio_node *node,
+				    const struct holders *holders, struct err *err)
+{
+	_cleanup_free_ char *socket = NULL;
+
+	if (!holders->n) {
+		err_hint(err, -EBUSY, "end it, or have it hand over its device fd (fd:N)");
+		return;
+	}
+	socket = lender_socket(host, holders->v[0].pid);
+	if (socket)
+		err_hint(err, -EBUSY, "it is lent: name it hold:%s/%s, or end the holder", socket,
+			 node->name);
+	else
+		err_hint(err, -EBUSY,
+			 "take part in it as pid:%d, end it, or have it hand over its device fd "
+			 "(fd:N)",
+			 (int)holders->v[0].pid);
+}
+
 int acquire_busy(const struct host *host, const struct vfio_node *node, struct err *err)
 {
 	_cleanup_(acquire_why_mates_done) struct mates m = { 0 };
@@ -175,13 +196,7 @@ int acquire_busy(const struct host *host, const struct vfio_node *node, struct e
 	acquire_why_name_holders(&holders, text, sizeof(text));
 	err_record(err, ERR_SYSTEM, -EBUSY, true, "%s: held by another process: %s", node->name,
 		   holders.n ? text : "which one cannot be seen from here");
-	if (holders.n)
-		err_hint(err, -EBUSY,
-			 "take part in it as pid:%d, end it, or have it hand over its device fd "
-			 "(fd:N)",
-			 (int)holders.v[0].pid);
-	else
-		err_hint(err, -EBUSY, "end it, or have it hand over its device fd (fd:N)");
+	acquire_why_hint_holder(host, node, &holders, err);
 	holders_done(&holders);
 	return -EBUSY;
 }

@@ -21,6 +21,8 @@ enum owner_denial owner_judge_denial(const struct owner_evidence *e)
 		return e->other_namespace ? OWNER_DENIED_NAMESPACE : OWNER_DENIED_MODULE;
 	if (!e->same_user)
 		return OWNER_DENIED_USER;
+	if (e->more_capable)
+		return OWNER_DENIED_CAPABILITIES;
 	return e->ptrace_scope ? OWNER_DENIED_YAMA : OWNER_DENIED_DUMPABLE;
 }
 
@@ -37,11 +39,27 @@ static char *owner_denied_line(const struct host *host, const char *who, const c
 	return line ? strdup(line + strlen(key)) : NULL;
 }
 
+/* Return: the capabilities that WHO has, by a key such as "\nCapEff:". */
+static unsigned long long owner_denied_caps(const struct host *host, const char *who,
+					    const char *key)
+{
+	_cleanup_free_ char *caps = owner_denied_line(host, who, key);
+
+	return caps ? strtoull(caps, NULL, 16) : 0;
+}
+
 static bool owner_denied_capable(const struct host *host)
 {
-	_cleanup_free_ char *caps = owner_denied_line(host, "self", "\nCapEff:");
+	return owner_denied_caps(host, "self", "\nCapEff:") >> CAP_SYS_PTRACE_BIT & 1;
+}
 
-	return caps && (strtoull(caps, NULL, 16) >> CAP_SYS_PTRACE_BIT & 1);
+/* Those that are permitted count, of both: security/commoncap.c of Linux. */
+static bool owner_denied_more_capable(const struct host *host, const char *who)
+{
+	static const char permitted[] = "\nCapPrm:";
+
+	return owner_denied_caps(host, who, permitted) &
+	       ~owner_denied_caps(host, "self", permitted);
 }
 
 static int owner_denied_scope(const struct host *host)
@@ -102,6 +120,11 @@ static void owner_denied_hint(enum owner_denial why, unsigned int uid, int code,
 			"it is a process of user %u: run as root (CAP_SYS_PTRACE), or as that user",
 			uid);
 		return;
+	case OWNER_DENIED_CAPABILITIES:
+		err_hint(err, code,
+			 "CAP_SYS_PTRACE is missing: the process has capabilities that this one "
+			 "lacks");
+		return;
 	case OWNER_DENIED_YAMA:
 		err_hint(err, code,
 			 "kernel.yama.ptrace_scope asks for CAP_SYS_PTRACE: run as root, or set it "
@@ -134,6 +157,7 @@ int owner_denied(const struct host *host, const char *spec, pid_t pid, const cha
 	snprintf(who, sizeof(who), "%d", (int)pid);
 	e.capable = owner_denied_capable(host);
 	e.same_user = owner_denied_same_user(host, who, &uid);
+	e.more_capable = owner_denied_more_capable(host, who);
 	e.other_namespace = owner_denied_namespace(host, who);
 	e.ptrace_scope = owner_denied_scope(host);
 	err_fail(err, ERR_PERMISSION, code, "%s: %s", spec, doing);

@@ -18,18 +18,20 @@
  * struct owner_evidence - what speaks for one reason or another
  * @capable: the caller has CAP_SYS_PTRACE in its own user namespace
  * @same_user: the process runs as the caller's user
+ * @more_capable: it has capabilities that the caller lacks
  * @other_namespace: it is in another user namespace than the caller, or the caller is in one that
  *                   is not the system's first
  * @ptrace_scope: of Yama: 0 to 3; 0 also without Yama
  */
 struct owner_evidence {
-	bool capable, same_user, other_namespace;
+	bool capable, same_user, other_namespace, more_capable;
 	int ptrace_scope;
 };
 
 enum owner_denial {
 	OWNER_DENIED_TO_ALL, /* Yama lets none attach until the next boot */
 	OWNER_DENIED_USER, /* it is another user's */
+	OWNER_DENIED_CAPABILITIES, /* it has more of them than the caller */
 	OWNER_DENIED_YAMA, /* Yama lets only CAP_SYS_PTRACE attach, or a parent */
 	OWNER_DENIED_DUMPABLE, /* it has shut itself off: set-user-ID, capabilities, prctl() */
 	OWNER_DENIED_NAMESPACE, /* the capability does not count there */

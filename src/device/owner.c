@@ -197,7 +197,9 @@ static int owner_copy(const struct host *host, const char *spec, struct owner_de
 		return err_fail(err, ERR_UNSUPPORTED, r, "%s: pidfd_getfd: Linux 5.6 has it", spec);
 	if (r < 0)
 		return err_set(err, r, "%s: pidfd_getfd", spec);
-	vfio_fd_look(host, 0, copy, &look);
+	r = vfio_fd_look(host, 0, copy, &look);
+	if (r < 0)
+		return err_set(err, r, "%s: looking at a descriptor of our own", spec);
 	node = look.node;
 	if (look.kind != VFIO_FD_CDEV && look.kind != VFIO_FD_DEVICE)
 		return 0;
@@ -205,21 +207,30 @@ static int owner_copy(const struct host *host, const char *spec, struct owner_de
 	return r < 0 ? err_set(err, r, "%s", spec) : 0;
 }
 
+/* Return: 0; -ESRCH (ERR_MISSING); -EACCES, -EPERM (ERR_PERMISSION), with what is missing. */
+static int owner_files(const struct host *host, const char *spec, pid_t pid, struct vfio_fds *ret,
+		       struct err *err)
+{
+	int r = vfio_fds_find(host, pid, ret);
+	char doing[64];
+
+	if (r == -ENOENT || r == -ESRCH)
+		return err_fail(err, ERR_MISSING, -ESRCH, "%s: the process has ended", spec);
+	snprintf(doing, sizeof(doing), "looking into /proc/%d/fd", (int)pid);
+	if (r == -EACCES || r == -EPERM)
+		return owner_denied(host, spec, pid, doing, r, err);
+	return r < 0 ? err_set(err, r, "%s: %s", spec, doing) : 0;
+}
+
 static int owner_look_into(const struct host *host, const char *spec, struct owner_devices *owner,
 			   struct err *err)
 {
 	_cleanup_(vfio_fds_done) struct vfio_fds fds = { 0 };
-	char doing[64];
 	int r;
 
-	r = vfio_fds_find(host, owner->who.pid, &fds);
-	if (r == -ENOENT || r == -ESRCH)
-		return err_fail(err, ERR_MISSING, -ESRCH, "%s: the process has ended", spec);
-	snprintf(doing, sizeof(doing), "looking into /proc/%d/fd", (int)owner->who.pid);
-	if (r == -EACCES || r == -EPERM)
-		return owner_denied(host, spec, owner->who.pid, doing, r, err);
+	r = owner_files(host, spec, owner->who.pid, &fds, err);
 	if (r < 0)
-		return err_set(err, r, "%s: %s", spec, doing);
+		return r;
 	for (size_t i = 0; i < fds.n; i++) {
 		if (fds.v[i].kind != VFIO_FD_CDEV && fds.v[i].kind != VFIO_FD_DEVICE)
 			continue;
@@ -288,14 +299,22 @@ bool owner_ended(int pidfd)
 	return poll(&p, 1, 0) > 0;
 }
 
-void owner_streams_now(const struct device *dev, struct owner_streams *ret)
+int owner_streams_now(const struct device *dev, struct owner_streams *ret, struct err *err)
 {
 	pid_t pid = device_owner_pid(dev);
 	struct vfio_fds fds = { 0 };
+	struct err why = { 0 };
+	int r;
 
 	*ret = (struct owner_streams){ -1, -1 };
-	if (!pid || vfio_fds_find(dev->host, pid, &fds) < 0)
-		return;
+	r = pid ? owner_files(dev->host, dev->spec, pid, &fds, &why) : 0;
+	/* What has ended has no stream open. */
+	if (r < 0 && (r == -ESRCH || device_owner_ended(dev)))
+		return 0;
+	if (r < 0) {
+		*err = why;
+		return r;
+	}
 	for (size_t i = 0; i < fds.n; i++) {
 		if (fds.v[i].kind == VFIO_FD_SAVING && ret->saving < 0)
 			ret->saving = fds.v[i].fd;
@@ -306,4 +325,5 @@ void owner_streams_now(const struct device *dev, struct owner_streams *ret)
 	/* Its number may be another process's by now. */
 	if (device_owner_ended(dev))
 		*ret = (struct owner_streams){ -1, -1 };
+	return 0;
 }

@@ -56,8 +56,13 @@ struct owner_streams {
 	int saving, loading;
 };
 
-/** owner_streams_now() - of the owner of @dev; none without an owner, or once that has ended */
-void owner_streams_now(const struct device *dev, struct owner_streams *ret);
+/**
+ * owner_streams_now() - of the owner of @dev; none without an owner, or once that has ended
+ *
+ * Return: 0; -EACCES, -EPERM (ERR_PERMISSION) where its files cannot be seen; -ENOMEM.
+ */
+_must_check_ int owner_streams_now(const struct device *dev, struct owner_streams *ret,
+				   struct err *err);
 
 /** owner_ended() - the process behind @pidfd is no more */
 bool owner_ended(int pidfd);

@@ -152,7 +152,7 @@ static void vfio_fd_look_node(const struct host *host, pid_t pid, const char *li
 	}
 }
 
-void vfio_fd_look(const struct host *host, pid_t pid, int fd, struct vfio_fd *ret)
+int vfio_fd_look(const struct host *host, pid_t pid, int fd, struct vfio_fd *ret)
 {
 	char path[PATH_MAX], link[PATH_MAX];
 	ssize_t n;
@@ -160,21 +160,23 @@ void vfio_fd_look(const struct host *host, pid_t pid, int fd, struct vfio_fd *re
 	*ret = (struct vfio_fd){ .fd = fd, .kind = VFIO_FD_OTHER, .group = -1 };
 	vfio_fd_path(host, "fd", pid, fd, path);
 	n = readlink(path, link, sizeof(link) - 1);
+	if (n < 0 && (errno == EACCES || errno == EPERM))
+		return -errno;
 	if (n <= 0)
-		return;
+		return 0;
 	link[n] = '\0';
 	if (!strncmp(link, ANON, strlen(ANON)))
 		vfio_fd_look_anonymous(host, pid, link, ret);
 	else if (path_inside(link, host->dev) || strstr(link, "/dev/") || strstr(link, "vfio"))
 		vfio_fd_look_node(host, pid, link, ret);
+	return 0;
 }
 
 struct vfio_node *vfio_fd_node(const struct host *host, pid_t pid, int fd)
 {
 	struct vfio_fd look;
 
-	vfio_fd_look(host, pid, fd, &look);
-	return look.node;
+	return vfio_fd_look(host, pid, fd, &look) < 0 ? NULL : look.node;
 }
 
 static int vfio_fd_by_number(const void *a, const void *b)
@@ -213,10 +215,13 @@ int vfio_fds_find(const struct host *host, pid_t pid, struct vfio_fds *ret)
 	while ((name = dir_next(dir))) {
 		struct vfio_fd look;
 		uint64_t fd;
+		int r;
 
 		if (parse_uint(name, 10, INT_MAX, &fd) < 0)
 			continue;
-		vfio_fd_look(host, pid, (int)fd, &look);
+		r = vfio_fd_look(host, pid, (int)fd, &look);
+		if (r < 0)
+			return r;
 		if (look.kind != VFIO_FD_OTHER && vfio_fd_add(&fds, &look) < 0)
 			return -ENOMEM;
 	}

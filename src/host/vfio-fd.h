@@ -56,7 +56,8 @@ struct vfio_fds {
  * @pid: 0 for the caller's own
  *
  * Return: 0, @ret to be released with vfio_fds_done(); -ENOENT when there is no such process;
- * -EACCES when it may not be looked into; -ENOMEM.
+ * -EACCES, -EPERM when it, or any of its files, may not be looked into: a caller without
+ * CAP_SYS_PTRACE may be shown the numbers and not what is behind them; -ENOMEM.
  */
 _must_check_ int vfio_fds_find(const struct host *host, pid_t pid, struct vfio_fds *ret);
 void vfio_fds_done(struct vfio_fds *fds);
@@ -64,8 +65,10 @@ void vfio_fds_done(struct vfio_fds *fds);
 /**
  * vfio_fd_look() - look at one open file
  * @ret: @ret->node is the caller's
+ *
+ * Return: 0, VFIO_FD_OTHER also for one that is closed; -EACCES, -EPERM when it may not be seen.
  */
-void vfio_fd_look(const struct host *host, pid_t pid, int fd, struct vfio_fd *ret);
+int vfio_fd_look(const struct host *host, pid_t pid, int fd, struct vfio_fd *ret);
 
 /**
  * vfio_fd_node() - the device of an open file

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -11,6 +12,8 @@
 
 #define SAVE ADOPT_SAVE
 #define LOAD ADOPT_LOAD
+#define SET ADOPT_SET
+#define RESET ADOPT_RESET
 
 static void a_device_in_use_is_taken_or_left(void **state)
 {
@@ -59,8 +62,76 @@ static void a_device_in_use_is_taken_or_left(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		const struct adopt_facts facts = { rows[i].purpose, rows[i].state, rows[i].saving,
-						   rows[i].loading, rows[i].frozen };
+		const struct adopt_facts facts = {
+			.purpose = rows[i].purpose,
+			.state = rows[i].state,
+			.saving = rows[i].saving,
+			.loading = rows[i].loading,
+			.frozen = rows[i].frozen,
+		};
+
+		print_message("# row %zu\n", i);
+		assert_int_equal(adopt_judge(&facts), rows[i].want);
+	}
+}
+
+static void a_device_in_use_is_set_and_reset_or_not(void **state)
+{
+	static const struct {
+		enum adopt_purpose purpose;
+		enum mig_state state;
+		bool saving, loading, forced;
+		enum adopt_verdict want;
+	} rows[] = {
+		/* clang-format off */
+		{ SET,   MIG_RUNNING,      false, false, false, ADOPT_TELL },
+		{ SET,   MIG_RUNNING,      false, false, true,  ADOPT_TAKE },
+		{ SET,   MIG_STOP,         false, false, false, ADOPT_TAKE },
+		/* Its owner, or its paused VMM, goes on with a blank device. */
+		{ RESET, MIG_RUNNING,      false, false, false, ADOPT_USED },
+		{ RESET, MIG_STOP,         false, false, false, ADOPT_USED },
+		{ RESET, MIG_RUNNING,      false, false, true,  ADOPT_TAKE },
+		{ RESET, MIG_STOP,         false, false, true,  ADOPT_TAKE },
+		/* A session of any process, unless it is known to be left behind. */
+		{ SET,   MIG_STOP_COPY,    false, false, false, ADOPT_OWNER_SAVES },
+		{ SET,   MIG_PRE_COPY,     false, false, false, ADOPT_OWNER_SAVES },
+		{ SET,   MIG_PRE_COPY_P2P, false, false, false, ADOPT_OWNER_SAVES },
+		{ SET,   MIG_RESUMING,     false, false, false, ADOPT_OWNER_LOADS },
+		{ SET,   MIG_RUNNING_P2P,  false, false, false, ADOPT_OWNER_MOVES },
+		{ RESET, MIG_STOP_COPY,    false, false, false, ADOPT_OWNER_SAVES },
+		{ RESET, MIG_PRE_COPY,     false, false, false, ADOPT_OWNER_SAVES },
+		{ RESET, MIG_PRE_COPY_P2P, false, false, false, ADOPT_OWNER_SAVES },
+		{ RESET, MIG_RESUMING,     false, false, false, ADOPT_OWNER_LOADS },
+		{ RESET, MIG_RUNNING_P2P,  false, false, false, ADOPT_OWNER_MOVES },
+		{ SET,   MIG_STOP_COPY,    false, false, true,  ADOPT_TAKE },
+		{ SET,   MIG_RUNNING_P2P,  false, false, true,  ADOPT_TAKE },
+		{ RESET, MIG_STOP_COPY,    false, false, true,  ADOPT_TAKE },
+		{ RESET, MIG_RESUMING,     false, false, true,  ADOPT_TAKE },
+		/* A stream that the owner has open is not left behind. */
+		{ SET,   MIG_RUNNING,      true,  false, false, ADOPT_OWNER_READS },
+		{ SET,   MIG_STOP,         false, true,  false, ADOPT_OWNER_WRITES },
+		{ RESET, MIG_RUNNING,      true,  false, false, ADOPT_OWNER_READS },
+		{ RESET, MIG_STOP,         false, true,  false, ADOPT_OWNER_WRITES },
+		{ SET,   MIG_STOP_COPY,    true,  false, true,  ADOPT_OWNER_READS },
+		{ RESET, MIG_STOP_COPY,    true,  false, true,  ADOPT_OWNER_READS },
+		{ RESET, MIG_RESUMING,     false, true,  true,  ADOPT_OWNER_WRITES },
+		/* ERROR is left by a reset only, and by that always. */
+		{ SET,   MIG_ERROR,        false, false, false, ADOPT_BROKEN },
+		{ SET,   MIG_ERROR,        false, false, true,  ADOPT_BROKEN },
+		{ RESET, MIG_ERROR,        false, false, false, ADOPT_TAKE },
+		{ RESET, MIG_ERROR,        true,  true,  false, ADOPT_TAKE },
+		/* clang-format on */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const struct adopt_facts facts = {
+			.purpose = rows[i].purpose,
+			.state = rows[i].state,
+			.saving = rows[i].saving,
+			.loading = rows[i].loading,
+			.forced = rows[i].forced,
+		};
 
 		print_message("# row %zu\n", i);
 		assert_int_equal(adopt_judge(&facts), rows[i].want);
@@ -72,18 +143,28 @@ static void every_refusal_says_why_and_what_helps(void **state)
 	const char *hint = NULL;
 
 	(void)state;
-	assert_null(adopt_reason(ADOPT_TAKE, &hint));
-	assert_null(hint);
-	for (int i = ADOPT_TAKE + 1; i < ADOPT_NR_VERDICTS; i++) {
-		assert_non_null(adopt_reason((enum adopt_verdict)i, &hint));
-		assert_non_null(hint);
+	for (enum adopt_purpose p = 0; p < ADOPT_NR_PURPOSES; p++) {
+		assert_null(adopt_reason(p, ADOPT_TAKE, &hint));
+		assert_null(hint);
+		assert_null(adopt_reason(p, ADOPT_TELL, &hint));
+		assert_null(hint);
+		for (int i = ADOPT_TELL + 1; i < ADOPT_NR_VERDICTS; i++) {
+			assert_non_null(adopt_reason(p, (enum adopt_verdict)i, &hint));
+			assert_non_null(hint);
+		}
 	}
+	/* What may be forced says so. */
+	assert_non_null(adopt_reason(ADOPT_SET, ADOPT_OWNER_SAVES, &hint));
+	assert_non_null(strstr(hint, "--force"));
+	assert_non_null(adopt_reason(ADOPT_SAVE, ADOPT_OWNER_SAVES, &hint));
+	assert_null(strstr(hint, "--force"));
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_device_in_use_is_taken_or_left),
+		cmocka_unit_test(a_device_in_use_is_set_and_reset_or_not),
 		cmocka_unit_test(every_refusal_says_why_and_what_helps),
 	};
 

@@ -12,6 +12,7 @@
 #include "device/owner-match.h"
 #include "device/owner-pick.h"
 #include "fake-host.h"
+#include "host/lender.h"
 #include "host/pci-function.h"
 #include "host/stray.h"
 #include "host/vfio-fd.h"
@@ -142,28 +143,68 @@ static void only_one_candidate_is_certain(void **state)
 	assert_int_equal(owner_only(&fd, devices, 3), -1);
 }
 
+static void a_lender_listens_for_packets(void **state)
+{
+	static const struct {
+		const char *line, *path;
+		unsigned long inode;
+	} rows[] = {
+		/* clang-format off */
+		{ "Num       RefCount Protocol Flags    Type St Inode Path", NULL, 0 },
+		{ "0000000000000000: 00000002 00000000 00010000 0005 01 4711 /h", "/h", 4711 },
+		{ "ffff8881069f0a00: 00000002 00000000 00010000 0005 01    17 h", "h", 17 },
+		{ "0000000000000000: 00000002 00000000 00010000 0005 01 4711 /a b", "/a b", 4711 },
+		/* A stream; one that is connected; without a path; abstract; cut. */
+		{ "0000000000000000: 00000002 00000000 00010000 0001 01 4711 /run/h", NULL, 4711 },
+		{ "0000000000000000: 00000003 00000000 00000000 0005 03 4711 /run/h", NULL, 4711 },
+		{ "0000000000000000: 00000002 00000000 00010000 0005 01 4711", NULL, 4711 },
+		{ "0000000000000000: 00000002 00000000 00010000 0005 01 4711 @h", NULL, 4711 },
+		{ "0000000000000000: 00000002 00000000 00010000", NULL, 0 },
+		{ "", NULL, 0 },
+		/* clang-format on */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		unsigned long inode = 0;
+		const char *path = lender_parse(rows[i].line, &inode);
+
+		print_message("# row %zu\n", i);
+		assert_int_equal(inode, rows[i].inode);
+		if (rows[i].path)
+			assert_string_equal(path, rows[i].path);
+		else
+			assert_null(path);
+	}
+}
+
 static void denial_has_one_reason(void **state)
 {
 	static const struct {
-		bool capable, same_user, other_namespace;
+		bool capable, same_user, other_namespace, more_capable;
 		int scope;
 		enum owner_denial want;
 	} rows[] = {
-		{ true, true, false, 3, OWNER_DENIED_TO_ALL },
-		{ false, true, false, 3, OWNER_DENIED_TO_ALL },
-		{ false, false, false, 0, OWNER_DENIED_USER },
-		{ false, false, true, 1, OWNER_DENIED_USER },
-		{ false, true, false, 1, OWNER_DENIED_YAMA },
-		{ false, true, false, 2, OWNER_DENIED_YAMA },
-		{ false, true, false, 0, OWNER_DENIED_DUMPABLE },
-		{ true, false, true, 0, OWNER_DENIED_NAMESPACE },
-		{ true, false, false, 1, OWNER_DENIED_MODULE },
+		{ true, true, false, false, 3, OWNER_DENIED_TO_ALL },
+		{ false, true, false, false, 3, OWNER_DENIED_TO_ALL },
+		{ false, false, false, false, 0, OWNER_DENIED_USER },
+		{ false, false, true, false, 1, OWNER_DENIED_USER },
+		{ false, true, false, true, 0, OWNER_DENIED_CAPABILITIES },
+		{ false, true, false, true, 1, OWNER_DENIED_CAPABILITIES },
+		{ false, true, false, true, 3, OWNER_DENIED_TO_ALL },
+		{ false, false, false, true, 0, OWNER_DENIED_USER },
+		{ false, true, false, false, 1, OWNER_DENIED_YAMA },
+		{ false, true, false, false, 2, OWNER_DENIED_YAMA },
+		{ false, true, false, false, 0, OWNER_DENIED_DUMPABLE },
+		{ true, false, true, false, 0, OWNER_DENIED_NAMESPACE },
+		{ true, false, false, false, 1, OWNER_DENIED_MODULE },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		const struct owner_evidence e = { rows[i].capable, rows[i].same_user,
-						  rows[i].other_namespace, rows[i].scope };
+						  rows[i].other_namespace, rows[i].more_capable,
+						  rows[i].scope };
 
 		print_message("# row %zu\n", i);
 		assert_int_equal(owner_judge_denial(&e), rows[i].want);
@@ -390,6 +431,7 @@ int main(void)
 		TEST(what_differs_is_not_the_device),
 		TEST(only_one_candidate_is_certain),
 		TEST(denial_has_one_reason),
+		cmocka_unit_test(a_lender_listens_for_packets),
 		TEST(what_is_missing_is_read_from_proc),
 		TEST(driver_streams_are_known_by_name_and_direction),
 		TEST(open_files_of_a_process_are_told_apart),
