@@ -128,6 +128,8 @@ complete -c vfiomigctl -n '__vfiomigctl_command save resume hold list info state
 complete -c vfiomigctl -n '__vfiomigctl_command save resume hold list info state reset inspect verify' -l vf-token -x -d "token that the driver of the VF's PF asks for"
 complete -c vfiomigctl -n '__vfiomigctl_command save resume hold list info state reset inspect verify' -l protocol -x -a 'v1 v2' -d "speak v1 or v2"
 complete -c vfiomigctl -n '__vfiomigctl_command save resume hold list info state reset inspect verify' -l timeout -x -d 'give up on who is silent for so long'
+complete -c vfiomigctl -n '__vfiomigctl_command state' -l force -d "set it although a save or load seems under way"
+complete -c vfiomigctl -n '__vfiomigctl_command reset' -l force -d "reset it although a process uses it"
 complete -c vfiomigctl -n '__vfiomigctl_command save resume state reset migratable' -l dry-run -d "change nothing, open nothing"
 
 complete -c vfiomigctl -n '__vfiomigctl_command save resume hold state verify' -l drain-timeout -x -d 'try an arc again that a busy device refuses, for so long'

@@ -2,15 +2,17 @@
 #include "base/clock.h"
 #include "base/macros.h"
 #include "device/device.h"
+#include "engine/adopt.h"
 #include "ui/session.h"
 #include "cmd/cmd.h"
+#include "cmd/plan.h"
 #include "cmd/render.h"
 
 struct cmd_reset_args {
 	struct invocation *inv;
 	const char *spec;
 	struct device_options options;
-	bool dry_run;
+	bool dry_run, force;
 
 	struct device *device;
 	enum mig_state found;
@@ -23,6 +25,8 @@ static void cmd_reset_view(FILE *f, struct json_object *report)
 {
 	static const struct report_row rows[] = {
 		{ "device.address", "device", REPORT_TEXT },
+		{ "device.owner.comm", "its owner", REPORT_TEXT },
+		{ "device.owner.pid", "owner's pid", REPORT_TEXT },
 		{ "state_found", "state before", REPORT_TEXT },
 		{ "reset_ns", "reset took", REPORT_NS },
 		{ "state", "state now", REPORT_TEXT },
@@ -47,6 +51,9 @@ static int cmd_reset_work(void *ctx, struct err *err)
 		return r;
 	a->found = a->device->mig->state;
 	a->found_known = a->device->mig->state_known;
+	r = adopt_check_explicit(a->device, ADOPT_RESET, a->force, err);
+	if (r < 0)
+		return r;
 	/* A signal does not interrupt a reset: half of one leaves the device anywhere. */
 	r = cancel_check(&a->cancel, err);
 	if (r < 0)
@@ -87,10 +94,35 @@ static int cmd_reset_reset(struct cmd_reset_args *a, struct err *err)
 	return r;
 }
 
+/* A device that is open already can be asked. */
+static int cmd_reset_plan(struct cmd_reset_args *a, struct err *err)
+{
+	struct json_object *o = a->inv->report;
+	struct mig_dev *mig;
+	int r;
+
+	report_bool(o, "dry_run", true);
+	report_bool(o, "opening_resets", device_reset_by_open(a->device));
+	render_device(o, a->device);
+	r = cmd_plan_check(a->device, &a->options, err);
+	if (r < 0 || device_opening(a->device) != OPENING_FREE)
+		return r;
+	r = device_open(a->device, &a->options, err);
+	if (r < 0)
+		return r;
+	mig = a->device->mig;
+	r = mig_query(mig, err);
+	if (r < 0 && err_status(err) != ERR_UNSUPPORTED)
+		return r;
+	render_state_now(o, mig->state, mig->state_known);
+	return adopt_check_explicit(a->device, ADOPT_RESET, a->force, err);
+}
+
 static int cmd_reset_run(struct invocation *inv, int argc, char **argv, struct err *err)
 {
 	struct cmd_reset_args a = { .inv = inv };
 	const struct opt opts[] = {
+		{ "force", .flag = &a.force, .doc = "reset it although a process uses it" },
 		{ "dry-run", .flag = &a.dry_run, .doc = "say what would be done, open nothing" },
 		{ 0 },
 	};
@@ -104,14 +136,7 @@ static int cmd_reset_run(struct invocation *inv, int argc, char **argv, struct e
 	r = device_find(&host_live, a.spec, &a.device, err);
 	if (r < 0)
 		return r;
-	if (a.dry_run) {
-		render_device(inv->report, a.device);
-		report_bool(inv->report, "dry_run", true);
-		report_bool(inv->report, "opening_resets", device_reset_by_open(a.device));
-		r = device_check(a.device, &a.options, err);
-	} else {
-		r = cmd_reset_reset(&a, err);
-	}
+	r = a.dry_run ? cmd_reset_plan(&a, err) : cmd_reset_reset(&a, err);
 	device_free(a.device);
 	return r;
 }

@@ -11,6 +11,7 @@
 #include "cmd/after.h"
 #include "cmd/cmd.h"
 #include "cmd/devices.h"
+#include "cmd/plan.h"
 #include "cmd/render.h"
 #include "cmd/watch.h"
 
@@ -156,12 +157,14 @@ static void cmd_resume_view(FILE *f, struct json_object *report)
 		{ "verified", "verified", REPORT_TEXT },
 		{ "fits", "fits the device", REPORT_TEXT },
 		{ "opening_resets", "opening may reset it", REPORT_TEXT },
+		{ "action_script", "would run", REPORT_TEXT },
 	};
 
 	view_arcs(f, report);
 	report_lines(f, report, rows, ARRAY_SIZE(rows));
 	view_devices(f, report);
 	cmd_resume_view_restored(f, report);
+	cmd_plan_view(f, report);
 }
 
 static void cmd_resume_render_restored(struct json_object *report, const struct config_restore *e)
@@ -386,6 +389,23 @@ static bool cmd_resume_all_kept(const struct cmd_devices *d)
 	return true;
 }
 
+/* What stands in the way of the devices, as far as it can be told; the image is another matter. */
+static int cmd_resume_plan(struct cmd_resume_args *a, struct err *err)
+{
+	const struct load_options *load = &a->load;
+	int r;
+
+	for (unsigned int i = 0; i < load->n; i++) {
+		r = cmd_plan_check(load->devs[i], load->device, err);
+		if (r < 0)
+			return r;
+		r = cmd_plan_adopt(load->devs[i], load->device, ADOPT_LOAD, err);
+		if (r < 0)
+			return r;
+	}
+	return cmd_plan_actions(a->inv->report, load->actions, load->devs, load->n, err);
+}
+
 static int cmd_resume_prepare(struct cmd_resume_args *a, const struct progress *progress,
 			      struct err *err)
 {
@@ -403,6 +423,8 @@ static int cmd_resume_prepare(struct cmd_resume_args *a, const struct progress *
 	}
 	if (a->after.kind == CMD_AFTER_HOLD && cmd_resume_all_kept(&a->devices))
 		a->after.kind = CMD_AFTER_EXIT;
+	if (load->verify_only)
+		return cmd_resume_plan(a, err);
 	for (unsigned int i = 0; i < load->n; i++) {
 		int r = device_check(load->devs[i], load->device, err);
 

@@ -13,6 +13,7 @@
 #include "ui/session.h"
 #include "cmd/cmd.h"
 #include "cmd/devices.h"
+#include "cmd/plan.h"
 #include "cmd/render.h"
 #include "cmd/watch.h"
 
@@ -200,11 +201,13 @@ static void cmd_save_view(FILE *f, struct json_object *report)
 		{ "expected_bytes", "expected", REPORT_BYTES_EXACT },
 		{ "free_bytes", "free", REPORT_BYTES_EXACT },
 		{ "opening_resets", "opening may reset it", REPORT_TEXT },
+		{ "action_script", "would run", REPORT_TEXT },
 	};
 
 	view_arcs(f, report);
 	report_lines(f, report, rows, ARRAY_SIZE(rows));
 	view_devices(f, report);
+	cmd_plan_view(f, report);
 }
 
 /* Into the report itself for a single device, else into its object in "devices". */
@@ -259,15 +262,7 @@ static int cmd_save_plan_room(struct json_object *o, const struct save_options *
 	int r;
 
 	for (unsigned int i = 0; i < s->n; i++) {
-		if (device_opening(s->devs[i]) != OPENING_FREE)
-			continue;
-		r = device_open(s->devs[i], s->device, err);
-		if (r < 0)
-			return r;
-		r = mig_query(s->devs[i]->mig, err);
-		if (r < 0)
-			return r;
-		r = adopt_check(s->devs[i], ADOPT_SAVE, s->device->owner_frozen, err);
+		r = cmd_plan_adopt(s->devs[i], s->device, ADOPT_SAVE, err);
 		if (r < 0)
 			return r;
 	}
@@ -286,7 +281,7 @@ static int cmd_save_plan_device(const struct save_options *s, struct device *dev
 	char word[32];
 	int r;
 
-	r = device_check(dev, s->device, err);
+	r = cmd_plan_check(dev, s->device, err);
 	if (r < 0)
 		return r;
 	if (s->device->protocol == PROTOCOL_V1 || !dev->node ||
@@ -321,7 +316,7 @@ static int cmd_save_plan(struct invocation *inv, const struct save_options *s, s
 		r = output_check(&s->uri, s->force, err);
 	if (r < 0)
 		return r;
-	r = actions_check(s->actions, s->devs, s->n, err);
+	r = cmd_plan_actions(inv->report, s->actions, s->devs, s->n, err);
 	if (r < 0)
 		return r;
 	r = cmd_save_plan_room(inv->report, s, err);

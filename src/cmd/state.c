@@ -5,10 +5,12 @@
 #include "base/macros.h"
 #include "device/device.h"
 #include "device/peek.h"
+#include "engine/adopt.h"
 #include "engine/timeline.h"
 #include "fsm/fsm.h"
 #include "ui/session.h"
 #include "cmd/cmd.h"
+#include "cmd/plan.h"
 #include "cmd/render.h"
 
 struct cmd_state_args {
@@ -18,7 +20,7 @@ struct cmd_state_args {
 	struct arc_retry retry;
 	const char *word;
 	enum mig_state want;
-	bool dry_run;
+	bool dry_run, force;
 
 	struct device *device;
 	struct timeline timeline;
@@ -40,6 +42,8 @@ static char *cmd_state_words(char *buf, size_t size)
 static void cmd_state_parse(struct cmd_state_args *a, int argc, char **argv)
 {
 	const struct opt opts[] = {
+		{ "force", .flag = &a->force,
+		  .doc = "set it although a save or load of it seems to be under way" },
 		{ "dry-run", .flag = &a->dry_run, .doc = "say what would be done, open nothing" },
 		{ 0 },
 	};
@@ -117,6 +121,9 @@ static int cmd_state_work(void *ctx, struct err *err)
 	a->found_known = true;
 	if (!a->word)
 		return 0;
+	r = adopt_check_explicit(a->device, ADOPT_SET, a->force, err);
+	if (r < 0)
+		return r;
 	r = cancel_check(&a->cancel, err);
 	if (r < 0)
 		return r;
@@ -203,6 +210,7 @@ static int cmd_state_plan(struct cmd_state_args *a, struct err *err)
 {
 	struct json_object *o = a->inv->report;
 	enum mig_state state;
+	int r;
 
 	render_device(o, a->device);
 	report_bool(o, "dry_run", true);
@@ -213,7 +221,18 @@ static int cmd_state_plan(struct cmd_state_args *a, struct err *err)
 		render_state_now(o, state, true);
 	else
 		report_null(o, "state");
-	return device_check(a->device, &a->options, err);
+	/* One that is held is read by debugfs. */
+	if (a->word)
+		r = cmd_plan_check(a->device, &a->options, err);
+	else
+		r = device_check(a->device, &a->options, err);
+	if (r < 0 || device_opening(a->device) != OPENING_FREE)
+		return r;
+	r = cmd_state_open_device(a, err);
+	if (r < 0)
+		return r;
+	render_state_now(o, a->device->mig->state, a->device->mig->state_known);
+	return a->word ? adopt_check_explicit(a->device, ADOPT_SET, a->force, err) : 0;
 }
 
 static int cmd_state_run(struct invocation *inv, int argc, char **argv, struct err *err)

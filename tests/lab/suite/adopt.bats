@@ -231,6 +231,64 @@ thread.join()'
 	dismiss owner
 }
 
+@test "pid: root without CAP_SYS_PTRACE is told so, and not that there is no device" {
+	consume owner "$A"
+	run -77 --separate-stderr setpriv --bounding-set -sys_ptrace --inh-caps=-sys_ptrace \
+		"$VFIOMIGCTL" state "pid:$owner"
+	expect_message "pid:$owner: looking into /proc/$owner/fd" EACCES 'CAP_SYS_PTRACE is missing'
+	dismiss owner
+}
+
+@test "pid: state and reset run into no save of another vfiomigctl" {
+	local C
+
+	make_device C migsim-v2
+	sim "$C" size 3000000
+	consume owner "$C"
+	stuck_save save "$owner" "$C"
+	migctl 71 reset "pid:$owner"
+	expect_message 'is in stop-copy: its owner saves it itself, or another vfiomigctl' --force
+	migctl 71 reset --dry-run "pid:$owner"
+	expect_message 'is in stop-copy: its owner saves it itself, or another vfiomigctl'
+	migctl 71 state "pid:$owner" running
+	expect_message 'is in stop-copy: its owner saves it itself, or another vfiomigctl' --force
+	is_in "$C" stop-copy
+	touch go
+	finish save 0
+	migctl 0 verify state.img
+	ask owner step
+	[[ $answer =~ ^[0-9]+$ ]]
+	dismiss owner
+}
+
+@test "pid: state says that the owner does not know, reset needs --force" {
+	consume owner "$A"
+	ask owner step
+	migctl 0 state "pid:$owner" stop
+	expect_message "consumer (pid $owner) uses it, and does not learn that its state is set"
+	migctl 71 reset "pid:$owner"
+	expect_message 'is in stop: its owner uses it, and does not learn of a reset' \
+		"(consumer, pid $owner)" --force
+	migctl 0 state "pid:$owner" running
+	[[ $stderr != *'does not learn'* ]]
+	migctl 71 --json reset --dry-run "pid:$owner"
+	expect_json ".device.owner.pid == $owner" '.state == "running"'
+	migctl 71 reset "pid:$owner"
+	expect_answer owner show 1
+	migctl 0 --json reset --dry-run --force "pid:$owner"
+	expect_json ".device.owner.pid == $owner" '.dry_run'
+	expect_answer owner show 1
+	migctl 0 --json reset --force "pid:$owner"
+	expect_json '.state_found == "running"' '.state == "running"'
+	# A session that its owner began, and has a stream of, is not to be forced.
+	expect_answer owner set $STOP_COPY set
+	migctl 71 reset --force "pid:$owner"
+	expect_message "has a driver's stream open"
+	migctl 71 state --force "pid:$owner" running
+	is_in "$A" stop-copy
+	dismiss owner
+}
+
 # stuck_save NAME OWNER DEVICE: a save of the owner's device in STOP_COPY, until the file "go" comes:
 # what it writes to waits.
 stuck_save()
@@ -364,6 +422,27 @@ is_in_file()
 	expect_message 'its owner saves it itself'
 	ask owner read
 	[[ $answer =~ ^[0-9]+$ ]]
+	dismiss owner
+}
+
+@test "pid: a dry run of resume, what it would freeze and run, and a device that is held" {
+	consume owner "$A"
+	migctl 0 save "pid:$owner" state.img
+	migctl 71 resume --dry-run "pid:$owner" state.img
+	expect_message 'its owner uses it: it runs' --freeze-owner
+	migctl 0 --json resume --dry-run --freeze-owner --action-script=/bin/true "pid:$owner" \
+		state.img
+	expect_json ".freezes | length == 1 and .[0].pid == $owner and .[0].comm == \"consumer\"
+		and (.[0].by == \"signal\" or .[0].by == \"cgroup\")" \
+		'.action_script == "/bin/true"' '.fits == "yes"'
+	migctl 0 save --dry-run --freeze-owner "pid:$owner" other.img
+	[[ $output == *'WOULD FREEZE'*consumer*"$owner"* ]]
+	migctl 71 resume --dry-run "$A" state.img
+	expect_message "$A: held by another process: consumer (pid $owner" "pid:$owner"
+	migctl 71 save --dry-run "$A" other.img
+	migctl 71 reset --dry-run "$A"
+	migctl 71 state --dry-run "$A" stop
+	expect_answer owner step 1
 	dismiss owner
 }
 

@@ -297,7 +297,7 @@ has_struck()
 			echo "$fault: in $real, not in $left"
 			return 1
 		}
-		migctl 0 state "pid:$owner" running
+		migctl 0 state --force "pid:$owner" running
 	done <<-'END'
 		running stall-arc running running-p2p
 		running stall-arc running-p2p stop
