@@ -60,6 +60,8 @@ static size_t cmd_list_render_holders(struct json_object *o, const struct vfio_n
 		snprintf(first, sizeof(first), "%s[%d]%s", holders.v[0].comm, (int)holders.v[0].pid,
 			 n > 1 ? ", ..." : "");
 		report_string(o, "holder", first);
+	} else if (holders.partial) {
+		report_string(o, "holder", "?");
 	}
 	report_bool(o, "holders_partial", holders.partial);
 	holders_done(&holders);
@@ -134,11 +136,13 @@ static int cmd_list_render_one(struct json_object *list, const char *spec,
 	struct err why = { 0 };
 	struct json_object *o;
 	size_t held = 0;
+	bool known;
 	int r;
 
 	r = device_find(&host_live, spec, &dev, err);
 	if (r < 0)
 		return r;
+	known = dev->node;
 	o = report_append(list);
 	render_node_facts(o, dev);
 	report_null(o, "migratable");
@@ -152,6 +156,10 @@ static int cmd_list_render_one(struct json_object *list, const char *spec,
 		render_reason(o, dev, &why);
 	else if (device_opening(dev) != OPENING_MAY_RESET || (a->probe && !held))
 		cmd_list_probe(o, dev, &a->options);
+	if (!known && dev->node) {
+		render_node_facts(o, dev);
+		cmd_list_render_holders(o, dev->node);
+	}
 	r = cancel_check(a->options.cancel, err);
 	if (r < 0)
 		return r;
@@ -236,6 +244,39 @@ static int cmd_list_all(struct json_object *list, const struct cmd_list_args *a,
 	return 0;
 }
 
+static int cmd_list_lent(struct json_object *list, char *const *lent, const struct cmd_list_args *a,
+			 struct err *err)
+{
+	for (size_t i = 0; lent[i]; i++) {
+		int r = cmd_list_render_one(list, lent[i], a, err);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* A holder's name alone stands for all of its devices. */
+static int cmd_list_named(struct json_object *list, const char *spec, const struct cmd_list_args *a,
+			  struct err *err)
+{
+	_cleanup_(device_freep) struct device *dev = NULL;
+	char **lent = NULL;
+	int r;
+
+	r = device_find(&host_live, spec, &dev, err);
+	if (r < 0)
+		return r;
+	r = device_lent(dev, &a->options, &lent, err);
+	if (r < 0)
+		return r;
+	if (!lent)
+		return cmd_list_render_one(list, spec, a, err);
+	r = cmd_list_lent(list, lent, a, err);
+	device_lent_done(lent);
+	return r;
+}
+
 static int cmd_list_work(void *ctx, struct err *err)
 {
 	struct cmd_list_args *a = ctx;
@@ -245,7 +286,7 @@ static int cmd_list_work(void *ctx, struct err *err)
 	if (!a->specs.n)
 		return cmd_list_all(list, a, err);
 	for (size_t i = 0; i < a->specs.n; i++) {
-		r = cmd_list_render_one(list, a->specs.v[i], a, err);
+		r = cmd_list_named(list, a->specs.v[i], a, err);
 		if (r < 0)
 			return r;
 	}

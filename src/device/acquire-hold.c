@@ -263,6 +263,50 @@ static int acquire_hold_acquire(struct device *dev, const struct device_options 
 	return 0;
 }
 
+static int acquire_hold_list_names(const struct acquire_hold *a, struct json_object *list,
+				   char ***ret)
+{
+	size_t n = json_object_is_type(list, json_type_array) ? json_object_array_length(list) : 0;
+	char **names = calloc(n + 1, sizeof(*names));
+	size_t at = 0;
+
+	if (!names)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++) {
+		const char *name = hold_text(json_object_array_get_idx(list, i), "name");
+
+		/* What the holder says leads to no other socket. */
+		if (!name || !*name || strchr(name, '/'))
+			continue;
+		if (asprintf(&names[at], "hold:%s/%s", a->path, name) < 0) {
+			names[at] = NULL;
+			device_lent_done(names);
+			return -ENOMEM;
+		}
+		at++;
+	}
+	*ret = names;
+	return 0;
+}
+
+static int acquire_hold_lent(const struct device *dev, const struct device_options *opts,
+			     char ***ret, struct err *err)
+{
+	_cleanup_(hold_packet_done) struct hold_packet answer = HOLD_PACKET_NONE;
+	const struct acquire_hold *a = dev->origin;
+	struct json_object *list = NULL;
+	int r;
+
+	if (*a->name)
+		return 0;
+	r = acquire_hold_ask_list(dev, opts, &answer, err);
+	if (r < 0)
+		return r;
+	json_object_object_get_ex(answer.o, "devices", &list);
+	r = acquire_hold_list_names(a, list, ret);
+	return r < 0 ? err_set(err, r, "%s", dev->spec) : 0;
+}
+
 static bool acquire_hold_same(const struct device *a, const struct device *b)
 {
 	const struct acquire_hold *x = a->origin, *y = b->origin;
@@ -333,6 +377,7 @@ const struct acquirer acquirer_hold = {
 	.acquire = acquire_hold_acquire,
 	.same = acquire_hold_same,
 	.socket = acquire_hold_socket,
+	.lent = acquire_hold_lent,
 	.watch_fd = acquire_hold_watch_fd,
 	.attend = acquire_hold_attend,
 	.close = acquire_hold_close,

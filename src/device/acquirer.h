@@ -82,6 +82,14 @@ struct acquirer {
 	/** @close: Optional. Give up what @acquire has kept beside @ret. The device is closed. */
 	void (*close)(struct device *dev);
 
+	/**
+	 * @lent: Optional. The names of the devices that @dev, which names none, may be.
+	 *
+	 * Asks their holder. @ret is an array of strings that ends with NULL, the caller's.
+	 */
+	int (*lent)(const struct device *dev, const struct device_options *opts, char ***ret,
+		    struct err *err);
+
 	/** @done: Optional. Release @dev->origin, which is NULL where @find has failed. */
 	void (*done)(struct device *dev);
 };

@@ -146,6 +146,20 @@ const char *device_socket(const struct device *dev)
 	return dev->how->socket ? dev->how->socket(dev) : NULL;
 }
 
+int device_lent(const struct device *dev, const struct device_options *opts, char ***ret,
+		struct err *err)
+{
+	*ret = NULL;
+	return dev->how->lent ? dev->how->lent(dev, opts, ret, err) : 0;
+}
+
+void device_lent_done(char **names)
+{
+	for (size_t i = 0; names && names[i]; i++)
+		free(names[i]);
+	free(names);
+}
+
 const struct device_owner *device_owner(const struct device *dev)
 {
 	return dev->how->owner ? dev->how->owner(dev) : NULL;

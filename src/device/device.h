@@ -128,6 +128,16 @@ int device_call_timeout(const struct device *dev, const struct device_options *o
 /** device_socket() - the path of the socket that leads to it; @dev's; NULL for none */
 const char *device_socket(const struct device *dev);
 
+/**
+ * device_lent() - the devices that a name may mean which is that of their holder alone
+ * @ret: names as device_find() takes them, and NULL; device_lent_done()
+ *
+ * Return: 0, @ret NULL where @dev is one device; what connecting and asking failed with.
+ */
+_must_check_ int device_lent(const struct device *dev, const struct device_options *opts,
+			     char ***ret, struct err *err);
+void device_lent_done(char **names);
+
 /** device_owner() - the process whose device it is; @dev's; NULL for none that is known */
 const struct device_owner *device_owner(const struct device *dev);
 

@@ -316,7 +316,8 @@ dismiss_passer()
 	migctl 0 --json save unix:pass state.img
 	expect_json '.outcome == "completed"'
 	migctl 0 --json list unix:pass
-	expect_json '.devices[0].state == "running"'
+	expect_json '.devices[0].state == "running"' '.devices[0].driver == "mtty"' \
+		'.devices[0].holders | length >= 1'
 	migctl 0 --json resume --no-hold unix:pass state.img
 	expect_json '.state == "running"'
 	migctl 64 save unix:pass unix:pass

@@ -115,6 +115,31 @@ lend()
 	hold_end
 }
 
+@test "hold: its devices are had of it alone, and list hold:PATH shows all" {
+	local command
+
+	hold_start "$A" "$B"
+	for command in state info; do
+		migctl 71 "$command" "pid:$holder/$A"
+		expect_message "pid:$holder/$A: lent at hold:$PWD/h/$A by vfiomigctl (pid $holder)"
+	done
+	migctl 71 save "pid:$holder" state.img
+	expect_message "pid:$holder: lent at hold:$PWD/h by"
+	migctl 71 state "pid:$holder/$A" stop
+	expect_shown "$A" state running
+	migctl 71 state "$A" stop
+	expect_message "$A: held by another process: vfiomigctl (pid $holder" \
+		"it is lent: name it hold:$PWD/h/$A"
+	migctl 0 state "hold:$PWD/h/$A" stop
+	migctl 0 --json list hold:h
+	expect_json "[.devices[].address] == [\"$A\", \"$B\"]" \
+		'[.devices[].state] == ["stop", "running"]' \
+		"all(.devices[]; .holders[0].pid == $holder)"
+	hold_end
+	migctl 66 list hold:h
+	expect_message 'hold:h'
+}
+
 @test "hold: two devices of a set are saved and loaded together, by cdev and by group" {
 	local via
 

@@ -178,7 +178,8 @@ two_tails()
 	record setpriv --reuid 65534 --regid 65534 --clear-groups "$tool" --json list
 	echo "$output$stderr"
 	((status == 0))
-	device "$A" '.driver == "mtty"' '.holders == [] and .holders_partial' '.migratable == null'
+	device "$A" '.driver == "mtty"' '.holders == [] and .holders_partial' '.migratable == null' \
+		'.holder == "?"'
 	release one
 }
 
