@@ -244,6 +244,11 @@ static void main_show_text(struct invocation *inv)
 	free(text);
 }
 
+static bool main_has_result(const struct invocation *inv, int r, const struct err *err)
+{
+	return r >= 0 || (inv->judges && err->kind == ERR_NONCONFORMING);
+}
+
 static void main_show(struct invocation *inv, int r, const struct err *err)
 {
 	inv->show = NULL;
@@ -253,7 +258,7 @@ static void main_show(struct invocation *inv, int r, const struct err *err)
 	main_let_signals_end_it();
 	if (inv->json && !inv->stdout_taken)
 		report_json(stdout, inv->report, true);
-	else if (r >= 0 && inv->view && inv->verbosity >= 0)
+	else if (main_has_result(inv, r, err) && inv->view && inv->verbosity >= 0)
 		main_show_text(inv);
 	fflush(stdout);
 }

@@ -25,7 +25,7 @@
  */
 enum err_kind {
 	ERR_UNSPEC = 0, /* not classified: err_status() goes by the errno */
-	ERR_NONCONFORMING = 1, /* `verify` or `check` says no */
+	ERR_NONCONFORMING = 1, /* `verify` or `doctor` says no */
 	ERR_USAGE = 64,
 	ERR_IMAGE = 65, /* not an image, damaged, or of another device */
 	ERR_MISSING = 66, /* no such device or input file */

@@ -40,6 +40,7 @@
  *             it no more, as @error_said tells
  * @input, @output: the files behind FILE, if @has_input, @has_output: they must not be the same
  * @acts: the command does something to a device: the status speaks of that alone
+ * @judges: ERR_NONCONFORMING is its result, too: the report says why, and is shown as text
  * @moves_state: @outcome is the command's own; of others it follows from the result
  * @owner: who has the state, where the command knows
  */
@@ -63,6 +64,7 @@ struct invocation {
 	void (*say_error)(struct invocation *inv, struct err *err);
 	bool error_said;
 	bool acts;
+	bool judges;
 	bool moves_state;
 	enum outcome outcome;
 	enum owner owner;
