@@ -12,6 +12,7 @@ struct host {
 	const char *sys; /* "/sys" */
 	const char *dev; /* "/dev" */
 	const char *proc; /* "/proc" */
+	const char *modules; /* "/lib/modules" */
 };
 
 extern const struct host host_live;
