@@ -22,7 +22,7 @@
 static const struct command *const commands[] = {
 	&cmd_save,   &cmd_resume,     &cmd_hold,    &cmd_list,	 &cmd_info,
 	&cmd_state,  &cmd_reset,      &cmd_inspect, &cmd_verify, &cmd_extract,
-	&cmd_report, &cmd_migratable, &cmd_monitor,
+	&cmd_report, &cmd_migratable, &cmd_monitor, &cmd_doctor,
 };
 
 /* What stands in front of the list of commands. */

@@ -88,6 +88,7 @@ struct command {
 	int (*run)(struct invocation *inv, int argc, char **argv, struct err *err);
 };
 
+extern const struct command cmd_doctor;
 extern const struct command cmd_extract;
 extern const struct command cmd_hold;
 extern const struct command cmd_info;

@@ -7,7 +7,8 @@
 load ../emu
 
 schema=${top_srcdir:?}/schema
-commands=(save resume hold list info state reset inspect verify extract report migratable monitor)
+commands=(save resume hold list info state reset inspect verify extract report migratable monitor
+	doctor)
 
 setup()
 {
