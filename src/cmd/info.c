@@ -45,6 +45,7 @@ static void cmd_info_view(FILE *f, struct json_object *report)
 		{ "resettable", "can be reset", REPORT_TEXT },
 		{ "migratable", "migratable", REPORT_TEXT },
 		{ "reason", "because", REPORT_TEXT },
+		{ "hint", "hint", REPORT_TEXT },
 		{ "protocol", "protocol", REPORT_TEXT },
 		{ "migration_flags", "migration flags", REPORT_TEXT },
 		{ "state", "state", REPORT_TEXT },

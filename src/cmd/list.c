@@ -71,6 +71,7 @@ static size_t cmd_list_render_holders(struct json_object *o, const struct vfio_n
 static void cmd_list_render_peek(struct json_object *o, const struct device *dev, bool held)
 {
 	enum mig_state state;
+	char hint[96];
 
 	switch (device_peek(dev, held, &state)) {
 	case PEEK_STATE:
@@ -84,6 +85,8 @@ static void cmd_list_render_peek(struct json_object *o, const struct device *dev
 		report_bool(o, "migratable", false);
 		report_string(o, "reason",
 			      "its driver offers no migration (v2; v1 would show with --probe)");
+		snprintf(hint, sizeof(hint), "vfiomigctl doctor %s says why", device_name(dev));
+		report_string(o, "hint", hint);
 		return;
 	case PEEK_UNKNOWN:
 		return;
@@ -115,6 +118,7 @@ static void cmd_list_probe(struct json_object *o, struct device *dev,
 	}
 	report_bool(o, "migratable", true);
 	json_object_object_del(o, "reason");
+	json_object_object_del(o, "hint");
 	report_string(o, "protocol", dev->mig->ops->name);
 	render_caps(o, dev->mig->caps);
 	render_state_now(o, dev->mig->state, true);
@@ -123,9 +127,14 @@ static void cmd_list_probe(struct json_object *o, struct device *dev,
 /* The table has no column for the reason. */
 static void cmd_list_warn_why(struct json_object *o, const struct device *dev)
 {
-	struct json_object *reason;
+	struct json_object *reason, *hint;
 
-	if (json_object_object_get_ex(o, "reason", &reason) && reason)
+	if (!json_object_object_get_ex(o, "reason", &reason) || !reason)
+		return;
+	if (json_object_object_get_ex(o, "hint", &hint) && hint)
+		log_warn("%s: %s; %s", device_name(dev), json_object_get_string(reason),
+			 json_object_get_string(hint));
+	else
 		log_warn("%s: %s", device_name(dev), json_object_get_string(reason));
 }
 

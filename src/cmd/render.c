@@ -266,6 +266,8 @@ void render_reason(struct json_object *o, const struct device *dev, const struct
 		report_string(o, "reason", strerror(-why->code));
 	else
 		report_string(o, "reason", named ? why->text + n + 2 : why->text);
+	if (*why->hint)
+		report_string(o, "hint", why->hint);
 }
 
 void render_recovery(struct json_object *report, const struct mig_recovery *r)

@@ -94,7 +94,7 @@ void render_arcs(struct json_object *report, const struct timeline *t, enum mig_
 /** render_rate() - "bytes_per_second", if any time has passed. */
 void render_rate(struct json_object *o, uint64_t bytes, uint64_t ns);
 
-/** render_reason() - "reason": a failure about @dev, without its name in front. */
+/** render_reason() - "reason": a failure about @dev, without its name; "hint", if it has one. */
 void render_reason(struct json_object *o, const struct device *dev, const struct err *why);
 
 /** render_recovery() - "recovery". */

@@ -136,9 +136,10 @@ static int kernel_v2_query(struct mig_dev *dev, struct err *err)
 	if (r < 0)
 		return r;
 	r = kernel_v2_feature(dev, &f);
-	if (r == -ENOTTY)
-		return err_fail(err, ERR_UNSUPPORTED, r, "%s: the driver offers no migration",
-				dev->name);
+	if (r == -ENOTTY) {
+		err_fail(err, ERR_UNSUPPORTED, r, "%s: the driver offers no migration", dev->name);
+		return err_hint(err, r, "vfiomigctl doctor %s says why", dev->name);
+	}
 	if (r < 0)
 		return err_set(err, r, "%s: VFIO_DEVICE_FEATURE_MIGRATION", dev->name);
 	dev->caps = (unsigned int)f.migration_flags;

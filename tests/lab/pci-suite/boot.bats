@@ -93,7 +93,7 @@ make_vfs()
 			'.reason | contains("no migration")'
 	done
 	migctl 69 save "$vf" "$BATS_TEST_TMPDIR/image"
-	[[ $stderr == *"$vf: the driver offers no migration: "*"(ENOTTY)" && ! -e $BATS_TEST_TMPDIR/image ]]
+	[[ $stderr == *"$vf: the driver offers no migration: "*"(ENOTTY); vfiomigctl doctor $vf says why" && ! -e $BATS_TEST_TMPDIR/image ]]
 	# Nothing holds it any longer.
 	record -0 "$pci/vfs" unbind "$vf"
 }
