@@ -507,8 +507,8 @@ gone()
 	cat log >all 3>&- 9>&- &
 	holders+=($!)
 	exec 8>log
-	migctl 0 -q --status-fd=8 hold --background --pid-file=pid --socket=h
-	read -r pid <pid
+	migctl 0 -q --status-fd=8 hold --background --pid-file=it.pid --socket=h
+	read -r pid <it.pid
 	holders+=("$pid")
 	exec 9>&- 8>&-
 	# The lock and the pipe are given up by the last process that has them open.
@@ -518,5 +518,5 @@ gone()
 	ask h "$list"
 	[[ $output == *'"devices": []'* ]]
 	kill -TERM "$pid"
-	eventually gone h pid
+	eventually gone h it.pid
 }
