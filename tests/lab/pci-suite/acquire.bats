@@ -137,3 +137,16 @@ opened_by()
 	echo 0 >"$sysfs/$PF/sriov_numvfs"
 	bind "$PF" igb
 }
+
+@test "a function that a holder lends is left stopped, as no DMA is known to be mapped" {
+	start holder "$VFIOMIGCTL" hold --json --socket h "$A"
+	eventually grep -q '"status": 0' holder.out
+	migctl 0 save "hold:h/$A" state.img
+	migctl 0 --json resume "hold:h/$A" state.img
+	expect_json '.state == "stop"'
+	expect_message "stopped, as no DMA is known to be mapped (--run starts it all the same)"
+	migctl 0 --json resume --run "hold:h/$A" state.img
+	expect_json '.state == "running"'
+	kill "$holder"
+	finish holder 0
+}
