@@ -59,12 +59,14 @@ struct hold_place {
 /**
  * struct hold_client - @fd is -1 where there is none
  * @heard_ns: when it has connected, or said something
+ * @deaf: it has lost an answer, since it does not read, or is gone
  */
 struct hold_client {
 	int fd;
 	pid_t pid;
 	uid_t uid;
 	uint64_t heard_ns;
+	bool deaf;
 	char by[HOLD_BY_MAX];
 };
 

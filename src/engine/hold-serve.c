@@ -25,9 +25,9 @@ char *hold_name_client(const struct hold_client *c, char buf[HOLD_BY_MAX + 24])
 	return buf;
 }
 
-/* What a holder does not get rid of is lost: it waits for no client. Return: it is on its way. */
-static bool hold_serve_send(const struct hold_client *c, struct json_object *o,
-			    const struct hold_fds *fds)
+/* What a holder does not get rid of is lost: it waits for no client. Return: as hold_send(). */
+static int hold_serve_send(const struct hold_client *c, struct json_object *o,
+			   const struct hold_fds *fds)
 {
 	char who[HOLD_BY_MAX + 24];
 	int r = hold_send(c->fd, o, fds);
@@ -35,12 +35,20 @@ static bool hold_serve_send(const struct hold_client *c, struct json_object *o,
 	if (r < 0)
 		log_info("%s: it does not get its answer: %s", hold_name_client(c, who),
 			 err_name(r));
-	return r >= 0;
+	return r;
 }
 
-static void hold_serve_refuse(const struct hold_client *c, const struct err *err)
+/* A client that waits for an answer which is lost would wait for ever: its connection ends. */
+static void hold_serve_answer(struct hold_client *c, struct json_object *o,
+			      const struct hold_fds *fds)
 {
-	hold_serve_send(c, hold_reply_error(err), NULL);
+	if (hold_serve_send(c, o, fds) < 0)
+		c->deaf = true;
+}
+
+static void hold_serve_refuse(struct hold_client *c, const struct err *err)
+{
+	hold_serve_answer(c, hold_reply_error(err), NULL);
 }
 
 void hold_broadcast(struct hold *h, const struct hold_place *p, const char *event,
@@ -246,17 +254,17 @@ static void hold_serve_list(struct hold *h, struct hold_client *c)
 		if (h->places[i].state != HOLD_PLACE_FREE)
 			json_object_array_add(list, hold_serve_state(h, &h->places[i]));
 	json_object_object_add(o, "devices", list);
-	hold_serve_send(c, o, NULL);
+	hold_serve_answer(c, o, NULL);
 }
 
-static bool hold_serve_reply_device(const struct hold *h, const struct hold_client *c,
+static void hold_serve_reply_device(const struct hold *h, struct hold_client *c,
 				    const struct hold_place *p, const char *word,
 				    const struct hold_fds *fds)
 {
 	struct json_object *o = hold_reply_new(word);
 
 	json_object_object_add(o, "device", hold_serve_state(h, p));
-	return hold_serve_send(c, o, fds);
+	hold_serve_answer(c, o, fds);
 }
 
 /* Where the client finds it, which is where it goes back to when the client is lost. */
@@ -287,23 +295,26 @@ static int hold_serve_get(struct hold *h, unsigned int client, const struct hold
 	struct hold_place *p = hold_serve_find(h, req->name, err);
 	char who[HOLD_BY_MAX + 24];
 	struct hold_fds fds;
+	bool had;
 
 	if (!p)
 		return err->code;
+	had = p->lease.changer == (int)client;
 	if (!device_fds(p->dev))
 		return err_set(err, -EOPNOTSUPP, "%s: a server's device cannot be lent", p->name);
-	if (p->lease.changer != (int)client && change && p->lease.changer == LEASE_NONE)
+	if (change && p->lease.changer == LEASE_NONE)
 		hold_serve_note_found(p, req);
 	if (lease_step(&p->lease, (int)client, change ? LEASE_ASKS_CHANGE : LEASE_ASKS_READ) ==
 	    LEASE_BUSY)
 		return hold_serve_busy(h, p, err);
 	snprintf(c->by, sizeof(c->by), "%s", req->by);
 	fds = hold_fds_of(device_fds(p->dev));
-	/* A client that has ended before its answer has never had the device: nothing is undone. */
-	if (!hold_serve_reply_device(h, c, p, "get", &fds)) {
+	hold_serve_reply_device(h, c, p, "get", &fds);
+	/* What it did not get it does not have, and what it did not read is for the next one. */
+	if (c->deaf && !had)
 		lease_step(&p->lease, (int)client, LEASE_RELEASES);
+	if (c->deaf)
 		return 0;
-	}
 	log_info("%s: %s has it, to %s", p->name, hold_name_client(c, who),
 		 change ? "change its state" : "use it as it is");
 	if (change)
@@ -410,8 +421,8 @@ static int hold_serve_copy_fds(const struct hold_fds *fds, struct hold_fds *ret,
 	return 0;
 }
 
-static int hold_serve_take(struct hold *h, const struct hold_client *c,
-			   const struct hold_request *req, struct acquired *acq, struct err *err)
+static int hold_serve_take(struct hold *h, struct hold_client *c, const struct hold_request *req,
+			   struct acquired *acq, struct err *err)
 {
 	struct hold_place *p;
 	struct device *dev;
@@ -449,8 +460,8 @@ static int hold_serve_give(struct hold *h, unsigned int client, const struct hol
 	return r;
 }
 
-static int hold_serve_answer(struct hold *h, unsigned int client, struct hold_packet *packet,
-			     struct err *err)
+static int hold_serve_request(struct hold *h, unsigned int client, struct hold_packet *packet,
+			      struct err *err)
 {
 	struct hold_request req;
 	int r = hold_request_read(packet->o, &req, err);
@@ -481,13 +492,12 @@ static bool hold_serve_one(struct hold *h, unsigned int client)
 	if (r == -EAGAIN || r == -ECONNRESET)
 		return r == -EAGAIN;
 	c->heard_ns = clock_ns();
-	r = r < 0 ? r : hold_serve_answer(h, client, &packet, &err);
+	r = r < 0 ? r : hold_serve_request(h, client, &packet, &err);
 	hold_serve_close_packet(h, &packet);
-	if (r >= 0)
-		return true;
-	hold_serve_refuse(c, &err);
+	if (r < 0)
+		hold_serve_refuse(c, &err);
 	/* What does not speak the protocol is not listened to any longer. */
-	return r != -EBADMSG && r != -EMSGSIZE;
+	return !c->deaf && r != -EBADMSG && r != -EMSGSIZE;
 }
 
 void hold_drop(struct hold *h, unsigned int client)

@@ -11,9 +11,9 @@
  * which would wait in silence for the holder else.
  *
  * No threads: the caller polls what hold_fill() asks for and calls hold_ready(). Neither waits for
- * a client: one that does not read loses its connection. Nor for what clients send: their
- * connections and what came with their messages are closed by a child (base/closer.h). A driver is
- * waited for, as its arcs are taken here after a client was lost.
+ * a client: one that does not read its answers loses its connection. Nor for what clients send:
+ * their connections and what came with their messages are closed by a child (base/closer.h). A
+ * driver is waited for, as its arcs are taken here after a client was lost.
  */
 
 #include <poll.h>
