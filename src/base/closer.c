@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -17,6 +18,10 @@
 
 /* A fork that is refused is tried again after this. */
 #define CLOSER_RETRY_MS 100
+
+/* At the end those that close something still are looked for so often; one that hangs is left. */
+#define CLOSER_LOOKS 100
+#define CLOSER_LOOK_MS 10
 
 union closer_control {
 	char room[CMSG_SPACE(sizeof(int))];
@@ -73,6 +78,17 @@ static bool closer_one(int fd)
 	return pid < 0 || taken;
 }
 
+/* Waits for none. Return: false when there is none left. */
+static bool closer_reap(void)
+{
+	pid_t pid;
+
+	do
+		pid = waitpid(-1, NULL, WNOHANG);
+	while (pid > 0);
+	return !pid;
+}
+
 _Noreturn static void closer_be(int fd)
 {
 	struct pollfd p = { .events = POLLIN };
@@ -80,14 +96,15 @@ _Noreturn static void closer_be(int fd)
 
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
-	/* None of its children is waited for. */
-	signal(SIGCHLD, SIG_IGN);
+	signal(SIGCHLD, SIG_DFL);
 	log_setup(LOG_LEVEL_QUIET, CLOSER_COMM);
 	prctl(PR_SET_NAME, CLOSER_COMM);
 	p.fd = dup2(fd, STDIN_FILENO);
 	(void)close_range(STDIN_FILENO + 1, UINT_MAX, 0);
 	while (p.fd >= 0 && poll(&p, 1, -1) >= 0 && closer_one(p.fd))
-		continue;
+		closer_reap();
+	for (int i = 0; i < CLOSER_LOOKS && closer_reap(); i++)
+		poll(NULL, 0, CLOSER_LOOK_MS);
 	_exit(0);
 }
 
@@ -111,6 +128,7 @@ int closer_open(struct closer *ret, struct err *err)
 	if (pid < 0)
 		return err_set(err, -errno, "fork");
 	ret->fd = TAKE_FD(ours);
+	ret->pid = pid;
 	return 0;
 }
 
@@ -170,5 +188,8 @@ void closer_done(struct closer *c)
 {
 	if (c->fd >= 0)
 		close(c->fd);
+	if (c->pid > 0)
+		while (waitpid(c->pid, NULL, 0) < 0 && errno == EINTR)
+			continue;
 	*c = CLOSER_NONE;
 }

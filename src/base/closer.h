@@ -14,11 +14,14 @@
  * The child has no descriptor but its end of a socket, and ends with the other end.
  */
 
+#include <sys/types.h>
+
 #include "base/err.h"
 
 /** struct closer - @fd: our end; -1 for none */
 struct closer {
 	int fd;
+	pid_t pid;
 };
 
 #define CLOSER_NONE ((struct closer){ .fd = -1 })
@@ -43,4 +46,5 @@ void closer_put(const struct closer *c, int fd);
 /** closer_put_socket() - the same for a connection: the other end is told at once. */
 void closer_put_socket(const struct closer *c, int fd);
 
+/** closer_done() - end the child; for a second at most it sees to what it has closed last. */
 void closer_done(struct closer *c);
