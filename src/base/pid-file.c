@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <ctype.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/io.h"
+#include "base/lock-file.h"
 #include "base/pid-file.h"
 
 /* "4194304\n" and as much again: what is longer is no pid file. */
@@ -26,7 +27,7 @@ static int pid_file_open_folder(struct pid_file *p, struct err *err)
 	p->name = slash ? slash + 1 : p->path;
 	if (!*p->name || strlen(p->path) >= sizeof(folder))
 		return err_fail(err, ERR_USAGE, -EINVAL, "%s: no name for a file", p->path);
-	/* ".NAME.PID" is written first. */
+	/* ".NAME.PID" is written first, and ".NAME.lock" locked. */
 	if (strlen(p->name) + PID_TEXT_MAX > NAME_MAX)
 		return err_fail(err, ERR_USAGE, -ENAMETOOLONG, "%s: too long", p->path);
 	strcpy(folder, p->path);
@@ -53,10 +54,22 @@ static bool pid_file_has_pid(int fd, char text[PID_TEXT_MAX + 1])
 	return true;
 }
 
-/*
- * What has the name now. Return: 0, with @ret, if it is left over, locked so that no other process
- * replaces it at the same time; -ENOENT if there is nothing; -EEXIST.
- */
+/* A lock for writing, which only a process that may write to the file can have. */
+static int pid_file_lock(int fd, int command, short type, struct flock *ret)
+{
+	*ret = (struct flock){ .l_type = type, .l_whence = SEEK_SET };
+	return fcntl(fd, command, ret) < 0 ? -errno : 0;
+}
+
+/* Where the file system knows no such locks, it may be. */
+static bool pid_file_is_locked(int fd)
+{
+	struct flock l;
+
+	return pid_file_lock(fd, F_OFD_GETLK, F_RDLCK, &l) < 0 || l.l_type != F_UNLCK;
+}
+
+/* What has the name now. Return: 0, with @ret, if it is left over; -ENOENT if there is nothing. */
 static int pid_file_look(const struct pid_file *p, int *ret, struct err *err)
 {
 	_cleanup_fd_ int fd =
@@ -70,7 +83,7 @@ static int pid_file_look(const struct pid_file *p, int *ret, struct err *err)
 		return err_fail(err, err_denied(-errno, ERR_OUTPUT), -errno, "%s", p->path);
 	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || !pid_file_has_pid(fd, text))
 		return err_fail(err, ERR_OUTPUT, -EEXIST, "%s: is there, and no pid file", p->path);
-	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+	if (pid_file_is_locked(fd))
 		return err_fail(err, ERR_OUTPUT, -EEXIST, "%s: is of process %s, which lives",
 				p->path, *text ? text : "unknown");
 	*ret = TAKE_FD(fd);
@@ -94,6 +107,7 @@ int pid_file_find(const char *path, struct pid_file *ret, struct err *err)
 static int pid_file_write(struct pid_file *p, const char *name, pid_t pid, struct err *err)
 {
 	char text[PID_TEXT_MAX];
+	struct flock l;
 	int r;
 
 	/* What an earlier process of this very number has left. */
@@ -101,8 +115,9 @@ static int pid_file_write(struct pid_file *p, const char *name, pid_t pid, struc
 	p->fd = openat(p->dir, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 	if (p->fd < 0)
 		return err_fail(err, err_denied(-errno, ERR_OUTPUT), -errno, "%s", p->path);
-	if (flock(p->fd, LOCK_EX | LOCK_NB) < 0)
-		return err_set(err, -errno, "%s: flock", p->path);
+	r = pid_file_lock(p->fd, F_OFD_SETLK, F_WRLCK, &l);
+	if (r < 0)
+		return err_set(err, r, "%s: locking it", p->path);
 	snprintf(text, sizeof(text), "%d\n", (int)pid);
 	r = write_full(p->fd, text, strlen(text));
 	return r < 0 ? err_set(err, r, "%s", p->path) : 0;
@@ -140,14 +155,17 @@ static int pid_file_put(const struct pid_file *p, const char *name, struct err *
 
 static int pid_file_make(struct pid_file *p, const char *name, pid_t pid, struct err *err)
 {
+	struct lock_file lock;
 	int r;
 
 	r = pid_file_write(p, name, pid, err);
 	if (r < 0)
 		return r;
+	lock_file_take(p->dir, p->name, &lock);
 	do
 		r = pid_file_put(p, name, err);
 	while (r == -EAGAIN);
+	lock_file_release(&lock);
 	return r;
 }
 

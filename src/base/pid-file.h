@@ -5,8 +5,9 @@
  * The file that says which process a daemon is
  *
  * It is there under its name only whole, and goes with the daemon. As long as that lives it has
- * the file locked (flock), so that a file which a crash left behind is known by having no lock,
- * whatever process has got the number since. Nothing but such a file is ever replaced.
+ * the file locked for writing (F_OFD_SETLK), which no user can do who may only read it, so that a
+ * file which a crash left behind is known by having no lock, whatever process has got the number
+ * since. Nothing but such a file is ever replaced.
  */
 
 #include <sys/types.h>

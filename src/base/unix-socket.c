@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <poll.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/lock-file.h"
 #include "base/unix-socket.h"
 
 /* A listener accepts one client at a time; further clients wait in the backlog. */
@@ -123,25 +122,10 @@ static int unix_socket_remove_stale(const struct sockaddr_un *a, int type, struc
 	return 0;
 }
 
-/*
- * The folder of a socket, locked: of two that find the same stale file, the second must not remove
- * what the first has bound meanwhile. Where there is no lock to be had there is none.
- */
-static int unix_socket_lock_folder(const struct sockaddr_un *a)
-{
-	char folder[sizeof(a->sun_path)];
-	int fd;
-
-	strcpy(folder, a->sun_path);
-	fd = open(dirname(folder), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd >= 0)
-		flock(fd, LOCK_EX);
-	return fd;
-}
-
 static int unix_socket_listen(const char *path, int type, mode_t mode, int *ret_fd, struct err *err)
 {
-	_cleanup_fd_ int fd = -1, folder = -1;
+	_cleanup_fd_ int fd = -1;
+	struct lock_file lock;
 	struct sockaddr_un a;
 	int r;
 
@@ -154,12 +138,14 @@ static int unix_socket_listen(const char *path, int type, mode_t mode, int *ret_
 	/* bind() gives the file the mode of the socket: set it first, so that it is never wider. */
 	if (fchmod(fd, mode) < 0)
 		return err_set(err, -errno, "%s", path);
-	folder = unix_socket_lock_folder(&a);
+	lock_file_take(AT_FDCWD, a.sun_path, &lock);
 	r = unix_socket_remove_stale(&a, type, err);
+	if (r >= 0 &&
+	    (bind(fd, (const struct sockaddr *)&a, sizeof(a)) < 0 || listen(fd, BACKLOG) < 0))
+		r = err_set(err, -errno, "%s", path);
+	lock_file_release(&lock);
 	if (r < 0)
 		return r;
-	if (bind(fd, (const struct sockaddr *)&a, sizeof(a)) < 0 || listen(fd, BACKLOG) < 0)
-		return err_set(err, -errno, "%s", path);
 	*ret_fd = TAKE_FD(fd);
 	return 0;
 }

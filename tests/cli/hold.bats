@@ -188,6 +188,17 @@ s = socket.socket(socket.AF_UNIX); s.bind("stream"); s.listen(); print(flush=Tru
 	[[ $output == *'"devices": []'* ]]
 }
 
+@test "hold: a lock on the folder, which any user may have, keeps no holder waiting" {
+	exec {folder}<.
+	flock -x "$folder"
+	hold_start one --socket=h
+	ask h "$list"
+	[[ $output == *'"devices": []'* ]]
+	exec {folder}<&-
+	run ls -A
+	[[ $output != *.lock* ]]
+}
+
 @test "hold: what is asked of an empty holder is refused by name" {
 	hold_start one --socket=h
 	migctl 66 info hold:h

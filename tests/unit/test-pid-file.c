@@ -91,6 +91,28 @@ static void one_that_was_left_over_is_replaced(void **state)
 	}
 }
 
+/* Any user may lock a file that it may read, and hold on to it. */
+static void another_users_locks_do_not_keep_a_file_that_was_left_over(void **state)
+{
+	struct flock l = { .l_type = F_RDLCK, .l_whence = SEEK_SET };
+	struct pid_file p;
+	int fd, dir;
+
+	(void)state;
+	put("1\n");
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	dir = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_int_equal(flock(fd, LOCK_EX | LOCK_NB), 0);
+	assert_int_equal(fcntl(fd, F_OFD_SETLK, &l), 0);
+	assert_int_equal(flock(dir, LOCK_EX | LOCK_NB), 0);
+	assert_int_equal(pid_file_find(path, &p, NULL), 0);
+	assert_int_equal(pid_file_publish(&p, 99, NULL), 0);
+	assert_holds("99");
+	pid_file_done(&p);
+	close(fd);
+	close(dir);
+}
+
 static void what_is_no_pid_file_is_left_alone(void **state)
 {
 	static const char *const texts[] = {
@@ -215,6 +237,8 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(one_that_was_left_over_is_replaced, setup,
 						teardown),
+		cmocka_unit_test_setup_teardown(
+			another_users_locks_do_not_keep_a_file_that_was_left_over, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_is_no_pid_file_is_left_alone, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_slower_of_two_is_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_lock_is_the_child_s, setup, teardown),
