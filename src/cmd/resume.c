@@ -423,6 +423,7 @@ static int cmd_resume_prepare(struct cmd_resume_args *a, const struct progress *
 	}
 	if (a->after.kind == CMD_AFTER_HOLD && cmd_resume_all_kept(&a->devices))
 		a->after.kind = CMD_AFTER_EXIT;
+	load->kept = a->after.kind == CMD_AFTER_EXIT;
 	if (load->verify_only)
 		return cmd_resume_plan(a, err);
 	for (unsigned int i = 0; i < load->n; i++) {
@@ -542,6 +543,33 @@ static void cmd_resume_say_stopped(const struct cmd_resume_args *a)
 		console_print("%s: stopped%s", title, why);
 }
 
+/*
+ * An owner or lender that was to keep a device may have let it go since it was asked last. Return:
+ * @r, or -ESRCH if all went well but for that; @ret_left: one has.
+ */
+static int cmd_resume_check_left(const struct cmd_resume_args *a, int r, bool *ret_left,
+				 struct err *err)
+{
+	struct err why = { 0 };
+
+	*ret_left = false;
+	for (unsigned int i = 0; a->result.opened && i < a->devices.n; i++) {
+		int left = device_check_kept(a->devices.v[i], &why);
+
+		if (left >= 0)
+			continue;
+		*ret_left = true;
+		if (r < 0)
+			return r;
+		err_classify(&why, ERR_DEVICE, left);
+		err_note(&why, left, "the state that was loaded is in this process alone%s",
+			 a->result.hold ? "" : ", and ends with it");
+		*err = why;
+		return left;
+	}
+	return r;
+}
+
 /* Loaded, and for another process. Return: as cmd_after_pass(), or what holding it here came to. */
 static int cmd_resume_pass_on(struct cmd_resume_args *a, struct err *err)
 {
@@ -559,7 +587,7 @@ static int cmd_resume_pass_on(struct cmd_resume_args *a, struct err *err)
 static int cmd_resume_resume_and_hold(struct cmd_resume_args *a, struct err *err)
 {
 	struct invocation *inv = a->inv;
-	bool exits;
+	bool exits, left = false;
 	int r;
 
 	r = cmd_resume_find(a, err);
@@ -567,8 +595,10 @@ static int cmd_resume_resume_and_hold(struct cmd_resume_args *a, struct err *err
 		return r;
 	r = cmd_resume_resume(a, err);
 	exits = a->after.kind == CMD_AFTER_EXIT;
+	if (exits)
+		r = cmd_resume_check_left(a, r, &left, err);
 	if (r < 0)
-		return a->result.hold && !exits ? cmd_resume_hold_failed(a, r, err) : r;
+		return a->result.hold && (!exits || left) ? cmd_resume_hold_failed(a, r, err) : r;
 	if (exits)
 		cmd_resume_say_stopped(a);
 	if (exits || a->load.verify_only)

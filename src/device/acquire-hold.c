@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -332,6 +333,17 @@ static int acquire_hold_watch_fd(const struct device *dev)
 	return a->lease;
 }
 
+/* The holder keeps its end of the lease as long as it keeps the device for us. */
+static enum device_keeper acquire_hold_keeper(const struct device *dev)
+{
+	const struct acquire_hold *a = dev->origin;
+	struct pollfd p = { .fd = a->lease, .events = POLLRDHUP };
+
+	if (a->lease < 0)
+		return KEEPER_NOT_KNOWN;
+	return poll(&p, 1, 0) > 0 ? KEEPER_ENDED : KEEPER_HOLDS;
+}
+
 /* The holder says when the host asks for the device: it is for this process to let it go, too. */
 static int acquire_hold_attend(struct device *dev, struct err *err)
 {
@@ -378,6 +390,7 @@ const struct acquirer acquirer_hold = {
 	.same = acquire_hold_same,
 	.socket = acquire_hold_socket,
 	.lent = acquire_hold_lent,
+	.keeper = acquire_hold_keeper,
 	.watch_fd = acquire_hold_watch_fd,
 	.attend = acquire_hold_attend,
 	.close = acquire_hold_close,

@@ -184,9 +184,11 @@ static int acquire_pid_owner_pidfd(const struct device *dev)
 	return acquire_pid_adopted(dev)->pidfd;
 }
 
-static bool acquire_pid_owner_ended(const struct device *dev)
+static enum device_keeper acquire_pid_keeper(const struct device *dev)
 {
-	return owner_ended(acquire_pid_adopted(dev)->pidfd);
+	const struct adopted *adopted = acquire_pid_adopted(dev);
+
+	return owner_keeps(dev, adopted->pidfd, adopted->copy);
 }
 
 /* Readable once the owner has ended: nothing is to be read from it, so there is no attend op. */
@@ -216,7 +218,7 @@ const struct acquirer acquirer_pid = {
 	.same = acquire_pid_same,
 	.owner = acquire_pid_owner,
 	.owner_pidfd = acquire_pid_owner_pidfd,
-	.owner_ended = acquire_pid_owner_ended,
+	.keeper = acquire_pid_keeper,
 	.watch_fd = acquire_pid_watch_fd,
 	.done = acquire_pid_done,
 };

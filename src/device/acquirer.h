@@ -63,8 +63,8 @@ struct acquirer {
 	/** @owner_pidfd: Beside @owner. @dev's, as long as that is there. */
 	int (*owner_pidfd)(const struct device *dev);
 
-	/** @owner_ended: Beside @owner. That process is no more. */
-	bool (*owner_ended)(const struct device *dev);
+	/** @keeper: Optional. Whether the owner or lender of the open device has it still. */
+	enum device_keeper (*keeper)(const struct device *dev);
 
 	/**
 	 * @watch_fd: Optional. What hangs up (POLLRDHUP, POLLIN) when the lender or the owner is

@@ -177,9 +177,28 @@ int device_owner_pidfd(const struct device *dev)
 	return dev->how->owner_pidfd ? dev->how->owner_pidfd(dev) : -1;
 }
 
-bool device_owner_ended(const struct device *dev)
+enum device_keeper device_keeper(const struct device *dev)
 {
-	return dev->how->owner_ended && dev->how->owner_ended(dev);
+	return dev->mig && dev->how->keeper ? dev->how->keeper(dev) : KEEPER_NOT_KNOWN;
+}
+
+int device_check_kept(const struct device *dev, struct err *err)
+{
+	static const char *const what[] = {
+		[KEEPER_ENDED] = "has ended meanwhile",
+		[KEEPER_CLOSED] = "has closed it meanwhile",
+		[KEEPER_HIDDEN] = "can no longer be looked into",
+	};
+	const struct device_owner *owner = device_owner(dev);
+	enum device_keeper keeper = device_keeper(dev);
+
+	if (keeper == KEEPER_NOT_KNOWN || keeper == KEEPER_HOLDS)
+		return 0;
+	if (!owner)
+		return err_fail(err, ERR_UNSPEC, -ESRCH, "%s: its holder %s", device_name(dev),
+				what[keeper]);
+	return err_fail(err, ERR_UNSPEC, -ESRCH, "%s: its owner (%s, pid %d) %s", device_name(dev),
+			owner->comm, (int)owner->pid, what[keeper]);
 }
 
 int device_watch_fd(const struct device *dev)
@@ -224,7 +243,7 @@ bool device_reset_by_open(const struct device *dev)
 
 enum close_effect device_judge_close(const struct close_facts *facts)
 {
-	if (facts->ownership != DEVICE_SOLE || facts->driver_keeps)
+	if ((facts->ownership != DEVICE_SOLE && !facts->left) || facts->driver_keeps)
 		return CLOSE_KEEPS;
 	if (!facts->pci)
 		return CLOSE_MAY_LOSE;
@@ -238,8 +257,9 @@ enum close_effect device_close_effect(const struct device *dev)
 	const struct close_facts facts = {
 		.ownership = device_ownership(dev),
 		.driver_keeps = quirks_keeps_state(device_driver(dev)),
-		.pci = device_opened_here(dev),
+		.pci = dev->node && !strcmp(dev->node->bus, "pci"),
 		.resets = dev->resets,
+		.left = device_check_kept(dev, NULL) < 0,
 		.root_bus = dev->node && pci_function_on_root_bus(dev->node),
 	};
 

@@ -33,6 +33,15 @@ enum device_opening {
 	OPENING_MAY_RESET, /* it may be the device's first opening */
 };
 
+/* Whether the process that keeps a device, when this one has closed it, has it open now. */
+enum device_keeper {
+	KEEPER_NOT_KNOWN, /* there is none, or it cannot be asked */
+	KEEPER_HOLDS,
+	KEEPER_ENDED,
+	KEEPER_CLOSED, /* it lives, and has given the device up */
+	KEEPER_HIDDEN, /* it may no longer be looked into */
+};
+
 /**
  * struct device_owner - the process that uses a device which this one has taken part in
  * @comm: what it calls itself; what is not printable ASCII is replaced
@@ -151,8 +160,19 @@ pid_t device_owner_pid(const struct device *dev);
  */
 int device_owner_pidfd(const struct device *dev);
 
-/** device_owner_ended() - that process is no more; what it held is held here alone */
-bool device_owner_ended(const struct device *dev);
+/** device_keeper() - the owner or lender of an open device, as it is now */
+enum device_keeper device_keeper(const struct device *dev);
+
+/**
+ * device_check_kept() - its owner or lender has it open still
+ *
+ * Once that is no more, closing the device here is its last close. That can come true the moment
+ * after it was asked.
+ *
+ * Return: 0, also where there is none that is known; -ESRCH: it has ended, or closed the device, or
+ * cannot be looked into any more.
+ */
+_must_check_ int device_check_kept(const struct device *dev, struct err *err);
 
 /** device_watch_fd() - what hangs up (POLLRDHUP) when the device or its owner is gone; or -1 */
 int device_watch_fd(const struct device *dev);
@@ -222,6 +242,7 @@ enum close_effect {
 /**
  * struct close_facts - what the effect follows from
  * @ownership: other than DEVICE_SOLE, another process has it open, too
+ * @left: that process has let it go since
  * @driver_keeps: of the driver it is known (quirks.h)
  * @pci: a PCI function
  * @resets: VFIO can reset this function alone
@@ -229,7 +250,7 @@ enum close_effect {
  */
 struct close_facts {
 	enum device_ownership ownership;
-	bool driver_keeps, pci, resets, root_bus;
+	bool driver_keeps, pci, resets, root_bus, left;
 };
 
 /** device_judge_close() - pure. */

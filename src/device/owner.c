@@ -299,6 +299,40 @@ bool owner_ended(int pidfd)
 	return poll(&p, 1, 0) > 0;
 }
 
+/* Its descriptor @fd is of the device; one from a group may have several files. */
+static bool owner_keeps_as(const struct device *dev, int pidfd, int fd, int copy)
+{
+	_cleanup_fd_ int theirs = pidfd_getfd(pidfd, fd, 0);
+	struct vfio_node *node;
+	bool same;
+
+	if (theirs < 0)
+		return false;
+	if (acquire_same_file(theirs, copy))
+		return true;
+	node = dev->node ? vfio_fd_node(dev->host, 0, theirs) : NULL;
+	same = node && !strcmp(node->sysfs, dev->node->sysfs);
+	vfio_node_free(node);
+	return same;
+}
+
+enum device_keeper owner_keeps(const struct device *dev, int pidfd, int copy)
+{
+	enum device_keeper keeper = KEEPER_CLOSED;
+	struct vfio_fds fds = { 0 };
+	int r = vfio_fds_find(dev->host, device_owner_pid(dev), &fds);
+
+	for (size_t i = 0; r >= 0 && keeper != KEEPER_HOLDS && i < fds.n; i++)
+		if ((fds.v[i].kind == VFIO_FD_CDEV || fds.v[i].kind == VFIO_FD_DEVICE) &&
+		    owner_keeps_as(dev, pidfd, fds.v[i].fd, copy))
+			keeper = KEEPER_HOLDS;
+	vfio_fds_done(&fds);
+	/* Last: what was read may have been of a later process with its number. */
+	if (owner_ended(pidfd))
+		return KEEPER_ENDED;
+	return r < 0 ? KEEPER_HIDDEN : keeper;
+}
+
 int owner_streams_now(const struct device *dev, struct owner_streams *ret, struct err *err)
 {
 	pid_t pid = device_owner_pid(dev);
@@ -323,7 +357,7 @@ int owner_streams_now(const struct device *dev, struct owner_streams *ret, struc
 	}
 	vfio_fds_done(&fds);
 	/* Its number may be another process's by now. */
-	if (device_owner_ended(dev))
+	if (owner_ended(device_owner_pidfd(dev)))
 		*ret = (struct owner_streams){ -1, -1 };
 	return 0;
 }

@@ -64,5 +64,12 @@ struct owner_streams {
 _must_check_ int owner_streams_now(const struct device *dev, struct owner_streams *ret,
 				   struct err *err);
 
+/**
+ * owner_keeps() - the owner of @dev has the device open, under whatever number
+ * @pidfd: of the owner
+ * @copy: our copy of its descriptor
+ */
+enum device_keeper owner_keeps(const struct device *dev, int pidfd, int copy);
+
 /** owner_ended() - the process behind @pidfd is no more */
 bool owner_ended(int pidfd);

@@ -541,6 +541,20 @@ static int load_prepare_start(struct load *l, struct err *err)
 	return set_prepare(&l->set, PHASE_START_P2P, err);
 }
 
+/* Without its owner or lender a device is closed with this process, and with it the state. */
+static int load_check_kept(const struct load *l, struct err *err)
+{
+	for (unsigned int i = 0; l->options->kept && i < l->set.n; i++) {
+		int r = device_check_kept(l->set.members[i].dev, err);
+
+		if (r < 0) {
+			err_classify(err, ERR_ABORTED, r);
+			return r;
+		}
+	}
+	return 0;
+}
+
 /* The state is here now, and nothing takes it back: a cancel only if there is more to do. */
 static int load_own(struct load *l, struct err *err)
 {
@@ -551,6 +565,9 @@ static int load_own(struct load *l, struct err *err)
 	if (r < 0)
 		return r;
 	r = load_prepare_start(l, err);
+	if (r < 0)
+		return r;
+	r = load_check_kept(l, err);
 	if (r < 0)
 		return r;
 	r = actions_note(l->set.actions, GUARD_LOADED, err);

@@ -32,6 +32,8 @@
  * @restore_config: write what the image has of it, see engine/config-restore.h
  * @run: bring them to RUNNING when the drivers have accepted the states
  * @run_paused: also those that their owners have stopped
+ * @kept: afterwards only their owners and lenders keep the devices open: refuse the state once one
+ *        of these has let its device go
  * @clone: even if the sender's devices run on, or may
  * @verify_only: check everything that can be checked without opening a device
  * @retry_ns: how long an arc that a device refuses for now is tried again
@@ -52,6 +54,7 @@ struct load_options {
 	bool restore_config;
 	bool run;
 	bool run_paused;
+	bool kept;
 	bool clone;
 	bool verify_only;
 	uint64_t retry_ns;

@@ -57,6 +57,7 @@ int member_open(struct member *m, const struct device_options *options, struct e
 void member_detach(struct member *m)
 {
 	struct mig_dev *mig = m->dev->mig;
+	struct err why = { 0 };
 
 	if (!m->result->opened)
 		return;
@@ -65,10 +66,8 @@ void member_detach(struct member *m)
 	m->result->retries = m->retry.retries;
 	mig->on_arc = NULL;
 	mig->cancel = NULL;
-	if (device_owner_ended(m->dev))
-		log_warn("%s: its owner (%s, pid %d) has ended meanwhile: what is left of it ends "
-			 "with this process",
-			 mig->name, device_owner(m->dev)->comm, (int)device_owner_pid(m->dev));
+	if (device_check_kept(m->dev, &why) < 0)
+		log_warn("%s: what is left of it ends with this process", why.text);
 }
 
 int member_check_source(struct member *m, struct err *err)

@@ -105,25 +105,30 @@ static void effect_of_closing_is_a_table(void **state)
 {
 	static const struct {
 		enum device_ownership ownership;
-		bool driver_keeps, pci, resets, root_bus;
+		bool driver_keeps, pci, resets, root_bus, left;
 		enum close_effect want;
 	} rows[] = {
 		/* clang-format off */
-		{ DEVICE_LENT,   false, false, false, false, CLOSE_KEEPS },
-		{ DEVICE_SHARED, false, true,  true,  false, CLOSE_KEEPS },
-		{ DEVICE_SOLE,   true,  false, false, false, CLOSE_KEEPS },
-		{ DEVICE_SOLE,   false, false, false, false, CLOSE_MAY_LOSE },
-		{ DEVICE_SOLE,   false, true,  true,  false, CLOSE_RESETS },
-		{ DEVICE_SOLE,   false, true,  true,  true,  CLOSE_RESETS },
-		{ DEVICE_SOLE,   false, true,  false, false, CLOSE_MAY_RESET_BUS },
-		{ DEVICE_SOLE,   false, true,  false, true,  CLOSE_KEEPS },
+		{ DEVICE_LENT,   false, false, false, false, false, CLOSE_KEEPS },
+		{ DEVICE_LENT,   false, false, false, false, true,  CLOSE_MAY_LOSE },
+		{ DEVICE_LENT,   true,  false, false, false, true,  CLOSE_KEEPS },
+		{ DEVICE_SHARED, false, true,  true,  false, false, CLOSE_KEEPS },
+		{ DEVICE_SHARED, false, true,  true,  false, true,  CLOSE_RESETS },
+		{ DEVICE_SHARED, false, true,  false, false, true,  CLOSE_MAY_RESET_BUS },
+		{ DEVICE_SOLE,   true,  false, false, false, false, CLOSE_KEEPS },
+		{ DEVICE_SOLE,   false, false, false, false, false, CLOSE_MAY_LOSE },
+		{ DEVICE_SOLE,   false, true,  true,  false, false, CLOSE_RESETS },
+		{ DEVICE_SOLE,   false, true,  true,  true,  false, CLOSE_RESETS },
+		{ DEVICE_SOLE,   false, true,  false, false, false, CLOSE_MAY_RESET_BUS },
+		{ DEVICE_SOLE,   false, true,  false, true,  false, CLOSE_KEEPS },
 		/* clang-format on */
 	};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		const struct close_facts facts = { rows[i].ownership, rows[i].driver_keeps,
-						   rows[i].pci, rows[i].resets, rows[i].root_bus };
+						   rows[i].pci, rows[i].resets, rows[i].root_bus,
+						   rows[i].left };
 
 		assert_int_equal(device_judge_close(&facts), rows[i].want);
 		assert_non_null(device_close_text(rows[i].want));

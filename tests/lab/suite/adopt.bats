@@ -492,3 +492,106 @@ is_in_file()
 	done
 	dismiss owner
 }
+
+# at ACTION COMMAND: ./hook, a script for --action-script that does COMMAND at ACTION.
+at()
+{
+	printf '#!/bin/bash\n[[ $1 == %s ]] || exit 0\n%s\n' "$1" "$2" >hook
+	chmod +x hook
+}
+
+# dies PID: the command that kills it, and waits until it is dead, if bats has seen that or not.
+dies()
+{
+	printf 'kill -KILL %d; while grep -qs "^State:[[:space:]]*[^ZX]" /proc/%d/status; do :; done' \
+		"$1" "$1"
+}
+
+# listens NAME: what start began takes senders.
+listens()
+{
+	[[ $(<"$1.err") == *': listening on '* ]]
+}
+
+# receive_for NAME OWNER OPTION...: a receiver whose device is the owner's.
+receive_for()
+{
+	start "$1" "$VFIOMIGCTL" resume --listen --action-script ./hook "${@:3}" "pid:$2" unix:it
+	eventually listens "$1"
+}
+
+# make_pair: $C, and $D, whose state has seed 9.
+make_pair()
+{
+	make_device C migsim-v2
+	make_device D migsim-v2
+	sim "$D" reset_on_open 0
+	sim "$D" seed 9
+}
+
+@test "pid: a state is refused when the owner that was to keep it has ended" {
+	local C D
+
+	make_pair
+	consume owner "$C"
+	expect_answer owner set $STOP set
+	at pre-start "$(dies "$owner")"
+	receive_for resume "$owner" --run
+	migctl 75 save --leave=stop "$D" unix:it
+	expect_message 'refused by the receiver' \
+		"$C: its owner (consumer, pid $owner) has ended meanwhile"
+	finish resume 75
+	expect_message "$C: its owner (consumer, pid $owner) has ended meanwhile"
+	expect_state "$D" running
+	expect_shown "$D" seed 9
+	wait "$owner" || (($? == 137))
+}
+
+@test "pid: a state is refused when the owner has closed the device" {
+	local C D
+
+	make_pair
+	consume owner "$C"
+	expect_answer owner set $STOP set
+	at pre-start "echo let-go >$PWD/owner.to
+		while readlink /proc/$owner/fd/* | grep -q vfio/devices; do sleep 0.05; done"
+	receive_for resume "$owner" --run
+	migctl 75 save --leave=stop "$D" unix:it
+	expect_message 'refused by the receiver' \
+		"$C: its owner (consumer, pid $owner) has closed it meanwhile"
+	finish resume 75
+	expect_shown "$D" seed 9
+	dismiss owner
+}
+
+@test "pid: the only copy is held when the owner ends after it was accepted" {
+	local C D
+
+	make_pair
+	consume owner "$C"
+	expect_answer owner set $STOP set
+	at post-start "$(dies "$owner")"
+	receive_for resume "$owner" --run
+	migctl 0 save --leave=stop "$D" unix:it
+	eventually grep -q 'held open until' resume.err
+	is_in "$C" running
+	expect_shown "$C" seed 9
+	kill -TERM "$resume"
+	finish resume 81
+	expect_message "$C: its owner (consumer, pid $owner) has ended meanwhile" \
+		'the state that was loaded is in this process alone'
+	wait "$owner" || (($? == 137))
+}
+
+@test "pid: a copy from a file is not held, but not said to be there either" {
+	local C D
+
+	make_pair
+	migctl 0 save "$D" state.img
+	consume owner "$C"
+	expect_answer owner set $STOP set
+	at post-start "$(dies "$owner")"
+	migctl 81 resume --run --action-script ./hook "pid:$owner" state.img
+	expect_message "$C: its owner (consumer, pid $owner) has ended meanwhile" 'ends with it'
+	wait "$owner" || (($? == 137))
+}

@@ -543,3 +543,22 @@ starts()
 	kill -TERM "$holder"
 	wait "$manager"
 }
+
+@test "hold: a state is refused when the holder that was to keep it is gone" {
+	local B
+
+	make_device B migsim-v2
+	sim "$B" reset_on_open 0
+	sim "$B" seed 9
+	hold_start "$A"
+	printf '#!/bin/bash\n[[ $1 != post-stop ]] || kill -KILL %d\n' "$holder" >hook
+	chmod +x hook
+	start resume "$VFIOMIGCTL" resume --listen --no-hold --action-script ./hook hold:h unix:it
+	eventually grep -q ': listening on ' resume.err
+	migctl 75 save --leave=stop "$B" unix:it
+	expect_message 'refused by the receiver' "$A: its holder has ended meanwhile"
+	finish resume 75
+	wait "$holder" || (($? == 137))
+	expect_state "$B" running
+	expect_shown "$B" seed 9
+}

@@ -167,6 +167,8 @@ static void consumer_obey(struct consumer *c, const char *line)
 		puts(close(c->stream) == 0 ? "closed" : "not open");
 	} else if (!strcmp(line, "reset")) {
 		puts(ioctl(c->v[0].fd, UAPI_DEVICE_RESET) == 0 ? "reset" : err_name(-errno));
+	} else if (!strcmp(line, "let-go")) {
+		puts(close(c->v[0].fd) == 0 ? "let go" : err_name(-errno));
 	} else if (!strcmp(line, "dup")) {
 		for (int i = 0; i < c->n; i++)
 			printf("%s%d", i ? " " : "", fcntl(c->v[i].fd, F_DUPFD_CLOEXEC, 50));
