@@ -107,6 +107,7 @@ int device_adopt(const struct host *host, const char *name, struct acquired *acq
 	if (dev) {
 		dev->host = host;
 		dev->how = ownership == DEVICE_SHARED ? &acquirer_given_shared : &acquirer_given;
+		dev->lock = -1;
 		dev->spec = strdup(name);
 		dev->origin = acquire_given_keep(acq);
 	}

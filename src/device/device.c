@@ -3,12 +3,14 @@
 #include <linux/vfio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "device/acquirer.h"
 #include "device/kernel-dev.h"
 #include "device/kernel-v2.h"
 #include "device/quirks.h"
 #include "device/region-v1.h"
+#include "host/device-lock.h"
 #include "host/pci-function.h"
 
 static void device_learn_node(struct device *dev)
@@ -29,6 +31,7 @@ int device_find(const struct host *host, const char *spec, struct device **ret, 
 	if (!dev)
 		return err_set(err, -ENOMEM, "%s", spec);
 	dev->host = host;
+	dev->lock = -1;
 	dev->how = acquirer_of(spec, &rest);
 	dev->spec = strdup(spec);
 	if (!dev->spec)
@@ -58,6 +61,20 @@ static bool device_wants_v1(int fd, enum device_protocol protocol)
 	return !kernel_v2_spoken(fd) && region_v1_spoken(fd);
 }
 
+/* Before anything is asked of it: its state may be another tool's doing. */
+static int device_lock(struct device *dev, const struct device_options *opts, struct err *err)
+{
+	if (device_ownership(dev) != DEVICE_SHARED || opts->only_asks || !dev->node)
+		return 0;
+	return device_lock_take(dev->node->name, opts->cancel, &dev->lock, err);
+}
+
+void device_unlock(struct device *dev)
+{
+	if (dev->lock >= 0)
+		close(TAKE_FD(dev->lock));
+}
+
 static int device_open_kernel(struct device *dev, const struct device_options *opts,
 			      struct err *err)
 {
@@ -71,6 +88,11 @@ static int device_open_kernel(struct device *dev, const struct device_options *o
 	dev->via = acq.via;
 	if (!known)
 		device_learn_node(dev);
+	r = device_lock(dev, opts, err);
+	if (r < 0) {
+		acquired_done(&acq);
+		return r;
+	}
 	if (device_wants_v1(acq.fd, opts->protocol))
 		return region_v1_open(&acq, device_name(dev), &dev->mig, err);
 	return kernel_v2_open(&acq, device_name(dev), &dev->mig, err);
@@ -294,6 +316,7 @@ void device_close(struct device *dev)
 	dev->mig = NULL;
 	if (dev->how->close)
 		dev->how->close(dev);
+	device_unlock(dev);
 }
 
 struct device *device_free(struct device *dev)

@@ -88,6 +88,7 @@ struct device_options {
  * @origin: what that row keeps of its own
  * @mig: the open device, NULL until device_open()
  * @via: how it was opened
+ * @lock: keeps other vfiomigctl off one that is shared (host/device-lock.h), -1 for none
  * @resets: a PCI function that VFIO can reset: as sysfs suggests before, as the device says after
  *          opening
  * @has_ids, @ids: PCI numbers, from sysfs before and from the configuration space after opening
@@ -101,6 +102,7 @@ struct device {
 	void *origin;
 	struct mig_dev *mig;
 	enum acquire_via via;
+	int lock;
 	bool resets;
 	bool has_ids;
 	struct pci_ids ids;
@@ -118,6 +120,9 @@ _must_check_ int device_check(const struct device *dev, const struct device_opti
 
 /** device_close() - what was learnt of it stays known */
 void device_close(struct device *dev);
+
+/** device_unlock() - nothing is done to the open device any more, until another tool has */
+void device_unlock(struct device *dev);
 
 /** device_ownership() - who else has it open */
 enum device_ownership device_ownership(const struct device *dev);

@@ -201,14 +201,17 @@ static size_t actions_guard_fds(const struct actions *a, int *fds)
 	size_t n = 0;
 
 	for (unsigned int i = 0; i < a->n; i++)
-		if (actions_guards(&a->members[i]))
+		if (actions_guards(&a->members[i])) {
 			n += kernel_dev_fds(a->members[i].dev->mig, fds + n);
+			if (a->members[i].dev->lock >= 0)
+				fds[n++] = a->members[i].dev->lock;
+		}
 	return n;
 }
 
 static int actions_start_guardian(struct actions *a, struct actions_freeze *freeze, struct err *err)
 {
-	_cleanup_free_ int *fds = calloc(a->n, KERNEL_DEV_FDS_MAX * sizeof(*fds));
+	_cleanup_free_ int *fds = calloc(a->n, (KERNEL_DEV_FDS_MAX + 1) * sizeof(*fds));
 	struct guardian_options o = {
 		.freezers = freeze ? freeze->freezers : NULL,
 		.n_freezers = freeze ? freeze->n : 0,

@@ -52,6 +52,8 @@ int give_devices(const char *path, struct device *const *devs, unsigned int n,
 		return err_set(err, -ENOMEM, "%s", path);
 	for (unsigned int i = 0; i < n && r >= 0; i++) {
 		stages[i] = SUCCESSOR_HERE;
+		/* The other one locks it. */
+		device_unlock(devs[i]);
 		r = give_one(path, devs[i], &wait, &stages[i], err);
 	}
 	*ret = successor_worst(stages, n);

@@ -122,6 +122,8 @@ int hold_add(struct hold *h, struct device *dev, struct err *err)
 	p = hold_find_room(h, name, err);
 	if (!p)
 		return err->code;
+	/* It is only kept. */
+	device_unlock(dev);
 	if (!dev->mig->caps && mig_query(dev->mig, &why) < 0)
 		log_info("%s", why.text);
 	*p = (struct hold_place){

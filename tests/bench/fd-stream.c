@@ -164,7 +164,7 @@ int main(int argc, char **argv)
 		.dev_ops = &dev_ops,
 		.caps = MIG_CAP_STOP_COPY,
 	};
-	struct device dev = { .mig = &mig, .inherited = -1 };
+	struct device dev = { .mig = &mig, .lock = -1 };
 	struct err err = { 0 };
 	int r;
 

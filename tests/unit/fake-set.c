@@ -65,6 +65,7 @@ static void add_device(struct fake_set *s, unsigned int i, unsigned int caps)
 	s->fakes[i] = f;
 	s->specs[i] = names[i];
 	s->devices[i] = (struct device){
+		.lock = -1,
 		.spec = (char *)names[i],
 		.how = &acquirer_node,
 		.mig = &f->dev,

@@ -38,6 +38,7 @@ static int setup(void **state)
 	};
 	p->f = fake_new(MIG_CAP_STOP_COPY | MIG_CAP_P2P);
 	p->dev = (struct device){
+		.lock = -1,
 		.spec = (char *)"3b:00.1",
 		.node = &p->node,
 		.how = &acquirer_node,

@@ -99,6 +99,7 @@ static struct bench *bench_new(unsigned int n, const unsigned int *caps)
 		b->fakes[i]->cancel = &b->cancel;
 		b->fakes[i]->offers_v2 = true;
 		b->devices[i] = (struct device){
+			.lock = -1,
 			.spec = (char *)"dev",
 			.how = &acquirer_node,
 			.mig = &b->fakes[i]->dev,

@@ -70,7 +70,12 @@ static int stream_fd(bool pipe_it)
 static int load(struct fake *f, struct load_options *o, bool pipe_it, struct load_result *ret,
 		struct err *err)
 {
-	struct device dev = { .spec = (char *)"dev0", .how = &acquirer_node, .mig = &f->dev };
+	struct device dev = {
+		.spec = (char *)"dev0",
+		.how = &acquirer_node,
+		.mig = &f->dev,
+		.lock = -1,
+	};
 	struct device *devs[] = { &dev };
 	int fd = stream_fd(pipe_it), r;
 	struct cancel cancel;

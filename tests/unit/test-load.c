@@ -94,6 +94,7 @@ static int load_setup(void **state)
 	/* Opening it will fail: it is no VFIO device. That shows how far a load came. */
 	l->null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	l->dev = (struct device){
+		.lock = -1,
 		.host = &host_live,
 		.spec = (char *)"fd:9",
 		.node = &l->node,

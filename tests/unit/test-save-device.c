@@ -58,6 +58,7 @@ static struct bench *bench_new(unsigned int caps)
 	b->f->size = SIZE;
 	b->f->cancel = &b->cancel;
 	b->dev = (struct device){
+		.lock = -1,
 		.spec = (char *)"dev0",
 		.how = &acquirer_node,
 		.mig = &b->f->dev,

@@ -323,7 +323,7 @@ stuck_save()
 	consume owner "$C"
 	stuck_save save "$owner" "$C"
 	migctl 71 save "pid:$owner" other.img
-	expect_message 'is in stop-copy: its owner saves it itself, or another vfiomigctl does'
+	expect_message "$C: another vfiomigctl (pid $save) is about to change it"
 	expect_state "$C" stop-copy
 	kill -KILL "$save"
 	touch go
@@ -594,4 +594,31 @@ make_pair()
 	migctl 81 resume --run --action-script ./hook "pid:$owner" state.img
 	expect_message "$C: its owner (consumer, pid $owner) has ended meanwhile" 'ends with it'
 	wait "$owner" || (($? == 137))
+}
+
+# The first one has stopped the device, and its session has not begun: by the state it is nobody's.
+@test "pid: two tools on one owner: the second one is refused, and leaves the first alone" {
+	local C args
+
+	make_device C migsim-v2
+	consume owner "$C"
+	sim "$C" seed 7
+	migctl 0 save "pid:$owner" other.img
+	at post-stop 'touch here; until [[ -e go ]]; do sleep 0.05; done'
+	start save "$VFIOMIGCTL" save --action-script ./hook "pid:$owner" state.img
+	eventually test -e here
+	is_in "$C" stop
+	for args in "save pid:$owner two.img" "resume pid:$owner other.img" \
+		"state pid:$owner running" "reset pid:$owner"; do
+		# shellcheck disable=SC2086 # several words
+		migctl 71 $args
+		expect_message "$C: another vfiomigctl (pid $save) is about to change it"
+	done
+	migctl 0 state "pid:$owner"
+	is_in "$C" stop
+	touch go
+	finish save 0
+	is_in "$C" running
+	expect_shown "$C" seed 7
+	dismiss owner
 }
