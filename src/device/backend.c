@@ -59,6 +59,7 @@ int mig_query(struct mig_dev *dev, struct err *err)
 	if (!(dev->caps & MIG_CAP_STOP_COPY))
 		return err_fail(err, ERR_UNSUPPORTED, -EOPNOTSUPP,
 				"%s: the driver's migration has no STOP_COPY", dev->name);
+	dev->state_known = dev->moved = false;
 	return mig_refresh(dev, err);
 }
 
@@ -81,8 +82,19 @@ int mig_refresh(struct mig_dev *dev, struct err *err)
 		return err_fail(err, ERR_DEVICE, -EPROTO, "%s: reports state %u, which is none",
 				dev->name, (unsigned int)state);
 	}
+	if (dev->shared && dev->state_known && state != dev->state)
+		dev->moved = state != MIG_ERROR;
 	backend_enter(dev, state);
 	return 0;
+}
+
+bool mig_was_moved(struct mig_dev *dev)
+{
+	if (!dev->shared)
+		return false;
+	if (mig_refresh(dev, NULL) < 0)
+		log_debug("%s: does not say where it is", dev->name);
+	return dev->moved;
 }
 
 /* After a failed SET only the device knows; its answer must not cover the first failure. */
@@ -90,6 +102,7 @@ static int backend_failed_arc(struct mig_dev *dev, enum mig_state next, int r, s
 {
 	enum mig_state from = dev->state;
 
+	dev->state_known = false; /* where it is now is our doing */
 	if (mig_refresh(dev, NULL) < 0)
 		return err_prefix(err, r, "%s: %s to %s failed and the state is unknown", dev->name,
 				  fsm_name(from), fsm_name(next));
@@ -188,6 +201,7 @@ int mig_reset(struct mig_dev *dev, struct err *err)
 	backend_drop_stream(dev);
 	if (!dev->caps)
 		return 0;
+	dev->state_known = dev->moved = false;
 	r = mig_refresh(dev, err);
 	if (r < 0 || dev->state != MIG_RESUMING || !dev->ops->open_load)
 		return r;
@@ -263,10 +277,14 @@ static bool backend_session_ended(struct mig_dev *dev, enum mig_state *ret)
 	return false;
 }
 
-/* Only a reset leads to RUNNING without a SET. */
+/* Only a reset leads to RUNNING without a SET; a process that shares the device may SET, too. */
 static int backend_tell_ended(const struct mig_dev *dev, int code, const char *doing,
 			      enum mig_state now, struct err *err)
 {
+	if (dev->shared && now != MIG_ERROR)
+		return err_fail(err, ERR_IO, code,
+				"%s: %s: another process has brought the device to %s", dev->name,
+				doing, fsm_name(now));
 	if (now == MIG_RUNNING)
 		return err_fail(err, ERR_IO, code,
 				"%s: %s: another process has reset the device: it is in running",

@@ -132,6 +132,8 @@ struct mig_arc {
  * @precopy_v2: the PRECOPY_INFOv2 opt-in was accepted
  * @state: last state that the device confirmed
  * @state_known: false after a failure that could not be followed by a question
+ * @shared: another process has the device open, and may change its state
+ * @moved: such a change was seen: by mig_refresh(), after no SET or reset of ours. Not one to ERROR
  * @stream: of the session that is open, or NULL; the device's
  * @cancel: ends a read or write of the stream that waits for its driver or peer, if set
  * @on_arc: told of every arc tried, if set
@@ -145,6 +147,7 @@ struct mig_dev {
 	bool precopy_v2;
 	enum mig_state state;
 	bool state_known;
+	bool shared, moved;
 	struct mig_stream *stream;
 	struct cancel *cancel;
 	void (*on_arc)(void *ctx, const struct mig_arc *arc);
@@ -160,6 +163,9 @@ _must_check_ int mig_query(struct mig_dev *dev, struct err *err);
 
 /** mig_refresh() - ask for the state; drops the stream when its session has ended. */
 _must_check_ int mig_refresh(struct mig_dev *dev, struct err *err);
+
+/** mig_was_moved() - ask whether another process has moved a device that is shared: @dev->moved */
+bool mig_was_moved(struct mig_dev *dev);
 
 /**
  * mig_goto() - bring a device to a state, arc by arc

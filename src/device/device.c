@@ -125,6 +125,7 @@ int device_open(struct device *dev, const struct device_options *opts, struct er
 	if (r < 0)
 		return r;
 
+	dev->mig->shared = device_ownership(dev) == DEVICE_SHARED;
 	r = device_ask_reset(dev, err);
 	if (r < 0)
 		return r;

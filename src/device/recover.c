@@ -33,6 +33,8 @@ static enum mig_place recover_place(const struct recover *r)
 		return MIG_PLACE_ERROR;
 	if (r->dev->state == r->want)
 		return MIG_PLACE_WANTED;
+	if (r->dev->moved)
+		return MIG_PLACE_MOVED;
 	return r->dev->state == MIG_RESUMING ? MIG_PLACE_RESUMING : MIG_PLACE_OTHER;
 }
 
@@ -87,10 +89,14 @@ static bool recover_step(struct recover *r)
 	}
 }
 
-/* A stopped device that runs although it was not told to: another process has reset it. */
+/*
+ * A stopped device that runs although it was not told to: another process has reset it. One that
+ * shares the device may have told it to.
+ */
 static bool recover_was_reset(bool known, enum mig_state before, const struct mig_dev *dev)
 {
-	return known && !fsm_runs(before) && before != MIG_ERROR && dev->state == MIG_RUNNING;
+	return known && !dev->shared && !fsm_runs(before) && before != MIG_ERROR &&
+	       dev->state == MIG_RUNNING;
 }
 
 static void recover_log(const struct mig_dev *dev, const struct mig_recovery *ret)
@@ -122,7 +128,8 @@ bool mig_recover(struct mig_dev *dev, enum mig_state want, enum mig_holds holds,
 	ret->reset = r.lost;
 	place = recover_place(&r);
 	ret->fate = mig_fate_of(place, r.lost);
-	ret->ok = place == MIG_PLACE_WANTED && r.holds != MIG_HOLDS_GIVEN_UP;
+	ret->moved = place == MIG_PLACE_MOVED;
+	ret->ok = (place == MIG_PLACE_WANTED || ret->moved) && r.holds != MIG_HOLDS_GIVEN_UP;
 	recover_log(dev, ret);
 	if (ret->ok || !err)
 		return ret->ok;

@@ -18,14 +18,16 @@
  * @end: where it is now, if @end_known
  * @reset: it was reset, by us or, as its state tells, by another process
  * @found_reset: by another process, before anything was done here
+ * @moved: it is elsewhere than it was wanted, and the process that shares it has put it there
  * @fate: what became of the state that it held
- * @ok: it is where it was wanted; if it held a load that was given up, without it
+ * @ok: it is where it was wanted, or @moved; if it held a load that was given up, without it
  */
 struct mig_recovery {
 	enum mig_state found, end;
 	bool found_known, end_known;
 	bool reset;
 	bool found_reset;
+	bool moved;
 	enum mig_fate fate;
 	bool ok;
 };

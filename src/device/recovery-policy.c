@@ -10,11 +10,11 @@ enum mig_step mig_next_step(enum mig_holds holds, enum mig_place place)
 {
 	static const enum mig_step steps[MIG_NR_HOLDS][MIG_NR_PLACES] = {
 		/* clang-format off */
-		/*                       unknown  wanted  error   resuming  other */
-		[MIG_HOLDS_OWN]      = { LEAVE,   DONE,   RESET,  LEAVE,    WALK  },
-		[MIG_HOLDS_GIVEN_UP] = { RESET,   RESET,  RESET,  RESET,    RESET },
-		[MIG_HOLDS_ACCEPTED] = { LEAVE,   DONE,   LEAVE,  LEAVE,    WALK  },
-		[MIG_HOLDS_NOTHING]  = { LEAVE,   DONE,   LEAVE,  LEAVE,    WALK  },
+		/*                       unknown  wanted  error   resuming  other  moved */
+		[MIG_HOLDS_OWN]      = { LEAVE,   DONE,   RESET,  LEAVE,    WALK,  LEAVE },
+		[MIG_HOLDS_GIVEN_UP] = { RESET,   RESET,  RESET,  RESET,    RESET, RESET },
+		[MIG_HOLDS_ACCEPTED] = { LEAVE,   DONE,   LEAVE,  LEAVE,    WALK,  LEAVE },
+		[MIG_HOLDS_NOTHING]  = { LEAVE,   DONE,   LEAVE,  LEAVE,    WALK,  LEAVE },
 		/* clang-format on */
 	};
 
@@ -31,6 +31,7 @@ enum mig_fate mig_fate_of(enum mig_place place, bool lost)
 		[MIG_PLACE_ERROR]    = { MIG_FATE_LOST,     MIG_FATE_LOST    },
 		[MIG_PLACE_RESUMING] = { MIG_FATE_LOST,     MIG_FATE_LOST    },
 		[MIG_PLACE_OTHER]    = { MIG_FATE_HOLDS,    MIG_FATE_LOST    },
+		[MIG_PLACE_MOVED]    = { MIG_FATE_BACK,     MIG_FATE_BLANK   },
 		/* clang-format on */
 	};
 

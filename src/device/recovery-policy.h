@@ -9,6 +9,9 @@
  * RESUMING -> STOP for the end of a complete load. In every other state the device holds something
  * that may exist nowhere else, so it is walked to where it belongs, or left where it is.
  *
+ * A device of another process is that one's: where it has put the device meanwhile, there it stays.
+ * Only a load of ours that is given up is dropped there, too.
+ *
  * Pure: device/recover.h asks the device and carries out what this says.
  */
 
@@ -37,6 +40,7 @@ enum mig_place {
 	MIG_PLACE_ERROR,
 	MIG_PLACE_RESUMING,
 	MIG_PLACE_OTHER,
+	MIG_PLACE_MOVED, /* elsewhere, where the process that shares it has put it: not in ERROR */
 	MIG_NR_PLACES
 };
 
@@ -55,7 +59,7 @@ enum mig_step mig_next_step(enum mig_holds holds, enum mig_place place);
 
 /**
  * enum mig_fate - what became of the state that a device held
- * @MIG_FATE_BACK: the device is where it was wanted, and has it
+ * @MIG_FATE_BACK: the device is where it was wanted, or where its owner wants it, and has it
  * @MIG_FATE_HOLDS: the device is elsewhere, and has it
  * @MIG_FATE_BLANK: it is gone; the device is where it was wanted, after a reset
  * @MIG_FATE_LOST: it is gone, and the device is not where it was wanted

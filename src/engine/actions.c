@@ -334,6 +334,8 @@ static int actions_look_at(struct actions *a, struct member *m, struct err *err)
 	r = mig_refresh(mig, err);
 	if (r < 0)
 		return r;
+	/* That was asked of it. */
+	mig->moved = false;
 	if (before == MIG_RUNNING && mig->state == MIG_STOP) {
 		log_info("%s: its owner has stopped it", mig->name);
 		m->with_owner = true;
@@ -376,6 +378,7 @@ static void actions_look_again(struct actions *a)
 		m->with_owner = false;
 		if (mig_refresh(m->dev->mig, &why) < 0)
 			log_warn("%s", why.text);
+		m->dev->mig->moved = false;
 		if (guardian_mark(a->guardian, m->index, false, &why) < 0)
 			log_debug("%s", why.text);
 	}

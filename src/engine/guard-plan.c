@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "engine/guard-plan.h"
+#include "fsm/fsm.h"
 
 bool guard_lost(enum guard_note note, enum mig_state at)
 {
@@ -17,7 +18,8 @@ struct guard_plan guard_plan(enum guard_note note, enum mig_state at, enum mig_s
 
 	switch (note) {
 	case GUARD_RETURNS:
-		return own;
+		/* On its way back it does not run by the tool: its owner has started it. */
+		return fsm_runs(at) && !fsm_runs(found) ? leave : own;
 	case GUARD_STAYS:
 		return stay;
 	case GUARD_LOADING:

@@ -635,6 +635,12 @@ static void load_tell_back(const struct load_lane *lane, struct err *err)
 	const char *name = m->dev->mig->name;
 	int code = err->code;
 
+	if (m->result->recovery.moved) {
+		err_classify(err, ERR_ABORTED, code);
+		err_note(err, code, "another process has brought it to %s, and it is left there",
+			 fsm_name(m->dev->mig->state));
+		return;
+	}
 	if (lane->received == HANDOVER_ANSWERING) {
 		err_note(err, code,
 			 "%s has the state and stays stopped, since the sender's device may run it",

@@ -136,7 +136,16 @@ int member_enter(struct member *m, enum phase phase, struct cancel *cancel, stru
 
 void member_start_p2p(struct member *m)
 {
+	struct mig_dev *mig = m->dev->mig;
+
 	m->why = (struct err){ 0 };
+	m->failed = 0;
+	if (mig_was_moved(mig)) {
+		log_warn("%s: another process has brought it to %s meanwhile, and it is left there",
+			 mig->name, fsm_name(mig->state));
+		m->want = mig->state;
+		return;
+	}
 	m->failed = member_enter(m, PHASE_START_P2P, NULL, &m->why);
 }
 
@@ -175,7 +184,10 @@ void member_tell_recovery(const struct member *m, struct err *err)
 		if (err->kind == ERR_DEVICE)
 			err->kind = ERR_ABORTED;
 		err_classify(err, ERR_ABORTED, code);
-		err_note(err, code, "the device is in %s again", fsm_name(m->want));
+		if (m->result->recovery.moved)
+			err_note(err, code, "the device is left in %s", fsm_name(mig->state));
+		else
+			err_note(err, code, "the device is in %s again", fsm_name(m->want));
 		return;
 	case MIG_FATE_BLANK:
 		err_note(err, code, "it %s: it is in %s, its state is lost",

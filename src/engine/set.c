@@ -217,7 +217,7 @@ static int set_back_p2p(void *ctx, struct member *m, struct err *err)
 	set_plan(ctx, m);
 	phase = m->holds == MIG_HOLDS_ACCEPTED ? PHASE_QUIESCE : PHASE_START_P2P;
 	if (!m->touched || m->holds == MIG_HOLDS_GIVEN_UP || !mig->state_known ||
-	    mig->state == MIG_ERROR || mig->state == MIG_RESUMING)
+	    mig->state == MIG_ERROR || mig->state == MIG_RESUMING || mig_was_moved(mig))
 		return 0;
 	if (mig_check_session(mig, "on its way back", &why) < 0 ||
 	    member_enter(m, phase, NULL, &why) < 0)

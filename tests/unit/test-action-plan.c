@@ -225,6 +225,7 @@ static void a_device_of_a_killed_process_goes_where_it_belongs(void **state)
 		{ GUARD_RETURNS, MIG_STOP_COPY, MIG_RUNNING, false, GO(OWN, RUNNING) },
 		{ GUARD_RETURNS, MIG_STOP_COPY, MIG_STOP,    false, GO(OWN, STOP) },
 		{ GUARD_RETURNS, MIG_RUNNING,   MIG_RUNNING, false, GO(OWN, RUNNING) },
+		{ GUARD_RETURNS, MIG_RUNNING,   MIG_STOP,    false, { .act = false } },
 		{ GUARD_RETURNS, MIG_PRE_COPY,  MIG_RUNNING, false, GO(OWN, RUNNING) },
 		{ GUARD_STAYS,   MIG_STOP_COPY, MIG_RUNNING, false, GO(OWN, STOP) },
 		{ GUARD_STAYS,   MIG_STOP,      MIG_RUNNING, false, GO(OWN, STOP) },

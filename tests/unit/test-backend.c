@@ -1378,6 +1378,42 @@ static void recovery_believes_only_what_the_device_says(void **state)
 	assert_in(f, MIG_RUNNING);
 }
 
+/* Where our own SETs and resets lead is no move of another process's. */
+static void a_shared_device_is_left_where_another_process_has_put_it(void **state)
+{
+	static const struct {
+		enum mig_state to;
+		enum mig_holds holds;
+		bool moved, reset;
+	} rows[] = {
+		{ MIG_RUNNING, MIG_HOLDS_OWN, true, false },
+		{ MIG_STOP, MIG_HOLDS_OWN, false, false },
+		{ MIG_PRE_COPY, MIG_HOLDS_OWN, true, false },
+		{ MIG_ERROR, MIG_HOLDS_OWN, false, true },
+		{ MIG_RUNNING, MIG_HOLDS_GIVEN_UP, false, true },
+		{ MIG_RUNNING, MIG_HOLDS_ACCEPTED, true, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct fake *f = fake_new(FULL);
+		struct mig_recovery rec;
+		struct err err = { 0 };
+
+		f->dev.shared = true;
+		fake_query(f);
+		bring(f, MIG_STOP_COPY);
+		assert_false(mig_was_moved(&f->dev));
+		f->state = rows[i].to;
+		assert_true(mig_recover(&f->dev, MIG_STOP, rows[i].holds, &once, &rec, &err));
+		assert_int_equal(rec.moved, rows[i].moved);
+		assert_int_equal(rec.reset, rows[i].reset);
+		assert_false(rec.found_reset);
+		assert_in(f, rows[i].moved ? rows[i].to : MIG_STOP);
+		assert_int_equal(fake_free(f), 0);
+	}
+}
+
 /* It may hold its state: a reset would be a guess that destroys it. */
 static void a_device_that_does_not_answer_is_left_alone(void **state)
 {
@@ -1598,6 +1634,7 @@ int main(void)
 		cmocka_unit_test(recovery_is_never_silent_about_its_failure),
 		ON(recovery_believes_only_what_the_device_says, setup),
 		ON(a_device_that_does_not_answer_is_left_alone, setup),
+		cmocka_unit_test(a_shared_device_is_left_where_another_process_has_put_it),
 		cmocka_unit_test(wherever_one_call_fails_recovery_ends_well),
 		cmocka_unit_test(what_somebody_left_behind_is_left_in_order),
 		cmocka_unit_test(what_cannot_be_settled_is_said),

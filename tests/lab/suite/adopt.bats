@@ -622,3 +622,66 @@ make_pair()
 	expect_shown "$C" seed 7
 	dismiss owner
 }
+
+@test "pid: where its owner has put the device in mid-save, there it stays" {
+	local C from to word
+
+	make_device C migsim-v2
+	sim "$C" size 8000000
+	consume owner "$C"
+	for word in "$STOP $RUNNING running" "$RUNNING $STOP stop"; do
+		read -r from to word <<<"$word"
+		expect_answer owner set "$from" set
+		sim "$C" seed 7
+		rm -f go
+		stuck_save save "$owner" "$C"
+		expect_answer owner set "$to" set
+		touch go
+		finish save 74
+		expect_message "another process has brought the device to $word" \
+			"the device is left in $word"
+		is_in "$C" "$word"
+		expect_shown "$C" seed 7
+	done
+	dismiss owner
+}
+
+# The stream is complete by then: nothing fails.
+@test "pid: where its owner has put the device by the end of a save, there it stays" {
+	local C
+
+	make_device C migsim-v2
+	consume owner "$C"
+	at pre-start "echo set $STOP >$PWD/owner.to
+		until grep -qx stop /sys/bus/mdev/devices/$C/migsim/state; do :; done"
+	migctl 0 save --action-script ./hook "pid:$owner" state.img
+	expect_message "$C: another process has brought it to stop meanwhile, and it is left there"
+	heard owner set
+	is_in "$C" stop
+	migctl 0 verify state.img
+	dismiss owner
+}
+
+@test "pid: a guardian does not stop a device that its owner has started" {
+	local C guardian
+
+	make_device C migsim-v2
+	sim "$C" size 8000000
+	consume owner "$C"
+	expect_answer owner set $STOP set
+	stuck_save save "$owner" "$C"
+	guardian=$(pgrep -P "$save" vfiomig-guard)
+	expect_answer owner set $RUNNING set
+	kill -KILL "$save"
+	eventually ended "$guardian"
+	is_in "$C" running
+	touch go
+	finish save 137
+	dismiss owner
+}
+
+# ended PID: it is no more.
+ended()
+{
+	! grep -qs '^State:[[:space:]]*[^ZX]' "/proc/$1/status"
+}
