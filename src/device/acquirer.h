@@ -63,7 +63,7 @@ struct acquirer {
 	/** @owner_pidfd: Beside @owner. @dev's, as long as that is there. */
 	int (*owner_pidfd)(const struct device *dev);
 
-	/** @keeper: Optional. Whether the owner or lender of the open device has it still. */
+	/** @keeper: Optional. Whether the owner, or the lender of an open device, has it still. */
 	enum device_keeper (*keeper)(const struct device *dev);
 
 	/**

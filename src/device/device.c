@@ -202,7 +202,7 @@ int device_owner_pidfd(const struct device *dev)
 
 enum device_keeper device_keeper(const struct device *dev)
 {
-	return dev->mig && dev->how->keeper ? dev->how->keeper(dev) : KEEPER_NOT_KNOWN;
+	return dev->how->keeper ? dev->how->keeper(dev) : KEEPER_NOT_KNOWN;
 }
 
 int device_check_kept(const struct device *dev, struct err *err)

@@ -165,7 +165,7 @@ pid_t device_owner_pid(const struct device *dev);
  */
 int device_owner_pidfd(const struct device *dev);
 
-/** device_keeper() - the owner or lender of an open device, as it is now */
+/** device_keeper() - the owner, or the lender of an open device, as it is now */
 enum device_keeper device_keeper(const struct device *dev);
 
 /**

@@ -2,7 +2,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/macros.h"
@@ -542,15 +544,17 @@ static int load_prepare_start(struct load *l, struct err *err)
 }
 
 /* Without its owner or lender a device is closed with this process, and with it the state. */
-static int load_check_kept(const struct load *l, struct err *err)
+static int load_check_kept(void *ctx, struct err *err)
 {
-	for (unsigned int i = 0; l->options->kept && i < l->set.n; i++) {
+	const struct load *l = ctx;
+
+	for (unsigned int i = 0; i < l->set.n; i++) {
 		int r = device_check_kept(l->set.members[i].dev, err);
 
-		if (r < 0) {
-			err_classify(err, ERR_ABORTED, r);
-			return r;
-		}
+		if (r >= 0)
+			continue;
+		err_classify(err, ERR_ABORTED, r);
+		return r;
 	}
 	return 0;
 }
@@ -567,7 +571,7 @@ static int load_own(struct load *l, struct err *err)
 	r = load_prepare_start(l, err);
 	if (r < 0)
 		return r;
-	r = load_check_kept(l, err);
+	r = l->options->kept ? load_check_kept(l, err) : 0;
 	if (r < 0)
 		return r;
 	r = actions_note(l->set.actions, GUARD_LOADED, err);
@@ -811,18 +815,46 @@ static void load_refuse(struct load *l, const struct err *err)
  * The beginning
  */
 
+/*
+ * As long as a sender is waited for, an owner that ends is heard of: its device is open here alone
+ * then, and would neither get a state nor let itself be unbound.
+ */
+static int load_watch_owners(const struct load *l, int *ret, struct err *err)
+{
+	_cleanup_fd_ int epoll = epoll_create1(EPOLL_CLOEXEC);
+	struct epoll_event event = { .events = EPOLLIN };
+
+	if (epoll < 0)
+		return err_set(err, -errno, "epoll");
+	for (unsigned int i = 0; i < l->set.n; i++) {
+		int fd = device_owner_pidfd(l->set.members[i].dev);
+
+		if (fd >= 0 && epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) < 0 && errno != EEXIST)
+			return err_set(err, -errno, "epoll");
+	}
+	*ret = TAKE_FD(epoll);
+	return 0;
+}
+
 /* From here on no other sender is listened to: a connection is refused. */
 static int load_receive(struct load *l, struct err *err)
 {
-	const struct sender_select select = {
+	_cleanup_fd_ int owners = -1;
+	struct sender_select select = {
 		.listener = l->listener,
 		.judge = l->options->raw ? NULL : load_on_beginning,
 		.ctx = l,
 		.timeout_ms = l->options->device->acquire.timeout_ms,
 		.cancel = l->cancel,
 	};
-	int r = sender_select_run(&select, &l->in, err);
+	int r;
 
+	r = load_watch_owners(l, &owners, err);
+	if (r < 0)
+		return r;
+	select.watch = owners;
+	select.watched = load_check_kept;
+	r = sender_select_run(&select, &l->in, err);
 	l->listener = listener_free(l->listener);
 	return r;
 }

@@ -15,7 +15,10 @@
 /* Of one device HEADER and MANIFEST take a tenth of it. */
 #define INTRODUCTION_MAX ((size_t)256 << 10)
 
-_Static_assert(GUESTS_MAX + 1 <= CANCEL_WAIT_MAX, "all of them, and the listener");
+/* The listener is behind the guests, and what is watched behind that. */
+#define WAITS_MAX (GUESTS_MAX + 2)
+
+_Static_assert(WAITS_MAX <= CANCEL_WAIT_MAX, "all at once");
 
 /**
  * struct guest - a connection that may be the sender's
@@ -207,18 +210,22 @@ static int sender_select_wait(const struct sender_select *r, const struct guest 
 		deadline = MIN(deadline, guests[i].deadline_ns);
 	}
 	p[i] = (struct pollfd){ .fd = listener_fd(r->listener), .events = POLLIN };
-	return cancel_wait(r->cancel, p, GUESTS_MAX + 1,
+	p[++i] = (struct pollfd){ .fd = r->watch, .events = POLLIN };
+	return cancel_wait(r->cancel, p, WAITS_MAX,
 			   deadline == UINT64_MAX ? -1 : clock_ms_until(deadline), err);
 }
 
 static int sender_select_loop(const struct sender_select *r, struct guest *guests,
 			      struct guest **ret, struct err *err)
 {
-	struct pollfd p[GUESTS_MAX + 1];
+	struct pollfd p[WAITS_MAX];
 	int result;
 
 	for (*ret = NULL; !*ret; *ret = sender_select_attend_all(guests, p)) {
 		result = sender_select_wait(r, guests, p, err);
+		if (result < 0)
+			return result;
+		result = p[GUESTS_MAX + 1].revents ? r->watched(r->ctx, err) : 0;
 		if (result < 0)
 			return result;
 		if (!p[GUESTS_MAX].revents)

@@ -18,12 +18,15 @@
 /**
  * struct sender_select
  * @judge: does what the image says of itself fit? As image_sink.begin; NULL for a bare stream
+ * @watch: what ends the wait once it is readable, for @watched to say why; -1 for nothing
  * @timeout_ms: for a guest to say who it is
  */
 struct sender_select {
 	struct listener *listener;
 	int (*judge)(void *ctx, const struct image_info *info, const struct image_manifest *m,
 		     struct err *err);
+	int watch;
+	int (*watched)(void *ctx, struct err *err);
 	void *ctx;
 	int timeout_ms;
 	struct cancel *cancel;
@@ -35,7 +38,7 @@ struct sender_select {
  *
  * Every other guest is told why not, and so is the user.
  *
- * Return: 0; -ECANCELED; what listener_accept() said.
+ * Return: 0; -ECANCELED; what listener_accept() or @watched said.
  */
 _must_check_ int sender_select_run(const struct sender_select *r, struct input **ret,
 				   struct err *err);

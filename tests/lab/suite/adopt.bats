@@ -685,3 +685,17 @@ ended()
 {
 	! grep -qs '^State:[[:space:]]*[^ZX]' "/proc/$1/status"
 }
+
+@test "pid: a receiver does not outlive the owner that its device is of" {
+	local C
+
+	make_device C migsim-v2
+	consume owner "$C"
+	expect_answer owner set $STOP set
+	start resume "$VFIOMIGCTL" resume --listen "pid:$owner" unix:it
+	eventually listens resume
+	dismiss owner
+	finish resume 75
+	expect_message "$C: its owner (consumer, pid $owner) has ended meanwhile"
+	[[ ! -e it ]]
+}
