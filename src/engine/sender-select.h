@@ -38,7 +38,7 @@ struct sender_select {
  *
  * Every other guest is told why not, and so is the user.
  *
- * Return: 0; -ECANCELED; what listener_accept() or @watched said.
+ * Return: 0; -ECANCELED; what listener_accept() said, or what watches.
  */
 _must_check_ int sender_select_run(const struct sender_select *r, struct input **ret,
 				   struct err *err);
