@@ -343,7 +343,7 @@ int owner_streams_now(const struct device *dev, struct owner_streams *ret, struc
 	*ret = (struct owner_streams){ -1, -1 };
 	r = pid ? owner_files(dev->host, dev->spec, pid, &fds, &why) : 0;
 	/* What has ended has no stream open. */
-	if (r < 0 && (r == -ESRCH || device_owner_ended(dev)))
+	if (r < 0 && (r == -ESRCH || owner_ended(device_owner_pidfd(dev))))
 		return 0;
 	if (r < 0) {
 		*err = why;
