@@ -401,7 +401,7 @@ the state that it held is lost; a client has it open still, and the host waits f
 }
 
 @test "hold: an owner's device that is handed over leaves the owner its interrupts" {
-	start owner "$VFIOMIGCTL" hold --json --socket o "$A"
+	start owner "$VFIOMIGCTL" hold --json "$A"
 	eventually is_whole owner.out
 	sim "$B" reset_on_open 0
 	migctl 0 save --leave=stop "$B" file
