@@ -98,15 +98,18 @@ complete -c vfiomigctl -n __vfiomigctl_first -a verify -d "check an image, or re
 complete -c vfiomigctl -n __vfiomigctl_first -a extract -d "take the raw stream out of an image"
 complete -c vfiomigctl -n __vfiomigctl_first -a report -d "show where a run's time went"
 complete -c vfiomigctl -n __vfiomigctl_first -a migratable -d "show or set the devlink switch that a VF needs"
+complete -c vfiomigctl -n __vfiomigctl_first -a bind -d "give devices to the driver that can migrate them"
+complete -c vfiomigctl -n __vfiomigctl_first -a unbind -d "give devices back to the driver that they had before bind"
+complete -c vfiomigctl -n __vfiomigctl_first -a vfs -d "show the VFs of a device, or make them"
 complete -c vfiomigctl -n __vfiomigctl_first -a monitor -d "show what happens to devices, as it happens"
 complete -c vfiomigctl -n __vfiomigctl_first -a doctor -d "say why a device is not migratable, and what to do"
 
 complete -c vfiomigctl -n __vfiomigctl_first -a help -d "give a help list"
-complete -c vfiomigctl -n '__vfiomigctl_at 1 help' -a 'save resume hold list info state reset inspect verify extract report migratable monitor doctor'
+complete -c vfiomigctl -n '__vfiomigctl_at 1 help' -a 'save resume hold list info state reset inspect verify extract report migratable bind unbind vfs monitor doctor'
 
-complete -c vfiomigctl -n '__vfiomigctl_at 1 save resume info state reset migratable doctor' -a '(__vfiomigctl_devices; __vfiomigctl_forms fd: hold: pid: unix: vfio-user:)' -F
+complete -c vfiomigctl -n '__vfiomigctl_at 1 save resume info state reset migratable vfs doctor' -a '(__vfiomigctl_devices; __vfiomigctl_forms fd: hold: pid: unix: vfio-user:)' -F
 complete -c vfiomigctl -n '__vfiomigctl_beyond 1 save resume' -a '(__vfiomigctl_devices; __vfiomigctl_forms fd: hold: pid: unix: vfio-user:)' -F
-complete -c vfiomigctl -n '__vfiomigctl_command hold list monitor' -a '(__vfiomigctl_devices; __vfiomigctl_forms fd: hold: pid: unix: vfio-user:)' -F
+complete -c vfiomigctl -n '__vfiomigctl_command hold list monitor bind unbind' -a '(__vfiomigctl_devices; __vfiomigctl_forms fd: hold: pid: unix: vfio-user:)' -F
 complete -c vfiomigctl -n '__vfiomigctl_beyond 1 save' -a '(__vfiomigctl_forms file: fd: exec: unix: tcp: vsock:)' -F
 complete -c vfiomigctl -n '__vfiomigctl_beyond 1 resume; and __vfiomigctl_listen' -a '(__vfiomigctl_forms fd: unix: tcp: vsock:)' -F
 complete -c vfiomigctl -n '__vfiomigctl_beyond 1 resume; and not __vfiomigctl_listen' -a '(__vfiomigctl_forms file: fd: exec:)' -F
@@ -131,7 +134,7 @@ complete -c vfiomigctl -n '__vfiomigctl_command save resume hold list info state
 complete -c vfiomigctl -n '__vfiomigctl_command save resume hold list info state reset inspect verify' -l timeout -x -d 'give up on who is silent for so long'
 complete -c vfiomigctl -n '__vfiomigctl_command state' -l force -d "set it although a save or load seems under way"
 complete -c vfiomigctl -n '__vfiomigctl_command reset' -l force -d "reset it although a process uses it"
-complete -c vfiomigctl -n '__vfiomigctl_command save resume state reset migratable' -l dry-run -d "change nothing, open nothing"
+complete -c vfiomigctl -n '__vfiomigctl_command save resume state reset migratable bind unbind vfs' -l dry-run -d "change nothing, open nothing"
 
 complete -c vfiomigctl -n '__vfiomigctl_command save resume hold state verify' -l drain-timeout -x -d 'try an arc again that a busy device refuses, for so long'
 
@@ -201,3 +204,8 @@ complete -c vfiomigctl -n '__vfiomigctl_command monitor' -l states -d "look at t
 complete -c vfiomigctl -n '__vfiomigctl_command monitor' -l until -x -a 'bound gone' -d "end as soon as that is so"
 complete -c vfiomigctl -n '__vfiomigctl_command monitor' -l timeout -x -d "end after so long"
 complete -c vfiomigctl -n '__vfiomigctl_command doctor' -l rules -d "list what is looked at, and look at nothing"
+
+complete -c vfiomigctl -n '__vfiomigctl_command bind' -l driver -x -a 'auto none vfio-pci' -d "the driver, or its module"
+complete -c vfiomigctl -n '__vfiomigctl_command bind' -l module-root -r -F -d "look for modules in DIR/lib/modules"
+complete -c vfiomigctl -n '__vfiomigctl_command bind unbind' -l force -d "take it although something uses it"
+complete -c vfiomigctl -n '__vfiomigctl_command vfs' -l force -d "remove VFs although something uses them"

@@ -89,6 +89,7 @@ struct command {
 };
 
 extern const struct command cmd_doctor;
+extern const struct command cmd_bind;
 extern const struct command cmd_extract;
 extern const struct command cmd_hold;
 extern const struct command cmd_info;
@@ -101,7 +102,9 @@ extern const struct command cmd_reset;
 extern const struct command cmd_resume;
 extern const struct command cmd_save;
 extern const struct command cmd_state;
+extern const struct command cmd_unbind;
 extern const struct command cmd_verify;
+extern const struct command cmd_vfs;
 
 /**
  * struct cmd_line - what a command takes

@@ -34,18 +34,32 @@ int pci_driver_unbind(const struct host *host, const struct vfio_node *node, str
 	return r < 0 ? err_set(err, r, "%s: unbind it from %s", node->name, driver) : 0;
 }
 
-/* What is to be written so that driver_override is as it was: a newline clears it. */
-static int pci_driver_read_override(const char *path, char **ret)
+int pci_driver_get_override(const struct vfio_node *node, char **ret, struct err *err)
 {
-	int r = read_text(AT_FDCWD, path, ret);
+	_cleanup_free_ char *path = path_fmt("%s/driver_override", node->sysfs), *text = NULL;
+	int r;
 
+	if (!path)
+		return err_set(err, -ENOMEM, "%s", node->name);
+	r = read_text(AT_FDCWD, path, &text);
 	if (r < 0)
-		return r;
-	if (strcmp(*ret, "(null)") != 0 && **ret)
-		return 0;
-	free(*ret);
-	*ret = strdup("\n");
-	return *ret ? 0 : -ENOMEM;
+		return err_set(err, r, "%s: driver_override", node->name);
+	if (strcmp(text, "(null)") == 0)
+		*text = '\0';
+	*ret = TAKE_PTR(text);
+	return 0;
+}
+
+int pci_driver_set_override(const struct vfio_node *node, const char *driver, struct err *err)
+{
+	_cleanup_free_ char *path = path_fmt("%s/driver_override", node->sysfs);
+	int r;
+
+	if (!path)
+		return err_set(err, -ENOMEM, "%s", node->name);
+	/* A newline clears it: nothing at all would not be written. */
+	r = pci_driver_write(path, *driver ? driver : "\n");
+	return r < 0 ? err_set(err, r, "%s: driver_override", node->name) : 0;
 }
 
 static int pci_driver_probe(const struct host *host, const struct vfio_node *node,
@@ -71,22 +85,20 @@ static int pci_driver_probe(const struct host *host, const struct vfio_node *nod
 int pci_driver_bind(const struct host *host, const struct vfio_node *node, const char *driver,
 		    struct err *err)
 {
-	_cleanup_free_ char *path = path_fmt("%s/driver_override", node->sysfs);
 	_cleanup_free_ char *before = NULL;
+	struct err why = { 0 };
 	int r, back;
 
-	if (!path)
-		return err_set(err, -ENOMEM, "%s", node->name);
-	r = pci_driver_read_override(path, &before);
+	r = pci_driver_get_override(node, &before, err);
 	if (r < 0)
-		return err_set(err, r, "%s: driver_override", node->name);
-	r = pci_driver_write(path, driver);
+		return r;
+	r = pci_driver_set_override(node, driver, err);
 	if (r < 0)
-		return err_set(err, r, "%s: driver_override", node->name);
+		return r;
 	r = pci_driver_probe(host, node, driver, err);
-	back = pci_driver_write(path, before);
+	back = pci_driver_set_override(node, before, &why);
 	if (r >= 0 && back < 0)
-		return err_set(err, back, "%s: driver_override", node->name);
+		return err_set(err, back, "%s", why.text);
 	if (back < 0)
 		err_note(err, back, "its driver_override is left at %s", driver);
 	return r;

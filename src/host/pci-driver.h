@@ -29,3 +29,10 @@ _must_check_ int pci_driver_unbind(const struct host *host, const struct vfio_no
  */
 _must_check_ int pci_driver_bind(const struct host *host, const struct vfio_node *node,
 				 const char *driver, struct err *err);
+
+/** pci_driver_get_override() - "" for none; the caller frees @ret. Return: what read() said. */
+_must_check_ int pci_driver_get_override(const struct vfio_node *node, char **ret, struct err *err);
+
+/** pci_driver_set_override() - "" for none; its driver stays. Return: what write() said. */
+_must_check_ int pci_driver_set_override(const struct vfio_node *node, const char *driver,
+					 struct err *err);

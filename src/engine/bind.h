@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * Bringing PCI functions to another driver, and back
+ *
+ * All or none: when one of several fails, those before it go back to the driver that they had. What
+ * a function had before is in a record (host/run-record.h) before the first change, so that a later
+ * call brings it back, also when this one is killed.
+ */
+
+#include "engine/bind-plan.h"
+#include "host/modalias.h"
+#include "host/pci-use.h"
+#include "host/run-record.h"
+
+/**
+ * struct bind_options
+ * @records: RUN_RECORD_DIR
+ * @module_root: as of module.h
+ * @driver: with BIND_WANT_DRIVER: a driver's or a module's name; NULL: the one that is for it
+ */
+struct bind_options {
+	const struct host *host;
+	const char *records, *module_root;
+	enum bind_want want;
+	const char *driver;
+	bool force;
+};
+
+/**
+ * struct bind - one function, as it was found
+ * @found: the driver that it had; "" for none
+ * @target: the driver that it is to have, "" for none; a module's name as long as that is not there
+ * @module: that has to be loaded; "" for none
+ * @choice: where the driver is the one that is for it: by which alias
+ * @group: the devices of its IOMMU group, itself among them
+ * @steps, @taken: enum bind_step
+ * @lock: on its folder in sysfs, as long as this is there
+ */
+struct bind {
+	const struct bind_options *options;
+	struct vfio_node *node;
+	char found[RUN_RECORD_TEXT], target[RUN_RECORD_TEXT], module[RUN_RECORD_TEXT];
+	struct modalias_choice choice;
+	struct pci_uses uses;
+	struct vfio_nodes group;
+	struct run_record record;
+	struct bind_facts facts;
+	unsigned int steps, taken;
+	int lock;
+};
+
+/**
+ * bind_look() - find out what is so, and what is to be done; changes nothing
+ * @node: @ret's from here, in any case
+ * @ret: to be released with bind_done(), in any case
+ *
+ * Return: 0; -EBUSY (ERR_UNSUPPORTED) for one that is used, by what, or that another process is
+ * binding; -ENODEV (ERR_UNSUPPORTED) where no driver is for it; -ENOENT (ERR_MISSING) where there
+ * is nothing to go back to; what reading said.
+ */
+_must_check_ int bind_look(const struct bind_options *options, struct vfio_node *node,
+			   struct bind *ret, struct err *err);
+void bind_done(struct bind *b);
+
+/** bind_run() - load modules, take all steps; go back where one fails, which a note then says. */
+_must_check_ int bind_run(struct bind *b, size_t n, struct err *err);

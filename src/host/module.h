@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * Kernel modules: which one a device wants, loading it, and the drivers that it has
+ *
+ * A module is loaded alone, by its name: modprobe of an alias loads every module that matches. What
+ * its driver is called is read from sysfs, since module and driver may be spelled differently.
+ */
+
+#include "host/host.h"
+#include "host/modalias.h"
+#include "host/vfio-node.h"
+
+/* Outcomes of module_choose(); not errors. */
+enum module_choice {
+	MODULE_CHOSEN = 0,
+	MODULE_NONE, /* no module has an alias for it */
+};
+
+/**
+ * module_choose() - the vfio driver's module that is for @node, of the running kernel's
+ * @root: has lib/modules/RELEASE; "" for /
+ *
+ * Return: enum module_choice; -ENOENT (ERR_UNSUPPORTED) when no list of aliases is there; what
+ * reading said.
+ */
+_must_check_ int module_choose(const char *root, const struct vfio_node *node,
+			       struct modalias_choice *ret, struct err *err);
+
+/**
+ * module_load() - by modprobe(8); returns when it has ended
+ *
+ * Return: 0, also when it is there already; -ENOENT (ERR_UNSUPPORTED) when modprobe has failed, and
+ * has said why on standard error; what starting it said.
+ */
+_must_check_ int module_load(const struct host *host, const char *root, const char *module,
+			     struct err *err);
+
+/**
+ * module_driver() - the PCI driver of a module that is loaded or built in
+ * @ret: the caller frees it
+ *
+ * Return: 0; -ENODEV (ERR_UNSUPPORTED) where it has none; -ENOTUNIQ (ERR_UNSUPPORTED) for several.
+ */
+_must_check_ int module_driver(const struct host *host, const char *module, char **ret,
+			       struct err *err);
