@@ -99,7 +99,7 @@ complete -c vfiomigctl -n __vfiomigctl_first -a extract -d "take the raw stream 
 complete -c vfiomigctl -n __vfiomigctl_first -a report -d "show where a run's time went"
 complete -c vfiomigctl -n __vfiomigctl_first -a migratable -d "show or set the devlink switch that a VF needs"
 complete -c vfiomigctl -n __vfiomigctl_first -a bind -d "give devices to the driver that can migrate them"
-complete -c vfiomigctl -n __vfiomigctl_first -a unbind -d "give devices back to the driver that they had before bind"
+complete -c vfiomigctl -n __vfiomigctl_first -a unbind -d "give devices back to the driver they had"
 complete -c vfiomigctl -n __vfiomigctl_first -a vfs -d "show the VFs of a device, or make them"
 complete -c vfiomigctl -n __vfiomigctl_first -a monitor -d "show what happens to devices, as it happens"
 complete -c vfiomigctl -n __vfiomigctl_first -a doctor -d "say why a device is not migratable, and what to do"

@@ -204,7 +204,8 @@ static error_t opts_on_key(int key, char *arg, struct argp_state *state)
 			state->next = state->argc;
 		return 0;
 	case ARGP_KEY_END:
-		if (!p->next_arg || !p->next_arg->name || p->next_arg->optional)
+		if (!p->next_arg || !p->next_arg->name || p->next_arg->optional ||
+		    (p->next_arg->list && p->next_arg->list->n))
 			return 0;
 		err_fail(p->err, ERR_USAGE, -EINVAL, "no %s", p->next_arg->name);
 		return EINVAL;

@@ -310,7 +310,7 @@ const struct command cmd_bind = {
 const struct command cmd_unbind = {
 	.name = "unbind",
 	.args_doc = "DEV...",
-	.summary = "give devices back to the driver that they had before bind",
+	.summary = "give devices back to the driver they had",
 	.doc = "Undo bind: each device gets the driver that it had before, or none if it had "
 	       "none.\v"
 	       "Also after a bind that was killed half-way.",

@@ -133,16 +133,17 @@ static int module_run(char *const argv[], int *ret_status)
 int module_load(const struct host *host, const char *root, const char *module, struct err *err)
 {
 	_cleanup_free_ char *folder = module_folder(host, module);
-	_cleanup_free_ char *name = strdup(module), *dir = strdup(*root ? root : "/");
+	_cleanup_free_ char *name = strdup(module), *dir = strdup(root);
 	char program[] = "modprobe", option[] = "-d", end[] = "--";
-	char *const argv[] = { program, option, dir, end, name, NULL };
+	char *const from_root[] = { program, option, dir, end, name, NULL };
+	char *const argv[] = { program, end, name, NULL };
 	int status = 0, r;
 
 	if (!folder || !name || !dir)
 		return err_set(err, -ENOMEM, "%s", module);
 	if (path_exists(folder, "."))
 		return 0;
-	r = module_run(argv, &status);
+	r = module_run(*root ? from_root : argv, &status);
 	if (r < 0)
 		return err_set(err, r, "modprobe");
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)

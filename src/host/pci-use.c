@@ -195,6 +195,43 @@ static int pci_use_add_holders(const struct holders *holders, struct pci_uses *u
 	return 0;
 }
 
+/* By cdev or group; of an fd that came from a group Linux before 6.18 does not tell the device. */
+static bool pci_use_is_own(const struct vfio_node *node, const char *target)
+{
+	char group[16];
+
+	snprintf(group, sizeof(group), "%d", node->group);
+	if (strcmp(target, "anon_inode:[vfio-device]") == 0)
+		return true;
+	return strstr(target, "/vfio/") &&
+	       ((node->cdev && !strcmp(path_base(target), node->cdev)) ||
+		strcmp(path_base(target), group) == 0);
+}
+
+/* An fd that this process has inherited: taking the driver away would wait for itself for ever. */
+static int pci_use_find_own(const struct host *host, const struct vfio_node *node,
+			    struct pci_uses *uses)
+{
+	_cleanup_free_ char *path = path_fmt("%s/self/fd", host->proc);
+	_cleanup_(closedirp) DIR *dir = path ? opendir(path) : NULL;
+	const char *fd;
+
+	if (!path)
+		return -ENOMEM;
+	while (dir && (fd = dir_next(dir))) {
+		char target[256];
+		ssize_t n = readlinkat(dirfd(dir), fd, target, sizeof(target) - 1);
+
+		if (n < 0)
+			continue;
+		target[n] = '\0';
+		if (pci_use_is_own(node, target))
+			return pci_use_add(uses, "fd %s, which this process has inherited, has it",
+					   fd);
+	}
+	return 0;
+}
+
 static int pci_use_find_holders(const struct host *host, const struct vfio_node *node,
 				struct pci_uses *uses)
 {
@@ -208,7 +245,7 @@ static int pci_use_find_holders(const struct host *host, const struct vfio_node 
 		return r;
 	r = pci_use_add_holders(&holders, uses);
 	holders_done(&holders);
-	return r;
+	return r < 0 ? r : pci_use_find_own(host, node, uses);
 }
 
 static int pci_use_find_vfs(const struct vfio_node *node, struct pci_uses *uses)

@@ -351,6 +351,33 @@ static void use_is_found_by_what_leads_to_it(void **state)
 	expect_uses(f, texts, ARRAY_SIZE(texts));
 }
 
+static void inherited_descriptor_is_a_use(void **state)
+{
+	static const struct {
+		const char *target;
+		bool used;
+	} rows[] = {
+		{ "/dev/vfio/devices/vfio3", true },
+		{ "/dev/vfio/devices/vfio4", false },
+		{ "/dev/vfio/7", true },
+		{ "/dev/vfio/8", false },
+		{ "anon_inode:[vfio-device]", true },
+		{ "/home/7", false },
+	};
+	struct fake_host *f = *state;
+
+	fake_vfio_dev(f, VF, "vfio3", NULL_NUMBER, "/dev/null");
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		static const char *const texts[] = {
+			"fd 9, which this process has inherited, has it",
+		};
+
+		fake_remove(AT(f, "proc/self/fd"));
+		fake_link(AT(f, "proc/self/fd/9"), rows[i].target);
+		expect_uses(f, texts, rows[i].used);
+	}
+}
+
 static void driver_is_read_from_the_module(void **state)
 {
 	static const struct {
@@ -391,6 +418,7 @@ int main(void)
 		cmocka_unit_test(number_of_vfs_changes_by_way_of_none),
 		cmocka_unit_test_setup_teardown(record_is_of_one_device_and_whole, setup, teardown),
 		cmocka_unit_test_setup_teardown(use_is_found_by_what_leads_to_it, setup, teardown),
+		cmocka_unit_test_setup_teardown(inherited_descriptor_is_a_use, setup, teardown),
 		cmocka_unit_test_setup_teardown(driver_is_read_from_the_module, setup, teardown),
 	};
 

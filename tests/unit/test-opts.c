@@ -235,6 +235,26 @@ static void too_long_a_list_is_refused(void **state)
 	free(list);
 }
 
+static void list_that_must_be_has_one_word_at_least(void **state)
+{
+	struct opt_list *list = calloc(1, sizeof(*list));
+	const struct opt_arg args[] = { { "WORD", .list = list }, { 0 } };
+	const struct opt_group groups[] = { { 0 } };
+	const struct opt_line line = { .program = "prog", .args = args, .groups = groups };
+	char *argv[] = { (char *)"prog", (char *)"x", (char *)"y", NULL };
+	struct err err = { 0 };
+	int next;
+
+	(void)state;
+	assert_non_null(list);
+	assert_int_equal(opts_try(&line, 3, argv, &next, &err), OPTS_READ);
+	assert_int_equal(list->n, 2);
+	list->n = 0;
+	assert_int_equal(opts_try(&line, 1, argv, &next, &err), -EINVAL);
+	assert_string_equal(err.text, "no WORD");
+	free(list);
+}
+
 static void words_are_joined(void **state)
 {
 	static const struct {
@@ -303,6 +323,7 @@ int main(void)
 		cmocka_unit_test(standard_error_is_left_as_it_was),
 		cmocka_unit_test(only_the_first_argument_is_read),
 		cmocka_unit_test(too_long_a_list_is_refused),
+		cmocka_unit_test(list_that_must_be_has_one_word_at_least),
 		cmocka_unit_test(words_are_joined),
 		cmocka_unit_test(a_mistyped_word_is_recognized),
 	};
