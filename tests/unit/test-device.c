@@ -127,8 +127,8 @@ static void effect_of_closing_is_a_table(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		const struct close_facts facts = { rows[i].ownership, rows[i].driver_keeps,
-						   rows[i].pci, rows[i].resets, rows[i].root_bus,
-						   rows[i].left };
+						   rows[i].pci,	      rows[i].resets,
+						   rows[i].root_bus,  rows[i].left };
 
 		assert_int_equal(device_judge_close(&facts), rows[i].want);
 		assert_non_null(device_close_text(rows[i].want));
