@@ -64,7 +64,7 @@ static bool device_wants_v1(int fd, enum device_protocol protocol)
 /* Before anything is asked of it: its state may be another tool's doing. */
 static int device_lock(struct device *dev, const struct device_options *opts, struct err *err)
 {
-	if (device_ownership(dev) != DEVICE_SHARED || opts->only_asks || !dev->node)
+	if (!device_owner(dev) || opts->only_asks || !dev->node)
 		return 0;
 	return device_lock_take(dev->node->name, opts->cancel, &dev->lock, err);
 }
@@ -125,7 +125,8 @@ int device_open(struct device *dev, const struct device_options *opts, struct er
 	if (r < 0)
 		return r;
 
-	dev->mig->shared = device_ownership(dev) == DEVICE_SHARED;
+	/* Of another one that has it, the process that passed it (fd:N), nothing is known. */
+	dev->mig->shared = device_owner(dev);
 	r = device_ask_reset(dev, err);
 	if (r < 0)
 		return r;

@@ -63,10 +63,14 @@ static bool actions_guards(const struct member *m)
 	return device_ownership(m->dev) == DEVICE_SHARED && m->dev->mig;
 }
 
+/* What the tool has done to it since the guardian was forked is no other process's doing. */
 static void actions_guard_detach(struct member *m)
 {
-	m->dev->mig->cancel = NULL;
-	m->dev->mig->on_arc = NULL;
+	struct mig_dev *mig = m->dev->mig;
+
+	mig->cancel = NULL;
+	mig->on_arc = NULL;
+	mig->state_known = mig->moved = false;
 }
 
 static bool actions_guard_bring(struct member *m, enum mig_state want, enum mig_holds holds)

@@ -247,11 +247,11 @@ thread.join()'
 	consume owner "$C"
 	stuck_save save "$owner" "$C"
 	migctl 71 reset "pid:$owner"
-	expect_message 'is in stop-copy: its owner saves it itself, or another vfiomigctl' --force
+	expect_message "another vfiomigctl (pid $save) is about to change it"
 	migctl 71 reset --dry-run "pid:$owner"
-	expect_message 'is in stop-copy: its owner saves it itself, or another vfiomigctl'
+	expect_message "another vfiomigctl (pid $save) is about to change it"
 	migctl 71 state "pid:$owner" running
-	expect_message 'is in stop-copy: its owner saves it itself, or another vfiomigctl' --force
+	expect_message "another vfiomigctl (pid $save) is about to change it"
 	is_in "$C" stop-copy
 	touch go
 	finish save 0
@@ -663,7 +663,7 @@ make_pair()
 }
 
 @test "pid: a guardian does not stop a device that its owner has started" {
-	local C guardian
+	local C guardian reader
 
 	make_device C migsim-v2
 	sim "$C" size 8000000
@@ -671,12 +671,14 @@ make_pair()
 	expect_answer owner set $STOP set
 	stuck_save save "$owner" "$C"
 	guardian=$(pgrep -P "$save" vfiomig-guard)
+	reader=$(pgrep -P "$save" -x sh)
 	expect_answer owner set $RUNNING set
 	kill -KILL "$save"
 	eventually ended "$guardian"
 	is_in "$C" running
 	touch go
 	finish save 137
+	eventually ended "$reader"
 	dismiss owner
 }
 
