@@ -40,17 +40,6 @@ static void doctor_suggest(struct doctor_finding *f, const char *cause, const ch
 	va_end(ap);
 }
 
-/* The one place that knows how a function gets another driver. */
-static void doctor_suggest_bind(struct doctor_finding *f, const char *cause,
-				const struct vfio_node *node, const char *driver)
-{
-	doctor_suggest(f, cause,
-		       "modprobe %s; cd /sys/bus/pci/devices/%s; echo %s > driver_override; %s"
-		       "echo %s > /sys/bus/pci/drivers_probe",
-		       driver, node->name, driver,
-		       node->driver ? "basename $PWD > driver/unbind; " : "", node->name);
-}
-
 static bool doctor_older(const struct host_facts *h, unsigned int major, unsigned int minor)
 {
 	return h->major < major || (h->major == major && h->minor < minor);
@@ -268,10 +257,10 @@ static void doctor_judge_driver(const struct host_facts *h, const struct device_
 	doctor_say(f, DOCTOR_PROBLEM, "%s", driver);
 	if (d->variant) {
 		doctor_say(f, DOCTOR_PROBLEM, "%s, and not %s", driver, d->variant->module);
-		doctor_suggest_bind(f,
-				    node->vfio ? "vfio-pci takes any function and migrates none"
-					       : "VFIO does not have it",
-				    node, d->variant->module);
+		doctor_suggest(f,
+			       node->vfio ? "vfio-pci takes any function and migrates none"
+					  : "VFIO does not have it",
+			       "vfiomigctl bind %s", node->name);
 		return;
 	}
 	f->cause = node->vfio ? "vfio-pci takes any function and migrates none; Linux is not known "
