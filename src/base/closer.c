@@ -184,6 +184,13 @@ void closer_put_socket(const struct closer *c, int fd)
 	closer_put(c, fd);
 }
 
+void closer_leave(struct closer *c)
+{
+	if (c->fd >= 0)
+		close(c->fd);
+	*c = CLOSER_NONE;
+}
+
 void closer_done(struct closer *c)
 {
 	if (c->fd >= 0)

@@ -46,5 +46,8 @@ void closer_put(const struct closer *c, int fd);
 /** closer_put_socket() - the same for a connection: the other end is told at once. */
 void closer_put_socket(const struct closer *c, int fd);
 
+/** closer_leave() - it serves a process that was forked from this one: no longer ours to end */
+void closer_leave(struct closer *c);
+
 /** closer_done() - end the child; for a second at most it sees to what it has closed last. */
 void closer_done(struct closer *c);

@@ -214,6 +214,7 @@ void hold_leave_socket(struct hold *h)
 {
 	free(h->path);
 	h->path = NULL;
+	closer_leave(&h->closer);
 }
 
 struct hold *hold_free(struct hold *h)

@@ -117,7 +117,7 @@ _must_check_ int hold_take(struct hold *h, struct device *dev, struct err *err);
  */
 _must_check_ int hold_listen(struct hold *h, const char *path, struct err *err);
 
-/** hold_leave_socket() - another process serves it from here on: hold_free() leaves its file */
+/** hold_leave_socket() - a process that was forked serves it from here on: its file stays */
 void hold_leave_socket(struct hold *h);
 
 /** hold_count() - devices that are held */
