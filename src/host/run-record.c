@@ -63,7 +63,7 @@ int run_record_read(const char *dir, const char *kind, const struct vfio_node *n
 	_cleanup_free_ char *path = run_record_path(dir, kind, node);
 	_cleanup_free_ char *text = NULL;
 	struct run_record record = { 0 };
-	uint64_t then, now;
+	uint64_t then, now = 0;
 	int r;
 
 	if (!path)
@@ -121,7 +121,7 @@ int run_record_write(const char *dir, const char *kind, const struct vfio_node *
 {
 	_cleanup_free_ char *path = run_record_path(dir, kind, node), *text = NULL;
 	_cleanup_fd_ int fd = -1;
-	uint64_t inode;
+	uint64_t inode = 0;
 	int r;
 
 	r = run_record_inode(node, &inode, err);

@@ -140,7 +140,7 @@ static void function_that_a_holder_lends_has_no_dma(void **state)
 {
 	struct fake_host *f = *state;
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
-	char spec[sizeof(a.sun_path) + 32];
+	char spec[sizeof(a.sun_path) + 64];
 	int fd = socket(AF_UNIX, SOCK_SEQPACKET, 0);
 
 	snprintf(a.sun_path, sizeof(a.sun_path), "%.80s/h", f->root);
