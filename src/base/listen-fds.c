@@ -133,6 +133,7 @@ void listen_fds_take(void)
 	};
 	int r;
 
+	listen_fds_done(&taken.fds);
 	r = listen_fds_parse(&env, getpid(), &taken.fds, &taken.err);
 	taken.for_another = r >= 0 && env.pid && env.fds && atol(env.pid) != getpid();
 	if (r >= 0 && listen_fds_close_on_exec(&taken.fds, &taken.err) < 0)
