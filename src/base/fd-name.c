@@ -52,8 +52,12 @@ char *fd_name_unescape(const char *name, char buf[FD_NAME_BUF])
 		int high = *name == '%' ? fd_name_digit(name[1]) : -1;
 		int low = high < 0 ? -1 : fd_name_digit(name[2]);
 
-		buf[len++] = low < 0 || high + low == 0 ? *name : (char)(high << 4 | low);
-		name += low < 0 || high + low == 0 ? 1 : 3;
+		if (low < 0 || high + low == 0) {
+			buf[len++] = *name++;
+		} else {
+			buf[len++] = (char)(high << 4 | low);
+			name += 3;
+		}
 	}
 	buf[len] = '\0';
 	return buf;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <fcntl.h>
+#include <limits.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -131,11 +132,13 @@ void listen_fds_take(void)
 		.fds = getenv("LISTEN_FDS"),
 		.names = getenv("LISTEN_FDNAMES"),
 	};
+	uint64_t pid = 0;
 	int r;
 
 	listen_fds_done(&taken.fds);
 	r = listen_fds_parse(&env, getpid(), &taken.fds, &taken.err);
-	taken.for_another = r >= 0 && env.pid && env.fds && atol(env.pid) != getpid();
+	taken.for_another = r >= 0 && env.pid && env.fds &&
+			    (!scan_uint(env.pid, 10, INT_MAX, &pid) || (pid_t)pid != getpid());
 	if (r >= 0 && listen_fds_close_on_exec(&taken.fds, &taken.err) < 0)
 		listen_fds_done(&taken.fds);
 	listen_fds_clear_env();

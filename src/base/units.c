@@ -83,6 +83,23 @@ int parse_uint(const char *text, int base, uint64_t max, uint64_t *ret)
 	return 0;
 }
 
+const char *scan_uint(const char *text, int base, uint64_t max, uint64_t *ret)
+{
+	unsigned long long value;
+	char *end;
+
+	while (text && isspace((unsigned char)*text))
+		text++;
+	if (!text || !isxdigit((unsigned char)*text))
+		return NULL;
+	errno = 0;
+	value = strtoull(text, &end, base);
+	if (end == text || errno == ERANGE || value > max)
+		return NULL;
+	*ret = value;
+	return end;
+}
+
 /*
  * Digits, maybe a decimal point and more, and a unit. No double: sizes and times are exact up to
  * their largest.

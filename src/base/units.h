@@ -29,6 +29,15 @@ char *format_rate(char buf[UNITS_MAX], uint64_t bytes, uint64_t ns);
 int parse_uint(const char *text, int base, uint64_t max, uint64_t *ret);
 
 /**
+ * scan_uint() - the number that @text begins with, white space before it aside
+ * @base: as of strtoull()
+ *
+ * For what the kernel prints, where more follows. Return: what follows; NULL where there is no
+ * number, or one above @max, or where @text is NULL: a chain of calls is checked at its end.
+ */
+const char *scan_uint(const char *text, int base, uint64_t max, uint64_t *ret);
+
+/**
  * parse_bytes() - "4096", "64K", "1.5MiB", "2GB"
  *
  * As dd(1) has it: K and KiB are 1024 bytes, KB is 1000, and so on up to E; in any case. What

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <fcntl.h>
+#include <limits.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,6 +9,7 @@
 
 #include "base/cleanup.h"
 #include "base/io.h"
+#include "base/units.h"
 #include "device/owner-denied.h"
 #include "host/sysfs.h"
 
@@ -66,33 +68,42 @@ static int owner_denied_scope(const struct host *host)
 {
 	_cleanup_free_ char *path = path_fmt("%s/sys/kernel/yama/ptrace_scope", host->proc);
 	_cleanup_free_ char *text = NULL;
+	uint64_t scope = 0;
 
-	return !path || read_text(AT_FDCWD, path, &text) < 0 ? 0 : atoi(text);
+	if (path && read_text(AT_FDCWD, path, &text) >= 0)
+		(void)scan_uint(text, 10, INT_MAX, &scope);
+	return (int)scope;
 }
 
 /* In all four places: real, effective, saved and of the file system. */
 static bool owner_denied_same_user(const struct host *host, const char *who, unsigned int *ret)
 {
 	_cleanup_free_ char *line = owner_denied_line(host, who, "\nUid:");
-	unsigned int uid[3];
+	const char *at = line;
+	uint64_t uid[3];
 
-	if (!line || sscanf(line, "%u %u %u", &uid[0], &uid[1], &uid[2]) != 3)
+	for (int i = 0; i < 3; i++)
+		at = scan_uint(at, 10, UINT32_MAX, &uid[i]);
+	if (!at)
 		return false;
-	*ret = uid[0];
+	*ret = (unsigned int)uid[0];
 	return uid[0] == geteuid() && uid[1] == uid[0] && uid[2] == uid[0];
 }
 
 static bool owner_denied_first_namespace(const struct host *host)
 {
 	_cleanup_free_ char *path = path_fmt("%s/self/uid_map", host->proc);
-	unsigned int first, lower, count;
+	uint64_t first, lower, count;
 	_cleanup_free_ char *map = NULL;
+	const char *at;
 
 	/* The first one maps every id to itself; a kernel without user namespaces has no map. */
 	if (!path || read_text(AT_FDCWD, path, &map) < 0)
 		return true;
-	return sscanf(map, "%u %u %u", &first, &lower, &count) == 3 && !first && !lower &&
-	       count == UINT32_MAX;
+	at = scan_uint(map, 10, UINT32_MAX, &first);
+	at = scan_uint(at, 10, UINT32_MAX, &lower);
+	at = scan_uint(at, 10, UINT32_MAX, &count);
+	return at && !first && !lower && count == UINT32_MAX;
 }
 
 static bool owner_denied_namespace(const struct host *host, const char *who)

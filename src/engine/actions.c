@@ -215,7 +215,7 @@ static size_t actions_guard_fds(const struct actions *a, int *fds)
 
 static int actions_start_guardian(struct actions *a, struct actions_freeze *freeze, struct err *err)
 {
-	_cleanup_free_ int *fds = calloc(a->n, (KERNEL_DEV_FDS_MAX + 1) * sizeof(*fds));
+	_cleanup_free_ int *fds = calloc(a->n + 1, (KERNEL_DEV_FDS_MAX + 1) * sizeof(*fds));
 	struct guardian_options o = {
 		.freezers = freeze ? freeze->freezers : NULL,
 		.n_freezers = freeze ? freeze->n : 0,

@@ -57,13 +57,25 @@ static void examine_memlock(const struct host *host, struct host_facts *ret)
 	_cleanup_free_ char *caps = examine_self(host, "status", "CapEff:");
 	uint64_t set;
 
-	ret->ipc_lock = caps && sscanf(caps, "%" SCNx64, &set) == 1 && set & EXAMINE_CAP_IPC_LOCK;
+	ret->ipc_lock = scan_uint(caps, 16, UINT64_MAX, &set) && set & EXAMINE_CAP_IPC_LOCK;
 	if (!limit)
 		return;
 	ret->memlock = UINT64_MAX;
 	ret->memlock_known = true;
 	if (strncmp(limit + strspn(limit, " "), "unlimited", 9) != 0)
-		ret->memlock_known = sscanf(limit, "%" SCNu64, &ret->memlock) == 1;
+		ret->memlock_known = scan_uint(limit, 10, UINT64_MAX, &ret->memlock);
+}
+
+/* "6.12.38+deb13-amd64" */
+static void examine_version(struct host_facts *ret)
+{
+	uint64_t major, minor;
+	const char *at = scan_uint(ret->release, 10, UINT_MAX, &major);
+
+	if (!at || *at != '.' || !scan_uint(at + 1, 10, UINT_MAX, &minor))
+		return;
+	ret->major = (unsigned int)major;
+	ret->minor = (unsigned int)minor;
 }
 
 static enum debugfs_look examine_debugfs(const struct host *host)
@@ -91,8 +103,7 @@ void examine_host(const struct host *host, struct host_facts *ret)
 	ret->dev_lacks = (path_exists(host->sys, "class/misc/iommu") && !ret->iommufd) ||
 			 (path_exists(host->sys, "class/misc/vfio") && !ret->container);
 	kernel_release(host, ret->release);
-	if (sscanf(ret->release, "%u.%u", &ret->major, &ret->minor) != 2)
-		ret->major = ret->minor = 0;
+	examine_version(ret);
 	examine_memlock(host, ret);
 }
 

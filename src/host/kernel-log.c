@@ -2,12 +2,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/printable.h"
+#include "base/units.h"
 #include "host/kernel-log.h"
 #include "host/sysfs.h"
 
@@ -20,15 +23,25 @@
 /* The low three bits of a priority are its level, the rest its facility. */
 #define KERNEL_LOG_LEVEL 7u
 
+/* "PRIORITY,SEQUENCE,TIME,...;TEXT", of which the time is in microseconds. */
+static bool kernel_log_head(const char *line, uint64_t *ret_priority, uint64_t *ret_us)
+{
+	uint64_t sequence;
+
+	line = scan_uint(line, 10, UINT_MAX, ret_priority);
+	if (!line || *line != ',')
+		return false;
+	line = scan_uint(line + 1, 10, UINT64_MAX, &sequence);
+	return line && *line == ',' && scan_uint(line + 1, 10, UINT64_MAX, ret_us);
+}
+
 static void kernel_log_take(const char *line, const char *name, uint64_t since_us,
 			    struct kernel_log *ret)
 {
 	const char *text = strchr(line, ';');
-	unsigned int priority;
-	uint64_t us;
+	uint64_t priority, us;
 
-	if (!text || !strstr(text, name) || sscanf(line, "%u,%*u,%" SCNu64, &priority, &us) != 2 ||
-	    us < since_us)
+	if (!text || !strstr(text, name) || !kernel_log_head(line, &priority, &us) || us < since_us)
 		return;
 	ret->lines++;
 	if ((priority & KERNEL_LOG_LEVEL) <= KERNEL_LOG_WARNING)

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <limits.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/units.h"
 #include "host/lender.h"
 #include "host/processes.h"
 #include "host/sysfs.h"
@@ -19,16 +21,24 @@
 
 const char *lender_parse(const char *line, unsigned long *ret_inode)
 {
-	unsigned int flags, type;
-	int path = 0;
+	uint64_t references, protocol, flags, type, state, inode;
+	const char *at = strchr(line, ':');
 
-	/* Num RefCount Protocol Flags Type St Inode Path */
-	if (sscanf(line, "%*[^:]: %*x %*x %x %x %*x %lu %n", &flags, &type, ret_inode, &path) < 3)
+	/* Num: RefCount Protocol Flags Type St Inode Path */
+	at = scan_uint(at ? at + 1 : NULL, 16, UINT64_MAX, &references);
+	at = scan_uint(at, 16, UINT64_MAX, &protocol);
+	at = scan_uint(at, 16, UINT64_MAX, &flags);
+	at = scan_uint(at, 16, UINT64_MAX, &type);
+	at = scan_uint(at, 16, UINT64_MAX, &state);
+	at = scan_uint(at, 10, ULONG_MAX, &inode);
+	if (!at)
 		return NULL;
+	*ret_inode = inode;
 	if (!(flags & LENDER_LISTENS) || type != LENDER_SEQPACKET)
 		return NULL;
+	at += strspn(at, " ");
 	/* "@" is one of the abstract name space. */
-	return path && line[path] && line[path] != '@' ? line + path : NULL;
+	return *at && *at != '@' ? at : NULL;
 }
 
 static bool lender_has(const struct host *host, pid_t pid, unsigned long inode)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/io.h"
+#include "base/units.h"
 #include "host/pci-function.h"
 #include "host/sysfs.h"
 
@@ -47,7 +48,8 @@ void pci_function_bars(const struct vfio_node *node, uint64_t ret[6])
 	for (int i = 0; i < 6 && (line = strsep(&rest, "\n")); i++) {
 		uint64_t start, end;
 
-		if (sscanf(line, "%" SCNx64 " %" SCNx64, &start, &end) == 2 && end > start)
+		if (scan_uint(scan_uint(line, 16, UINT64_MAX, &start), 16, UINT64_MAX, &end) &&
+		    end > start)
 			ret[i] = end - start + 1;
 	}
 }

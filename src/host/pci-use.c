@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <net/if.h>
 #include <stdarg.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 
 #include "base/io.h"
 #include "base/printable.h"
+#include "base/units.h"
 #include "host/holder.h"
 #include "host/pci-use.h"
 #include "host/sysfs.h"
@@ -126,6 +128,23 @@ static dev_t pci_use_mount_device(unsigned int major_number, unsigned int minor_
 	return stat(path, &st) == 0 && S_ISBLK(st.st_mode) ? st.st_rdev : 0;
 }
 
+/* "ID PARENT MAJOR:MINOR ROOT WHERE ...", see proc_pid_mountinfo(5). */
+static bool pci_use_mount(const char *line, unsigned int ret_number[2], char ret_where[128])
+{
+	uint64_t id, parent, number[2];
+	const char *at = scan_uint(scan_uint(line, 10, INT_MAX, &id), 10, INT_MAX, &parent);
+
+	at = scan_uint(at, 10, UINT_MAX, &number[0]);
+	if (!at || *at != ':')
+		return false;
+	at = scan_uint(at + 1, 10, UINT_MAX, &number[1]);
+	if (!at || sscanf(at, "%*s %127s", ret_where) != 1)
+		return false;
+	ret_number[0] = (unsigned int)number[0];
+	ret_number[1] = (unsigned int)number[1];
+	return true;
+}
+
 static int pci_use_find_mounts(const struct host *host, const struct vfio_node *node,
 			       struct pci_uses *uses)
 {
@@ -136,14 +155,14 @@ static int pci_use_find_mounts(const struct host *host, const struct vfio_node *
 	if (!f)
 		return -errno;
 	while (getline(&line, &room, f) > 0) {
-		unsigned int a, b;
 		char where[128], name[64];
+		unsigned int of[2];
 		dev_t number;
 		int r;
 
-		if (sscanf(line, "%*d %*d %u:%u %*s %127s", &a, &b, where) != 3)
+		if (!pci_use_mount(line, of, where))
 			continue;
-		number = pci_use_mount_device(a, b, line);
+		number = pci_use_mount_device(of[0], of[1], line);
 		if (!number || !pci_use_find_block(host, node, number, name))
 			continue;
 		r = pci_use_add(uses, "%s is mounted on %s", name, where);

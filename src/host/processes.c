@@ -22,8 +22,11 @@ void process_comm(const struct host *host, pid_t pid, char ret[PROCESS_COMM])
 	ret[0] = '\0';
 	if (!path || read_text(AT_FDCWD, path, &text) < 0)
 		return;
-	for (i = 0; i < PROCESS_COMM - 1 && text[i]; i++)
-		ret[i] = text[i] < ' ' || text[i] > '~' ? '?' : text[i];
+	for (i = 0; i < PROCESS_COMM - 1 && text[i]; i++) {
+		ret[i] = text[i];
+		if (ret[i] < ' ' || ret[i] > '~')
+			ret[i] = '?';
+	}
 	ret[i] = '\0';
 }
 
@@ -36,20 +39,24 @@ char process_state(int dir, const char *path)
 	if (read_text(dir, path, &text) < 0)
 		return 0;
 	end = strrchr(text, ')');
-	return end && end[1] == ' ' ? end[2] : 0;
+	if (!end || end[1] != ' ')
+		return 0;
+	return end[2];
 }
 
 pid_t process_leader(const struct host *host, pid_t tid)
 {
 	_cleanup_free_ char *path = path_fmt("%s/%d/status", host->proc, (int)tid);
 	_cleanup_free_ char *text = NULL;
+	static const char key[] = "\nTgid:";
+	uint64_t leader = 0;
 	const char *line;
-	int leader;
 
 	if (!path || read_text(AT_FDCWD, path, &text) < 0)
 		return 0;
-	line = strstr(text, "\nTgid:");
-	return line && sscanf(line, " Tgid: %d", &leader) == 1 ? leader : 0;
+	line = strstr(text, key);
+	(void)scan_uint(line ? line + strlen(key) : NULL, 10, INT_MAX, &leader);
+	return (pid_t)leader;
 }
 
 struct process {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -94,13 +95,13 @@ static void vfio_fd_look_anonymous(const struct host *host, pid_t pid, const cha
 /* "/dev/vfio/devices/vfio7", or the same with " (deleted)" once its device has left. */
 static bool vfio_fd_is_cdev_path(const char *link, char ret[VFIO_FD_CDEV_SIZE])
 {
-	static const char folder[] = "/vfio/devices/";
+	static const char folder[] = "/vfio/devices/vfio";
 	const char *at = strstr(link, folder);
-	unsigned int number;
+	uint64_t number;
 
-	if (!at || sscanf(at + strlen(folder), "vfio%9u", &number) != 1)
+	if (!scan_uint(at ? at + strlen(folder) : NULL, 10, 999999999, &number))
 		return false;
-	snprintf(ret, VFIO_FD_CDEV_SIZE, "vfio%u", number);
+	snprintf(ret, VFIO_FD_CDEV_SIZE, "vfio%" PRIu64, number);
 	return true;
 }
 
@@ -144,11 +145,13 @@ static void vfio_fd_look_node(const struct host *host, pid_t pid, const char *li
 			ret->node = NULL;
 	} else if (!strcmp(class, "vfio")) {
 		const char *name = path_base(real);
+		uint64_t group;
 
 		ret->kind = VFIO_FD_GROUP;
 		if (!strncmp(name, "noiommu-", strlen("noiommu-")))
 			name += strlen("noiommu-");
-		ret->group = atoi(name);
+		if (scan_uint(name, 10, INT_MAX, &group))
+			ret->group = (int)group;
 	}
 }
 

@@ -379,6 +379,43 @@ static void only_the_whole_of_a_string_is_a_number(void **state)
 	}
 }
 
+static void a_number_is_read_from_where_more_follows(void **state)
+{
+	static const struct {
+		const char *text;
+		int base;
+		uint64_t max;
+		const char *rest; /* NULL: there is no number */
+		uint64_t value;
+	} rows[] = {
+		/* clang-format off */
+		{ "6.12.38+deb13",         10, UINT64_MAX, ".12.38+deb13", 6 },
+		{ "\t 1000\t1001",         10, UINT32_MAX, "\t1001",       1000 },
+		{ "0x00fe0000 0x00fe3fff", 16, UINT64_MAX, " 0x00fe3fff",  0xfe0000 },
+		{ "18446744073709551615",  10, UINT64_MAX, "",             UINT64_MAX },
+		{ "18446744073709551616",  10, UINT64_MAX, NULL,           0 },
+		{ "4294967296",            10, UINT32_MAX, NULL,           0 },
+		{ "-1",                    10, UINT64_MAX, NULL,           0 },
+		{ " +1",                   10, UINT64_MAX, NULL,           0 },
+		{ "f",                     10, UINT64_MAX, NULL,           0 },
+		{ "",                      10, UINT64_MAX, NULL,           0 },
+		{ " \n",                   10, UINT64_MAX, NULL,           0 },
+		{ NULL,                    10, UINT64_MAX, NULL,           0 },
+		/* clang-format on */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		uint64_t value = 4711;
+		const char *rest = scan_uint(rows[i].text, rows[i].base, rows[i].max, &value);
+
+		if (!rest != !rows[i].rest || (rest && strcmp(rest, rows[i].rest) != 0) ||
+		    value != (rest ? rows[i].value : 4711))
+			fail_msg("row %zu: %s, %llu", i, rest ? rest : "none",
+				 (unsigned long long)value);
+	}
+}
+
 /* uuid */
 
 static void a_uuid_is_its_bytes_in_the_order_of_its_text(void **state)
@@ -1327,6 +1364,7 @@ int main(void)
 		cmocka_unit_test(durations_are_written_with_three_digits),
 		cmocka_unit_test(rates_are_bytes_a_second),
 		cmocka_unit_test(only_the_whole_of_a_string_is_a_number),
+		cmocka_unit_test(a_number_is_read_from_where_more_follows),
 		cmocka_unit_test(a_uuid_is_its_bytes_in_the_order_of_its_text),
 		cmocka_unit_test(what_is_no_uuid_is_refused),
 		cmocka_unit_test(sizes_have_the_units_of_dd),
