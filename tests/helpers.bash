@@ -203,10 +203,10 @@ finish()
 
 has_ended()
 {
-	local command=''
+	local stat=''
 
-	IFS='' read -r -d '' command 2>/dev/null <"/proc/$1/cmdline" || true
-	[[ -z $command ]]
+	IFS='' read -r -d '' stat 2>/dev/null <"/proc/$1/stat" || true
+	[[ -z $stat || $stat == *') '[ZX]' '* ]]
 }
 
 # eventually COMMAND...: until it succeeds. How long that takes is not for a test to judge, but it

@@ -178,7 +178,7 @@ expect_story()
 	migctl 75 save --action-timeout=100ms --action-script ./hook $A image
 	[[ $stderr == *"./hook: pre-stop: did not end within 100 ms (--action-timeout)"* ]]
 	read -r pid <pid
-	eventually gone "$pid"
+	eventually has_ended "$pid"
 	grep -q '^hook abort' events
 }
 
@@ -189,14 +189,6 @@ expect_story()
 	[[ $stderr == *"./hook: post-stop: did not end within 100 ms (--action-timeout)"* ]]
 	migctl 0 state $A
 	[[ $output == *running* ]]
-}
-
-gone()
-{
-	local stat
-
-	read -r stat 2>/dev/null <"/proc/$1/stat" || return 0
-	[[ $stat == *') Z '* ]]
 }
 
 @test "hooks: one that runs when the tool is killed is ended before it is told of that" {
@@ -210,7 +202,7 @@ gone()
 	read -r pid <started
 	kill -KILL $saving
 	eventually grep -q '^hook abort' events
-	eventually gone "$pid"
+	eventually has_ended "$pid"
 	[[ $(tail -n 1 events) == 'hook abort '* ]]
 }
 
