@@ -23,15 +23,6 @@ setup()
 	list_aliases
 }
 
-teardown()
-{
-	local status=0
-
-	lab_teardown || status=1
-	expect_no_misuse || status=1
-	return "$status"
-}
-
 # As depmod writes it: the function's own module among others.
 list_aliases()
 {

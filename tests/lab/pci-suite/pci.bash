@@ -7,6 +7,8 @@
 # shellcheck disable=SC2034,SC2154 # variables of lab.bash's and record's, and for the tests
 
 load ../suite/lab.bash
+sysfs=/sys/bus/pci/devices driver_module=migsim_pci
+load ../suite/driver.bash
 
 # Words of mailbox memory, where a test leaves what it wants to find again. The first one is the
 # PF's driver's; these three are in the middle, at the end, and where bytes are in the wrong order if
@@ -18,15 +20,6 @@ setup()
 	pci_setup
 }
 
-teardown()
-{
-	local status=0
-
-	lab_teardown || status=1
-	expect_no_misuse || status=1
-	return "$status"
-}
-
 # pci_setup: $PF, and $A, $B and $C, functions of it that are as new; an empty folder, on a tmpfs.
 pci_setup()
 {
@@ -36,13 +29,10 @@ pci_setup()
 	cd "$BATS_TEST_TMPDIR/work" || return
 	before=(/proc/[0-9]*)
 	devices=()
-	misuse_allowed=''
-	sysfs=/sys/bus/pci/devices
 	lab=$(cd "$BATS_TEST_DIRNAME/.." && pwd -P)
 	PF=$("$lab/pci/vfs" pf)
 	make_functions
-	echo "pci suite: $BATS_TEST_NUMBER" >/dev/kmsg
-	read -r misuses </sys/module/migsim_pci/parameters/misuses
+	watch_misuse
 }
 
 # driver_of ADDRESS: $driver, empty without one.
@@ -87,28 +77,6 @@ make_functions()
 	done
 }
 
-# sim ADDRESS ATTRIBUTE VALUE: tells a function's driver something.
-sim()
-{
-	echo "$3" >"$sysfs/$1/migsim/$2"
-}
-
-# shown ADDRESS ATTRIBUTE: $shown is what the driver says of the function.
-shown()
-{
-	shown=''
-	read -r shown <"$sysfs/$1/migsim/$2" || true
-}
-
-expect_shown()
-{
-	shown "$1" "$2"
-	[[ $shown == "$3" ]] || {
-		echo "$2 is $shown, not $3"
-		return 1
-	}
-}
-
 # bar ADDRESS STEP...: registers as the host sees them; $values, in one line.
 bar()
 {
@@ -147,33 +115,6 @@ own()
 write_words()
 {
 	"$tools/region" fd:9 0 "w4@${words[0]}=$1" "w4@${words[1]}=$2" "w4@${words[2]}=$3" >/dev/null
-}
-
-# The driver's complaints about its users since this test began, as in ../suite/migsim.bash.
-misuse()
-{
-	local now
-
-	misuse=''
-	read -r now </sys/module/migsim_pci/parameters/misuses
-	((now > misuses)) || return 0
-	misuse=$(dmesg | sed "1,/pci suite: $BATS_TEST_NUMBER\$/d" | grep -E 'migsim .*: misuse: ') ||
-		true
-}
-
-allow_misuse()
-{
-	misuse_allowed=yes
-}
-
-expect_no_misuse()
-{
-	[[ -n ${misuses-} ]] || return 0
-	misuse
-	[[ -z $misuse || -n $misuse_allowed ]] || {
-		echo "$misuse"
-		return 1
-	}
 }
 
 # arm ADDRESS FAULT...: and struck ADDRESS waits until one of them fires.

@@ -10,19 +10,9 @@ load consumer.bash
 
 setup()
 {
-	misuse_allowed=''
 	lab_setup mtty-2
-	read -r misuses </sys/module/migsim/parameters/misuses
+	watch_misuse
 	consumers=()
-}
-
-teardown()
-{
-	local status=0
-
-	lab_teardown || status=1
-	expect_no_misuse || status=1
-	return "$status"
 }
 
 # is_in UUID STATE: as debugfs has it; migsim.bash asks only devices of its own.
@@ -626,6 +616,8 @@ make_pair()
 @test "pid: where its owner has put the device in mid-save, there it stays" {
 	local C from to word
 
+	# The owner ends the session under the tool's reads.
+	allow_misuse
 	make_device C migsim-v2
 	sim "$C" size 8000000
 	consume owner "$C"
@@ -674,18 +666,12 @@ make_pair()
 	reader=$(pgrep -P "$save" -x sh)
 	expect_answer owner set $RUNNING set
 	kill -KILL "$save"
-	eventually ended "$guardian"
+	eventually has_ended "$guardian"
 	is_in "$C" running
 	touch go
 	finish save 137
-	eventually ended "$reader"
+	eventually has_ended "$reader"
 	dismiss owner
-}
-
-# ended PID: it is no more.
-ended()
-{
-	! grep -qs '^State:[[:space:]]*[^ZX]' "/proc/$1/status"
 }
 
 @test "pid: a receiver does not outlive the owner that its device is of" {

@@ -4,60 +4,29 @@
 # What the suites with migsim devices share: devices that can be told how to behave, and ways to
 # look at them that do not go through the tool under test. See ../migsim/README.md.
 
+# shellcheck disable=SC2034,SC2154 # variables for driver.bash, and of it
 load lab.bash
+sysfs=/sys/bus/mdev/devices driver_module=migsim
+load driver.bash
 
 setup()
 {
 	migsim_setup migsim-v2
 }
 
-teardown()
-{
-	local status=0
-
-	lab_teardown || status=1
-	expect_no_misuse || status=1
-	return "$status"
-}
-
 # migsim_setup TYPE: $A and $B, as lab_setup does.
 migsim_setup()
 {
-	misuse_allowed=''
 	lab_setup "$1"
-	echo "migsim suite: $BATS_TEST_NUMBER" >/dev/kmsg
-	read -r misuses </sys/module/migsim/parameters/misuses
+	watch_misuse
 	plain "$A"
 	plain "$B"
-}
-
-# sim UUID ATTRIBUTE VALUE: tells a device something.
-sim()
-{
-	echo "$3" >"/sys/bus/mdev/devices/$1/migsim/$2"
-}
-
-# shown UUID ATTRIBUTE: $shown is what the device says of itself.
-shown()
-{
-	shown=''
-	read -r shown <"/sys/bus/mdev/devices/$1/migsim/$2" || true
 }
 
 # plain UUID: it keeps its state when it is closed, so that it can be looked at afterwards.
 plain()
 {
 	sim "$1" reset_on_open 0
-}
-
-# expect_shown UUID ATTRIBUTE VALUE
-expect_shown()
-{
-	shown "$1" "$2"
-	[[ $shown == "$3" ]] || {
-		echo "$2 is $shown, not $3"
-		return 1
-	}
 }
 
 # is_in UUID STATE: for v1, too, of which debugfs knows nothing.
@@ -100,33 +69,6 @@ expect_frozen()
 		/bin/true
 		expect_shown "$1" counter "$before"
 	done
-}
-
-# The driver's complaints about whoever uses it, since this test began. A test that provokes them
-# calls allow_misuse, and looks at $misuse if it wants to know which.
-misuse()
-{
-	local now
-
-	misuse=''
-	read -r now </sys/module/migsim/parameters/misuses
-	((now > misuses)) || return 0
-	misuse=$(dmesg | sed "1,/migsim suite: $BATS_TEST_NUMBER\$/d" | grep -E 'migsim .*: misuse: ') ||
-		true
-}
-
-allow_misuse()
-{
-	misuse_allowed=yes
-}
-
-expect_no_misuse()
-{
-	misuse
-	[[ -z $misuse || -n $misuse_allowed ]] || {
-		echo "$misuse"
-		return 1
-	}
 }
 
 # resume_fd STATUS ARG...: resume into $B by an inherited descriptor, so that nobody has to hold it
