@@ -165,6 +165,20 @@ int save_check_room(const struct save_options *o, struct save_room *ret, struct 
 	return err_hint(err, -ENOSPC, "make room, or try --compress=zstd");
 }
 
+static void save_plan_back(void *ctx, struct member *m)
+{
+	(void)ctx;
+	m->want = m->with_owner ? MIG_STOP : m->result->found;
+}
+
+/* The state is not handed over. */
+static void save_give_back(struct save *s, struct err *err)
+{
+	for (unsigned int i = 0; i < s->set.n; i++)
+		s->set.members[i].goes_on = fsm_runs(s->set.results[i].found);
+	set_give_back(&s->set, save_plan_back, NULL, err);
+}
+
 static int save_settle(void *ctx, struct member *m, struct err *err)
 {
 	int r = member_settle(m, err);
@@ -200,7 +214,7 @@ static int save_open_devices(struct save *s, struct err *err)
 	}
 	r = set_phase(&s->set, PHASE_SETTLE, save_settle, s, err);
 	if (r < 0)
-		set_give_back(&s->set, err);
+		save_give_back(s, err);
 	return r;
 }
 
@@ -450,8 +464,11 @@ static int save_explain(struct save *s, int r, struct err *err)
 	return r;
 }
 
-static void save_want(struct save *s, bool stopped)
+/* In the coordinator, while no device's thread is at work: a driver may hang in it. */
+static void save_want(struct save *s)
 {
+	bool stopped = s->options->leave_stopped;
+
 	for (unsigned int i = 0; i < s->set.n; i++) {
 		struct member *m = &s->set.members[i];
 
@@ -504,7 +521,7 @@ static int save_drain_all(struct save *s, struct err *err)
 	if (r < 0)
 		return r;
 	/* What does not want the devices to start leaves no image: the save can be tried again. */
-	save_want(s, s->options->leave_stopped);
+	save_want(s);
 	r = set_prepare(&s->set, PHASE_START_P2P, err);
 	if (r < 0)
 		return r;
@@ -689,8 +706,7 @@ static int save_take_and_hand_over(struct save *s, struct err *err)
 
 	r = save_drain_all(s, err);
 	if (!s->drained) {
-		save_want(s, false);
-		set_give_back(&s->set, err);
+		save_give_back(s, err);
 		save_note_streams(s);
 		save_failed(s);
 		return r;
@@ -710,9 +726,8 @@ static int save_take_and_hand_over(struct save *s, struct err *err)
 		save_tell_of_copy(s, &late, err);
 	else if (finished < 0)
 		*err = late;
-	save_want(s, false);
 	if (handover_gives_back(s->sent) && save_can_go_back(s))
-		set_give_back(&s->set, err);
+		save_give_back(s, err);
 	return r < 0 ? r : finished;
 }
 

@@ -303,9 +303,9 @@ static void set_tell_source(void *ctx, const struct member *m, struct err *err)
 	member_tell_recovery(m, err);
 }
 
-void set_give_back(struct set *s, struct err *err)
+void set_give_back(struct set *s, set_plan_fn *plan, void *ctx, struct err *err)
 {
-	set_recover(s, NULL, NULL);
+	set_recover(s, plan, ctx);
 	set_tell_recoveries(s, set_tell_source, NULL, "are back", err);
 }
 

@@ -121,9 +121,10 @@ void set_tell_recoveries(const struct set *s, set_tell_fn *tell, void *ctx, cons
 
 /**
  * set_give_back() - something has failed: the devices of a save go to where they are wanted
+ * @plan: as of set_recover()
  * @err: that failure; gets the story of the recovery: ERR_DEVICE if one is not there
  */
-void set_give_back(struct set *s, struct err *err);
+void set_give_back(struct set *s, set_plan_fn *plan, void *ctx, struct err *err);
 
 /** set_fate() - the worst of all */
 enum mig_fate set_fate(const struct set *s);
