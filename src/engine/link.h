@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * A channel that speaks the messages of a move (wire/message.h)
+ *
+ * Says that this end is alive while it has nothing to say, from a thread of its own, and knows when
+ * the other end was heard last: silence for longer than the timeout is a lost link. Any thread may
+ * send; one at a time may hear.
+ *
+ * A failure of the link, whatever it is, is final: every later call returns it again. Its kind is
+ * ERR_ABORTED where the connection broke or fell silent, ERR_PEER where the other end broke the
+ * protocol. What that means for the state, engine/move.h says and not this.
+ */
+
+#include "base/cancel.h"
+#include "base/cleanup.h"
+#include "transport/channel.h"
+#include "wire/message.h"
+
+struct link;
+
+/**
+ * struct link_options
+ * @hello: ours; it is sent by link_new()
+ * @cancel: requested when the link is found to be lost while no call waits for it; may be NULL
+ */
+struct link_options {
+	struct wire_hello hello;
+	struct cancel *cancel;
+};
+
+/**
+ * link_new() - say HELLO, and hear the other end's
+ * @channel: taken in any case
+ *
+ * Return: 0; -EPROTO, -EPROTONOSUPPORT (ERR_PEER), also for an end that speaks something else (an
+ * image, TLS, HTTP: named where it can be told); -ETIMEDOUT; -ECONNRESET; -ECANCELED.
+ */
+_must_check_ int link_new(struct channel *channel, const struct link_options *opts,
+			  struct link **ret, struct err *err);
+
+/** link_peer() - what the other end's HELLO says */
+const struct wire_hello *link_peer(const struct link *l);
+
+const char *link_name(const struct link *l);
+
+/** link_send() - a message without a payload of its own */
+_must_check_ int link_send(struct link *l, const struct wire_message *m, struct err *err);
+
+/** link_send_payload() - OFFER, VERDICT or FRAMES */
+_must_check_ int link_send_payload(struct link *l, enum wire_type type, const void *payload,
+				   size_t len, struct err *err);
+
+/**
+ * link_abort() - last words: ABORT with the reason, without waiting for a peer that does not read
+ *
+ * Cannot fail: the other end learns of it by the end of the channel otherwise.
+ */
+void link_abort(struct link *l, const struct err *why);
+
+/**
+ * link_hear() - the next message but HEARTBEAT; waits
+ * @ret: of OFFER, VERDICT and FRAMES only type and size: their payload is read by
+ *       link_read_payload(), all of it, before anything else is heard
+ *
+ * Return: 0; -ECONNRESET at the end of the channel, -ETIMEDOUT, -ECANCELED, -EPROTO.
+ */
+_must_check_ int link_hear(struct link *l, struct wire_message *ret, struct err *err);
+
+/** link_hear_now() - the same without waiting. Return: -EAGAIN, without a story, for nothing. */
+_must_check_ int link_hear_now(struct link *l, struct wire_message *ret, struct err *err);
+
+/**
+ * link_read_payload() - the next bytes of the payload of what was heard last
+ *
+ * Return: bytes, 0 when all of it was read (its checksum is right then); as link_hear().
+ */
+_must_check_ ssize_t link_read_payload(struct link *l, void *buf, size_t len, struct err *err);
+
+/** link_take_payload() - all of it. @ret: NUL-terminated behind its @len bytes; the caller's. */
+_must_check_ int link_take_payload(struct link *l, char **ret, size_t *ret_len, struct err *err);
+
+/** link_finish() - nothing more is said: as channel_finish(). */
+_must_check_ int link_finish(struct link *l, struct err *err);
+
+struct link *link_free(struct link *l);
+DEFINE_CLEANUP(struct link *, link_free)

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * What `recover` does with a transaction that a crash left
+ *
+ * By what this end's journal says of it, what the other end's says, and where this end's devices are
+ * now. Pure: no clock, thread or descriptor.
+ *
+ * The rules are those of engine/move.h, read backwards: a source whose record does not say COMMITTED
+ * has not decided, and may abort as long as no other process works on it; a destination that is
+ * PREPARED waits for the source's word, and "no record" from the journal that was named in the
+ * source's HELLO is one: abort. A record that says COMMITTED is final at either end.
+ */
+
+#include <stdbool.h>
+
+#include "engine/handover.h"
+#include "wire/message.h"
+
+/** enum recover_devices - this end's devices taken together: the worst of all */
+enum recover_devices {
+	RECOVER_RUN, /* they run */
+	RECOVER_HOLD, /* stopped; a destination's hold what was loaded into them */
+	RECOVER_LOADING, /* a destination's: RESUMING, what they held is gone */
+	RECOVER_BLANK, /* their state is gone: they were reset, or are in ERROR */
+	RECOVER_SILENT, /* they cannot be asked: gone, or in the hands of another process */
+	RECOVER_NR_DEVICES
+};
+
+/** enum recover_other - what the other end says */
+enum recover_other {
+	RECOVER_OTHER_NONE, /* no record in the journal that it named then */
+	RECOVER_OTHER_BEGUN,
+	RECOVER_OTHER_PREPARED,
+	RECOVER_OTHER_COMMITTED,
+	RECOVER_OTHER_DONE,
+	RECOVER_OTHER_ABORTED,
+	RECOVER_OTHER_BUSY, /* a process works on it there */
+	RECOVER_OTHER_UNREACHABLE, /* or another journal than the one that it named */
+	RECOVER_NR_OTHERS
+};
+
+enum recover_force {
+	RECOVER_NO_FORCE,
+	RECOVER_FORCE_RUN, /* the other end is gone for ever: the devices run here */
+	RECOVER_FORCE_DROP, /* they do not, and what is here of the state is given up */
+	RECOVER_NR_FORCES
+};
+
+/** enum recover_action - in this order, a record being durable before the devices follow it */
+enum recover_action {
+	RECOVER_WRITE = 1u << 0, /* recover_plan.phase into the record, with @forced if it was */
+	RECOVER_GIVE_BACK = 1u << 1, /* the source's devices go to where they were found */
+	RECOVER_DISCARD = 1u << 2, /* reset what was loaded away; stopped */
+	RECOVER_STOP = 1u << 3, /* they must not run here: STOP */
+	RECOVER_LOAD = 1u << 4, /* from the spool, into devices that have lost it */
+	RECOVER_START = 1u << 5,
+	RECOVER_DROP_SPOOL = 1u << 6,
+	RECOVER_TELL = 1u << 7, /* the other end, what this one says now */
+};
+
+struct recover_plan {
+	unsigned int actions;
+	enum wire_phase phase;
+	enum outcome outcome; /* OUTCOME_IN_DOUBT: status 80, ask again later */
+	enum owner owner;
+};
+
+/**
+ * recover_plan() - Return: whether there is one; else the combination cannot come about without a
+ * broken rule, nothing is done, and @ret says who may own the state
+ * @spooled: there is a complete image of the state at this end
+ */
+bool recover_plan(enum wire_role role, enum wire_phase phase, enum recover_devices devices,
+		  bool spooled, enum recover_other other, enum recover_force force,
+		  struct recover_plan *ret);
