@@ -45,6 +45,14 @@ const struct wire_hello *link_peer(const struct link *l);
 
 const char *link_name(const struct link *l);
 
+/**
+ * link_check() - what it has failed with, also while no call was waiting for it
+ *
+ * For work that ends by the cancel, to tell whether it was the link that requested it. Return: 0, or
+ * the failure with its story. @err may be NULL.
+ */
+_must_check_ int link_check(struct link *l, struct err *err);
+
 /** link_send() - a message without a payload of its own */
 _must_check_ int link_send(struct link *l, const struct wire_message *m, struct err *err);
 
@@ -68,17 +76,26 @@ void link_abort(struct link *l, const struct err *why);
  */
 _must_check_ int link_hear(struct link *l, struct wire_message *ret, struct err *err);
 
-/** link_hear_now() - the same without waiting. Return: -EAGAIN, without a story, for nothing. */
+/**
+ * link_hear_now() - the same without waiting, but for the rest of a message that has begun
+ *
+ * Return: as link_hear(); -EAGAIN, without a story, for nothing.
+ */
 _must_check_ int link_hear_now(struct link *l, struct wire_message *ret, struct err *err);
 
 /**
- * link_read_payload() - the next bytes of the payload of what was heard last
+ * link_read_payload() - the next bytes of the FRAMES that were heard last
  *
- * Return: bytes, 0 when all of it was read (its checksum is right then); as link_hear().
+ * Return: bytes, 0 when all of them were read; as link_hear().
  */
 _must_check_ ssize_t link_read_payload(struct link *l, void *buf, size_t len, struct err *err);
 
-/** link_take_payload() - all of it. @ret: NUL-terminated behind its @len bytes; the caller's. */
+/**
+ * link_take_payload() - all of the OFFER or VERDICT that was heard last
+ * @ret: NUL-terminated behind its @ret_len bytes; the caller's
+ *
+ * Return: 0; -EPROTO for a wrong checksum; as link_hear().
+ */
 _must_check_ int link_take_payload(struct link *l, char **ret, size_t *ret_len, struct err *err);
 
 /** link_finish() - nothing more is said: as channel_finish(). */

@@ -59,6 +59,7 @@ enum move_state {
 	MOVE_D_JUDGING,
 	MOVE_D_PREPARING,
 	MOVE_D_PREPARED,
+	MOVE_D_RENEWING, /* offered the same transaction once more */
 	MOVE_D_COMMITTING,
 	MOVE_D_STARTING,
 	MOVE_D_DONE,

@@ -18,8 +18,9 @@
  *	                      WIRE_FRAMES_MAX
  *	12  u32    reserved   0
  *	16  u64    sequence   number of the message among its sender's on this channel, from 0
- *	24  u64    checksum   XXH3-64, seed 0, over bytes 0 to 23 and the payload; of FRAMES, whose
- *	                      bytes an image's own checksums protect, over bytes 0 to 23 alone
+ *	24  u64    checksum   XXH3-64 over bytes 0 to 23; its seed is the XXH3-64, seed 0, of the
+ *	                      payload, or 0 where there is none and of FRAMES, whose bytes an
+ *	                      image's own checksums protect
  *
  * HELLO, 96 bytes; the first message each way, sent by both without waiting for the other:
  *
@@ -74,6 +75,7 @@
  *	48  u8[16] reserved   0
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -244,10 +246,7 @@ _must_check_ int wire_decode(const struct wire_header *h, const void *payload,
 			     struct wire_message *ret, struct err *err);
 
 /** wire_known() - this version knows the type */
-static inline int wire_known(uint16_t type)
-{
-	return type >= WIRE_HELLO && type < WIRE_NR_TYPES;
-}
+bool wire_known(unsigned int type);
 
 /**
  * wire_agree() - the version that both speak
