@@ -1,38 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <poll.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "base/io.h"
 #include "base/macros.h"
+#include "transport/fd-writer.h"
 #include "transport/output-ops.h"
 
 #define FIFO_PAUSE_MS 50
 #define MEM_MAJOR 1
 
-/*
- * How to write without being stuck behind a slow reader: a cancelled save has a stopped device
- * to bring back.
- */
-enum style {
-	STYLE_PLAIN, /* regular files, devices: writes end by themselves */
-	STYLE_NONBLOCK, /* our own description of a pipe, O_NONBLOCK */
-	STYLE_SOCKET, /* MSG_DONTWAIT */
-	STYLE_PIECEMEAL, /* another process's pipe: PIPE_BUF bytes never block once ready */
-};
-
 /* What was there before us: a descriptor that was left open, a FIFO, a device node. */
 struct output_fd {
 	struct output out;
-	int fd;
-	enum style style;
+	struct fd_writer to;
 	bool regular; /* worth an fsync() */
 	struct cancel *cancel;
 };
@@ -46,8 +32,8 @@ static struct output_fd *output_fd_of(struct output *out)
 static int output_fd_open_special(struct output_fd *o, const char *path, struct err *err)
 {
 	for (;;) {
-		o->fd = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
-		if (o->fd >= 0)
+		o->to.fd = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+		if (o->to.fd >= 0)
 			return 0;
 		if (errno != ENXIO)
 			return err_fail(err, err_denied(-errno, ERR_OUTPUT), -errno,
@@ -65,65 +51,31 @@ static int output_fd_open_descriptor(struct output_fd *o, int fd, struct err *er
 
 	if (flags >= 0 && (flags & O_ACCMODE) == O_RDONLY)
 		return err_fail(err, ERR_OUTPUT, -EBADF, "%s: not open for writing", o->out.name);
-	o->fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-	if (o->fd < 0)
+	o->to.fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	if (o->to.fd < 0)
 		return err_fail(err, ERR_OUTPUT, -errno, "%s", o->out.name);
 	return 0;
 }
 
-/*
- * Through /proc: O_NONBLOCK on a description of our own shows to no process that shares the pipe.
- */
-static int output_fd_reopen_pipe(int *fd)
-{
-	char path[64];
-	int own;
-
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", *fd);
-	own = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
-	if (own < 0)
-		return -errno;
-	close(*fd);
-	*fd = own;
-	return 0;
-}
-
-static int output_fd_settle_style(struct output_fd *o, struct err *err)
+static int output_fd_look_at(struct output_fd *o, struct err *err)
 {
 	struct stat st;
 
-	if (fstat(o->fd, &st) < 0)
+	if (fstat(o->to.fd, &st) < 0)
 		return err_set(err, -errno, "%s", o->out.name);
-	if (isatty(o->fd)) {
+	if (isatty(o->to.fd)) {
 		err_fail(err, ERR_USAGE, -EINVAL, "%s: is a terminal", o->out.name);
 		return err_hint(err, -EINVAL, "an image is binary: redirect it");
 	}
-	pipe_widen(o->fd);
+	pipe_widen(o->to.fd);
 	/*
 	 * Of character devices only those of memory, /dev/null and its like, have none (major 1).
 	 */
 	o->out.has_reader = S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode) ||
 			    (S_ISCHR(st.st_mode) && major(st.st_rdev) != MEM_MAJOR);
 	o->regular = S_ISREG(st.st_mode) || S_ISBLK(st.st_mode);
-	if (S_ISCHR(st.st_mode) && (fcntl(o->fd, F_GETFL) & O_NONBLOCK))
-		o->style = STYLE_NONBLOCK;
-	if (S_ISFIFO(st.st_mode))
-		o->style = output_fd_reopen_pipe(&o->fd) < 0 ? STYLE_PIECEMEAL : STYLE_NONBLOCK;
-	else if (S_ISSOCK(st.st_mode))
-		o->style = STYLE_SOCKET;
+	fd_writer_init(&o->to, o->to.fd, &st);
 	return 0;
-}
-
-static ssize_t output_fd_write_some(struct output_fd *o, const void *buf, size_t len)
-{
-	switch (o->style) {
-	case STYLE_SOCKET:
-		return send(o->fd, buf, len, MSG_DONTWAIT | MSG_NOSIGNAL);
-	case STYLE_PIECEMEAL:
-		return write(o->fd, buf, MIN(len, PIPE_BUF));
-	default:
-		return write(o->fd, buf, len);
-	}
 }
 
 static int output_fd_write(struct output *out, const void *buf, size_t len, struct err *err)
@@ -134,17 +86,17 @@ static int output_fd_write(struct output *out, const void *buf, size_t len, stru
 	while (done < len) {
 		ssize_t n;
 
-		if (o->style != STYLE_PLAIN) {
-			int r = cancel_poll(o->cancel, o->fd, POLLOUT, err);
+		if (fd_writer_waits(&o->to)) {
+			int r = cancel_poll(o->cancel, o->to.fd, POLLOUT, err);
 
 			if (r < 0)
 				return r;
 		}
-		n = output_fd_write_some(o, (const char *)buf + done, len - done);
-		if (n < 0 && (errno == EINTR || errno == EAGAIN))
+		n = fd_writer_some(&o->to, (const char *)buf + done, len - done);
+		if (n == -EINTR || n == -EAGAIN)
 			continue;
 		if (n < 0)
-			return err_fail(err, ERR_IO, -errno, "%s: writing", out->name);
+			return err_fail(err, ERR_IO, (int)n, "%s: writing", out->name);
 		done += (size_t)n;
 	}
 	return 0;
@@ -155,10 +107,10 @@ static int output_fd_publish(struct output *out, struct err *err)
 	struct output_fd *o = output_fd_of(out);
 	int r;
 
-	r = o->regular ? output_sync(o->fd, out->name, err) : 0;
+	r = o->regular ? output_sync(o->to.fd, out->name, err) : 0;
 	if (r < 0)
 		return r;
-	if (close(TAKE_FD(o->fd)) < 0)
+	if (close(TAKE_FD(o->to.fd)) < 0)
 		return err_fail(err, ERR_IO, -errno, "%s: closing", out->name);
 	return 0;
 }
@@ -167,8 +119,8 @@ static void output_fd_free(struct output *out)
 {
 	struct output_fd *o = output_fd_of(out);
 
-	if (o->fd >= 0)
-		close(o->fd);
+	if (o->to.fd >= 0)
+		close(o->to.fd);
 	free(o);
 }
 
@@ -202,7 +154,7 @@ int output_fd_open(const struct uri *uri, struct cancel *cancel, struct output *
 		return err_set(err, -ENOMEM, "%s", uri->text);
 	out = &o->out;
 	out->ops = &fd_ops;
-	o->fd = -1;
+	o->to.fd = -1;
 	o->cancel = cancel;
 	r = output_name_it(out, uri->kind == URI_STDIO ? "standard output" : uri->text, err);
 	if (r < 0)
@@ -210,7 +162,7 @@ int output_fd_open(const struct uri *uri, struct cancel *cancel, struct output *
 	r = output_fd_open_it(o, uri, err);
 	if (r < 0)
 		return r;
-	r = output_fd_settle_style(o, err);
+	r = output_fd_look_at(o, err);
 	if (r < 0)
 		return r;
 	*ret = TAKE_PTR(out);
