@@ -29,10 +29,10 @@ static ssize_t input_command_read(struct input *in, void *buf, size_t len, struc
 	if (!c->command.pid)
 		return 0;
 	do {
-		r = cancel_poll(c->cancel, c->command.fd, POLLIN, err);
+		r = cancel_poll(c->cancel, c->command.out, POLLIN, err);
 		if (r < 0)
 			return r;
-		n = read(c->command.fd, buf, len);
+		n = read(c->command.out, buf, len);
 	} while (n < 0 && (errno == EINTR || errno == EAGAIN));
 	if (n < 0)
 		return err_fail(err, ERR_IO, -errno, "%s: reading", in->name);

@@ -42,10 +42,10 @@ static int output_command_write(struct output *out, const void *buf, size_t len,
 		ssize_t n;
 		int r;
 
-		r = cancel_poll(o->cancel, o->command.fd, POLLOUT, err);
+		r = cancel_poll(o->cancel, o->command.in, POLLOUT, err);
 		if (r < 0)
 			return r;
-		n = write(o->command.fd, (const char *)buf + done, len - done);
+		n = write(o->command.in, (const char *)buf + done, len - done);
 		if (n < 0 && (errno == EINTR || errno == EAGAIN))
 			continue;
 		if (n < 0 && errno == EPIPE)
@@ -61,7 +61,7 @@ static int output_command_finish(struct output *out, struct err *err)
 {
 	struct output_command *o = output_command_of(out);
 
-	close(TAKE_FD(o->command.fd));
+	close(TAKE_FD(o->command.in));
 	return subprocess_wait(&o->command, o->cancel, -1, err);
 }
 

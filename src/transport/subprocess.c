@@ -28,21 +28,32 @@
 
 extern char **environ;
 
-/* The pipe first: without standard input of our own, its end may have that very number. */
-static int subprocess_arrange(posix_spawn_file_actions_t *actions, enum subprocess_end end,
-			      int theirs)
+/* The command's ends of its pipes, -1 for one that it does not have. */
+struct subprocess_ends {
+	int in, out;
+};
+
+static void subprocess_ends_done(struct subprocess_ends *ends)
 {
-	bool reads = end == SUBPROCESS_READS;
+	fd_closep(&ends->in);
+	fd_closep(&ends->out);
+}
+
+/* A pipe has no number below 3: main() has seen to that. Return: as posix_spawn(). */
+static int subprocess_arrange(posix_spawn_file_actions_t *actions,
+			      const struct subprocess_ends *theirs)
+{
 	int r;
 
-	r = posix_spawn_file_actions_adddup2(actions, theirs, reads ? STDIN_FILENO : STDOUT_FILENO);
-	if (r)
-		return r;
-	if (reads)
-		r = posix_spawn_file_actions_adddup2(actions, STDERR_FILENO, STDOUT_FILENO);
+	if (theirs->in >= 0)
+		r = posix_spawn_file_actions_adddup2(actions, theirs->in, STDIN_FILENO);
 	else
 		r = posix_spawn_file_actions_addopen(actions, STDIN_FILENO, _PATH_DEVNULL, O_RDONLY,
 						     0);
+	if (r)
+		return r;
+	r = posix_spawn_file_actions_adddup2(
+		actions, theirs->out >= 0 ? theirs->out : STDERR_FILENO, STDOUT_FILENO);
 	return r ? r : posix_spawn_file_actions_addclosefrom_np(actions, STDERR_FILENO + 1);
 }
 
@@ -56,7 +67,7 @@ static int subprocess_spawn_with(posix_spawn_file_actions_t *actions, posix_spaw
 	return r ? r : posix_spawn(ret_pid, _PATH_BSHELL, actions, attr, argv, environ);
 }
 
-static int subprocess_spawn(pid_t *ret_pid, const char *text, enum subprocess_end end, int theirs)
+static int subprocess_spawn(pid_t *ret_pid, const char *text, const struct subprocess_ends *theirs)
 {
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attr;
@@ -70,29 +81,50 @@ static int subprocess_spawn(pid_t *ret_pid, const char *text, enum subprocess_en
 		posix_spawnattr_destroy(&attr);
 		return -r;
 	}
-	r = subprocess_arrange(&actions, end, theirs);
+	r = subprocess_arrange(&actions, theirs);
 	r = r ? r : subprocess_spawn_with(&actions, &attr, ret_pid, text);
 	posix_spawn_file_actions_destroy(&actions);
 	posix_spawnattr_destroy(&attr);
 	return -r;
 }
 
+/* Return: 0, with our end in @ret_ours and the command's in @ret_theirs; negative errno. */
+static int subprocess_pipe(bool writing, int *ret_ours, int *ret_theirs)
+{
+	int p[2];
+
+	if (pipe2(p, O_CLOEXEC) < 0)
+		return -errno;
+	*ret_ours = p[writing];
+	*ret_theirs = p[!writing];
+	pipe_widen(*ret_ours);
+	return fcntl(*ret_ours, F_SETFL, O_NONBLOCK) < 0 ? -errno : 0;
+}
+
+static int subprocess_pipes(struct subprocess *c, enum subprocess_end end,
+			    struct subprocess_ends *theirs)
+{
+	int r = 0;
+
+	if (end != SUBPROCESS_WRITES)
+		r = subprocess_pipe(true, &c->in, &theirs->in);
+	if (r < 0 || end == SUBPROCESS_READS)
+		return r;
+	return subprocess_pipe(false, &c->out, &theirs->out);
+}
+
 int subprocess_start(struct subprocess *c, const struct uri *uri, enum subprocess_end end,
 		     struct err *err)
 {
-	_cleanup_fd_ int theirs = -1;
-	int p[2], r;
+	_cleanup_(subprocess_ends_done) struct subprocess_ends theirs = { -1, -1 };
+	int r;
 
 	*c = SUBPROCESS_NONE;
 	c->name = uri->text;
-	if (pipe2(p, O_CLOEXEC) < 0)
-		return err_set(err, -errno, "%s: pipe", c->name);
-	c->fd = end == SUBPROCESS_READS ? p[1] : p[0];
-	theirs = end == SUBPROCESS_READS ? p[0] : p[1];
-	if (fcntl(c->fd, F_SETFL, O_NONBLOCK) < 0)
-		return err_set(err, -errno, "%s: pipe", c->name);
-	pipe_widen(c->fd);
-	r = subprocess_spawn(&c->pid, uri->command, end, theirs);
+	r = subprocess_pipes(c, end, &theirs);
+	if (r < 0)
+		return err_set(err, r, "%s: pipe", c->name);
+	r = subprocess_spawn(&c->pid, uri->command, &theirs);
 	if (r < 0)
 		return err_set(err, r, "%s: cannot run %s", c->name, _PATH_BSHELL);
 	c->pidfd = pidfd_open(c->pid, 0);
@@ -100,6 +132,14 @@ int subprocess_start(struct subprocess *c, const struct uri *uri, enum subproces
 		return err_set(err, -errno, "%s: pidfd_open", c->name);
 	log_info("%s: runs as process %d", c->name, (int)c->pid);
 	return 0;
+}
+
+static void subprocess_close(struct subprocess *c)
+{
+	if (c->in >= 0)
+		close(TAKE_FD(c->in));
+	if (c->out >= 0)
+		close(TAKE_FD(c->out));
 }
 
 /* It was waited for. */
@@ -209,8 +249,7 @@ static void subprocess_stop_family(struct subprocess *c, struct cancel *cancel)
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	processes_below(&host_live, getpid(), &own, &others);
 	subprocess_ask_family(c, &others);
-	if (c->fd >= 0)
-		close(TAKE_FD(c->fd));
+	subprocess_close(c);
 	for (;;) {
 		struct pollfd p = { .fd = c->pidfd, .events = POLLIN };
 
@@ -236,6 +275,5 @@ void subprocess_stop(struct subprocess *c, struct cancel *cancel)
 {
 	if (c->pid)
 		subprocess_stop_family(c, cancel);
-	if (c->fd >= 0)
-		close(TAKE_FD(c->fd));
+	subprocess_close(c);
 }

@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * exec:CMD, a command that takes an image or brings one
+ * exec:CMD, a command that takes an image, brings one, or is spoken with
  *
  * Only what the user typed is ever run. It gets standard input, output and error and no other
  * descriptor, least of all a device's; no signal is blocked in it. It stays in our process
@@ -17,22 +17,24 @@
 enum subprocess_end {
 	SUBPROCESS_READS, /* its standard input is ours to write; its output goes to our stderr */
 	SUBPROCESS_WRITES, /* its standard output is ours to read; its input is empty */
+	SUBPROCESS_TALKS, /* both are ours */
 };
 
 /**
  * struct subprocess - a command that runs
  * @name: for messages
- * @fd: our end of the pipe, non-blocking; -1 once closed
+ * @in: our end of the pipe to its standard input, non-blocking; -1 for none, or once closed
+ * @out: the same of its standard output
  * @pid, @pidfd: 0 and -1 once it was waited for
  */
 struct subprocess {
 	const char *name;
-	int fd;
+	int in, out;
 	pid_t pid;
 	int pidfd;
 };
 
-#define SUBPROCESS_NONE ((struct subprocess){ .fd = -1, .pidfd = -1 })
+#define SUBPROCESS_NONE ((struct subprocess){ .in = -1, .out = -1, .pidfd = -1 })
 
 /** subprocess_start() - @uri outlives @c. On failure, too, subprocess_stop() is the caller's. */
 _must_check_ int subprocess_start(struct subprocess *c, const struct uri *uri,
