@@ -26,9 +26,12 @@ struct channel;
 /**
  * channel_open() - connect, or start the command of a URI_EXEC
  *
- * The command's standard input and output are ours; its password prompt has the terminal.
+ * The command's standard input and output are ours; its password prompt has the terminal. What is
+ * standard input and output, or descriptor N, is the channel's from here on: their place is taken
+ * by /dev/null.
  *
- * Return: as peer_connect(); -EINVAL (ERR_USAGE) for a descriptor that is no connected socket.
+ * Return: as peer_connect() and peer_inherit(); -EINVAL (ERR_USAGE) for standard input and output
+ * that are neither pipes nor sockets.
  */
 _must_check_ int channel_open(const struct uri *uri, const struct peer_options *opts,
 			      struct cancel *cancel, struct channel **ret, struct err *err);
@@ -36,7 +39,10 @@ _must_check_ int channel_open(const struct uri *uri, const struct peer_options *
 /** channel_from_peer() - @peer, which is taken in any case, has connected to us */
 _must_check_ int channel_from_peer(struct peer *peer, struct channel **ret, struct err *err);
 
-/** channel_read() - Return: bytes, 0 at the end; -ETIMEDOUT, -ECONNRESET, -ECANCELED. */
+/**
+ * channel_read() - Return: bytes, 0 at the end; -ETIMEDOUT, -ECONNRESET, -ECANCELED; -EIO, with how
+ * it ended, for a command that failed.
+ */
 _must_check_ ssize_t channel_read(struct channel *c, void *buf, size_t len, struct err *err);
 
 /** channel_read_now() - what is there. Return: as above; -EAGAIN, without a story, for nothing. */
@@ -56,7 +62,8 @@ _must_check_ int channel_write_now(struct channel *c, const void *buf, size_t le
  * channel_finish() - nothing more is written
  *
  * Waits until the other end's system has all of it, as far as ours can tell; of a command until it
- * has ended, which must be a success.
+ * has ended, which must be a success and within the timeout. What it says until then can be read
+ * before, and no more afterwards.
  */
 _must_check_ int channel_finish(struct channel *c, struct err *err);
 

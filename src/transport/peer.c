@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -11,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/io.h"
 #include "base/macros.h"
 #include "base/unix-socket.h"
 #include "transport/address.h"
@@ -223,6 +225,57 @@ int peer_connect(const struct uri *uri, const struct peer_options *opts, struct 
 	else
 		r = peer_connect_any(uri, opts, cancel, &fd, err);
 	return r < 0 ? r : peer_new(fd, uri->text, opts->timeout_ms, cancel, ret, err);
+}
+
+/*
+ * A connection that another process has made
+ */
+
+bool peer_can_inherit(int fd)
+{
+	struct sockaddr_storage sa;
+	socklen_t len = sizeof(int);
+	int type = 0;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) < 0 || type != SOCK_STREAM)
+		return false;
+	len = sizeof(sa);
+	return getpeername(fd, (struct sockaddr *)&sa, &len) == 0;
+}
+
+static int peer_check_inherited(const struct uri *uri, const struct peer_options *opts,
+				struct err *err)
+{
+	const struct trust trust = { .insecure = opts->insecure, .cid = TRUST_ANY_CID };
+	struct address there = { .len = sizeof(there.sa) };
+	int r;
+
+	if (fcntl(uri->fd, F_GETFD) < 0)
+		return err_fail(err, ERR_MISSING, -errno, "%s: not open here", uri->text);
+	if (!peer_can_inherit(uri->fd))
+		return err_fail(err, ERR_USAGE, -EINVAL, "%s: not a connected stream socket",
+				uri->text);
+	if (getpeername(uri->fd, (struct sockaddr *)&there.sa, &there.len) < 0)
+		return err_set(err, -errno, "%s", uri->text);
+	r = address_allow(&there, opts->insecure, uri->text, err);
+	if (r < 0)
+		return r;
+	r = trust_check(&trust, uri->fd, err);
+	return r < 0 ? err_prefix(err, r, "%s", uri->text) : 0;
+}
+
+int peer_inherit(const struct uri *uri, const struct peer_options *opts, struct cancel *cancel,
+		 struct peer **ret, struct err *err)
+{
+	int fd = -1, r;
+
+	r = peer_check_inherited(uri, opts, err);
+	if (r < 0)
+		return r;
+	r = fd_take(uri->fd, &fd);
+	if (r < 0)
+		return err_set(err, r, "%s", uri->text);
+	return peer_new(fd, uri->text, opts->timeout_ms, cancel, ret, err);
 }
 
 /*

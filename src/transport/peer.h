@@ -45,6 +45,18 @@ _must_check_ int peer_connect(const struct uri *uri, const struct peer_options *
 _must_check_ int peer_new(int fd, const char *name, int timeout_ms, struct cancel *cancel,
 			  struct peer **ret, struct err *err);
 
+/** peer_can_inherit() - @fd is a connected stream socket */
+bool peer_can_inherit(int fd);
+
+/**
+ * peer_inherit() - the socket of @uri, a URI_FD, has a peer already; it is taken on success
+ *
+ * Return: 0; -EBADF (ERR_MISSING); -EINVAL (ERR_USAGE) for one that is no connected stream socket;
+ * -EPERM (ERR_CONFIG) as peer_connect().
+ */
+_must_check_ int peer_inherit(const struct uri *uri, const struct peer_options *opts,
+			      struct cancel *cancel, struct peer **ret, struct err *err);
+
 /**
  * peer_read() - Return: bytes, 0 when the peer has closed its half; -ETIMEDOUT, -ECONNRESET,
  * -ECANCELED.
