@@ -168,7 +168,7 @@ int save_check_room(const struct save_options *o, struct save_room *ret, struct 
 static void save_plan_back(void *ctx, struct member *m)
 {
 	(void)ctx;
-	m->want = m->with_owner ? MIG_STOP : m->result->found;
+	m->want = m->with_owner ? MIG_STOP : mig_settled(m->result->found);
 }
 
 /* The state is not handed over. */
