@@ -198,12 +198,17 @@ static int cmd_hold_open_and_add(struct cmd_hold_args *a, unsigned int i, struct
 	return 0;
 }
 
-static void cmd_hold_leave_out(struct cmd_hold_args *a, unsigned int i)
+static void cmd_hold_forget(struct cmd_hold_args *a, unsigned int i)
 {
-	device_free(a->v[i]);
 	a->n--;
 	memmove(&a->v[i], &a->v[i + 1], (a->n - i) * sizeof(a->v[0]));
 	a->v[a->n] = NULL;
+}
+
+static void cmd_hold_leave_out(struct cmd_hold_args *a, unsigned int i)
+{
+	device_free(a->v[i]);
+	cmd_hold_forget(a, i);
 }
 
 /* What was handed over to an earlier process of the service. */
@@ -312,6 +317,24 @@ static int cmd_hold_detach(struct cmd_hold_args *a, struct hold *hold, struct er
 	return r;
 }
 
+/* @r: 0 after a signal, else why there is nothing left to hold */
+static int cmd_hold_end(struct cmd_hold_args *a, int r, struct err *err)
+{
+	struct err hangs = { 0 };
+	int h = hold_end(a->holding.hold, &hangs);
+
+	/* What is waited for is left to its thread: to close it would wait, too. */
+	for (unsigned int i = a->n; i-- > 0;)
+		if (hold_is_forsaken(a->holding.hold, a->v[i]))
+			cmd_hold_forget(a, i);
+	if (r >= 0)
+		cmd_hold_warn_end(a);
+	if (r < 0 || h >= 0)
+		return r;
+	*err = hangs;
+	return h;
+}
+
 static int cmd_hold_hold(struct cmd_hold_args *a, struct hold *hold, struct err *err)
 {
 	int r;
@@ -337,9 +360,7 @@ static int cmd_hold_hold(struct cmd_hold_args *a, struct hold *hold, struct err 
 		console_print("held open until %s", session_ended_by());
 	cmd_hold_tell_manager(hold);
 	r = cmd_holding_run(&a->holding, err);
-	if (r >= 0)
-		cmd_hold_warn_end(a);
-	return r;
+	return cmd_hold_end(a, r, err);
 }
 
 static int cmd_hold_run(struct invocation *inv, int argc, char **argv, struct err *err)

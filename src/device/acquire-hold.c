@@ -174,6 +174,11 @@ static int acquire_hold_is_free(const struct device *dev, struct json_object *de
 		   *by = hold_text(device, "by");
 	struct json_object *pid = NULL;
 
+	if (use && !strcmp(use, "recover")) {
+		err_set(err, -EBUSY, "%s: %s: its holder brings it back since a client was lost",
+			dev->spec, name ? name : "the device");
+		return err_hint(err, -EBUSY, "try again; if that goes on, its driver hangs");
+	}
 	if (!use || strcmp(use, "change") != 0)
 		return 0;
 	json_object_object_get_ex(device, "pid", &pid);

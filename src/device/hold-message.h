@@ -153,7 +153,7 @@ _must_check_ int hold_request_read(struct json_object *o, struct hold_request *r
 /**
  * struct hold_state - a device as a holder tells of it
  * @driver, @state: NULL where it is not known
- * @use: "idle", "read" or "change"
+ * @use: "idle", "read", "change" or "recover"
  * @by, @pid: the client that may change it; NULL and 0 for none
  * @note: what the last client left behind; NULL for nothing
  */

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <assert.h>
+
 #include "device/recover.h"
 #include "engine/hold-lease.h"
 
@@ -9,6 +11,18 @@ enum lease_has {
 	HAS_CHANGE,
 	NR_HAS
 };
+
+void lease_recover(struct lease *l)
+{
+	assert(l->changer == LEASE_NONE);
+	l->changer = LEASE_RECOVERS;
+}
+
+void lease_recovered(struct lease *l)
+{
+	assert(l->changer == LEASE_RECOVERS);
+	l->changer = LEASE_NONE;
+}
 
 bool lease_idle(const struct lease *l)
 {
@@ -59,6 +73,9 @@ enum lease_verdict lease_step(struct lease *l, int client, enum lease_event even
 		has = HAS_CHANGE;
 	else if (l->readers >> client & 1)
 		has = HAS_READ;
+	if (l->changer == LEASE_RECOVERS &&
+	    (event == LEASE_ASKS_READ || event == LEASE_ASKS_CHANGE))
+		return LEASE_NOT_YET;
 	if (event == LEASE_ASKS_CHANGE && has != HAS_CHANGE && l->changer != LEASE_NONE)
 		return LEASE_BUSY;
 	hold_lease_set(l, client, steps[has][event].then);

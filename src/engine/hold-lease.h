@@ -22,11 +22,13 @@
 
 #define LEASE_CLIENTS_MAX 64
 #define LEASE_NONE (-1)
+#define LEASE_RECOVERS (-2)
 
 /**
  * struct lease - of one device
  * @readers: a bit for each client, the changing one not among them
- * @changer: the client that may change it, or LEASE_NONE
+ * @changer: the client that may change it, LEASE_NONE, or LEASE_RECOVERS: the holder itself, which
+ *           brings it back, and lends it to no other client meanwhile
  */
 struct lease {
 	uint64_t readers;
@@ -47,6 +49,7 @@ enum lease_event {
 enum lease_verdict {
 	LEASE_GRANTED,
 	LEASE_BUSY, /* another client has it for changing */
+	LEASE_NOT_YET, /* the holder brings it back */
 	LEASE_NOT_HIS, /* the client has no lease to release, or to lose */
 	LEASE_READ_ENDED,
 	LEASE_CHANGE_ENDED, /* in order */
@@ -56,7 +59,13 @@ enum lease_verdict {
 /** lease_step() - what an event of client number @client comes to; @l is where it is then */
 enum lease_verdict lease_step(struct lease *l, int client, enum lease_event event);
 
-/** lease_idle() - no client has it */
+/** lease_recover() - the holder begins to bring it back; no client may be changing it */
+void lease_recover(struct lease *l);
+
+/** lease_recovered() - it is through with that */
+void lease_recovered(struct lease *l);
+
+/** lease_idle() - no client has it, and the holder does not bring it back */
 bool lease_idle(const struct lease *l);
 
 /**

@@ -9,13 +9,16 @@
 #include "device/device-irq.h"
 #include "engine/hold.h"
 #include "engine/hold-lease.h"
+#include "engine/hold-recover.h"
 
 /* What hold_fill() has asked for, by its place. */
 enum hold_poll_kind {
 	HOLD_POLL_LISTENER,
 	HOLD_POLL_CLIENT,
 	HOLD_POLL_WATCH,
-	HOLD_POLL_IRQ
+	HOLD_POLL_IRQ,
+	HOLD_POLL_RECOVERED,
+	HOLD_POLL_LATE
 };
 
 struct hold_poll {
@@ -27,6 +30,8 @@ enum hold_place_state {
 	HOLD_PLACE_FREE,
 	HOLD_PLACE_HELD,
 	HOLD_PLACE_REFUSED, /* held; the host has asked for it and was refused */
+	HOLD_PLACE_OWED, /* held; the host gets it once it has been brought back */
+	HOLD_PLACE_FORSAKEN, /* at the end: its driver does not come back, and has it for good */
 };
 
 /* How the device's watch fd is listened to. */
@@ -36,11 +41,15 @@ enum hold_watch {
 	HOLD_WATCH_NONE
 };
 
+#define HOLD_LOST_MAX (HOLD_BY_MAX + 80)
+
 /**
  * struct hold_place - a device
  * @owned: the holder's to free
  * @if_lost, @found: of the changing client: what it asked for, and where it found the device
  * @note: what the last one left behind
+ * @recover: the device is its, until that has ended; NULL for none
+ * @lost: of a recovery: the client that it makes up for, and how that has ended
  * @irqs: eventfds; -1 for none
  */
 struct hold_place {
@@ -52,6 +61,8 @@ struct hold_place {
 	enum hold_if_lost if_lost;
 	enum mig_state found;
 	char note[HOLD_TEXT_MAX];
+	struct hold_recover *recover;
+	char lost[HOLD_LOST_MAX];
 	int irqs[DEVICE_NR_IRQS];
 	enum hold_watch watch;
 };
@@ -60,6 +71,7 @@ struct hold_place {
  * struct hold_client - @fd is -1 where there is none
  * @heard_ns: when it has connected, or said something
  * @deaf: it has lost an answer, since it does not read, or is gone
+ * @waits_for: what it has asked for, by @asked, and gets once that has been brought back; or NULL
  */
 struct hold_client {
 	int fd;
@@ -67,6 +79,8 @@ struct hold_client {
 	uid_t uid;
 	uint64_t heard_ns;
 	bool deaf;
+	const struct hold_place *waits_for;
+	struct hold_request asked;
 	char by[HOLD_BY_MAX];
 };
 
@@ -101,6 +115,18 @@ bool hold_keep_spare(struct hold *h);
 
 /** hold_accept() - all that wait at the listener */
 void hold_accept(struct hold *h);
+
+/** hold_give_up() - close a device for the host, once it is the loop's */
+void hold_give_up(struct hold *h, struct hold_place *p);
+
+/** hold_serve_waiting() - answer the clients that wait for the device */
+void hold_serve_waiting(struct hold *h, const struct hold_place *p);
+
+/** hold_serve_recovered() - a recovery has ended */
+void hold_serve_recovered(struct hold *h, struct hold_place *p);
+
+/** hold_serve_late() - a recovery takes so long that its driver may hang */
+void hold_serve_late(struct hold *h, struct hold_place *p);
 
 /** hold_serve() - one message of a client, or its end */
 void hold_serve(struct hold *h, unsigned int client);

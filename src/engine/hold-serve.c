@@ -227,17 +227,24 @@ static struct hold_place *hold_serve_find(struct hold *h, const char *name, stru
 	return NULL;
 }
 
+static const char *hold_serve_use(const struct lease *l)
+{
+	if (l->changer == LEASE_RECOVERS)
+		return "recover";
+	if (l->changer != LEASE_NONE)
+		return "change";
+	return lease_idle(l) ? "idle" : "read";
+}
+
 static struct json_object *hold_serve_state(const struct hold *h, const struct hold_place *p)
 {
 	const int changer = p->lease.changer;
-	const struct hold_client *c = changer == LEASE_NONE ? NULL : &h->clients[changer];
+	const struct hold_client *c = changer < 0 ? NULL : &h->clients[changer];
 	const struct hold_state s = {
 		.name = p->name,
 		.driver = device_driver(p->dev),
 		.state = hold_state_of(p),
-		.use = c		       ? "change"
-		       : lease_idle(&p->lease) ? "idle"
-					       : "read",
+		.use = hold_serve_use(&p->lease),
 		.by = c && *c->by ? c->by : NULL,
 		.pid = c ? (int)c->pid : 0,
 		.note = *p->note ? p->note : NULL,
@@ -287,12 +294,32 @@ static int hold_serve_busy(const struct hold *h, const struct hold_place *p, str
 	return err_hint(err, -EBUSY, "wait for that one to end");
 }
 
+/* An arc takes milliseconds: a client is not refused for that. One that hangs is none of those. */
+static int hold_serve_not_yet(struct hold_client *c, const struct hold_place *p,
+			      const struct hold_request *req, struct err *err)
+{
+	char what[CANCEL_TEXT_MAX + 32], who[HOLD_BY_MAX + 24];
+
+	if (!hold_recover_is_late(p->recover)) {
+		c->waits_for = p;
+		c->asked = *req;
+		snprintf(c->by, sizeof(c->by), "%s", req->by);
+		log_info("%s: %s waits until it is brought back", p->name,
+			 hold_name_client(c, who));
+		return 0;
+	}
+	err_set(err, -EBUSY, "%s: being brought back since a client was lost; its driver is in %s",
+		p->name, hold_recover_waits_for(p->recover, what, sizeof(what)));
+	return err_hint(err, -EBUSY, "its driver may hang: see the kernel's log");
+}
+
 static int hold_serve_get(struct hold *h, unsigned int client, const struct hold_request *req,
 			  struct err *err)
 {
 	bool change = req->use == HOLD_USE_CHANGE;
 	struct hold_client *c = &h->clients[client];
 	struct hold_place *p = hold_serve_find(h, req->name, err);
+	enum lease_verdict verdict;
 	char who[HOLD_BY_MAX + 24];
 	struct hold_fds fds;
 	bool had;
@@ -304,9 +331,11 @@ static int hold_serve_get(struct hold *h, unsigned int client, const struct hold
 		return err_set(err, -EOPNOTSUPP, "%s: a server's device cannot be lent", p->name);
 	if (change && p->lease.changer == LEASE_NONE)
 		hold_serve_note_found(p, req);
-	if (lease_step(&p->lease, (int)client, change ? LEASE_ASKS_CHANGE : LEASE_ASKS_READ) ==
-	    LEASE_BUSY)
+	verdict = lease_step(&p->lease, (int)client, change ? LEASE_ASKS_CHANGE : LEASE_ASKS_READ);
+	if (verdict == LEASE_BUSY)
 		return hold_serve_busy(h, p, err);
+	if (verdict == LEASE_NOT_YET)
+		return hold_serve_not_yet(c, p, req, err);
 	snprintf(c->by, sizeof(c->by), "%s", req->by);
 	fds = hold_fds_of(device_fds(p->dev));
 	hold_serve_reply_device(h, c, p, "get", &fds);
@@ -323,44 +352,50 @@ static int hold_serve_get(struct hold *h, unsigned int client, const struct hold
 }
 
 /* What was done about a device that a client has left, as the next one is told. */
-static void hold_serve_recover(struct hold_place *p, const struct lease_recovery *todo,
-			       uint64_t drain_ns, char *text, size_t size)
+static void hold_serve_note(struct hold *h, struct hold_place *p, const char *what)
 {
-	struct arc_retry retry = { .budget_ns = drain_ns };
-	enum mig_state left = p->dev->mig->state;
-	struct mig_recovery done;
-	struct err err = { 0 };
-	char reason[ERR_REASON_MAX];
-
-	if (mig_recover(p->dev->mig, todo->want, todo->holds, &retry, &done, &err))
-		snprintf(text, size, "found in %s, brought to %s%s", fsm_name(left),
-			 fsm_name(done.end), done.reset ? " by a reset: what it held is lost" : "");
-	else
-		snprintf(text, size, "found in %s, and could not be brought to %s: %.120s%s",
-			 fsm_name(left), fsm_name(todo->want), err.text, err_reason(&err, reason));
+	snprintf(p->note, sizeof(p->note), "the last client, %s; %.300s", p->lost, what);
+	hold_tell(h, HOLD_NEWS_CLIENT_LOST, p, "%s", p->note);
 }
 
-/* @verdict: LEASE_LOST, or LEASE_CHANGE_ENDED */
+/* Whether a client that has given the device back in order has left a session open. */
+static bool hold_serve_left_session(const struct hold_place *p)
+{
+	struct mig_dev *mig = p->dev->mig;
+
+	return mig->caps && mig_refresh(mig, NULL) >= 0 &&
+	       lease_recovery(LEASE_CHANGE_ENDED, p->if_lost, p->found, mig->state).needed;
+}
+
+/*
+ * A client that is lost may have a call under way in another process still: even to ask for the
+ * device's state may wait for that. @verdict: LEASE_LOST, or LEASE_CHANGE_ENDED.
+ */
 static void hold_serve_change_over(struct hold *h, struct hold_place *p, enum lease_verdict verdict,
 				   const struct hold_client *c)
 {
-	const char *how = verdict == LEASE_LOST ? "ended in the middle of changing it"
-						: "left it in the middle of a session";
-	struct lease_recovery todo = { 0 };
-	char who[HOLD_BY_MAX + 24], what[256] = "where it is is not known";
-	struct mig_dev *mig = p->dev->mig;
+	const struct hold_recover_order order = {
+		.mig = p->dev->mig,
+		.end = verdict,
+		.if_lost = p->if_lost,
+		.found = p->found,
+		.drain_ns = h->opts.drain_ns,
+	};
+	char who[HOLD_BY_MAX + 24], what[256], reason[ERR_REASON_MAX];
+	struct err err = { 0 };
 
-	if (mig->caps && mig_refresh(mig, NULL) >= 0) {
-		todo = lease_recovery(verdict, p->if_lost, p->found, mig->state);
-		snprintf(what, sizeof(what), "it is in %s", fsm_name(mig->state));
-	}
-	if (verdict != LEASE_LOST && !todo.needed)
+	if (verdict != LEASE_LOST && !hold_serve_left_session(p))
 		return;
-	if (todo.needed)
-		hold_serve_recover(p, &todo, h->opts.drain_ns, what, sizeof(what));
-	snprintf(p->note, sizeof(p->note), "the last client, %s, %s; %s", hold_name_client(c, who),
-		 how, what);
-	hold_tell(h, HOLD_NEWS_CLIENT_LOST, p, "%s", p->note);
+	snprintf(p->lost, sizeof(p->lost), "%s, %s", hold_name_client(c, who),
+		 verdict == LEASE_LOST ? "ended in the middle of changing it"
+				       : "left it in the middle of a session");
+	if (hold_recover_start(&order, &p->recover, &err) >= 0) {
+		lease_recover(&p->lease);
+		return;
+	}
+	snprintf(what, sizeof(what), "it is left as it is: %.120s%s", err.text,
+		 err_reason(&err, reason));
+	hold_serve_note(h, p, what);
 }
 
 /* An eventfd of the client's may have taken the place of ours. */
@@ -505,6 +540,7 @@ void hold_drop(struct hold *h, unsigned int client)
 	struct hold_client *c = &h->clients[client];
 
 	closer_put_socket(&h->closer, TAKE_FD(c->fd));
+	c->waits_for = NULL;
 	for (unsigned int i = 0; i < HOLD_DEVICES_MAX; i++) {
 		struct hold_place *p = &h->places[i];
 
@@ -512,6 +548,50 @@ void hold_drop(struct hold *h, unsigned int client)
 			hold_serve_lease_over(h, p, lease_step(&p->lease, (int)client, LEASE_GOES),
 					      c);
 	}
+}
+
+void hold_serve_waiting(struct hold *h, const struct hold_place *p)
+{
+	for (unsigned int i = 0; i < LEASE_CLIENTS_MAX; i++) {
+		struct hold_client *c = &h->clients[i];
+		struct err err = { 0 };
+
+		if (c->fd < 0 || c->waits_for != p)
+			continue;
+		c->waits_for = NULL;
+		if (hold_serve_get(h, i, &c->asked, &err) < 0)
+			hold_serve_refuse(c, &err);
+		if (c->deaf)
+			hold_drop(h, i);
+	}
+}
+
+/* The clients that wait are answered in any case: there may be no such device here any more. */
+void hold_serve_recovered(struct hold *h, struct hold_place *p)
+{
+	char what[HOLD_TEXT_MAX];
+
+	hold_recover_end(p->recover, what);
+	p->recover = NULL;
+	lease_recovered(&p->lease);
+	hold_serve_note(h, p, what);
+	if (lease_idle(&p->lease))
+		hold_arm(p);
+	if (p->state == HOLD_PLACE_OWED)
+		hold_give_up(h, p);
+	hold_serve_waiting(h, p);
+}
+
+void hold_serve_late(struct hold *h, struct hold_place *p)
+{
+	char what[CANCEL_TEXT_MAX + 32];
+
+	hold_recover_note_late(p->recover);
+	hold_tell(h, HOLD_NEWS_HANGS, p,
+		  "the last client, %s; its driver has not come back from %s: it is lent to none "
+		  "until then",
+		  p->lost, hold_recover_waits_for(p->recover, what, sizeof(what)));
+	hold_serve_waiting(h, p);
 }
 
 /* One message a turn: the others have theirs in between. */

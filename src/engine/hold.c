@@ -22,7 +22,7 @@ const char *hold_news_name(enum hold_news_kind kind)
 		[HOLD_NEWS_TAKEN] = "taken",	     [HOLD_NEWS_CLIENT_LOST] = "client-lost",
 		[HOLD_NEWS_REQUEST] = "request",     [HOLD_NEWS_GIVEN_UP] = "given-up",
 		[HOLD_NEWS_BUS_ERROR] = "bus-error", [HOLD_NEWS_ALONE] = "alone",
-		[HOLD_NEWS_GONE] = "gone",
+		[HOLD_NEWS_GONE] = "gone",	     [HOLD_NEWS_HANGS] = "hangs",
 	};
 
 	return names[kind];
@@ -217,6 +217,51 @@ void hold_leave_socket(struct hold *h)
 	closer_leave(&h->closer);
 }
 
+/* A driver that hangs keeps no other device, and not this process, from its end. */
+static void hold_settle(struct hold_place *p)
+{
+	char what[HOLD_TEXT_MAX];
+
+	if (hold_recover_await(p->recover)) {
+		hold_recover_end(p->recover, what);
+		log_info("%s: %s", p->name, what);
+	} else {
+		hold_recover_forsake(p->recover);
+		p->state = HOLD_PLACE_FORSAKEN;
+	}
+	p->recover = NULL;
+}
+
+int hold_end(struct hold *h, struct err *err)
+{
+	char what[CANCEL_TEXT_MAX + 32];
+	int r = 0;
+
+	for (unsigned int i = 0; i < HOLD_DEVICES_MAX; i++) {
+		struct hold_place *p = &h->places[i];
+
+		if (!hold_is_held(p) || !p->recover)
+			continue;
+		hold_recover_waits_for(p->recover, what, sizeof(what));
+		hold_settle(p);
+		if (p->state != HOLD_PLACE_FORSAKEN)
+			continue;
+		r = r < 0 ? r : -EBUSY;
+		err_fail(err, ERR_DEVICE, r, "%s: its driver has not come back from %s", p->name,
+			 what);
+		err_hint(err, r, "see the kernel's log; its state stays as it is until then");
+	}
+	return r;
+}
+
+bool hold_is_forsaken(const struct hold *h, const struct device *dev)
+{
+	for (unsigned int i = 0; i < HOLD_DEVICES_MAX; i++)
+		if (h->places[i].dev == dev && h->places[i].state == HOLD_PLACE_FORSAKEN)
+			return true;
+	return false;
+}
+
 struct hold *hold_free(struct hold *h)
 {
 	if (!h)
@@ -230,7 +275,7 @@ struct hold *hold_free(struct hold *h)
 		closer_put_socket(&h->closer, h->clients[i].fd);
 	closer_done(&h->closer);
 	for (unsigned int i = 0; i < HOLD_DEVICES_MAX; i++)
-		if (hold_is_held(&h->places[i]))
+		if (hold_is_held(&h->places[i]) && h->places[i].state != HOLD_PLACE_FORSAKEN)
 			hold_leave(&h->places[i]);
 	free(h->path);
 	free(h);
@@ -298,9 +343,17 @@ unsigned int hold_fill(struct hold *h, struct pollfd p[HOLD_POLL_MAX])
 		for (unsigned int irq = 0; irq < DEVICE_NR_IRQS; irq++)
 			hold_fill_one(h, p, &n, place->irqs[irq], POLLIN,
 				      (struct hold_poll){ HOLD_POLL_IRQ, i, irq });
+		if (!place->recover)
+			continue;
+		hold_fill_one(h, p, &n, hold_recover_done_fd(place->recover), POLLIN,
+			      (struct hold_poll){ HOLD_POLL_RECOVERED, i, 0 });
+		hold_fill_one(h, p, &n, hold_recover_late_fd(place->recover), POLLIN,
+			      (struct hold_poll){ HOLD_POLL_LATE, i, 0 });
 	}
+	/* One that waits for its answer is heard again once it has that, or when it ends. */
 	for (unsigned int i = 0; i < LEASE_CLIENTS_MAX; i++)
-		hold_fill_one(h, p, &n, h->clients[i].fd, POLLIN,
+		hold_fill_one(h, p, &n, h->clients[i].fd,
+			      h->clients[i].waits_for ? POLLRDHUP : POLLIN,
 			      (struct hold_poll){ HOLD_POLL_CLIENT, i, 0 });
 	/* Without a descriptor for it a client that waits is only found again and again. */
 	hold_fill_one(h, p, &n, h->listener >= 0 && hold_keep_spare(h) ? h->listener : -1, POLLIN,
@@ -340,13 +393,13 @@ const char *hold_state_of(const struct hold_place *p)
 	struct mig_dev *mig = p->dev->mig;
 
 	/* A driver may hold its lock for as long as a client's call takes. */
-	if (p->lease.changer != LEASE_NONE || !mig->caps || device_is_served(p->dev))
+	if (p->recover || p->lease.changer != LEASE_NONE || !mig->caps || device_is_served(p->dev))
 		return NULL;
 	return mig_refresh(mig, NULL) < 0 ? NULL : fsm_name(mig->state);
 }
 
 /* What is told when a device is closed for the host. */
-static void hold_give_up(struct hold *h, struct hold_place *p)
+void hold_give_up(struct hold *h, struct hold_place *p)
 {
 	const char *state = hold_state_of(p);
 	enum close_effect effect = device_close_effect(p->dev);
@@ -369,15 +422,17 @@ static void hold_requested(struct hold *h, struct hold_place *p)
 {
 	bool release = h->opts.on_request == ON_REQUEST_RELEASE;
 
-	if (p->state == HOLD_PLACE_REFUSED)
+	if (p->state != HOLD_PLACE_HELD)
 		return;
 	hold_tell(h, HOLD_NEWS_REQUEST, p, "the host asks for it (an unbind or an unplug)%s",
 		  release ? "" : ": refused; that waits until this holder ends");
 	hold_broadcast(h, p, "request", release ? "release" : "refuse");
-	if (release)
-		hold_give_up(h, p);
-	else
+	if (!release)
 		p->state = HOLD_PLACE_REFUSED;
+	else if (p->recover)
+		p->state = HOLD_PLACE_OWED;
+	else
+		hold_give_up(h, p);
 }
 
 static void hold_interrupted(struct hold *h, struct hold_place *p, unsigned int irq)
@@ -404,8 +459,12 @@ static void hold_ready_one(struct hold *h, const struct hold_poll *what, short r
 		hold_accept(h);
 		break;
 	case HOLD_POLL_CLIENT:
-		if (h->clients[what->i].fd >= 0)
+		if (h->clients[what->i].fd < 0)
+			break;
+		if (!h->clients[what->i].waits_for)
 			hold_serve(h, what->i);
+		else if (revents & (POLLRDHUP | POLLHUP | POLLERR))
+			hold_drop(h, what->i);
 		break;
 	case HOLD_POLL_WATCH:
 		if (hold_is_held(p))
@@ -414,6 +473,13 @@ static void hold_ready_one(struct hold *h, const struct hold_poll *what, short r
 	case HOLD_POLL_IRQ:
 		if (hold_is_held(p))
 			hold_interrupted(h, p, what->irq);
+		break;
+	case HOLD_POLL_RECOVERED:
+		hold_serve_recovered(h, p);
+		break;
+	case HOLD_POLL_LATE:
+		if (p->recover)
+			hold_serve_late(h, p);
 		break;
 	}
 }
@@ -431,7 +497,7 @@ int hold_ready(struct hold *h, const struct pollfd *p, unsigned int n)
 char *hold_describe(const struct hold *h, unsigned int i, char buf[HOLD_DESCRIPTION_MAX])
 {
 	const struct hold_place *p = hold_place_at(h, i);
-	char who[HOLD_BY_MAX + 24];
+	char who[HOLD_BY_MAX + 24], what[CANCEL_TEXT_MAX + 32];
 	const char *state;
 	int n;
 
@@ -440,7 +506,11 @@ char *hold_describe(const struct hold *h, unsigned int i, char buf[HOLD_DESCRIPT
 	state = hold_state_of(p);
 	n = snprintf(buf, HOLD_DESCRIPTION_MAX, "%s: held%s%s", p->name, state ? ", in " : "",
 		     state ? state : "");
-	if (p->lease.changer != LEASE_NONE)
+	if (p->recover)
+		n += snprintf(buf + n, HOLD_DESCRIPTION_MAX - (size_t)n,
+			      "; being brought back, its driver is in %s",
+			      hold_recover_waits_for(p->recover, what, sizeof(what)));
+	else if (p->lease.changer != LEASE_NONE)
 		n += snprintf(buf + n, HOLD_DESCRIPTION_MAX - (size_t)n, "; changed by %s",
 			      hold_name_client(&h->clients[p->lease.changer], who));
 	for (int c = 0; c < LEASE_CLIENTS_MAX && n < HOLD_DESCRIPTION_MAX; c++)

@@ -10,10 +10,11 @@
  * killed has left. It hears, by the devices' REQ interrupts, when the host wants a device back,
  * which would wait in silence for the holder else.
  *
- * No threads: the caller polls what hold_fill() asks for and calls hold_ready(). Neither waits for
- * a client: one that does not read its answers loses its connection. Nor for what clients send:
- * their connections and what came with their messages are closed by a child (base/closer.h). A
- * driver is waited for, as its arcs are taken here after a client was lost.
+ * The caller polls what hold_fill() asks for and calls hold_ready(). Neither waits for a client:
+ * one that does not read its answers loses its connection. Nor for what clients send: their
+ * connections and what came with their messages are closed by a child (base/closer.h). Nor for a
+ * driver's arcs: those that make up for a client that was lost are taken in a thread of their own
+ * (engine/hold-recover.h).
  */
 
 #include <poll.h>
@@ -26,7 +27,7 @@
 #define HOLD_UIDS_MAX 64u
 
 /* The most descriptors that hold_fill() asks for. */
-#define HOLD_POLL_MAX (1 + 64 + 3 * HOLD_DEVICES_MAX)
+#define HOLD_POLL_MAX (1 + 64 + 5 * HOLD_DEVICES_MAX)
 
 /* What to do when the host asks for a device. */
 enum hold_on_request {
@@ -42,6 +43,7 @@ enum hold_news_kind {
 	HOLD_NEWS_BUS_ERROR, /* a device's ERR interrupt */
 	HOLD_NEWS_ALONE, /* what lent a device, or used it beside us, is gone; it is held still */
 	HOLD_NEWS_GONE, /* a server is gone, and its device with it */
+	HOLD_NEWS_HANGS, /* a device that is brought back for long: its driver may hang */
 	HOLD_NR_NEWS
 };
 
@@ -85,9 +87,23 @@ struct hold;
 _must_check_ int hold_new(const struct hold_options *opts, struct hold **ret, struct err *err);
 
 /**
+ * hold_end() - let no device be brought back any more; before hold_free()
+ *
+ * Waits a moment for what is under way. A device whose driver does not come back is forsaken: it is
+ * neither to be closed nor to be asked from here on, and its thread ends with this process.
+ *
+ * Return: 0; -EBUSY (ERR_DEVICE) with the name of a forsaken device, and what its driver is in.
+ */
+_must_check_ int hold_end(struct hold *h, struct err *err);
+
+/** hold_is_forsaken() - by hold_end() */
+bool hold_is_forsaken(const struct hold *h, const struct device *dev);
+
+/**
  * hold_free() - close the socket, remove its file, let the clients go
  *
- * Devices of hold_add() stay open and the caller's; those that are the holder's are closed.
+ * Devices of hold_add() stay open and the caller's; those that are the holder's are closed, but for
+ * forsaken ones.
  */
 struct hold *hold_free(struct hold *h);
 DEFINE_CLEANUP(struct hold *, hold_free)

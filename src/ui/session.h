@@ -34,7 +34,7 @@ void session_block_signals(void);
 /** session_ended_by() - the signals that end a session, in words: "SIGINT or SIGTERM" */
 const char *session_ended_by(void);
 
-#define SESSION_POLL_MAX 1024u
+#define SESSION_POLL_MAX 1536u
 
 /**
  * struct session_loop - what goes on until a signal ends it

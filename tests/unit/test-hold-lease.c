@@ -92,6 +92,30 @@ static void each_event_of_each_client_has_its_verdict(void **state)
 	}
 }
 
+/* Two who take arcs at a time would each be wrong about where the device is. */
+static void what_is_brought_back_is_lent_to_no_other_client(void **state)
+{
+	static const enum lease_event asks[] = { READ, CHANGE };
+	struct lease l = LEASE_INIT;
+
+	(void)state;
+	assert_int_equal(lease_step(&l, 1, READ), LEASE_GRANTED);
+	assert_int_equal(lease_step(&l, 2, CHANGE), LEASE_GRANTED);
+	assert_int_equal(lease_step(&l, 2, GO), LEASE_LOST);
+	lease_recover(&l);
+	for (size_t i = 0; i < ARRAY_SIZE(asks); i++) {
+		assert_int_equal(lease_step(&l, 1, asks[i]), LEASE_NOT_YET);
+		assert_int_equal(lease_step(&l, 3, asks[i]), LEASE_NOT_YET);
+	}
+	assert_int_equal(l.readers, 1 << 1);
+	assert_int_equal(lease_step(&l, 3, GO), LEASE_NOT_HIS);
+	assert_int_equal(lease_step(&l, 1, GO), LEASE_READ_ENDED);
+	assert_false(lease_idle(&l));
+	lease_recovered(&l);
+	assert_true(lease_idle(&l));
+	assert_int_equal(lease_step(&l, 3, CHANGE), LEASE_GRANTED);
+}
+
 static const struct {
 	enum lease_verdict end;
 	enum hold_if_lost if_lost;
@@ -189,6 +213,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_event_of_each_client_has_its_verdict),
+		cmocka_unit_test(what_is_brought_back_is_lent_to_no_other_client),
 		cmocka_unit_test(each_way_to_leave_a_device_has_its_recovery),
 		cmocka_unit_test(what_may_have_gone_to_another_host_is_not_started),
 		cmocka_unit_test(no_session_is_left_open),

@@ -233,6 +233,84 @@ middle of changing it; found in stop-copy, brought to running"
 	hold_end
 }
 
+# hang UUID ARG...: a save of it through ./h was killed, and the holder cannot bring it back.
+hang()
+{
+	local uuid=$1
+
+	sim "$uuid" fault 'stall-read 4096'
+	sim "$uuid" fault 'stall-arc stop-copy stop'
+	start save "$VFIOMIGCTL" save "hold:h/$uuid" file
+	eventually stalled "$uuid"
+	kill -KILL "$save"
+	wait "$save" || true
+	eventually says holder.err "$uuid: the last client, vfiomigctl save (pid $save), ended in the \
+middle of changing it; its driver has not come back from stop-copy -> stop"
+}
+
+@test "hold: a driver that hangs holds up neither other devices nor other clients" {
+	hold_start "$A" "$B"
+	hang "$A"
+	migctl 71 state "hold:h/$A" stop
+	expect_message "$A: being brought back since a client was lost; its driver is in stop-copy -> \
+stop, for " EBUSY "its driver may hang: see the kernel's log"
+	migctl 71 info "hold:h/$A"
+	migctl 71 save --dry-run "hold:h/$A" file
+	expect_message "$A: its holder brings it back since a client was lost; try again"
+	migctl 0 state "hold:h/$B" stop
+	record "$client" h '{"schema": 1, "request": "list"}'
+	[[ $output == *"\"name\": \"$A\""*'"state": null, "use": "recover", "by": null'* ]]
+	kill -USR1 "$holder"
+	eventually says holder.err "$A: held; being brought back, its driver is in stop-copy -> stop"
+	sim "$A" release 1
+	eventually says holder.err 'middle of changing it; found in stop-copy, brought to running'
+	migctl 0 state "hold:h/$A" stop
+	hold_end
+}
+
+@test "hold: a driver that hangs does not keep the holder from its end" {
+	hold_start "$A" "$B"
+	hang "$A"
+	kill -TERM "$holder"
+	finish holder 81 "vfiomigctl: $A: its driver has not come back from stop-copy -> stop" \
+		"see the kernel's log"
+	says holder.err "$B: not held any longer: "
+	[[ ! -e h ]]
+}
+
+@test "hold: what the host asks for while it is brought back it gets afterwards" {
+	sim "$A" delay 'stop-copy stop 1000'
+	hold_start "$A"
+	sim "$A" fault 'stall-read 4096'
+	start save "$VFIOMIGCTL" save hold:h file
+	eventually stalled "$A"
+	kill -KILL "$save"
+	wait "$save" || true
+	echo 1 >"/sys/bus/mdev/devices/$A/remove"
+	devices=("$B")
+	finish holder 81 'found in stop-copy, brought to running' "$A: the host asks for it" \
+		"$A: closed, so that the host can have it (it was in running)"
+}
+
+@test "hold: a client that asks while a device is brought back waits for that" {
+	sim "$A" delay 'stop-copy stop 300'
+	hold_start -v "$A"
+	sim "$A" fault 'stall-read 4096'
+	start save "$VFIOMIGCTL" save hold:h file
+	eventually stalled "$A"
+	kill -STOP "$holder"
+	kill -KILL "$save"
+	wait "$save" || true
+	start change "$VFIOMIGCTL" state hold:h stop
+	start reader "$VFIOMIGCTL" info hold:h
+	kill -CONT "$holder"
+	finish change 0 'found in stop-copy, brought to running'
+	finish reader 0
+	says holder.err ') waits until it is brought back'
+	expect_state "$A" stop
+	hold_end
+}
+
 @test "hold: a device whose state may have gone to another host is not started" {
 	hold_start "$A"
 	sim "$A" seed 7
