@@ -11,6 +11,7 @@
 
 /**
  * struct cmd_bind_args - of bind and of unbind
+ * @host: this one, with the modules of --module-root
  * @v, @n: the devices that were looked at
  */
 struct cmd_bind_args {
@@ -19,6 +20,7 @@ struct cmd_bind_args {
 	const char *driver, *module_root;
 	bool force, dry_run;
 
+	struct host host;
 	struct bind_options options;
 	struct bind *v;
 	size_t n;
@@ -229,9 +231,11 @@ static int cmd_bind_act(struct cmd_bind_args *a, struct err *err)
 
 	a->inv->view = cmd_bind_view;
 	a->inv->acts = !a->dry_run;
-	a->options.host = &host_live;
+	a->host = host_live;
+	if (a->module_root)
+		a->host.module_root = a->module_root;
+	a->options.host = &a->host;
 	a->options.records = RUN_RECORD_DIR;
-	a->options.module_root = a->module_root ? a->module_root : "";
 	a->options.force = a->force;
 	a->v = calloc(a->specs.n, sizeof(*a->v));
 	if (!a->v)

@@ -111,7 +111,7 @@ static void cmd_doctor_judge(struct cmd_doctor_args *a, enum doctor_subject subj
 static void cmd_doctor_examine(struct cmd_doctor_args *a, const struct vfio_node *node,
 			       struct device_facts *ret)
 {
-	examine_device(&host_live, &a->host, node, a->devlink, clock_ns() / 1000, ret);
+	examine_device(&host_live, node, a->devlink, clock_ns() / 1000, ret);
 }
 
 /* One line: the first problem, else the first thing that is not known. */

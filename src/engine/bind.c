@@ -55,7 +55,7 @@ static int bind_look_at_record(struct bind *b, struct err *err)
 
 static int bind_choose_module(struct bind *b, struct err *err)
 {
-	int r = module_choose(b->options->module_root, b->node, &b->choice, err);
+	int r = module_choose(b->options->host, b->node, &b->choice, err);
 
 	if (r < 0)
 		return r;
@@ -191,7 +191,7 @@ static int bind_load(struct bind *b, struct err *err)
 
 	if (!b->module[0] || !(b->steps & BIND_BIND))
 		return 0;
-	r = module_load(o->host, o->module_root, b->module, err);
+	r = module_load(o->host, b->module, err);
 	if (r < 0)
 		return err_prefix(err, r, "%s", b->node->name);
 	r = module_driver(o->host, b->module, &driver, err);

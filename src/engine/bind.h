@@ -17,12 +17,11 @@
 /**
  * struct bind_options
  * @records: RUN_RECORD_DIR
- * @module_root: as of module.h
  * @driver: with BIND_WANT_DRIVER: a driver's or a module's name; NULL: the one that is for it
  */
 struct bind_options {
 	const struct host *host;
-	const char *records, *module_root;
+	const char *records;
 	enum bind_want want;
 	const char *driver;
 	bool force;

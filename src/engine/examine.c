@@ -155,8 +155,7 @@ static void examine_kind(const struct host *host, struct device_facts *ret)
 		ret->first_vf[0] = '\0';
 }
 
-static void examine_variant(const struct host *host, const struct host_facts *facts,
-			    struct device_facts *ret)
+static void examine_variant(const struct host *host, struct device_facts *ret)
 {
 	ret->has_ids = pci_ids_from_sysfs(host, ret->node, &ret->ids) == 0;
 	/* A PF's IDs are not in the table, but for those that stand for any of a vendor. */
@@ -164,7 +163,7 @@ static void examine_variant(const struct host *host, const struct host_facts *fa
 		return;
 	ret->variant = variant_find(&ret->ids, *ret->pf_driver ? ret->pf_driver : NULL);
 	if (ret->variant)
-		ret->module = kernel_module_find(host, facts->release, ret->variant->module);
+		ret->module = module_find(host, ret->variant->module);
 }
 
 static void examine_group(const struct host *host, struct device_facts *ret)
@@ -288,15 +287,14 @@ static void examine_holders(const struct host *host, struct device_facts *ret)
 	holders_done(&holders);
 }
 
-void examine_device(const struct host *host, const struct host_facts *facts,
-		    const struct vfio_node *node, struct netlink *devlink, uint64_t now_us,
-		    struct device_facts *ret)
+void examine_device(const struct host *host, const struct vfio_node *node, struct netlink *devlink,
+		    uint64_t now_us, struct device_facts *ret)
 {
 	const uint64_t back_us = EXAMINE_LOG_MINUTES * UINT64_C(60000000);
 
 	*ret = (struct device_facts){ .node = node, .can_reset = pci_function_can_reset(node) };
 	examine_kind(host, ret);
-	examine_variant(host, facts, ret);
+	examine_variant(host, ret);
 	examine_group(host, ret);
 	examine_devlink(devlink, ret);
 	examine_holders(host, ret);

@@ -11,7 +11,7 @@
 #include "engine/variant.h"
 #include "host/devlink.h"
 #include "host/kernel-log.h"
-#include "host/kernel-module.h"
+#include "host/module.h"
 #include "host/pci-ids.h"
 #include "host/pci-vf.h"
 #include "host/vfio-node.h"
@@ -103,7 +103,7 @@ struct device_facts {
 	unsigned int total_vfs, vfs;
 	char first_vf[PCI_ADDRESS_MAX];
 	const struct variant *variant;
-	enum kernel_module module;
+	enum module_found module;
 	unsigned int mates;
 	char blocker[128];
 	bool needs_switch, mlx5;
@@ -136,6 +136,5 @@ void examine_host(const struct host *host, struct host_facts *ret);
  * @devlink: as devlink_open() gave it, or NULL to leave devlink out
  * @now_us: on the kernel's clock, for its log
  */
-void examine_device(const struct host *host, const struct host_facts *facts,
-		    const struct vfio_node *node, struct netlink *devlink, uint64_t now_us,
-		    struct device_facts *ret);
+void examine_device(const struct host *host, const struct vfio_node *node, struct netlink *devlink,
+		    uint64_t now_us, struct device_facts *ret);

@@ -5,5 +5,5 @@ const struct host host_live = {
 	.sys = "/sys",
 	.dev = "/dev",
 	.proc = "/proc",
-	.modules = "/lib/modules",
+	.module_root = "",
 };

@@ -12,7 +12,7 @@ struct host {
 	const char *sys; /* "/sys" */
 	const char *dev; /* "/dev" */
 	const char *proc; /* "/proc" */
-	const char *modules; /* "/lib/modules" */
+	const char *module_root; /* has lib/modules/RELEASE: "" for "/" */
 };
 
 extern const struct host host_live;

@@ -3,15 +3,27 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/utsname.h>
 #include <sys/wait.h>
 
 #include "base/io.h"
+#include "base/printable.h"
 #include "base/spawn.h"
 #include "host/module.h"
 #include "host/sysfs.h"
 
 extern char **environ;
+
+void kernel_release(const struct host *host, char ret[KERNEL_RELEASE_MAX])
+{
+	_cleanup_free_ char *path = path_fmt("%s/sys/kernel/osrelease", host->proc);
+	_cleanup_free_ char *text = NULL;
+
+	ret[0] = '\0';
+	if (!path || read_text(AT_FDCWD, path, &text) < 0)
+		return;
+	snprintf(ret, KERNEL_RELEASE_MAX, "%s", text);
+	make_printable(ret);
+}
 
 static int module_read_aliases(const char *path, enum modalias_file file, const char *alias,
 			       struct modalias_choice *best)
@@ -33,8 +45,8 @@ static int module_read_aliases(const char *path, enum modalias_file file, const 
 }
 
 /* The kernel may lack either file: one without built-in modules, or without others. */
-static int module_read_files(const char *root, const char *alias, struct modalias_choice *best,
-			     struct err *err)
+static int module_read_files(const struct host *host, const char *alias,
+			     struct modalias_choice *best, struct err *err)
 {
 	static const struct {
 		const char *name;
@@ -43,14 +55,17 @@ static int module_read_files(const char *root, const char *alias, struct modalia
 		{ "modules.alias", MODALIAS_LOADABLE },
 		{ "modules.builtin.modinfo", MODALIAS_BUILTIN },
 	};
-	struct utsname kernel;
+	char release[KERNEL_RELEASE_MAX];
 	unsigned int there = 0;
 
-	if (uname(&kernel) < 0)
-		return err_set(err, -errno, "uname");
+	kernel_release(host, release);
+	if (!*release)
+		return err_fail(err, ERR_SYSTEM, -ENOENT,
+				"%s/sys/kernel/osrelease does not tell which kernel runs",
+				host->proc);
 	for (size_t i = 0; i < 2; i++) {
 		_cleanup_free_ char *path =
-			path_fmt("%s/lib/modules/%s/%s", root, kernel.release, files[i].name);
+			path_fmt("%s/lib/modules/%s/%s", host->module_root, release, files[i].name);
 		int r;
 
 		if (!path)
@@ -62,13 +77,13 @@ static int module_read_files(const char *root, const char *alias, struct modalia
 	}
 	if (there)
 		return 0;
-	err_fail(err, ERR_UNSUPPORTED, -ENOENT, "%s/lib/modules/%s: has no modules.alias", root,
-		 kernel.release);
+	err_fail(err, ERR_UNSUPPORTED, -ENOENT, "%s/lib/modules/%s: has no modules.alias",
+		 host->module_root, release);
 	return err_hint(err, -ENOENT, "--driver names the driver, --module-root another folder");
 }
 
-int module_choose(const char *root, const struct vfio_node *node, struct modalias_choice *ret,
-		  struct err *err)
+int module_choose(const struct host *host, const struct vfio_node *node,
+		  struct modalias_choice *ret, struct err *err)
 {
 	_cleanup_free_ char *path = path_fmt("%s/modalias", node->sysfs);
 	_cleanup_free_ char *modalias = NULL;
@@ -83,7 +98,7 @@ int module_choose(const char *root, const struct vfio_node *node, struct modalia
 		return err_set(err, r, "%s: modalias", node->name);
 	if (!modalias_for_vfio(modalias, alias))
 		return MODULE_NONE;
-	r = module_read_files(root, alias, &best, err);
+	r = module_read_files(host, alias, &best, err);
 	if (r < 0)
 		return err_prefix(err, r, "%s: which driver", node->name);
 	*ret = best;
@@ -99,6 +114,57 @@ static char *module_folder(const struct host *host, const char *module)
 		if (*p == '-')
 			*p = '_';
 	return path;
+}
+
+/* "kernel/drivers/vfio/pci/mlx5/mlx5-vfio-pci.ko.xz: ...", which is mlx5_vfio_pci. */
+static bool module_has_line(const char *line, const char *name)
+{
+	const char *file = line, *end = strstr(line, ".ko");
+	size_t n = strlen(name);
+
+	if (!end)
+		return false;
+	for (const char *c = line; c < end; c++)
+		if (*c == '/')
+			file = c + 1;
+	if ((size_t)(end - file) != n)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (file[i] != name[i] && !(strchr("-_", file[i]) && strchr("-_", name[i])))
+			return false;
+	return true;
+}
+
+/* Return: whether there is such a list; *@found is set when @name is in it. */
+static bool module_in_list(const struct host *host, const char *release, const char *list,
+			   const char *name, bool *found)
+{
+	_cleanup_free_ char *path =
+		path_fmt("%s/lib/modules/%s/%s", host->module_root, release, list);
+	_cleanup_free_ char *line = NULL;
+	size_t room = 0;
+	FILE *f = path ? fopen(path, "re") : NULL;
+
+	if (!f)
+		return false;
+	while (!*found && getline(&line, &room, f) > 0)
+		*found = module_has_line(line, name);
+	fclose(f);
+	return true;
+}
+
+enum module_found module_find(const struct host *host, const char *name)
+{
+	_cleanup_free_ char *folder = module_folder(host, name);
+	char release[KERNEL_RELEASE_MAX];
+	bool found = false, listed;
+
+	if (folder && path_exists(folder, "."))
+		return MODULE_LOADED;
+	kernel_release(host, release);
+	listed = module_in_list(host, release, "modules.dep", name, &found);
+	listed |= module_in_list(host, release, "modules.builtin", name, &found);
+	return found ? MODULE_THERE : listed ? MODULE_ABSENT : MODULE_UNKNOWN;
 }
 
 /* Return: 0 or a positive errno, as posix_spawn(). */
@@ -130,10 +196,11 @@ static int module_run(char *const argv[], int *ret_status)
 	return r;
 }
 
-int module_load(const struct host *host, const char *root, const char *module, struct err *err)
+int module_load(const struct host *host, const char *module, struct err *err)
 {
 	_cleanup_free_ char *folder = module_folder(host, module);
-	_cleanup_free_ char *name = strdup(module), *dir = strdup(root);
+	_cleanup_free_ char *name = strdup(module);
+	_cleanup_free_ char *dir = strdup(host->module_root);
 	char program[] = "modprobe", option[] = "-d", end[] = "--";
 	char *const from_root[] = { program, option, dir, end, name, NULL };
 	char *const argv[] = { program, end, name, NULL };
@@ -143,7 +210,7 @@ int module_load(const struct host *host, const char *root, const char *module, s
 		return err_set(err, -ENOMEM, "%s", module);
 	if (path_exists(folder, "."))
 		return 0;
-	r = module_run(*root ? from_root : argv, &status);
+	r = module_run(*dir ? from_root : argv, &status);
 	if (r < 0)
 		return err_set(err, r, "modprobe");
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)

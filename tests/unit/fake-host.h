@@ -31,7 +31,7 @@
 struct fake_host {
 	struct host host;
 	char root[PATH_MAX / 4];
-	char sys[PATH_MAX / 2], dev[PATH_MAX / 2], proc[PATH_MAX / 2], modules[PATH_MAX / 2];
+	char sys[PATH_MAX / 2], dev[PATH_MAX / 2], proc[PATH_MAX / 2];
 	char path[4][PATH_MAX];
 	unsigned int next;
 };
@@ -162,9 +162,8 @@ static inline struct fake_host *fake_host_new(void)
 	snprintf(f->sys, sizeof(f->sys), "%s/sys", f->root);
 	snprintf(f->dev, sizeof(f->dev), "%s/dev", f->root);
 	snprintf(f->proc, sizeof(f->proc), "%s/proc", f->root);
-	snprintf(f->modules, sizeof(f->modules), "%s/modules", f->root);
 	f->host = (struct host){
-		.sys = f->sys, .dev = f->dev, .proc = f->proc, .modules = f->modules
+		.sys = f->sys, .dev = f->dev, .proc = f->proc, .module_root = f->root
 	};
 	fake_dir(f->sys);
 	fake_dir(f->dev);

@@ -406,6 +406,61 @@ static void driver_is_read_from_the_module(void **state)
 	}
 }
 
+#define LISTS "lib/modules/6.12.38-amd64"
+
+/* The lists of a kernel that is not the one that runs the test. */
+static void make_lists(struct fake_host *f)
+{
+	fake_file(AT(f, "proc/sys/kernel/osrelease"), "6.12.38-amd64\n");
+	fake_file(AT(f, LISTS "/modules.alias"),
+		  "alias vfio_pci:v*d*sv*sd*bc*sc*i* vfio_pci\n"
+		  "alias vfio_pci:v000015B3d0000101Esv*sd*bc*sc*i* mlx5_vfio_pci\n");
+	fake_file(
+		AT(f, LISTS "/modules.dep"),
+		"kernel/drivers/vfio/pci/mlx5/mlx5-vfio-pci.ko.xz: kernel/drivers/vfio/vfio.ko\n");
+	fake_file(AT(f, LISTS "/modules.builtin"), "kernel/drivers/vfio/pci/vfio-pci.ko\n");
+}
+
+static void module_is_chosen_by_the_lists_of_that_kernel(void **state)
+{
+	_cleanup_(vfio_node_freep) struct vfio_node *node = NULL;
+	struct modalias_choice choice = { 0 };
+	struct fake_host *f = *state;
+	struct err err = { 0 };
+
+	fake_device(f, "pci", VF, NULL, 7);
+	fake_file(AT(f, "sys/devices/" VF "/modalias"), "pci:" MLX5_VF "\n");
+	assert_int_equal(vfio_node_resolve(&f->host, "3b:00.1", &node, &err), 0);
+
+	assert_int_equal(module_choose(&f->host, node, &choice, &err), -ENOENT);
+	assert_non_null(strstr(err.text, "osrelease does not tell which kernel runs"));
+	fake_file(AT(f, "proc/sys/kernel/osrelease"), "6.12.38-amd64\n");
+	assert_int_equal(module_choose(&f->host, node, &choice, &err), -ENOENT);
+	assert_non_null(strstr(err.text, LISTS ": has no modules.alias"));
+	make_lists(f);
+	assert_int_equal(module_choose(&f->host, node, &choice, &err), MODULE_CHOSEN);
+	assert_string_equal(choice.module, "mlx5_vfio_pci");
+}
+
+static void module_is_found_by_either_spelling(void **state)
+{
+	static const struct {
+		const char *module;
+		enum module_found found;
+	} rows[] = {
+		{ "mlx5_vfio_pci", MODULE_THERE }, { "mlx5-vfio-pci", MODULE_THERE },
+		{ "vfio_pci", MODULE_THERE },	   { "vfio", MODULE_ABSENT },
+		{ "migsim-pci", MODULE_LOADED },   { "migsim_pci", MODULE_LOADED },
+	};
+	struct fake_host *f = *state;
+
+	fake_dir(AT(f, "sys/module/migsim_pci"));
+	assert_int_equal(module_find(&f->host, "vfio_pci"), MODULE_UNKNOWN);
+	make_lists(f);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		assert_int_equal(module_find(&f->host, rows[i].module), rows[i].found);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -419,6 +474,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(record_is_of_one_device_and_whole, setup, teardown),
 		cmocka_unit_test_setup_teardown(use_is_found_by_what_leads_to_it, setup, teardown),
 		cmocka_unit_test_setup_teardown(inherited_descriptor_is_a_use, setup, teardown),
+		cmocka_unit_test_setup_teardown(module_is_chosen_by_the_lists_of_that_kernel, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(module_is_found_by_either_spelling, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(driver_is_read_from_the_module, setup, teardown),
 	};
 

@@ -66,9 +66,9 @@ static struct fake_host *make_host(void)
 	fake_dir(AT(f, "sys/class/iommu/dmar0"));
 	fake_file(AT(f, "dev/iommu"), "");
 	fake_file(AT(f, "dev/kmsg"), "");
-	fake_file(AT(f, "modules/6.12.38-amd64/modules.builtin"), "kernel/fs/ext4/ext4.ko\n");
+	fake_file(AT(f, "lib/modules/6.12.38-amd64/modules.builtin"), "kernel/fs/ext4/ext4.ko\n");
 	fake_file(
-		AT(f, "modules/6.12.38-amd64/modules.dep"),
+		AT(f, "lib/modules/6.12.38-amd64/modules.dep"),
 		"kernel/drivers/vfio/pci/mlx5/mlx5-vfio-pci.ko.xz: kernel/drivers/vfio/vfio.ko\n");
 	fake_device(f, "pci", PF, "mlx5_core", 6);
 	make_ids(f, PF, "0x15b3\n", "0x101d\n");
@@ -198,13 +198,13 @@ static void no_driver(struct fake_host *f)
 
 static void no_module(struct fake_host *f)
 {
-	fake_file(AT(f, "modules/6.12.38-amd64/modules.dep"), "kernel/drivers/vfio/vfio.ko:\n");
+	fake_file(AT(f, "lib/modules/6.12.38-amd64/modules.dep"), "kernel/drivers/vfio/vfio.ko:\n");
 }
 
 static void builtin_module(struct fake_host *f)
 {
 	no_module(f);
-	fake_file(AT(f, "modules/6.12.38-amd64/modules.builtin"),
+	fake_file(AT(f, "lib/modules/6.12.38-amd64/modules.builtin"),
 		  "kernel/drivers/vfio/pci/mlx5/mlx5_vfio_pci.ko\n");
 }
 
@@ -215,7 +215,7 @@ static void loaded_module(struct fake_host *f)
 
 static void no_modules(struct fake_host *f)
 {
-	fake_remove(AT(f, "modules"));
+	fake_remove(AT(f, "lib/modules"));
 }
 
 static void virtio_function(struct fake_host *f)
@@ -321,7 +321,7 @@ static void look(struct fake_host *f, const char *device, const char *name,
 		assert_int_equal(vfio_node_from_sysfs(&f->host, AT(f, "sys/devices/%s", device),
 						      &node, NULL),
 				 VFIO_NODE_FOUND);
-		examine_device(&f->host, &host, node, NULL, NOW_US, &facts);
+		examine_device(&f->host, node, NULL, NOW_US, &facts);
 	}
 	doctor_judge(rule, &host, node ? &facts : NULL, ret);
 	vfio_node_free(node);
