@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/units.h"
 #include "host/dev-name.h"
 
 #define UUID_LEN 36
@@ -90,13 +91,89 @@ static bool dev_name_parse_vfio(const char *spec, char name[DEV_NAME_SIZE])
 	return true;
 }
 
+/* A number as the kernel writes it: digits alone, the first of several not 0. */
+static bool dev_name_number(const char *text, uint32_t max, uint32_t *ret)
+{
+	uint64_t number;
+
+	if (!isdigit((unsigned char)text[0]) || (text[0] == '0' && text[1]) ||
+	    parse_uint(text, 10, max, &number) < 0)
+		return false;
+	*ret = (uint32_t)number;
+	return true;
+}
+
+bool dev_name_split_vf(const char *spec, size_t *ret_len, uint32_t *ret_number)
+{
+	const char *slash = strrchr(spec, '/');
+
+	if (!slash || slash == spec || strncmp(slash, "/vf", 3) != 0 ||
+	    !dev_name_number(slash + 3, UINT16_MAX, ret_number))
+		return false;
+	*ret_len = (size_t)(slash - spec);
+	return true;
+}
+
+/* What has a colon is an address; neither network nor InfiniBand devices have one. */
+static bool dev_name_parse_pf(const char *pf, char name[DEV_NAME_SIZE])
+{
+	if (strchr(pf, ':'))
+		return dev_name_parse_pci(pf, name);
+	if (!*pf || strchr(pf, '/') || strcmp(pf, ".") == 0 || strcmp(pf, "..") == 0)
+		return false;
+	snprintf(name, DEV_NAME_SIZE, "%s", pf);
+	return true;
+}
+
+static bool dev_name_parse_vf(const char *spec, struct dev_name *ret)
+{
+	char pf[DEV_NAME_SIZE];
+	size_t n;
+
+	if (!dev_name_split_vf(spec, &n, &ret->number) || n >= sizeof(pf))
+		return false;
+	memcpy(pf, spec, n);
+	pf[n] = '\0';
+	return dev_name_parse_pf(pf, ret->kernel);
+}
+
+static bool dev_name_parse_port(const char *spec, struct dev_name *ret)
+{
+	const char *dev = spec + strlen("pci/"), *slash = strrchr(spec, '/');
+	char address[DEV_NAME_SIZE];
+	size_t n;
+
+	if (strncmp(spec, "pci/", strlen("pci/")) != 0 || slash < dev)
+		return false;
+	n = (size_t)(slash - dev);
+	if (n >= sizeof(address))
+		return false;
+	memcpy(address, dev, n);
+	address[n] = '\0';
+	return dev_name_parse_pci(address, ret->kernel) &&
+	       dev_name_number(slash + 1, UINT32_MAX, &ret->number);
+}
+
+static enum dev_form dev_name_parse_slashed(const char *spec, struct dev_name *ret)
+{
+	struct dev_name name = { .form = DEV_FORM_VF };
+
+	if (!dev_name_parse_vf(spec, &name)) {
+		name = (struct dev_name){ .form = DEV_FORM_PORT };
+		if (!dev_name_parse_port(spec, &name))
+			name = (struct dev_name){ .form = DEV_FORM_PATH };
+	}
+	*ret = name;
+	return name.form;
+}
+
 enum dev_form dev_name_parse(const char *spec, struct dev_name *ret)
 {
 	struct dev_name name = { .form = DEV_FORM_NONE };
 
 	if (strchr(spec, '/'))
-		name.form = DEV_FORM_PATH;
-	else if (dev_name_parse_pci(spec, name.kernel))
+		return dev_name_parse_slashed(spec, ret);
+	if (dev_name_parse_pci(spec, name.kernel))
 		name.form = DEV_FORM_PCI;
 	else if (dev_name_parse_vfio(spec, name.kernel))
 		name.form = DEV_FORM_VFIO;

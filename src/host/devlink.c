@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/macros.h"
 #include "host/devlink.h"
 #include "uapi/devlink.h"
 
@@ -56,9 +57,10 @@ int devlink_port_decode(struct nlattr *attrs, int len, struct devlink_port *ret)
 	if (tb[UAPI_DEVLINK_NETDEV_NAME])
 		nla_strlcpy(ret->netdev, tb[UAPI_DEVLINK_NETDEV_NAME], sizeof(ret->netdev));
 	ret->index = nla_get_u32(tb[UAPI_DEVLINK_PORT_INDEX]);
-	ret->is_vf = tb[UAPI_DEVLINK_PORT_FLAVOUR] && tb[UAPI_DEVLINK_PORT_PF_NUMBER] &&
-		     tb[UAPI_DEVLINK_PORT_VF_NUMBER] &&
-		     nla_get_u16(tb[UAPI_DEVLINK_PORT_FLAVOUR]) == UAPI_DEVLINK_FLAVOUR_PCI_VF;
+	ret->flavour = tb[UAPI_DEVLINK_PORT_FLAVOUR] ? nla_get_u16(tb[UAPI_DEVLINK_PORT_FLAVOUR])
+						     : UINT16_MAX;
+	ret->is_vf = ret->flavour == UAPI_DEVLINK_FLAVOUR_PCI_VF &&
+		     tb[UAPI_DEVLINK_PORT_PF_NUMBER] && tb[UAPI_DEVLINK_PORT_VF_NUMBER];
 	if (ret->is_vf) {
 		ret->pf = nla_get_u16(tb[UAPI_DEVLINK_PORT_PF_NUMBER]);
 		ret->vf = nla_get_u16(tb[UAPI_DEVLINK_PORT_VF_NUMBER]);
@@ -82,6 +84,15 @@ char *devlink_port_name(const struct devlink_port *port, char buf[DEVLINK_PORT_N
 {
 	snprintf(buf, DEVLINK_PORT_NAME_MAX, "%s/%s/%u", port->bus, port->dev, port->index);
 	return buf;
+}
+
+const char *devlink_flavour_name(uint16_t flavour)
+{
+	/* enum devlink_port_flavour of linux/devlink.h, in its order */
+	static const char *const names[] = { "physical", "cpu",	    "dsa",    "pcipf",
+					     "pcivf",	 "virtual", "unused", "pcisf" };
+
+	return flavour < ARRAY_SIZE(names) ? names[flavour] : "unknown";
 }
 
 const char *devlink_mode_name(enum devlink_mode mode)
@@ -156,23 +167,64 @@ static int devlink_search_see(void *ctx, uint8_t cmd, struct nlattr *attrs, int 
 	return 0;
 }
 
+static int devlink_find_device(struct netlink *nl, const char *dev, struct err *err)
+{
+	int r = netlink_ask(nl, devlink_request(nl, UAPI_DEVLINK_CMD_GET, DEVLINK_BUS, dev), NULL,
+			    NULL, err);
+
+	return r == -ENODEV ? DEVLINK_NO_DEVICE : r;
+}
+
 int devlink_find_port(struct netlink *nl, const struct devlink_vf *vf, struct devlink_port *ret,
 		      struct err *err)
 {
 	struct devlink_search search = { .vf = vf, .ret = ret };
 	int r;
 
-	r = netlink_ask(nl, devlink_request(nl, UAPI_DEVLINK_CMD_GET, DEVLINK_BUS, vf->dev), NULL,
-			NULL, err);
-	if (r == -ENODEV)
-		return DEVLINK_NO_DEVICE;
-	if (r < 0)
+	r = devlink_find_device(nl, vf->dev, err);
+	if (r != DEVLINK_FOUND)
 		return r;
 	r = netlink_dump(nl, netlink_request(nl, UAPI_DEVLINK_CMD_PORT_GET), devlink_search_begin,
 			 devlink_search_see, &search, err);
 	if (r < 0)
 		return r;
 	return search.found ? DEVLINK_FOUND : DEVLINK_NO_PORT;
+}
+
+static int devlink_see_port(void *ctx, uint8_t cmd, struct nlattr *attrs, int len)
+{
+	(void)cmd;
+	return devlink_port_decode(attrs, len, ctx);
+}
+
+/* Return: NULL when out of memory. */
+static struct nl_msg *devlink_port_request(struct netlink *nl, const char *dev, uint32_t index)
+{
+	struct nl_msg *msg = devlink_request(nl, UAPI_DEVLINK_CMD_PORT_GET, DEVLINK_BUS, dev);
+
+	if (msg && nla_put_u32(msg, UAPI_DEVLINK_PORT_INDEX, index) >= 0)
+		return msg;
+	nlmsg_free(msg);
+	return NULL;
+}
+
+int devlink_get_port(struct netlink *nl, const char *dev, uint32_t index, struct devlink_port *ret,
+		     struct err *err)
+{
+	struct devlink_port port = { 0 };
+	int r;
+
+	/* The kernel says the same of a port and of a device that it does not have. */
+	r = devlink_find_device(nl, dev, err);
+	if (r != DEVLINK_FOUND)
+		return r;
+	r = netlink_ask(nl, devlink_port_request(nl, dev, index), devlink_see_port, &port, err);
+	if (r == -ENODEV)
+		return DEVLINK_NO_PORT;
+	if (r < 0)
+		return r;
+	*ret = port;
+	return DEVLINK_FOUND;
 }
 
 static int devlink_see_mode(void *ctx, uint8_t cmd, struct nlattr *attrs, int len)

@@ -27,6 +27,7 @@ enum devlink_value {
  * struct devlink_port
  * @bus, @dev: of the PF: "pci", "0000:3b:00.0"
  * @netdev: its representor, or ""
+ * @flavour: as devlink_flavour_name() has it
  * @pf, @vf: their numbers, if @is_vf
  * @external: the VF is of another host, to which @controller leads
  * @migratable: of the function behind it
@@ -35,6 +36,7 @@ struct devlink_port {
 	char bus[DEVLINK_NAME_MAX], dev[DEVLINK_NAME_MAX];
 	char netdev[16];
 	uint32_t index;
+	uint16_t flavour;
 	bool is_vf, external;
 	uint32_t controller;
 	uint16_t pf, vf;
@@ -58,6 +60,9 @@ bool devlink_port_leads_to(const struct devlink_port *port, const struct devlink
 /** devlink_port_name() - "pci/0000:3b:00.0/4", as devlink(8) has it. Return: @buf. */
 char *devlink_port_name(const struct devlink_port *port, char buf[DEVLINK_PORT_NAME_MAX]);
 
+/** devlink_flavour_name() - "pcivf", as devlink(8) has it. Return: a constant. */
+const char *devlink_flavour_name(uint16_t flavour);
+
 /** devlink_open() - Return: as netlink_open(). netlink_close() it. */
 _must_check_ int devlink_open(struct netlink **ret, struct err *err);
 
@@ -67,6 +72,14 @@ enum devlink_found {
 	DEVLINK_NO_PORT, /* the PF is there, without a port for this VF */
 	DEVLINK_NO_DEVICE, /* the PF's driver, or the PF without a driver, has no devlink */
 };
+
+/**
+ * devlink_get_port() - the port number @index of @dev, whatever it leads to; takes no privileges
+ *
+ * Return: enum devlink_found, with @ret set for DEVLINK_FOUND only; what netlink_ask() said.
+ */
+_must_check_ int devlink_get_port(struct netlink *nl, const char *dev, uint32_t index,
+				  struct devlink_port *ret, struct err *err);
 
 /** devlink_find_port() - @ret is set for DEVLINK_FOUND only */
 _must_check_ int devlink_find_port(struct netlink *nl, const struct devlink_vf *vf,

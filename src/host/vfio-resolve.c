@@ -8,6 +8,7 @@
 #include "base/macros.h"
 #include "host/dev-name.h"
 #include "host/sysfs.h"
+#include "host/vf-name.h"
 #include "host/vfio-node.h"
 
 /* So many members of a group are named in a message; the rest are counted. */
@@ -30,9 +31,9 @@ static int vfio_resolve_refuse(const char *spec, const char *why, struct err *er
 	err_fail(err, ERR_USAGE, -EINVAL, "%s: %s", *spec ? spec : "\"\"", why);
 	return err_hint(
 		err, -EINVAL,
-		"a device is named by its PCI address (0000:3b:00.1 or 3b:00.1), an mdev's UUID, "
-		"vfioN, /dev/vfio/devices/vfioN, a sysfs path, fd:N, pid:PID, hold:PATH, "
-		"unix:PATH, or vfio-user:PATH");
+		"a device is named by its PCI address (0000:3b:00.1 or 3b:00.1), its PF "
+		"(eth0/vf3 or 3b:00.0/vf3), a devlink port (pci/0000:3b:00.0/4), an mdev's UUID, "
+		"vfioN, a path in /dev or sysfs, fd:N, pid:PID, hold:PATH, unix:PATH, vfio-user:PATH");
 }
 
 static int vfio_resolve_visible(const struct dirent *entry)
@@ -150,6 +151,35 @@ static int vfio_resolve_find_by_folder(const struct host *host, const char *spec
 	return vfio_resolve_find(host, spec, "device", real, ret, err);
 }
 
+static int vfio_resolve_find_vf(const struct host *host, const char *spec, const char *address,
+				struct vfio_node **ret, struct err *err)
+{
+	_cleanup_free_ char *path = path_fmt("bus/pci/devices/%s", address);
+
+	if (!path)
+		return err_set(err, -ENOMEM, "%s", spec);
+	return vfio_resolve_find(host, spec, "PCI device", path, ret, err);
+}
+
+/* "/sys/class/net/eth0/vf3": sysfs has no such entry, but what is in front of it. */
+static int vfio_resolve_find_below(const struct host *host, const char *spec,
+				   struct vfio_node **ret, struct err *err)
+{
+	_cleanup_free_ char *folder = NULL, *root = NULL;
+	char address[PCI_ADDRESS_MAX];
+	uint32_t number;
+	size_t n;
+	int r;
+
+	if (dev_name_split_vf(spec, &n, &number) &&
+	    path_real(&folder, "%.*s", (int)MIN(n, (size_t)PATH_MAX), spec) >= 0 &&
+	    path_real(&root, "%s", host->sys) >= 0 && path_inside(folder, root)) {
+		r = vf_name_in_folder(host, spec, folder, number, address, err);
+		return r < 0 ? r : vfio_resolve_find_vf(host, spec, address, ret, err);
+	}
+	return err_fail(err, ERR_MISSING, -ENODEV, "%s: no such device", spec);
+}
+
 static int vfio_resolve_find_by_path(const struct host *host, const char *spec,
 				     struct vfio_node **ret, struct err *err)
 {
@@ -157,7 +187,7 @@ static int vfio_resolve_find_by_path(const struct host *host, const char *spec,
 	int r = stat(spec, &st) < 0 ? -errno : 0;
 
 	if (r == -ENOENT || r == -ENOTDIR)
-		return err_fail(err, ERR_MISSING, -ENODEV, "%s: no such device", spec);
+		return vfio_resolve_find_below(host, spec, ret, err);
 	if (r < 0)
 		return err_set(err, r, "%s", spec);
 	if (S_ISCHR(st.st_mode))
@@ -170,11 +200,18 @@ static int vfio_resolve_find_by_path(const struct host *host, const char *spec,
 int vfio_node_resolve(const struct host *host, const char *spec, struct vfio_node **ret,
 		      struct err *err)
 {
+	char address[PCI_ADDRESS_MAX];
 	struct dev_name name;
 	size_t i;
+	int r;
 
-	if (dev_name_parse(spec, &name) == DEV_FORM_PATH)
+	dev_name_parse(spec, &name);
+	if (name.form == DEV_FORM_PATH)
 		return vfio_resolve_find_by_path(host, spec, ret, err);
+	if (name.form == DEV_FORM_VF || name.form == DEV_FORM_PORT) {
+		r = vf_name_find(host, spec, &name, address, err);
+		return r < 0 ? r : vfio_resolve_find_vf(host, spec, address, ret, err);
+	}
 	for (i = 0; i < ARRAY_SIZE(places); i++) {
 		_cleanup_free_ char *path = NULL;
 

@@ -100,11 +100,64 @@ static void what_is_almost_a_name_is_none(void **state)
 	check(rows, ARRAY_SIZE(rows));
 }
 
+static void vfs_and_ports_have_a_number(void **state)
+{
+	static const struct {
+		const char *spec;
+		enum dev_form form;
+		const char *kernel;
+		uint32_t number;
+	} rows[] = {
+		/* clang-format off */
+		{ "0000:3b:00.0/vf3",     DEV_FORM_VF,   "0000:3b:00.0", 3 },
+		{ "3B:0.0/vf0",           DEV_FORM_VF,   "0000:3b:00.0", 0 },
+		{ "eth0/vf65535",         DEV_FORM_VF,   "eth0", 65535 },
+		{ "enp59s0f0np0/vf127",   DEV_FORM_VF,   "enp59s0f0np0", 127 },
+		{ "vfio0/vf1",            DEV_FORM_VF,   "vfio0", 1 },
+		{ "eth0/vf65536",         DEV_FORM_PATH, "", 0 },
+		{ "eth0/vf03",            DEV_FORM_PATH, "", 0 },
+		{ "eth0/vf",              DEV_FORM_PATH, "", 0 },
+		{ "eth0/vf-1",            DEV_FORM_PATH, "", 0 },
+		{ "eth0/vf1x",            DEV_FORM_PATH, "", 0 },
+		{ "eth0/vfio1",           DEV_FORM_PATH, "", 0 },
+		{ "3b:00.9/vf1",          DEV_FORM_PATH, "", 0 },
+		{ "/vf1",                 DEV_FORM_PATH, "", 0 },
+		{ "./vf1",                DEV_FORM_PATH, "", 0 },
+		{ "../vf1",               DEV_FORM_PATH, "", 0 },
+		{ "./eth0/vf1",           DEV_FORM_PATH, "", 0 },
+		{ "/sys/class/net/eth0/vf1", DEV_FORM_PATH, "", 0 },
+		{ "an-interface-with-a-name-of-more-than-sixty-four-characters-12345/vf1",
+		  DEV_FORM_PATH, "", 0 },
+		{ "pci/0000:3b:00.0/4",   DEV_FORM_PORT, "0000:3b:00.0", 4 },
+		{ "pci/3b:00.0/0",        DEV_FORM_PORT, "0000:3b:00.0", 0 },
+		{ "pci/0000:3b:00.0/4294967295", DEV_FORM_PORT, "0000:3b:00.0", 4294967295 },
+		{ "pci/0000:3b:00.0/4294967296", DEV_FORM_PATH, "", 0 },
+		{ "pci/0000:3b:00.0/",    DEV_FORM_PATH, "", 0 },
+		{ "pci/0000:3b:00.0",     DEV_FORM_PATH, "", 0 },
+		{ "pci/4",                DEV_FORM_PATH, "", 0 },
+		{ "pci//4",               DEV_FORM_PATH, "", 0 },
+		{ "pci/0000:3b:00.0/4/5", DEV_FORM_PATH, "", 0 },
+		{ "auxiliary/x.sf.2/4",   DEV_FORM_PATH, "", 0 },
+		/* clang-format on */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct dev_name name;
+
+		print_message("# \"%s\"\n", rows[i].spec);
+		assert_int_equal(dev_name_parse(rows[i].spec, &name), rows[i].form);
+		assert_string_equal(name.kernel, rows[i].kernel);
+		assert_int_equal(name.number, rows[i].number);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_spelling_becomes_the_one_of_the_kernel),
 		cmocka_unit_test(what_is_almost_a_name_is_none),
+		cmocka_unit_test(vfs_and_ports_have_a_number),
 	};
 
 	return cmocka_run_group_tests_name("dev-name", tests, NULL, NULL);

@@ -10,6 +10,7 @@
 #include <linux/netlink.h>
 #include <netlink/attr.h>
 #include <netlink/errno.h>
+#include <netlink/genl/genl.h>
 #include <netlink/handlers.h>
 #include <netlink/msg.h>
 #include <netlink/socket.h>
@@ -498,6 +499,62 @@ static void reply_comes_before_its_acknowledgement(void **state)
 	assert_int_equal(kernel.at, 2);
 }
 
+static struct datagram reply(struct nl_msg *port)
+{
+	struct datagram d = { 0 };
+	struct genlmsghdr *g;
+
+	assert_non_null(genlmsg_put(port, 0, 0, FAMILY, 0, 0, UAPI_DEVLINK_CMD_PORT_NEW, 1));
+	g = nlmsg_data(nlmsg_hdr(port));
+	assert_int_equal(g->cmd, UAPI_DEVLINK_CMD_PORT_NEW);
+	nla_put_string(port, UAPI_DEVLINK_BUS_NAME, "pci");
+	nla_put_string(port, UAPI_DEVLINK_DEV_NAME, "0000:3b:00.0");
+	nla_put_u32(port, UAPI_DEVLINK_PORT_INDEX, 4);
+	nla_put_u16(port, UAPI_DEVLINK_PORT_FLAVOUR, 4);
+	nla_put_u16(port, UAPI_DEVLINK_PORT_PF_NUMBER, 0);
+	nla_put_u16(port, UAPI_DEVLINK_PORT_VF_NUMBER, 3);
+	add(&d.m, nlmsg_hdr(port), nlmsg_hdr(port)->nlmsg_len);
+	nlmsg_free(port);
+	return d;
+}
+
+static void port_that_is_not_there_is_told_from_a_device(void **state)
+{
+	const struct datagram no = { .m = refusal(true, -ENODEV, "") };
+	const struct datagram yes = { .m = refusal(true, 0, "") };
+	struct datagram rows[][3] = {
+		{ no },
+		{ yes, no },
+		{ yes, reply(nlmsg_alloc()), yes },
+		{ { .m = refusal(true, -EPERM, "no") } },
+		{ yes, { .m = refusal(true, -EIO, "no") } },
+	};
+	static const struct {
+		int r;
+		size_t n;
+	} results[] = {
+		{ DEVLINK_NO_DEVICE, 1 },
+		{ DEVLINK_NO_PORT, 2 },
+		{ DEVLINK_FOUND, 3 },
+		{ -EPERM, 1 },
+		{ -EIO, 2 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(results); i++) {
+		_cleanup_(netlink_closep) struct netlink *nl = fake_kernel(rows[i], results[i].n);
+		struct devlink_port port = { .vf = 77 };
+		struct err err = { 0 };
+
+		assert_int_equal(devlink_get_port(nl, "0000:3b:00.0", 4, &port, &err),
+				 results[i].r);
+		assert_int_equal(kernel.at, results[i].n);
+		assert_int_equal(port.vf, results[i].r == DEVLINK_FOUND ? 3 : 77);
+		if (results[i].r == DEVLINK_FOUND)
+			assert_string_equal(devlink_flavour_name(port.flavour), "pcivf");
+	}
+}
+
 static void other_processes_are_not_heard(void **state)
 {
 	struct datagram script[] = {
@@ -572,6 +629,7 @@ int main(void)
 		cmocka_unit_test(dump_ends_with_the_callers_failure),
 		cmocka_unit_test(errno_and_words_are_the_kernels),
 		cmocka_unit_test(reply_comes_before_its_acknowledgement),
+		cmocka_unit_test(port_that_is_not_there_is_told_from_a_device),
 		cmocka_unit_test(other_processes_are_not_heard),
 		cmocka_unit_test(failed_receive_has_its_errno),
 		cmocka_unit_test(notifications_may_be_lost),
