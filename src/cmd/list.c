@@ -7,6 +7,7 @@
 #include "fsm/fsm.h"
 #include "host/holder.h"
 #include "host/stray.h"
+#include "host/vf-name.h"
 #include "ui/session.h"
 #include "cmd/cmd.h"
 #include "cmd/render.h"
@@ -18,20 +19,54 @@ struct cmd_list_args {
 	bool probe;
 };
 
+enum cmd_list_column {
+	COLUMN_DEVICE,
+	COLUMN_VF_OF,
+	COLUMN_DRIVER,
+	COLUMN_GROUP,
+	COLUMN_CDEV,
+	COLUMN_MIGRATABLE,
+	COLUMN_STATE,
+	COLUMN_HOLDER,
+	COLUMN_NAME,
+	NR_COLUMNS
+};
+
+static const struct report_row cmd_list_columns[NR_COLUMNS] = {
+	[COLUMN_DEVICE] = { "address", "DEVICE", REPORT_TEXT },
+	[COLUMN_VF_OF] = { "vf_of.name", "VF OF", REPORT_TEXT },
+	[COLUMN_DRIVER] = { "driver", "DRIVER", REPORT_TEXT },
+	[COLUMN_GROUP] = { "iommu_group", "GROUP", REPORT_TEXT },
+	[COLUMN_CDEV] = { "cdev", "CDEV", REPORT_TEXT },
+	[COLUMN_MIGRATABLE] = { "migratable", "MIGRATABLE", REPORT_TEXT },
+	[COLUMN_STATE] = { "state", "STATE", REPORT_TEXT },
+	[COLUMN_HOLDER] = { "holder", "HELD BY", REPORT_TEXT },
+	[COLUMN_NAME] = { "ids.name", "NAME", REPORT_TEXT },
+};
+
+/*
+ * What other commands take as DEV gives way last. HELD BY keeps the process's number, VF OF the
+ * VF's, and the name of a device that is cut has CDEV beside it.
+ */
+static const struct report_give cmd_list_gives[] = {
+	{ COLUMN_NAME, 12 },  { COLUMN_NAME, 0 },   { COLUMN_HOLDER, 14 }, { COLUMN_GROUP, 0 },
+	{ COLUMN_DRIVER, 9 }, { COLUMN_VF_OF, 10 }, { COLUMN_DEVICE, 16 },
+};
+
 static void cmd_list_view(FILE *f, struct json_object *report)
 {
-	static const struct report_row columns[] = {
-		{ "address", "DEVICE", REPORT_TEXT },	     { "driver", "DRIVER", REPORT_TEXT },
-		{ "iommu_group", "GROUP", REPORT_TEXT },     { "cdev", "CDEV", REPORT_TEXT },
-		{ "migratable", "MIGRATABLE", REPORT_TEXT }, { "state", "STATE", REPORT_TEXT },
-		{ "holder", "HELD BY", REPORT_TEXT },	     { "ids.name", "NAME", REPORT_TEXT },
+	const struct report_fit fit = {
+		.width = report_width(f),
+		.if_any = 1u << COLUMN_VF_OF,
+		.gives = cmd_list_gives,
+		.n = ARRAY_SIZE(cmd_list_gives),
 	};
 	struct json_object *devices;
 
 	if (!json_object_object_get_ex(report, "devices", &devices))
 		return;
 	if (json_object_array_length(devices))
-		report_table(f, devices, columns, ARRAY_SIZE(columns));
+		report_table_fit(f, devices, cmd_list_columns, NR_COLUMNS, &fit);
 	else
 		fputs("no device is bound to VFIO\n", f);
 }
@@ -66,6 +101,23 @@ static size_t cmd_list_render_holders(struct json_object *o, const struct vfio_n
 	report_bool(o, "holders_partial", holders.partial);
 	holders_done(&holders);
 	return n;
+}
+
+/* Of what goes meanwhile, or is none, it is null. */
+static void cmd_list_render_vf(struct json_object *o, const struct vfio_node *node)
+{
+	struct json_object *vf_of;
+	char name[VF_NAME_MAX];
+	struct pci_vf vf;
+
+	if (!node || pci_vf_of(node, &vf, NULL) != PCI_VF) {
+		report_null(o, "vf_of");
+		return;
+	}
+	vf_of = report_object(o, "vf_of");
+	report_string(vf_of, "name", vf_name_make(&host_live, &vf, name));
+	report_string(vf_of, "pf", vf.pf);
+	report_uint(vf_of, "number", vf.number);
 }
 
 static void cmd_list_render_peek(struct json_object *o, const struct device *dev, bool held)
@@ -154,6 +206,7 @@ static int cmd_list_render_one(struct json_object *list, const char *spec,
 	known = dev->node;
 	o = report_append(list);
 	render_node_facts(o, dev);
+	cmd_list_render_vf(o, dev->node);
 	report_null(o, "migratable");
 	report_null(o, "state");
 	report_null(o, "holder");
@@ -167,6 +220,7 @@ static int cmd_list_render_one(struct json_object *list, const char *spec,
 		cmd_list_probe(o, dev, &a->options);
 	if (!known && dev->node) {
 		render_node_facts(o, dev);
+		cmd_list_render_vf(o, dev->node);
 		cmd_list_render_holders(o, dev->node);
 	}
 	r = cancel_check(a->options.cancel, err);
@@ -186,6 +240,7 @@ static void cmd_list_render_leaving(struct json_object *list, const struct stray
 	char holder[64];
 
 	report_name(o, "address", name);
+	report_null(o, "vf_of");
 	report_null(o, "bus");
 	report_null(o, "driver");
 	report_null(o, "driver_version");

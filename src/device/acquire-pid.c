@@ -10,6 +10,7 @@
 #include "base/units.h"
 #include "device/acquirer.h"
 #include "device/owner.h"
+#include "host/dev-name.h"
 #include "host/lender.h"
 
 /**
@@ -127,16 +128,39 @@ static int acquire_pid_adopt(struct device *dev, struct owner_devices *owner, co
 	return 0;
 }
 
+/* An owner's devices are known by their addresses: @ret is that of a VF named by its PF. */
+static int acquire_pid_look_up(const struct device *dev, const char *name, struct vfio_node **ret,
+			       struct err *err)
+{
+	struct dev_name parsed;
+	int r;
+
+	*ret = NULL;
+	if (!name)
+		return 0;
+	dev_name_parse(name, &parsed);
+	if (parsed.form != DEV_FORM_VF && parsed.form != DEV_FORM_PORT)
+		return 0;
+	r = vfio_node_resolve(dev->host, name, ret, err);
+	return r < 0 ? err_prefix(err, r, "%.*s", (int)(name - dev->spec - 1), dev->spec) : 0;
+}
+
 static int acquire_pid_find(struct device *dev, const char *rest, struct err *err)
 {
+	_cleanup_(vfio_node_freep) struct vfio_node *vf = NULL;
 	struct owner_devices owner;
-	const char *name;
+	const char *name = NULL;
 	pid_t pid = 0;
 	int r;
 
 	r = acquire_pid_parse(dev, rest, &pid, &name, err);
 	if (r < 0)
 		return r;
+	r = acquire_pid_look_up(dev, name, &vf, err);
+	if (r < 0)
+		return r;
+	if (vf)
+		name = vf->name;
 	r = owner_open(dev->host, dev->spec, pid, &owner, err);
 	if (r < 0)
 		return r;

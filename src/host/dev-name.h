@@ -19,7 +19,7 @@ enum dev_form {
 	DEV_FORM_PCI, /* "3b:00.1", "0000:3B:00.1", "10000:e1:00.0" */
 	DEV_FORM_MDEV, /* a UUID */
 	DEV_FORM_VFIO, /* "vfio0", as in /dev/vfio/devices and /sys/class/vfio-dev */
-	DEV_FORM_VF, /* "eth0/vf3", "3b:00.0/vf3": of a PF, or of what its network device is called */
+	DEV_FORM_VF, /* "3b:00.0/vf3", "eth0/vf3": of a PF, or of its network device */
 	DEV_FORM_PORT, /* "pci/0000:3b:00.0/4": a port of devlink */
 	DEV_FORM_PATH, /* has a slash; only a look at it tells a node from a folder */
 };

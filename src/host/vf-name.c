@@ -55,7 +55,7 @@ static int vf_name_refuse_number(const char *spec, const char *pf, uint64_t vfs,
 	return err_hint(err, -ENODEV, "vfiomigctl vfs %s shows them", pf);
 }
 
-/* @folder: of the function @pf */
+/* @folder: the PF's own */
 static int vf_name_of_pf(const struct host *host, const char *spec, const char *folder,
 			 unsigned int number, char ret[PCI_ADDRESS_MAX], struct err *err)
 {
@@ -92,17 +92,29 @@ static bool vf_name_climb(char *folder, const char *root)
 	return false;
 }
 
+/* @ret: for the caller to free */
+static int vf_name_function_of(const struct host *host, const char *spec, const char *folder,
+			       char **ret, struct err *err)
+{
+	_cleanup_free_ char *root = NULL, *function = strdup(folder);
+	int r = path_real(&root, "%s", host->sys);
+
+	if (r < 0 || !function)
+		return err_set(err, r < 0 ? r : -ENOMEM, "%s", spec);
+	if (!vf_name_climb(function, root))
+		return vf_name_refuse(spec, err, "there is no PCI function behind %s",
+				      path_base(folder));
+	*ret = TAKE_PTR(function);
+	return 0;
+}
+
 int vf_name_in_folder(const struct host *host, const char *spec, const char *folder,
 		      unsigned int number, char ret[PCI_ADDRESS_MAX], struct err *err)
 {
-	_cleanup_free_ char *root = NULL, *pf = strdup(folder);
-	int r = path_real(&root, "%s", host->sys);
+	_cleanup_free_ char *pf = NULL;
+	int r = vf_name_function_of(host, spec, folder, &pf, err);
 
-	if (r < 0 || !pf)
-		return err_set(err, r < 0 ? r : -ENOMEM, "%s", spec);
-	if (!vf_name_climb(pf, root))
-		return vf_name_refuse(spec, err, "%s is not a PCI function's", path_base(folder));
-	return vf_name_of_pf(host, spec, pf, number, ret, err);
+	return r < 0 ? r : vf_name_of_pf(host, spec, pf, number, ret, err);
 }
 
 /*
@@ -117,6 +129,26 @@ static int vf_name_find_class(const struct host *host, const char *device, char 
 	for (size_t i = 0; r == -ENOENT && i < ARRAY_SIZE(classes); i++)
 		r = path_real(ret, "%s/%s/%s", host->sys, classes[i], device);
 	return r;
+}
+
+int vf_name_find_function(const struct host *host, const char *spec, char ret[PCI_ADDRESS_MAX],
+			  struct err *err)
+{
+	_cleanup_free_ char *folder = NULL, *function = NULL;
+	int r;
+
+	if (!*spec || strchr(spec, '/') || strcmp(spec, ".") == 0 || strcmp(spec, "..") == 0)
+		return VF_NAME_NONE;
+	r = vf_name_find_class(host, spec, &folder);
+	if (r == -ENOENT || r == -ENAMETOOLONG)
+		return VF_NAME_NONE;
+	if (r < 0)
+		return err_set(err, r, "%s", spec);
+	r = vf_name_function_of(host, spec, folder, &function, err);
+	if (r < 0)
+		return r;
+	snprintf(ret, PCI_ADDRESS_MAX, "%.19s", path_base(function));
+	return VF_NAME_FUNCTION;
 }
 
 static int vf_name_find_by_pf(const struct host *host, const char *spec,

@@ -27,6 +27,21 @@ _must_check_ int vf_name_find(const struct host *host, const char *spec,
 			      const struct dev_name *name, char ret[PCI_ADDRESS_MAX],
 			      struct err *err);
 
+/* Outcomes of vf_name_find_function(); not errors. */
+enum vf_name_function {
+	VF_NAME_FUNCTION = 0,
+	VF_NAME_NONE, /* there is no network or InfiniBand device of that name */
+};
+
+/**
+ * vf_name_find_function() - the address of the function behind a network or InfiniBand device
+ *
+ * Return: enum vf_name_function; -ENODEV (ERR_MISSING) where the device is not a PCI function's;
+ * what reading sysfs said.
+ */
+_must_check_ int vf_name_find_function(const struct host *host, const char *spec,
+				       char ret[PCI_ADDRESS_MAX], struct err *err);
+
 /** vf_name_of_port() - the second half of that: @port is what @spec names. Return: the same. */
 _must_check_ int vf_name_of_port(const struct host *host, const char *spec,
 				 const struct devlink_port *port, char ret[PCI_ADDRESS_MAX],

@@ -46,8 +46,9 @@ struct vfio_node {
 /**
  * vfio_node_resolve() - find the device that @spec names
  * @spec: PCI address with or without domain, a VF by its PF or by a devlink port (host/vf-name.h),
- *        mdev UUID, vfioN, a cdev's node by any path, or a path that leads to a device's folder
- *        in sysfs, to its vfio-dev/vfioN, or as .../vfN to a VF by a folder of its PF
+ *        the function's network or InfiniBand device, mdev UUID, vfioN, a cdev's node by any
+ *        path, or a path that leads to a device's folder in sysfs, to its vfio-dev/vfioN, or as
+ *        .../vfN to a VF by a folder of its PF
  *
  * Finds a device that VFIO does not have, too (its member vfio is false): the error of opening
  * it then says what is missing. A node is known by its device number, not by its path: it may be a

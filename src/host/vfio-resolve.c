@@ -33,7 +33,8 @@ static int vfio_resolve_refuse(const char *spec, const char *why, struct err *er
 		err, -EINVAL,
 		"a device is named by its PCI address (0000:3b:00.1 or 3b:00.1), its PF "
 		"(eth0/vf3 or 3b:00.0/vf3), a devlink port (pci/0000:3b:00.0/4), an mdev's UUID, "
-		"vfioN, a path in /dev or sysfs, fd:N, pid:PID, hold:PATH, unix:PATH, vfio-user:PATH");
+		"vfioN, a path in /dev or sysfs, fd:N, pid:PID, hold:PATH, unix:PATH, "
+		"vfio-user:PATH");
 }
 
 static int vfio_resolve_visible(const struct dirent *entry)
@@ -151,8 +152,8 @@ static int vfio_resolve_find_by_folder(const struct host *host, const char *spec
 	return vfio_resolve_find(host, spec, "device", real, ret, err);
 }
 
-static int vfio_resolve_find_vf(const struct host *host, const char *spec, const char *address,
-				struct vfio_node **ret, struct err *err)
+static int vfio_resolve_find_function(const struct host *host, const char *spec,
+				      const char *address, struct vfio_node **ret, struct err *err)
 {
 	_cleanup_free_ char *path = path_fmt("bus/pci/devices/%s", address);
 
@@ -175,7 +176,7 @@ static int vfio_resolve_find_below(const struct host *host, const char *spec,
 	    path_real(&folder, "%.*s", (int)MIN(n, (size_t)PATH_MAX), spec) >= 0 &&
 	    path_real(&root, "%s", host->sys) >= 0 && path_inside(folder, root)) {
 		r = vf_name_in_folder(host, spec, folder, number, address, err);
-		return r < 0 ? r : vfio_resolve_find_vf(host, spec, address, ret, err);
+		return r < 0 ? r : vfio_resolve_find_function(host, spec, address, ret, err);
 	}
 	return err_fail(err, ERR_MISSING, -ENODEV, "%s: no such device", spec);
 }
@@ -197,6 +198,20 @@ static int vfio_resolve_find_by_path(const struct host *host, const char *spec,
 	return vfio_resolve_refuse(spec, "neither a VFIO device's node nor its sysfs folder", err);
 }
 
+/* Last: a name that has another form is taken for that. */
+static int vfio_resolve_find_other(const struct host *host, const char *spec,
+				   struct vfio_node **ret, struct err *err)
+{
+	char address[PCI_ADDRESS_MAX];
+	int r = vf_name_find_function(host, spec, address, err);
+
+	if (r < 0)
+		return r;
+	if (r == VF_NAME_NONE)
+		return vfio_resolve_refuse(spec, "not a device name", err);
+	return vfio_resolve_find_function(host, spec, address, ret, err);
+}
+
 int vfio_node_resolve(const struct host *host, const char *spec, struct vfio_node **ret,
 		      struct err *err)
 {
@@ -210,7 +225,7 @@ int vfio_node_resolve(const struct host *host, const char *spec, struct vfio_nod
 		return vfio_resolve_find_by_path(host, spec, ret, err);
 	if (name.form == DEV_FORM_VF || name.form == DEV_FORM_PORT) {
 		r = vf_name_find(host, spec, &name, address, err);
-		return r < 0 ? r : vfio_resolve_find_vf(host, spec, address, ret, err);
+		return r < 0 ? r : vfio_resolve_find_function(host, spec, address, ret, err);
 	}
 	for (i = 0; i < ARRAY_SIZE(places); i++) {
 		_cleanup_free_ char *path = NULL;
@@ -222,5 +237,5 @@ int vfio_node_resolve(const struct host *host, const char *spec, struct vfio_nod
 			return err_set(err, -ENOMEM, "%s", spec);
 		return vfio_resolve_find(host, name.kernel, places[i].what, path, ret, err);
 	}
-	return vfio_resolve_refuse(spec, "not a device name", err);
+	return vfio_resolve_find_other(host, spec, ret, err);
 }

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <assert.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
 #include "base/clock.h"
 #include "base/macros.h"
@@ -275,28 +277,134 @@ static const char *report_cell(char buf[VALUE_MAX], struct json_object *array, s
 	return value ? report_show(buf, value, column->format) : "-";
 }
 
-void report_table(FILE *f, struct json_object *array, const struct report_row *columns, size_t n)
+/* No more columns than this in a table. */
+#define TABLE_COLUMNS 32
+
+/**
+ * struct report_layout - how wide each of @n columns is; -1 for one that is left out
+ */
+struct report_layout {
+	int widths[TABLE_COLUMNS];
+	size_t n;
+};
+
+static struct report_layout report_lay_out(struct json_object *array,
+					   const struct report_row *columns, size_t n,
+					   unsigned int if_any)
 {
-	size_t lines = json_object_array_length(array);
+	const size_t lines = json_object_array_length(array);
+	struct report_layout l = { .n = MIN(n, (size_t)TABLE_COLUMNS) };
 	char buf[VALUE_MAX];
-	int widths[32] = { 0 };
+
+	for (size_t c = 0; c < l.n; c++) {
+		bool any = !(if_any & 1u << c);
+
+		l.widths[c] = (int)strlen(columns[c].label);
+		for (size_t i = 0; i < lines; i++) {
+			const char *text = report_cell(buf, array, i, &columns[c]);
+
+			l.widths[c] = MAX(l.widths[c], (int)strlen(text));
+			any |= strcmp(text, "-") != 0;
+		}
+		if (!any)
+			l.widths[c] = -1;
+	}
+	return l;
+}
+
+/* With two spaces between columns. */
+static int report_layout_total(const struct report_layout *l)
+{
+	int total = -2;
+
+	for (size_t c = 0; c < l->n; c++)
+		if (l->widths[c] >= 0)
+			total += l->widths[c] + 2;
+	return total;
+}
+
+static void report_layout_fit(struct report_layout *l, const struct report_fit *fit)
+{
+	for (size_t i = 0; i < fit->n; i++) {
+		const struct report_give *give = &fit->gives[i];
+		int *width = &l->widths[give->column], least = (int)give->least;
+		int over = report_layout_total(l) - (int)MIN(fit->width, (unsigned int)INT_MAX);
+
+		if (over <= 0)
+			return;
+		if (!least)
+			*width = -1;
+		else if (*width > least)
+			*width = MAX(least, *width - over);
+	}
+}
+
+/* In its place, to @width characters. */
+static void report_cut(char *text, size_t width)
+{
+	const size_t len = strlen(text);
+	const char *bracket = strrchr(text, '['), *slash = strrchr(text, '/');
+	const char *tail = bracket ? bracket : slash;
+	size_t rest = tail ? strlen(tail) : 0, head;
+
+	if (len <= width || width < 2)
+		return;
+	if (rest + 3 > width)
+		rest = 0;
+	head = width - rest - 2;
+	/* Never within a character of several bytes. */
+	while (head && ((unsigned char)text[head] & 0xc0) == 0x80)
+		head--;
+	memmove(text + head + 2, text + len - rest, rest + 1);
+	text[head] = text[head + 1] = '.';
+}
+
+static void report_table_line(FILE *f, struct json_object *array, size_t line,
+			      const struct report_row *columns, const struct report_layout *l)
+{
+	char buf[VALUE_MAX], cell[VALUE_MAX];
+	int space = 0;
+
+	for (size_t c = 0; c < l->n; c++) {
+		if (l->widths[c] < 0)
+			continue;
+		snprintf(cell, sizeof(cell), "%s",
+			 line ? report_cell(buf, array, line - 1, &columns[c]) : columns[c].label);
+		report_cut(cell, (size_t)l->widths[c]);
+		/* No spaces behind the last column. */
+		fprintf(f, "%*s%s", space, "", cell);
+		space = l->widths[c] - (int)strlen(cell) + 2;
+	}
+	fputc('\n', f);
+}
+
+void report_table_fit(FILE *f, struct json_object *array, const struct report_row *columns,
+		      size_t n, const struct report_fit *fit)
+{
+	const size_t lines = json_object_array_length(array);
+	struct report_layout l = report_lay_out(array, columns, n, fit->if_any);
 
 	if (!lines)
 		return;
-	n = MIN(n, ARRAY_SIZE(widths));
-	for (size_t c = 0; c < n; c++) {
-		widths[c] = (int)strlen(columns[c].label);
-		for (size_t i = 0; i < lines; i++)
-			widths[c] = MAX(widths[c],
-					(int)strlen(report_cell(buf, array, i, &columns[c])));
-	}
+	report_layout_fit(&l, fit);
 	for (size_t i = 0; i < lines + 1; i++)
-		for (size_t c = 0; c < n; c++) {
-			const char *text = i ? report_cell(buf, array, i - 1, &columns[c])
-					     : columns[c].label;
+		report_table_line(f, array, i, columns, &l);
+}
 
-			/* No spaces behind the last column. */
-			fprintf(f, "%-*s%s", c + 1 < n ? widths[c] : 0, text,
-				c + 1 < n ? "  " : "\n");
-		}
+void report_table(FILE *f, struct json_object *array, const struct report_row *columns, size_t n)
+{
+	report_table_fit(f, array, columns, n, &(struct report_fit){ 0 });
+}
+
+unsigned int report_width(FILE *f)
+{
+	const char *columns = getenv("COLUMNS");
+	struct winsize size;
+	uint64_t n;
+
+	if (ioctl(fileno(f), TIOCGWINSZ, &size) == 0 && size.ws_col)
+		return size.ws_col;
+	if (columns && parse_uint(columns, 10, UINT16_MAX, &n) >= 0 && n)
+		return (unsigned int)n;
+	return REPORT_WIDTH;
 }

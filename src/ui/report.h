@@ -78,3 +78,38 @@ void report_lines(FILE *f, struct json_object *o, const struct report_row *rows,
  * Nothing at all for an empty array.
  */
 void report_table(FILE *f, struct json_object *array, const struct report_row *columns, size_t n);
+
+/**
+ * struct report_give - a column that gives way where a table is too wide
+ * @column: its index
+ * @least: it is cut to so many characters, and no further; 0: it is left out
+ */
+struct report_give {
+	unsigned int column, least;
+};
+
+/**
+ * struct report_fit - how wide a table may be
+ * @width: so many characters; it is wider where all that gives way has done so
+ * @if_any: 1 << INDEX of columns that are left out where no line has a value for them
+ * @gives: @n of them, in the order in which they give way, each as far as needed
+ */
+struct report_fit {
+	unsigned int width, if_any;
+	const struct report_give *gives;
+	size_t n;
+};
+
+#define REPORT_WIDTH 100
+
+/** report_width() - of the terminal that @f is; $COLUMNS; else REPORT_WIDTH. */
+unsigned int report_width(FILE *f);
+
+/**
+ * report_table_fit() - the same, made to fit
+ *
+ * What is cut has ".." for what is missing. Its end stays from the last "[" or "/" on, where there
+ * is room: a process's number, the last part of a path.
+ */
+void report_table_fit(FILE *f, struct json_object *array, const struct report_row *columns,
+		      size_t n, const struct report_fit *fit);

@@ -226,6 +226,94 @@ static void a_table_is_aligned_and_has_no_trailing_spaces(void **state)
 			   "-          -       a longer story\n");
 }
 
+/* Each column in its turn, as far as needed; what does not help is left alone. */
+static void a_wide_table_gives_way_in_order(void **state)
+{
+	static const struct report_row columns[] = {
+		{ "dev", "DEVICE", REPORT_TEXT },
+		{ "none", "VF OF", REPORT_TEXT },
+		{ "who", "HELD BY", REPORT_TEXT },
+		{ "name", "NAME", REPORT_TEXT },
+	};
+	static const struct report_give gives[] = { { 3, 6 }, { 3, 0 }, { 2, 12 }, { 0, 16 } };
+	static const struct {
+		unsigned int width;
+		const char *text;
+	} rows[] = {
+		{ 100, "DEVICE                      HELD BY                NAME\n"
+		       "/run/a/very/long/way/dev.1  qemu-system-x86[1234]  A longer name\n"
+		       "0000:3b:00.1                -                      -\n" },
+		{ 62, "DEVICE                      HELD BY                NAME\n"
+		      "/run/a/very/long/way/dev.1  qemu-system-x86[1234]  A longer ..\n"
+		      "0000:3b:00.1                -                      -\n" },
+		{ 57, "DEVICE                      HELD BY                NAME\n"
+		      "/run/a/very/long/way/dev.1  qemu-system-x86[1234]  A lo..\n"
+		      "0000:3b:00.1                -                      -\n" },
+		{ 56, "DEVICE                      HELD BY\n"
+		      "/run/a/very/long/way/dev.1  qemu-system-x86[1234]\n"
+		      "0000:3b:00.1                -\n" },
+		{ 48, "DEVICE                      HELD BY\n"
+		      "/run/a/very/long/way/dev.1  qemu-system-..[1234]\n"
+		      "0000:3b:00.1                -\n" },
+		{ 30, "DEVICE            HELD BY\n"
+		      "/run/a/v../dev.1  qemu..[1234]\n"
+		      "0000:3b:00.1      -\n" },
+		/* All has given way: wider than asked for, and nothing is lost that must not be. */
+		{ 1, "DEVICE            HELD BY\n"
+		     "/run/a/v../dev.1  qemu..[1234]\n"
+		     "0000:3b:00.1      -\n" },
+	};
+	_cleanup_(report_donep) struct json_object *o = report_new("x");
+	struct json_object *list = report_array(o, "list"), *line = report_append(list);
+
+	(void)state;
+	report_string(line, "dev", "/run/a/very/long/way/dev.1");
+	report_string(line, "who", "qemu-system-x86[1234]");
+	report_string(line, "name", "A longer name");
+	report_string(report_append(list), "dev", "0000:3b:00.1");
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const struct report_fit fit = {
+			.width = rows[i].width, .if_any = 1u << 1, .gives = gives, .n = 4
+		};
+		struct printed p;
+
+		report_table_fit(print_to(&p), list, columns, ARRAY_SIZE(columns), &fit);
+		assert_printed(&p, rows[i].text);
+	}
+}
+
+static void a_cell_is_cut_between_characters(void **state)
+{
+	static const struct report_row columns[] = { { "a", "A", REPORT_TEXT } };
+	static const struct report_give gives[] = { { 0, 4 } };
+	static const struct {
+		const char *value, *shown;
+	} rows[] = {
+		{ "abcd", "abcd" },
+		{ "abcde", "ab.." },
+		{ "a\xc3\xbc"
+		  "bcd",
+		  "a.." },
+		{ "abc[12345]", "ab.." }, /* no room for all of the number, so for none of it */
+		{ "abcdef/x", "ab.." },
+		{ "abcdef/", "a../" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		_cleanup_(report_donep) struct json_object *o = report_new("x");
+		const struct report_fit fit = { .width = 4, .gives = gives, .n = 1 };
+		struct json_object *list = report_array(o, "list");
+		char text[32];
+		struct printed p;
+
+		report_string(report_append(list), "a", rows[i].value);
+		report_table_fit(print_to(&p), list, columns, 1, &fit);
+		snprintf(text, sizeof(text), "A\n%s\n", rows[i].shown);
+		assert_printed(&p, text);
+	}
+}
+
 static void an_empty_table_is_nothing_at_all(void **state)
 {
 	static const struct report_row columns[] = {
@@ -283,6 +371,8 @@ int main(void)
 		cmocka_unit_test(what_is_not_there_takes_no_line_and_no_room),
 		cmocka_unit_test(small_sizes_are_exact_as_they_are),
 		cmocka_unit_test(a_table_is_aligned_and_has_no_trailing_spaces),
+		cmocka_unit_test(a_wide_table_gives_way_in_order),
+		cmocka_unit_test(a_cell_is_cut_between_characters),
 		cmocka_unit_test(an_empty_table_is_nothing_at_all),
 		cmocka_unit_test(values_of_any_length_are_cut_and_not_overrun),
 		cmocka_unit_test(no_report_is_nothing_to_free),
