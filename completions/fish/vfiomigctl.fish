@@ -4,6 +4,42 @@
 #
 # Nothing here opens a device, since opening one may reset it; names come from sysfs.
 
+# __vfiomigctl_names FOLDER: what the PF in that folder of sysfs is called; no representors of VFs.
+function __vfiomigctl_names
+    string replace -r '.*/' '' -- $argv[1]
+    for class in $argv[1]/net/* $argv[1]/virtio*/net/* $argv[1]/infiniband/*
+        set -l port (cat $class/phys_port_name 2>/dev/null)
+        string match -q '*pf*' -- $port; or string replace -r '.*/' '' -- $class
+    end
+end
+
+# VFs by their PF, once that is there; before, PFs that have any.
+function __vfiomigctl_vfs
+    set -l token (commandline -ct)
+    set -l pf (string split -m1 / -- $token)[1]
+    if not string match -q '*/*' -- $token
+        for vf in /sys/bus/pci/devices/*/virtfn0
+            printf '%s/\n' (__vfiomigctl_names (string replace -r '/[^/]*$' '' -- $vf))
+        end
+        return
+    end
+    test -n "$pf"; or return
+    for vf in /sys/bus/pci/devices/$pf/virtfn* /sys/bus/pci/devices/0000:$pf/virtfn* \
+        /sys/class/net/$pf/device/virtfn* /sys/class/net/$pf/device/../virtfn* \
+        /sys/class/infiniband/$pf/device/virtfn*
+        echo $pf/vf(string replace -r '.*virtfn' '' -- $vf)
+    end
+    test $pf = pci; and devlink port 2>/dev/null |
+        string replace -rf '^(pci/\S+): .*flavour pcivf.*' '$1'
+end
+
+# PFs, for vfs.
+function __vfiomigctl_pfs
+    for pf in /sys/bus/pci/devices/*/sriov_totalvfs
+        __vfiomigctl_names (string replace -r '/[^/]*$' '' -- $pf)
+    end
+end
+
 # Names of what is bound to VFIO: vfioN, addresses, UUIDs.
 function __vfiomigctl_devices
     for dev in /sys/class/vfio-dev/*
@@ -107,9 +143,10 @@ complete -c vfiomigctl -n __vfiomigctl_first -a doctor -d "say why a device is n
 complete -c vfiomigctl -n __vfiomigctl_first -a help -d "give a help list"
 complete -c vfiomigctl -n '__vfiomigctl_at 1 help' -a 'save resume hold list info state reset inspect verify extract report migratable bind unbind vfs monitor doctor'
 
-complete -c vfiomigctl -n '__vfiomigctl_at 1 save resume info state reset migratable vfs doctor' -a '(__vfiomigctl_devices; __vfiomigctl_forms fd: hold: pid: unix: vfio-user:)' -F
-complete -c vfiomigctl -n '__vfiomigctl_beyond 1 save resume' -a '(__vfiomigctl_devices; __vfiomigctl_forms fd: hold: pid: unix: vfio-user:)' -F
-complete -c vfiomigctl -n '__vfiomigctl_command hold list monitor bind unbind' -a '(__vfiomigctl_devices; __vfiomigctl_forms fd: hold: pid: unix: vfio-user:)' -F
+complete -c vfiomigctl -n '__vfiomigctl_at 1 vfs' -a '(__vfiomigctl_pfs)' -x
+complete -c vfiomigctl -n '__vfiomigctl_at 1 save resume info state reset migratable doctor' -a '(__vfiomigctl_devices; __vfiomigctl_vfs; __vfiomigctl_forms fd: hold: pid: unix: vfio-user:)' -F
+complete -c vfiomigctl -n '__vfiomigctl_beyond 1 save resume' -a '(__vfiomigctl_devices; __vfiomigctl_vfs; __vfiomigctl_forms fd: hold: pid: unix: vfio-user:)' -F
+complete -c vfiomigctl -n '__vfiomigctl_command hold list monitor bind unbind' -a '(__vfiomigctl_devices; __vfiomigctl_vfs; __vfiomigctl_forms fd: hold: pid: unix: vfio-user:)' -F
 complete -c vfiomigctl -n '__vfiomigctl_beyond 1 save' -a '(__vfiomigctl_forms file: fd: exec: unix: tcp: vsock:)' -F
 complete -c vfiomigctl -n '__vfiomigctl_beyond 1 resume; and __vfiomigctl_listen' -a '(__vfiomigctl_forms fd: unix: tcp: vsock:)' -F
 complete -c vfiomigctl -n '__vfiomigctl_beyond 1 resume; and not __vfiomigctl_listen' -a '(__vfiomigctl_forms file: fd: exec:)' -F
@@ -180,10 +217,10 @@ complete -c vfiomigctl -n '__vfiomigctl_command resume' -l insecure -d "use TCP 
 
 complete -c vfiomigctl -n '__vfiomigctl_command list' -l probe -d "open devices that no process holds and ask them"
 complete -c vfiomigctl -n '__vfiomigctl_command info' -l diff -r -F -a '(__vfiomigctl_forms file: fd: exec:)' -d "show how the device differs from the one in an image"
-complete -c vfiomigctl -n '__vfiomigctl_command inspect' -l diff -r -F -a '(__vfiomigctl_devices; __vfiomigctl_forms fd: hold: pid: unix: vfio-user:)' -d "show how a device differs from the image"
+complete -c vfiomigctl -n '__vfiomigctl_command inspect' -l diff -r -F -a '(__vfiomigctl_devices; __vfiomigctl_vfs; __vfiomigctl_forms fd: hold: pid: unix: vfio-user:)' -d "show how a device differs from the image"
 complete -c vfiomigctl -n '__vfiomigctl_command inspect' -l sections -d "list each section of the image"
 
-complete -c vfiomigctl -n '__vfiomigctl_command verify' -l on -r -F -a '(__vfiomigctl_devices; __vfiomigctl_forms fd: hold: pid: unix: vfio-user:)' -d "try the image on this device, losing what it holds"
+complete -c vfiomigctl -n '__vfiomigctl_command verify' -l on -r -F -a '(__vfiomigctl_devices; __vfiomigctl_vfs; __vfiomigctl_forms fd: hold: pid: unix: vfio-user:)' -d "try the image on this device, losing what it holds"
 
 complete -c vfiomigctl -n '__vfiomigctl_command extract' -l device -x -d "address or number of the device in the image"
 complete -c vfiomigctl -n '__vfiomigctl_command extract' -l force -d "replace OUT if it exists"
