@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "base/io.h"
+#include "base/replace-file.h"
 #include "host/run-record.h"
 #include "host/sysfs.h"
 
@@ -87,35 +88,6 @@ int run_record_read(const char *dir, const char *kind, const struct vfio_node *n
 	return RUN_RECORD_FOUND;
 }
 
-static int run_record_write_file(int dir, const char *name, const char *text)
-{
-	_cleanup_fd_ int fd = -1;
-	int r;
-
-	fd = openat(dir, name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
-	if (fd < 0)
-		return -errno;
-	r = write_full(fd, text, strlen(text));
-	if (r < 0)
-		return r;
-	return fsync(fd) < 0 ? -errno : 0;
-}
-
-static int run_record_replace(int dir, const char *name, const char *text)
-{
-	_cleanup_free_ char *temporary = path_fmt(".%s.new", name);
-	int r;
-
-	if (!temporary)
-		return -ENOMEM;
-	r = run_record_write_file(dir, temporary, text);
-	if (r < 0)
-		return r;
-	if (renameat(dir, temporary, dir, name) < 0)
-		return -errno;
-	return fsync(dir) < 0 ? -errno : 0;
-}
-
 int run_record_write(const char *dir, const char *kind, const struct vfio_node *node,
 		     const struct run_record *record, struct err *err)
 {
@@ -136,7 +108,7 @@ int run_record_write(const char *dir, const char *kind, const struct vfio_node *
 	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return err_set(err, -errno, "%s", dir);
-	r = run_record_replace(fd, path_base(path), text);
+	r = replace_file(fd, path_base(path), text, REPLACE_OWN);
 	return r < 0 ? err_set(err, r, "%s", path) : 0;
 }
 
