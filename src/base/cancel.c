@@ -35,6 +35,7 @@ int cancel_init(struct cancel *c, struct err *err)
 	const struct sigaction sa = { .sa_handler = cancel_kicked };
 
 	atomic_init(&c->requested, false);
+	atomic_init(&c->asked, false);
 	atomic_init(&c->hurried, false);
 	atomic_init(&c->stalled, false);
 	atomic_init(&c->closed, false);
@@ -71,7 +72,7 @@ void cancel_done(struct cancel *c)
 	pthread_mutex_destroy(&c->lock);
 }
 
-bool cancel_request(struct cancel *c)
+static bool cancel_wake(struct cancel *c)
 {
 	const uint64_t one = 1;
 
@@ -80,6 +81,33 @@ bool cancel_request(struct cancel *c)
 		return false;
 	/* Fails only when the counter is full, and then it is readable anyway. */
 	return write(c->fd, &one, sizeof(one)) >= 0 || errno == EAGAIN;
+}
+
+bool cancel_request(struct cancel *c)
+{
+	atomic_store(&c->asked, true);
+	return cancel_wake(c);
+}
+
+void cancel_stop(struct cancel *c)
+{
+	cancel_wake(c);
+}
+
+/* A request that comes meanwhile is seen by the second look, or comes after it in full. */
+bool cancel_resume(struct cancel *c)
+{
+	uint64_t count;
+
+	if (atomic_load(&c->asked))
+		return false;
+	atomic_store(&c->requested, false);
+	if (read(c->fd, &count, sizeof(count)) < 0 && errno != EAGAIN)
+		return false;
+	if (!atomic_load(&c->asked))
+		return true;
+	cancel_wake(c);
+	return false;
 }
 
 void cancel_hurry(struct cancel *c)

@@ -19,6 +19,9 @@
  * and requests the cancel itself. A call that nothing can end, an arc, is made between
  * cancel_call_begin() and cancel_call_end(), so that another thread can say what is waited for.
  *
+ * What fails in the work stops the rest of it by cancel_stop(), which is a request as well, but one
+ * that the work itself has made: where the work can be begun anew, cancel_resume() takes it back.
+ *
  * The threads of a set of devices share the request, and each may have a call under way: one that
  * hangs in its driver hides none of the others, and all of them are kicked.
  */
@@ -70,6 +73,7 @@ struct cancel {
 	int fd; /* readable once requested */
 	int hurry_fd; /* readable once requested twice */
 	atomic_bool requested;
+	atomic_bool asked; /* by other than the work itself */
 	atomic_bool hurried;
 	atomic_bool stalled; /* a call took longer than call_timeout_ms */
 	atomic_bool closed; /* past the point of no return */
@@ -89,6 +93,16 @@ void cancel_done(struct cancel *c);
 
 /** cancel_request() - from any thread. Return: false when it comes too late to stop the work. */
 bool cancel_request(struct cancel *c);
+
+/** cancel_stop() - the same, of the work itself: something in it has failed. */
+void cancel_stop(struct cancel *c);
+
+/**
+ * cancel_resume() - the work begins anew after cancel_stop(); none of its threads is at work
+ *
+ * Return: false, and the request stays, where it was asked for, or a deadline or a stall made it.
+ */
+_must_check_ bool cancel_resume(struct cancel *c);
 
 /** cancel_hurry() - from any thread, after cancel_request(): wait no longer than must be. */
 void cancel_hurry(struct cancel *c);

@@ -101,7 +101,7 @@ static void pipeline_note(struct pipeline *p, int r, const struct err *err)
 		return;
 	p->failed = r;
 	p->err = *err;
-	cancel_request(p->opts.cancel);
+	cancel_stop(p->opts.cancel);
 }
 
 /* The caller holds @p->lock. Items that every consumer has taken. */
@@ -559,7 +559,7 @@ static void pipeline_end_threads(struct pipeline *p)
 	pthread_cond_broadcast(&p->changed);
 	pthread_mutex_unlock(&p->lock);
 	if (busy)
-		cancel_request(p->opts.cancel);
+		cancel_stop(p->opts.cancel);
 	for (unsigned int i = 0; i < CONSUMERS; i++)
 		if (p->consumers[i].started)
 			pthread_join(p->consumers[i].thread, NULL);

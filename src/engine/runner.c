@@ -71,7 +71,7 @@ static void runner_carry_out(struct runner *r, struct runner_slot *s)
 	if (result < 0) {
 		r->failed = true;
 		if (r->heed_cancel)
-			cancel_request(r->cancel);
+			cancel_stop(r->cancel);
 	}
 	pthread_cond_broadcast(&r->done);
 }

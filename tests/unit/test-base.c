@@ -621,6 +621,39 @@ static void nothing_is_cancelled_until_somebody_asks(void **state)
 	assert_int_equal(err_status(&e), 75);
 }
 
+static void what_the_work_has_stopped_it_resumes(void **state)
+{
+	struct canceller *k = *state;
+	struct pollfd p = { .fd = k->c.fd, .events = POLLIN };
+
+	cancel_stop(&k->c);
+	assert_int_equal(cancel_check(&k->c, NULL), -ECANCELED);
+	assert_int_equal(poll(&p, 1, 0), 1);
+	assert_true(cancel_resume(&k->c));
+	assert_int_equal(cancel_check(&k->c, NULL), 0);
+	assert_int_equal(poll(&p, 1, 0), 0);
+	/* It may have stopped nothing. */
+	assert_true(cancel_resume(&k->c));
+
+	/* What others ask for stays, in any order. */
+	cancel_stop(&k->c);
+	assert_true(cancel_request(&k->c));
+	cancel_stop(&k->c);
+	assert_false(cancel_resume(&k->c));
+	assert_int_equal(cancel_check(&k->c, NULL), -ECANCELED);
+	assert_int_equal(poll(&p, 1, 0), 1);
+}
+
+static void a_deadline_is_not_resumed(void **state)
+{
+	struct canceller *k = *state;
+
+	cancel_set_deadline(&k->c, 1);
+	assert_int_equal(cancel_check(&k->c, NULL), -ETIME);
+	assert_false(cancel_resume(&k->c));
+	assert_int_equal(cancel_check(&k->c, NULL), -ETIME);
+}
+
 static void a_request_is_seen_in_every_poll(void **state)
 {
 	struct canceller *k = *state;
@@ -1371,6 +1404,8 @@ int main(void)
 		cmocka_unit_test(times_have_units_and_decimals),
 		CANCEL_TEST(nothing_is_cancelled_until_somebody_asks),
 		CANCEL_TEST(a_request_is_seen_in_every_poll),
+		CANCEL_TEST(what_the_work_has_stopped_it_resumes),
+		CANCEL_TEST(a_deadline_is_not_resumed),
 		CANCEL_TEST(a_blocked_call_is_kicked_once_it_is_requested),
 		CANCEL_TEST(a_call_that_takes_too_long_is_kicked_unasked),
 		CANCEL_TEST(what_is_past_the_point_of_no_return_is_not_kicked),
