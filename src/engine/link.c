@@ -223,7 +223,7 @@ static void link_lost(struct link *l, struct err *why)
 {
 	link_fail(l, why->code, why);
 	if (l->options.cancel)
-		cancel_request(l->options.cancel);
+		cancel_stop(l->options.cancel);
 }
 
 static void link_beat_once(struct link *l, uint64_t every_ns)
