@@ -11,9 +11,9 @@
  * A record is locked by the process that works on its transaction. Finished ones are kept, for
  * questions that come late: the newest JOURNAL_KEPT.
  *
- * Presumed abort (see engine/move.h): the other end of a transaction that has no record here, in the
- * journal that it has named, is told so, and takes it for an abort; so a source that has begun and
- * not decided needs its record only to bring its own devices back.
+ * Presumed abort (see engine/move.h): the other end of a transaction that has no record here, in
+ * the journal that it has named, is told so, and takes it for an abort; so a source that has begun
+ * and not decided needs its record only to bring its own devices back.
  */
 
 #include <stdbool.h>
@@ -24,6 +24,8 @@
 #include "base/err.h"
 #include "uapi/vfio.h"
 #include "wire/message.h"
+
+struct journal_ops;
 
 #define JOURNAL_KEPT 64u
 #define JOURNAL_DEVICES_MAX 256u
@@ -48,7 +50,7 @@ struct journal_device {
  * @phase: WIRE_PHASE_BEGUN to WIRE_PHASE_ABORTED
  * @peer: URI of the other end, if it can be connected to
  * @peer_journal: the id of the other end's, from its HELLO
- * @image, @digest, @bytes: of END, once it was sent or heard
+ * @end: the image, once END was sent or heard
  * @spool: path of the image, the destination's
  * @run: the destination starts its devices once it is committed
  * @forced: who has decided without the other end, and when: "run by root at 2026-..."
@@ -88,24 +90,29 @@ _must_check_ int journal_default_dir(char **ret, struct err *err);
  */
 _must_check_ int journal_open(const char *dir, struct journal **ret, struct err *err);
 
+/** journal_open_by() - the same with other system calls, for tests; @ops outlive it */
+_must_check_ int journal_open_by(const char *dir, const struct journal_ops *ops,
+				 struct journal **ret, struct err *err);
+
 /** journal_id() - random, since the folder was made: by it each end knows the other's journal. */
 const uint8_t *journal_id(const struct journal *j);
 
+/** journal_dir() - its path, from the root */
 const char *journal_dir(const struct journal *j);
 
 /**
  * journal_generation() - a number larger than any that this journal has given or seen
  * @seen: one of the other end's
  *
- * Durable before it is returned.
+ * Durable before it is returned. Return: 0; -ERANGE (ERR_PEER) for a @seen that none can follow.
  */
 _must_check_ int journal_generation(struct journal *j, uint64_t seen, uint64_t *ret,
 				    struct err *err);
 
-/** struct journal_entry - a record that this process has locked */
+/** struct journal_entry - a record that this process has locked; the journal outlives it */
 struct journal_entry;
 
-/** What became of a write. */
+/** enum journal_write - what became of a write */
 enum journal_write {
 	JOURNAL_WRITTEN, /* the new content is there, durably */
 	JOURNAL_UNSURE, /* after a crash it may be there, or the old one */
@@ -113,6 +120,10 @@ enum journal_write {
 
 /**
  * journal_add() - a new record, locked
+ * @r: copied; it has changed now, and begun, if its begun_ns is 0
+ * @ret: set unless a negative errno is returned
+ *
+ * Finished records that are not to be kept go, the oldest first; none that was forced does.
  *
  * Return: as journal_write(); -EEXIST.
  */
@@ -122,13 +133,20 @@ _must_check_ int journal_add(struct journal *j, const struct journal_record *r,
 /**
  * journal_lock() - an existing record
  *
+ * What it says is written again before it is believed: the process that wrote it may have died
+ * unsure of it.
+ *
  * Return: 0; -ENOENT (ERR_MISSING); -EBUSY, with the pid in the story, while another process works
  * on it; -EBADMSG (ERR_IMAGE) for one that is damaged.
  */
 _must_check_ int journal_lock(struct journal *j, const uint8_t txid[WIRE_ID_SIZE],
 			      enum wire_role role, struct journal_entry **ret, struct err *err);
 
-/** journal_record() - of a locked entry, for the caller to change before journal_write() */
+/**
+ * journal_record() - of a locked entry, for the caller to change before journal_write()
+ *
+ * What journal_write() has not written stays changed here.
+ */
 struct journal_record *journal_record(struct journal_entry *e);
 
 /**
@@ -139,24 +157,33 @@ struct journal_record *journal_record(struct journal_entry *e);
  */
 _must_check_ int journal_write(struct journal_entry *e, struct err *err);
 
-/** journal_entry_free() - unlock it */
+/** journal_entry_free() - unlock it, for processes that were forked meanwhile as well */
 struct journal_entry *journal_entry_free(struct journal_entry *e);
 DEFINE_CLEANUP(struct journal_entry *, journal_entry_free)
 
-/** struct journal_item - of a list: @busy: a process works on it; @damaged: nothing else is valid */
+/**
+ * struct journal_item - of a list
+ * @file: its name in the folder
+ * @busy: a process works on it
+ * @damaged: why there is no @record, or NULL
+ */
 struct journal_item {
 	struct journal_record record;
 	char *file;
 	bool busy;
-	bool damaged;
+	char *damaged;
 };
 
-/** journal_list() - oldest first; journal_list_done() frees it */
+/** journal_list() - oldest first, damaged ones at the end; journal_list_done() frees it */
 _must_check_ int journal_list(struct journal *j, struct journal_item **ret, size_t *ret_n,
 			      struct err *err);
 void journal_list_done(struct journal_item *v, size_t n);
 
-/** journal_phase() - what ASK is answered: of one that is locked WIRE_PHASE_BUSY */
+/**
+ * journal_phase() - what ASK is answered: of one that is locked WIRE_PHASE_BUSY
+ *
+ * Durable before it is returned. Return: 0; -EBADMSG (ERR_IMAGE) for a record that is damaged.
+ */
 _must_check_ int journal_phase(struct journal *j, const uint8_t txid[WIRE_ID_SIZE],
 			       enum wire_role role, struct wire_state *ret, struct err *err);
 
