@@ -97,6 +97,12 @@ bool mig_was_moved(struct mig_dev *dev)
 	return dev->moved;
 }
 
+static void backend_tell_step(const struct mig_dev *dev, enum mig_state from, enum mig_state to)
+{
+	if (dev->on_step)
+		dev->on_step(dev->on_step_ctx, from, to);
+}
+
 /* After a failed SET only the device knows; its answer must not cover the first failure. */
 static int backend_failed_arc(struct mig_dev *dev, enum mig_state next, int r, struct err *err)
 {
@@ -106,6 +112,7 @@ static int backend_failed_arc(struct mig_dev *dev, enum mig_state next, int r, s
 	if (mig_refresh(dev, NULL) < 0)
 		return err_prefix(err, r, "%s: %s to %s failed and the state is unknown", dev->name,
 				  fsm_name(from), fsm_name(next));
+	backend_tell_step(dev, dev->state, dev->state);
 	/* The kernel may have opened a session and failed to hand over its fd. */
 	return err_prefix(err, r, "%s: %s to %s failed, the device is in %s", dev->name,
 			  fsm_name(from), fsm_name(next), fsm_name(dev->state));
@@ -117,6 +124,7 @@ static int backend_take_arc(struct mig_dev *dev, enum mig_state next, struct err
 	struct mig_stream *stream = NULL;
 	bool opens = mig_opens_session(dev->state, next);
 
+	backend_tell_step(dev, arc.from, arc.to);
 	cancel_call_begin(dev->cancel, "%s -> %s", fsm_name(arc.from), fsm_name(arc.to));
 	arc.result = dev->ops->set_state(dev, next, &stream, err);
 	cancel_call_end(dev->cancel);
@@ -129,6 +137,7 @@ static int backend_take_arc(struct mig_dev *dev, enum mig_state next, struct err
 		return backend_failed_arc(dev, next, arc.result, err);
 
 	backend_enter(dev, next);
+	backend_tell_step(dev, next, next);
 	if (stream) {
 		backend_drop_stream(dev);
 		dev->stream = stream;
@@ -184,6 +193,7 @@ int mig_reset(struct mig_dev *dev, struct err *err)
 	if (!dev->ops->reset)
 		return err_fail(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "%s: cannot be reset",
 				dev->name);
+	backend_tell_step(dev, dev->state, MIG_RUNNING);
 	for (int i = 0;; i++) {
 		cancel_call_begin(dev->cancel, "reset");
 		r = dev->ops->reset(dev, err);

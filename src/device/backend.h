@@ -137,6 +137,8 @@ struct mig_arc {
  * @stream: of the session that is open, or NULL; the device's
  * @cancel: ends a read or write of the stream that waits for its driver or peer, if set
  * @on_arc: told of every arc tried, if set
+ * @on_step: told of every arc and reset before it is tried, and of where it has led: @from and @to
+ *           are then the same. Not told where that is not known. May be NULL
  */
 struct mig_dev {
 	const struct mig_ops *ops;
@@ -152,6 +154,8 @@ struct mig_dev {
 	struct cancel *cancel;
 	void (*on_arc)(void *ctx, const struct mig_arc *arc);
 	void *on_arc_ctx;
+	void (*on_step)(void *ctx, enum mig_state from, enum mig_state to);
+	void *on_step_ctx;
 };
 
 /**

@@ -28,6 +28,13 @@
 /* How long a device may refuse an arc on its way back. */
 #define GUARD_RETRY_NS (10 * NSEC_PER_SEC)
 
+/** struct actions_mark - one device's; its own thread's while that is at work */
+struct actions_mark {
+	struct actions *actions;
+	unsigned int index;
+	struct guard_mark mark;
+};
+
 /**
  * struct actions
  * @actors: in the order in which they do a "pre-"; they do what follows it in the opposite one
@@ -35,6 +42,7 @@
  * @phase: prepared for, or under way
  * @script: one of the actors, or NULL
  * @stage: what was done last
+ * @marks: of each member that is guarded, as the guardian was told last
  */
 struct actions {
 	const struct actions_options *options;
@@ -52,6 +60,7 @@ struct actions {
 	enum action_stage stage;
 	enum phase phase;
 	struct guardian *guardian;
+	struct actions_mark *marks;
 };
 
 /*
@@ -60,7 +69,7 @@ struct actions {
 
 static bool actions_guards(const struct member *m)
 {
-	return device_ownership(m->dev) == DEVICE_SHARED && m->dev->mig;
+	return guard_duty(device_ownership(m->dev)) == GUARD_BY_GUARDIAN && m->dev->mig;
 }
 
 /* What the tool has done to it since the guardian was forked is no other process's doing. */
@@ -70,6 +79,7 @@ static void actions_guard_detach(struct member *m)
 
 	mig->cancel = NULL;
 	mig->on_arc = NULL;
+	mig->on_step = NULL;
 	mig->state_known = mig->moved = false;
 }
 
@@ -81,19 +91,24 @@ static bool actions_guard_bring(struct member *m, enum mig_state want, enum mig_
 	return mig_recover(m->dev->mig, want, holds, &retry, &recovery, NULL) && !recovery.reset;
 }
 
-/* Where it belongs; @marked: its owner has stopped it by itself. */
-static enum mig_state actions_home(const struct member *m, bool marked)
-{
-	return marked ? MIG_STOP : mig_settled(m->result->found);
-}
-
 /** struct guard_work - @lost: any of the set has lost its own state, or may have */
 struct guard_work {
 	const struct actions *a;
 	enum guard_note note;
-	const bool *marks;
+	const uint8_t *marks;
 	bool lost;
 };
+
+static struct guard_facts actions_guard_facts(const struct guard_work *w, const struct member *m)
+{
+	return (struct guard_facts){
+		.note = w->note,
+		.mark = guard_mark_unpack(w->marks[m->index]),
+		.at = m->dev->mig->state,
+		.found = mig_settled(m->result->found),
+		.any_lost = w->lost,
+	};
+}
 
 /* What is done to one device. Return: an exit status. */
 typedef int actions_guard_step(const struct guard_work *w, struct member *m);
@@ -108,11 +123,13 @@ static int actions_guard_look(const struct guard_work *w, struct member *m)
 static int actions_guard_quiesce(const struct guard_work *w, struct member *m)
 {
 	struct mig_dev *mig = m->dev->mig;
+	struct guard_facts facts;
 	struct guard_plan plan;
 
 	if (!(mig->caps & MIG_CAP_P2P) || mig_refresh(mig, NULL) < 0)
 		return 0;
-	plan = guard_plan(w->note, mig->state, actions_home(m, w->marks[m->index]), w->lost);
+	facts = actions_guard_facts(w, m);
+	plan = guard_plan(&facts);
 	if (plan.act && plan.holds == MIG_HOLDS_OWN && plan.want == MIG_RUNNING &&
 	    mig->state != MIG_RUNNING && mig->state != MIG_ERROR)
 		(void)actions_guard_bring(m, MIG_RUNNING_P2P, plan.holds);
@@ -122,15 +139,16 @@ static int actions_guard_quiesce(const struct guard_work *w, struct member *m)
 /* Return: 0 when it is where it was found, with its own state. */
 static int actions_guard_return(const struct guard_work *w, struct member *m)
 {
-	enum mig_state found = actions_home(m, w->marks[m->index]);
 	struct mig_dev *mig = m->dev->mig;
+	struct guard_facts facts;
 	struct guard_plan plan;
 
 	if (mig_refresh(mig, NULL) < 0)
 		return 1;
-	plan = guard_plan(w->note, mig->state, found, w->lost);
+	facts = actions_guard_facts(w, m);
+	plan = guard_plan(&facts);
 	return !(plan.act && actions_guard_bring(m, plan.want, plan.holds) &&
-		 plan.holds == MIG_HOLDS_OWN && plan.want == found);
+		 plan.holds == MIG_HOLDS_OWN && plan.want == guard_home(&facts.mark, facts.found));
 }
 
 /*
@@ -158,7 +176,7 @@ static void actions_guard_each(const struct guard_work *w, actions_guard_step *s
 					: guardian_await(pids[i], clock_ms_until(end));
 }
 
-static int actions_guard_recover(void *ctx, uint8_t told, const bool *marks)
+static int actions_guard_recover(void *ctx, uint8_t told, const uint8_t *marks)
 {
 	struct guard_work w = {
 		.a = ctx,
@@ -175,10 +193,12 @@ static int actions_guard_recover(void *ctx, uint8_t told, const bool *marks)
 			actions_guard_detach(&w.a->members[i]);
 	actions_guard_each(&w, actions_guard_look, GUARD_ROUND_MS, status);
 	for (unsigned int i = 0; i < w.a->n; i++) {
+		const struct guard_mark mark = guard_mark_unpack(marks[i]);
 		bool known = status[i] >= 0 && status[i] < MIG_NR_STATES;
 
 		if (actions_guards(&w.a->members[i]))
-			w.lost |= guard_lost(w.note, known ? (enum mig_state)status[i] : MIG_ERROR);
+			w.lost |= guard_lost(w.note, &mark,
+					     known ? (enum mig_state)status[i] : MIG_ERROR);
 	}
 	if (w.a->n > 1)
 		actions_guard_each(&w, actions_guard_quiesce, GUARD_ROUND_MS, status);
@@ -198,6 +218,58 @@ static void actions_guard_after(void *ctx, uint8_t told, int recovered)
 	(void)told;
 	if (a->script)
 		(void)actions_script_ops.act(a->script, ACTION_ABORT, &facts, NULL);
+}
+
+/*
+ * What the guardian is told of the devices
+ */
+
+static int actions_mark(const struct actions *a, unsigned int index, struct err *err)
+{
+	return guardian_mark(a->guardian, index, guard_mark_pack(&a->marks[index].mark), err);
+}
+
+/* Without a guardian to hear of it the phase itself does not begin: actions_before(). */
+static void actions_on_step(void *ctx, enum mig_state from, enum mig_state to)
+{
+	struct actions_mark *m = ctx;
+
+	m->mark.from = from;
+	m->mark.to = to;
+	if (actions_mark(m->actions, m->index, NULL) < 0)
+		log_debug("guardian: gone");
+}
+
+static int actions_watch_steps(struct actions *a, struct err *err)
+{
+	a->marks = calloc(a->n, sizeof(*a->marks));
+	if (!a->marks)
+		return err_set(err, -ENOMEM, "calloc");
+	for (unsigned int i = 0; i < a->n; i++) {
+		struct mig_dev *mig = a->members[i].dev->mig;
+
+		if (!actions_guards(&a->members[i]))
+			continue;
+		a->marks[i] = (struct actions_mark){
+			.actions = a,
+			.index = i,
+			.mark = { .from = mig->state, .to = mig->state },
+		};
+		mig->on_step = actions_on_step;
+		mig->on_step_ctx = &a->marks[i];
+		if (actions_mark(a, i, err) < 0)
+			return err->code;
+	}
+	return 0;
+}
+
+static void actions_unwatch_steps(struct actions *a)
+{
+	for (unsigned int i = 0; a->marks && i < a->n; i++) {
+		if (a->members[i].dev->mig)
+			a->members[i].dev->mig->on_step = NULL;
+	}
+	free(a->marks);
 }
 
 static size_t actions_guard_fds(const struct actions *a, int *fds)
@@ -231,11 +303,13 @@ static int actions_start_guardian(struct actions *a, struct actions_freeze *free
 		return err_set(err, -ENOMEM, "calloc");
 	o.n_fds = actions_guard_fds(a, fds);
 	r = guardian_start(&o, &a->guardian, err);
-	if (r >= 0 && freeze)
+	if (r < 0)
+		return r;
+	if (freeze)
 		freeze->guardian = a->guardian;
-	if (r >= 0 && a->script)
+	if (a->script)
 		actions_script_guard(a->script, a->guardian);
-	return r;
+	return actions_watch_steps(a, err);
 }
 
 /*
@@ -344,7 +418,8 @@ static int actions_look_at(struct actions *a, struct member *m, struct err *err)
 		log_info("%s: its owner has stopped it", mig->name);
 		m->with_owner = true;
 		m->want = MIG_STOP;
-		return guardian_mark(a->guardian, m->index, true, err);
+		a->marks[m->index].mark = (struct guard_mark){ MIG_STOP, MIG_STOP, true };
+		return actions_mark(a, m->index, err);
 	}
 	if (mig->state != before)
 		return actions_refuse_state(m, before, err);
@@ -383,7 +458,8 @@ static void actions_look_again(struct actions *a)
 		if (mig_refresh(m->dev->mig, &why) < 0)
 			log_warn("%s", why.text);
 		m->dev->mig->moved = false;
-		if (guardian_mark(a->guardian, m->index, false, &why) < 0)
+		a->marks[m->index].mark.owner_stopped = false;
+		if (actions_mark(a, m->index, &why) < 0)
 			log_debug("%s", why.text);
 	}
 }
@@ -404,6 +480,11 @@ static bool actions_any_starts(const struct actions *a)
 	return false;
 }
 
+static enum mig_state actions_home(const struct member *m)
+{
+	return m->with_owner ? MIG_STOP : mig_settled(m->result->found);
+}
+
 /* All are where they were found, with their own states. */
 static bool actions_recovered(const struct actions *a)
 {
@@ -411,8 +492,7 @@ static bool actions_recovered(const struct actions *a)
 		const struct member_result *result = a->members[i].result;
 		const struct mig_dev *mig = a->members[i].dev->mig;
 
-		if (!mig || !mig->state_known ||
-		    mig->state != actions_home(&a->members[i], a->members[i].with_owner) ||
+		if (!mig || !mig->state_known || mig->state != actions_home(&a->members[i]) ||
 		    (result->recovered && result->recovery.reset))
 			return false;
 	}
@@ -548,7 +628,7 @@ static int actions_add_actors(struct actions *a, struct actions_freeze **ret_fre
 static bool actions_need_guardian(const struct actions *a)
 {
 	for (unsigned int i = 0; i < a->n; i++)
-		if (actions_has_owner(a->options, a->members[i].dev))
+		if (actions_guards(&a->members[i]))
 			return true;
 	return a->n_actors;
 }
@@ -603,6 +683,7 @@ struct actions *actions_free(struct actions *a)
 		return NULL;
 	for (unsigned int i = a->n_actors; i-- > 0;)
 		a->actors[i].ops->free(a->actors[i].ctx);
+	actions_unwatch_steps(a);
 	guardian_free(a->guardian);
 	return mfree(a);
 }

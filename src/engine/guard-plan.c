@@ -2,31 +2,78 @@
 #include "engine/guard-plan.h"
 #include "fsm/fsm.h"
 
-bool guard_lost(enum guard_note note, enum mig_state at)
+/* Bits of a packed mark. */
+#define GUARD_MARK_TO_SHIFT 3
+#define GUARD_MARK_STATE 7u
+#define GUARD_MARK_OWNER_STOPPED 0x40u
+
+_Static_assert(MIG_NR_STATES - 1 <= GUARD_MARK_STATE, "a state takes three bits");
+
+enum guard_duty guard_duty(enum device_ownership ownership)
 {
-	return (note == GUARD_LOADING || note == GUARD_JUDGING) &&
+	static const enum guard_duty duties[] = {
+		[DEVICE_SOLE] = GUARD_BY_CLOSE,
+		[DEVICE_SHARED] = GUARD_BY_GUARDIAN,
+		[DEVICE_LENT] = GUARD_BY_LENDER,
+	};
+
+	return duties[ownership];
+}
+
+uint8_t guard_mark_pack(const struct guard_mark *mark)
+{
+	return (uint8_t)(mark->from | mark->to << GUARD_MARK_TO_SHIFT |
+			 (mark->owner_stopped ? GUARD_MARK_OWNER_STOPPED : 0));
+}
+
+struct guard_mark guard_mark_unpack(uint8_t packed)
+{
+	return (struct guard_mark){
+		.from = (enum mig_state)(packed & GUARD_MARK_STATE),
+		.to = (enum mig_state)(packed >> GUARD_MARK_TO_SHIFT & GUARD_MARK_STATE),
+		.owner_stopped = packed & GUARD_MARK_OWNER_STOPPED,
+	};
+}
+
+bool guard_owner_moved(const struct guard_mark *mark, enum mig_state at)
+{
+	/* Any arc may fail, and lead there. */
+	return at != MIG_ERROR && at != mark->from && at != mark->to;
+}
+
+bool guard_lost(enum guard_note note, const struct guard_mark *mark, enum mig_state at)
+{
+	return (note == GUARD_LOADING || note == GUARD_JUDGING) && !guard_owner_moved(mark, at) &&
 	       (at == MIG_RESUMING || at == MIG_ERROR);
 }
 
-struct guard_plan guard_plan(enum guard_note note, enum mig_state at, enum mig_state found,
-			     bool any_lost)
+enum mig_state guard_home(const struct guard_mark *mark, enum mig_state found)
 {
+	return mark->owner_stopped ? MIG_STOP : found;
+}
+
+struct guard_plan guard_plan(const struct guard_facts *f)
+{
+	const enum mig_state home = guard_home(&f->mark, f->found);
 	const struct guard_plan leave = { .act = false };
-	const struct guard_plan own = { true, MIG_HOLDS_OWN, any_lost ? MIG_STOP : found };
+	const struct guard_plan own = { true, MIG_HOLDS_OWN, f->any_lost ? MIG_STOP : home };
 	const struct guard_plan stay = { true, MIG_HOLDS_OWN, MIG_STOP };
 	const struct guard_plan drop = { true, MIG_HOLDS_GIVEN_UP, MIG_STOP };
 
-	switch (note) {
+	/* Two must not run, whatever the owner of this one wants. */
+	if (f->note == GUARD_STAYS)
+		return stay;
+	if (guard_owner_moved(&f->mark, f->at))
+		return leave;
+	switch (f->note) {
 	case GUARD_RETURNS:
 		/* On its way back it does not run by the tool: its owner has started it. */
-		return fsm_runs(at) && !fsm_runs(found) ? leave : own;
-	case GUARD_STAYS:
-		return stay;
+		return fsm_runs(f->at) && !fsm_runs(home) ? leave : own;
 	case GUARD_LOADING:
-		return guard_lost(note, at) ? drop : own;
+		return guard_lost(f->note, &f->mark, f->at) ? drop : own;
 	case GUARD_JUDGING:
 		/* Elsewhere its driver has accepted the load, or it runs with it. */
-		return guard_lost(note, at) ? drop : leave;
+		return guard_lost(f->note, &f->mark, f->at) ? drop : leave;
 	default:
 		return leave;
 	}

@@ -5,14 +5,18 @@
  * What the guardian makes of a device when this process was killed half-way
  *
  * It knows what it was told last, before the step that makes it true, and where the device says
- * that it is: together they tell whose state it holds. A device that may hold its owner's state is
- * never reset.
+ * that it is: together they tell whose state it holds, and who has put it there. A device that may
+ * hold its owner's state is never reset. Where this process cannot have put it, its owner has, and
+ * there it stays: a pause is not undone. An owner that sets the very state in which this process
+ * has put its device already, or is about to, cannot be told from that.
  *
  * Pure.
  */
 
 #include <stdbool.h>
+#include <stdint.h>
 
+#include "device/device.h"
 #include "device/recovery-policy.h"
 #include "uapi/vfio.h"
 
@@ -35,6 +39,33 @@ enum guard_note {
 	GUARD_NR_NOTES
 };
 
+/* Whose it is to bring back a device when this process was killed. */
+enum guard_duty {
+	GUARD_BY_CLOSE, /* none has it open any more: what it was in the middle of ends with that */
+	GUARD_BY_LENDER, /* its holder or server hears of the end, and does it */
+	GUARD_BY_GUARDIAN, /* another process has it open, and does not hear of it */
+};
+
+/** guard_duty() - pid: and fd: and unix: are shared, whether or not it is known who has them */
+enum guard_duty guard_duty(enum device_ownership ownership);
+
+/**
+ * struct guard_mark - what this process does to a device
+ * @from, @to: the arc that it takes; both the same where it has put the device last
+ * @owner_stopped: its owner has stopped it by itself, when it was told to pause
+ */
+struct guard_mark {
+	enum mig_state from, to;
+	bool owner_stopped;
+};
+
+/* As the guardian is told of it: any mark fits. */
+uint8_t guard_mark_pack(const struct guard_mark *mark);
+struct guard_mark guard_mark_unpack(uint8_t packed);
+
+/** guard_owner_moved() - this process has not put it where it is: another one has */
+bool guard_owner_moved(const struct guard_mark *mark, enum mig_state at);
+
 /**
  * struct guard_plan - what to do with it
  * @act: bring it to @want, holding @holds; else it is left alone
@@ -46,13 +77,23 @@ struct guard_plan {
 };
 
 /** guard_lost() - a device in @at has lost its own state, and a load that was cut off is in it */
-bool guard_lost(enum guard_note note, enum mig_state at);
+bool guard_lost(enum guard_note note, const struct guard_mark *mark, enum mig_state at);
 
 /**
- * guard_plan() - what to do with a device
+ * struct guard_facts - what is known of a device
  * @at: where it says that it is
  * @found: where it was found, settled
  * @any_lost: guard_lost() of any of the set: of a set, none runs without the others
  */
-struct guard_plan guard_plan(enum guard_note note, enum mig_state at, enum mig_state found,
-			     bool any_lost);
+struct guard_facts {
+	enum guard_note note;
+	struct guard_mark mark;
+	enum mig_state at, found;
+	bool any_lost;
+};
+
+/** guard_home() - where it belongs if nothing is lost */
+enum mig_state guard_home(const struct guard_mark *mark, enum mig_state found);
+
+/** guard_plan() - what to do with it */
+struct guard_plan guard_plan(const struct guard_facts *facts);

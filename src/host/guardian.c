@@ -69,7 +69,7 @@ struct guard {
 	const struct guardian_options *options;
 	pid_t tool;
 	bool frozen[GUARDIAN_FREEZERS_MAX];
-	bool marks[GUARDIAN_MARKS_MAX];
+	uint8_t marks[GUARDIAN_MARKS_MAX];
 	uint8_t note;
 	pid_t script;
 	int script_fd;
@@ -339,11 +339,11 @@ int guardian_note(struct guardian *g, uint8_t note, struct err *err)
 	return guardian_tell(g, &m, err);
 }
 
-int guardian_mark(struct guardian *g, size_t index, bool marked, struct err *err)
+int guardian_mark(struct guardian *g, size_t index, uint8_t mark, struct err *err)
 {
 	const struct guardian_message m = {
 		.word = GUARDIAN_MARK,
-		.note = marked,
+		.note = mark,
 		.index = (uint16_t)index,
 	};
 

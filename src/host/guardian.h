@@ -44,7 +44,7 @@ struct guardian_options {
 	const int *fds;
 	size_t n_fds;
 	int patience_ms;
-	int (*recover)(void *ctx, uint8_t note, const bool *marks);
+	int (*recover)(void *ctx, uint8_t note, const uint8_t *marks);
 	void (*after)(void *ctx, uint8_t note, int recovered);
 	void *ctx;
 };
@@ -78,7 +78,7 @@ _must_check_ int guardian_start(const struct guardian_options *o, struct guardia
 _must_check_ int guardian_note(struct guardian *g, uint8_t note, struct err *err);
 
 /** guardian_mark() - the same of one thing of several. Return: as guardian_note(). */
-_must_check_ int guardian_mark(struct guardian *g, size_t index, bool marked, struct err *err);
+_must_check_ int guardian_mark(struct guardian *g, size_t index, uint8_t mark, struct err *err);
 
 /** guardian_freezing() - freezer @index is about to stop its process. Return: as of a note. */
 _must_check_ int guardian_freezing(struct guardian *g, size_t index, struct err *err);

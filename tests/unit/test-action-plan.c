@@ -213,39 +213,70 @@ static void names_are_read_as_they_are_written(void **state)
 		true, MIG_HOLDS_##holds, MIG_##want \
 	}
 
+/* clang-format off */
+#define ROW(note, mark, at, found, lost, ...) \
+	{ GUARD_##note, mark, MIG_##at, MIG_##found, lost, __VA_ARGS__ }
+#define AT(state) { MIG_##state, MIG_##state, false }
+#define ARC(from, to) { MIG_##from, MIG_##to, false }
+#define OWNER_STOPPED { MIG_STOP, MIG_STOP, true }
+#define LEAVE { .act = false }
+/* clang-format on */
+
 static void a_device_of_a_killed_process_goes_where_it_belongs(void **state)
 {
 	static const struct {
 		enum guard_note note;
+		struct guard_mark mark;
 		enum mig_state at, found;
 		bool lost;
 		struct guard_plan plan;
 	} rows[] = {
 		/* clang-format off */
-		{ GUARD_RETURNS, MIG_STOP_COPY, MIG_RUNNING, false, GO(OWN, RUNNING) },
-		{ GUARD_RETURNS, MIG_STOP_COPY, MIG_STOP,    false, GO(OWN, STOP) },
-		{ GUARD_RETURNS, MIG_RUNNING,   MIG_RUNNING, false, GO(OWN, RUNNING) },
-		{ GUARD_RETURNS, MIG_RUNNING,   MIG_STOP,    false, { .act = false } },
-		{ GUARD_RETURNS, MIG_PRE_COPY,  MIG_RUNNING, false, GO(OWN, RUNNING) },
-		{ GUARD_STAYS,   MIG_STOP_COPY, MIG_RUNNING, false, GO(OWN, STOP) },
-		{ GUARD_STAYS,   MIG_STOP,      MIG_RUNNING, false, GO(OWN, STOP) },
-		{ GUARD_LOADING, MIG_STOP,      MIG_RUNNING, false, GO(OWN, RUNNING) },
-		{ GUARD_LOADING, MIG_STOP,      MIG_RUNNING, true,  GO(OWN, STOP) },
-		{ GUARD_LOADING, MIG_RESUMING,  MIG_RUNNING, true,  GO(GIVEN_UP, STOP) },
-		{ GUARD_LOADING, MIG_ERROR,     MIG_RUNNING, true,  GO(GIVEN_UP, STOP) },
-		{ GUARD_JUDGING, MIG_RESUMING,  MIG_RUNNING, true,  GO(GIVEN_UP, STOP) },
-		{ GUARD_JUDGING, MIG_STOP,      MIG_RUNNING, false, { .act = false } },
-		{ GUARD_SETTLED, MIG_STOP, MIG_RUNNING, false, { .act = false } },
-		{ GUARD_LOADED,  MIG_STOP,      MIG_RUNNING, false, { .act = false } },
-		{ GUARD_LOADED,  MIG_ERROR,     MIG_RUNNING, false, { .act = false } },
-		{ GUARD_LOADED,  MIG_RUNNING,   MIG_STOP,    false, { .act = false } },
+		ROW(RETURNS, AT(STOP_COPY), STOP_COPY, RUNNING, false, GO(OWN, RUNNING)),
+		ROW(RETURNS, AT(STOP_COPY), STOP_COPY, STOP, false, GO(OWN, STOP)),
+		ROW(RETURNS, AT(RUNNING), RUNNING, RUNNING, false, GO(OWN, RUNNING)),
+		ROW(RETURNS, ARC(RUNNING, STOP), RUNNING, STOP, false, LEAVE),
+		ROW(RETURNS, AT(PRE_COPY), PRE_COPY, RUNNING, false, GO(OWN, RUNNING)),
+		ROW(STAYS, AT(STOP_COPY), STOP_COPY, RUNNING, false, GO(OWN, STOP)),
+		ROW(STAYS, AT(STOP), STOP, RUNNING, false, GO(OWN, STOP)),
+		ROW(LOADING, AT(STOP), STOP, RUNNING, false, GO(OWN, RUNNING)),
+		ROW(LOADING, AT(STOP), STOP, RUNNING, true, GO(OWN, STOP)),
+		ROW(LOADING, AT(RESUMING), RESUMING, RUNNING, true, GO(GIVEN_UP, STOP)),
+		ROW(LOADING, AT(STOP), ERROR, RUNNING, true, GO(GIVEN_UP, STOP)),
+		ROW(JUDGING, AT(RESUMING), RESUMING, RUNNING, true, GO(GIVEN_UP, STOP)),
+		ROW(JUDGING, AT(STOP), STOP, RUNNING, false, LEAVE),
+		ROW(SETTLED, AT(STOP), STOP, RUNNING, false, LEAVE),
+		ROW(LOADED, AT(STOP), STOP, RUNNING, false, LEAVE),
+		ROW(LOADED, AT(STOP), ERROR, RUNNING, false, LEAVE),
+		ROW(LOADED, AT(STOP), RUNNING, STOP, false, LEAVE),
+		/* half-way through an arc it is the tool's at both ends */
+		ROW(RETURNS, ARC(STOP_COPY, STOP), STOP, RUNNING, false, GO(OWN, RUNNING)),
+		ROW(RETURNS, ARC(STOP_COPY, STOP), STOP_COPY, RUNNING, false, GO(OWN, RUNNING)),
+		ROW(LOADING, ARC(STOP, RESUMING), RESUMING, STOP, true, GO(GIVEN_UP, STOP)),
+		/* where the tool has not put it, its owner has */
+		ROW(RETURNS, AT(RUNNING), STOP, RUNNING, false, LEAVE),
+		ROW(RETURNS, AT(STOP_COPY), STOP, RUNNING, false, LEAVE),
+		ROW(RETURNS, AT(PRE_COPY), STOP_COPY, RUNNING, false, LEAVE),
+		ROW(RETURNS, AT(STOP), RESUMING, STOP, false, LEAVE),
+		ROW(LOADING, AT(STOP), RESUMING, STOP, false, LEAVE),
+		ROW(LOADING, AT(RESUMING), RUNNING, STOP, false, LEAVE),
+		/* but two must not run */
+		ROW(STAYS, AT(STOP), RUNNING, RUNNING, false, GO(OWN, STOP)),
+		/* an owner that was told to pause, and did */
+		ROW(RETURNS, OWNER_STOPPED, STOP, RUNNING, false, GO(OWN, STOP)),
 		/* clang-format on */
 	};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		struct guard_plan p =
-			guard_plan(rows[i].note, rows[i].at, rows[i].found, rows[i].lost);
+		const struct guard_facts facts = {
+			.note = rows[i].note,
+			.mark = rows[i].mark,
+			.at = rows[i].at,
+			.found = rows[i].found,
+			.any_lost = rows[i].lost,
+		};
+		struct guard_plan p = guard_plan(&facts);
 
 		if (p.act != rows[i].plan.act ||
 		    (p.act && (p.holds != rows[i].plan.holds || p.want != rows[i].plan.want)))
@@ -260,15 +291,40 @@ static void only_what_has_lost_its_state_is_given_up(void **state)
 	(void)state;
 	for (unsigned int note = 0; note < GUARD_NR_NOTES; note++)
 		for (unsigned int at = 0; at < MIG_NR_STATES; at++)
-			for (unsigned int lost = 0; lost < 2; lost++) {
-				struct guard_plan p = guard_plan((enum guard_note)note,
-								 (enum mig_state)at, MIG_RUNNING,
-								 lost);
+			for (unsigned int mark = 0; mark < 128; mark++) {
+				const struct guard_facts facts = {
+					.note = (enum guard_note)note,
+					.mark = guard_mark_unpack((uint8_t)mark),
+					.at = (enum mig_state)at,
+					.found = MIG_RUNNING,
+					.any_lost = mark & 1,
+				};
+				struct guard_plan p = guard_plan(&facts);
 
 				if (p.act && p.holds == MIG_HOLDS_GIVEN_UP)
-					assert_true(at == MIG_RESUMING || at == MIG_ERROR);
+					assert_true(guard_lost(facts.note, &facts.mark, facts.at));
 				assert_int_not_equal(p.holds, MIG_HOLDS_NOTHING);
 			}
+}
+
+static void a_mark_is_read_as_it_was_told(void **state)
+{
+	(void)state;
+	for (unsigned int packed = 0; packed < 128; packed++) {
+		struct guard_mark mark = guard_mark_unpack((uint8_t)packed);
+
+		assert_in_range(mark.from, 0, MIG_NR_STATES - 1);
+		assert_in_range(mark.to, 0, MIG_NR_STATES - 1);
+		assert_int_equal(guard_mark_pack(&mark), packed);
+	}
+}
+
+static void a_device_is_brought_back_by_one_who_has_it_still(void **state)
+{
+	(void)state;
+	assert_int_equal(guard_duty(DEVICE_SOLE), GUARD_BY_CLOSE);
+	assert_int_equal(guard_duty(DEVICE_SHARED), GUARD_BY_GUARDIAN);
+	assert_int_equal(guard_duty(DEVICE_LENT), GUARD_BY_LENDER);
 }
 
 /* What stops a device or takes its state, and none that brings it back. */
@@ -292,6 +348,8 @@ int main(void)
 		cmocka_unit_test(names_are_read_as_they_are_written),
 		cmocka_unit_test(a_device_of_a_killed_process_goes_where_it_belongs),
 		cmocka_unit_test(a_guardian_is_needed_until_devices_go_back),
+		cmocka_unit_test(a_mark_is_read_as_it_was_told),
+		cmocka_unit_test(a_device_is_brought_back_by_one_who_has_it_still),
 		cmocka_unit_test(only_what_has_lost_its_state_is_given_up),
 	};
 

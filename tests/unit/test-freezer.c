@@ -420,7 +420,7 @@ struct guarded {
 	int patience_ms;
 };
 
-static int recover(void *ctx, uint8_t note, const bool *marks)
+static int recover(void *ctx, uint8_t note, const uint8_t *marks)
 {
 	const struct guarded *g = ctx;
 
@@ -493,9 +493,9 @@ _Noreturn static void stop_and_go_on(struct guarded *g, unsigned int times, enum
 		if (guardian_start(&own, &guardian, &err) < 0)
 			_exit(3);
 		if (guardian_note(guardian, 3, &err) < 0 ||
-		    guardian_mark(guardian, 0, true, &err) < 0 ||
-		    guardian_mark(guardian, 1, true, &err) < 0 ||
-		    guardian_mark(guardian, 0, false, &err) < 0 ||
+		    guardian_mark(guardian, 0, 1, &err) < 0 ||
+		    guardian_mark(guardian, 1, 1, &err) < 0 ||
+		    guardian_mark(guardian, 0, 0, &err) < 0 ||
 		    guardian_freezing(guardian, 0, &err) < 0 ||
 		    freezer_freeze(&f, &cancel, &err) < 0)
 			_exit(4);

@@ -323,6 +323,59 @@ stuck_save()
 	dismiss owner
 }
 
+@test "pid: a pause of the owner in mid-save is not undone when the tool is killed" {
+	local C
+
+	make_device C migsim-v2
+	sim "$C" size 8000000
+	consume owner "$C"
+	# Its own doing is.
+	stuck_save save "$owner" "$C"
+	kill -KILL "$save"
+	finish save 137
+	eventually is_in "$C" running
+	eventually guardian_is_gone
+	stuck_save save "$owner" "$C"
+	expect_answer owner set $STOP set
+	kill -KILL "$save"
+	finish save 137
+	eventually guardian_is_gone
+	expect_state "$C" stop
+	touch go
+	expect_answer owner set $RUNNING set
+	dismiss owner
+	eventually none_are_left
+}
+
+none_are_left()
+{
+	leftovers
+	((${#leftovers[@]} == 0))
+}
+
+# The process that has passed the descriptor keeps its own, and does not hear of the tool's end.
+@test "fd: a device in mid-save is brought back when the tool is killed" {
+	local C
+
+	make_device C migsim-v2
+	sim "$C" size 8000000
+	start passer "$tools/with-fd" --keep "$C" 7 bash -c '
+		echo 7 >"$2/seed"
+		"$1" save fd:7 "exec:until [ -e go ]; do sleep 0.05; done; cat >state.img" &
+		echo $! >pid
+		wait
+		until [[ -e end ]]; do sleep 0.05; done' - "$VFIOMIGCTL" "/sys/bus/mdev/devices/$C/migsim"
+	eventually is_in "$C" stop-copy
+	kill -KILL "$(<pid)"
+	eventually is_in "$C" running
+	eventually guardian_is_gone
+	expect_state "$C" running
+	expect_shown "$C" seed 7
+	touch go end
+	finish passer 0
+	eventually none_are_left
+}
+
 # From the first ioctl that changes the state of the device on. The guardian is killed, too, at the
 # same number of its own, of which it has fewer.
 @test "pid: killed at any of its ioctls, the tool leaves the device to its owner" {
