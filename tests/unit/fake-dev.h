@@ -181,3 +181,9 @@ void fake_forget(struct fake *f);
 
 /** fake_byte() - what stands at @at of the stream */
 uint8_t fake_byte(uint64_t at);
+
+/** fake_fill() - @len bytes of the stream from @at on */
+void fake_fill(void *buf, uint64_t at, size_t len);
+
+/** fake_matches() - whether @buf is what stands in the stream from @at on */
+bool fake_matches(const void *buf, uint64_t at, size_t len);

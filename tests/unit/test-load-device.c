@@ -52,8 +52,7 @@ static int stream_fd(bool pipe_it)
 	int fd = memfd_create("stream", MFD_CLOEXEC), p[2];
 
 	assert_true(fd >= 0);
-	for (size_t at = 0; at < SIZE; at++)
-		bytes[at] = fake_byte(at);
+	fake_fill(bytes, 0, SIZE);
 	if (!pipe_it) {
 		assert_int_equal(write_full(fd, bytes, SIZE), 0);
 		assert_int_equal(lseek(fd, 0, SEEK_SET), 0);

@@ -109,9 +109,7 @@ static int on_data(void *ctx, uint32_t device, const void *buf, size_t len, stru
 	struct streams *s = ctx;
 
 	(void)err;
-	for (size_t i = 0; i < len; i++)
-		s->good &= ((const uint8_t *)buf)[i] ==
-			   fake_byte(FAKE_SET_SALT * (uint64_t)device + s->bytes[device] + i);
+	s->good &= fake_matches(buf, FAKE_SET_SALT * (uint64_t)device + s->bytes[device], len);
 	s->bytes[device] += len;
 	return 0;
 }
