@@ -13,6 +13,7 @@
 #include "base/macros.h"
 #include "emu/load.h"
 #include "emu/save.h"
+#include "effort.h"
 
 #define TIB (UINT64_C(1) << 40)
 
@@ -67,7 +68,7 @@ static void a_block_is_the_same_however_it_is_cut(void **state)
 
 	(void)state;
 	emu_block_fill(12345, 0, whole, sizeof(whole));
-	for (size_t at = 0; at < 140; at++)
+	for (size_t at = 0; at < 140; at += effort_share())
 		for (size_t len = 0; len < 200; len++) {
 			memset(piece, 0xee, sizeof(piece));
 			emu_block_fill(12345, at, piece, len);
@@ -197,7 +198,7 @@ static void every_byte_that_moved_is_missed(void **state)
 
 	(void)state;
 	assert_int_equal(save(&a, sizeof(good), good, sizeof(good), 4096), sizeof(good));
-	for (size_t at = 0; at + 1 < sizeof(good); at++) {
+	for (size_t at = 0; at + 1 < sizeof(good); at += effort_share()) {
 		if (good[at] == good[at + 1])
 			continue;
 		memcpy(bad, good, sizeof(good));
@@ -213,7 +214,8 @@ static void every_byte_that_moved_is_missed(void **state)
 		assert_int_equal(load(&b, sizeof(bad), bad, sizeof(bad), 999), -EINVAL);
 	}
 	/* Zeros lost, and doubled elsewhere: no byte is another, and no length. */
-	for (size_t at = HEADS; at + 2 * LINE <= sizeof(good) - EMU_RECORD_SIZE; at++) {
+	for (size_t at = HEADS; at + 2 * LINE <= sizeof(good) - EMU_RECORD_SIZE;
+	     at += effort_share()) {
 		if (good[at])
 			continue;
 		memcpy(bad, good, sizeof(good));
@@ -271,7 +273,7 @@ static void a_state_that_changes_under_the_reader_arrives_as_it_is_at_the_end(vo
 	static uint8_t stream[4 << 20];
 
 	(void)state;
-	for (uint64_t seed = 0; seed < 20; seed++) {
+	for (uint64_t seed = 0; seed < 20; seed += effort_share()) {
 		struct emu_content a = make(300000, seed), b = make(300000, seed + 100);
 		size_t len = 0, n;
 

@@ -18,6 +18,7 @@
 #include "base/macros.h"
 #include "engine/scan-ahead.h"
 #include "engine/scan.h"
+#include "effort.h"
 #include "image-fixture.h"
 
 #define THREADS 3
@@ -149,7 +150,8 @@ static void a_cut_image_is_refused_alike(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(specs); i++) {
 		struct bytes image = image_make(&specs[i]), cut = image;
 
-		for (cut.len = 0; cut.len < image.len; cut.len += cut.len % 3 ? 1021 : 2039)
+		for (cut.len = 0; cut.len < image.len;
+		     cut.len += (cut.len % 3 ? 1021 : 2039) * effort_share())
 			assert_int_equal(scan_both(f, &cut, 0), -EBADMSG);
 		for (cut.len = 4096; cut.len < image.len; cut.len += 4096)
 			assert_int_equal(scan_both(f, &cut, 0), -EBADMSG);
@@ -165,7 +167,8 @@ static void an_image_with_a_bit_flipped_is_refused_alike(void **state)
 		struct bytes image = image_make(&specs[i]);
 
 		f->sink.sum = i != 1; /* where there are none to check, frames are checked ahead */
-		for (size_t at = 0; at < image.len; at += at % 4096 < 64 ? 7 : 613) {
+		for (size_t at = 0; at < image.len;
+		     at += (at % 4096 < 64 ? 7 : 613) * effort_share()) {
 			uint8_t bit = (uint8_t)(1 << at % 8);
 
 			image.p[at] ^= bit;
@@ -199,7 +202,7 @@ static void a_forged_section_is_refused_alike(void **state)
 		struct bytes image = image_make(&specs[i]), forged = { 0 };
 		size_t n = forge_sections(image.p, image.len, at, SECTIONS_MAX);
 
-		for (size_t k = 0; k < n * ARRAY_SIZE(rows); k += 5) {
+		for (size_t k = 0; k < n * ARRAY_SIZE(rows); k += 5 * effort_share()) {
 			size_t row = k % ARRAY_SIZE(rows), section = k / ARRAY_SIZE(rows);
 
 			forged.len = 0;
