@@ -64,9 +64,9 @@ static void cmd_save_parse_compress(struct cmd_save_args *a)
 	    (arg[4] && (parse_uint(arg + 5, 10, ZSTD_LEVEL_MAX, &level) < 0 || !level)))
 		opts_misuse(a->inv->program, "--compress is none or zstd[:1-%d], not '%s'",
 			    ZSTD_LEVEL_MAX, arg);
-	if (a->save.raw)
+	if (a->save.source.raw)
 		opts_misuse(a->inv->program, "--raw and --compress exclude each other");
-	a->save.zstd_level = (int)level;
+	a->save.source.zstd_level = (int)level;
 }
 
 static void cmd_save_parse_labels(struct cmd_save_args *a)
@@ -74,9 +74,9 @@ static void cmd_save_parse_labels(struct cmd_save_args *a)
 	struct err err = { 0 };
 
 	for (size_t i = 0; i < a->labels.n; i++)
-		if (image_labels_parse(&a->save.labels, a->labels.v[i], &err) < 0)
+		if (image_labels_parse(&a->save.source.labels, a->labels.v[i], &err) < 0)
 			opts_misuse(a->inv->program, "--label=%s: %s", a->labels.v[i], err.text);
-	if (a->save.raw && a->labels.n)
+	if (a->save.source.raw && a->labels.n)
 		opts_misuse(a->inv->program, "--raw and --label exclude each other");
 }
 
@@ -84,7 +84,7 @@ static void cmd_save_settle(struct cmd_save_args *a)
 {
 	struct save_options *s = &a->save;
 
-	if (a->needs_precopy && !s->precopy)
+	if (a->needs_precopy && !s->source.precopy)
 		opts_misuse(a->inv->program,
 			    "--downtime-limit, --max-rounds, --max-time, --on-divergence and "
 			    "--bandwidth-stop-copy are for --pre-copy");
@@ -95,35 +95,36 @@ static void cmd_save_settle(struct cmd_save_args *a)
 	cmd_devices_split(a->inv, &a->devices);
 	cmd_save_parse_compress(a);
 	cmd_save_parse_labels(a);
-	if (s->raw && a->devices.n > 1)
+	if (s->source.raw && a->devices.n > 1)
 		opts_misuse(a->inv->program, "--raw is of one device");
-	s->threads = (unsigned int)a->threads;
+	s->source.threads = (unsigned int)a->threads;
 	s->peer.timeout_ms = a->options.acquire.timeout_ms;
-	s->devs = a->devices.v;
-	s->n = a->devices.n;
-	s->device = &a->options;
-	s->p2p = !a->no_p2p;
-	s->retry_ns = a->retry.budget_ns;
+	s->source.devs = a->devices.v;
+	s->source.n = a->devices.n;
+	s->source.device = &a->options;
+	s->source.p2p = !a->no_p2p;
+	s->source.retry_ns = a->retry.budget_ns;
 	a->actions.file = a->devices.file;
-	s->actions = &a->actions;
-	s->leave_stopped = a->leave == LEAVE_STOP;
-	s->converge.policy.max_rounds = (unsigned int)a->max_rounds;
-	s->converge.on_divergence = (enum on_divergence)a->on_divergence;
-	s->converge.returns = !s->leave_stopped;
-	s->converge.policy.stop_copy_rate = s->bandwidth_stop_copy;
+	s->source.actions = &a->actions;
+	s->source.leave_stopped = a->leave == LEAVE_STOP;
+	s->source.converge.policy.max_rounds = (unsigned int)a->max_rounds;
+	s->source.converge.on_divergence = (enum on_divergence)a->on_divergence;
+	s->source.converge.returns = !s->source.leave_stopped;
+	s->source.converge.policy.stop_copy_rate = s->source.bandwidth_stop_copy;
 }
 
 static void cmd_save_parse(struct cmd_save_args *a, int argc, char **argv)
 {
-	struct switchover_options *policy = &a->save.converge.policy;
+	struct switchover_options *policy = &a->save.source.converge.policy;
 	const struct opt opts[] = {
-		{ "raw", .flag = &a->save.raw, .doc = "write the bare stream and nothing else" },
+		{ "raw", .flag = &a->save.source.raw,
+		  .doc = "write the bare stream and nothing else" },
 		{ "compress", .value = "HOW", .text = &a->compress,
 		  .doc = "none (default) or zstd[:LEVEL]" },
 		{ "force", .flag = &a->save.force, .doc = "replace FILE if it exists" },
 		{ "leave", .value = "STATE", .choice = &a->leave, OPT_WORDS(cmd_save_leave_words),
 		  .doc = "found (default): as it was; stop: stopped" },
-		{ "pre-copy", .flag = &a->save.precopy,
+		{ "pre-copy", .flag = &a->save.source.precopy,
 		  .doc = "read what can be read while the devices run" },
 		{ "downtime-limit", .value = "TIME", .duration_ns = &policy->downtime_limit_ns,
 		  .max = PRE_COPY_MAX_NS, .given = &a->needs_precopy,
@@ -139,28 +140,28 @@ static void cmd_save_parse(struct cmd_save_args *a, int argc, char **argv)
 		  .doc = "when pre-copy does not converge: stop (default) the devices, or abort" },
 		{ "no-p2p", .flag = &a->no_p2p,
 		  .doc = "several devices need no P2P: they do no DMA to each other" },
-		{ "downtime-max", .value = "TIME", .duration_ns = &a->save.converge.downtime_max_ns,
-		  .max = PRE_COPY_MAX_NS,
+		{ "downtime-max", .value = "TIME",
+		  .duration_ns = &a->save.source.converge.downtime_max_ns, .max = PRE_COPY_MAX_NS,
 		  .doc = "undo a save whose devices were stopped for longer" },
-		{ "max-skew", .value = "TIME", .duration_ns = &a->save.max_skew_ns,
+		{ "max-skew", .value = "TIME", .duration_ns = &a->save.source.max_skew_ns,
 		  .max = SKEW_MAX_NS,
 		  .doc = "between the first device's stop and the last's, at most" },
 		{ "insecure", .flag = &a->save.peer.insecure,
 		  .doc = "use TCP or vsock, or the socket of any user" },
-		{ "threads", .value = "N", .number = &a->threads, .min = 1, .max = SAVE_THREADS_MAX,
-		  .doc = "compress in N threads (one for each CPU)" },
-		{ "bandwidth", .value = "RATE", .bytes = &a->save.bandwidth, .min = 1,
+		{ "threads", .value = "N", .number = &a->threads, .min = 1,
+		  .max = SOURCE_THREADS_MAX, .doc = "compress in N threads (one for each CPU)" },
+		{ "bandwidth", .value = "RATE", .bytes = &a->save.source.bandwidth, .min = 1,
 		  .max = INT64_MAX,
 		  .doc = "write at most RATE bytes a second: 10M, 1GB, ...; with --pre-copy only "
 			 "while the devices run" },
-		{ "bandwidth-stop-copy", .value = "RATE", .bytes = &a->save.bandwidth_stop_copy,
-		  .min = 1, .max = INT64_MAX, .given = &a->needs_precopy,
-		  .doc = "the same once they are stopped" },
+		{ "bandwidth-stop-copy", .value = "RATE",
+		  .bytes = &a->save.source.bandwidth_stop_copy, .min = 1, .max = INT64_MAX,
+		  .given = &a->needs_precopy, .doc = "the same once they are stopped" },
 		{ "report", .value = "FILE", .text = &a->report,
 		  .doc = "write all that happens to FILE, for vfiomigctl report" },
 		{ "label", .value = "KEY=VALUE", .list = &a->labels,
 		  .doc = "put this into the image, where inspect shows it; several times" },
-		{ "sha256", .flag = &a->save.sha256,
+		{ "sha256", .flag = &a->save.source.sha256,
 		  .doc = "sum the stream; takes longer than all the rest" },
 		{ "dry-run", .flag = &a->dry_run, .doc = "say what would be done, open nothing" },
 		{ 0 },
@@ -214,13 +215,13 @@ static void cmd_save_view(FILE *f, struct json_object *report)
 static void cmd_save_render_device(struct json_object *o, const struct save_result *result,
 				   unsigned int i)
 {
-	const struct member_result *m = &result->devices[i];
+	const struct member_result *m = &result->source.devices[i];
 
 	report_uint(o, "bytes", m->bytes);
 	report_uint(o, "stream_ns", m->stream_ns);
 	render_rate(o, m->bytes, m->stream_ns);
-	if (result->sums)
-		report_octets(o, "sha256", result->sums[i], sizeof(result->sums[i]));
+	if (result->source.sums)
+		report_octets(o, "sha256", result->source.sums[i], sizeof(result->source.sums[i]));
 	render_state_found(o, m->found, true);
 	render_state_now(o, m->left, m->left_known);
 	report_uint(o, "drain_retries", m->retries);
@@ -237,22 +238,24 @@ static void cmd_save_render(struct invocation *inv, const struct save_options *s
 	inv->acts = inv->moves_state = true;
 	inv->outcome = result->verdict.outcome;
 	inv->owner = result->verdict.owner;
-	render_devices(o, s->devs, s->n);
+	render_devices(o, s->source.devs, s->source.n);
 	report_name(o, "file", s->uri.text);
-	report_string(o, "format", s->raw ? "raw" : "image");
-	if (!result->started)
+	report_string(o, "format", s->source.raw ? "raw" : "image");
+	if (!result->source.started)
 		return;
-	if (result->info.major)
-		render_labels(render_image_info(o, &result->info,
-						result->receipt.accepted ? &result->receipt : NULL),
-			      &s->labels);
-	report_uint(o, "file_bytes", result->published ? result->written : 0);
-	if (result->decided)
-		render_decision(o, &result->decision);
-	if (s->n > 1)
-		report_uint(o, "skew_ns", result->skew_ns);
-	for (unsigned int i = 0; i < s->n; i++)
-		cmd_save_render_device(render_object(o, s->n, i), result, i);
+	if (result->source.info.major)
+		render_labels(render_image_info(o, &result->source.info,
+						result->source.receipt.accepted
+							? &result->source.receipt
+							: NULL),
+			      &s->source.labels);
+	report_uint(o, "file_bytes", result->published ? result->source.written : 0);
+	if (result->source.decided)
+		render_decision(o, &result->source.decision);
+	if (s->source.n > 1)
+		report_uint(o, "skew_ns", result->source.skew_ns);
+	for (unsigned int i = 0; i < s->source.n; i++)
+		cmd_save_render_device(render_object(o, s->source.n, i), result, i);
 }
 
 /* A device that is open already (fd:N) can be asked; others would have to be opened. */
@@ -261,8 +264,8 @@ static int cmd_save_plan_room(struct json_object *o, const struct save_options *
 	struct save_room room;
 	int r;
 
-	for (unsigned int i = 0; i < s->n; i++) {
-		r = cmd_plan_adopt(s->devs[i], s->device, ADOPT_SAVE, err);
+	for (unsigned int i = 0; i < s->source.n; i++) {
+		r = cmd_plan_adopt(s->source.devs[i], s->source.device, ADOPT_SAVE, err);
 		if (r < 0)
 			return r;
 	}
@@ -281,10 +284,10 @@ static int cmd_save_plan_device(const struct save_options *s, struct device *dev
 	char word[32];
 	int r;
 
-	r = cmd_plan_check(dev, s->device, err);
+	r = cmd_plan_check(dev, s->source.device, err);
 	if (r < 0)
 		return r;
-	if (s->device->protocol == PROTOCOL_V1 || !dev->node ||
+	if (s->source.device->protocol == PROTOCOL_V1 || !dev->node ||
 	    debugfs_migration_state(&host_live, dev->node, word, sizeof(word), NULL) !=
 		    DEBUGFS_NO_V2)
 		return 0;
@@ -298,15 +301,15 @@ static int cmd_save_plan(struct invocation *inv, const struct save_options *s, s
 {
 	int r;
 
-	render_devices(inv->report, s->devs, s->n);
+	render_devices(inv->report, s->source.devs, s->source.n);
 	report_name(inv->report, "file", s->uri.text);
-	report_string(inv->report, "format", s->raw ? "raw" : "image");
+	report_string(inv->report, "format", s->source.raw ? "raw" : "image");
 	report_bool(inv->report, "dry_run", true);
-	for (unsigned int i = 0; i < s->n; i++)
-		report_bool(render_object(inv->report, s->n, i), "opening_resets",
-			    device_reset_by_open(s->devs[i]));
-	for (unsigned int i = 0; i < s->n; i++) {
-		r = cmd_save_plan_device(s, s->devs[i], err);
+	for (unsigned int i = 0; i < s->source.n; i++)
+		report_bool(render_object(inv->report, s->source.n, i), "opening_resets",
+			    device_reset_by_open(s->source.devs[i]));
+	for (unsigned int i = 0; i < s->source.n; i++) {
+		r = cmd_save_plan_device(s, s->source.devs[i], err);
 		if (r < 0)
 			return r;
 	}
@@ -316,7 +319,7 @@ static int cmd_save_plan(struct invocation *inv, const struct save_options *s, s
 		r = output_check(&s->uri, s->force, err);
 	if (r < 0)
 		return r;
-	r = cmd_plan_actions(inv->report, s->actions, s->devs, s->n, err);
+	r = cmd_plan_actions(inv->report, s->source.actions, s->source.devs, s->source.n, err);
 	if (r < 0)
 		return r;
 	r = cmd_save_plan_room(inv->report, s, err);
@@ -373,10 +376,10 @@ static int cmd_save_save(struct cmd_save_args *a, struct err *err)
 		return r;
 	if (s->uri.kind & URI_SOCKET)
 		watch.progress.timeout_ms = s->peer.timeout_ms;
-	s->events = &watch.events;
+	s->source.events = &watch.events;
 	r = session_run(cmd_save_work, &w, &watch.cancel, &watch.progress, err);
 	cmd_save_render(inv, s, &w.result);
-	s->events = NULL;
+	s->source.events = NULL;
 	r = cmd_watch_end(&watch, &a->options, r, err);
 	if (w.result.verdict.status == HANDOVER_IN_DOUBT)
 		cmd_save_hold(a, r, err);
@@ -398,7 +401,7 @@ static int cmd_save_run(struct invocation *inv, int argc, char **argv, struct er
 	struct cmd_save_args a = {
 		.inv = inv,
 		.max_rounds = PRE_COPY_ROUNDS,
-		.save.converge.policy = {
+		.save.source.converge.policy = {
 			.downtime_limit_ns = DOWNTIME_LIMIT_NS,
 			.max_ns = PRE_COPY_NS,
 		},
@@ -412,10 +415,10 @@ static int cmd_save_run(struct invocation *inv, int argc, char **argv, struct er
 		return cmd_hint_swapped(inv, a.devices.specs[0], a.devices.file, r, err);
 	inv->view = cmd_save_view;
 	/* What goes into a file alone runs nowhere else until this has ended well. */
-	a.options.returns = s->uri.kind == URI_FILE && !s->leave_stopped;
+	a.options.returns = s->uri.kind == URI_FILE && !s->source.leave_stopped;
 	r = cmd_save_plan_or_save(&a, err);
 	cmd_devices_done(&a.devices);
-	image_labels_done(&s->labels);
+	image_labels_done(&s->source.labels);
 	return r;
 }
 

@@ -101,14 +101,14 @@ static int rehearse_save(struct rehearse *r, struct rehearse_stream *ret, struct
 {
 	const struct load_options *o = r->options;
 	const struct save_options save = {
-		.devs = o->devs,
-		.n = o->n,
-		.device = o->device,
+		.source.devs = o->devs,
+		.source.n = o->n,
+		.source.device = o->device,
 		.uri = { .kind = URI_FILE, .text = "/dev/null", .path = "/dev/null" },
-		.leave_stopped = true,
-		.sha256 = true,
-		.retry_ns = o->retry_ns,
-		.events = o->events,
+		.source.leave_stopped = true,
+		.source.sha256 = true,
+		.source.retry_ns = o->retry_ns,
+		.source.events = o->events,
 	};
 	struct save_result result;
 	int e;
@@ -116,8 +116,8 @@ static int rehearse_save(struct rehearse *r, struct rehearse_stream *ret, struct
 	cancel_reopen(r->cancel);
 	e = save_run(&save, r->cancel, &result, err);
 	for (unsigned int i = 0; i < o->n && e >= 0; i++) {
-		ret[i].bytes = result.devices[i].bytes;
-		memcpy(ret[i].sum, result.sums[i], IMAGE_SHA256_SIZE);
+		ret[i].bytes = result.source.devices[i].bytes;
+		memcpy(ret[i].sum, result.source.sums[i], IMAGE_SHA256_SIZE);
 	}
 	save_result_done(&result);
 	return e;

@@ -114,12 +114,12 @@ static int save(struct device *dev, const char *file, struct err *err)
 	struct cancel cancel;
 	struct save_result result;
 	struct save_options o = {
-		.devs = &dev,
-		.n = 1,
-		.raw = getenv("VFIOMIG_RAW"),
+		.source.devs = &dev,
+		.source.n = 1,
+		.source.raw = getenv("VFIOMIG_RAW"),
 		.force = true,
-		.zstd_level = setting("VFIOMIG_ZSTD"),
-		.threads = (unsigned int)setting("VFIOMIG_THREADS"),
+		.source.zstd_level = setting("VFIOMIG_ZSTD"),
+		.source.threads = (unsigned int)setting("VFIOMIG_THREADS"),
 	};
 	int r;
 

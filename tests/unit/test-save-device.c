@@ -71,12 +71,12 @@ static struct bench *bench_new(unsigned int caps)
 	b->file = memfd_create("stream", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	assert_true(b->file >= 0);
 	b->o = (struct save_options){
-		.devs = b->devs,
-		.n = 1,
+		.source.devs = b->devs,
+		.source.n = 1,
 		.uri = { .kind = URI_FD, .text = "the file", .fd = b->file },
-		.raw = true,
-		.converge = { .policy = { .max_ns = 3600 * NSEC_PER_SEC } },
-		.events = &b->events,
+		.source.raw = true,
+		.source.converge = { .policy = { .max_ns = 3600 * NSEC_PER_SEC } },
+		.source.events = &b->events,
 	};
 	return b;
 }
@@ -120,7 +120,7 @@ static int save(struct bench *b, struct err *err)
 {
 	int r = save_run(&b->o, &b->cancel, &b->r, err);
 
-	b->member = &b->r.devices[0];
+	b->member = &b->r.source.devices[0];
 	return r;
 }
 
@@ -149,7 +149,7 @@ static int run(struct bench *b, struct err *err)
 	if (r >= 0)
 		assert_true(m->complete && b->r.published);
 	/* A device that is not where it was found is an error, whatever became of the stream. */
-	if (!m->left_known || (!b->o.leave_stopped && m->left != m->found) ||
+	if (!m->left_known || (!b->o.source.leave_stopped && m->left != m->found) ||
 	    (m->recovered && m->recovery.reset))
 		assert_int_equal(err_status(err), 81);
 	return r;
@@ -176,7 +176,7 @@ static void every_byte_arrives_in_order(void **state)
 		b->f->size = sizes[i];
 		assert_int_equal(run(b, &err), 0);
 		assert_int_equal(file_size(b), sizes[i]);
-		assert_int_equal(b->r.written, sizes[i]);
+		assert_int_equal(b->r.source.written, sizes[i]);
 		assert_int_equal(b->member->bytes, sizes[i]);
 		assert_int_equal(b->transfer.devices[0].expected, sizes[i]);
 		assert_false(b->member->recovered);
@@ -290,9 +290,9 @@ static void a_device_goes_back_to_where_it_was_found(void **state)
 			b->f->rounds = rounds;
 			b->f->n_rounds = ARRAY_SIZE(rounds);
 			b->f->state = rows[i].at;
-			b->o.leave_stopped = rows[i].leave_stopped;
+			b->o.source.leave_stopped = rows[i].leave_stopped;
 			if (precopy)
-				b->o.precopy = true;
+				b->o.source.precopy = true;
 			assert_int_equal(run(b, &err), 0);
 			assert_int_equal(b->member->found, rows[i].found);
 			assert_int_equal(b->member->left, rows[i].left);
@@ -348,7 +348,7 @@ static void a_device_without_precopy_is_stopped_at_once(void **state)
 	struct err err = { 0 };
 
 	(void)state;
-	b->o.precopy = true;
+	b->o.source.precopy = true;
 	assert_int_equal(run(b, &err), 0);
 	assert_string_equal(b->f->log, "get set:stop set:stop-copy set:stop set:running");
 	assert_int_equal(fake_policy.asked, 0);
@@ -371,13 +371,13 @@ static struct bench *bench_of(enum policy policy)
 	struct bench *b = bench_new(FULL);
 
 	if (policy == TOLD) {
-		b->o.precopy = true;
+		b->o.source.precopy = true;
 		b->f->rounds = rounds;
 		b->f->n_rounds = ARRAY_SIZE(rounds);
 		fake_policy.verdicts = twice;
 		fake_policy.n = ARRAY_SIZE(twice);
 	}
-	b->o.leave_stopped = policy == STOPPED;
+	b->o.source.leave_stopped = policy == STOPPED;
 	return b;
 }
 
@@ -385,7 +385,7 @@ static struct bench *bench_of(enum policy policy)
 static void assert_brought_back(struct bench *b, const char *what, unsigned int nth, int r,
 				const struct err *err)
 {
-	enum mig_state home = b->o.leave_stopped && b->r.published ? MIG_STOP : MIG_RUNNING;
+	enum mig_state home = b->o.source.leave_stopped && b->r.published ? MIG_STOP : MIG_RUNNING;
 
 	/* A driver that ends up in a load has dropped the state; the load is not ours to reset. */
 	if (b->f->state == MIG_RESUMING) {
@@ -398,7 +398,7 @@ static void assert_brought_back(struct bench *b, const char *what, unsigned int 
 			 fsm_name(b->f->state), b->f->log);
 	assert_int_equal(b->member->left, home);
 	/* What failed after its way back is no matter of the device. */
-	if (r >= 0 || (b->member->complete && !b->o.leave_stopped && !b->member->recovered))
+	if (r >= 0 || (b->member->complete && !b->o.source.leave_stopped && !b->member->recovered))
 		return;
 	assert_true(b->member->recovered);
 	assert_true(b->member->recovery.ok);
@@ -575,7 +575,7 @@ static void a_device_that_cannot_be_brought_back_is_told_of(void **state)
 				failed = b->f->calls[FAKE_SET] >= nth;
 				assert_true(b->member->left_known);
 				if (failed && b->f->state != MIG_RUNNING &&
-				    !(b->o.leave_stopped && b->f->state == MIG_STOP)) {
+				    !(b->o.source.leave_stopped && b->f->state == MIG_STOP)) {
 					assert_true(r < 0);
 					assert_int_equal(err_status(&err), 81);
 					assert_false(b->member->recovery.ok);
@@ -599,7 +599,7 @@ static void a_device_that_is_busy_is_asked_again(void **state)
 
 		/* The arc to STOP is the second where the first is to RUNNING_P2P. */
 		fake_fail(b->f, FAKE_SET, caps[i] == BASE ? 1 : 2, -EBUSY, FAKE_STAYS)->times = 3;
-		b->o.retry_ns = 60 * NSEC_PER_SEC;
+		b->o.source.retry_ns = 60 * NSEC_PER_SEC;
 		assert_int_equal(run(b, &err), 0);
 		assert_int_equal(b->member->retries, 3);
 		assert_int_equal(file_size(b), SIZE);
@@ -617,7 +617,7 @@ static void one_that_stays_busy_runs_on(void **state)
 		struct bench *b = bench_new(BASE);
 		struct err err = { 0 };
 
-		b->o.retry_ns = budgets[i];
+		b->o.source.retry_ns = budgets[i];
 		fake_fail(b->f, FAKE_SET, 1, -EBUSY, FAKE_STAYS)->times = 1000000;
 		assert_int_equal(run(b, &err), -EBUSY);
 		assert_int_equal(err_status(&err), 75);
@@ -635,7 +635,7 @@ static void to_wait_for_a_busy_device_can_be_cancelled(void **state)
 	struct err err = { 0 };
 
 	(void)state;
-	b->o.retry_ns = UINT64_MAX;
+	b->o.source.retry_ns = UINT64_MAX;
 	fake_fail(b->f, FAKE_SET, 2, -EBUSY, FAKE_STAYS)->times = 3;
 	b->f->cancel_at = FAKE_SET;
 	b->f->cancel_n = 4;
@@ -800,9 +800,11 @@ static void room_for_what_the_driver_expects_is_asked_for_first(void **state)
 	assert_true(mkdir("there", 0700) == 0 || errno == EEXIST);
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		struct bench *b = bench_new(FULL);
-		struct save_options o = { .devs = b->devs,
-					  .n = 1,
-					  .zstd_level = rows[i].zstd_level };
+		struct save_options o = {
+			.source.devs = b->devs,
+			.source.n = 1,
+			.source.zstd_level = rows[i].zstd_level,
+		};
 		struct err err = { 0 };
 		struct save_room room;
 

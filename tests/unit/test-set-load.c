@@ -45,10 +45,10 @@ static int make_image(unsigned int n)
 	struct fake_set *s = fake_set_new(n, FULL);
 	int fd = memfd_create("image", MFD_CLOEXEC);
 	const struct save_options o = {
-		.devs = s->devs,
-		.n = n,
+		.source.devs = s->devs,
+		.source.n = n,
 		.uri = { .kind = URI_FD, .text = "the image", .fd = fd },
-		.leave_stopped = true,
+		.source.leave_stopped = true,
 	};
 	struct save_result r;
 	struct err err = { 0 };

@@ -68,13 +68,13 @@ static struct bench *bench_new(unsigned int n, bool precopy)
 	for (unsigned int i = 0; i < n && precopy; i++)
 		b->s->fakes[i]->unasked = 20000;
 	b->o = (struct save_options){
-		.devs = b->s->devs,
-		.n = n,
+		.source.devs = b->s->devs,
+		.source.n = n,
 		.uri = { .kind = URI_FD, .text = "the image", .fd = b->file },
-		.p2p = true,
-		.precopy = precopy,
-		.converge = { .policy = { .max_ns = 3600 * NSEC_PER_SEC } },
-		.events = &b->s->events,
+		.source.p2p = true,
+		.source.precopy = precopy,
+		.source.converge = { .policy = { .max_ns = 3600 * NSEC_PER_SEC } },
+		.source.events = &b->s->events,
 	};
 	return b;
 }
@@ -153,7 +153,7 @@ static void assert_image(const struct bench *b)
 static void assert_end(const struct bench *b, uint32_t excused)
 {
 	for (unsigned int i = 0; i < b->s->n; i++) {
-		const struct member_result *m = &b->r.devices[i];
+		const struct member_result *m = &b->r.source.devices[i];
 
 		if (b->s->fakes[i]->state != MIG_RUNNING)
 			fail_msg("%s in %s:%s", b->s->specs[i], fsm_name(b->s->fakes[i]->state),
@@ -213,7 +213,7 @@ static const struct fault faults[] = {
 
 static void assert_fault(const struct bench *b, const struct fault *f, unsigned int broken)
 {
-	const struct member_result *m = &b->r.devices[broken];
+	const struct member_result *m = &b->r.source.devices[broken];
 
 	if (b->status != f->result || (f->result < 0 && err_status(&b->err) != f->status))
 		fail_msg("%d, status %d: %s; %s:%s", b->status, err_status(&b->err), b->err.text,
@@ -237,7 +237,7 @@ static void assert_fault(const struct bench *b, const struct fault *f, unsigned 
 	for (unsigned int i = 0; i < b->s->n; i++) {
 		assert_int_equal(b->s->fakes[i]->calls[FAKE_RESET], i == broken && f->reset);
 		if (i != broken)
-			assert_int_equal(b->r.devices[i].fate, MIG_FATE_BACK);
+			assert_int_equal(b->r.source.devices[i].fate, MIG_FATE_BACK);
 	}
 }
 
@@ -271,9 +271,10 @@ static void a_set_is_saved_as_one(void **state)
 			assert_end(b, NONE);
 			assert_int_equal(b->r.verdict.outcome, OUTCOME_COMPLETED);
 			for (unsigned int i = 0; i < n; i++) {
-				assert_true(b->r.devices[i].complete);
-				assert_false(b->r.devices[i].recovered);
-				assert_int_equal(b->r.devices[i].bytes, b->s->fakes[i]->size);
+				assert_true(b->r.source.devices[i].complete);
+				assert_false(b->r.source.devices[i].recovered);
+				assert_int_equal(b->r.source.devices[i].bytes,
+						 b->s->fakes[i]->size);
 				assert_string_equal(
 					b->s->fakes[i]->log,
 					precopy ? "get set:pre-copy set:pre-copy-p2p set:stop-copy "
@@ -290,7 +291,7 @@ static void a_set_is_left_stopped_as_one(void **state)
 	struct bench *b = bench_new(N, false);
 
 	(void)state;
-	b->o.leave_stopped = true;
+	b->o.source.leave_stopped = true;
 	save(b);
 	assert_int_equal(b->status, 0);
 	for (unsigned int i = 0; i < N; i++)
@@ -307,7 +308,7 @@ static void one_that_is_lost_on_the_way_to_stop_leaves_the_others_there(void **s
 	for (unsigned int broken = 0; broken < N; broken++) {
 		struct bench *b = bench_new(N, false);
 
-		b->o.leave_stopped = true;
+		b->o.source.leave_stopped = true;
 		fake_fail(b->s->fakes[broken], FAKE_SET, BACK_STOP, -EIO, MIG_ERROR);
 		save(b);
 		assert_int_equal(b->status, -EIO);
@@ -328,13 +329,13 @@ static void one_that_is_busy_is_waited_for(void **state)
 		for (unsigned int busy = 0; busy < N; busy++) {
 			struct bench *b = bench_new(N, false);
 
-			b->o.retry_ns = 60 * NSEC_PER_SEC;
+			b->o.source.retry_ns = 60 * NSEC_PER_SEC;
 			fake_fail(b->s->fakes[busy], FAKE_SET, arc, -EBUSY, FAKE_STAYS)->times = 2;
 			save(b);
 			assert_int_equal(b->status, 0);
 			assert_end(b, NONE);
-			assert_int_equal(b->r.devices[busy].retries, 2);
-			assert_false(b->r.devices[busy].recovered);
+			assert_int_equal(b->r.source.devices[busy].retries, 2);
+			assert_false(b->r.source.devices[busy].recovered);
 			bench_free(b);
 		}
 }
@@ -443,10 +444,10 @@ static void devices_that_stop_too_far_apart_run_again(void **state)
 		struct bench *b = bench_new(N, false);
 
 		fake_set_await(b->s, 2, FAKE_SET, TO_STOP, 0, PHASE_STOP);
-		b->o.max_skew_ns = limit ? 1 : 0;
+		b->o.source.max_skew_ns = limit ? 1 : 0;
 		save(b);
 		assert_int_equal(b->status, limit ? -ETIME : 0);
-		assert_true(b->r.skew_ns > 1);
+		assert_true(b->r.source.skew_ns > 1);
 		if (limit) {
 			assert_int_equal(err_status(&b->err), 75);
 			assert_non_null(strstr(b->err.text, "apart, more than --max-skew allows"));
@@ -462,7 +463,7 @@ static void devices_that_were_stopped_for_too_long_run_on(void **state)
 	for (int precopy = 0; precopy < 2; precopy++) {
 		struct bench *b = bench_new(N, precopy);
 
-		b->o.converge.downtime_max_ns = 1;
+		b->o.source.converge.downtime_max_ns = 1;
 		save(b);
 		assert_int_equal(b->status, -ETIME);
 		assert_int_equal(err_status(&b->err), 75);
@@ -485,7 +486,7 @@ static void a_device_that_cannot_be_quiescent_is_in_no_set_unless_asked_for(void
 			bool refused = p2p && n > 1;
 
 			b->s->fakes[n - 1]->dev.caps = BASE;
-			b->o.p2p = p2p;
+			b->o.source.p2p = p2p;
 			save(b);
 			assert_int_equal(b->status, refused ? -EOPNOTSUPP : 0);
 			if (refused) {
@@ -555,8 +556,8 @@ static void each_device_goes_back_to_where_it_was_found(void **state)
 	assert_int_equal(b->status, 0);
 	for (unsigned int i = 0; i < N; i++) {
 		assert_int_equal(b->s->fakes[i]->state, left[i]);
-		assert_int_equal(b->r.devices[i].found, left[i]);
-		assert_int_equal(b->r.devices[i].fate, MIG_FATE_BACK);
+		assert_int_equal(b->r.source.devices[i].found, left[i]);
+		assert_int_equal(b->r.source.devices[i].fate, MIG_FATE_BACK);
 	}
 	assert_image(b);
 	bench_free(b);
