@@ -207,12 +207,13 @@ void link_abort(struct link *l, const struct err *why)
  * The heartbeat
  */
 
-static bool link_is_silent(const struct link *l, uint64_t now)
+static bool link_is_silent(const struct link *l)
 {
 	struct pollfd p = { .fd = channel_fd(l->channel), .events = POLLIN };
+	uint64_t timeout_ns = l->options.hello.timeout_ms * NSEC_PER_MSEC;
 
-	if (!l->options.hello.timeout_ms ||
-	    now - l->heard_ns < l->options.hello.timeout_ms * NSEC_PER_MSEC)
+	/* It may be heard meanwhile. */
+	if (!timeout_ns || clock_ns() < l->heard_ns + timeout_ns)
 		return false;
 	/* What waits to be read was said. */
 	return poll(&p, 1, 0) == 0;
@@ -235,7 +236,7 @@ static void link_beat_once(struct link *l, uint64_t every_ns)
 
 	if (link_check(l, NULL) < 0)
 		return;
-	if (link_is_silent(l, now)) {
+	if (link_is_silent(l)) {
 		err_fail(&err, ERR_ABORTED, -ETIMEDOUT, "%s: was not heard for %" PRIu32 " ms",
 			 link_name(l), l->options.hello.timeout_ms);
 		link_lost(l, &err);
@@ -428,6 +429,17 @@ int link_hear(struct link *l, struct wire_message *ret, struct err *err)
 int link_hear_now(struct link *l, struct wire_message *ret, struct err *err)
 {
 	return link_hear_next(l, false, ret, err);
+}
+
+int link_last_words(struct link *l, struct wire_message *ret)
+{
+	struct err none = { 0 };
+	int r;
+
+	do
+		r = link_hear_one(l, false, ret, &none);
+	while (r > 0);
+	return r;
 }
 
 ssize_t link_read_payload(struct link *l, void *buf, size_t len, struct err *err)

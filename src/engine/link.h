@@ -84,6 +84,13 @@ _must_check_ int link_hear(struct link *l, struct wire_message *ret, struct err 
 _must_check_ int link_hear_now(struct link *l, struct wire_message *ret, struct err *err);
 
 /**
+ * link_last_words() - the link has failed: what had the other end said by then?
+ *
+ * An end that gives up closes the link behind its ABORT. Return: 0, or negative for nothing more.
+ */
+_must_check_ int link_last_words(struct link *l, struct wire_message *ret);
+
+/**
  * link_read_payload() - the next bytes of the FRAMES that were heard last
  *
  * Return: bytes, 0 when all of them were read; as link_hear().
