@@ -1,63 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/epoll.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/macros.h"
-#include "engine/ack.h"
+#include "engine/kept.h"
+#include "engine/load-input.h"
+#include "engine/load-parts.h"
 #include "engine/load-refusal.h"
-#include "engine/load.h"
-#include "engine/pipeline.h"
 #include "engine/scan.h"
-#include "engine/sender-select.h"
 #include "fsm/fsm.h"
-#include "image/parser.h"
-#include "transport/input.h"
 
 /* One being filled, one being written to the device, and what evens out the pace of both. */
 #define LOAD_FRAMES 4
-
-/**
- * struct load_lane - a device's stream on its way to it
- * @received: how far its state has come
- * @entering: it is on its way to RESUMING, and may hang there
- * @pipe: to the device
- * @expected: bytes that were verified, 0 for unknown
- * @start_ns: when its load began
- */
-struct load_lane {
-	struct load *load;
-	struct member *member;
-	_Atomic enum handover_received received;
-	atomic_bool entering;
-	struct pipeline *pipe;
-	uint64_t expected;
-	_Atomic uint64_t start_ns;
-};
-
-/**
- * struct load - a load under way
- * @link, @origin: where the state comes from
- * @taken: all of the input is in the devices
- * @map: which lane a device of the image has, LOAD_MAP_NONE for none
- */
-struct load {
-	const struct load_options *options;
-	struct load_result *result;
-	struct cancel *cancel;
-	struct set set;
-	struct load_lane *lanes;
-	bool taken;
-	uint32_t map[IMAGE_DEVICES_MAX];
-	enum handover_link link;
-	enum handover_origin origin;
-	struct listener *listener;
-	struct input *in;
-};
 
 /*
  * Bytes on their way
@@ -363,18 +320,19 @@ static int load_image(struct load *l, struct err *err)
 	bool verify_only = l->options->verify_only;
 	int r;
 
-	if (input_rewindable(l->in) || verify_only) {
-		r = scan_image(l->in, &verify_sink, l, l->cancel, l->options->transfer, err);
+	if (input_rewindable(l->carrier->in) || verify_only) {
+		r = scan_image(l->carrier->in, &verify_sink, l, l->cancel, l->options->transfer,
+			       err);
 		if (r < 0)
 			return r;
-		log_info("%s: verified", input_name(l->in));
+		log_info("%s: verified", input_name(l->carrier->in));
 		if (verify_only)
 			return 0;
-		r = input_rewind(l->in, err);
+		r = input_rewind(l->carrier->in, err);
 		if (r < 0)
 			return r;
 	}
-	return scan_image(l->in, &load_sink, l, l->cancel, NULL, err);
+	return scan_image(l->carrier->in, &load_sink, l, l->cancel, NULL, err);
 }
 
 static int load_raw(struct load *l, struct err *err)
@@ -399,7 +357,7 @@ static int load_raw(struct load *l, struct err *err)
 		r = pipeline_room(lane->pipe, &room, &len, err);
 		if (r < 0)
 			return r;
-		n = input_read(l->in, room, len, err);
+		n = input_read(l->carrier->in, room, len, err);
 		if (n <= 0)
 			return (int)n;
 		r = pipeline_filled(lane->pipe, (size_t)n, err);
@@ -470,6 +428,13 @@ static int load_take(struct load *l, struct err *err)
 /*
  * The end of the load
  */
+
+static int load_tell_taken(struct load *l, struct err *err)
+{
+	struct load_carrier *c = l->carrier;
+
+	return c->ops->taken ? c->ops->taken(c, &l->result->receipt, err) : 0;
+}
 
 static int load_judge_one(void *ctx, struct member *m, struct err *err)
 {
@@ -543,20 +508,19 @@ static int load_prepare_start(struct load *l, struct err *err)
 	return set_prepare(&l->set, PHASE_START_P2P, err);
 }
 
-/* Without its owner or lender a device is closed with this process, and with it the state. */
-static int load_check_kept(void *ctx, struct err *err)
+static int load_tell_accepted(struct load *l, struct err *err)
 {
-	const struct load *l = ctx;
+	enum handover_received received = HANDOVER_ANSWERING;
+	struct load_carrier *c = l->carrier;
+	int r;
 
-	for (unsigned int i = 0; i < l->set.n; i++) {
-		int r = device_check_kept(l->set.members[i].dev, err);
-
-		if (r >= 0)
-			continue;
-		err_classify(err, ERR_ABORTED, r);
-		return r;
-	}
-	return 0;
+	if (l->link != HANDOVER_ANSWERED)
+		return 0;
+	load_receive_all(l, received);
+	r = c->ops->accept(c, &l->result->receipt, &received, err);
+	if (r < 0)
+		load_receive_all(l, received);
+	return r;
 }
 
 /* The state is here now, and nothing takes it back: a cancel only if there is more to do. */
@@ -571,19 +535,16 @@ static int load_own(struct load *l, struct err *err)
 	r = load_prepare_start(l, err);
 	if (r < 0)
 		return r;
-	r = l->options->kept ? load_check_kept(l, err) : 0;
+	r = l->options->kept ? kept_check(l->options->devs, l->options->n, err) : 0;
 	if (r < 0)
 		return r;
 	r = actions_note(l->set.actions, GUARD_LOADED, err);
 	if (r < 0)
 		return r;
 	cancel_close(l->cancel);
-	if (l->link == HANDOVER_ANSWERED) {
-		load_receive_all(l, HANDOVER_ANSWERING);
-		r = ack_accept(l->in, &l->result->receipt, err);
-		if (r < 0)
-			return r;
-	}
+	r = load_tell_accepted(l, err);
+	if (r < 0)
+		return r;
 	load_receive_all(l, HANDOVER_OWNED);
 	return 0;
 }
@@ -620,6 +581,9 @@ static int load_work(struct load *l, struct err *err)
 	r = load_take(l, err);
 	if (r < 0 || l->options->verify_only)
 		return r;
+	r = load_tell_taken(l, err);
+	if (r < 0)
+		return r;
 	r = load_judge(l, err);
 	if (r < 0)
 		return r;
@@ -627,166 +591,6 @@ static int load_work(struct load *l, struct err *err)
 	if (r < 0)
 		return r;
 	return load_start(l, err);
-}
-
-/*
- * Giving up
- */
-
-static void load_tell_back(const struct load_lane *lane, struct err *err)
-{
-	const struct member *m = lane->member;
-	const char *name = m->dev->mig->name;
-	int code = err->code;
-
-	if (m->result->recovery.moved) {
-		err_classify(err, ERR_ABORTED, code);
-		err_note(err, code, "another process has brought it to %s, and it is left there",
-			 fsm_name(m->dev->mig->state));
-		return;
-	}
-	if (lane->received == HANDOVER_ANSWERING) {
-		err_note(err, code,
-			 "%s has the state and stays stopped, since the sender's device may run it",
-			 name);
-		err_hint(err, code,
-			 "if it does not, once this has ended: vfiomigctl state %s running", name);
-		return;
-	}
-	if (lane->received == HANDOVER_OWNED) {
-		err_note(err, code, "the device has the state, and is stopped");
-		return;
-	}
-	err_classify(err, ERR_ABORTED, code);
-	if (m->result->recovery.reset)
-		err_note(err, code, "the device was reset and is in %s", fsm_name(m->want));
-	else
-		err_note(err, code, "the device is in %s again", fsm_name(m->want));
-}
-
-static void load_tell_elsewhere(const struct load_lane *lane, struct err *err)
-{
-	const struct member *m = lane->member;
-	const struct mig_recovery *recovery = &m->result->recovery;
-	const struct mig_dev *mig = m->dev->mig;
-	enum handover_give_up what = handover_gives_up(lane->received);
-	struct err reset = { 0 };
-	char buf[MIG_WHY_MAX];
-	int code = err->code;
-
-	mig_recovery_why(err, &m->why, buf);
-	if (recovery->fate == MIG_FATE_HOLDS && what != HANDOVER_DISCARD) {
-		err_note(err, code, "it is left in %s with %s state%s", fsm_name(recovery->end),
-			 what == HANDOVER_KEEP ? "the" : "its own", buf);
-		err_hint(err, code, "vfiomigctl state %s %s", mig->name, fsm_name(m->want));
-	} else if (what == HANDOVER_KEEP && recovery->fate != MIG_FATE_UNKNOWN) {
-		err_note(err, code, "the state is lost: the device is in %s",
-			 fsm_name(recovery->end));
-		err_hint(err, code, "vfiomigctl reset %s", mig->name);
-	} else {
-		err_note(err, code, "it could not be brought to %s%s", fsm_name(m->want), buf);
-		if (recovery->reset && recovery->end_known && mig_reset_check(mig, &reset) < 0)
-			err_hint(err, code, "%s", reset.hint);
-	}
-}
-
-static void load_tell_recovery(void *ctx, const struct member *m, struct err *err)
-{
-	const struct load *l = ctx;
-	const struct load_lane *lane = &l->lanes[m->index];
-
-	if (m->result->recovery.ok)
-		load_tell_back(lane, err);
-	else
-		load_tell_elsewhere(lane, err);
-}
-
-static bool load_any_lost(const struct load *l)
-{
-	for (unsigned int i = 0; i < l->set.n; i++)
-		if (l->lanes[i].received >= HANDOVER_LOADING || l->lanes[i].entering)
-			return true;
-	return false;
-}
-
-/*
- * What a device holds, and where it goes with that. Where others have lost their own states, one
- * that still has its own stays stopped with it: of a set, none runs without the others.
- */
-static void load_plan_recovery(void *ctx, struct member *m)
-{
-	static const enum mig_holds holds[] = {
-		[HANDOVER_NOTHING_TO_DO] = MIG_HOLDS_OWN,
-		[HANDOVER_RETURN] = MIG_HOLDS_OWN,
-		[HANDOVER_DISCARD] = MIG_HOLDS_GIVEN_UP,
-		[HANDOVER_KEEP] = MIG_HOLDS_ACCEPTED,
-	};
-	const struct load *l = ctx;
-	enum handover_give_up what = handover_gives_up(l->lanes[m->index].received);
-
-	m->holds = holds[what];
-	m->want = what == HANDOVER_RETURN && !load_any_lost(l) ? mig_settled(m->result->found)
-							       : MIG_STOP;
-}
-
-/* What is told of a set that is where it was wanted. */
-static const char *load_all_back(const struct load *l)
-{
-	enum handover_received received = l->lanes[0].received;
-
-	switch (received) {
-	case HANDOVER_ANSWERING:
-		return "have the state and stay stopped, since the sender's may run it";
-	case HANDOVER_OWNED:
-		return "have the state, and are stopped";
-	default:
-		return load_any_lost(l) ? "are stopped, without what was loaded" : "are back";
-	}
-}
-
-/* What became of the state that a device held. */
-static enum mig_fate load_fate(const struct load_lane *lane)
-{
-	const struct member_result *result = lane->member->result;
-
-	if (handover_gives_up(lane->received) != HANDOVER_NOTHING_TO_DO)
-		return result->recovery.fate;
-	return result->opened && result->found == MIG_ERROR ? MIG_FATE_LOST : MIG_FATE_BACK;
-}
-
-/* One that does not answer may have the state. */
-static bool load_may_hold(const struct load_lane *lane)
-{
-	enum mig_fate fate = load_fate(lane);
-
-	return handover_gives_up(lane->received) == HANDOVER_KEEP && fate != MIG_FATE_BLANK &&
-	       fate != MIG_FATE_LOST;
-}
-
-/* The set's verdict is that of the device that fared worst. */
-static void load_give_up(struct load *l, struct err *err)
-{
-	struct handover_verdict *verdict = &l->result->verdict;
-	enum mig_fate worst = MIG_FATE_BACK;
-
-	set_recover(&l->set, load_plan_recovery, l);
-	set_tell_recoveries(&l->set, load_tell_recovery, l, load_all_back(l), err);
-	for (unsigned int i = 0; i < l->set.n; i++) {
-		const struct load_lane *lane = &l->lanes[i];
-		struct handover_verdict v =
-			handover_gave_up(l->link, l->origin, lane->received, load_fate(lane));
-
-		l->result->hold |= load_may_hold(lane);
-		if (i && v.status <= verdict->status &&
-		    (v.status < verdict->status || load_fate(lane) <= worst))
-			continue;
-		*verdict = v;
-		worst = load_fate(lane);
-	}
-	if (verdict->status == HANDOVER_IN_DOUBT)
-		err->kind = ERR_IN_DOUBT;
-	else if (verdict->status == HANDOVER_DEVICE)
-		err->kind = ERR_DEVICE;
 }
 
 /* A file has the state still; a sender has given it up, unless this is its copy. */
@@ -801,79 +605,23 @@ static void load_complete(struct load *l)
 /* A sender that may have heard "accepted" must not hear anything else. */
 static void load_refuse(struct load *l, const struct err *err)
 {
-	uint8_t wire[IMAGE_RECEIPT_SIZE];
+	struct load_carrier *c = l->carrier;
 
-	if (l->link != HANDOVER_ANSWERED ||
-	    handover_gives_up(l->lanes[0].received) == HANDOVER_KEEP)
-		return;
-	ack_refuse(err, wire);
-	if (input_answer(l->in, wire, sizeof(wire), NULL) < 0)
-		log_info("%s: could not be told why", input_name(l->in));
+	if (c->in && handover_gives_up(l->lanes[0].received) != HANDOVER_KEEP)
+		c->ops->refuse(c, err);
 }
 
 /*
- * The beginning
+ * The beginning and the end
  */
 
-/*
- * As long as a sender is waited for, an owner that ends is heard of: its device is open here alone
- * then, and would neither get a state nor let itself be unbound.
- */
-static int load_watch_owners(const struct load *l, int *ret, struct err *err)
+static int load_open(struct load *l, struct err *err)
 {
-	_cleanup_fd_ int epoll = epoll_create1(EPOLL_CLOEXEC);
-	struct epoll_event event = { .events = EPOLLIN };
+	const struct load_judge judge = { .begin = load_on_beginning, .ctx = l };
+	int r = l->carrier->ops->open(l->carrier, &judge, err);
 
-	if (epoll < 0)
-		return err_set(err, -errno, "epoll");
-	for (unsigned int i = 0; i < l->set.n; i++) {
-		int fd = device_owner_pidfd(l->set.members[i].dev);
-
-		if (fd >= 0 && epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) < 0 && errno != EEXIST)
-			return err_set(err, -errno, "epoll");
-	}
-	*ret = TAKE_FD(epoll);
-	return 0;
-}
-
-/* From here on no other sender is listened to: a connection is refused. */
-static int load_receive(struct load *l, struct err *err)
-{
-	_cleanup_fd_ int owners = -1;
-	struct sender_select select = {
-		.listener = l->listener,
-		.judge = l->options->raw ? NULL : load_on_beginning,
-		.ctx = l,
-		.timeout_ms = l->options->device->acquire.timeout_ms,
-		.cancel = l->cancel,
-	};
-	int r;
-
-	r = load_watch_owners(l, &owners, err);
-	if (r < 0)
-		return r;
-	select.watch = owners;
-	select.watched = load_check_kept;
-	r = sender_select_run(&select, &l->in, err);
-	l->listener = listener_free(l->listener);
+	l->link = l->carrier->link;
 	return r;
-}
-
-static int load_open_input(struct load *l, struct err *err)
-{
-	int r;
-
-	r = l->listener ? load_receive(l, err)
-			: input_open(&l->options->uri, l->cancel, &l->in, err);
-	if (r < 0)
-		return r;
-	if (input_rewindable(l->in))
-		l->link = HANDOVER_STORED;
-	else if (!l->options->raw && input_answers(l->in))
-		l->link = HANDOVER_ANSWERED;
-	else
-		l->link = HANDOVER_ONE_WAY;
-	return 0;
 }
 
 static int load_init(struct load *l, struct err *err)
@@ -900,8 +648,8 @@ static void load_done(struct load *l)
 	l->result->devices = l->set.results;
 	set_done(&l->set);
 	free(l->lanes);
-	input_free(l->in);
-	listener_free(l->listener);
+	if (l->carrier->ops->close)
+		l->carrier->ops->close(l->carrier);
 }
 
 void load_result_done(struct load_result *result)
@@ -920,10 +668,10 @@ static int load_run_all(struct load *l, struct err *err)
 	r = load_init(l, err);
 	if (r < 0)
 		return r;
-	r = load_open_input(l, err);
+	r = load_open(l, err);
 	r = r < 0 ? r : load_work(l, err);
 	/* The sender first: what is given up here never starts, and it need not wait longer. */
-	if (r < 0 && l->in)
+	if (r < 0)
 		load_refuse(l, err);
 	if (r < 0)
 		load_give_up(l, err);
@@ -936,15 +684,18 @@ static int load_run_all(struct load *l, struct err *err)
 int load_run(const struct load_options *options, struct cancel *cancel, struct load_result *ret,
 	     struct err *err)
 {
+	struct load_input input;
 	struct load l = {
 		.options = options,
 		.result = ret,
 		.cancel = cancel,
-		.link = HANDOVER_STORED, /* until there is a sender */
+		.carrier = options->carrier ? options->carrier : &input.carrier,
 		.origin = HANDOVER_NOT_SAID,
-		.listener = options->listener,
 	};
 	int r;
+
+	load_input_init(&input, options, cancel);
+	l.link = l.carrier->link;
 
 	*ret = (struct load_result){
 		/* Until a device is touched. */

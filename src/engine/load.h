@@ -19,6 +19,8 @@
 #include "transport/listener.h"
 #include "transport/uri.h"
 
+struct load_carrier;
+
 /**
  * struct load_options - what to load, where from, and how
  * @devs: @n of them, found, and open or not; the caller's, and left open
@@ -26,6 +28,7 @@
  * @device: how to open them
  * @uri: the input, unless there is a @listener
  * @listener: the input is the first good sender that connects; taken in any case
+ * @carrier: the state comes by this, and not by @uri or @listener; NULL for these
  * @raw: the input is the bare stream of one device, up to its end
  * @p2p: with several, each must have P2P
  * @force_mismatch: load the state of another kind of device all the same
@@ -48,6 +51,7 @@ struct load_options {
 	const struct device_options *device;
 	struct uri uri;
 	struct listener *listener;
+	struct load_carrier *carrier;
 	bool raw;
 	bool p2p;
 	bool force_mismatch;

@@ -225,7 +225,7 @@ static int sender_select_loop(const struct sender_select *r, struct guest *guest
 		result = sender_select_wait(r, guests, p, err);
 		if (result < 0)
 			return result;
-		result = p[GUESTS_MAX + 1].revents ? r->watched(r->ctx, err) : 0;
+		result = p[GUESTS_MAX + 1].revents ? r->watched(r->watched_ctx, err) : 0;
 		if (result < 0)
 			return result;
 		if (!p[GUESTS_MAX].revents)

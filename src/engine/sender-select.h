@@ -19,6 +19,7 @@
  * struct sender_select
  * @judge: does what the image says of itself fit? As image_sink.begin; NULL for a bare stream
  * @watch: what ends the wait once it is readable, for @watched to say why; -1 for nothing
+ * @ctx, @watched_ctx: of these two
  * @timeout_ms: for a guest to say who it is
  */
 struct sender_select {
@@ -27,7 +28,7 @@ struct sender_select {
 		     struct err *err);
 	int watch;
 	int (*watched)(void *ctx, struct err *err);
-	void *ctx;
+	void *ctx, *watched_ctx;
 	int timeout_ms;
 	struct cancel *cancel;
 };
