@@ -33,6 +33,16 @@ _must_check_ int input_open(const struct uri *uri, struct cancel *cancel, struct
 _must_check_ int input_from_peer(struct peer *peer, uint8_t *start, size_t len, struct input **ret,
 				 struct err *err);
 
+/** input_read_fn - the next bytes: as input_read() */
+typedef ssize_t input_read_fn(void *ctx, void *buf, size_t len, struct err *err);
+
+/**
+ * input_from_reader() - what a function reads, up to an end that comes where the image's does
+ * @name: what messages call it
+ */
+_must_check_ int input_from_reader(input_read_fn *read, void *ctx, const char *name,
+				   struct input **ret, struct err *err);
+
 /** input_read() - Return: bytes, 0 at the end, negative errno (ERR_IO); -ECANCELED. */
 _must_check_ ssize_t input_read(struct input *in, void *buf, size_t len, struct err *err);
 
