@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * A second copy of an image that is received, on disk
+ *
+ * For devices whose state lives no longer than this process: a destination that has said READY may
+ * have the only copy, and a crash must not end it. The file has no reader but `recover`, is its
+ * user's alone (0600), and goes when the transaction is over.
+ */
+
+#include <stdint.h>
+#include <stddef.h>
+
+#include "base/cleanup.h"
+#include "base/err.h"
+
+struct spool;
+
+/**
+ * spool_open() - a new, empty file "@name.image" in @dir, which is made (0700) if it is not there
+ *
+ * Replaces what an attempt before has left under that name.
+ *
+ * Return: 0; -EACCES, -ENOSPC and the like (ERR_OUTPUT); -EPERM (ERR_CONFIG) for a folder that
+ * others may write to.
+ */
+_must_check_ int spool_open(const char *dir, const char *name, struct spool **ret, struct err *err);
+
+/** spool_write() - Return: 0; -ENOSPC and the like (ERR_IO). */
+_must_check_ int spool_write(struct spool *s, const void *buf, size_t len, struct err *err);
+
+/** spool_sync() - all of it and its name are durable. Return: 0; as fsync(), never to be retried. */
+_must_check_ int spool_sync(struct spool *s, struct err *err);
+
+/** spool_path() - absolute */
+const char *spool_path(const struct spool *s);
+
+/** spool_remove() - the file goes. What cannot be removed is warned about. */
+void spool_remove(struct spool *s);
+
+/** spool_free() - the file stays, unless it was removed */
+struct spool *spool_free(struct spool *s);
+DEFINE_CLEANUP(struct spool *, spool_free)
