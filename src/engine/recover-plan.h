@@ -4,13 +4,27 @@
 /*
  * What `recover` does with a transaction that a crash left
  *
- * By what this end's journal says of it, what the other end's says, and where this end's devices are
- * now. Pure: no clock, thread or descriptor.
+ * By what this end's journal says of it, what the other end's says, and where this end's devices
+ * are now. Pure: no clock, thread or descriptor.
  *
- * The rules are those of engine/move.h, read backwards: a source whose record does not say COMMITTED
- * has not decided, and may abort as long as no other process works on it; a destination that is
- * PREPARED waits for the source's word, and "no record" from the journal that was named in the
- * source's HELLO is one: abort. A record that says COMMITTED is final at either end.
+ * The rules are those of engine/move.h, read backwards:
+ *  - a source whose record does not say COMMITTED has not decided. It aborts, without asking: its
+ *    process is dead, and another one cannot have told the destination to start. Only where its
+ *    devices have lost the state and the destination says that it is PREPARED, it commits: the
+ *    other copy is the last one;
+ *  - a destination that is PREPARED waits for the source's word. "No record" from the journal that
+ *    was named in the source's HELLO is one: abort. A source that is busy, not to be reached, or
+ *    has not been recovered itself, gives none;
+ *  - a record that says COMMITTED is final at either end. The destination starts; the source never
+ *    runs the state, and is done when the destination is;
+ *  - a user may decide for an end that is gone for ever (enum recover_force). Where both ends have
+ *    been, what was forced wins over what was not, and nothing starts by itself;
+ *  - DONE and ABORTED are the end of it: devices that were once part of such a transaction are not
+ *    touched any more, since they may be part of another.
+ *
+ * Devices follow a record, or a record devices, so that a crash between both leaves what the next
+ * call treats in the same way: COMMITTED is written before a device starts, ABORTED and DONE when
+ * all is done.
  */
 
 #include <stdbool.h>
@@ -20,7 +34,7 @@
 
 /** enum recover_devices - this end's devices taken together: the worst of all */
 enum recover_devices {
-	RECOVER_RUN, /* they run */
+	RECOVER_RUN, /* they run; a destination's that has not begun to load: their own state */
 	RECOVER_HOLD, /* stopped; a destination's hold what was loaded into them */
 	RECOVER_LOADING, /* a destination's: RESUMING, what they held is gone */
 	RECOVER_BLANK, /* their state is gone: they were reset, or are in ERROR */
@@ -41,35 +55,45 @@ enum recover_other {
 	RECOVER_NR_OTHERS
 };
 
+/** enum recover_force - the other end is gone for ever, says the user */
 enum recover_force {
 	RECOVER_NO_FORCE,
-	RECOVER_FORCE_RUN, /* the other end is gone for ever: the devices run here */
+	RECOVER_FORCE_RUN, /* the devices run here */
 	RECOVER_FORCE_DROP, /* they do not, and what is here of the state is given up */
 	RECOVER_NR_FORCES
 };
 
-/** enum recover_action - in this order, a record being durable before the devices follow it */
+/** enum recover_action - in this order */
 enum recover_action {
-	RECOVER_WRITE = 1u << 0, /* recover_plan.phase into the record, with @forced if it was */
+	RECOVER_WRITE = 1u << 0, /* recover_plan.phase into the record, with who forced it */
 	RECOVER_GIVE_BACK = 1u << 1, /* the source's devices go to where they were found */
 	RECOVER_DISCARD = 1u << 2, /* reset what was loaded away; stopped */
 	RECOVER_STOP = 1u << 3, /* they must not run here: STOP */
-	RECOVER_LOAD = 1u << 4, /* from the spool, into devices that have lost it */
+	RECOVER_LOAD = 1u << 4, /* from the spool, into devices that have lost it; STOP */
 	RECOVER_START = 1u << 5,
-	RECOVER_DROP_SPOOL = 1u << 6,
-	RECOVER_TELL = 1u << 7, /* the other end, what this one says now */
+	RECOVER_FINISH = 1u << 6, /* recover_plan.last into the record, as RECOVER_WRITE */
+	RECOVER_DROP_SPOOL = 1u << 7,
+	RECOVER_TELL = 1u << 8, /* the other end, what this one says now */
 };
 
+/**
+ * struct recover_plan
+ * @phase: what RECOVER_WRITE writes
+ * @last: what RECOVER_FINISH writes; without, as @phase, and without that, as it was
+ * @outcome: OUTCOME_IN_DOUBT: ask again later
+ */
 struct recover_plan {
 	unsigned int actions;
-	enum wire_phase phase;
-	enum outcome outcome; /* OUTCOME_IN_DOUBT: status 80, ask again later */
+	enum wire_phase phase, last;
+	enum outcome outcome;
 	enum owner owner;
 };
 
 /**
  * recover_plan() - Return: whether there is one; else the combination cannot come about without a
- * broken rule, nothing is done, and @ret says who may own the state
+ * broken rule, or what is to be forced cannot be, nothing is done, and @ret says who may own the
+ * state
+ * @phase: of this end's record
  * @spooled: there is a complete image of the state at this end
  */
 bool recover_plan(enum wire_role role, enum wire_phase phase, enum recover_devices devices,

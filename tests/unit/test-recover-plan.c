@@ -1,0 +1,412 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+/*
+ * Every combination of what can be known after a crash, against what must hold whatever the table
+ * says. That the two ends' plans fit together is the model's claim (test-move-model).
+ */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "base/macros.h"
+#include "engine/recover-plan.h"
+
+struct known {
+	enum wire_role role;
+	enum wire_phase phase;
+	enum recover_devices devices;
+	bool spooled;
+	enum recover_other other;
+	enum recover_force force;
+};
+
+typedef void judge_fn(const struct known *k, const struct recover_plan *p, bool is_plan);
+
+/* The phases that a record of that end can have. */
+static bool is_phase_of(enum wire_role role, enum wire_phase phase)
+{
+	return phase != WIRE_PHASE_NONE && phase != WIRE_PHASE_BUSY &&
+	       (role == WIRE_DESTINATION || phase != WIRE_PHASE_PREPARED);
+}
+
+static unsigned int for_all(judge_fn *judge)
+{
+	unsigned int n = 0;
+	struct known k;
+
+	for (k.role = WIRE_SOURCE; k.role <= WIRE_DESTINATION; k.role++)
+		for (k.phase = 0; k.phase < WIRE_NR_PHASES; k.phase++)
+			for (k.devices = 0; k.devices < RECOVER_NR_DEVICES; k.devices++)
+				for (unsigned int i = 0; i < 2 * RECOVER_NR_OTHERS; i++)
+					for (k.force = 0; k.force < RECOVER_NR_FORCES; k.force++) {
+						struct recover_plan p;
+						bool is_plan;
+
+						if (!is_phase_of(k.role, k.phase))
+							continue;
+						k.other = i / 2;
+						k.spooled = i % 2;
+						is_plan = recover_plan(k.role, k.phase, k.devices,
+								       k.spooled, k.other, k.force,
+								       &p);
+						judge(&k, &p, is_plan);
+						n++;
+					}
+	return n;
+}
+
+static bool says_committed(const struct known *k)
+{
+	return k->other == RECOVER_OTHER_COMMITTED || k->other == RECOVER_OTHER_DONE;
+}
+
+static bool has(const struct recover_plan *p, unsigned int actions)
+{
+	return (p->actions & actions) != 0;
+}
+
+#define DEVICE_ACTIONS \
+	(RECOVER_GIVE_BACK | RECOVER_DISCARD | RECOVER_STOP | RECOVER_LOAD | RECOVER_START)
+
+/* What an end's record says before the devices follow. */
+static enum wire_phase phase_before(const struct known *k, const struct recover_plan *p)
+{
+	return has(p, RECOVER_WRITE) ? p->phase : k->phase;
+}
+
+static enum wire_phase phase_after(const struct known *k, const struct recover_plan *p)
+{
+	return has(p, RECOVER_FINISH) ? p->last : phase_before(k, p);
+}
+
+static void judge_start(const struct known *k, const struct recover_plan *p, bool is_plan)
+{
+	if (!has(p, RECOVER_START))
+		return;
+	assert_true(is_plan);
+	assert_int_equal(k->role, WIRE_DESTINATION);
+	assert_true(k->phase == WIRE_PHASE_COMMITTED || says_committed(k) ||
+		    k->force == RECOVER_FORCE_RUN);
+	assert_int_equal(phase_before(k, p), WIRE_PHASE_COMMITTED);
+	assert_int_equal(phase_after(k, p), WIRE_PHASE_DONE);
+	/* What starts is what was moved. */
+	assert_true(k->devices == RECOVER_HOLD || has(p, RECOVER_LOAD));
+	assert_true(k->phase != WIRE_PHASE_BEGUN || has(p, RECOVER_LOAD));
+	/* A source that was forced to run it has it. */
+	assert_true(k->other != RECOVER_OTHER_ABORTED || k->force == RECOVER_FORCE_RUN);
+	assert_int_not_equal(k->force, RECOVER_FORCE_DROP);
+}
+
+static void the_destination_starts_only_what_was_committed(void **state)
+{
+	(void)state;
+	assert_int_equal(for_all(judge_start),
+			 (4 + 5) * RECOVER_NR_DEVICES * 2 * RECOVER_NR_OTHERS * RECOVER_NR_FORCES);
+}
+
+static void judge_give_back(const struct known *k, const struct recover_plan *p, bool is_plan)
+{
+	if (!has(p, RECOVER_GIVE_BACK))
+		return;
+	assert_true(is_plan);
+	assert_int_equal(k->role, WIRE_SOURCE);
+	assert_int_equal(k->devices, RECOVER_HOLD);
+	assert_int_equal(phase_after(k, p), WIRE_PHASE_ABORTED);
+	if (k->force == RECOVER_FORCE_RUN) {
+		assert_int_equal(phase_before(k, p), WIRE_PHASE_ABORTED);
+		return;
+	}
+	assert_int_equal(k->phase, WIRE_PHASE_BEGUN);
+	assert_false(says_committed(k));
+	assert_int_equal(k->force, RECOVER_NO_FORCE);
+}
+
+static void the_source_runs_nothing_that_may_run_elsewhere(void **state)
+{
+	(void)state;
+	for_all(judge_give_back);
+}
+
+static void judge_doubt(const struct known *k, const struct recover_plan *p, bool is_plan)
+{
+	bool no_word = k->other == RECOVER_OTHER_BUSY || k->other == RECOVER_OTHER_UNREACHABLE ||
+		       k->other == RECOVER_OTHER_BEGUN;
+
+	(void)is_plan;
+	if (k->role != WIRE_DESTINATION || k->phase != WIRE_PHASE_PREPARED || !no_word || k->force)
+		return;
+	assert_int_equal(p->actions, 0);
+	assert_int_equal(p->outcome, OUTCOME_IN_DOUBT);
+	assert_int_equal(p->owner, OWNER_UNKNOWN);
+}
+
+static void a_prepared_destination_without_a_word_waits(void **state)
+{
+	(void)state;
+	for_all(judge_doubt);
+}
+
+static void judge_word(const struct known *k, const struct recover_plan *p, bool is_plan)
+{
+	if (k->role != WIRE_DESTINATION || k->phase != WIRE_PHASE_PREPARED || k->force)
+		return;
+	if (k->other == RECOVER_OTHER_NONE || k->other == RECOVER_OTHER_ABORTED) {
+		assert_true(is_plan);
+		assert_int_equal(phase_after(k, p), WIRE_PHASE_ABORTED);
+		assert_int_equal(p->owner, OWNER_SOURCE);
+	}
+	if (says_committed(k))
+		assert_int_equal(p->phase, is_plan && has(p, RECOVER_WRITE) ? WIRE_PHASE_COMMITTED
+									    : WIRE_PHASE_PREPARED);
+	if (says_committed(k) &&
+	    (k->devices == RECOVER_HOLD || (k->spooled && k->devices != RECOVER_SILENT)))
+		assert_true(has(p, RECOVER_START));
+}
+
+static void a_prepared_destination_does_what_the_source_says(void **state)
+{
+	(void)state;
+	for_all(judge_word);
+}
+
+static void judge_final(const struct known *k, const struct recover_plan *p, bool is_plan)
+{
+	if (k->phase != WIRE_PHASE_DONE && k->phase != WIRE_PHASE_ABORTED)
+		return;
+	assert_true(is_plan);
+	assert_false(has(p, (unsigned int)~RECOVER_TELL));
+	assert_int_not_equal(p->outcome, OUTCOME_IN_DOUBT);
+}
+
+static void what_is_over_stays_so(void **state)
+{
+	(void)state;
+	for_all(judge_final);
+}
+
+/* A record is changed back by force alone: this end's, or what the other one was forced to. */
+static void judge_records(const struct known *k, const struct recover_plan *p, bool is_plan)
+{
+	enum wire_phase after = phase_after(k, p);
+
+	if (!is_plan) {
+		assert_int_equal(p->actions, 0);
+		return;
+	}
+	assert_int_equal(p->last, after);
+	assert_int_equal(p->phase, phase_before(k, p));
+	assert_true(is_phase_of(k->role, after) && is_phase_of(k->role, p->phase));
+	if (k->phase == WIRE_PHASE_COMMITTED && after == WIRE_PHASE_ABORTED)
+		assert_true(k->force ||
+			    (k->role == WIRE_DESTINATION && k->other == RECOVER_OTHER_ABORTED));
+	if (k->role == WIRE_SOURCE && k->phase == WIRE_PHASE_BEGUN &&
+	    (after == WIRE_PHASE_COMMITTED || after == WIRE_PHASE_DONE) && !k->force)
+		assert_true(says_committed(k) ||
+			    (k->devices == RECOVER_BLANK && k->other == RECOVER_OTHER_PREPARED));
+	/* Not to be taken back, nor said twice. */
+	assert_true(after >= k->phase);
+	assert_true(!has(p, RECOVER_WRITE) || p->phase != k->phase);
+}
+
+static void a_decision_is_never_taken_back_without_force(void **state)
+{
+	(void)state;
+	for_all(judge_records);
+}
+
+static void judge_devices(const struct known *k, const struct recover_plan *p, bool is_plan)
+{
+	(void)is_plan;
+	if (k->devices == RECOVER_SILENT)
+		assert_false(has(p, DEVICE_ACTIONS));
+	if (has(p, RECOVER_LOAD)) {
+		assert_true(k->spooled);
+		assert_int_equal(k->role, WIRE_DESTINATION);
+	}
+	if (has(p, RECOVER_STOP))
+		assert_true(k->devices == RECOVER_RUN || k->devices == RECOVER_HOLD);
+	if (has(p, RECOVER_DISCARD))
+		assert_true(k->role == WIRE_DESTINATION && k->devices != RECOVER_BLANK);
+	if (k->role == WIRE_SOURCE)
+		assert_false(has(p, RECOVER_DROP_SPOOL));
+}
+
+static void nothing_is_done_that_cannot_be(void **state)
+{
+	(void)state;
+	for_all(judge_devices);
+}
+
+/* The last copy is not thrown away. */
+static void judge_copies(const struct known *k, const struct recover_plan *p, bool is_plan)
+{
+	(void)is_plan;
+	if (!has(p, RECOVER_DISCARD | RECOVER_DROP_SPOOL))
+		return;
+	if (has(p, RECOVER_DROP_SPOOL))
+		assert_true(phase_after(k, p) == WIRE_PHASE_DONE ||
+			    phase_after(k, p) == WIRE_PHASE_ABORTED);
+	if (has(p, RECOVER_DISCARD) && k->force != RECOVER_FORCE_DROP) {
+		assert_false(says_committed(k));
+		assert_int_not_equal(k->phase, WIRE_PHASE_COMMITTED);
+	}
+	if (phase_after(k, p) == WIRE_PHASE_DONE)
+		assert_true(has(p, RECOVER_START) || k->devices == RECOVER_RUN);
+}
+
+static void the_last_copy_is_kept(void **state)
+{
+	(void)state;
+	for_all(judge_copies);
+}
+
+static void judge_told(const struct known *k, const struct recover_plan *p, bool is_plan)
+{
+	enum wire_phase after = phase_after(k, p);
+	bool open = k->other == RECOVER_OTHER_BEGUN || k->other == RECOVER_OTHER_PREPARED ||
+		    k->other == RECOVER_OTHER_COMMITTED;
+	bool decided = after == WIRE_PHASE_COMMITTED || after == WIRE_PHASE_DONE ||
+		       after == WIRE_PHASE_ABORTED;
+
+	assert_int_equal(has(p, RECOVER_TELL), is_plan && open && decided);
+}
+
+static void an_end_that_waits_is_told(void **state)
+{
+	(void)state;
+	for_all(judge_told);
+}
+
+/* What is reported follows from what both records say then. */
+static void judge_report(const struct known *k, const struct recover_plan *p, bool is_plan)
+{
+	enum wire_phase after = phase_after(k, p);
+
+	if (p->outcome == OUTCOME_ABORTED && k->force != RECOVER_FORCE_DROP)
+		assert_true(is_plan && after == WIRE_PHASE_ABORTED && p->owner == OWNER_SOURCE);
+	if (p->outcome == OUTCOME_COMPLETED)
+		assert_true(is_plan && after == WIRE_PHASE_DONE);
+	if (p->outcome == OUTCOME_COMPLETED && k->force != RECOVER_FORCE_DROP)
+		assert_int_equal(p->owner, OWNER_DESTINATION);
+	if (p->outcome == OUTCOME_ABORTED && k->role == WIRE_SOURCE)
+		assert_true(k->devices == RECOVER_RUN || has(p, RECOVER_GIVE_BACK) ||
+			    k->phase == WIRE_PHASE_ABORTED);
+	/* One end was forced against the other: not called well. */
+	if (k->phase == WIRE_PHASE_DONE && k->other == RECOVER_OTHER_ABORTED)
+		assert_int_equal(p->outcome, OUTCOME_DEVICE_ERROR);
+	if (k->phase == WIRE_PHASE_ABORTED && says_committed(k))
+		assert_int_equal(p->outcome, OUTCOME_DEVICE_ERROR);
+}
+
+static void the_report_says_what_was_done(void **state)
+{
+	(void)state;
+	for_all(judge_report);
+}
+
+static void judge_force(const struct known *k, const struct recover_plan *p, bool is_plan)
+{
+	bool open = k->phase != WIRE_PHASE_DONE && k->phase != WIRE_PHASE_ABORTED;
+
+	if (!k->force || !open)
+		return;
+	if (k->force == RECOVER_FORCE_DROP) {
+		assert_true(is_plan);
+		assert_int_equal(phase_after(k, p),
+				 k->role == WIRE_SOURCE ? WIRE_PHASE_DONE : WIRE_PHASE_ABORTED);
+		assert_false(has(p, RECOVER_START | RECOVER_LOAD | RECOVER_GIVE_BACK));
+		if (k->devices == RECOVER_RUN)
+			assert_true(has(p, RECOVER_STOP | RECOVER_DISCARD));
+	}
+	if (k->force == RECOVER_FORCE_RUN && k->devices == RECOVER_HOLD &&
+	    k->phase != WIRE_PHASE_BEGUN)
+		assert_true(has(p, RECOVER_START | RECOVER_GIVE_BACK));
+	assert_true(p->outcome != OUTCOME_IN_DOUBT);
+}
+
+static void force_does_what_it_says(void **state)
+{
+	(void)state;
+	for_all(judge_force);
+}
+
+/* The case that each line of the documentation speaks of. */
+static void what_the_page_says(void **state)
+{
+	static const struct {
+		struct known k;
+		unsigned int actions;
+		enum wire_phase after;
+		enum outcome outcome;
+		enum owner owner;
+	} rows[] = {
+		/* clang-format off */
+		{ { WIRE_SOURCE, WIRE_PHASE_BEGUN, RECOVER_HOLD, 0, RECOVER_OTHER_UNREACHABLE, 0 },
+		  RECOVER_GIVE_BACK | RECOVER_FINISH, WIRE_PHASE_ABORTED,
+		  OUTCOME_ABORTED, OWNER_SOURCE },
+		{ { WIRE_SOURCE, WIRE_PHASE_BEGUN, RECOVER_HOLD, 0, RECOVER_OTHER_PREPARED, 0 },
+		  RECOVER_GIVE_BACK | RECOVER_FINISH | RECOVER_TELL, WIRE_PHASE_ABORTED,
+		  OUTCOME_ABORTED, OWNER_SOURCE },
+		{ { WIRE_SOURCE, WIRE_PHASE_COMMITTED, RECOVER_HOLD, 0, RECOVER_OTHER_PREPARED, 0 },
+		  RECOVER_STOP | RECOVER_TELL, WIRE_PHASE_COMMITTED,
+		  OUTCOME_IN_DOUBT, OWNER_UNKNOWN },
+		{ { WIRE_SOURCE, WIRE_PHASE_COMMITTED, RECOVER_BLANK, 0, RECOVER_OTHER_DONE, 0 },
+		  RECOVER_FINISH, WIRE_PHASE_DONE, OUTCOME_COMPLETED, OWNER_DESTINATION },
+		{ { WIRE_SOURCE, WIRE_PHASE_COMMITTED, RECOVER_HOLD, 0, RECOVER_OTHER_ABORTED, 0 },
+		  RECOVER_STOP, WIRE_PHASE_COMMITTED, OUTCOME_DEVICE_ERROR, OWNER_NONE },
+		{ { WIRE_DESTINATION, WIRE_PHASE_BEGUN, RECOVER_LOADING, 0,
+		    RECOVER_OTHER_UNREACHABLE, 0 },
+		  RECOVER_DISCARD | RECOVER_FINISH | RECOVER_DROP_SPOOL, WIRE_PHASE_ABORTED,
+		  OUTCOME_ABORTED, OWNER_SOURCE },
+		{ { WIRE_DESTINATION, WIRE_PHASE_PREPARED, RECOVER_BLANK, 1,
+		    RECOVER_OTHER_COMMITTED, 0 },
+		  RECOVER_WRITE | RECOVER_LOAD | RECOVER_START | RECOVER_FINISH |
+			  RECOVER_DROP_SPOOL | RECOVER_TELL,
+		  WIRE_PHASE_DONE, OUTCOME_COMPLETED, OWNER_DESTINATION },
+		{ { WIRE_DESTINATION, WIRE_PHASE_PREPARED, RECOVER_HOLD, 0,
+		    RECOVER_OTHER_UNREACHABLE, RECOVER_FORCE_RUN },
+		  RECOVER_WRITE | RECOVER_START | RECOVER_FINISH | RECOVER_DROP_SPOOL,
+		  WIRE_PHASE_DONE, OUTCOME_COMPLETED, OWNER_DESTINATION },
+		{ { WIRE_DESTINATION, WIRE_PHASE_COMMITTED, RECOVER_BLANK, 0,
+		    RECOVER_OTHER_COMMITTED, 0 },
+		  RECOVER_TELL, WIRE_PHASE_COMMITTED, OUTCOME_DEVICE_ERROR, OWNER_NONE },
+		/* clang-format on */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const struct known *k = &rows[i].k;
+		struct recover_plan p;
+
+		assert_true(recover_plan(k->role, k->phase, k->devices, k->spooled, k->other,
+					 k->force, &p));
+		assert_int_equal(p.actions, rows[i].actions);
+		assert_int_equal(phase_after(k, &p), rows[i].after);
+		assert_int_equal(p.outcome, rows[i].outcome);
+		assert_int_equal(p.owner, rows[i].owner);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_destination_starts_only_what_was_committed),
+		cmocka_unit_test(the_source_runs_nothing_that_may_run_elsewhere),
+		cmocka_unit_test(a_prepared_destination_without_a_word_waits),
+		cmocka_unit_test(a_prepared_destination_does_what_the_source_says),
+		cmocka_unit_test(what_is_over_stays_so),
+		cmocka_unit_test(a_decision_is_never_taken_back_without_force),
+		cmocka_unit_test(nothing_is_done_that_cannot_be),
+		cmocka_unit_test(the_last_copy_is_kept),
+		cmocka_unit_test(an_end_that_waits_is_told),
+		cmocka_unit_test(the_report_says_what_was_done),
+		cmocka_unit_test(force_does_what_it_says),
+		cmocka_unit_test(what_the_page_says),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
