@@ -7,10 +7,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "device/acquirer.h"
 #include "device/hold-client.h"
+#include "fsm/fsm.h"
 #include "host/vfio-fd.h"
+
+/* Between two looks at a device that its holder brings back. */
+#define ACQUIRE_HOLD_PAUSE_NS (20 * NSEC_PER_MSEC)
 
 /*
  * A device that a holder lends. The connection to it is the lease: it stays open as long as the
@@ -349,6 +354,43 @@ static enum device_keeper acquire_hold_keeper(const struct device *dev)
 	return poll(&p, 1, 0) > 0 ? KEEPER_ENDED : KEEPER_HOLDS;
 }
 
+/* Return: 1 or 0, as the holder says; -EAGAIN while it is at it, or has not heard of the end. */
+static int acquire_hold_ask_returned(const struct device *dev, enum mig_state home, int timeout_ms)
+{
+	_cleanup_(hold_packet_done) struct hold_packet answer = HOLD_PACKET_NONE;
+	const struct device_options opts = { .acquire = { .timeout_ms = timeout_ms } };
+	struct json_object *list = NULL, *o, *restored = NULL;
+	const char *use, *state;
+
+	if (acquire_hold_ask_list(dev, &opts, &answer, NULL) < 0 ||
+	    !json_object_object_get_ex(answer.o, "devices", &list) ||
+	    !json_object_is_type(list, json_type_array))
+		return 0;
+	o = acquire_hold_choose(dev->origin, list, json_object_array_length(list));
+	use = hold_text(o, "use");
+	state = hold_text(o, "state");
+	if (use && (!strcmp(use, "change") || !strcmp(use, "recover")))
+		return -EAGAIN;
+	if (o && json_object_object_get_ex(o, "restored", &restored) && restored)
+		return json_object_get_boolean(restored);
+	/* It was given back in order, or was never had. */
+	return state && !strcmp(state, fsm_name(home));
+}
+
+static bool acquire_hold_returned(const struct device *dev, enum mig_state home, int timeout_ms)
+{
+	const struct timespec pause = { .tv_nsec = ACQUIRE_HOLD_PAUSE_NS };
+	uint64_t end = clock_ns() + (uint64_t)timeout_ms * NSEC_PER_MSEC;
+
+	for (;;) {
+		int r = acquire_hold_ask_returned(dev, home, clock_ms_until(end));
+
+		if (r != -EAGAIN || clock_ns() >= end)
+			return r > 0;
+		nanosleep(&pause, NULL);
+	}
+}
+
 /* The holder says when the host asks for the device: it is for this process to let it go, too. */
 static int acquire_hold_attend(struct device *dev, struct err *err)
 {
@@ -398,6 +440,7 @@ const struct acquirer acquirer_hold = {
 	.keeper = acquire_hold_keeper,
 	.watch_fd = acquire_hold_watch_fd,
 	.attend = acquire_hold_attend,
+	.returned = acquire_hold_returned,
 	.close = acquire_hold_close,
 	.done = acquire_hold_done,
 };

@@ -79,6 +79,13 @@ struct acquirer {
 	 */
 	int (*attend)(struct device *dev, struct err *err);
 
+	/**
+	 * @returned: Optional, of a lender that brings a device back by itself. Whether it has
+	 * brought it to @home, with its own state, once this process's lease has ended by its end
+	 * alone. Waits for that, at most @timeout_ms; false where that is not known.
+	 */
+	bool (*returned)(const struct device *dev, enum mig_state home, int timeout_ms);
+
 	/** @close: Optional. Give up what @acquire has kept beside @ret. The device is closed. */
 	void (*close)(struct device *dev);
 

@@ -225,6 +225,11 @@ int device_check_kept(const struct device *dev, struct err *err)
 			owner->comm, (int)owner->pid, what[keeper]);
 }
 
+bool device_returned(const struct device *dev, enum mig_state home, int timeout_ms)
+{
+	return dev->how->returned && dev->how->returned(dev, home, timeout_ms);
+}
+
 int device_watch_fd(const struct device *dev)
 {
 	int fd = mig_watch_fd(dev->mig);

@@ -179,6 +179,15 @@ enum device_keeper device_keeper(const struct device *dev);
  */
 _must_check_ int device_check_kept(const struct device *dev, struct err *err);
 
+/**
+ * device_returned() - its lender has brought it to @home, with its own state
+ * @timeout_ms: how long that is waited for
+ *
+ * For a process that outlives the one whose device it was: the lease has ended with that. Return:
+ * false also where there is no lender that does so, or none that says.
+ */
+bool device_returned(const struct device *dev, enum mig_state home, int timeout_ms);
+
 /** device_watch_fd() - what hangs up (POLLRDHUP) when the device or its owner is gone; or -1 */
 int device_watch_fd(const struct device *dev);
 

@@ -412,6 +412,11 @@ struct json_object *hold_state_write(const struct hold_state *s)
 	hold_message_add(o, "pid",
 			 s->pid ? hold_message_checked(json_object_new_int(s->pid)) : NULL);
 	hold_message_add_text(o, "note", s->note);
+	hold_message_add(o, "restored",
+			 s->restored == HOLD_RESTORED_NOT_KNOWN
+				 ? NULL
+				 : hold_message_checked(json_object_new_boolean(
+					   s->restored == HOLD_RESTORED_YES)));
 	return o;
 }
 

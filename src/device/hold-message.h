@@ -26,8 +26,8 @@
  *   {"schema":1,"reply":"error","errno":"EBUSY","message":"..."}
  *   {"schema":1,"event":"request","name":"0000:3b:00.1","answer":"release"}
  *
- * DEVICE is {"name","driver","state","use","by","pid","note"}. Both ends are written with the
- * functions below; what the other end says is checked and capped here.
+ * DEVICE is {"name","driver","state","use","by","pid","note","restored"}. Both ends are written
+ * with the functions below; what the other end says is checked and capped here.
  */
 
 #include <json-c/json.h>
@@ -150,6 +150,13 @@ struct json_object *hold_request_write(const struct hold_request *req);
 _must_check_ int hold_request_read(struct json_object *o, struct hold_request *ret,
 				   struct err *err);
 
+/* What became of a device whose changing client was lost. */
+enum hold_restored {
+	HOLD_RESTORED_NOT_KNOWN, /* none was lost since the last one got it */
+	HOLD_RESTORED_YES, /* it is where that one has found it, with its own state */
+	HOLD_RESTORED_NO
+};
+
 /**
  * struct hold_state - a device as a holder tells of it
  * @driver, @state: NULL where it is not known
@@ -161,6 +168,7 @@ struct hold_state {
 	const char *name, *driver, *state, *use, *by;
 	int pid;
 	const char *note;
+	enum hold_restored restored;
 };
 
 /** hold_state_write() - Return: a new object. */

@@ -72,6 +72,11 @@ static bool actions_guards(const struct member *m)
 	return guard_duty(device_ownership(m->dev)) == GUARD_BY_GUARDIAN && m->dev->mig;
 }
 
+static bool actions_any(const struct member *m)
+{
+	return m->dev->mig;
+}
+
 /* What the tool has done to it since the guardian was forked is no other process's doing. */
 static void actions_guard_detach(struct member *m)
 {
@@ -91,11 +96,16 @@ static bool actions_guard_bring(struct member *m, enum mig_state want, enum mig_
 	return mig_recover(m->dev->mig, want, holds, &retry, &recovery, NULL) && !recovery.reset;
 }
 
-/** struct guard_work - @lost: any of the set has lost its own state, or may have */
+/**
+ * struct guard_work
+ * @met: of each device, before anything is done
+ * @lost: any of the set has lost its own state, or may have
+ */
 struct guard_work {
 	const struct actions *a;
 	enum guard_note note;
 	const uint8_t *marks;
+	enum mig_state met[GUARDIAN_MARKS_MAX];
 	bool lost;
 };
 
@@ -104,6 +114,7 @@ static struct guard_facts actions_guard_facts(const struct guard_work *w, const 
 	return (struct guard_facts){
 		.note = w->note,
 		.mark = guard_mark_unpack(w->marks[m->index]),
+		.met = w->met[m->index],
 		.at = m->dev->mig->state,
 		.found = mig_settled(m->result->found),
 		.any_lost = w->lost,
@@ -151,12 +162,30 @@ static int actions_guard_return(const struct guard_work *w, struct member *m)
 		 plan.holds == MIG_HOLDS_OWN && plan.want == guard_home(&facts.mark, facts.found));
 }
 
+/* Return: 0 when it is where it was found, with its own state. */
+static int actions_guard_settle(const struct guard_work *w, struct member *m)
+{
+	const struct guard_mark mark = guard_mark_unpack(w->marks[m->index]);
+	const enum mig_state home = guard_home(&mark, mig_settled(m->result->found));
+
+	switch (guard_duty(device_ownership(m->dev))) {
+	case GUARD_BY_GUARDIAN:
+		return actions_guard_return(w, m);
+	case GUARD_BY_LENDER:
+		return !device_returned(m->dev, home, GUARD_RETURN_MS);
+	case GUARD_BY_CLOSE:
+		return !guard_whole_after_close(&mark, home, device_close_effect(m->dev));
+	}
+	return 1;
+}
+
 /*
  * In a process a device, so that a driver that does not come back costs the others nothing: those
  * that have not ended in time are killed.
  */
-static void actions_guard_each(const struct guard_work *w, actions_guard_step *step,
-			       int patience_ms, int status[static GUARDIAN_MARKS_MAX])
+static void actions_guard_each(const struct guard_work *w, bool (*concerns)(const struct member *),
+			       actions_guard_step *step, int patience_ms,
+			       int status[static GUARDIAN_MARKS_MAX])
 {
 	uint64_t end = clock_ns() + (uint64_t)patience_ms * NSEC_PER_MSEC;
 	pid_t pids[GUARDIAN_MARKS_MAX];
@@ -165,7 +194,7 @@ static void actions_guard_each(const struct guard_work *w, actions_guard_step *s
 		struct member *m = &w->a->members[i];
 
 		pids[i] = -1;
-		if (!actions_guards(m))
+		if (!concerns(m))
 			continue;
 		pids[i] = fork();
 		if (!pids[i])
@@ -191,18 +220,19 @@ static int actions_guard_recover(void *ctx, uint8_t told, const uint8_t *marks)
 	for (unsigned int i = 0; i < w.a->n; i++)
 		if (actions_guards(&w.a->members[i]))
 			actions_guard_detach(&w.a->members[i]);
-	actions_guard_each(&w, actions_guard_look, GUARD_ROUND_MS, status);
+	actions_guard_each(&w, actions_guards, actions_guard_look, GUARD_ROUND_MS, status);
 	for (unsigned int i = 0; i < w.a->n; i++) {
 		const struct guard_mark mark = guard_mark_unpack(marks[i]);
 		bool known = status[i] >= 0 && status[i] < MIG_NR_STATES;
 
+		w.met[i] = known ? (enum mig_state)status[i] : MIG_ERROR;
 		if (actions_guards(&w.a->members[i]))
-			w.lost |= guard_lost(w.note, &mark,
-					     known ? (enum mig_state)status[i] : MIG_ERROR);
+			w.lost |= guard_lost(w.note, &mark, w.met[i]);
 	}
 	if (w.a->n > 1)
-		actions_guard_each(&w, actions_guard_quiesce, GUARD_ROUND_MS, status);
-	actions_guard_each(&w, actions_guard_return, GUARD_RETURN_MS, status);
+		actions_guard_each(&w, actions_guards, actions_guard_quiesce, GUARD_ROUND_MS,
+				   status);
+	actions_guard_each(&w, actions_any, actions_guard_settle, GUARD_RETURN_MS, status);
 	for (unsigned int i = 0; i < w.a->n; i++)
 		all &= status[i] == 0;
 	return all ? 0 : 1;
@@ -248,7 +278,7 @@ static int actions_watch_steps(struct actions *a, struct err *err)
 	for (unsigned int i = 0; i < a->n; i++) {
 		struct mig_dev *mig = a->members[i].dev->mig;
 
-		if (!actions_guards(&a->members[i]))
+		if (!actions_any(&a->members[i]))
 			continue;
 		a->marks[i] = (struct actions_mark){
 			.actions = a,

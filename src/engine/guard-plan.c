@@ -35,21 +35,32 @@ struct guard_mark guard_mark_unpack(uint8_t packed)
 	};
 }
 
-bool guard_owner_moved(const struct guard_mark *mark, enum mig_state at)
+bool guard_owner_moved(const struct guard_mark *mark, enum mig_state met)
 {
 	/* Any arc may fail, and lead there. */
-	return at != MIG_ERROR && at != mark->from && at != mark->to;
+	return met != MIG_ERROR && met != mark->from && met != mark->to;
 }
 
-bool guard_lost(enum guard_note note, const struct guard_mark *mark, enum mig_state at)
+static bool guard_plan_is_lost(enum guard_note note, enum mig_state at)
 {
-	return (note == GUARD_LOADING || note == GUARD_JUDGING) && !guard_owner_moved(mark, at) &&
+	return (note == GUARD_LOADING || note == GUARD_JUDGING) &&
 	       (at == MIG_RESUMING || at == MIG_ERROR);
+}
+
+bool guard_lost(enum guard_note note, const struct guard_mark *mark, enum mig_state met)
+{
+	return guard_plan_is_lost(note, met) && !guard_owner_moved(mark, met);
 }
 
 enum mig_state guard_home(const struct guard_mark *mark, enum mig_state found)
 {
 	return mark->owner_stopped ? MIG_STOP : found;
+}
+
+bool guard_whole_after_close(const struct guard_mark *mark, enum mig_state found,
+			     enum close_effect effect)
+{
+	return effect == CLOSE_KEEPS && mark->from == found && mark->to == found;
 }
 
 struct guard_plan guard_plan(const struct guard_facts *f)
@@ -63,17 +74,17 @@ struct guard_plan guard_plan(const struct guard_facts *f)
 	/* Two must not run, whatever the owner of this one wants. */
 	if (f->note == GUARD_STAYS)
 		return stay;
-	if (guard_owner_moved(&f->mark, f->at))
+	if (guard_owner_moved(&f->mark, f->met))
 		return leave;
 	switch (f->note) {
 	case GUARD_RETURNS:
 		/* On its way back it does not run by the tool: its owner has started it. */
 		return fsm_runs(f->at) && !fsm_runs(home) ? leave : own;
 	case GUARD_LOADING:
-		return guard_lost(f->note, &f->mark, f->at) ? drop : own;
+		return guard_plan_is_lost(f->note, f->at) ? drop : own;
 	case GUARD_JUDGING:
 		/* Elsewhere its driver has accepted the load, or it runs with it. */
-		return guard_lost(f->note, &f->mark, f->at) ? drop : leave;
+		return guard_plan_is_lost(f->note, f->at) ? drop : leave;
 	default:
 		return leave;
 	}

@@ -63,8 +63,8 @@ struct guard_mark {
 uint8_t guard_mark_pack(const struct guard_mark *mark);
 struct guard_mark guard_mark_unpack(uint8_t packed);
 
-/** guard_owner_moved() - this process has not put it where it is: another one has */
-bool guard_owner_moved(const struct guard_mark *mark, enum mig_state at);
+/** guard_owner_moved() - this process has not put it where it was met: another one has */
+bool guard_owner_moved(const struct guard_mark *mark, enum mig_state met);
 
 /**
  * struct guard_plan - what to do with it
@@ -76,19 +76,29 @@ struct guard_plan {
 	enum mig_state want;
 };
 
-/** guard_lost() - a device in @at has lost its own state, and a load that was cut off is in it */
-bool guard_lost(enum guard_note note, const struct guard_mark *mark, enum mig_state at);
+/** guard_lost() - what was met in @met has lost its own state; a load that was cut off is in it */
+bool guard_lost(enum guard_note note, const struct guard_mark *mark, enum mig_state met);
+
+/**
+ * guard_whole_after_close() - of GUARD_BY_CLOSE: it is where it was found, with its own state
+ * @effect: what closing it did
+ *
+ * It cannot be asked: only one that was not touched yet, or was back already, is known to be.
+ */
+bool guard_whole_after_close(const struct guard_mark *mark, enum mig_state found,
+			     enum close_effect effect);
 
 /**
  * struct guard_facts - what is known of a device
- * @at: where it says that it is
+ * @met: where this process has left it; MIG_ERROR where it did not say
+ * @at: where it says that it is, once the guardian is at work
  * @found: where it was found, settled
  * @any_lost: guard_lost() of any of the set: of a set, none runs without the others
  */
 struct guard_facts {
 	enum guard_note note;
 	struct guard_mark mark;
-	enum mig_state at, found;
+	enum mig_state met, at, found;
 	bool any_lost;
 };
 

@@ -47,7 +47,7 @@ enum hold_watch {
  * struct hold_place - a device
  * @owned: the holder's to free
  * @if_lost, @found: of the changing client: what it asked for, and where it found the device
- * @note: what the last one left behind
+ * @note, @restored: what the last one left behind, and whether it was made up for
  * @recover: the device is its, until that has ended; NULL for none
  * @lost: of a recovery: the client that it makes up for, and how that has ended
  * @irqs: eventfds; -1 for none
@@ -61,6 +61,7 @@ struct hold_place {
 	enum hold_if_lost if_lost;
 	enum mig_state found;
 	char note[HOLD_TEXT_MAX];
+	enum hold_restored restored;
 	struct hold_recover *recover;
 	char lost[HOLD_LOST_MAX];
 	int irqs[DEVICE_NR_IRQS];

@@ -22,7 +22,7 @@
 /**
  * struct hold_recover
  * @done, @late: an eventfd, and a timerfd until @is_late
- * @text: the thread's, until @done
+ * @restored, @text: the thread's, until @done
  */
 struct hold_recover {
 	struct hold_recover_order order;
@@ -30,6 +30,7 @@ struct hold_recover {
 	pthread_t thread;
 	int done, late;
 	bool is_late;
+	bool restored;
 	char text[HOLD_TEXT_MAX];
 };
 
@@ -41,7 +42,9 @@ static void hold_recover_bring_back(struct hold_recover *r, const struct lease_r
 	struct err err = { 0 };
 	char reason[ERR_REASON_MAX];
 
-	if (mig_recover(r->order.mig, todo->want, todo->holds, &retry, &done, &err))
+	r->restored = mig_recover(r->order.mig, todo->want, todo->holds, &retry, &done, &err) &&
+		      !done.reset && done.end == r->order.found;
+	if (!err.code)
 		snprintf(r->text, sizeof(r->text), "found in %s, brought to %s%s", fsm_name(left),
 			 fsm_name(done.end), done.reset ? " by a reset: what it held is lost" : "");
 	else
@@ -66,6 +69,7 @@ static void hold_recover_work(struct hold_recover *r)
 		return;
 	snprintf(r->text, sizeof(r->text), "it is in %s", fsm_name(mig->state));
 	todo = lease_recovery(r->order.end, r->order.if_lost, r->order.found, mig->state);
+	r->restored = mig->state == r->order.found && mig->state != MIG_ERROR;
 	if (todo.needed)
 		hold_recover_bring_back(r, &todo);
 }
@@ -196,11 +200,15 @@ bool hold_recover_await(struct hold_recover *r)
 	return hold_recover_readable(r->done, HOLD_RECOVER_LATE_S * 1000);
 }
 
-void hold_recover_end(struct hold_recover *r, char text[HOLD_TEXT_MAX])
+bool hold_recover_end(struct hold_recover *r, char text[HOLD_TEXT_MAX])
 {
+	bool restored;
+
 	pthread_join(r->thread, NULL);
 	memcpy(text, r->text, HOLD_TEXT_MAX);
+	restored = r->restored;
 	hold_recover_free(r);
+	return restored;
 }
 
 void hold_recover_forsake(struct hold_recover *r)

@@ -54,8 +54,10 @@ bool hold_recover_await(struct hold_recover *r);
 /**
  * hold_recover_end() - once hold_recover_done_fd() is readable
  * @text: what was found and done, in words
+ *
+ * Return: whether the device is where the client has found it, with its own state.
  */
-void hold_recover_end(struct hold_recover *r, char text[HOLD_TEXT_MAX]);
+bool hold_recover_end(struct hold_recover *r, char text[HOLD_TEXT_MAX]);
 
 /** hold_recover_forsake() - the driver does not come back: the device stays its thread's */
 void hold_recover_forsake(struct hold_recover *r);

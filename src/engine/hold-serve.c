@@ -248,6 +248,7 @@ static struct json_object *hold_serve_state(const struct hold *h, const struct h
 		.by = c && *c->by ? c->by : NULL,
 		.pid = c ? (int)c->pid : 0,
 		.note = *p->note ? p->note : NULL,
+		.restored = p->restored,
 	};
 
 	return hold_state_write(&s);
@@ -346,8 +347,10 @@ static int hold_serve_get(struct hold *h, unsigned int client, const struct hold
 		return 0;
 	log_info("%s: %s has it, to %s", p->name, hold_name_client(c, who),
 		 change ? "change its state" : "use it as it is");
-	if (change)
-		p->note[0] = '\0';
+	if (!change)
+		return 0;
+	p->note[0] = '\0';
+	p->restored = HOLD_RESTORED_NOT_KNOWN;
 	return 0;
 }
 
@@ -395,6 +398,7 @@ static void hold_serve_change_over(struct hold *h, struct hold_place *p, enum le
 	}
 	snprintf(what, sizeof(what), "it is left as it is: %.120s%s", err.text,
 		 err_reason(&err, reason));
+	p->restored = HOLD_RESTORED_NO;
 	hold_serve_note(h, p, what);
 }
 
@@ -571,7 +575,7 @@ void hold_serve_recovered(struct hold *h, struct hold_place *p)
 {
 	char what[HOLD_TEXT_MAX];
 
-	hold_recover_end(p->recover, what);
+	p->restored = hold_recover_end(p->recover, what) ? HOLD_RESTORED_YES : HOLD_RESTORED_NO;
 	p->recover = NULL;
 	lease_recovered(&p->lease);
 	hold_serve_note(h, p, what);

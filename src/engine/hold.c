@@ -223,7 +223,7 @@ static void hold_settle(struct hold_place *p)
 	char what[HOLD_TEXT_MAX];
 
 	if (hold_recover_await(p->recover)) {
-		hold_recover_end(p->recover, what);
+		(void)hold_recover_end(p->recover, what);
 		log_info("%s: %s", p->name, what);
 	} else {
 		hold_recover_forsake(p->recover);

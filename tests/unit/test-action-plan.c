@@ -272,6 +272,7 @@ static void a_device_of_a_killed_process_goes_where_it_belongs(void **state)
 		const struct guard_facts facts = {
 			.note = rows[i].note,
 			.mark = rows[i].mark,
+			.met = rows[i].at,
 			.at = rows[i].at,
 			.found = rows[i].found,
 			.any_lost = rows[i].lost,
@@ -295,6 +296,7 @@ static void only_what_has_lost_its_state_is_given_up(void **state)
 				const struct guard_facts facts = {
 					.note = (enum guard_note)note,
 					.mark = guard_mark_unpack((uint8_t)mark),
+					.met = (enum mig_state)at,
 					.at = (enum mig_state)at,
 					.found = MIG_RUNNING,
 					.any_lost = mark & 1,
@@ -305,6 +307,23 @@ static void only_what_has_lost_its_state_is_given_up(void **state)
 					assert_true(guard_lost(facts.note, &facts.mark, facts.at));
 				assert_int_not_equal(p.holds, MIG_HOLDS_NOTHING);
 			}
+}
+
+/* From the barrier to the end of the way back it is where the guardian has put it. */
+static void what_the_guardian_does_is_not_its_owners_doing(void **state)
+{
+	struct guard_facts facts = {
+		.note = GUARD_RETURNS,
+		.mark = { MIG_STOP_COPY, MIG_STOP_COPY, false },
+		.met = MIG_STOP_COPY,
+		.at = MIG_RUNNING_P2P,
+		.found = MIG_RUNNING,
+	};
+
+	(void)state;
+	assert_true(guard_plan(&facts).act);
+	facts.met = MIG_RUNNING_P2P;
+	assert_false(guard_plan(&facts).act);
 }
 
 static void a_mark_is_read_as_it_was_told(void **state)
@@ -325,6 +344,22 @@ static void a_device_is_brought_back_by_one_who_has_it_still(void **state)
 	assert_int_equal(guard_duty(DEVICE_SOLE), GUARD_BY_CLOSE);
 	assert_int_equal(guard_duty(DEVICE_SHARED), GUARD_BY_GUARDIAN);
 	assert_int_equal(guard_duty(DEVICE_LENT), GUARD_BY_LENDER);
+}
+
+static void what_is_closed_is_whole_if_it_was_and_closing_it_does_nothing(void **state)
+{
+	const struct guard_mark at_home = { MIG_RUNNING, MIG_RUNNING, false },
+				leaving = { MIG_RUNNING, MIG_STOP, false },
+				away = { MIG_STOP, MIG_STOP, false };
+
+	(void)state;
+	assert_true(guard_whole_after_close(&at_home, MIG_RUNNING, CLOSE_KEEPS));
+	assert_false(guard_whole_after_close(&at_home, MIG_RUNNING, CLOSE_MAY_LOSE));
+	assert_false(guard_whole_after_close(&at_home, MIG_RUNNING, CLOSE_MAY_RESET_BUS));
+	assert_false(guard_whole_after_close(&at_home, MIG_RUNNING, CLOSE_RESETS));
+	assert_false(guard_whole_after_close(&leaving, MIG_RUNNING, CLOSE_KEEPS));
+	assert_false(guard_whole_after_close(&away, MIG_RUNNING, CLOSE_KEEPS));
+	assert_true(guard_whole_after_close(&away, MIG_STOP, CLOSE_KEEPS));
 }
 
 /* What stops a device or takes its state, and none that brings it back. */
@@ -348,8 +383,10 @@ int main(void)
 		cmocka_unit_test(names_are_read_as_they_are_written),
 		cmocka_unit_test(a_device_of_a_killed_process_goes_where_it_belongs),
 		cmocka_unit_test(a_guardian_is_needed_until_devices_go_back),
+		cmocka_unit_test(what_the_guardian_does_is_not_its_owners_doing),
 		cmocka_unit_test(a_mark_is_read_as_it_was_told),
 		cmocka_unit_test(a_device_is_brought_back_by_one_who_has_it_still),
+		cmocka_unit_test(what_is_closed_is_whole_if_it_was_and_closing_it_does_nothing),
 		cmocka_unit_test(only_what_has_lost_its_state_is_given_up),
 	};
 

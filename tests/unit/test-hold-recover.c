@@ -52,7 +52,7 @@ static void its_end_tells_what_was_found_and_done(void **state)
 
 	(void)state;
 	assert_true(readable(hold_recover_done_fd(r), -1));
-	hold_recover_end(r, text);
+	assert_true(hold_recover_end(r, text));
 	assert_string_equal(text, "found in stop-copy, brought to running");
 	assert_int_equal(f->state, MIG_RUNNING);
 	assert_null(f->dev.cancel);
@@ -82,7 +82,7 @@ static void a_driver_that_hangs_is_named_and_not_waited_for(void **state)
 	assert_ptr_equal(strstr(what, "stop-copy -> stop, for "), what);
 	assert_int_equal(write(p[1], "", 1), 1);
 	assert_true(hold_recover_await(r));
-	hold_recover_end(r, text);
+	assert_true(hold_recover_end(r, text));
 	assert_string_equal(text, "found in stop-copy, brought to running");
 	close(p[0]);
 	close(p[1]);

@@ -347,6 +347,26 @@ stuck_save()
 	eventually none_are_left
 }
 
+# mtty keeps its state when it is closed.
+@test "a script is told whether the device that a killed save had alone is what it was" {
+	local action word
+
+	while read -r action word; do
+		printf '#!/bin/bash\n[[ $1 != %s ]] || kill -KILL $PPID\n%s\n' "$action" \
+			'[[ $1 != abort ]] || echo "$VFIOMIG_RECOVERED" >said' >hook
+		chmod +x hook
+		rm -f said
+		record -137 "$VFIOMIGCTL" save --action-script ./hook "$A" state.img
+		eventually test -s said
+		[[ $(<said) == "$word" ]]
+		eventually guardian_is_gone
+		migctl 0 state "$A" running
+	done <<-'END'
+		pre-stop yes
+		post-stop no
+	END
+}
+
 none_are_left()
 {
 	leftovers

@@ -311,6 +311,33 @@ stop, for " EBUSY "its driver may hang: see the kernel's log"
 	hold_end
 }
 
+@test "hold: a script is told whether the device of a killed save is back" {
+	local word target action restored
+
+	hold_start "$A"
+	while read -r action target word restored; do
+		printf '#!/bin/bash\n[[ $1 != %s ]] || kill -KILL $PPID\n%s\n' "$action" \
+			'[[ $1 != abort ]] || echo "$VFIOMIG_RECOVERED" >said' >hook
+		chmod +x hook
+		rm -f said
+		record -137 "$VFIOMIGCTL" save --force --action-script ./hook hold:h "$target"
+		eventually test -s said
+		echo "$action, $target: $(<said)"
+		[[ $(<said) == "$word" ]]
+		record "$client" h '{"schema": 1, "request": "list"}'
+		[[ $output == *'"restored": '"$restored"* ]]
+		eventually guardian_is_gone
+		migctl 0 state hold:h running
+	done <<-'END'
+		pre-stop file yes true
+		post-stop file yes true
+		post-stop exec:cat>file no false
+	END
+	record "$client" h '{"schema": 1, "request": "list"}'
+	[[ $output == *'"restored": null'* ]]
+	hold_end
+}
+
 @test "hold: a device whose state may have gone to another host is not started" {
 	hold_start "$A"
 	sim "$A" seed 7
