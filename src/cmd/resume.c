@@ -368,19 +368,6 @@ static int cmd_resume_work(void *ctx, struct err *err)
 	return load_run(w->options, w->cancel, w->result, err);
 }
 
-/*
- * The user of a function that is opened here, or lent, maps DMA for it later; and one that is
- * loaded under its owner was found stopped, which is where that believes it to be.
- */
-static bool cmd_resume_any_stays_stopped(const struct cmd_devices *d,
-					 const struct device_options *options)
-{
-	for (unsigned int i = 0; i < d->n; i++)
-		if (device_lacks_dma(d->v[i]) || (device_owner(d->v[i]) && !options->owner_frozen))
-			return true;
-	return false;
-}
-
 static bool cmd_resume_all_kept(const struct cmd_devices *d)
 {
 	for (unsigned int i = 0; i < d->n; i++)
@@ -406,21 +393,25 @@ static int cmd_resume_plan(struct cmd_resume_args *a, struct err *err)
 	return cmd_plan_actions(a->inv->report, load->actions, load->devs, load->n, err);
 }
 
+/* What is passed on its new holder starts, once it has mapped the memory for it. */
+static enum load_start cmd_resume_start(const struct cmd_resume_args *a)
+{
+	if (a->stop)
+		return LOAD_STARTS_NONE;
+	if (a->run)
+		return LOAD_STARTS_ALL;
+	return cmd_after_passes(&a->after) ? LOAD_STARTS_NONE : LOAD_STARTS_READY;
+}
+
 static int cmd_resume_prepare(struct cmd_resume_args *a, const struct progress *progress,
 			      struct err *err)
 {
 	struct load_options *load = &a->load;
 
-	/* What is passed on its new holder starts, once it has mapped the memory for it. */
-	load->run = !a->stop &&
-		    (a->run || (!cmd_after_passes(&a->after) &&
-				!cmd_resume_any_stays_stopped(&a->devices, &a->options)));
-	if (a->actions.freeze_owner && !load->run) {
-		err_fail(err, ERR_USAGE, -EINVAL,
-			 "--freeze-owner: the owner would go on with its device stopped, as no DMA "
-			 "is mapped for a device beside it");
-		return err_hint(err, -EINVAL, "--run starts all");
-	}
+	load->start = cmd_resume_start(a);
+	if (a->actions.freeze_owner &&
+	    !load_start_any(load->start, load->devs, load->n, a->options.owner_frozen))
+		return load_start_refuse(err);
 	if (a->after.kind == CMD_AFTER_HOLD && cmd_resume_all_kept(&a->devices))
 		a->after.kind = CMD_AFTER_EXIT;
 	load->kept = a->after.kind == CMD_AFTER_EXIT;
@@ -533,7 +524,7 @@ static void cmd_resume_say_stopped(const struct cmd_resume_args *a)
 	const struct cmd_devices *d = &a->devices;
 	const char *title = cmd_devices_title(d), *why = cmd_resume_why_stopped(a);
 
-	if (a->load.verify_only || a->inv->verbosity < 0 || (a->load.run && !a->result.copy))
+	if (a->load.verify_only || a->inv->verbosity < 0 || (a->result.starts && !a->result.copy))
 		return;
 	if (a->after.kind == CMD_AFTER_GIVE)
 		console_print("%s: stopped%s; to start it: vfiomigctl state hold:%s/%s running",

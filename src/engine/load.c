@@ -164,6 +164,17 @@ static int load_check_frozen(const struct load *l, struct err *err)
 	return err_hint(err, -EOPNOTSUPP, "--clone starts it all the same");
 }
 
+/* Once they are open: a holder's only device is not known before. */
+static int load_decide_start(struct load *l, struct err *err)
+{
+	const struct load_options *o = l->options;
+	bool freezes = o->actions && o->actions->freeze_owner;
+
+	l->result->starts =
+		load_start_any(o->start, o->devs, o->n, o->device && o->device->owner_frozen);
+	return freezes && !l->result->starts ? load_start_refuse(err) : 0;
+}
+
 /* Opens the devices and brings them to RESUMING; @m is NULL for a bare stream. */
 static int load_begin(struct load *l, const struct image_manifest *m, struct err *err)
 {
@@ -176,6 +187,9 @@ static int load_begin(struct load *l, const struct image_manifest *m, struct err
 	if (r < 0)
 		return r;
 	l->result->opened = true;
+	r = load_decide_start(l, err);
+	if (r < 0)
+		return r;
 	r = m ? load_check_fit(l, m, err) : 0;
 	if (r < 0)
 		return r;
@@ -484,8 +498,8 @@ static void load_receive_all(struct load *l, enum handover_received received)
 
 static bool load_starts(struct load *l)
 {
-	l->result->copy = l->options->run && load_is_copy(l);
-	return l->options->run && !l->result->copy;
+	l->result->copy = l->result->starts && load_is_copy(l);
+	return l->result->starts && !l->result->copy;
 }
 
 /* Its owner believes it to be stopped, and starts it when that one goes on. */
@@ -526,7 +540,7 @@ static int load_tell_accepted(struct load *l, struct err *err)
 /* The state is here now, and nothing takes it back: a cancel only if there is more to do. */
 static int load_own(struct load *l, struct err *err)
 {
-	bool more = l->options->run || l->link == HANDOVER_ANSWERED;
+	bool more = l->result->starts || l->link == HANDOVER_ANSWERED;
 	int r;
 
 	r = more ? cancel_check(l->cancel, err) : 0;

@@ -12,6 +12,7 @@
 #include "engine/config-restore.h"
 #include "engine/handover.h"
 #include "engine/load-map.h"
+#include "engine/load-start.h"
 #include "engine/set.h"
 #include "engine/transfer.h"
 #include "image/format.h"
@@ -33,7 +34,7 @@ struct load_carrier;
  * @p2p: with several, each must have P2P
  * @force_mismatch: load the state of another kind of device all the same
  * @restore_config: write what the image has of it, see engine/config-restore.h
- * @run: bring them to RUNNING when the drivers have accepted the states
+ * @start: which are brought to RUNNING when the drivers have accepted the states
  * @run_paused: also those that their owners have stopped
  * @kept: afterwards only their owners and lenders keep the devices open: refuse the state once one
  *        of these has let its device go
@@ -56,7 +57,7 @@ struct load_options {
 	bool p2p;
 	bool force_mismatch;
 	bool restore_config;
-	bool run;
+	enum load_start start;
 	bool run_paused;
 	bool kept;
 	bool clone;
@@ -88,6 +89,7 @@ struct load_device {
  * @info: of the image, once it was begun and fits (@info.major is not 0)
  * @receipt: what accepts it, once all of it was there (@receipt.accepted)
  * @opened: all devices were
+ * @starts: they are to run, by what was known of them once they were open; but for @copy
  * @devices, @loads: of each, in the order of the options; load_result_done() frees them
  * @accepted: all drivers have
  * @copy: the devices do not run because the sender's run on, or may; with the clone option they
@@ -99,6 +101,7 @@ struct load_result {
 	struct image_info info;
 	struct image_receipt receipt;
 	bool opened;
+	bool starts;
 	struct member_result *devices;
 	struct load_device *loads;
 	bool accepted;

@@ -84,7 +84,7 @@ static int load(struct fake *f, struct load_options *o, bool pipe_it, struct loa
 	o->devs = devs;
 	o->n = 1;
 	o->raw = true;
-	o->run = true;
+	o->start = LOAD_STARTS_ALL;
 	o->uri = (struct uri){ .kind = URI_FD, .text = "the stream", .fd = fd };
 	r = load_run(o, &cancel, ret, err);
 	cancel_done(&cancel);

@@ -96,7 +96,7 @@ static struct bench *bench_new(unsigned int n, unsigned int saved)
 		.device = &b->device,
 		.uri = { .kind = URI_FD, .text = "the image", .fd = b->file },
 		.p2p = true,
-		.run = true,
+		.start = LOAD_STARTS_ALL,
 		.events = &b->s->events,
 	};
 	return b;
@@ -162,7 +162,7 @@ static void a_set_that_is_not_to_run_is_left_stopped(void **state)
 	struct bench *b = bench_new(N, N);
 
 	(void)state;
-	b->o.run = false;
+	b->o.start = LOAD_STARTS_NONE;
 	load(b);
 	assert_int_equal(b->status, 0);
 	assert_loaded(b, MIG_STOP);

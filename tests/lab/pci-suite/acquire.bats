@@ -139,14 +139,19 @@ opened_by()
 }
 
 @test "a function that a holder lends is left stopped, as no DMA is known to be mapped" {
+	local dev
+
 	start holder "$VFIOMIGCTL" hold --json --socket h "$A"
 	eventually grep -q '"status": 0' holder.out
 	migctl 0 save "hold:h/$A" state.img
-	migctl 0 --json resume "hold:h/$A" state.img
-	expect_json '.state == "stop"'
-	expect_message "stopped, as no DMA is known to be mapped (--run starts it all the same)"
-	migctl 0 --json resume --run "hold:h/$A" state.img
-	expect_json '.state == "running"'
+	# By its name, and as the only one, of which the name is not known beforehand.
+	for dev in "hold:h/$A" hold:h; do
+		migctl 0 --json resume "$dev" state.img
+		expect_json '.state == "stop"'
+		expect_message "stopped, as no DMA is known to be mapped (--run starts it"
+		migctl 0 --json resume --run "$dev" state.img
+		expect_json '.state == "running"'
+	done
 	kill "$holder"
 	finish holder 0
 }
