@@ -54,7 +54,7 @@ need()
 # the scripts that source this.
 # shellcheck disable=SC2034
 build_packages=(autoconf automake gcc libc6-dev libjson-c-dev libxxhash-dev libzstd-dev
-	libnl-3-dev libnl-genl-3-dev linux-libc-dev make nettle-dev pkg-config scdoc git)
+	libgnutls28-dev libnl-3-dev libnl-genl-3-dev linux-libc-dev make nettle-dev pkg-config scdoc git)
 # shellcheck disable=SC2034
 lab_packages=(bc bison flex xz-utils cpio kmod)
 

@@ -15,6 +15,7 @@ struct channel_ops {
 	int (*write)(struct channel *c, const void *buf, size_t len, struct err *err);
 	int (*write_now)(struct channel *c, const void *buf, size_t len, struct err *err);
 	int (*finish)(struct channel *c, struct err *err);
+	bool (*has_more)(const struct channel *c);
 	bool (*is_gone)(const struct channel *c);
 	int (*fd)(const struct channel *c);
 

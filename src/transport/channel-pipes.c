@@ -188,6 +188,13 @@ static int channel_pipes_finish(struct channel *c, struct err *err)
 	return p->has_command ? channel_pipes_hear_end(p, p->timeout_ms, err) : 0;
 }
 
+static bool channel_pipes_has_more(const struct channel *c)
+{
+	struct pollfd fd = { .fd = channel_pipes_of(c)->in, .events = POLLIN };
+
+	return poll(&fd, 1, 0) > 0;
+}
+
 /* At its end a socket is readable, a pipe only hung up. */
 static bool channel_pipes_is_gone(const struct channel *c)
 {
@@ -226,6 +233,7 @@ static const struct channel_ops channel_pipes_ops = {
 	.write = channel_pipes_write,
 	.write_now = channel_pipes_write_now,
 	.finish = channel_pipes_finish,
+	.has_more = channel_pipes_has_more,
 	.is_gone = channel_pipes_is_gone,
 	.fd = channel_pipes_fd,
 	.free = channel_pipes_free,
@@ -308,7 +316,7 @@ static int channel_pipes_open_socket(const struct peer_options *opts, struct can
 		close(in);
 		return err_set(err, r, "%s", stdio_name);
 	}
-	r = peer_new(in, stdio_name, opts->timeout_ms, cancel, &peer, err);
+	r = peer_new(in, stdio_name, opts, cancel, &peer, err);
 	return r < 0 ? r : channel_from_peer(peer, ret, err);
 }
 

@@ -51,6 +51,11 @@ static int channel_peer_finish(struct channel *c, struct err *err)
 	return peer_finish(channel_peer_of(c), err);
 }
 
+static bool channel_peer_has_more(const struct channel *c)
+{
+	return peer_has_more(channel_peer_of(c));
+}
+
 static bool channel_peer_is_gone(const struct channel *c)
 {
 	return peer_is_gone(channel_peer_of(c));
@@ -73,6 +78,7 @@ static const struct channel_ops channel_peer_ops = {
 	.write = channel_peer_write,
 	.write_now = channel_peer_write_now,
 	.finish = channel_peer_finish,
+	.has_more = channel_peer_has_more,
 	.is_gone = channel_peer_is_gone,
 	.fd = channel_peer_fd,
 	.free = channel_peer_free,
@@ -119,6 +125,8 @@ static int channel_peer_open(const struct uri *uri, const struct peer_options *o
 int channel_open(const struct uri *uri, const struct peer_options *opts, struct cancel *cancel,
 		 struct channel **ret, struct err *err)
 {
+	if (opts->tls && !(uri->kind & (URI_SOCKET | URI_FD)))
+		return err_fail(err, ERR_USAGE, -EINVAL, "%s: TLS is for sockets", uri->text);
 	switch (uri->kind) {
 	case URI_EXEC:
 		return channel_command_open(uri, opts, cancel, ret, err);
@@ -152,6 +160,11 @@ int channel_write_now(struct channel *c, const void *buf, size_t len, struct err
 int channel_finish(struct channel *c, struct err *err)
 {
 	return c->ops->finish(c, err);
+}
+
+bool channel_has_more(const struct channel *c)
+{
+	return c->ops->has_more(c);
 }
 
 bool channel_is_gone(const struct channel *c)

@@ -28,7 +28,7 @@ struct channel;
  *
  * The command's standard input and output are ours; its password prompt has the terminal. What is
  * standard input and output, or descriptor N, is the channel's from here on: their place is taken
- * by /dev/null.
+ * by /dev/null. TLS is for sockets.
  *
  * Return: as peer_connect() and peer_inherit(); -EINVAL (ERR_USAGE) for standard input and output
  * that are neither pipes nor sockets.
@@ -67,10 +67,13 @@ _must_check_ int channel_write_now(struct channel *c, const void *buf, size_t le
  */
 _must_check_ int channel_finish(struct channel *c, struct err *err);
 
+/** channel_has_more() - channel_read_now() may have something */
+bool channel_has_more(const struct channel *c);
+
 /** channel_is_gone() - the other end has closed it, as far as can be known by now. */
 bool channel_is_gone(const struct channel *c);
 
-/** channel_fd() - readable when there may be something to read */
+/** channel_fd() - for poll(): channel_has_more() knows what is here already */
 int channel_fd(const struct channel *c);
 
 /** channel_name() - for messages. */

@@ -24,7 +24,7 @@
 struct listener {
 	int fd;
 	char *name;
-	int timeout_ms; /* of the peers */
+	struct peer_options peers;
 	struct trust trust; /* which peers may connect */
 	const char *path; /* of a UNIX socket that is ours, else NULL; points into @name */
 	struct stat file; /* what is at @path */
@@ -96,7 +96,7 @@ static int listener_open_address(struct listener *l, const struct uri *uri,
 	if (n < 0)
 		return n;
 	for (int i = 0; i < n; i++) {
-		r = address_allow(&list[i], opts->insecure, uri->text, err);
+		r = address_allow(&list[i], peer_is_protected(opts), uri->text, err);
 		if (r < 0)
 			return r;
 		r = listener_bind_to(&list[i], &l->fd);
@@ -149,7 +149,7 @@ static int listener_check_inherited(const struct uri *uri, const struct peer_opt
 	r = listener_local_address(uri->fd, &here);
 	if (r < 0)
 		return err_set(err, r, "%s", uri->text);
-	return address_allow(&here, opts->insecure, uri->text, err);
+	return address_allow(&here, peer_is_protected(opts), uri->text, err);
 }
 
 /*
@@ -183,8 +183,8 @@ int listener_open(const struct uri *uri, const struct peer_options *opts, struct
 	if (!l)
 		return err_set(err, -ENOMEM, "%s", uri->text);
 	l->fd = -1;
-	l->timeout_ms = opts->timeout_ms;
-	l->trust = (struct trust){ .insecure = opts->insecure, .cid = TRUST_ANY_CID };
+	l->peers = *opts;
+	l->trust = (struct trust){ .insecure = peer_is_protected(opts), .cid = TRUST_ANY_CID };
 	if (uri->kind == URI_UNIX)
 		r = listener_open_path(l, uri, err);
 	else if (uri->kind == URI_FD)
@@ -246,7 +246,7 @@ int listener_accept(struct listener *l, struct cancel *cancel, struct peer **ret
 		return listener_is_no_peer(errno) ? -EAGAIN
 						  : err_set(err, -errno, "%s: accepting", l->name);
 	listener_name_peer(l, fd, &from, name, sizeof(name));
-	return peer_new(fd, name, l->timeout_ms, cancel, ret, err);
+	return peer_new(fd, name, &l->peers, cancel, ret, err);
 }
 
 int listener_check_peer(const struct listener *l, const struct peer *p, struct err *err)

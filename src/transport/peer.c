@@ -17,6 +17,7 @@
 #include "base/unix-socket.h"
 #include "transport/address.h"
 #include "transport/peer.h"
+#include "transport/tls-socket.h"
 #include "transport/trust.h"
 
 /* Between two looks at what is still on its way; nothing tells when it has arrived. */
@@ -25,11 +26,14 @@
 /* Unanswered questions after which a host counts as gone. */
 #define PROBES 3
 
+/* struct peer - @tls: or NULL; @since_ns: since when there is a connection */
 struct peer {
 	int fd;
 	char *name;
 	int timeout_ms;
 	struct cancel *cancel;
+	struct tls_socket *tls;
+	uint64_t since_ns;
 };
 
 static void peer_set(int fd, int level, int option, int value)
@@ -61,32 +65,45 @@ static int peer_family(int fd)
 	return getsockname(fd, (struct sockaddr *)&sa, &len) < 0 ? AF_UNSPEC : sa.ss_family;
 }
 
-int peer_new(int fd, const char *name, int timeout_ms, struct cancel *cancel, struct peer **ret,
-	     struct err *err)
+/* @host: that was connected to; NULL for what has none */
+static int peer_begin(int fd, const char *name, const char *host, const struct peer_options *opts,
+		      struct cancel *cancel, struct peer **ret, struct err *err)
 {
 	_cleanup_(peer_freep) struct peer *p = calloc(1, sizeof(*p));
+	int r;
 
 	if (!p) {
 		close(fd);
 		return err_set(err, -ENOMEM, "%s", name);
 	}
 	p->fd = fd;
-	p->timeout_ms = timeout_ms;
+	p->timeout_ms = opts->timeout_ms;
 	p->cancel = cancel;
+	p->since_ns = clock_ns();
 	p->name = strdup(name);
 	if (!p->name)
 		return err_set(err, -ENOMEM, "%s", name);
 	if (peer_family(fd) == AF_INET || peer_family(fd) == AF_INET6)
-		peer_watch_tcp(fd, timeout_ms);
+		peer_watch_tcp(fd, opts->timeout_ms);
 	else
 		unix_send_buffer(fd);
+	r = opts->tls ? tls_socket_new(fd, opts->tls, host, p->name, &p->tls, err) : 0;
+	if (r < 0)
+		return r;
 	*ret = TAKE_PTR(p);
 	return 0;
+}
+
+int peer_new(int fd, const char *name, const struct peer_options *opts, struct cancel *cancel,
+	     struct peer **ret, struct err *err)
+{
+	return peer_begin(fd, name, NULL, opts, cancel, ret, err);
 }
 
 struct peer *peer_free(struct peer *p)
 {
 	if (p) {
+		tls_socket_free(p->tls);
 		close(p->fd);
 		free(p->name);
 		free(p);
@@ -168,7 +185,7 @@ static int peer_connect_any(const struct uri *uri, const struct peer_options *op
 	if (n < 0)
 		return n;
 	for (int i = 0; i < n; i++) {
-		r = address_allow(&list[i], opts->insecure, uri->text, err);
+		r = address_allow(&list[i], peer_is_protected(opts), uri->text, err);
 		if (r < 0)
 			return r;
 		r = peer_connect_to(&list[i], opts->timeout_ms, cancel, ret_fd, err);
@@ -181,7 +198,10 @@ static int peer_connect_any(const struct uri *uri, const struct peer_options *op
 static int peer_connect_unix(const struct uri *uri, const struct peer_options *opts,
 			     struct cancel *cancel, int *ret_fd, struct err *err)
 {
-	const struct trust trust = { .insecure = opts->insecure, .cid = TRUST_ANY_CID };
+	const struct trust trust = {
+		.insecure = peer_is_protected(opts),
+		.cid = TRUST_ANY_CID,
+	};
 	_cleanup_fd_ int fd = -1;
 	int r;
 
@@ -198,16 +218,24 @@ static int peer_connect_unix(const struct uri *uri, const struct peer_options *o
 	return 0;
 }
 
+/* That a certificate can be for. */
+static const char *peer_host(const struct uri *uri)
+{
+	return uri->kind == URI_TCP ? uri->host : NULL;
+}
+
 int peer_check(const struct uri *uri, const struct peer_options *opts, struct err *err)
 {
 	struct address list[ADDRESSES_MAX];
-	int n;
+	int n, r;
 
+	if (opts->tls && (r = tls_creds_check_host(opts->tls, peer_host(uri), uri->text, err)) < 0)
+		return r;
 	if (uri->kind == URI_UNIX)
 		return 0;
 	n = address_resolve(uri, false, NULL, list, err);
 	for (int i = 0; i < n; i++) {
-		int r = address_allow(&list[i], opts->insecure, uri->text, err);
+		r = address_allow(&list[i], peer_is_protected(opts), uri->text, err);
 
 		if (r < 0)
 			return r;
@@ -218,13 +246,21 @@ int peer_check(const struct uri *uri, const struct peer_options *opts, struct er
 int peer_connect(const struct uri *uri, const struct peer_options *opts, struct cancel *cancel,
 		 struct peer **ret, struct err *err)
 {
+	_cleanup_(peer_freep) struct peer *p = NULL;
 	int fd = -1, r;
 
 	if (uri->kind == URI_UNIX)
 		r = peer_connect_unix(uri, opts, cancel, &fd, err);
 	else
 		r = peer_connect_any(uri, opts, cancel, &fd, err);
-	return r < 0 ? r : peer_new(fd, uri->text, opts->timeout_ms, cancel, ret, err);
+	if (r < 0)
+		return r;
+	r = peer_begin(fd, uri->text, peer_host(uri), opts, cancel, &p, err);
+	r = r < 0 ? r : peer_shake(p, err);
+	if (r < 0)
+		return r;
+	*ret = TAKE_PTR(p);
+	return 0;
 }
 
 /*
@@ -246,7 +282,10 @@ bool peer_can_inherit(int fd)
 static int peer_check_inherited(const struct uri *uri, const struct peer_options *opts,
 				struct err *err)
 {
-	const struct trust trust = { .insecure = opts->insecure, .cid = TRUST_ANY_CID };
+	const struct trust trust = {
+		.insecure = peer_is_protected(opts),
+		.cid = TRUST_ANY_CID,
+	};
 	struct address there = { .len = sizeof(there.sa) };
 	int r;
 
@@ -257,7 +296,7 @@ static int peer_check_inherited(const struct uri *uri, const struct peer_options
 				uri->text);
 	if (getpeername(uri->fd, (struct sockaddr *)&there.sa, &there.len) < 0)
 		return err_set(err, -errno, "%s", uri->text);
-	r = address_allow(&there, opts->insecure, uri->text, err);
+	r = address_allow(&there, peer_is_protected(opts), uri->text, err);
 	if (r < 0)
 		return r;
 	r = trust_check(&trust, uri->fd, err);
@@ -275,7 +314,7 @@ int peer_inherit(const struct uri *uri, const struct peer_options *opts, struct 
 	r = fd_take(uri->fd, &fd);
 	if (r < 0)
 		return err_set(err, r, "%s", uri->text);
-	return peer_new(fd, uri->text, opts->timeout_ms, cancel, ret, err);
+	return peer_new(fd, uri->text, opts, cancel, ret, err);
 }
 
 /*
@@ -291,15 +330,39 @@ static int peer_silent(const struct peer *p, struct err *err)
 static int peer_wait_for(struct peer *p, short events, struct err *err)
 {
 	struct pollfd fd = { .fd = p->fd, .events = events };
-	int r = cancel_wait(p->cancel, &fd, 1, p->timeout_ms, err);
+	int r;
 
+	/* One that says a byte a second is not silent, and gets no further. */
+	if (p->tls && !tls_socket_shaken(p->tls) && peer_is_late(p, p->since_ns))
+		return err_fail(err, ERR_ABORTED, -ETIMEDOUT, "%s: no TLS handshake within %g s",
+				p->name, p->timeout_ms / 1e3);
+	r = cancel_wait(p->cancel, &fd, 1, p->timeout_ms, err);
 	return r ? r : peer_silent(p, err);
+}
+
+int peer_shake(struct peer *p, struct err *err)
+{
+	int r;
+
+	while (p->tls && (r = tls_socket_shake(p->tls, err)) < 0) {
+		r = r == -EAGAIN ? peer_wait_for(p, tls_socket_events(p->tls), err) : r;
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+short peer_events(const struct peer *p)
+{
+	return p->tls ? tls_socket_events(p->tls) : POLLIN;
 }
 
 ssize_t peer_read_now(struct peer *p, void *buf, size_t len, struct err *err)
 {
 	ssize_t n;
 
+	if (p->tls)
+		return tls_socket_read(p->tls, buf, len, err);
 	do
 		n = recv(p->fd, buf, len, MSG_DONTWAIT);
 	while (n < 0 && errno == EINTR);
@@ -316,7 +379,7 @@ ssize_t peer_read(struct peer *p, void *buf, size_t len, struct err *err)
 	int r;
 
 	while ((n = peer_read_now(p, buf, len, err)) == -EAGAIN) {
-		r = peer_wait_for(p, POLLIN, err);
+		r = peer_wait_for(p, peer_events(p), err);
 		if (r < 0)
 			return r;
 	}
@@ -327,6 +390,8 @@ static ssize_t peer_write_some(struct peer *p, const void *buf, size_t len, stru
 {
 	ssize_t n;
 
+	if (p->tls)
+		return tls_socket_write(p->tls, buf, len, err);
 	do
 		n = send(p->fd, buf, len, MSG_DONTWAIT | MSG_NOSIGNAL);
 	while (n < 0 && errno == EINTR);
@@ -335,6 +400,25 @@ static ssize_t peer_write_some(struct peer *p, const void *buf, size_t len, stru
 	if (errno == EAGAIN)
 		return -EAGAIN;
 	return err_fail(err, ERR_ABORTED, -errno, "%s: sending", p->name);
+}
+
+/* Of a handshake, which may come first, what is waited for is the peer's word. */
+static short peer_write_events(const struct peer *p)
+{
+	return p->tls && !tls_socket_shaken(p->tls) ? tls_socket_events(p->tls) : POLLOUT;
+}
+
+/* What TLS has taken goes to the system. */
+static int peer_flush(struct peer *p, struct err *err)
+{
+	int r = 0;
+
+	while (p->tls && (r = tls_socket_flush(p->tls, err)) == -EAGAIN) {
+		r = peer_wait_for(p, POLLOUT, err);
+		if (r < 0)
+			return r;
+	}
+	return r;
 }
 
 int peer_write(struct peer *p, const void *buf, size_t len, struct err *err)
@@ -346,7 +430,7 @@ int peer_write(struct peer *p, const void *buf, size_t len, struct err *err)
 		ssize_t n = peer_write_some(p, (const char *)buf + done, len - done, err);
 
 		if (n == -EAGAIN) {
-			r = peer_wait_for(p, POLLOUT, err);
+			r = peer_wait_for(p, peer_write_events(p), err);
 			if (r < 0)
 				return r;
 			continue;
@@ -355,25 +439,50 @@ int peer_write(struct peer *p, const void *buf, size_t len, struct err *err)
 			return (int)n;
 		done += (size_t)n;
 	}
-	return 0;
+	return peer_flush(p, err);
+}
+
+bool peer_has_more(const struct peer *p)
+{
+	struct pollfd fd = { .fd = p->fd, .events = POLLIN };
+
+	return (p->tls && tls_socket_has_more(p->tls)) || poll(&fd, 1, 0) > 0;
 }
 
 bool peer_is_gone(const struct peer *p)
 {
 	char c;
-	ssize_t n = recv(p->fd, &c, sizeof(c), MSG_PEEK | MSG_DONTWAIT);
+	ssize_t n;
 
+	if (p->tls)
+		return tls_socket_is_gone(p->tls);
+	n = recv(p->fd, &c, sizeof(c), MSG_PEEK | MSG_DONTWAIT);
 	return n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
 }
 
+/*
+ * A socket that poll() finds writable has room for a small record. What was taken in part is the
+ * end of the connection: nothing could follow it.
+ */
 int peer_write_now(struct peer *p, const void *buf, size_t len, struct err *err)
 {
-	ssize_t n = peer_write_some(p, buf, len, err);
+	struct pollfd fd = { .fd = p->fd, .events = POLLOUT };
+	ssize_t n = -EAGAIN;
+	int r = 0;
 
+	if (poll(&fd, 1, 0) > 0)
+		n = peer_write_some(p, buf, len, err);
+	if (n == (ssize_t)len && p->tls)
+		r = tls_socket_flush(p->tls, err);
 	if (n < 0 && n != -EAGAIN)
 		return (int)n;
-	if (n != (ssize_t)len)
+	if (r < 0 && r != -EAGAIN)
+		return r;
+	if (n < 0)
 		return err_fail(err, ERR_ABORTED, -EAGAIN, "%s: has no room for an answer",
+				p->name);
+	if (n != (ssize_t)len || r < 0)
+		return err_fail(err, ERR_ABORTED, -EPIPE, "%s: has room for a part of an answer",
 				p->name);
 	return 0;
 }
@@ -407,13 +516,24 @@ static int peer_close_half(const struct peer *p)
 	return r;
 }
 
+static int peer_send_end(struct peer *p, struct err *err)
+{
+	int r = p->tls ? tls_socket_finish(p->tls, err) : 0;
+
+	r = r < 0 ? r : peer_flush(p, err);
+	if (r < 0)
+		return r;
+	r = peer_close_half(p);
+	return r < 0 ? err_fail(err, ERR_ABORTED, r, "%s: sending", p->name) : 0;
+}
+
 int peer_finish(struct peer *p, struct err *err)
 {
 	uint64_t heard = clock_ns();
-	int before = 0, r = peer_close_half(p);
+	int before = 0, r = peer_send_end(p, err);
 
 	if (r < 0)
-		return err_fail(err, ERR_ABORTED, r, "%s: sending", p->name);
+		return r;
 	for (;;) {
 		int left = peer_unconfirmed(p);
 
