@@ -53,12 +53,12 @@ enum process {
  * struct end
  * @pending: actions that are still to be done, of the machine or the plan
  * @record: as it is read after a crash
- * @writing: of a plan: what its WRITE writes
- * @lost: the link is gone, and what was on its way has been heard
+ * @writing, @finishing: of a plan: what its WRITE and its FINISH write
+ * @linked: it has not heard yet that the link is gone
  * @crashes, @recoveries: how many there may still be
  */
 struct end {
-	uint8_t process, state, dev, record, writing;
+	uint8_t process, state, dev, record, writing, finishing;
 	uint8_t linked, spool, retries, crashes, recoveries;
 	uint32_t pending;
 };
@@ -79,8 +79,9 @@ struct world {
 
 static struct model {
 	struct world *worlds;
+	uint32_t *parents; /* of each world, the one that it was come to from */
 	uint32_t *slots;
-	uint32_t n, room;
+	uint32_t n, room, from;
 	uint64_t steps, settled;
 } model;
 
@@ -94,14 +95,38 @@ static uint64_t hash_of(const struct world *w)
 	return h ^ h >> 32;
 }
 
+static void print_world(const struct world *w)
+{
+	static const char *const devs[] = { "runs", "holds", "own", "loading", "blank" };
+	static const char *const processes[] = { "-", "", "recovers " };
+
+	for (int end = S; end <= D; end++) {
+		const struct end *e = &w->end[end];
+
+		print_error("%s %s%s pending %#x, record %s, %s%s, %u messages; ",
+			    end == S ? "source" : "destination", processes[e->process],
+			    e->process == PROCESS_MOVES ? move_state_name(e->state) : "",
+			    e->pending, wire_phase_name(e->record), devs[e->dev],
+			    e->spool ? ", spool" : "", w->n[end]);
+	}
+	print_error("link %s\n", w->link_up ? "up" : "down");
+}
+
+/* How it came about. */
+static void fail_with(const struct world *w, const char *why)
+{
+	print_error("%s:\n", why);
+	print_world(w);
+	print_error("after, backwards:\n");
+	for (uint32_t i = model.from; i != UINT32_MAX; i = model.parents[i])
+		print_world(&model.worlds[i]);
+	fail();
+}
+
 static void check_one_runs(const struct world *w)
 {
-	if (w->end[S].dev != DEV_RUNS || w->end[D].dev != DEV_RUNS)
-		return;
-	print_error("both run: source %s, record %s; destination %s, record %s\n",
-		    move_state_name(w->end[S].state), wire_phase_name(w->end[S].record),
-		    move_state_name(w->end[D].state), wire_phase_name(w->end[D].record));
-	fail();
+	if (w->end[S].dev == DEV_RUNS && w->end[D].dev == DEV_RUNS)
+		fail_with(w, "both run");
 }
 
 static void visit(const struct world *w)
@@ -116,9 +141,12 @@ static void visit(const struct world *w)
 	if (model.n == model.room) {
 		model.room = model.room ? model.room * 2 : 1u << 16;
 		model.worlds = realloc(model.worlds, model.room * sizeof(*w));
+		model.parents = realloc(model.parents, model.room * sizeof(*model.parents));
 		assert_non_null(model.worlds);
+		assert_non_null(model.parents);
 		assert_true(model.room < SLOTS);
 	}
+	model.parents[model.n] = model.from;
 	model.worlds[model.n++] = *w;
 	model.slots[at] = model.n;
 }
@@ -346,7 +374,7 @@ static void visit_break(const struct world *before, int end)
 		w.link_up = 0;
 		visit(&w);
 	}
-	if (before->link_up || !before->end[end].linked)
+	if (before->link_up || !before->end[end].linked || before->end[end].pending)
 		return;
 	w = *before;
 	unlink_end(&w, end);
@@ -454,6 +482,7 @@ static bool plan_of(struct world *w, int end, bool reachable)
 		return false;
 	e->pending = plan.actions;
 	e->writing = plan.phase;
+	e->finishing = plan.last;
 	return plan.actions != 0;
 }
 
@@ -522,8 +551,8 @@ static void visit_recovery_action(const struct world *before, int end)
 	uint32_t action = e->pending & -e->pending;
 
 	e->pending &= ~action;
-	if (action == RECOVER_WRITE) {
-		visit_writes(&w, end, e->writing, true);
+	if (action == RECOVER_WRITE || action == RECOVER_FINISH) {
+		visit_writes(&w, end, action == RECOVER_WRITE ? e->writing : e->finishing, true);
 		return;
 	}
 	if (action) {
@@ -547,18 +576,30 @@ static void recover_now(struct world *w, int end)
 	if (!plan_of(w, end, true))
 		return;
 	for (uint32_t action; (action = e->pending & -e->pending); e->pending &= ~action)
-		if (action == RECOVER_WRITE)
-			e->record = e->writing;
+		if (action == RECOVER_WRITE || action == RECOVER_FINISH)
+			e->record = action == RECOVER_WRITE ? e->writing : e->finishing;
 		else
 			recovers(w, end, action);
 	check_one_runs(w);
 }
 
-/* Nothing had the state any more before anybody was asked. */
+static bool has_state(const struct end *e)
+{
+	return e->dev == DEV_RUNS || e->dev == DEV_HOLDS;
+}
+
+/* Nothing had the state any more before the first was asked. A spool counts once it is recorded. */
 static bool is_lost(const struct world *w)
 {
-	return w->end[S].dev != DEV_RUNS && w->end[S].dev != DEV_HOLDS &&
-	       w->end[D].dev != DEV_RUNS && w->end[D].dev != DEV_HOLDS && !w->end[D].spool;
+	const struct end *d = &w->end[D];
+
+	if (has_state(&w->end[S]))
+		return false;
+	/* It was the source's again, and ended with it. */
+	if (w->end[S].record == WIRE_PHASE_ABORTED)
+		return true;
+	return !has_state(d) && !(d->spool && (d->record == WIRE_PHASE_PREPARED ||
+					       d->record == WIRE_PHASE_COMMITTED));
 }
 
 static void check_settles(const struct world *before, int first)
@@ -580,11 +621,8 @@ static void check_settles(const struct world *before, int first)
 	model.settled++;
 	if (lost || (w.end[S].dev == DEV_RUNS) != (w.end[D].dev == DEV_RUNS))
 		return;
-	print_error("none runs: source %d, record %s; destination %d, record %s; before %s, %s\n",
-		    w.end[S].dev, wire_phase_name(w.end[S].record), w.end[D].dev,
-		    wire_phase_name(w.end[D].record), wire_phase_name(before->end[S].record),
-		    wire_phase_name(before->end[D].record));
-	fail();
+	print_world(&w);
+	fail_with(before, "both were recovered, and none runs");
 }
 
 static void explore_end(const struct world *w, int end)
@@ -620,8 +658,8 @@ static void explore(bool dies, bool spools, uint8_t retries)
 	w.spools = spools;
 	for (int end = S; end <= D; end++) {
 		w.end[end].process = PROCESS_MOVES;
-		w.end[end].crashes = 2;
-		w.end[end].recoveries = 2;
+		w.end[end].crashes = 3;
+		w.end[end].recoveries = 4;
 	}
 	w.end[S].state = MOVE_S_AGREEING;
 	w.end[S].pending = MOVE_SEND_OFFER;
@@ -634,9 +672,11 @@ static void explore(bool dies, bool spools, uint8_t retries)
 	memset(&model, 0, sizeof(model));
 	model.slots = calloc(SLOTS, sizeof(*model.slots));
 	assert_non_null(model.slots);
+	model.from = UINT32_MAX;
 	visit(&w);
 	for (uint32_t i = 0; i < model.n; i++) {
 		w = model.worlds[i];
+		model.from = i;
 		explore_end(&w, S);
 		explore_end(&w, D);
 		visit_link(&w);
@@ -648,6 +688,7 @@ static void explore(bool dies, bool spools, uint8_t retries)
 		      spools ? ", spooled" : "", retries, model.n, (unsigned long long)model.steps,
 		      (unsigned long long)model.settled);
 	free(model.worlds);
+	free(model.parents);
 	free(model.slots);
 }
 
