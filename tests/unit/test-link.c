@@ -122,6 +122,7 @@ static int connect_to(struct bench *b, unsigned int version, const char *instead
 			   .timeout_ms = timeout_ms },
 		.cancel = &b->cancel,
 	};
+	const struct peer_options peer_opts = { .timeout_ms = (int)timeout_ms };
 	int fds[2];
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
@@ -130,7 +131,7 @@ static int connect_to(struct bench *b, unsigned int version, const char *instead
 		assert_int_equal(write_full(b->fd, instead, strlen(instead)), 0);
 	else
 		say_hello(b, version, patience_ms);
-	assert_int_equal(peer_new(fds[0], "other", (int)timeout_ms, &b->cancel, &peer, &b->err), 0);
+	assert_int_equal(peer_new(fds[0], "other", &peer_opts, &b->cancel, &peer, &b->err), 0);
 	assert_int_equal(channel_from_peer(peer, &channel, &b->err), 0);
 	return link_new(channel, &opts, &b->link, &b->err);
 }
