@@ -54,6 +54,14 @@ void cmd_holding_told(void *ctx, const struct hold_news *news)
 		if (c->inv->verbosity >= 0)
 			console_print("%s: %s", news->name, news->text);
 		break;
+	case HOLD_NEWS_ALONE:
+		log_warn("%s: %s", news->name, news->text);
+		if (!c->stores)
+			break;
+		/* It is kept as this process's own from here on. */
+		cmd_stored_drop(news->name);
+		cmd_stored_put(news->dev);
+		break;
 	case HOLD_NEWS_GONE:
 	case HOLD_NEWS_GIVEN_UP:
 		cmd_holding_unstore(c, news->name);

@@ -12,22 +12,37 @@
 #include "device/same.h"
 #include "cmd/stored.h"
 
-/* "device.NAME" for HOLD_FD_DEVICE. Return: @buf. */
-static char *cmd_stored_name(enum hold_fd kind, const char *name, char buf[FD_NAME_BUF])
+/* Of a device that another process has open, too. The rest of it is that device's alone. */
+#define CMD_STORED_SHARED "shared-device"
+
+/* "device.NAME" for "device". Return: @buf. */
+static char *cmd_stored_name(const char *word, const char *name, char buf[FD_NAME_BUF])
 {
 	char escaped[FD_NAME_BUF];
 
 	fd_name_escape(name, escaped);
-	snprintf(buf, FD_NAME_BUF, "%s.%.*s", hold_fd_name(kind), (int)FD_NAME_MAX - 16, escaped);
+	snprintf(buf, FD_NAME_BUF, "%s.%.*s", word, (int)FD_NAME_MAX - 16, escaped);
 	return buf;
 }
 
-/* What stands behind "KIND." in @text; NULL where it is of another kind. */
+/* What stands behind "WORD." in @text; NULL where there is another word. */
+static const char *cmd_stored_behind(const char *text, const char *word)
+{
+	size_t len = strlen(word);
+
+	return !strncmp(text, word, len) && text[len] == '.' ? text + len + 1 : NULL;
+}
+
 static const char *cmd_stored_rest(const char *text, enum hold_fd kind)
 {
-	size_t len = strlen(hold_fd_name(kind));
+	const char *rest = cmd_stored_behind(text, hold_fd_name(kind));
 
-	return !strncmp(text, hold_fd_name(kind), len) && text[len] == '.' ? text + len + 1 : NULL;
+	return rest || kind != HOLD_FD_DEVICE ? rest : cmd_stored_behind(text, CMD_STORED_SHARED);
+}
+
+static bool cmd_stored_is_shared(const struct device *dev)
+{
+	return device_ownership(dev) == DEVICE_SHARED && device_check_kept(dev, NULL) >= 0;
 }
 
 /*
@@ -82,7 +97,7 @@ static struct hold_fds cmd_stored_fds(const struct listen_fds *l, const char *na
 
 /* Return: an open device, or NULL. */
 static struct device *cmd_stored_adopt(const struct listen_fds *l, const char *name,
-				       const struct host *host,
+				       enum device_ownership ownership, const struct host *host,
 				       const struct device_options *options)
 {
 	struct hold_fds fds = cmd_stored_fds(l, name);
@@ -92,7 +107,7 @@ static struct device *cmd_stored_adopt(const struct listen_fds *l, const char *n
 	struct err err = { 0 };
 
 	fd_name_unescape(name, text);
-	if (device_adopt(host, text, &acq, DEVICE_SOLE, options, &dev, &err) >= 0)
+	if (device_adopt(host, text, &acq, ownership, options, &dev, &err) >= 0)
 		return dev;
 	log_warn("%s: was kept open, and is lost: %s%s", text, err.text, err_reason(&err, reason));
 	cmd_stored_drop(text);
@@ -123,8 +138,13 @@ int cmd_stored_take(const struct host *host, const struct device_options *option
 		return err_set(err, -ENOMEM, "LISTEN_FDS");
 	for (unsigned int i = 0; i < l->n; i++) {
 		const char *name = cmd_stored_rest(l->names[i], HOLD_FD_DEVICE);
-		struct device *dev = name ? cmd_stored_adopt(l, name, host, options) : NULL;
+		bool shared = cmd_stored_behind(l->names[i], CMD_STORED_SHARED);
+		struct device *dev;
 
+		if (!name)
+			continue;
+		dev = cmd_stored_adopt(l, name, shared ? DEVICE_SHARED : DEVICE_SOLE, host,
+				       options);
 		if (dev)
 			ret->v[ret->n++] = dev;
 	}
@@ -166,9 +186,13 @@ void cmd_stored_put(const struct device *dev)
 	struct err err = { 0 };
 
 	for (int kind = 0; kind < HOLD_NR_FDS; kind++) {
+		const char *word = kind == HOLD_FD_DEVICE && cmd_stored_is_shared(dev)
+					   ? CMD_STORED_SHARED
+					   : hold_fd_name(kind);
+
 		if (fds.v[kind] < 0)
 			continue;
-		cmd_stored_name(kind, device_name(dev), name);
+		cmd_stored_name(word, device_name(dev), name);
 		if (sd_notify_store(name, &fds.v[kind], 1, &err) >= 0)
 			continue;
 		log_warn("%s: will not outlive this process: %s%s", device_name(dev), err.text,
@@ -177,16 +201,24 @@ void cmd_stored_put(const struct device *dev)
 	}
 }
 
-void cmd_stored_drop(const char *name)
+/* Return: false, and it was said, where the manager does not hear it. */
+static bool cmd_stored_drop_one(const char *word, const char *name)
 {
 	char reason[ERR_REASON_MAX], text[FD_NAME_BUF];
 	struct err err = { 0 };
 
-	for (int kind = 0; kind < HOLD_NR_FDS; kind++) {
-		if (sd_notify_unstore(cmd_stored_name(kind, name, text), &err) >= 0)
-			continue;
-		log_warn("%s: the service manager keeps it open: %s%s", name, err.text,
-			 err_reason(&err, reason));
+	if (sd_notify_unstore(cmd_stored_name(word, name, text), &err) >= 0)
+		return true;
+	log_warn("%s: the service manager keeps it open: %s%s", name, err.text,
+		 err_reason(&err, reason));
+	return false;
+}
+
+void cmd_stored_drop(const char *name)
+{
+	if (!cmd_stored_drop_one(CMD_STORED_SHARED, name))
 		return;
-	}
+	for (int kind = 0; kind < HOLD_NR_FDS; kind++)
+		if (!cmd_stored_drop_one(hold_fd_name(kind), name))
+			return;
 }

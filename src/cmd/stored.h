@@ -5,8 +5,9 @@
  * Devices that the service manager keeps open for a holder while that is restarted
  *
  * Each descriptor of a device is stored under "KIND.NAME" (sd_notify(3), FDSTORE=1): device,
- * iommufd, group or container, and the device's name, escaped. The next process of the service
- * gets them back in any order (LISTEN_FDS), and of those that several devices share one alone.
+ * iommufd, group or container, and the device's name, escaped. That of a device which another
+ * process has open, too, is shared-device. The next process of the service gets them back in any
+ * order (LISTEN_FDS), and of those that several devices share one alone.
  */
 
 #include "device/device.h"

@@ -51,6 +51,7 @@ enum hold_watch {
  * @recover: the device is its, until that has ended; NULL for none
  * @lost: of a recovery: the client that it makes up for, and how that has ended
  * @irqs: eventfds; -1 for none
+ * @alone: what had it beside this process is gone: the interrupts are this one's
  */
 struct hold_place {
 	enum hold_place_state state;
@@ -65,6 +66,7 @@ struct hold_place {
 	struct hold_recover *recover;
 	char lost[HOLD_LOST_MAX];
 	int irqs[DEVICE_NR_IRQS];
+	bool alone;
 	enum hold_watch watch;
 };
 

@@ -65,7 +65,7 @@ static bool hold_is_held(const struct hold_place *p)
 /* A device that others have open, too, is interrupted for them: an eventfd of theirs may be set. */
 void hold_arm(struct hold_place *p)
 {
-	if (device_ownership(p->dev) != DEVICE_SOLE)
+	if (device_ownership(p->dev) != DEVICE_SOLE && !p->alone)
 		return;
 	for (unsigned int i = 0; i < DEVICE_NR_IRQS; i++) {
 		struct err err = { 0 };
@@ -381,6 +381,10 @@ static void hold_watch_ready(struct hold *h, struct hold_place *p, short revents
 	if (!device_is_served(p->dev)) {
 		hold_tell(h, HOLD_NEWS_ALONE, p,
 			  "the process that had it, too, is gone: it is held here alone");
+		p->alone = true;
+		/* A client that has it may have taken them: then they come back with the lease. */
+		if (lease_idle(&p->lease))
+			hold_arm(p);
 		return;
 	}
 	p->state = HOLD_PLACE_FREE;

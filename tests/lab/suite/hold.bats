@@ -649,6 +649,38 @@ starts()
 	wait "$manager"
 }
 
+@test "hold: an owner's device that is left alone is given up when the host asks for it" {
+	start owner "$VFIOMIGCTL" hold --json "$A"
+	eventually is_whole owner.out
+	hold_start "pid:$owner"
+	kill -KILL "$owner"
+	wait "$owner" || true
+	eventually says holder.err "$A: the process that had it, too, is gone"
+	echo 1 >"/sys/bus/mdev/devices/$A/remove"
+	devices=("$B")
+	finish holder 81 "$A: closed, so that the host can have it"
+}
+
+@test "hold: an owner keeps its interrupts when the holder's service is restarted" {
+	start owner "$VFIOMIGCTL" hold --json "$A"
+	eventually is_whole owner.out
+	manager_start "pid:$owner" "$B"
+	says manager.out "stored shared-device.$A"
+	says manager.out "stored device.$B"
+	kill -KILL "$holder"
+	eventually starts 2
+	find_holder
+	record "$client" h '{"schema": 1, "request": "list"}'
+	[[ $output == *"$A"*"$B"* || $output == *"$B"*"$A"* ]]
+	start removal bash -c "echo 1 >/sys/bus/mdev/devices/$A/remove"
+	eventually says owner.err "$A: the host asks for it"
+	kill -TERM "$holder"
+	wait "$manager"
+	finish removal 0
+	wait "$owner" || true
+	devices=("$B")
+}
+
 @test "hold: a state is refused when the holder that was to keep it is gone" {
 	local B
 
