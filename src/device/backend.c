@@ -88,6 +88,13 @@ int mig_refresh(struct mig_dev *dev, struct err *err)
 	return 0;
 }
 
+const char *mig_moved_text(enum mig_state now, char buf[64])
+{
+	snprintf(buf, 64, "brought it to %s%s", fsm_name(now),
+		 now == MIG_RUNNING ? ", or reset it" : "");
+	return buf;
+}
+
 bool mig_was_moved(struct mig_dev *dev)
 {
 	if (!dev->shared)
@@ -291,10 +298,11 @@ static bool backend_session_ended(struct mig_dev *dev, enum mig_state *ret)
 static int backend_tell_ended(const struct mig_dev *dev, int code, const char *doing,
 			      enum mig_state now, struct err *err)
 {
+	char moved[64];
+
 	if (dev->shared && now != MIG_ERROR)
-		return err_fail(err, ERR_IO, code,
-				"%s: %s: another process has brought the device to %s", dev->name,
-				doing, fsm_name(now));
+		return err_fail(err, ERR_IO, code, "%s: %s: another process has %s", dev->name,
+				doing, mig_moved_text(now, moved));
 	if (now == MIG_RUNNING)
 		return err_fail(err, ERR_IO, code,
 				"%s: %s: another process has reset the device: it is in running",

@@ -132,7 +132,7 @@ struct mig_arc {
  * @precopy_v2: the PRECOPY_INFOv2 opt-in was accepted
  * @state: last state that the device confirmed
  * @state_known: false after a failure that could not be followed by a question
- * @shared: another process has the device open, and may change its state
+ * @shared: another process has the device open, and may change its state: not while it is stopped
  * @moved: such a change was seen: by mig_refresh(), after no SET or reset of ours. Not one to ERROR
  * @stream: of the session that is open, or NULL; the device's
  * @cancel: ends a read or write of the stream that waits for its driver or peer, if set
@@ -167,6 +167,13 @@ _must_check_ int mig_query(struct mig_dev *dev, struct err *err);
 
 /** mig_refresh() - ask for the state; drops the stream when its session has ended. */
 _must_check_ int mig_refresh(struct mig_dev *dev, struct err *err);
+
+/**
+ * mig_moved_text() - what another process has done that left a shared device where it is
+ *
+ * Return: "brought it to stop". A reset looks like a SET to RUNNING: then it is one of both.
+ */
+const char *mig_moved_text(enum mig_state now, char buf[64]);
 
 /** mig_was_moved() - ask whether another process has moved a device that is shared: @dev->moved */
 bool mig_was_moved(struct mig_dev *dev);

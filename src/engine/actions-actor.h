@@ -61,10 +61,14 @@ _must_check_ int actions_script_check(const char *path, struct err *err);
 
 /**
  * struct actions_freeze - a freezer for each of @n owners
+ * @options, @members, @n_members: whose devices they are
  * @stopped: which have been stopped here
  * @guardian: is told first
  */
 struct actions_freeze {
+	const struct actions_options *options;
+	const struct member *members;
+	unsigned int n_members;
 	struct freezer *freezers;
 	bool *stopped;
 	size_t n;

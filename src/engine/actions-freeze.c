@@ -13,8 +13,20 @@ static bool actions_freeze_has(const struct actions_freeze *f, pid_t pid)
 	return false;
 }
 
+/* A process that does not run changes no state: what leaves a session then was reset. */
+static void actions_freeze_share(const struct actions_freeze *f, size_t i, bool shared)
+{
+	for (unsigned int m = 0; m < f->n_members; m++) {
+		const struct device *dev = f->members[m].dev;
+
+		if (dev->mig && f->options->owner(dev) == f->freezers[i].pid)
+			dev->mig->shared = shared;
+	}
+}
+
 static void actions_freeze_one(struct actions_freeze *f, size_t i)
 {
+	actions_freeze_share(f, i, true);
 	freezer_thaw(&f->freezers[i]);
 	f->stopped[i] = false;
 	guardian_thawed(f->guardian, i);
@@ -48,6 +60,7 @@ static int actions_freeze_stop(struct actions_freeze *f, size_t i, struct cancel
 		return r;
 	}
 	f->stopped[i] = true;
+	actions_freeze_share(f, i, false);
 	log_info("process %d is stopped by %s", (int)freezer->pid,
 		 freezer->cgroup >= 0 ? "the freezer of its cgroup" : "SIGSTOP");
 	return 0;
@@ -119,6 +132,9 @@ int actions_freeze_new(const struct actions_options *o, const struct member *mem
 
 	if (!f)
 		return err_set(err, -ENOMEM, "calloc");
+	f->options = o;
+	f->members = members;
+	f->n_members = n;
 	f->freezers = calloc(n, sizeof(*f->freezers));
 	f->stopped = calloc(n, sizeof(*f->stopped));
 	if (!f->freezers || !f->stopped)

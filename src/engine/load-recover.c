@@ -7,11 +7,12 @@ static void load_recover_tell_back(const struct load_lane *lane, struct err *err
 	const struct member *m = lane->member;
 	const char *name = m->dev->mig->name;
 	int code = err->code;
+	char moved[64];
 
 	if (m->result->recovery.moved) {
 		err_classify(err, ERR_ABORTED, code);
-		err_note(err, code, "another process has brought it to %s, and it is left there",
-			 fsm_name(m->dev->mig->state));
+		err_note(err, code, "another process has %s, and it is left there",
+			 mig_moved_text(m->dev->mig->state, moved));
 		return;
 	}
 	if (lane->received == HANDOVER_ANSWERING) {

@@ -138,11 +138,13 @@ void member_start_p2p(struct member *m)
 {
 	struct mig_dev *mig = m->dev->mig;
 
+	char moved[64];
+
 	m->why = (struct err){ 0 };
 	m->failed = 0;
 	if (mig_was_moved(mig)) {
-		log_warn("%s: another process has brought it to %s meanwhile, and it is left there",
-			 mig->name, fsm_name(mig->state));
+		log_warn("%s: another process has %s meanwhile, and it is left there", mig->name,
+			 mig_moved_text(mig->state, moved));
 		m->want = mig->state;
 		return;
 	}
@@ -184,10 +186,12 @@ void member_tell_recovery(const struct member *m, struct err *err)
 		if (err->kind == ERR_DEVICE)
 			err->kind = ERR_ABORTED;
 		err_classify(err, ERR_ABORTED, code);
-		if (m->result->recovery.moved)
-			err_note(err, code, "the device is left in %s", fsm_name(mig->state));
-		else
-			err_note(err, code, "the device is in %s again", fsm_name(m->want));
+		err_note(err, code, "the device is %sin %s%s%s",
+			 m->result->recovery.moved ? "left " : "", fsm_name(mig->state),
+			 m->result->recovery.moved ? "" : " again",
+			 mig->moved && mig->state == MIG_RUNNING
+				 ? "; if that was a reset, its state is lost"
+				 : "");
 		return;
 	case MIG_FATE_BLANK:
 		err_note(err, code, "it %s: it is in %s, its state is lost",

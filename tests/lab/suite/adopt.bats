@@ -703,7 +703,7 @@ make_pair()
 		expect_answer owner set "$to" set
 		touch go
 		finish save 74
-		expect_message "another process has brought the device to $word" \
+		expect_message "another process has brought it to $word" \
 			"the device is left in $word"
 		is_in "$C" "$word"
 		expect_shown "$C" seed 7

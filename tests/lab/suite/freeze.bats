@@ -202,6 +202,48 @@ expect_seen()
 	done
 }
 
+# Only a process that runs could have set the state that a reset leads to.
+@test "freeze: a reset in mid-save is told from what the owner does" {
+	local row status
+
+	# A data fd whose session another process ended is used once more.
+	allow_misuse
+	"$tools/with-fd" --keep "$A" 20 bash -c '
+		(until [[ -e over ]]; do
+			[[ ! -e reset ]] || { rm reset; "$0" -q reset fd:20; touch done; }
+			sleep 0.05
+		done) &
+		exec sleep inf' "$VFIOMIGCTL" &
+	owner=$!
+	owners+=("$owner")
+	eventually is_called "$owner" sleep
+	for row in '81 --freeze-owner' '74 -v'; do
+		rm -f go done
+		"$VFIOMIGCTL" save "${row#* }" "pid:$owner" \
+			'exec:until [ -e go ]; do sleep 0.05; done; cat >image' 2>err &
+		owners+=("$!")
+		eventually is_in "$A" stop-copy
+		touch reset
+		eventually test -e done
+		touch go
+		status=0
+		wait "${owners[-1]}" || status=$?
+		stderr=$(<err)
+		echo "$stderr"
+		((status == ${row% *}))
+		if ((status == 81)); then
+			expect_message 'another process has reset the device: it is in running' \
+				'it was reset by another process: it is in running, its state is lost'
+		else
+			expect_message 'another process has brought it to running, or reset it' \
+				'running again; if that was a reset, its state is lost'
+		fi
+		eventually goes_on "$owner"
+		expect_state "$A" running
+	done
+	touch over
+}
+
 @test "freeze: without its guardian the tool goes no further, and the owner goes on" {
 	local kill='for p in /proc/[0-9]*; do read -r c <$p/comm; [[ $c != vfiomig-guard ]] || kill -KILL ${p#/proc/}; done'
 
