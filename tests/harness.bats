@@ -118,6 +118,20 @@ tool()
 	[[ $status -eq 3 && $output == $'a\nb' && $stderr == c ]]
 }
 
+@test "lab: a report that does not fit its schema fails the run, after it" {
+	local report
+
+	require jsonschema
+	# shellcheck disable=SC2016 # for that shell
+	for report in '{ "command": "verify" }' '{ "command": "nosuch" }'; do
+		record -1 env top_builddir="$PWD" "$top/tests/lab/with-reports" \
+			sh -c 'echo "$1" >"$VFIOMIG_REPORTS/x.bats"; echo ok 1' sh "$report"
+		[[ $output == 'ok 1'$'\n'*'1 reports, 1 of which do not fit their schemas' ]]
+	done
+	record -3 env top_builddir="$PWD" "$top/tests/lab/with-reports" sh -c 'exit 3'
+	[[ -z $output$stderr && -z $(find . -name 'reports.*') ]]
+}
+
 @test "lab: a machine that gets nowhere is taken off" {
 	lab "$top/tests/lab/run" --silent 1 -- sleep 1000
 	[[ $status -eq 124 && $stderr == "lab: wrote nothing and got nowhere"* ]]

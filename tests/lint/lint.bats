@@ -123,6 +123,15 @@ spoiled()
 	python3 tests/lint/check-names .
 }
 
+@test "tests: the suites that share the PCI machine are those in the tarball" {
+	local listed named
+
+	listed=$(sed '/^#/d' tests/lab/pci-suite/together | sort)
+	named=$(sed -n '/^PCI_TOGETHER/,/[^\\]$/s|.*/\([^/]*\)\.bats.*|\1|p' tests/Makefile.inc | sort)
+	diff <(echo "$listed") <(echo "$named")
+	[[ -n $listed ]]
+}
+
 @test "tree: codespell finds no slips in comments, documents and messages" {
 	require codespell
 	# Words that tests cut short on purpose.

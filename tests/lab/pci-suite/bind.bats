@@ -19,6 +19,7 @@ setup()
 		bind "$address" igbvf
 		echo >"$sysfs/$address/driver_override"
 	done
+	echo 1 >"$sysfs/$PF/sriov_drivers_autoprobe"
 	rm -rf /run/vfiomigctl
 	list_aliases
 }

@@ -42,7 +42,7 @@ waits_for()
 # has_said TEXT: the kernel, since this test began.
 has_said()
 {
-	[[ $(dmesg | sed "1,/$driver_module suite: $BATS_TEST_NUMBER\$/d") == *"$1"* ]]
+	[[ $(kernel_log) == *"$1"* ]]
 }
 
 is_gone()

@@ -43,8 +43,16 @@ expect_shown()
 watch_misuse()
 {
 	misuse_allowed=''
-	echo "$driver_module suite: $BATS_TEST_NUMBER" >/dev/kmsg
+	# Several files may share a boot.
+	began="$driver_module suite: ${BATS_TEST_FILENAME##*/} $BATS_TEST_NUMBER"
+	echo "$began" >/dev/kmsg
 	read -r misuses <"/sys/module/$driver_module/parameters/misuses"
+}
+
+# kernel_log: since this test began.
+kernel_log()
+{
+	dmesg | sed "1,/$began\$/d"
 }
 
 # The driver's complaints about whoever uses it, since this test began. A test that provokes them
@@ -56,8 +64,7 @@ misuse()
 	misuse=''
 	read -r now <"/sys/module/$driver_module/parameters/misuses"
 	((now > misuses)) || return 0
-	misuse=$(dmesg | sed "1,/$driver_module suite: $BATS_TEST_NUMBER\$/d" |
-		grep -E 'migsim .*: misuse: ') || true
+	misuse=$(kernel_log | grep -E 'migsim .*: misuse: ') || true
 }
 
 allow_misuse()
