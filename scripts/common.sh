@@ -86,12 +86,12 @@ copy_sources()
 	fi
 }
 
-# build NAME [--ARGUMENT...] [TARGET...]: build/NAME, configured with these and made.
+# build NAME [--ARGUMENT | VARIABLE=VALUE]... [TARGET...]: build/NAME, configured with these and made.
 build()
 {
 	local dir=$BUILD/$1 name=$1 arguments=()
 	shift
-	while [[ ${1-} == -* ]]; do
+	while [[ ${1-} == -* || ${1-} == *=* ]]; do
 		arguments+=("$1")
 		shift
 	done

@@ -17,6 +17,7 @@
 #include "ui/event-json.h"
 #include "ui/event-log.h"
 #include "ui/report.h"
+#include "effort.h"
 
 static const struct mig_recovery recovered = {
 	.found = MIG_ERROR,
@@ -487,10 +488,16 @@ static void a_report_of_any_size_takes_no_more_than_it_may(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		char *text = text_with_many(rows[i].before, rows[i].item, rows[i].n, rows[i].after);
 		struct event_file file;
 		struct err err = { 0 };
-		int r = event_file_parse(text, strlen(text), &file, &err);
+		char *text;
+		int r;
+
+		/* A million allocations. */
+		if (rows[i].n > 10000 && effort_share() > 1)
+			continue;
+		text = text_with_many(rows[i].before, rows[i].item, rows[i].n, rows[i].after);
+		r = event_file_parse(text, strlen(text), &file, &err);
 
 		assert_int_equal(r, rows[i].want ? -EBADMSG : 0);
 		assert_string_equal(err.text, rows[i].want ? rows[i].want : "");
