@@ -17,6 +17,7 @@
 #include "device/backend.h"
 #include "device/recover.h"
 #include "engine/action-plan.h"
+#include "engine/move.h"
 #include "engine/phases.h"
 #include "engine/switchover.h"
 
@@ -36,6 +37,7 @@
  * @EVENT_FAILURE: what has ended the work of a device, or of the set
  * @EVENT_RECOVERY: how a device was brought back after a failure
  * @EVENT_ACTION: what was done to the devices' user, whose start and end are in it
+ * @EVENT_MOVE: a move between hosts has come to another state of its machine
  */
 enum event_kind {
 	EVENT_OPENED,
@@ -52,6 +54,7 @@ enum event_kind {
 	EVENT_FAILURE,
 	EVENT_RECOVERY,
 	EVENT_ACTION,
+	EVENT_MOVE,
 	EVENT_NR_KINDS
 };
 
@@ -114,6 +117,7 @@ struct event {
 		const struct err *failure;
 		const struct mig_recovery *recovery;
 		struct event_action action;
+		enum move_state move;
 	};
 };
 

@@ -242,3 +242,8 @@ const char *move_state_name(enum move_state state)
 {
 	return move_meanings[state].name;
 }
+
+enum wire_role move_role(enum move_state state)
+{
+	return state < MOVE_D_AGREEING ? WIRE_SOURCE : WIRE_DESTINATION;
+}

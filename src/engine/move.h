@@ -141,5 +141,8 @@ enum handover_received move_received(enum move_state state);
 /** move_decided() - a cancel comes too late: the source has decided, the destination may be asked */
 bool move_decided(enum move_state state);
 
+/** move_role() - whose state it is: WIRE_SOURCE or WIRE_DESTINATION */
+enum wire_role move_role(enum move_state state);
+
 /** move_state_name() - for messages and tests */
 const char *move_state_name(enum move_state state);

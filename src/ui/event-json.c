@@ -12,7 +12,7 @@ static const char *const event_json_kinds[EVENT_NR_KINDS] = {
 	[EVENT_ARRIVED] = "arrived",   [EVENT_BARRIER] = "barrier",   [EVENT_PROGRESS] = "progress",
 	[EVENT_ROUND] = "round",       [EVENT_DECISION] = "decision", [EVENT_STREAM] = "stream",
 	[EVENT_FINISH] = "finish",     [EVENT_FINISHED] = "finished", [EVENT_FAILURE] = "failure",
-	[EVENT_RECOVERY] = "recovery", [EVENT_ACTION] = "action",
+	[EVENT_RECOVERY] = "recovery", [EVENT_ACTION] = "action",     [EVENT_MOVE] = "move",
 };
 
 #define ERRNO_MAX 4095
@@ -109,6 +109,12 @@ static void event_json_put_action(struct json_object *o, const struct event_acti
 		report_string(o, "error", err_name(a->result));
 }
 
+static void event_json_put_move(struct json_object *o, enum move_state state)
+{
+	report_string(o, "role", move_role(state) == WIRE_SOURCE ? "source" : "destination");
+	report_string(o, "state", move_state_name(state));
+}
+
 struct json_object *event_json_new(const struct event *e, uint64_t origin_ns)
 {
 	struct json_object *o = report_new(NULL);
@@ -135,6 +141,8 @@ struct json_object *event_json_new(const struct event *e, uint64_t origin_ns)
 		event_json_put_recovery(o, e->recovery);
 	else if (e->kind == EVENT_ACTION)
 		event_json_put_action(o, &e->action, origin_ns);
+	else if (e->kind == EVENT_MOVE)
+		event_json_put_move(o, e->move);
 	if (e->kind == EVENT_STREAM) {
 		event_json_put(o, "bytes", e->stream.bytes);
 		event_json_put(o, "stream_ns", e->stream.ns);
@@ -306,6 +314,21 @@ static void event_json_get_failure(struct json_reader *r, struct err *failure)
 	snprintf(failure->text, sizeof(failure->text), "%s", json_reader_string(r, "message"));
 }
 
+static enum move_state event_json_move(struct json_reader *r)
+{
+	const char *role = json_reader_string(r, "role"), *name = json_reader_string(r, "state");
+
+	for (unsigned int i = 0; i < MOVE_NR_STATES; i++) {
+		bool source = move_role(i) == WIRE_SOURCE;
+
+		if (!strcmp(role, source ? "source" : "destination") &&
+		    !strcmp(name, move_state_name(i)))
+			return i;
+	}
+	json_reader_fail(r, "state", "of a move");
+	return MOVE_S_AGREEING;
+}
+
 static void event_json_get_details(struct json_reader *r, struct event_json *ret)
 {
 	struct event *e = &ret->event;
@@ -333,6 +356,8 @@ static void event_json_get_details(struct json_reader *r, struct event_json *ret
 		e->recovery = &ret->recovery;
 	} else if (e->kind == EVENT_ACTION) {
 		event_json_get_action(r, &e->action);
+	} else if (e->kind == EVENT_MOVE) {
+		e->move = event_json_move(r);
 	}
 }
 

@@ -66,6 +66,8 @@ static const struct event one_of_each[] = {
 	{ EVENT_ACTION, 135, EVENT_SET,
 	  .action = { ACTION_PRE_STOP, ACTION_BY_FREEZER, 92, 43, -ETIMEDOUT } },
 	{ EVENT_ACTION, 136, EVENT_SET, .action = { ACTION_ABORT, ACTION_BY_SCRIPT, 135, 1, 0 } },
+	{ EVENT_MOVE, 137, EVENT_SET, .move = MOVE_S_COMMITTED },
+	{ EVENT_MOVE, 138, EVENT_SET, .move = MOVE_D_COMMITTING },
 };
 
 #define ORIGIN 90
