@@ -358,8 +358,9 @@ static int source_quiesce(struct source *s, bool precopy, struct err *err)
 	r = set_prepare(&s->set, PHASE_QUIESCE, err);
 	if (r < 0)
 		return r;
-	/* From here on no device runs in full. */
-	cancel_set_deadline(s->cancel, max ? clock_ns() + max : 0);
+	/* From here on no device runs in full. What was stopped before has its deadline already. */
+	if (!source_stopped_ns(s))
+		cancel_set_deadline(s->cancel, max ? clock_ns() + max : 0);
 	return set_phase(&s->set, PHASE_QUIESCE, set_enter, &s->set, err);
 }
 
@@ -419,7 +420,7 @@ int source_drain(struct source *s, struct err *err)
 
 void source_note_streams(struct source *s)
 {
-	for (unsigned int i = 0; i < s->set.n; i++) {
+	for (unsigned int i = 0; s->lane && i < s->set.n; i++) {
 		s->set.results[i].bytes = s->lane[i].pump.bytes;
 		s->set.results[i].stream_ns = s->lane[i].pump.ns;
 	}
@@ -478,6 +479,88 @@ int source_sum(struct source *s, struct err *err)
 	for (unsigned int i = 0; i < s->set.n; i++)
 		lane_sum(&s->lane[i], s->result->sums[i]);
 	return 0;
+}
+
+/*
+ * Once more
+ */
+
+static void source_free_streams(struct source *s)
+{
+	for (unsigned int i = 0; s->lane && i < s->set.n; i++)
+		lane_done(&s->lane[i]);
+	free(s->lane);
+	s->lane = NULL;
+	lanes_done(&s->lanes);
+	s->writer = image_writer_free(s->writer);
+}
+
+static void source_free_rounds(struct source *s)
+{
+	free(s->converge.rounds);
+	s->converge.rounds = NULL;
+}
+
+static bool source_is_stopped(const struct source *s)
+{
+	if (!s->result->started)
+		return false;
+	for (unsigned int i = 0; i < s->set.n; i++)
+		if (fsm_runs(s->set.members[i].dev->mig->state))
+			return false;
+	return true;
+}
+
+uint64_t source_stopped_ns(const struct source *s)
+{
+	uint64_t first = 0;
+
+	for (unsigned int i = 0; source_is_stopped(s) && i < s->set.n; i++) {
+		uint64_t ns = s->set.results[i].timeline.stopped_ns;
+
+		first = ns && (!first || ns < first) ? ns : first;
+	}
+	return first;
+}
+
+static void source_plan_stop(void *ctx, struct member *m)
+{
+	(void)ctx;
+	m->want = MIG_STOP;
+}
+
+/* A device that is where it has to be has no story any more. */
+static int source_forget_streams(struct source *s, struct err *err)
+{
+	for (unsigned int i = 0; i < s->set.n; i++) {
+		struct member_result *m = &s->set.results[i];
+
+		if (m->fate != MIG_FATE_BACK) {
+			*err = s->set.members[i].why;
+			return err_classify(err, ERR_DEVICE, err->code ? err->code : -EIO);
+		}
+		m->recovered = m->complete = false;
+		m->bytes = m->stream_ns = 0;
+	}
+	return 0;
+}
+
+int source_rewind(struct source *s, struct err *err)
+{
+	bool stopped = source_is_stopped(s);
+
+	source_free_streams(s);
+	set_recover(&s->set, stopped ? source_plan_stop : source_plan_back, NULL);
+	source_free_rounds(s);
+	s->drained = s->skewed = false;
+	free(s->result->sums);
+	s->result->sums = NULL;
+	s->result->receipt = (struct image_receipt){ 0 };
+	s->lanes = (struct lanes){ .limiter.rate = s->options->bandwidth };
+	lanes_init(&s->lanes);
+	if (!stopped)
+		cancel_set_deadline(s->cancel, 0);
+	return source_forget_streams(s, err);
 }
 
 /*
@@ -540,14 +623,11 @@ void source_tell(const struct source *s, enum event_kind kind)
 
 void source_done(struct source *s)
 {
-	for (unsigned int i = 0; s->lane && i < s->set.n; i++)
-		lane_done(&s->lane[i]);
-	free(s->lane);
-	lanes_done(&s->lanes);
+	source_free_streams(s);
 	s->result->devices = s->set.results;
+	/* Waits for devices that hang, maybe in a round. */
 	set_done(&s->set);
-	free(s->converge.rounds);
-	image_writer_free(s->writer);
+	source_free_rounds(s);
 }
 
 void source_result_done(struct source_result *result)

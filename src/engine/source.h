@@ -194,6 +194,19 @@ _must_check_ int source_end_devices(struct source *s, struct err *err);
 /** source_end_image() - write the image's end; then the result has its receipt */
 _must_check_ int source_end_image(struct source *s, struct err *err);
 
+/** source_stopped_ns() - when the first of them has stopped; 0: one runs, or was never stopped here */
+uint64_t source_stopped_ns(const struct source *s);
+
+/**
+ * source_rewind() - the stream was cut off: get ready for source_begin() anew
+ *
+ * Devices that have all stopped stay so, in STOP, from where STOP_COPY yields the whole state once
+ * more; else they go to where they were found, and what pre-copy has read counts for nothing.
+ *
+ * Return: 0; negative errno (ERR_DEVICE) of one that is not there.
+ */
+_must_check_ int source_rewind(struct source *s, struct err *err);
+
 /** source_check_cancel() - cancel_check(), with what a keepalive has found out */
 _must_check_ int source_check_cancel(struct source *s, struct err *err);
 
