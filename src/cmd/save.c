@@ -2,41 +2,22 @@
 #include <errno.h>
 #include <string.h>
 
-#include "base/console.h"
-#include "base/log.h"
 #include "base/macros.h"
-#include "base/units.h"
-#include "engine/adopt.h"
 #include "engine/save.h"
-#include "host/debugfs.h"
 #include "transport/output.h"
 #include "ui/session.h"
 #include "cmd/cmd.h"
 #include "cmd/devices.h"
 #include "cmd/plan.h"
 #include "cmd/render.h"
+#include "cmd/source.h"
 #include "cmd/watch.h"
-
-#define PRE_COPY_NS (60 * NSEC_PER_SEC)
-#define PRE_COPY_MAX_NS (1000000 * NSEC_PER_SEC)
-#define PRE_COPY_ROUNDS 1000000
-#define DOWNTIME_LIMIT_NS (300 * NSEC_PER_MSEC)
-#define SKEW_MAX_NS (1000 * NSEC_PER_SEC)
-
-/* zstd's own, before ZSTD_maxCLevel() says the same at run time. */
-#define ZSTD_LEVEL_DEFAULT 3
-#define ZSTD_LEVEL_MAX 19
 
 enum {
 	LEAVE_FOUND,
 	LEAVE_STOP
 };
 static const char *const cmd_save_leave_words[] = { "found", "stop" };
-
-static const char *const cmd_save_divergence_words[] = {
-	[ON_DIVERGENCE_STOP] = "stop",
-	[ON_DIVERGENCE_ABORT] = "abort",
-};
 
 struct cmd_save_args {
 	struct invocation *inv;
@@ -45,126 +26,44 @@ struct cmd_save_args {
 	struct arc_retry retry;
 	struct actions_options actions;
 	struct save_options save;
-	const char *compress, *report;
-	struct opt_list labels;
-	unsigned int leave, on_divergence;
-	uint64_t threads, max_rounds;
-	bool no_p2p, dry_run;
-	bool needs_precopy; /* an option that means nothing without --pre-copy */
+	struct cmd_source source;
+	const char *report;
+	unsigned int leave;
+	bool dry_run;
 };
-
-static void cmd_save_parse_compress(struct cmd_save_args *a)
-{
-	const char *arg = a->compress;
-	uint64_t level = ZSTD_LEVEL_DEFAULT;
-
-	if (!arg || !strcmp(arg, "none"))
-		return;
-	if (strncmp(arg, "zstd", 4) != 0 || (arg[4] && arg[4] != ':') ||
-	    (arg[4] && (parse_uint(arg + 5, 10, ZSTD_LEVEL_MAX, &level) < 0 || !level)))
-		opts_misuse(a->inv->program, "--compress is none or zstd[:1-%d], not '%s'",
-			    ZSTD_LEVEL_MAX, arg);
-	if (a->save.source.raw)
-		opts_misuse(a->inv->program, "--raw and --compress exclude each other");
-	a->save.source.zstd_level = (int)level;
-}
-
-static void cmd_save_parse_labels(struct cmd_save_args *a)
-{
-	struct err err = { 0 };
-
-	for (size_t i = 0; i < a->labels.n; i++)
-		if (image_labels_parse(&a->save.source.labels, a->labels.v[i], &err) < 0)
-			opts_misuse(a->inv->program, "--label=%s: %s", a->labels.v[i], err.text);
-	if (a->save.source.raw && a->labels.n)
-		opts_misuse(a->inv->program, "--raw and --label exclude each other");
-}
 
 static void cmd_save_settle(struct cmd_save_args *a)
 {
 	struct save_options *s = &a->save;
 
-	if (a->needs_precopy && !s->source.precopy)
-		opts_misuse(a->inv->program,
-			    "--downtime-limit, --max-rounds, --max-time, --on-divergence and "
-			    "--bandwidth-stop-copy are for --pre-copy");
 	if (a->actions.freeze_owner && a->leave == LEAVE_STOP)
 		opts_misuse(a->inv->program,
 			    "--freeze-owner and --leave=stop exclude each other: it would "
 			    "run with its device stopped");
 	cmd_devices_split(a->inv, &a->devices);
-	cmd_save_parse_compress(a);
-	cmd_save_parse_labels(a);
+	s->source.leave_stopped = a->leave == LEAVE_STOP;
+	cmd_source_settle(a->inv, &a->source, &a->devices, &a->options, &a->retry, &a->actions);
 	if (s->source.raw && a->devices.n > 1)
 		opts_misuse(a->inv->program, "--raw is of one device");
-	s->source.threads = (unsigned int)a->threads;
 	s->peer.timeout_ms = a->options.acquire.timeout_ms;
-	s->source.devs = a->devices.v;
-	s->source.n = a->devices.n;
-	s->source.device = &a->options;
-	s->source.p2p = !a->no_p2p;
-	s->source.retry_ns = a->retry.budget_ns;
-	a->actions.file = a->devices.file;
-	s->source.actions = &a->actions;
-	s->source.leave_stopped = a->leave == LEAVE_STOP;
-	s->source.converge.policy.max_rounds = (unsigned int)a->max_rounds;
-	s->source.converge.on_divergence = (enum on_divergence)a->on_divergence;
-	s->source.converge.returns = !s->source.leave_stopped;
-	s->source.converge.policy.stop_copy_rate = s->source.bandwidth_stop_copy;
 }
+
+/* Options of its own. */
+#define CMD_SAVE_OPTS 6
 
 static void cmd_save_parse(struct cmd_save_args *a, int argc, char **argv)
 {
-	struct switchover_options *policy = &a->save.source.converge.policy;
-	const struct opt opts[] = {
+	struct opt opts[CMD_SAVE_OPTS + CMD_SOURCE_OPTS + 1] = {
 		{ "raw", .flag = &a->save.source.raw,
 		  .doc = "write the bare stream and nothing else" },
-		{ "compress", .value = "HOW", .text = &a->compress,
-		  .doc = "none (default) or zstd[:LEVEL]" },
 		{ "force", .flag = &a->save.force, .doc = "replace FILE if it exists" },
 		{ "leave", .value = "STATE", .choice = &a->leave, OPT_WORDS(cmd_save_leave_words),
 		  .doc = "found (default): as it was; stop: stopped" },
-		{ "pre-copy", .flag = &a->save.source.precopy,
-		  .doc = "read what can be read while the devices run" },
-		{ "downtime-limit", .value = "TIME", .duration_ns = &policy->downtime_limit_ns,
-		  .max = PRE_COPY_MAX_NS, .given = &a->needs_precopy,
-		  .doc = "stop them once that is expected to take no longer (300ms)" },
-		{ "max-rounds", .value = "N", .number = &a->max_rounds, .min = 1,
-		  .max = PRE_COPY_ROUNDS, .given = &a->needs_precopy,
-		  .doc = "of pre-copy, at most (1000000)" },
-		{ "max-time", .value = "TIME", .duration_ns = &policy->max_ns,
-		  .max = PRE_COPY_MAX_NS, .given = &a->needs_precopy,
-		  .doc = "in pre-copy, at most (60s)" },
-		{ "on-divergence", .value = "WHAT", .choice = &a->on_divergence,
-		  OPT_WORDS(cmd_save_divergence_words), .given = &a->needs_precopy,
-		  .doc = "when pre-copy does not converge: stop (default) the devices, or abort" },
-		{ "no-p2p", .flag = &a->no_p2p,
-		  .doc = "several devices need no P2P: they do no DMA to each other" },
-		{ "downtime-max", .value = "TIME",
-		  .duration_ns = &a->save.source.converge.downtime_max_ns, .max = PRE_COPY_MAX_NS,
-		  .doc = "undo a save whose devices were stopped for longer" },
-		{ "max-skew", .value = "TIME", .duration_ns = &a->save.source.max_skew_ns,
-		  .max = SKEW_MAX_NS,
-		  .doc = "between the first device's stop and the last's, at most" },
 		{ "insecure", .flag = &a->save.peer.insecure,
 		  .doc = "use TCP or vsock, or the socket of any user" },
-		{ "threads", .value = "N", .number = &a->threads, .min = 1,
-		  .max = SOURCE_THREADS_MAX, .doc = "compress in N threads (one for each CPU)" },
-		{ "bandwidth", .value = "RATE", .bytes = &a->save.source.bandwidth, .min = 1,
-		  .max = INT64_MAX,
-		  .doc = "write at most RATE bytes a second: 10M, 1GB, ...; with --pre-copy only "
-			 "while the devices run" },
-		{ "bandwidth-stop-copy", .value = "RATE",
-		  .bytes = &a->save.source.bandwidth_stop_copy, .min = 1, .max = INT64_MAX,
-		  .given = &a->needs_precopy, .doc = "the same once they are stopped" },
 		{ "report", .value = "FILE", .text = &a->report,
 		  .doc = "write all that happens to FILE, for vfiomigctl report" },
-		{ "label", .value = "KEY=VALUE", .list = &a->labels,
-		  .doc = "put this into the image, where inspect shows it; several times" },
-		{ "sha256", .flag = &a->save.source.sha256,
-		  .doc = "sum the stream; takes longer than all the rest" },
 		{ "dry-run", .flag = &a->dry_run, .doc = "say what would be done, open nothing" },
-		{ 0 },
 	};
 	const struct opt_arg args[] = { { "DEV", .list = &a->devices.args, .optional = true },
 					{ 0 } };
@@ -176,6 +75,7 @@ static void cmd_save_parse(struct cmd_save_args *a, int argc, char **argv)
 		.actions = &a->actions,
 	};
 
+	cmd_source_opts(&opts[CMD_SAVE_OPTS], &a->source);
 	cmd_parse(a->inv, &line, argc, argv);
 	cmd_save_settle(a);
 }
@@ -211,25 +111,6 @@ static void cmd_save_view(FILE *f, struct json_object *report)
 	cmd_plan_view(f, report);
 }
 
-/* Into the report itself for a single device, else into its object in "devices". */
-static void cmd_save_render_device(struct json_object *o, const struct save_result *result,
-				   unsigned int i)
-{
-	const struct member_result *m = &result->source.devices[i];
-
-	report_uint(o, "bytes", m->bytes);
-	report_uint(o, "stream_ns", m->stream_ns);
-	render_rate(o, m->bytes, m->stream_ns);
-	if (result->source.sums)
-		report_octets(o, "sha256", result->source.sums[i], sizeof(result->source.sums[i]));
-	render_state_found(o, m->found, true);
-	render_state_now(o, m->left, m->left_known);
-	report_uint(o, "drain_retries", m->retries);
-	render_arcs(o, &m->timeline, m->left);
-	if (m->recovered)
-		render_recovery(o, &m->recovery);
-}
-
 static void cmd_save_render(struct invocation *inv, const struct save_options *s,
 			    const struct save_result *result)
 {
@@ -243,19 +124,8 @@ static void cmd_save_render(struct invocation *inv, const struct save_options *s
 	report_string(o, "format", s->source.raw ? "raw" : "image");
 	if (!result->source.started)
 		return;
-	if (result->source.info.major)
-		render_labels(render_image_info(o, &result->source.info,
-						result->source.receipt.accepted
-							? &result->source.receipt
-							: NULL),
-			      &s->source.labels);
 	report_uint(o, "file_bytes", result->published ? result->source.written : 0);
-	if (result->source.decided)
-		render_decision(o, &result->source.decision);
-	if (s->source.n > 1)
-		report_uint(o, "skew_ns", result->source.skew_ns);
-	for (unsigned int i = 0; i < s->source.n; i++)
-		cmd_save_render_device(render_object(o, s->source.n, i), result, i);
+	cmd_source_render(o, &s->source, &result->source);
 }
 
 /* A device that is open already (fd:N) can be asked; others would have to be opened. */
@@ -264,11 +134,9 @@ static int cmd_save_plan_room(struct json_object *o, const struct save_options *
 	struct save_room room;
 	int r;
 
-	for (unsigned int i = 0; i < s->source.n; i++) {
-		r = cmd_plan_adopt(s->source.devs[i], s->source.device, ADOPT_SAVE, err);
-		if (r < 0)
-			return r;
-	}
+	r = cmd_source_plan_adopt(&s->source, err);
+	if (r < 0)
+		return r;
 	r = save_check_room(s, &room, err);
 	if (room.expected_known)
 		report_uint(o, "expected_bytes", room.expected);
@@ -279,40 +147,16 @@ static int cmd_save_plan_room(struct json_object *o, const struct save_options *
 	return r;
 }
 
-static int cmd_save_plan_device(const struct save_options *s, struct device *dev, struct err *err)
-{
-	char word[32];
-	int r;
-
-	r = cmd_plan_check(dev, s->source.device, err);
-	if (r < 0)
-		return r;
-	if (s->source.device->protocol == PROTOCOL_V1 || !dev->node ||
-	    debugfs_migration_state(&host_live, dev->node, word, sizeof(word), NULL) !=
-		    DEBUGFS_NO_V2)
-		return 0;
-	err_fail(err, ERR_UNSUPPORTED, -ENOTTY, "%s: the driver offers no migration",
-		 device_name(dev));
-	return err_hint(err, -ENOTTY, "if it speaks v1: --protocol=v1");
-}
-
 /* Nothing is opened, so what stands in the way is told as far as names and debugfs tell it. */
 static int cmd_save_plan(struct invocation *inv, const struct save_options *s, struct err *err)
 {
 	int r;
 
-	render_devices(inv->report, s->source.devs, s->source.n);
 	report_name(inv->report, "file", s->uri.text);
 	report_string(inv->report, "format", s->source.raw ? "raw" : "image");
-	report_bool(inv->report, "dry_run", true);
-	for (unsigned int i = 0; i < s->source.n; i++)
-		report_bool(render_object(inv->report, s->source.n, i), "opening_resets",
-			    device_reset_by_open(s->source.devs[i]));
-	for (unsigned int i = 0; i < s->source.n; i++) {
-		r = cmd_save_plan_device(s, s->source.devs[i], err);
-		if (r < 0)
-			return r;
-	}
+	r = cmd_source_plan(inv->report, &s->source, err);
+	if (r < 0)
+		return r;
 	if (s->uri.kind & URI_SOCKET)
 		r = peer_check(&s->uri, &s->peer, err);
 	else
@@ -342,25 +186,6 @@ static int cmd_save_work(void *ctx, struct err *err)
 	return save_run(w->options, w->cancel, &w->result, err);
 }
 
-/* A device in doubt that closing may reset would lose what may be the only copy: hold it. */
-static void cmd_save_hold(const struct cmd_save_args *a, int r, struct err *err)
-{
-	const struct device *dev;
-	enum close_effect effect = cmd_devices_effect(&a->devices, &dev);
-	char reason[ERR_REASON_MAX];
-	struct err gone = { 0 };
-
-	if (effect == CLOSE_KEEPS)
-		return;
-	a->inv->show(a->inv, r, err);
-	log_warn("%s%s; %s", err->text, err_reason(err, reason), err->note);
-	console_print("%s: stopped, in doubt; held open until %s, because %s",
-		      cmd_devices_title(&a->devices), session_ended_by(),
-		      device_close_text(effect));
-	if (cmd_devices_hold(a->inv, &a->devices, &gone) < 0)
-		log_warn("%s%s", gone.text, err_reason(&gone, reason));
-}
-
 static int cmd_save_save(struct cmd_save_args *a, struct err *err)
 {
 	struct invocation *inv = a->inv;
@@ -382,7 +207,7 @@ static int cmd_save_save(struct cmd_save_args *a, struct err *err)
 	s->source.events = NULL;
 	r = cmd_watch_end(&watch, &a->options, r, err);
 	if (w.result.verdict.status == HANDOVER_IN_DOUBT)
-		cmd_save_hold(a, r, err);
+		cmd_source_hold(inv, &a->devices, r, err);
 	save_result_done(&w.result);
 	return r;
 }
@@ -400,11 +225,7 @@ static int cmd_save_run(struct invocation *inv, int argc, char **argv, struct er
 {
 	struct cmd_save_args a = {
 		.inv = inv,
-		.max_rounds = PRE_COPY_ROUNDS,
-		.save.source.converge.policy = {
-			.downtime_limit_ns = DOWNTIME_LIMIT_NS,
-			.max_ns = PRE_COPY_NS,
-		},
+		.source.options = &a.save.source,
 	};
 	struct save_options *s = &a.save;
 	int r;
