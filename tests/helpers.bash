@@ -148,8 +148,8 @@ require()
 		jsonschema)
 			validate_reports </dev/null >/dev/null || skip "needs python3 with jsonschema"
 			;;
-		clang-format | clang-tidy | codespell | fish | git | jq | mandoc | python3 | scdoc | \
-			shellcheck | strace | systemd-analyze | zsh)
+		clang-format | clang-tidy | codespell | fish | git | jq | mandoc | openssl | python3 | \
+			scdoc | shellcheck | strace | systemd-analyze | zsh)
 			command -v "$what" >/dev/null || skip "needs $what"
 			;;
 		*)

@@ -106,6 +106,8 @@ extern const struct command cmd_unbind;
 extern const struct command cmd_verify;
 extern const struct command cmd_vfs;
 
+struct cmd_connection;
+
 /**
  * struct cmd_line - what a command takes
  * @opts: its own options, up to one without a name; NULL for none
@@ -114,6 +116,7 @@ extern const struct command cmd_vfs;
  * @open_title: what help calls these options; NULL for the usual
  * @retry: how long a device may refuse to be stopped, for a command that stops one; filled in
  * @actions: what is done to the devices' user, for a command that stops them; filled in
+ * @connection: who may be at the other end, for a command that connects or listens; filled in
  */
 struct cmd_line {
 	const struct opt *opts;
@@ -122,6 +125,7 @@ struct cmd_line {
 	const char *open_title;
 	struct arc_retry *retry;
 	struct actions_options *actions;
+	struct cmd_connection *connection;
 };
 
 /** cmd_parse() - the command's own options and all that commands share. Exits on misuse. */

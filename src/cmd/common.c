@@ -12,6 +12,7 @@
 #include "base/uuid.h"
 #include "host/dev-name.h"
 #include "cmd/cmd.h"
+#include "cmd/connection.h"
 #include "cmd/files.h"
 
 #define TIMEOUT_NS (30 * NSEC_PER_SEC)
@@ -169,9 +170,11 @@ void cmd_parse(struct invocation *inv, const struct cmd_line *line, int argc, ch
 	const struct opt none[] = { { 0 } };
 	struct opt open[CMD_OPEN_OPTS] = { 0 }, common[CMD_COMMON_OPTS];
 	struct opt retry[] = { { 0 }, { 0 } }, actions[CMD_ACTION_OPTS] = { 0 };
+	struct opt connection[CMD_CONNECTION_OPTS] = { 0 };
 	const struct opt_group groups[] = {
 		{ NULL, line->opts ? line->opts : none },
 		{ NULL, retry },
+		{ "The connection:", connection },
 		{ "The device's user:", actions },
 		{ line->open_title ? line->open_title : "Opening the device:", open },
 		{ "Output:", common },
@@ -198,6 +201,8 @@ void cmd_parse(struct invocation *inv, const struct cmd_line *line, int argc, ch
 		};
 	if (line->retry)
 		line->retry->budget_ns = DRAIN_NS;
+	if (line->connection)
+		cmd_connection_opts(connection, line->connection);
 	if (line->actions)
 		cmd_action_opts(actions, line->actions, &shared);
 	if (line->open)
@@ -207,6 +212,8 @@ void cmd_parse(struct invocation *inv, const struct cmd_line *line, int argc, ch
 	cmd_settle_common(inv, &shared);
 	if (line->open)
 		cmd_settle_open(inv, line->open, &shared);
+	if (line->connection)
+		cmd_connection_settle(inv, line->connection);
 	if (line->actions)
 		cmd_settle_actions(inv, line->actions, &shared);
 	log_setup(inv->verbosity, program_invocation_short_name);

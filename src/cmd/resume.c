@@ -10,6 +10,7 @@
 #include "ui/session.h"
 #include "cmd/after.h"
 #include "cmd/cmd.h"
+#include "cmd/connection.h"
 #include "cmd/devices.h"
 #include "cmd/plan.h"
 #include "cmd/render.h"
@@ -26,7 +27,8 @@ struct cmd_resume_args {
 	struct load_options load;
 	struct load_result result;
 	struct cmd_after after;
-	bool run, stop, no_p2p, listen, insecure;
+	struct cmd_connection connection;
+	bool run, stop, no_p2p, listen;
 };
 
 static void cmd_resume_parse(struct cmd_resume_args *a, int argc, char **argv)
@@ -61,7 +63,6 @@ static void cmd_resume_parse(struct cmd_resume_args *a, int argc, char **argv)
 		  .doc = "restore PCI command and interrupt line, too, before the device may run" },
 		{ "listen", .flag = &a->listen,
 		  .doc = "FILE is a socket: receive from who connects to it" },
-		{ "insecure", .flag = &a->insecure, .doc = "use TCP or vsock, or hear any user" },
 		{ "dry-run", .flag = &a->load.verify_only,
 		  .doc = "verify the image, open nothing" },
 		{ 0 },
@@ -78,6 +79,7 @@ static void cmd_resume_parse(struct cmd_resume_args *a, int argc, char **argv)
 			  .open = &a->options,
 			  .retry = &a->retry,
 			  .actions = &a->actions,
+			  .connection = &a->connection,
 		  },
 		  argc, argv);
 	if (a->stop && (a->run || a->load.clone))
@@ -88,6 +90,8 @@ static void cmd_resume_parse(struct cmd_resume_args *a, int argc, char **argv)
 				     "with its device stopped");
 	if (a->load.raw && a->load.restore_config)
 		opts_misuse(program, "--raw has nothing for --restore-config");
+	if (a->connection.tls.creds && !a->listen)
+		opts_misuse(program, "--tls-creds is for --listen");
 	if (a->listen && a->load.verify_only)
 		opts_misuse(program, "--listen and --dry-run exclude each other");
 	if (a->load.raw && (a->map.n || a->only.n))
@@ -333,10 +337,6 @@ static void cmd_resume_say_listening(const char *where)
 static int cmd_resume_listen_at(struct cmd_resume_args *a, const struct uri *uri,
 				const struct progress *progress, struct err *err)
 {
-	const struct peer_options opts = {
-		.timeout_ms = a->options.acquire.timeout_ms,
-		.insecure = a->insecure,
-	};
 	int r;
 
 	for (unsigned int i = 0; i < a->devices.n; i++) {
@@ -344,7 +344,7 @@ static int cmd_resume_listen_at(struct cmd_resume_args *a, const struct uri *uri
 		if (r < 0)
 			return r;
 	}
-	r = listener_open(uri, &opts, &a->load.listener, err);
+	r = listener_open(uri, &a->connection.peer, &a->load.listener, err);
 	if (r < 0)
 		return r;
 	if (a->inv->verbosity >= 0)
@@ -489,6 +489,10 @@ static int cmd_resume_find(struct cmd_resume_args *a, struct err *err)
 	r = cmd_resume_parse_input(a, err);
 	if (r < 0)
 		return r;
+	r = cmd_connection_open(&a->connection, TLS_SERVER, &a->load.uri, URI_LISTEN, err);
+	if (r < 0)
+		return r;
+	a->connection.peer.timeout_ms = a->options.acquire.timeout_ms;
 	/* Of another kind of FILE there may be a sender, which is not known yet. */
 	if (a->load.uri.kind == URI_FILE)
 		a->inv->owner = OWNER_NONE;
@@ -613,6 +617,7 @@ static int cmd_resume_run(struct invocation *inv, int argc, char **argv, struct 
 	cmd_after_done(&a.after);
 	load_result_done(&a.result);
 	cmd_devices_done(&a.devices);
+	cmd_connection_done(&a.connection);
 	return r;
 }
 

@@ -7,6 +7,7 @@
 #include "transport/output.h"
 #include "ui/session.h"
 #include "cmd/cmd.h"
+#include "cmd/connection.h"
 #include "cmd/devices.h"
 #include "cmd/plan.h"
 #include "cmd/render.h"
@@ -25,6 +26,7 @@ struct cmd_save_args {
 	struct device_options options;
 	struct arc_retry retry;
 	struct actions_options actions;
+	struct cmd_connection connection;
 	struct save_options save;
 	struct cmd_source source;
 	const char *report;
@@ -45,11 +47,11 @@ static void cmd_save_settle(struct cmd_save_args *a)
 	cmd_source_settle(a->inv, &a->source, &a->devices, &a->options, &a->retry, &a->actions);
 	if (s->source.raw && a->devices.n > 1)
 		opts_misuse(a->inv->program, "--raw is of one device");
-	s->peer.timeout_ms = a->options.acquire.timeout_ms;
+	a->connection.peer.timeout_ms = a->options.acquire.timeout_ms;
 }
 
 /* Options of its own. */
-#define CMD_SAVE_OPTS 6
+#define CMD_SAVE_OPTS 5
 
 static void cmd_save_parse(struct cmd_save_args *a, int argc, char **argv)
 {
@@ -59,8 +61,6 @@ static void cmd_save_parse(struct cmd_save_args *a, int argc, char **argv)
 		{ "force", .flag = &a->save.force, .doc = "replace FILE if it exists" },
 		{ "leave", .value = "STATE", .choice = &a->leave, OPT_WORDS(cmd_save_leave_words),
 		  .doc = "found (default): as it was; stop: stopped" },
-		{ "insecure", .flag = &a->save.peer.insecure,
-		  .doc = "use TCP or vsock, or the socket of any user" },
 		{ "report", .value = "FILE", .text = &a->report,
 		  .doc = "write all that happens to FILE, for vfiomigctl report" },
 		{ "dry-run", .flag = &a->dry_run, .doc = "say what would be done, open nothing" },
@@ -73,6 +73,7 @@ static void cmd_save_parse(struct cmd_save_args *a, int argc, char **argv)
 		.open = &a->options,
 		.retry = &a->retry,
 		.actions = &a->actions,
+		.connection = &a->connection,
 	};
 
 	cmd_source_opts(&opts[CMD_SAVE_OPTS], &a->source);
@@ -218,6 +219,10 @@ static int cmd_save_plan_or_save(struct cmd_save_args *a, struct err *err)
 
 	if (r < 0)
 		return r;
+	r = cmd_connection_open(&a->connection, TLS_CLIENT, &a->save.uri, URI_SOCKET, err);
+	if (r < 0)
+		return r;
+	a->save.peer = a->connection.peer;
 	return a->dry_run ? cmd_save_plan(a->inv, &a->save, err) : cmd_save_save(a, err);
 }
 
@@ -239,6 +244,7 @@ static int cmd_save_run(struct invocation *inv, int argc, char **argv, struct er
 	a.options.returns = s->uri.kind == URI_FILE && !s->source.leave_stopped;
 	r = cmd_save_plan_or_save(&a, err);
 	cmd_devices_done(&a.devices);
+	cmd_connection_done(&a.connection);
 	image_labels_done(&s->source.labels);
 	return r;
 }

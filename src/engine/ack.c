@@ -43,11 +43,16 @@ int ack_await(struct output *out, const struct image_receipt *want, struct err *
 int ack_explain(struct output *out, int code, struct err *err)
 {
 	struct image_receipt got;
+	struct err why = { 0 };
+	int r;
 
 	if (!output_answers(out) || (code != -EPIPE && code != -ECONNRESET))
 		return code;
-	if (ack_read(out, &got, NULL) < 0 || got.accepted)
-		return code;
+	r = ack_read(out, &got, &why);
+	if (r == -EPROTO && err)
+		*err = why;
+	if (r < 0 || got.accepted)
+		return r == -EPROTO ? r : code;
 	return ack_refused(out, &got, err);
 }
 

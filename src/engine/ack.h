@@ -33,7 +33,8 @@ _must_check_ int ack_await(struct output *out, const struct image_receipt *want,
  *
  * A receiver that refuses closes the connection; what it said before is still there to be read.
  *
- * Return: ACK_REFUSED with the receiver's story in @err, or @code, negative, with its own.
+ * Return: ACK_REFUSED with the receiver's story in @err; -EPROTO when it speaks something else, or
+ * refuses this end by TLS; or @code, negative, with its own.
  */
 int ack_explain(struct output *out, int code, struct err *err);
 

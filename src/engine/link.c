@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/macros.h"
 #include "engine/link.h"
+#include "transport/speech.h"
 
 /* Heartbeats a timeout of the other end: some may be late. */
 #define LINK_BEATS 4
@@ -209,14 +210,13 @@ void link_abort(struct link *l, const struct err *why)
 
 static bool link_is_silent(const struct link *l)
 {
-	struct pollfd p = { .fd = channel_fd(l->channel), .events = POLLIN };
 	uint64_t timeout_ns = l->options.hello.timeout_ms * NSEC_PER_MSEC;
 
 	/* It may be heard meanwhile. */
 	if (!timeout_ns || clock_ns() < l->heard_ns + timeout_ns)
 		return false;
 	/* What waits to be read was said. */
-	return poll(&p, 1, 0) == 0;
+	return !channel_has_more(l->channel);
 }
 
 /* The work hears of it by its cancel: it may be in a driver, and not look at the link for long. */
@@ -287,31 +287,18 @@ static int link_start_beat(struct link *l, struct err *err)
  * In
  */
 
-/* What the other end may be instead. */
-static const char *link_foreign(const uint8_t *bytes)
+/* The first bytes of all show what the other end is instead. Return: 0; -EPROTO. */
+static int link_check_speech(const struct link *l, struct err *err)
 {
-	static const struct {
-		const char *start;
-		size_t len;
-		const char *what;
-	} known[] = {
-		{ "\x89VMI", 4, "an image (save writes one to `resume --listen`)" },
-		{ "\x89VRC", 4, "the answer to an image (`resume --listen` gives it)" },
-		{ "\x16\x03", 2, "TLS" },
-		{ "SSH-", 4, "ssh" },
-		{ "HTTP", 4, "HTTP" },
-		{ "GET ", 4, "HTTP" },
-		{ "POST", 4, "HTTP" },
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(known); i++)
-		if (!memcmp(bytes, known[i].start, known[i].len))
-			return known[i].what;
-	return NULL;
+	return l->in_sequence ? 0 : speech_check(WIRE_MAGIC, l->in, l->in_got, err);
 }
 
 static int link_ended(const struct link *l, struct err *err)
 {
+	int r = link_check_speech(l, err);
+
+	if (r < 0)
+		return err_prefix(err, r, "%s", link_name(l));
 	return err_fail(err, ERR_ABORTED, -ECONNRESET,
 			"%s: the other end has closed the connection", link_name(l));
 }
@@ -360,13 +347,9 @@ static int link_skip(struct link *l, uint64_t size, struct err *err)
 
 static int link_decode_header(struct link *l, struct wire_header *ret, struct err *err)
 {
-	const char *foreign;
 	int r = wire_decode_header(l->in, l->in_sequence, ret, err);
 
-	foreign = r < 0 && !l->in_sequence ? link_foreign(l->in) : NULL;
-	if (foreign)
-		err_fail(err, ERR_PEER, r, "the other end speaks something else: %s", foreign);
-	return r;
+	return r < 0 && link_check_speech(l, err) < 0 ? -EPROTO : r;
 }
 
 /* One message. Return: 0; 1 for one that is skipped; as link_hear_now(). */

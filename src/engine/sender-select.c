@@ -9,6 +9,7 @@
 #include "base/macros.h"
 #include "engine/ack.h"
 #include "engine/sender-select.h"
+#include "transport/speech.h"
 
 #define GUESTS_MAX 8u
 
@@ -51,8 +52,12 @@ static void sender_select_turn_away(struct guest *g, const struct err *why)
 {
 	uint8_t wire[IMAGE_RECEIPT_SIZE];
 	char reason[ERR_REASON_MAX];
+	const char *name = peer_name(g->peer), *text = why->text;
 
-	log_warn("%s: turned away: %s%s", peer_name(g->peer), why->text, err_reason(why, reason));
+	/* Its name is said once. */
+	if (!strncmp(text, name, strlen(name)) && !strncmp(text + strlen(name), ": ", 2))
+		text += strlen(name) + 2;
+	log_warn("%s: turned away: %s%s", name, text, err_reason(why, reason));
 	ack_refuse(why, wire);
 	if (g->select->judge && peer_write_now(g->peer, wire, sizeof(wire), NULL) < 0)
 		log_debug("%s: does not hear it", peer_name(g->peer));
@@ -155,6 +160,8 @@ static int sender_select_hear(struct guest *g, struct err *err)
 	n = peer_read_now(g->peer, g->said + g->len, INTRODUCTION_MAX - g->len, err);
 	if (n == -EAGAIN)
 		return 0;
+	if (n < 0 && err->kind != ERR_ABORTED)
+		return (int)n;
 	if (n <= 0)
 		return n ? err_set(err, (int)n, "gone after %zu bytes", g->len)
 			 : err_set(err, -ECONNRESET, "gone after %zu bytes", g->len);
@@ -163,7 +170,7 @@ static int sender_select_hear(struct guest *g, struct err *err)
 	if (!g->parser)
 		g->known = true;
 	else if (sender_select_understand(g, g->said + g->len - (size_t)n, (size_t)n, err) < 0)
-		return err->code;
+		return speech_check(IMAGE_MAGIC, g->said, g->len, err) < 0 ? -EPROTO : err->code;
 	if (!g->known && g->len == INTRODUCTION_MAX)
 		return err_set(err, -EMSGSIZE, "its MANIFEST is too large for one device");
 	return 0;
@@ -207,6 +214,7 @@ static int sender_select_wait(const struct sender_select *r, const struct guest 
 		if (!guests[i].peer)
 			continue;
 		p[i].fd = peer_fd(guests[i].peer);
+		p[i].events = peer_events(guests[i].peer);
 		deadline = MIN(deadline, guests[i].deadline_ns);
 	}
 	p[i] = (struct pollfd){ .fd = listener_fd(r->listener), .events = POLLIN };

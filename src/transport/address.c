@@ -168,7 +168,8 @@ int address_allow(const struct address *a, bool insecure, const char *name, stru
 	else if (strcmp(text, name) != 0)
 		err_prefix(err, -EPERM, "%s", name);
 	return err_hint(err, -EPERM,
-			"use unix:PATH, which ssh -L and -R forward, or accept that: --insecure");
+			"use TLS (--tls-creds), or unix:PATH, which ssh -L and -R forward, or "
+			"accept that: --insecure");
 }
 
 static void address_ip_text(const struct address *a, char *buf)

@@ -5,6 +5,10 @@
 #include "base/clock.h"
 #include "base/macros.h"
 #include "transport/output-ops.h"
+#include "transport/speech.h"
+
+/* Of image/receipt.h. */
+#define ANSWER_MAGIC "\x89VRC"
 
 struct output_peer {
 	struct output out;
@@ -26,6 +30,16 @@ static int output_peer_finish(struct output *out, struct err *err)
 	return peer_finish(output_peer_of(out)->peer, err);
 }
 
+/* What has come instead may have a name: TLS, where this end has none. */
+static int output_peer_unanswered(const struct output *out, const void *got, size_t len,
+				  struct err *err)
+{
+	if (speech_check(ANSWER_MAGIC, got, len, err) < 0)
+		return err_prefix(err, -EPROTO, "%s", out->name);
+	return err_fail(err, ERR_ABORTED, -ECONNRESET,
+			"%s: closed the connection without an answer", out->name);
+}
+
 static int output_peer_answer(struct output *out, void *buf, size_t len, struct err *err)
 {
 	struct peer *peer = output_peer_of(out)->peer;
@@ -38,8 +52,7 @@ static int output_peer_answer(struct output *out, void *buf, size_t len, struct 
 		if (n < 0)
 			return (int)n;
 		if (!n)
-			return err_fail(err, ERR_ABORTED, -ECONNRESET,
-					"%s: closed the connection without an answer", out->name);
+			return output_peer_unanswered(out, buf, done, err);
 		done += (size_t)n;
 		first_ns = first_ns ? first_ns : clock_ns();
 		/* A record of one piece comes at once, or its sender dribbles. */

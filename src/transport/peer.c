@@ -229,7 +229,8 @@ int peer_check(const struct uri *uri, const struct peer_options *opts, struct er
 	struct address list[ADDRESSES_MAX];
 	int n, r;
 
-	if (opts->tls && (r = tls_creds_check_host(opts->tls, peer_host(uri), uri->text, err)) < 0)
+	r = opts->tls ? tls_creds_check_host(opts->tls, peer_host(uri), uri->text, err) : 0;
+	if (r < 0)
 		return r;
 	if (uri->kind == URI_UNIX)
 		return 0;
@@ -249,6 +250,9 @@ int peer_connect(const struct uri *uri, const struct peer_options *opts, struct 
 	_cleanup_(peer_freep) struct peer *p = NULL;
 	int fd = -1, r;
 
+	r = opts->tls ? tls_creds_check_host(opts->tls, peer_host(uri), uri->text, err) : 0;
+	if (r < 0)
+		return r;
 	if (uri->kind == URI_UNIX)
 		r = peer_connect_unix(uri, opts, cancel, &fd, err);
 	else

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -14,9 +15,9 @@ static const struct {
 	const char *start;
 	const char *name;
 } speeches[] = {
-	{ "\x89VMI", "an image (of save, to resume --listen)" },
-	{ "\x89VRC", "the answer to an image (of resume --listen)" },
-	{ "\x89VMP", "a move (of migrate and receive)" },
+	{ "\x89VMI", "an image (save writes one to `resume --listen`)" },
+	{ "\x89VRC", "the answer to an image (`resume --listen` gives it)" },
+	{ "\x89VMP", "a move (`migrate` and `receive` speak so)" },
 	{ "SSH-", "SSH" },
 	{ "HTTP", "HTTP" },
 	{ "GET ", "HTTP" },
@@ -42,4 +43,17 @@ const char *speech_name(const void *start, size_t len)
 		if (!memcmp(start, speeches[i].start, SPEECH_MIN))
 			return speeches[i].name;
 	return NULL;
+}
+
+int speech_check(const char *own, const void *start, size_t len, struct err *err)
+{
+	const char *name = speech_name(start, len);
+
+	if (!name || !memcmp(start, own, SPEECH_MIN))
+		return 0;
+	err_fail(err, speech_is_tls(start, len) ? ERR_CONFIG : ERR_PEER, -EPROTO,
+		 "speaks something else: %s", name);
+	return speech_is_tls(start, len)
+		       ? err_hint(err, -EPROTO, "--tls-creds DIR is for this end, too")
+		       : -EPROTO;
 }

@@ -101,10 +101,12 @@ static gnutls_datum_t tls_creds_datum(const struct tls_file *f)
 	return (gnutls_datum_t){ (unsigned char *)f->data, (unsigned int)f->len };
 }
 
-static int tls_creds_no_good(const struct tls_creds *c, int r, const char *path, struct err *err)
+static int tls_creds_no_good(int r, const char *path, struct err *err)
 {
+	char reason[TLS_REASON_MAX];
+
 	return err_fail(err, ERR_CONFIG, -EBADMSG, "%s: %s", path,
-			r < 0 ? c->library->strerror(r) : "there is none in it");
+			r < 0 ? tls_library_reason(r, reason) : "there is none in it");
 }
 
 /*
@@ -123,7 +125,7 @@ static int tls_creds_trust(struct tls_creds *c, struct err *err)
 	datum = tls_creds_datum(&ca);
 	r = c->library->certificate_set_x509_trust_mem(c->x509, &datum, GNUTLS_X509_FMT_PEM);
 	if (r <= 0)
-		return tls_creds_no_good(c, r, ca.path, err);
+		return tls_creds_no_good(r, ca.path, err);
 	if (!tls_creds_has_file(c, ca_crl))
 		return 0;
 	r = tls_creds_open_file(c, ca_crl, false, &crl, err);
@@ -131,7 +133,7 @@ static int tls_creds_trust(struct tls_creds *c, struct err *err)
 		return r;
 	datum = tls_creds_datum(&crl);
 	r = c->library->certificate_set_x509_crl_mem(c->x509, &datum, GNUTLS_X509_FMT_PEM);
-	return r <= 0 ? tls_creds_no_good(c, r, crl.path, err) : 0;
+	return r <= 0 ? tls_creds_no_good(r, crl.path, err) : 0;
 }
 
 static int tls_creds_own(struct tls_creds *c, struct err *err)
@@ -154,7 +156,7 @@ static int tls_creds_own(struct tls_creds *c, struct err *err)
 						     GNUTLS_X509_FMT_PEM);
 	if (r >= 0)
 		return 0;
-	tls_creds_no_good(c, r, key.path, err);
+	tls_creds_no_good(r, key.path, err);
 	return err_note(err, -EBADMSG, "the key is for %s", cert.path);
 }
 
@@ -287,7 +289,7 @@ static int tls_creds_use_psk_client(struct tls_creds *c, struct err *err)
 	datum = (gnutls_datum_t){ (unsigned char *)key->key, key->len };
 	r = c->library->psk_set_client_credentials(c->psk_client, key->user, &datum,
 						   GNUTLS_PSK_KEY_RAW);
-	return r < 0 ? tls_creds_no_good(c, r, keys_psk, err) : 0;
+	return r < 0 ? tls_creds_no_good(r, keys_psk, err) : 0;
 }
 
 static int tls_creds_use_psk(struct tls_creds *c, struct err *err)

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/macros.h"
@@ -59,4 +60,15 @@ int tls_library_load(const struct tls_library **ret, struct err *err)
 const struct tls_library *tls_library(void)
 {
 	return &tls_library_loaded;
+}
+
+char *tls_library_reason(int code, char buf[TLS_REASON_MAX])
+{
+	size_t len;
+
+	snprintf(buf, TLS_REASON_MAX, "%s", tls_library_loaded.strerror(code));
+	len = strlen(buf);
+	if (len && buf[len - 1] == '.')
+		buf[len - 1] = '\0';
+	return buf;
 }

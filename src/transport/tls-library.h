@@ -16,6 +16,7 @@
 #define TLS_LIBRARY(X)                         \
 	X(alert_get)                           \
 	X(alert_get_name)                      \
+	X(alert_send)                          \
 	X(alert_send_appropriate)              \
 	X(bye)                                 \
 	X(certificate_allocate_credentials)    \
@@ -63,6 +64,12 @@ struct tls_library {
 
 /** tls_library_load() - Return: 0; -ENOSYS (ERR_SYSTEM) where it is not installed, or too old. */
 _must_check_ int tls_library_load(const struct tls_library **ret, struct err *err);
+
+/* Of one that follows. */
+#define TLS_REASON_MAX 128u
+
+/** tls_library_reason() - what GnuTLS says of its error @code, without a full stop. Return: @buf. */
+char *tls_library_reason(int code, char buf[TLS_REASON_MAX]);
 
 /** tls_library() - after tls_library_load() */
 const struct tls_library *tls_library(void);

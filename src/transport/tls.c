@@ -48,7 +48,7 @@ struct tls_buffer {
  * @failed: why, in TLS_FAILED
  * @ended: no more will come
  * @finished: what it has said had an authenticated end
- * @refused: why the other end is not who it must be
+ * @refused, @alert: why the other end is not who it must be; what it is told
  * @subject: who it is
  */
 struct tls {
@@ -60,6 +60,7 @@ struct tls {
 	struct err failed;
 	bool known, ended, finished;
 	char refused[256];
+	gnutls_alert_description_t alert;
 	char subject[SUBJECT_MAX];
 	struct tls_buffer in, out;
 };
@@ -155,39 +156,49 @@ static ssize_t tls_push(gnutls_transport_ptr_t ptr, const void *buf, size_t len)
  * Who the other end is
  */
 
-static void tls_refuse(struct tls *t, const char *fmt, ...) _printf_(2, 3);
-static void tls_refuse(struct tls *t, const char *fmt, ...)
+static void tls_refuse(struct tls *t, gnutls_alert_description_t alert, const char *fmt, ...)
+	_printf_(3, 4);
+static void tls_refuse(struct tls *t, gnutls_alert_description_t alert, const char *fmt, ...)
 {
 	va_list ap;
 
+	t->alert = alert;
 	va_start(ap, fmt);
 	vsnprintf(t->refused, sizeof(t->refused), fmt, ap);
 	va_end(ap);
 }
 
 /* In this order: what is said first explains the others. */
-static const struct {
+static const struct tls_fault {
 	unsigned int bit;
+	gnutls_alert_description_t alert;
 	const char *text;
 } tls_faults[] = {
-	{ GNUTLS_CERT_REVOKED, "is revoked" },
-	{ GNUTLS_CERT_EXPIRED, "has expired" },
-	{ GNUTLS_CERT_NOT_ACTIVATED, "is not valid yet" },
-	{ GNUTLS_CERT_SIGNER_NOT_FOUND, "is not signed by the authority of ca-cert.pem" },
-	{ GNUTLS_CERT_SIGNER_NOT_CA, "is signed by what is no authority" },
-	{ GNUTLS_CERT_SIGNATURE_FAILURE, "has a wrong signature" },
-	{ GNUTLS_CERT_INSECURE_ALGORITHM, "has a weak signature" },
-	{ GNUTLS_CERT_REVOCATION_DATA_SUPERSEDED, "cannot be judged: ca-crl.pem is out of date" },
-	{ GNUTLS_CERT_UNEXPECTED_OWNER, "is for another host" },
-	{ GNUTLS_CERT_PURPOSE_MISMATCH, "is for another purpose" },
+	/* clang-format off */
+	{ GNUTLS_CERT_REVOKED,             GNUTLS_A_CERTIFICATE_REVOKED, "is revoked" },
+	{ GNUTLS_CERT_EXPIRED,             GNUTLS_A_CERTIFICATE_EXPIRED, "has expired" },
+	{ GNUTLS_CERT_NOT_ACTIVATED,       GNUTLS_A_CERTIFICATE_EXPIRED, "is not valid yet" },
+	{ GNUTLS_CERT_SIGNER_NOT_FOUND,    GNUTLS_A_UNKNOWN_CA,
+	  "is not signed by the authority of ca-cert.pem" },
+	{ GNUTLS_CERT_SIGNER_NOT_CA,       GNUTLS_A_UNKNOWN_CA, "is signed by what is no authority" },
+	{ GNUTLS_CERT_SIGNATURE_FAILURE,   GNUTLS_A_BAD_CERTIFICATE, "has a wrong signature" },
+	{ GNUTLS_CERT_INSECURE_ALGORITHM,  GNUTLS_A_INSUFFICIENT_SECURITY, "has a weak signature" },
+	{ GNUTLS_CERT_REVOCATION_DATA_SUPERSEDED, GNUTLS_A_CERTIFICATE_UNKNOWN,
+	  "cannot be judged: ca-crl.pem is out of date" },
+	{ GNUTLS_CERT_UNEXPECTED_OWNER,    GNUTLS_A_BAD_CERTIFICATE, "is for another host" },
+	{ GNUTLS_CERT_PURPOSE_MISMATCH,    GNUTLS_A_UNSUPPORTED_CERTIFICATE,
+	  "is for another purpose" },
+	{ 0,                               GNUTLS_A_BAD_CERTIFICATE, "cannot be verified" },
+	/* clang-format on */
 };
 
-static const char *tls_fault(unsigned int status)
+static const struct tls_fault *tls_fault(unsigned int status)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(tls_faults); i++)
-		if (status & tls_faults[i].bit)
-			return tls_faults[i].text;
-	return "cannot be verified";
+	const struct tls_fault *f = tls_faults;
+
+	while (f->bit && !(status & f->bit))
+		f++;
+	return f;
 }
 
 static void tls_read_subject(struct tls *t)
@@ -214,7 +225,7 @@ static int tls_authorize(struct tls *t)
 
 	if (!pattern || fnmatch(pattern, t->subject, 0) == 0)
 		return 0;
-	tls_refuse(t, "'%.160s' does not fit --tls-authz", t->subject);
+	tls_refuse(t, GNUTLS_A_ACCESS_DENIED, "'%.160s' does not fit --tls-authz", t->subject);
 	return -EPERM;
 }
 
@@ -233,6 +244,8 @@ int tls_verify(gnutls_session_t session)
 		  0 },
 		{ GNUTLS_DT_DNS_HOSTNAME, (unsigned char *)tls_hostname(t), 0 },
 	};
+	const struct tls_fault *fault;
+	char reason[TLS_REASON_MAX];
 	unsigned int status = 0;
 	int r;
 
@@ -240,11 +253,12 @@ int tls_verify(gnutls_session_t session)
 	r = t->library->certificate_verify_peers(session, data, client ? 2 : 1, &status);
 	if (r >= 0 && !status)
 		return tls_authorize(t) < 0 ? GNUTLS_E_CERTIFICATE_ERROR : 0;
-	tls_refuse(t, "the certificate of '%.120s' %s%s%.60s",
+	fault = tls_fault(status);
+	tls_refuse(t, fault->alert, "the certificate of '%.120s' %s%s%.60s",
 		   *t->subject ? t->subject : "the other end",
-		   r < 0 ? t->library->strerror(r) : tls_fault(status),
-		   status & GNUTLS_CERT_UNEXPECTED_OWNER ? " than " : "",
-		   status & GNUTLS_CERT_UNEXPECTED_OWNER ? tls_hostname(t) : "");
+		   r < 0 ? tls_library_reason(r, reason) : fault->text,
+		   fault->bit == GNUTLS_CERT_UNEXPECTED_OWNER ? " than " : "",
+		   fault->bit == GNUTLS_CERT_UNEXPECTED_OWNER ? tls_hostname(t) : "");
 	return GNUTLS_E_CERTIFICATE_ERROR;
 }
 
@@ -266,7 +280,8 @@ int tls_find_key(gnutls_session_t session, const char *user, gnutls_datum_t *key
 	snprintf(t->subject, sizeof(t->subject), "%s", user);
 	make_printable(t->subject);
 	if (!found) {
-		tls_refuse(t, "keys.psk has no user '%.120s', or he is not let in", t->subject);
+		tls_refuse(t, GNUTLS_A_UNKNOWN_PSK_IDENTITY,
+			   "user '%.120s' is none of keys.psk, or not let in", t->subject);
 		return -1;
 	}
 	if (tls_authorize(t) < 0)
@@ -310,29 +325,48 @@ static int tls_other_refuses(struct tls *t, struct err *err)
 	return tls_keep(t, r, err);
 }
 
+static int tls_alert(struct tls *t, int why)
+{
+	if (*t->refused)
+		return t->library->alert_send(t->session, GNUTLS_AL_FATAL, t->alert);
+	return t->library->alert_send_appropriate(t->session, why);
+}
+
+/* What GnuTLS has no words for that a user would understand. */
+static const char *tls_reason(const struct tls *t, int why, char buf[TLS_REASON_MAX])
+{
+	switch (why) {
+	case GNUTLS_E_NO_CERTIFICATE_FOUND:
+	case GNUTLS_E_CERTIFICATE_REQUIRED:
+		return "has no certificate";
+	case GNUTLS_E_INSUFFICIENT_CREDENTIALS:
+		return t->creds->x509 ? "has keys.psk, and this end certificates"
+				      : "has certificates, and this end keys.psk";
+	case GNUTLS_E_UNSUPPORTED_VERSION_PACKET:
+		return "does not speak TLS 1.3";
+	default:
+		return tls_library_reason(why, buf);
+	}
+}
+
 /* GnuTLS says why it goes no further: the other end is told, and the user. */
 static int tls_fail(struct tls *t, int why, struct err *err)
 {
 	const bool shaking = t->state == TLS_SHAKING;
+	char buf[TLS_REASON_MAX];
 	int r;
 
-	switch (why) {
-	case GNUTLS_E_PREMATURE_TERMINATION:
+	if (why == GNUTLS_E_PREMATURE_TERMINATION)
 		return tls_cut(t, err);
-	case GNUTLS_E_FATAL_ALERT_RECEIVED:
+	if (why == GNUTLS_E_FATAL_ALERT_RECEIVED)
 		return tls_other_refuses(t, err);
-	default:
-		break;
-	}
-	if (t->library->alert_send_appropriate(t->session, why) < 0)
+	if (tls_alert(t, why) < 0)
 		log_debug("%s: no alert was sent", t->name);
 	if (*t->refused)
 		r = err_fail(&t->failed, ERR_CONFIG, -EPERM, "%s: %s", t->name, t->refused);
-	else if (why == GNUTLS_E_NO_CERTIFICATE_FOUND || why == GNUTLS_E_CERTIFICATE_REQUIRED)
-		r = err_fail(&t->failed, ERR_CONFIG, -EPERM, "%s: has no certificate", t->name);
 	else
 		r = err_fail(&t->failed, shaking ? ERR_CONFIG : ERR_PEER, -EPROTO, "%s: TLS: %s",
-			     t->name, t->library->strerror(why));
+			     t->name, tls_reason(t, why, buf));
 	return tls_keep(t, r, err);
 }
 
@@ -421,7 +455,8 @@ int tls_new(const struct tls_creds *creds, const char *host, const char *name, s
 	t->library = creds->library;
 	t->host = host;
 	t->name = name;
-	r = t->library->init(&t->session, flags | GNUTLS_NONBLOCK | GNUTLS_NO_TICKETS);
+	r = t->library->init(&t->session, flags | GNUTLS_NONBLOCK | GNUTLS_NO_TICKETS |
+						  GNUTLS_FORCE_CLIENT_CERT);
 	r = r < 0 ? r : tls_set_up(t);
 	if (r < 0)
 		return err_fail(err, ERR_SYSTEM, -ENOMEM, "%s: TLS: %s", name,

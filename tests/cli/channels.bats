@@ -1007,7 +1007,7 @@ is_loading()
 	holds "$B"
 	echo "$peak kB"
 	((peak < 65536))
-	grep -q 'turned away: at byte 0: ' resume.err
+	grep -q 'turned away: speaks something else: HTTP' resume.err
 	grep -q 'turned away: .*too large' resume.err
 	grep -q 'turned away: silent while others waited' resume.err
 	grep -q 'turned away: another sender was first' resume.err

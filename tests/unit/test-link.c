@@ -231,7 +231,7 @@ static void what_speaks_something_else_is_named(void **state)
 		{ "\x89VMIG\r\n\x1a", "an image (save writes one to `resume --listen`)" },
 		{ "\x89VRCP\r\n\x1a", "the answer to an image (`resume --listen` gives it)" },
 		{ "\x16\x03\x01", "TLS" },
-		{ "SSH-2.0-x", "ssh" },
+		{ "SSH-2.0-x", "SSH" },
 		{ "HTTP/1.1 400", "HTTP" },
 		{ "GET / HTTP", "HTTP" },
 		{ "nonsense", NULL },
@@ -243,7 +243,7 @@ static void what_speaks_something_else_is_named(void **state)
 
 		snprintf(text, sizeof(text), "%-40s", rows[i].bytes);
 		snprintf(want, sizeof(want), "other: %s%s",
-			 rows[i].why ? "the other end speaks something else: " : "not a message",
+			 rows[i].why ? "speaks something else: " : "not a message",
 			 rows[i].why ? rows[i].why : "");
 		b->err = (struct err){ 0 };
 		assert_int_equal(connect_to(b, 1, text, 60000, 60000), -EPROTO);
