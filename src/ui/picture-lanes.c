@@ -296,6 +296,91 @@ void picture_barriers(FILE *f, const struct event_file *events, const struct pic
 }
 
 /*
+ * Actions
+ */
+
+/**
+ * struct actions_drawing
+ * @frozen: owners are stopped since @frozen_ns
+ * @taken: right edge of the last word
+ */
+struct actions_drawing {
+	FILE *f;
+	const struct picture_scale *scale;
+	double y, height;
+	bool frozen;
+	uint64_t frozen_ns;
+	double taken;
+};
+
+static void picture_lanes_thawed(struct actions_drawing *d, uint64_t ns)
+{
+	uint64_t from = d->frozen_ns, to = ns;
+	char title[64], time[UNITS_MAX];
+	struct svg_box box;
+
+	snprintf(title, sizeof(title), "owners are stopped: %s", format_duration(time, to - from));
+	if (!d->frozen || !picture_clip(d->scale, &from, &to))
+		return;
+	box = (struct svg_box){ picture_x(d->scale, from), d->y, 0, d->height };
+	box.width = picture_x(d->scale, to) - box.x;
+	svg_rect(d->f, &box, "frozen", title);
+}
+
+/* The freezer has stopped them when its first action ends, and lets them go on in its last one. */
+static void picture_lanes_freezer(void *ctx, const struct event *e)
+{
+	struct actions_drawing *d = ctx;
+
+	if (e->kind != EVENT_ACTION || e->action.actor != ACTION_BY_FREEZER ||
+	    !summary_acts(&e->action))
+		return;
+	if (d->frozen)
+		picture_lanes_thawed(d, e->action.start_ns + e->action.ns);
+	d->frozen = e->action.action == ACTION_PRE_STOP && e->action.result >= 0;
+	d->frozen_ns = e->action.start_ns + e->action.ns;
+}
+
+static void picture_lanes_action(void *ctx, const struct event *e)
+{
+	const struct event_action *a = &e->action;
+	uint64_t from = a->start_ns, to = a->start_ns + a->ns;
+	struct actions_drawing *d = ctx;
+	char title[96], time[UNITS_MAX];
+	struct svg_box box;
+	double wide;
+
+	if (e->kind != EVENT_ACTION || !summary_acts(a) || !picture_clip(d->scale, &from, &to))
+		return;
+	snprintf(title, sizeof(title), "%s, %s: %s%s%s", action_name(a->action),
+		 action_actor_name(a->actor), format_duration(time, a->ns),
+		 a->result < 0 ? ", " : "", a->result < 0 ? err_name(a->result) : "");
+	box = (struct svg_box){ picture_x(d->scale, from), d->y, 0, d->height };
+	box.width = MAX(picture_x(d->scale, to) - box.x, 2 * ARC_MIN);
+	svg_rect(d->f, &box, a->result < 0 ? "failed" : action_actor_name(a->actor), title);
+	/* Beside the mark, as far as the last one left room. */
+	wide = (double)strlen(action_name(a->action)) * LETTER + 4;
+	if (a->actor != ACTION_BY_SCRIPT || box.x < d->taken ||
+	    box.x + wide > d->scale->x + d->scale->width)
+		return;
+	svg_text(d->f, box.x, d->y + d->height + 11, SVG_START, "small", "%s",
+		 action_name(a->action));
+	d->taken = box.x + wide;
+}
+
+void picture_actions(FILE *f, const struct event_file *events, const struct summary *summary,
+		     const struct picture_scale *scale, double y, double height)
+{
+	struct actions_drawing d = { .f = f, .scale = scale, .y = y, .height = height };
+
+	event_list_replay(&events->list, picture_lanes_freezer, &d);
+	if (d.frozen)
+		picture_lanes_thawed(&d, summary->end_ns);
+	event_list_replay(&events->list, picture_lanes_action, &d);
+	svg_text(f, scale->x - 8, y + height - 1, SVG_END, "label", "actions");
+}
+
+/*
  * Legend
  */
 
@@ -320,6 +405,9 @@ double picture_lanes_legend(FILE *f, double x, double y, double width)
 		{ "failure", "failure" },
 		{ "waiting", "waiting for the others" },
 		{ "finish", "sync or answer" },
+		{ "action-script", "action of the script" },
+		{ "freeze-owner", "of the freezer" },
+		{ "frozen", "owners are stopped" },
 	};
 	struct svg_box box = { x, y, SWATCH, SWATCH };
 

@@ -30,5 +30,14 @@ void picture_lanes(FILE *f, const struct event_file *events, const struct summar
 void picture_barriers(FILE *f, const struct event_file *events, const struct picture_scale *scale,
 		      double top, double bottom);
 
+/**
+ * picture_actions() - a row of marks for what was done to the devices' users
+ * @y, @height: of the row
+ *
+ * Under them, the time in which the freezer kept owners stopped.
+ */
+void picture_actions(FILE *f, const struct event_file *events, const struct summary *summary,
+		     const struct picture_scale *scale, double y, double height);
+
 /** picture_lanes_legend() - what the colours mean, from @x and @y. Return: its height. */
 double picture_lanes_legend(FILE *f, double x, double y, double width);

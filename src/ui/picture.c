@@ -13,6 +13,10 @@
 #define CHART_HEIGHT 170.0
 #define BARRIERS_HEIGHT 46.0
 
+/* Of the row of actions, and of all that it takes with its words. */
+#define ACTIONS_HEIGHT 10.0
+#define ACTIONS_PITCH 28.0
+
 /* The window of the lanes is of its own where the devices were down for less than this part. */
 #define WINDOW_PART 0.5
 #define WINDOW_MARGIN 0.06
@@ -45,6 +49,8 @@ static const char picture_style[] =
 	".waiting{fill:#24292f;fill-opacity:.13;stroke:#24292f;stroke-width:.6;"
 	"stroke-dasharray:1.5 1.5}\n"
 	".finish{fill:#f7b9e3}\n"
+	".action-script{fill:#8250df}.freeze-owner{fill:#0a7f8c}\n"
+	".frozen{fill:#0a7f8c;fill-opacity:.25}\n"
 	".failure{fill:#ffd33d;stroke:#cf222e;stroke-width:1.5}\n"
 	"@media (prefers-color-scheme:dark){\n"
 	"text{fill:#e6edf3}\n"
@@ -67,6 +73,7 @@ static const char picture_style[] =
 	".arc{fill:#9aa4af}.failed{fill:#f85149}\n"
 	".waiting{fill:#e6edf3;fill-opacity:.13;stroke:#e6edf3}\n"
 	".finish{fill:#7a2e63}\n"
+	".action-script{fill:#a475f9}.freeze-owner,.frozen{fill:#39b6c4}\n"
 	"}\n";
 
 /**
@@ -82,7 +89,7 @@ struct picture {
 	bool zoomed;
 	unsigned int lanes;
 	struct picture_lanes overview, detail;
-	double bottom; /* of the lanes */
+	double bottom; /* of the lanes, and of the row of actions below them */
 };
 
 static void picture_set_window(struct picture *p)
@@ -115,6 +122,8 @@ static void picture_set_places(struct picture *p)
 	p->detail.height = p->detail.pitch - 4;
 	p->detail.y = y + BARRIERS_HEIGHT;
 	p->bottom = p->detail.y + p->lanes * p->detail.pitch;
+	if (p->summary->acted)
+		p->bottom += ACTIONS_PITCH;
 }
 
 static void picture_title(const struct picture *p)
@@ -174,6 +183,9 @@ static void picture_draw_lanes(const struct picture *p)
 	picture_time_axis(p->f, &p->window, p->detail.y - 2, p->bottom);
 	picture_lanes(p->f, p->events, p->summary, &p->window, &p->detail);
 	picture_barriers(p->f, p->events, &p->window, p->detail.y - 4, p->bottom);
+	if (p->summary->acted)
+		picture_actions(p->f, p->events, p->summary, &p->window,
+				p->bottom - ACTIONS_PITCH + 4, ACTIONS_HEIGHT);
 	svg_text(p->f, WIDTH - RIGHT + 8, p->detail.y - 8, SVG_START, "small", "downtime");
 	if (left_out)
 		svg_text(p->f, LEFT, p->bottom + 32, SVG_START, "small", "and %u more devices",
@@ -196,7 +208,7 @@ int picture_draw(FILE *f, const struct event_file *events, const struct summary 
 
 	picture_set_window(&p);
 	picture_set_places(&p);
-	page.height = p.bottom + 44 + 60;
+	page.height = p.bottom + 44 + 80;
 	svg_begin(f, WIDTH, page.height, "where the time of a run went", picture_style);
 	svg_rect(f, &page, "page", NULL);
 	svg_rect(f, &plot, "plot", NULL);

@@ -141,6 +141,26 @@ static void summary_report_failures(struct json_object *o, const struct summary 
 	}
 }
 
+static void summary_report_actions(struct json_object *o, const struct summary *s)
+{
+	struct json_object *list, *line;
+
+	if (!s->acted)
+		return;
+	list = report_array(o, "actions");
+	for (unsigned int i = 0; i < MIN(s->acted, SUMMARY_ACTIONS_MAX); i++) {
+		const struct event_action *a = &s->actions[i];
+
+		line = report_append(list);
+		report_string(line, "action", action_name(a->action));
+		report_string(line, "actor", action_actor_name(a->actor));
+		report_uint(line, "at_ns", a->start_ns - MIN(s->start_ns, a->start_ns));
+		report_uint(line, "ns", a->ns);
+		if (a->result < 0)
+			report_string(line, "error", err_name(a->result));
+	}
+}
+
 void summary_render(struct json_object *o, const struct summary *s, const char *const *names)
 {
 	struct json_object *list, *device;
@@ -162,6 +182,7 @@ void summary_render(struct json_object *o, const struct summary *s, const char *
 		report_name(device, "address", names[i]);
 		summary_report_device(device, &s->devices[i]);
 	}
+	summary_report_actions(o, s);
 	summary_report_failures(o, s, names);
 }
 
@@ -286,6 +307,25 @@ static void summary_report_view_arcs(FILE *f, struct json_object *devices)
 	report_table(f, lines, columns, n);
 }
 
+static void summary_report_view_actions(FILE *f, struct json_object *o)
+{
+	static const struct report_row columns[] = {
+		{ "action", "ACTION", REPORT_TEXT }, { "actor", "BY", REPORT_TEXT },
+		{ "at_ns", "AT", REPORT_NS },	     { "ns", "TOOK", REPORT_NS },
+		{ "error", "ERROR", REPORT_TEXT },
+	};
+	struct json_object *list;
+	size_t n = ARRAY_SIZE(columns) - 1;
+
+	if (!json_object_object_get_ex(o, "actions", &list))
+		return;
+	for (size_t i = 0; i < json_object_array_length(list); i++)
+		if (*summary_report_text(json_object_array_get_idx(list, i), "error"))
+			n = ARRAY_SIZE(columns);
+	fputc('\n', f);
+	report_table(f, list, columns, n);
+}
+
 static void summary_report_view_troubles(FILE *f, struct json_object *o)
 {
 	static const struct report_row failures[] = {
@@ -341,5 +381,6 @@ void summary_view(FILE *f, struct json_object *o, const struct report_row *rows,
 		summary_report_view_devices(f, devices);
 		summary_report_view_arcs(f, devices);
 	}
+	summary_report_view_actions(f, o);
 	summary_report_view_troubles(f, o);
 }

@@ -172,9 +172,24 @@ static void summary_decision(struct summary *s, const struct switchover_decision
 	s->decision = *d;
 }
 
+bool summary_acts(const struct event_action *action)
+{
+	return action->actor != ACTION_BY_FREEZER ||
+	       (action->action != ACTION_POST_STOP && action->action != ACTION_PRE_START);
+}
+
+static void summary_action(struct summary *s, const struct event_action *action)
+{
+	if (summary_acts(action) && s->acted++ < SUMMARY_ACTIONS_MAX)
+		s->actions[s->acted - 1] = *action;
+}
+
 static void summary_set_event(struct summary *s, const struct event *e)
 {
 	switch (e->kind) {
+	case EVENT_ACTION:
+		summary_action(s, &e->action);
+		break;
 	case EVENT_PHASE:
 		s->in_phase = true;
 		s->phase = e->phase;
@@ -219,6 +234,8 @@ void summary_on_event(void *summary, const struct event *e)
 	s->end_ns = e->ns;
 	if (e->kind == EVENT_ARC)
 		s->start_ns = MIN(s->start_ns, e->arc.start_ns);
+	if (e->kind == EVENT_ACTION)
+		s->start_ns = MIN(s->start_ns, e->action.start_ns);
 	if (e->kind == EVENT_FAILURE)
 		summary_failure(s, e);
 	if (e->device < 0)

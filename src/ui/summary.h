@@ -63,6 +63,7 @@ struct summary_device {
 	uint64_t counted_ns; /* all up to here has its cause */
 };
 
+#define SUMMARY_ACTIONS_MAX 64
 #define SUMMARY_FAILURES_MAX 16
 
 struct summary_failure {
@@ -76,6 +77,7 @@ struct summary_failure {
  * @phase, @in_phase: the last one, if any; @phased: those that there were
  * @rounds: of pre-copy
  * @decided, @decision: the one that ended pre-copy, or while there is none, the last one
+ * @actions: the first of @acted ones that do something
  * @failures: the first of @failed ones
  * @was_down, @down_start_ns, @down_end_ns: the first moment that a device was down, and the last
  */
@@ -90,11 +92,16 @@ struct summary {
 	unsigned int rounds;
 	bool decided;
 	struct switchover_decision decision;
+	unsigned int acted;
+	struct event_action actions[SUMMARY_ACTIONS_MAX];
 	unsigned int failed;
 	struct summary_failure failures[SUMMARY_FAILURES_MAX];
 	bool was_down;
 	uint64_t down_start_ns, down_end_ns;
 };
+
+/** summary_acts() - the actor does something then: the freezer has nothing to do in between */
+bool summary_acts(const struct event_action *action);
 
 _must_check_ int summary_init(struct summary *s, unsigned int n, struct err *err);
 void summary_done(struct summary *s);

@@ -123,6 +123,44 @@ pre-copy-p2p  stop-copy     3      4.00 ms   6.00 ms  0000:3b:00.2
 		'[.devices[0].arcs[].to] == ["pre-copy", "pre-copy-p2p", "stop-copy", "running-p2p", "running"]'
 }
 
+# acted: changed.json, with a script and the freezer around the stop of run_of 1.
+acted()
+{
+	changed 'def act($action; $actor; $start; $took):
+			{event: "action", at_ns: (($start + $took) * 1000000), action: $action, actor: $actor,
+				start_ns: ($start * 1000000), action_ns: ($took * 1000000)};
+		.events |= (. + [
+			act("pre-stop"; "action-script"; 304; 3), act("pre-stop"; "freeze-owner"; 307; 2),
+			act("post-stop"; "freeze-owner"; 321; 0), act("post-stop"; "action-script"; 321; 4),
+			act("pre-start"; "action-script"; 360; 5), act("pre-start"; "freeze-owner"; 365; 0),
+			act("post-start"; "freeze-owner"; 381; 1),
+			(act("post-start"; "action-script"; 382; 2) | .error = "EIO")] | sort_by(.at_ns))'
+}
+
+@test "report: what was done to the devices' users, and when" {
+	acted
+	migctl 0 report --svg acted.svg changed.json
+	[[ $output == *"
+ACTION      BY             AT      TOOK     ERROR
+pre-stop    action-script  304 ms  3.00 ms  -
+pre-stop    freeze-owner   307 ms  2.00 ms  -
+post-stop   action-script  321 ms  4.00 ms  -
+pre-start   action-script  360 ms  5.00 ms  -
+post-start  freeze-owner   381 ms  1.00 ms  -
+post-start  action-script  382 ms  2.00 ms  EIO"* ]]
+	well_formed acted.svg
+	grep -q '<title>owners are stopped: 73.0 ms</title>' acted.svg
+	grep -q '<title>pre-start, action-script: 5.00 ms</title>' acted.svg
+	grep -q '<title>post-start, action-script: 2.00 ms, EIO</title>' acted.svg
+	migctl 0 --json report changed.json
+	expect_json '.actions | length == 6' \
+		'.actions[0] == {"action": "pre-stop", "actor": "action-script", "at_ns": 304000000,
+			"ns": 3000000}' '.actions[-1].error == "EIO"'
+	run_of 1 >run.json
+	migctl 0 --json report run.json
+	expect_json 'has("actions") | not'
+}
+
 @test "report: failures and recoveries" {
 	changed '.events |= (map(select(.at_ns < 320e6)) + [
 		{event: "failure", at_ns: 330e6, device: 1, message: "0000:3b:00.1: reading", errno: "EIO"},
