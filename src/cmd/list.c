@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
+#include <limits.h>
 
 #include "base/log.h"
 #include "base/macros.h"
+#include "base/printable.h"
 #include "device/peek.h"
 #include "fsm/fsm.h"
 #include "host/holder.h"
+#include "host/lender.h"
+#include "host/mdev.h"
 #include "host/stray.h"
 #include "host/vf-name.h"
 #include "ui/session.h"
@@ -28,6 +32,7 @@ enum cmd_list_column {
 	COLUMN_MIGRATABLE,
 	COLUMN_STATE,
 	COLUMN_HOLDER,
+	COLUMN_CLIENT,
 	COLUMN_NAME,
 	NR_COLUMNS
 };
@@ -41,7 +46,8 @@ static const struct report_row cmd_list_columns[NR_COLUMNS] = {
 	[COLUMN_MIGRATABLE] = { "migratable", "MIGRATABLE", REPORT_TEXT },
 	[COLUMN_STATE] = { "state", "STATE", REPORT_TEXT },
 	[COLUMN_HOLDER] = { "holder", "HELD BY", REPORT_TEXT },
-	[COLUMN_NAME] = { "ids.name", "NAME", REPORT_TEXT },
+	[COLUMN_CLIENT] = { "client", "CLIENT", REPORT_TEXT },
+	[COLUMN_NAME] = { "name", "NAME", REPORT_TEXT },
 };
 
 /*
@@ -49,15 +55,15 @@ static const struct report_row cmd_list_columns[NR_COLUMNS] = {
  * VF's, and the name of a device that is cut has CDEV beside it.
  */
 static const struct report_give cmd_list_gives[] = {
-	{ COLUMN_NAME, 12 },  { COLUMN_NAME, 0 },   { COLUMN_HOLDER, 14 }, { COLUMN_GROUP, 0 },
-	{ COLUMN_DRIVER, 9 }, { COLUMN_VF_OF, 10 }, { COLUMN_DEVICE, 16 },
+	{ COLUMN_NAME, 12 }, { COLUMN_NAME, 0 },   { COLUMN_HOLDER, 14 }, { COLUMN_CLIENT, 14 },
+	{ COLUMN_GROUP, 0 }, { COLUMN_DRIVER, 9 }, { COLUMN_VF_OF, 10 },  { COLUMN_DEVICE, 16 },
 };
 
 static void cmd_list_view(FILE *f, struct json_object *report)
 {
 	const struct report_fit fit = {
 		.width = report_width(f),
-		.if_any = 1u << COLUMN_VF_OF,
+		.if_any = 1u << COLUMN_VF_OF | 1u << COLUMN_CLIENT,
 		.gives = cmd_list_gives,
 		.n = ARRAY_SIZE(cmd_list_gives),
 	};
@@ -71,12 +77,26 @@ static void cmd_list_view(FILE *f, struct json_object *report)
 		fputs("no device is bound to VFIO\n", f);
 }
 
-/* "qemu-system-x86[1234]" for the table; all of them for JSON. Return: how many there are. */
+/*
+ * "qemu-system-x86[1234]", or where a holder lends it: "hold:/run/nic.sock". Return: it is lent.
+ */
+static bool cmd_list_name_holder(const struct holder *h, const char *socket, size_t n, char *buf,
+				 size_t size)
+{
+	if (socket)
+		snprintf(buf, size, "hold:%s", socket);
+	else
+		snprintf(buf, size, "%s[%d]%s", h->comm, (int)h->pid, n > 1 ? ", ..." : "");
+	return socket;
+}
+
+/* The first of them for the table, or one that lends it; all for JSON. Return: how many. */
 static size_t cmd_list_render_holders(struct json_object *o, const struct vfio_node *node)
 {
 	struct json_object *list = report_array(o, "holders");
 	struct holders holders = { 0 };
-	char first[64];
+	char first[PATH_MAX] = "?";
+	bool lent = false;
 	size_t n;
 
 	if (holders_find(&host_live, node, &holders, NULL) < 0)
@@ -84,23 +104,60 @@ static size_t cmd_list_render_holders(struct json_object *o, const struct vfio_n
 	n = holders.n;
 	for (size_t i = 0; i < n; i++) {
 		const struct holder *h = &holders.v[i];
+		_cleanup_free_ char *socket = lender_socket(&host_live, h->pid);
 		struct json_object *item = report_append(list);
 
+		if (!i || (socket && !lent))
+			lent = cmd_list_name_holder(h, socket, n, first, sizeof(first));
 		report_int(item, "pid", h->pid);
 		report_string(item, "comm", h->comm);
 		report_int(item, "fd", h->fd);
 		report_string(item, "how", h->how);
+		if (socket) {
+			make_printable(socket);
+			report_string(item, "socket", socket);
+		}
 	}
-	if (n) {
-		snprintf(first, sizeof(first), "%s[%d]%s", holders.v[0].comm, (int)holders.v[0].pid,
-			 n > 1 ? ", ..." : "");
+	make_printable(first);
+	if (n || holders.partial)
 		report_string(o, "holder", first);
-	} else if (holders.partial) {
-		report_string(o, "holder", "?");
-	}
 	report_bool(o, "holders_partial", holders.partial);
 	holders_done(&holders);
 	return n;
+}
+
+/* What it is called: an mdev by its type, another one by its PCI numbers. */
+static void cmd_list_render_name(struct json_object *o, const struct device *dev)
+{
+	char type[MDEV_NAME_MAX], name[256] = "";
+
+	if (dev->node && mdev_type_name(dev->node, type)) {
+		report_string(o, "name", type);
+		return;
+	}
+	if (dev->has_ids)
+		pci_ids_name(&dev->ids, name, sizeof(name));
+	report_string(o, "name", *name ? name : NULL);
+}
+
+/* As its holder says: the client that changes it, or what else is done with it. */
+static void cmd_list_render_lease(struct json_object *o, const struct device *dev)
+{
+	const struct device_lease *l = device_lease(dev);
+	struct json_object *lease;
+	char client[96];
+
+	if (!l)
+		return;
+	lease = report_object(o, "lease");
+	report_string(lease, "use", l->use);
+	report_string(lease, "by", *l->by ? l->by : NULL);
+	if (l->pid)
+		report_int(lease, "pid", l->pid);
+	else
+		report_null(lease, "pid");
+	snprintf(client, sizeof(client), "%s[%d]", *l->by ? l->by : "a client", (int)l->pid);
+	report_string(o, "client", l->pid ? client : l->use);
 }
 
 /* Of what goes meanwhile, or is none, it is null. */
@@ -223,6 +280,8 @@ static int cmd_list_render_one(struct json_object *list, const char *spec,
 		cmd_list_render_vf(o, dev->node);
 		cmd_list_render_holders(o, dev->node);
 	}
+	cmd_list_render_name(o, dev);
+	cmd_list_render_lease(o, dev);
 	r = cancel_check(a->options.cancel, err);
 	if (r < 0)
 		return r;
@@ -246,6 +305,7 @@ static void cmd_list_render_leaving(struct json_object *list, const struct stray
 	report_null(o, "driver_version");
 	report_null(o, "iommu_group");
 	report_string(o, "cdev", stray->cdev);
+	report_null(o, "name");
 	report_null(o, "migratable");
 	report_null(o, "state");
 	snprintf(holder, sizeof(holder), "%s[%d]", stray->comm, (int)stray->pid);

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/printable.h"
 #include "device/acquirer.h"
 #include "device/hold-client.h"
 #include "fsm/fsm.h"
@@ -26,12 +27,14 @@
 /**
  * struct acquire_hold - @lease is the connection, -1 for none; @name is empty for the only device
  * @warned: what the last client has left was said
+ * @told: of who has it; its use is empty until then
  */
 struct acquire_hold {
 	char *path;
 	char name[HOLD_NAME_MAX];
 	int lease;
 	bool warned;
+	struct device_lease told;
 };
 
 static bool acquire_hold_is_socket(const char *path)
@@ -105,6 +108,20 @@ static void acquire_hold_warn(const struct device *dev, struct json_object *devi
 	if (note && !a->warned)
 		log_warn("%s: %s", dev->spec, note);
 	a->warned |= note != NULL;
+}
+
+/* Its text goes to a terminal. */
+static void acquire_hold_note_lease(struct acquire_hold *a, struct json_object *device)
+{
+	const char *use = hold_text(device, "use"), *by = hold_text(device, "by");
+	struct json_object *pid = NULL;
+
+	json_object_object_get_ex(device, "pid", &pid);
+	snprintf(a->told.use, sizeof(a->told.use), "%s", use ? use : "");
+	snprintf(a->told.by, sizeof(a->told.by), "%s", by ? by : "");
+	a->told.pid = json_object_get_int(pid);
+	make_printable(a->told.use);
+	make_printable(a->told.by);
 }
 
 static int acquire_hold_ask_list(const struct device *dev, const struct device_options *opts,
@@ -210,6 +227,7 @@ static int acquire_hold_check(const struct device *dev, const struct device_opti
 	if (!o)
 		return acquire_hold_not_there(dev, list, n, err);
 	acquire_hold_warn(dev, o);
+	acquire_hold_note_lease(dev->origin, o);
 	return opts->only_asks ? 0 : acquire_hold_is_free(dev, o, err);
 }
 
@@ -336,6 +354,13 @@ static const char *acquire_hold_socket(const struct device *dev)
 	return a->path;
 }
 
+static const struct device_lease *acquire_hold_lease(const struct device *dev)
+{
+	const struct acquire_hold *a = dev->origin;
+
+	return *a->told.use ? &a->told : NULL;
+}
+
 static int acquire_hold_watch_fd(const struct device *dev)
 {
 	const struct acquire_hold *a = dev->origin;
@@ -440,6 +465,7 @@ const struct acquirer acquirer_hold = {
 	.keeper = acquire_hold_keeper,
 	.watch_fd = acquire_hold_watch_fd,
 	.attend = acquire_hold_attend,
+	.lease = acquire_hold_lease,
 	.returned = acquire_hold_returned,
 	.close = acquire_hold_close,
 	.done = acquire_hold_done,

@@ -79,6 +79,9 @@ struct acquirer {
 	 */
 	int (*attend)(struct device *dev, struct err *err);
 
+	/** @lease: Optional. What @check was told of who has it; @dev's, or NULL. */
+	const struct device_lease *(*lease)(const struct device *dev);
+
 	/**
 	 * @returned: Optional, of a lender that brings a device back by itself. Whether it has
 	 * brought it to @home, with its own state, once this process's lease has ended by its end

@@ -225,6 +225,11 @@ int device_check_kept(const struct device *dev, struct err *err)
 			owner->comm, (int)owner->pid, what[keeper]);
 }
 
+const struct device_lease *device_lease(const struct device *dev)
+{
+	return dev->how->lease ? dev->how->lease(dev) : NULL;
+}
+
 bool device_returned(const struct device *dev, enum mig_state home, int timeout_ms)
 {
 	return dev->how->returned && dev->how->returned(dev, home, timeout_ms);

@@ -180,6 +180,23 @@ enum device_keeper device_keeper(const struct device *dev);
 _must_check_ int device_check_kept(const struct device *dev, struct err *err);
 
 /**
+ * struct device_lease - who has a device that its holder lends
+ * @use: "idle", "read", "change" or "recover", in the holder's words
+ * @by, @pid: the client that may change it: what that calls itself, "" and 0 for none
+ */
+struct device_lease {
+	char use[16], by[64];
+	pid_t pid;
+};
+
+/**
+ * device_lease() - as its holder has told device_check(), which asks it; @dev's
+ *
+ * Return: NULL where there is no holder, or it was not asked.
+ */
+const struct device_lease *device_lease(const struct device *dev);
+
+/**
  * device_returned() - its lender has brought it to @home, with its own state
  * @timeout_ms: how long that is waited for
  *

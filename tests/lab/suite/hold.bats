@@ -116,7 +116,7 @@ lend()
 }
 
 @test "hold: its devices are had of it alone, and list hold:PATH shows all" {
-	local command
+	local command line
 
 	hold_start "$A" "$B"
 	for command in state info; do
@@ -134,7 +134,27 @@ lend()
 	migctl 0 --json list hold:h
 	expect_json "[.devices[].address] == [\"$A\", \"$B\"]" \
 		'[.devices[].state] == ["stop", "running"]' \
-		"all(.devices[]; .holders[0].pid == $holder)"
+		"all(.devices[]; .holders[0].pid == $holder)" \
+		"all(.devices[]; .holders[0].socket == \"$PWD/h\" and .holder == \"hold:$PWD/h\")" \
+		'all(.devices[]; .lease == {"use": "idle", "by": null, "pid": null})' \
+		'[.devices[].name] | unique == ["a device that migrates by the v2 protocol"]'
+	start client "$client" h "{\"schema\": 1, \"request\": \"get\", \"name\": \"$A\", \
+		\"use\": \"change\", \"by\": \"my vmm\"}" wait
+	eventually says client.out waiting
+	migctl 0 --json list hold:h
+	expect_json "[.devices[].client] == [\"my vmm[$client]\", \"idle\"]" \
+		".devices[0].lease == {\"use\": \"change\", \"by\": \"my vmm\", \"pid\": $client}"
+	migctl 0 list hold:h
+	[[ ${lines[0]} == 'DEVICE '*'HELD BY '*'CLIENT'* ]]
+	[[ ${lines[1]} == *"$A"*"$client]"* && ${lines[2]} == *" idle"* ]]
+	for line in "${lines[@]}"; do
+		((${#line} <= 100))
+	done
+	migctl 0 list
+	[[ ${lines[0]} != *CLIENT* && $output == *"hold:"*/h* ]]
+	kill -TERM "$client"
+	wait "$client" || true
+	eventually says holder.err 'ended in the middle of changing it'
 	hold_end
 	migctl 66 list hold:h
 	expect_message 'hold:h'

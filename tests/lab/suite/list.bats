@@ -30,13 +30,13 @@ device()
 	make_device M mdpy-vga
 	migctl 0 state "$B" stop
 	migctl 0 list
-	[[ ${lines[0]} == 'DEVICE '*' DRIVER '*' GROUP '*' CDEV '*' MIGRATABLE '*' STATE '*' HELD BY '* ]]
+	[[ ${lines[0]} == 'DEVICE '*' DRIVER '*' GROUP '*' CDEV '*' MIGRATABLE '*' STATE '*' HELD BY'* ]]
 	nodes "$A"
-	[[ $output =~ $A\ +mtty\ +${group##*/}\ +${cdev##*/}\ +yes\ +running\ +-\  ]]
+	[[ $output =~ $A\ +mtty\ +${group##*/}\ +${cdev##*/}\ +yes\ +running\ +- ]]
 	nodes "$B"
-	[[ $output =~ $B\ +mtty\ +${group##*/}\ +${cdev##*/}\ +yes\ +stop\ +-\  ]]
+	[[ $output =~ $B\ +mtty\ +${group##*/}\ +${cdev##*/}\ +yes\ +stop\ +- ]]
 	nodes "$M"
-	[[ $output =~ $M\ +mdpy\ +${group##*/}\ +${cdev##*/}\ +no\ +-\ +-\  ]]
+	[[ $output =~ $M\ +mdpy\ +${group##*/}\ +${cdev##*/}\ +no\ +-\ +- ]]
 	((${#lines[@]} == 4))
 
 	migctl 0 --json list
@@ -44,6 +44,7 @@ device()
 		'[.devices[].address] | . == sort'
 	nodes "$A"
 	device "$A" '.bus == "mdev" and .driver == "mtty" and .migratable and .state == "running"' \
+		'.name == "Dual port serial"' \
 		".cdev == \"${cdev##*/}\" and .iommu_group == ${group##*/}" \
 		'.holder == null and .holders == [] and .holders_partial == false'
 	device "$B" '.migratable and .state == "stop"'
