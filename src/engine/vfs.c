@@ -5,6 +5,7 @@
 #include <sys/file.h>
 
 #include "base/io.h"
+#include "base/units.h"
 #include "engine/vfs.h"
 #include "host/run-record.h"
 #include "host/sysfs.h"
@@ -50,11 +51,15 @@ static int vfs_read_number(const struct vfs *v, const char *name, unsigned int *
 			   struct err *err)
 {
 	_cleanup_free_ char *text = NULL;
+	uint64_t number;
 	int r = vfs_read(v, name, &text, err);
 
 	if (r < 0)
 		return r;
-	*ret = (unsigned int)strtoul(text, NULL, 10);
+	r = parse_uint(text, 10, UINT16_MAX, &number);
+	if (r < 0)
+		return err_set(err, r, "%s: %s: '%s'", v->node->name, name, text);
+	*ret = (unsigned int)number;
 	return 0;
 }
 
@@ -119,16 +124,27 @@ static int vfs_lock(struct vfs *v, struct err *err)
 	return err_hint(err, -EBUSY, "try again when that is over");
 }
 
+static int vfs_refuse_function(const struct vfs *v, struct err *err)
+{
+	struct pci_vf vf;
+
+	if (pci_vf_of(v->node, &vf, err) == PCI_VF) {
+		err_fail(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "%s: a VF itself, of %s", v->node->name,
+			 vf.pf);
+		return err_hint(err, -EOPNOTSUPP, "vfiomigctl vfs %s", vf.pf);
+	}
+	err_fail(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "%s: has no SR-IOV", v->node->name);
+	return err_hint(err, -EOPNOTSUPP, "name a physical function that can have VFs");
+}
+
 int vfs_look(struct vfs *v, struct err *err)
 {
 	struct run_record record;
 	int r;
 
 	v->lock = -1;
-	if (!path_exists(v->node->sysfs, "sriov_totalvfs")) {
-		err_fail(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "%s: has no SR-IOV", v->node->name);
-		return err_hint(err, -EOPNOTSUPP, "name a physical function that can have VFs");
-	}
+	if (!path_exists(v->node->sysfs, "sriov_totalvfs"))
+		return vfs_refuse_function(v, err);
 	r = vfs_lock(v, err);
 	if (r < 0)
 		return r;

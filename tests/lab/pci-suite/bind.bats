@@ -245,7 +245,9 @@ killed_at()
 	[[ -z $(ls -A /run/vfiomigctl) ]]
 	echo 1 >"$sysfs/$PF/sriov_numvfs"
 	migctl 69 vfs "$A" 1
-	[[ $stderr == *"$A: has no SR-IOV; "* ]]
+	[[ $stderr == *"$A: a VF itself, of $PF; vfiomigctl vfs $PF" ]]
+	migctl 69 vfs 0000:00:00.0
+	[[ $stderr == *'0000:00:00.0: has no SR-IOV; '* ]]
 }
 
 @test "vfs: not over VFs in use; a record is of a VF, not of its address" {
