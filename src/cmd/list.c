@@ -55,9 +55,9 @@ static const struct report_row cmd_list_columns[NR_COLUMNS] = {
  * UUID. HELD BY keeps the process's number, VF OF the VF's, and CDEV is another name of a device.
  */
 static const struct report_give cmd_list_gives[] = {
-	{ COLUMN_NAME, 12 },   { COLUMN_NAME, 0 },   { COLUMN_HOLDER, 14 },
-	{ COLUMN_CLIENT, 14 }, { COLUMN_GROUP, 0 },  { COLUMN_DEVICE, 36 },
-	{ COLUMN_DRIVER, 9 },  { COLUMN_VF_OF, 10 }, { COLUMN_DEVICE, 16 },
+	{ COLUMN_NAME, 12 },   { COLUMN_NAME, 0 },    { COLUMN_HOLDER, 14 }, { COLUMN_CLIENT, 14 },
+	{ COLUMN_GROUP, 0 },   { COLUMN_DEVICE, 36 }, { COLUMN_DRIVER, 9 },  { COLUMN_VF_OF, 10 },
+	{ COLUMN_DEVICE, 16 }, { COLUMN_HOLDER, 10 },
 };
 
 static void cmd_list_view(FILE *f, struct json_object *report)

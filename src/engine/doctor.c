@@ -179,8 +179,8 @@ static void doctor_judge_pf(const struct device_facts *d, struct doctor_finding 
 	if (!d->vfs) {
 		doctor_say(f, DOCTOR_PROBLEM, "a PF, and none of its %u VFs is enabled",
 			   d->total_vfs);
-		doctor_suggest(f, "VFs migrate, PFs do not",
-			       "echo 1 > /sys/bus/pci/devices/%s/sriov_numvfs", name);
+		doctor_suggest(f, "VFs migrate, PFs do not", "vfiomigctl vfs %s %u", name,
+			       d->total_vfs);
 		return;
 	}
 	doctor_say(f, DOCTOR_PROBLEM, "a PF, with %u VF%s", d->vfs, d->vfs == 1 ? "" : "s");
@@ -242,21 +242,33 @@ static void doctor_judge_mates(const struct host_facts *h, const struct device_f
 		   "it, or give it to VFIO, too";
 }
 
+/* The driver that is for it, by what is known of Linux, else by what modules say. NULL for none. */
+static const char *doctor_module(const struct device_facts *d)
+{
+	if (d->variant)
+		return d->variant->module;
+	return *d->choice.module ? d->choice.module : NULL;
+}
+
 static void doctor_judge_driver(const struct host_facts *h, const struct device_facts *d,
 				struct doctor_finding *f)
 {
 	const struct vfio_node *node = d->node;
 	const char *driver = node->driver ? node->driver : "no driver";
+	const char *module = doctor_module(d);
 
 	(void)h;
+	/* That it is none is said already, and that its driver is the host's is as it should be. */
+	if (d->kind == FUNCTION_PF && !node->vfio)
+		return;
 	if (d->migration == MIGRATION_OFFERED ||
 	    (node->vfio && node->driver && strcmp(node->driver, "vfio-pci") != 0)) {
 		doctor_say(f, DOCTOR_OK, "%s", driver);
 		return;
 	}
 	doctor_say(f, DOCTOR_PROBLEM, "%s", driver);
-	if (d->variant) {
-		doctor_say(f, DOCTOR_PROBLEM, "%s, and not %s", driver, d->variant->module);
+	if (module) {
+		doctor_say(f, DOCTOR_PROBLEM, "%s, and not %s", driver, module);
 		doctor_suggest(f,
 			       node->vfio ? "vfio-pci takes any function and migrates none"
 					  : "VFIO does not have it",
@@ -274,8 +286,11 @@ static void doctor_judge_module(const struct host_facts *h, const struct device_
 {
 	const struct variant *v = d->variant;
 
-	if (!v)
+	if (!v) {
+		if (*d->choice.module)
+			doctor_say(f, DOCTOR_OK, "%s is for it, by its alias", d->choice.module);
 		return;
+	}
 	if (h->major && doctor_older(h, v->major, v->minor)) {
 		doctor_say(f, DOCTOR_PROBLEM, "%s migrates it since Linux %u.%u; this is %s",
 			   v->module, v->major, v->minor, h->release);

@@ -162,6 +162,10 @@ static void examine_variant(const struct host *host, struct device_facts *ret)
 	if (!ret->has_ids || ret->kind == FUNCTION_PF)
 		return;
 	ret->variant = variant_find(&ret->ids, *ret->pf_driver ? ret->pf_driver : NULL);
+	/* One of a vendor's own is known by the aliases of its module only. */
+	if (!ret->variant && (module_choose(host, ret->node, &ret->choice, NULL) != MODULE_CHOSEN ||
+			      strcmp(ret->choice.module, "vfio_pci") == 0))
+		ret->choice = (struct modalias_choice){ 0 };
 	if (ret->variant)
 		ret->module = module_find(host, ret->variant->module);
 }

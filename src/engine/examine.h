@@ -81,7 +81,9 @@ enum devlink_look {
  * @ids: if @has_ids
  * @vf: for FUNCTION_VF; @pf_driver: "" for none; @pf_vfio: it is one of VFIO's
  * @total_vfs, @vfs, @first_vf: for FUNCTION_PF
- * @variant: the driver that migrates such a function, or NULL; @module: whether there is one
+ * @variant: the driver of Linux that migrates such a function, or NULL; @module: whether it is
+ *           there
+ * @choice: where @variant is NULL, another module that has an alias for it; else empty
  * @mates: other devices of the group; @blocker: one that keeps the group from VFIO, or ""
  * @needs_switch: the driver is known to need devlink's; @mlx5: it is mlx5's
  * @devlink_error: for DEVLINK_FAILED
@@ -104,6 +106,7 @@ struct device_facts {
 	char first_vf[PCI_ADDRESS_MAX];
 	const struct variant *variant;
 	enum module_found module;
+	struct modalias_choice choice;
 	unsigned int mates;
 	char blocker[128];
 	bool needs_switch, mlx5;

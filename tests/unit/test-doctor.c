@@ -196,6 +196,24 @@ static void no_driver(struct fake_host *f)
 	fake_remove(AT(f, "sys/devices/" VF "/driver"));
 }
 
+/* A driver that is not Linux's own, beside the one that takes any function. */
+static void vendor_module(struct fake_host *f)
+{
+	plain_other(f);
+	fake_file(AT(f, "sys/devices/" VF "/modalias"),
+		  "pci:v00008086d00001889sv00008086sd00000000bc02sc00i00\n");
+	fake_file(AT(f, "lib/modules/6.12.38-amd64/modules.alias"),
+		  "alias vfio_pci:v*d*sv*sd*bc*sc*i* vfio_pci\n"
+		  "alias vfio_pci:v00008086d00001889sv*sd*bc*sc*i* vendor_vfio_pci\n");
+}
+
+static void only_vfio_pci(struct fake_host *f)
+{
+	vendor_module(f);
+	fake_file(AT(f, "lib/modules/6.12.38-amd64/modules.alias"),
+		  "alias vfio_pci:v*d*sv*sd*bc*sc*i* vfio_pci\n");
+}
+
 static void no_module(struct fake_host *f)
 {
 	fake_file(AT(f, "lib/modules/6.12.38-amd64/modules.dep"), "kernel/drivers/vfio/vfio.ko:\n");
@@ -359,7 +377,7 @@ static const struct {
 	{ "function", all_is_well, DOCTOR_PROBLEM, "a PF, with 1 VF",
 	  "vfiomigctl doctor " VF_NAME, PF },
 	{ "function", sriov_off, DOCTOR_PROBLEM, "a PF, and none of its 8 VFs is enabled",
-	  "0000:3b:00.0/sriov_numvfs", PF },
+	  "vfiomigctl vfs 0000:3b:00.0 8", PF },
 	{ "function", no_sriov, DOCTOR_UNKNOWN, "neither a VF nor a PF", "", PF },
 	{ "group", all_is_well, DOCTOR_OK, "IOMMU group 7", "", NULL },
 	{ "group", no_group, DOCTOR_PROBLEM, "in no IOMMU group", "", NULL },
@@ -377,6 +395,13 @@ static const struct {
 	{ "driver", no_driver, DOCTOR_PROBLEM, "no driver, and not mlx5_vfio_pci",
 	  "vfiomigctl bind " VF_NAME, NULL },
 	{ "driver", plain_other, DOCTOR_PROBLEM, "vfio-pci", "", NULL },
+	{ "driver", vendor_module, DOCTOR_PROBLEM, "vfio-pci, and not vendor_vfio_pci",
+	  "vfiomigctl bind " VF_NAME, NULL },
+	{ "driver", only_vfio_pci, DOCTOR_PROBLEM, "vfio-pci", "", NULL },
+	{ "driver", all_is_well, DOCTOR_NOT_ASKED, "", "", PF },
+	{ "driver", pf_on_vfio, DOCTOR_PROBLEM, "vfio-pci", "", PF },
+	{ "module", vendor_module, DOCTOR_OK, "vendor_vfio_pci is for it, by its alias", "", NULL },
+	{ "module", only_vfio_pci, DOCTOR_NOT_ASKED, "", "", NULL },
 	{ "module", all_is_well, DOCTOR_OK, "mlx5_vfio_pci is there", "", NULL },
 	{ "module", builtin_module, DOCTOR_OK, "mlx5_vfio_pci is there", "", NULL },
 	{ "module", loaded_module, DOCTOR_OK, "mlx5_vfio_pci is loaded", "", NULL },

@@ -71,10 +71,11 @@ finding()
 	migctl 1 --json doctor "$PF"
 	finding function '.verdict == "problem"' \
 		'.evidence | test("^a PF, and none of its [0-9]+ VFs is enabled$")' \
-		".command == \"echo 1 > /sys/bus/pci/devices/$PF/sriov_numvfs\""
+		".command == \"vfiomigctl vfs $PF 7\""
 	# The command is one that works.
-	bash -c "$(jq -r '.findings[] | select(.rule == "function").command' <<<"$output")"
-	[[ $(<"$sysfs/$PF/sriov_numvfs") == 1 ]]
+	PATH=${VFIOMIGCTL%/*}:$PATH \
+		bash -c "$(jq -r '.findings[] | select(.rule == "function").command' <<<"$output")"
+	[[ $(<"$sysfs/$PF/sriov_numvfs") == 7 ]]
 }
 
 @test "doctor: a process that holds it is named, with its command to take part" {

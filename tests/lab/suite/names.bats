@@ -111,7 +111,6 @@ unmake_sys()
 		for line in "${lines[@]}"; do
 			((${#line} <= width))
 		done
-		set -x
 		[[ ${lines[0]} == DEVICE*'VF OF'*DRIVER*CDEV*MIGRATABLE*STATE*'HELD BY' ]]
 		[[ ${lines[1]} == '0000:3b:00.0 '*' mlx5_core '* ]]
 		[[ ${lines[2]} == '0000:3b:00.2 '*/'vf0 '* ]]
