@@ -180,7 +180,20 @@ void report_json(FILE *f, struct json_object *report, bool pretty)
 	fprintf(f, "%s\n", json_object_to_json_string_ext(report, flags));
 }
 
-/* Follow "a.b.c" through nested objects. Return: the member, NULL when there is none. */
+/* The member @key of an object, or of an array by its number. Return: NULL when there is none. */
+static struct json_object *report_member(struct json_object *o, const char *key)
+{
+	struct json_object *member = NULL;
+	uint64_t n;
+
+	if (json_object_is_type(o, json_type_object))
+		json_object_object_get_ex(o, key, &member);
+	else if (json_object_is_type(o, json_type_array) && parse_uint(key, 10, SIZE_MAX, &n) >= 0)
+		member = json_object_array_get_idx(o, (size_t)n);
+	return member;
+}
+
+/* Follow "a.b.0" through what is nested. Return: the member, NULL when there is none. */
 static struct json_object *report_look_up(struct json_object *o, const char *path)
 {
 	char key[KEY_MAX];
@@ -188,13 +201,12 @@ static struct json_object *report_look_up(struct json_object *o, const char *pat
 	while (o && *path) {
 		size_t n = strcspn(path, ".");
 
-		if (n >= sizeof(key) || !json_object_is_type(o, json_type_object))
+		if (n >= sizeof(key))
 			return NULL;
 		memcpy(key, path, n);
 		key[n] = '\0';
 		path += n + (path[n] == '.');
-		if (!json_object_object_get_ex(o, key, &o))
-			return NULL;
+		o = report_member(o, key);
 	}
 	return o;
 }

@@ -227,6 +227,25 @@ static void a_table_is_aligned_and_has_no_trailing_spaces(void **state)
 }
 
 /* Each column in its turn, as far as needed; what does not help is left alone. */
+static void a_row_may_be_of_a_lists_member(void **state)
+{
+	static const struct report_row rows[] = {
+		{ "steps.0", "would", REPORT_TEXT },
+		{ "steps.1", "then", REPORT_TEXT },
+		{ "steps.2", "then", REPORT_TEXT },
+		{ "steps.x", "never", REPORT_TEXT },
+	};
+	_cleanup_(report_donep) struct json_object *o = report_new("x");
+	struct json_object *list = report_array(o, "steps");
+	struct printed p;
+
+	(void)state;
+	report_append_string(list, "remove");
+	report_append_string(list, "make");
+	report_lines(print_to(&p), o, rows, ARRAY_SIZE(rows));
+	assert_printed(&p, "would  remove\nthen   make\n");
+}
+
 static void a_wide_table_gives_way_in_order(void **state)
 {
 	static const struct report_row columns[] = {
@@ -371,6 +390,7 @@ int main(void)
 		cmocka_unit_test(what_is_not_there_takes_no_line_and_no_room),
 		cmocka_unit_test(small_sizes_are_exact_as_they_are),
 		cmocka_unit_test(a_table_is_aligned_and_has_no_trailing_spaces),
+		cmocka_unit_test(a_row_may_be_of_a_lists_member),
 		cmocka_unit_test(a_wide_table_gives_way_in_order),
 		cmocka_unit_test(a_cell_is_cut_between_characters),
 		cmocka_unit_test(an_empty_table_is_nothing_at_all),
