@@ -29,9 +29,11 @@ struct cmd_vfs_args {
 
 static void cmd_vfs_view(FILE *f, struct json_object *report)
 {
-	static const struct report_row rows[] = {
+	/* No number was given. */
+	const bool shown = !json_object_object_get_ex(report, "changed", NULL);
+	const struct report_row rows[] = {
 		{ "address", "device", REPORT_TEXT },
-		{ "vfs_found", "VFs before", REPORT_TEXT },
+		{ "vfs_found", shown ? "VFs" : "VFs before", REPORT_TEXT },
 		{ "vfs_total", "VFs at most", REPORT_TEXT },
 		{ "steps.0", "would", REPORT_TEXT },
 		{ "steps.1", "then", REPORT_TEXT },

@@ -170,7 +170,7 @@ static void what_is_not_there_takes_no_line_and_no_room(void **state)
 		{ "file.missing", "deeper", REPORT_TEXT },
 		{ "missing.path", "not below it", REPORT_TEXT },
 		{ "device.path", "below a string", REPORT_TEXT },
-		{ "flags.0", "below a list", REPORT_TEXT },
+		{ "flags.9", "below a list", REPORT_TEXT },
 		{ "no_ns", "no time at all", REPORT_NS_IF_ANY },
 		{ "nothing", "nor here", REPORT_NS_IF_ANY },
 		{ "file.path", "file", REPORT_TEXT },

@@ -237,6 +237,11 @@ killed_at()
 	[[ $(<"$sysfs/$PF/sriov_numvfs") == 2 && $(<"$sysfs/$PF/sriov_drivers_autoprobe") == 1 ]]
 	migctl 0 --json vfs "$PF" 2
 	expect_json '.changed == false'
+	migctl 0 vfs --dry-run "$PF" 3
+	[[ $output == *$'\nVFs before   2\n'* && $output == *$'\nwould        remove 2 VFs\n'* ]]
+	[[ $output == *$'\nthen         make 3 VFs without a driver\n'* ]]
+	migctl 0 vfs "$PF"
+	[[ $output == *$'\nVFs          2\n'* ]]
 	migctl 69 vfs "$PF" 8
 	[[ $stderr == *"$PF: can have 7 VFs, not 8" ]]
 	[[ $(<"$sysfs/$PF/sriov_numvfs") == 2 ]]

@@ -73,6 +73,8 @@ expect_switch()
 	expect_json '.steps == ["set migratable on"]' .dry_run '.migratable == false'
 	migctl 0 --json migratable --dry-run --rebind "$B" on
 	expect_json '.steps == ["unbind from vfio-pci", "set migratable on", "bind to vfio-pci"]'
+	migctl 0 migratable --dry-run --rebind "$B" on
+	[[ $output == *'would do      unbind from vfio-pci'*'then          bind to vfio-pci'* ]]
 	expect_switch 1 off
 	expect_switch 2 off
 	devlink dev eswitch set "pci/$pf" mode legacy
