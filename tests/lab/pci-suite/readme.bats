@@ -27,7 +27,7 @@ teardown()
 # But for how columns are aligned, and a name that only pci.ids has.
 alike()
 {
-	sed -E 's/ +/ /g; s/ (NAME|-|Intel Corporation .*)$//'
+	sed -E 's/ +/ /g; s/ (NAME|-|Intel .*)$//'
 }
 
 # section: the lines of the README behind its marker, up to the next paragraph.
