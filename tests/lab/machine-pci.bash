@@ -94,7 +94,8 @@ machine_boot()
 	# other work: whether clocks agree, or a timer came, is not to be looked at.
 	append="console=ttyS0 loglevel=6 panic=-1 oops=panic intel_iommu=on iomem=relaxed"
 	append+=" nowatchdog no_timer_check tsc=unstable clocksource=acpi_pm random.trust_cpu=on"
-	append+=" mitigations=off lab_machine=pci lab_init=\"$dir/init\""
+	# Nor what costs time in translated code: another level of page tables, records of system calls.
+	append+=" mitigations=off no5lvl audit=0 lab_machine=pci lab_init=\"$dir/init\""
 	args=(
 		-accel tcg,thread=multi -cpu max -smp "$cpus" -m "$mem"
 		-M q35,smbus=off,usb=off,vmport=off,graphics=off,hpet=off
