@@ -132,7 +132,8 @@ go()
 	set_state "$A" "$1"
 }
 
-# pairs CAPS N: there are as many.
+# pairs CAPS N: there are as many. VFIOMIG_PAIRS_SHARE=N: one in N of them is tried, which goes round
+# all states, where a start of the tool is dear and the others say nothing new (ASan).
 pairs()
 {
 	local from to want n=0
@@ -142,6 +143,7 @@ pairs()
 	for from in "${states[@]}"; do
 		supported "$from" "$1" || continue
 		for to in "${states[@]}"; do
+			((n++ % ${VFIOMIG_PAIRS_SHARE:-1} == 0)) || continue
 			go "$from"
 			want=$(pair_status "$from" "$to" "$1")
 			migctl "$want" --json state "$A" "$to"
@@ -152,7 +154,6 @@ pairs()
 				[[ -n $stderr ]]
 			fi
 			[[ $output == *"\"state_found\": \"$from\""* && $output == *"\"state\": \"$real\""* ]]
-			n=$((n + 1))
 		done
 	done
 	echo "$n pairs"
