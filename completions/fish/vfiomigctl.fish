@@ -179,6 +179,12 @@ complete -c vfiomigctl -n '__vfiomigctl_command save resume' -l freeze-owner -d 
 complete -c vfiomigctl -n '__vfiomigctl_command save resume' -l action-script -r -F -d "run this before and after the devices stop and start"
 complete -c vfiomigctl -n '__vfiomigctl_command save resume' -l action-timeout -x -d "end it when it takes longer"
 
+complete -c vfiomigctl -n '__vfiomigctl_command save resume' -l tls-creds -x -a '(__fish_complete_directories)' -d "use TLS, with the certificates or keys in a folder"
+complete -c vfiomigctl -n '__vfiomigctl_command save resume' -l tls-hostname -x -d "whose certificate the listener must have"
+complete -c vfiomigctl -n '__vfiomigctl_command save resume' -l tls-authz -x -d "pattern for the subject of the other end's certificate"
+complete -c vfiomigctl -n '__vfiomigctl_command save resume' -l tls-psk-user -x -d "use keys.psk, as this user"
+complete -c vfiomigctl -n '__vfiomigctl_command save resume' -l insecure -d "use TCP or vsock without TLS, or the socket of any user"
+
 complete -c vfiomigctl -n '__vfiomigctl_command save' -l sha256 -d "sum the stream"
 complete -c vfiomigctl -n '__vfiomigctl_command save' -l bandwidth -x -a '1M 10M 100M 1G' -d "write at most so many bytes a second"
 complete -c vfiomigctl -n '__vfiomigctl_command save' -l threads -x -d "compress in so many threads"
@@ -196,7 +202,6 @@ complete -c vfiomigctl -n '__vfiomigctl_command save' -l max-skew -x -d "between
 complete -c vfiomigctl -n '__vfiomigctl_command save resume verify' -l no-p2p -d "several devices need no P2P"
 complete -c vfiomigctl -n '__vfiomigctl_command save resume' -l report -r -F -d "keep all that happens in a file"
 complete -c vfiomigctl -n '__vfiomigctl_command save' -l raw -d "write the bare stream and nothing else"
-complete -c vfiomigctl -n '__vfiomigctl_command save' -l insecure -d "use TCP or vsock, or the socket of any user"
 complete -c vfiomigctl -n '__vfiomigctl_command save' -l force -d "replace FILE if it exists"
 
 complete -c vfiomigctl -n '__vfiomigctl_command resume' -l raw -d "FILE is a bare stream, not an image"
@@ -213,7 +218,6 @@ complete -c vfiomigctl -n '__vfiomigctl_command resume' -l only -x -d "take this
 complete -c vfiomigctl -n '__vfiomigctl_command resume' -l restore-config -d "restore PCI command and interrupt line, too"
 
 complete -c vfiomigctl -n '__vfiomigctl_command resume' -l listen -d "FILE is a socket: receive from who connects to it"
-complete -c vfiomigctl -n '__vfiomigctl_command resume' -l insecure -d "use TCP or vsock, or hear any user"
 
 complete -c vfiomigctl -n '__vfiomigctl_command list' -l probe -d "open devices that no process holds and ask them"
 complete -c vfiomigctl -n '__vfiomigctl_command info' -l diff -r -F -a '(__vfiomigctl_forms file: fd: exec:)' -d "show how the device differs from the one in an image"
