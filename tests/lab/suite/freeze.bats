@@ -396,6 +396,31 @@ begin_save()
 	done
 }
 
+owner_is_well()
+{
+	eventually guardian_is_gone
+	all_well "$owner" "$A"
+	[[ ! -e image ]] || "$VFIOMIGCTL" -q verify image
+	rm -f image
+}
+
+# In the middle of a load its own state is lost: then it is left stopped.
+owner_goes_on()
+{
+	eventually guardian_is_gone
+	eventually goes_on "$owner"
+	[[ $(<"/sys/bus/mdev/devices/$A/migsim/state") == @(running|stop|running-p2p) ]]
+	record "$VFIOMIGCTL" -q state "pid:$owner" running
+	((status == 0)) || record -0 "$VFIOMIGCTL" -q state --force "pid:$owner" running
+}
+
+@test "freeze: the tool is killed at each of its system calls" {
+	own owner "$A"
+	migctl 0 save "$B" other
+	kill_at_calls owner_is_well "$VFIOMIGCTL" -q save --freeze-owner "pid:$owner" image
+	kill_at_calls owner_goes_on "$VFIOMIGCTL" -q resume --freeze-owner "pid:$owner" other
+}
+
 @test "freeze: an owner that is killed meanwhile does not hold up the save" {
 	own owner "$A"
 	hook post-stop "kill -KILL $owner"

@@ -331,6 +331,31 @@ stop, for " EBUSY "its driver may hang: see the kernel's log"
 	hold_end
 }
 
+# What a client is told to wait for is over when it has its answer.
+held_as_before()
+{
+	record -0 "$VFIOMIGCTL" -q state hold:h stop
+	record -0 "$VFIOMIGCTL" -q state hold:h running
+	[[ ! -e file ]] || "$VFIOMIGCTL" -q verify file
+	rm -f file
+}
+
+returned()
+{
+	eventually is_in "$A" running
+	held_as_before
+	expect_shown "$A" seed 7
+}
+
+@test "hold: a client is killed at each of its system calls" {
+	hold_start "$A"
+	migctl 0 save hold:h other
+	sim "$A" seed 7
+	kill_at_calls returned "$VFIOMIGCTL" -q save hold:h file
+	kill_at_calls held_as_before "$VFIOMIGCTL" -q resume --no-hold hold:h other
+	hold_end
+}
+
 @test "hold: a script is told whether the device of a killed save is back" {
 	local word target action restored
 

@@ -47,6 +47,34 @@ guardian_is_gone()
 	done 2>/dev/null
 }
 
+# kill_at_calls CHECK COMMAND...: COMMAND is killed where one of its system calls begins or ends, and
+# CHECK, a function, has to hold after each; at $LAB_CALLS places from its start to its end, 0 for all
+# there are. The number of the place is in $place.
+kill_at_calls()
+{
+	local check=$1 calls=${LAB_CALLS:-6} total step
+	shift
+
+	record "$tools/kill-nth" 0 count "$@"
+	total=$(<count)
+	((status == 0 && total > 100))
+	"$check"
+	((calls && calls < total)) || calls=$total
+	step=$((total / calls))
+	for ((place = 1 + RANDOM % step; place <= total; place += step)); do
+		record "$tools/kill-nth" "$place" count "$@"
+		# Killed, or through before it came to so many.
+		((status == 137 || status == 0)) || {
+			echo "place $place of $total: status $status: $stderr"
+			return 1
+		}
+		"$check" || {
+			echo "place $place of $total: ${*:1}"
+			return 1
+		}
+	done
+}
+
 # A test that ends well has ended all of its processes; what a failed one leaves is ended here.
 lab_teardown()
 {
