@@ -78,21 +78,22 @@ static void open_file(struct fixture *f, const struct bytes *image, size_t befor
 }
 
 /* What reading the file comes to. */
-struct outcome {
+struct scan_outcome {
 	int r;
 	struct err err;
 	struct heard heard;
 };
 
-static void scan(struct fixture *f, unsigned int threads, unsigned int fail_at, struct outcome *ret)
+static void scan(struct fixture *f, unsigned int threads, unsigned int fail_at,
+		 struct scan_outcome *ret)
 {
-	*ret = (struct outcome){ .heard.fail_at = fail_at };
+	*ret = (struct scan_outcome){ .heard.fail_at = fail_at };
 	assert_int_equal(input_rewind(f->in, NULL), 0);
 	ret->r =
 		scan_image_with(f->in, &f->sink, &ret->heard, &f->cancel, NULL, threads, &ret->err);
 }
 
-static void assert_same(const struct outcome *a, const struct outcome *b)
+static void assert_same(const struct scan_outcome *a, const struct scan_outcome *b)
 {
 	assert_int_equal(a->r, b->r);
 	assert_int_equal(a->err.kind, b->err.kind);
@@ -115,7 +116,7 @@ static void assert_same(const struct outcome *a, const struct outcome *b)
 /* Return: what both said. */
 static int scan_both(struct fixture *f, const struct bytes *image, unsigned int fail_at)
 {
-	struct outcome one, many;
+	struct scan_outcome one, many;
 
 	open_file(f, image, 0);
 	scan(f, 1, fail_at, &one);
@@ -130,7 +131,7 @@ static void a_good_image_is_good(void **state)
 
 	for (size_t i = 0; i < ARRAY_SIZE(specs); i++) {
 		struct bytes image = image_make(&specs[i]);
-		struct outcome many;
+		struct scan_outcome many;
 
 		assert_int_equal(scan_both(f, &image, 0), 0);
 		open_file(f, &image, 12345);
