@@ -41,7 +41,7 @@ struct courier {
 	struct verdict verdict;
 };
 
-/** courier_init() - with the members up to @cancel set; courier_done() in any case */
+/** courier_init() - with where, hello and cancel set; courier_done() in any case */
 void courier_init(struct courier *c);
 void courier_done(struct courier *c);
 
@@ -70,7 +70,7 @@ void courier_abort(struct courier *c, const struct err *why);
 /**
  * courier_write() - an image_write_fn: FRAMES, unless the other end has said something meanwhile
  *
- * What it said is then @met.
+ * What it said courier_met() has then.
  */
 int courier_write(void *courier, const void *buf, size_t len, struct err *err);
 

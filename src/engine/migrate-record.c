@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/journal-spec.h"
 #include "engine/migrate-record.h"
 
 static int migrate_record_describe(const struct member *m, struct journal_device *ret)
@@ -10,7 +11,7 @@ static int migrate_record_describe(const struct member *m, struct journal_device
 	const char *driver = device_driver(m->dev);
 
 	*ret = (struct journal_device){
-		.spec = strdup(m->dev->spec),
+		.spec = journal_spec_device(m->dev),
 		.name = strdup(device_name(m->dev)),
 		.driver = driver ? strdup(driver) : NULL,
 		.found = mig_settled(m->result->found),
@@ -24,7 +25,7 @@ static int migrate_record_fill(const struct migrate_record *record, struct journ
 		.generation = record->generation,
 		.role = WIRE_SOURCE,
 		.phase = WIRE_PHASE_BEGUN,
-		.peer = record->peer ? strdup(record->peer) : NULL,
+		.peer = record->peer ? journal_spec_uri(record->peer) : NULL,
 		.devices = calloc(record->n, sizeof(*ret->devices)),
 	};
 	memcpy(ret->txid, record->txid, sizeof(ret->txid));

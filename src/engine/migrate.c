@@ -137,7 +137,7 @@ static enum move_event migrate_send_offer(struct migrate *m)
 	return e;
 }
 
-/* What has failed: the link, by which the devices' streams end as well, a wish to stop, a device. */
+/* What has failed: the link, which ends the devices' streams, too; a wish to stop; a device. */
 static enum move_event migrate_stream_failed(struct migrate *m, int r)
 {
 	enum move_event met = courier_met(&m->courier, m->err);
@@ -249,7 +249,7 @@ static int migrate_add_record(struct migrate *m, struct err *err)
 	return migrate_record_add(m->journal, &record, &m->entry, err);
 }
 
-/* The devices' user must not start them by accident from here on, whatever the record says later. */
+/* From here on the guardian leaves the devices stopped, whatever the record will say. */
 static int migrate_write_record(struct migrate *m, struct err *err)
 {
 	int r;
@@ -289,9 +289,9 @@ static enum move_event migrate_write(struct migrate *m)
 
 static bool migrate_is_late(const struct migrate *m)
 {
-	uint64_t max = m->options->break_max_ns, since = source_stopped_ns(&m->source);
+	uint64_t since = source_stopped_ns(&m->source);
 
-	return max && since && clock_ns() - since >= max;
+	return since && clock_ns() - since >= m->options->break_max_ns;
 }
 
 /*

@@ -23,7 +23,7 @@
  * @peer: how to connect to it
  * @state_dir: of the journal; NULL for journal_default_dir()
  * @retries: how often a channel that breaks before READY is dialled again
- * @break_max_ns: as long as the devices have not been stopped for longer; 0 for any
+ * @break_max_ns: unless the devices have been stopped for so long; UINT64_MAX for any
  * @check_only: ask the other end whether it would take them, and touch nothing
  */
 struct migrate_options {
@@ -66,8 +66,8 @@ void migrate_result_done(struct migrate_result *result);
  *          the wait for the other end's last word
  *
  * Return: 0: the devices run there; or negative errno with @err.kind as @ret->verdict has it.
- * ERR_IN_DOUBT: the decision was made, or may have been, and the other end has not confirmed it; the
- * devices stay stopped. @ret is set in any case.
+ * ERR_IN_DOUBT: the decision was made, or may have been, and the other end has not confirmed it;
+ * the devices stay stopped. @ret is set in any case.
  */
 _must_check_ int migrate_run(const struct migrate_options *options, struct cancel *cancel,
 			     struct migrate_result *ret, struct err *err);

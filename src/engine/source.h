@@ -194,7 +194,7 @@ _must_check_ int source_end_devices(struct source *s, struct err *err);
 /** source_end_image() - write the image's end; then the result has its receipt */
 _must_check_ int source_end_image(struct source *s, struct err *err);
 
-/** source_stopped_ns() - when the first of them has stopped; 0: one runs, or was never stopped here */
+/** source_stopped_ns() - when the first has stopped; 0: one runs, or none was stopped here */
 uint64_t source_stopped_ns(const struct source *s);
 
 /**
