@@ -124,6 +124,7 @@ complete -c vfiomigctl -f
 
 complete -c vfiomigctl -n __vfiomigctl_first -a save -d "stream the state of devices to a file"
 complete -c vfiomigctl -n __vfiomigctl_first -a resume -d "load a state into devices, start them, hold them"
+complete -c vfiomigctl -n __vfiomigctl_first -a migrate -d "move devices' state to another host"
 complete -c vfiomigctl -n __vfiomigctl_first -a hold -d "keep devices open, and lend them to other programs"
 complete -c vfiomigctl -n __vfiomigctl_first -a list -d "show the devices bound to VFIO, without opening them"
 complete -c vfiomigctl -n __vfiomigctl_first -a info -d "show what a device is and what its migration can do"
@@ -141,12 +142,13 @@ complete -c vfiomigctl -n __vfiomigctl_first -a monitor -d "show what happens to
 complete -c vfiomigctl -n __vfiomigctl_first -a doctor -d "say why a device is not migratable, and what to do"
 
 complete -c vfiomigctl -n __vfiomigctl_first -a help -d "give a help list"
-complete -c vfiomigctl -n '__vfiomigctl_at 1 help' -a 'save resume hold list info state reset inspect verify extract report migratable bind unbind vfs monitor doctor'
+complete -c vfiomigctl -n '__vfiomigctl_at 1 help' -a 'save resume migrate hold list info state reset inspect verify extract report migratable bind unbind vfs monitor doctor'
 
 complete -c vfiomigctl -n '__vfiomigctl_at 1 vfs' -a '(__vfiomigctl_pfs)' -x
-complete -c vfiomigctl -n '__vfiomigctl_at 1 save resume info state reset migratable doctor' -a '(__vfiomigctl_devices; __vfiomigctl_vfs; __vfiomigctl_forms fd: hold: pid: unix: vfio-user:)' -F
-complete -c vfiomigctl -n '__vfiomigctl_beyond 1 save resume' -a '(__vfiomigctl_devices; __vfiomigctl_vfs; __vfiomigctl_forms fd: hold: pid: unix: vfio-user:)' -F
+complete -c vfiomigctl -n '__vfiomigctl_at 1 save resume migrate info state reset migratable doctor' -a '(__vfiomigctl_devices; __vfiomigctl_vfs; __vfiomigctl_forms fd: hold: pid: unix: vfio-user:)' -F
+complete -c vfiomigctl -n '__vfiomigctl_beyond 1 save resume migrate' -a '(__vfiomigctl_devices; __vfiomigctl_vfs; __vfiomigctl_forms fd: hold: pid: unix: vfio-user:)' -F
 complete -c vfiomigctl -n '__vfiomigctl_command hold list monitor bind unbind' -a '(__vfiomigctl_devices; __vfiomigctl_vfs; __vfiomigctl_forms fd: hold: pid: unix: vfio-user:)' -F
+complete -c vfiomigctl -n '__vfiomigctl_beyond 1 migrate' -a '(__vfiomigctl_forms fd: exec: unix: tcp: vsock:)' -F
 complete -c vfiomigctl -n '__vfiomigctl_beyond 1 save' -a '(__vfiomigctl_forms file: fd: exec: unix: tcp: vsock:)' -F
 complete -c vfiomigctl -n '__vfiomigctl_beyond 1 resume; and __vfiomigctl_listen' -a '(__vfiomigctl_forms fd: unix: tcp: vsock:)' -F
 complete -c vfiomigctl -n '__vfiomigctl_beyond 1 resume; and not __vfiomigctl_listen' -a '(__vfiomigctl_forms file: fd: exec:)' -F
@@ -165,44 +167,48 @@ complete -c vfiomigctl -s h -l help -d "give a help list"
 complete -c vfiomigctl -l usage -d "give a short usage message"
 complete -c vfiomigctl -s V -l version -d "print program version"
 
-complete -c vfiomigctl -n '__vfiomigctl_command save resume hold list info state reset inspect verify' -l via -x -a 'cdev group' -d "open by cdev or group"
-complete -c vfiomigctl -n '__vfiomigctl_command save resume hold list info state reset inspect verify' -l vf-token -x -d "token that the driver of the VF's PF asks for"
-complete -c vfiomigctl -n '__vfiomigctl_command save resume hold list info state reset inspect verify' -l protocol -x -a 'v1 v2' -d "speak v1 or v2"
-complete -c vfiomigctl -n '__vfiomigctl_command save resume hold list info state reset inspect verify' -l timeout -x -d 'give up on who is silent for so long'
+complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate hold list info state reset inspect verify' -l via -x -a 'cdev group' -d "open by cdev or group"
+complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate hold list info state reset inspect verify' -l vf-token -x -d "token that the driver of the VF's PF asks for"
+complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate hold list info state reset inspect verify' -l protocol -x -a 'v1 v2' -d "speak v1 or v2"
+complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate hold list info state reset inspect verify' -l timeout -x -d 'give up on who is silent for so long'
 complete -c vfiomigctl -n '__vfiomigctl_command state' -l force -d "set it although a save or load seems under way"
 complete -c vfiomigctl -n '__vfiomigctl_command reset' -l force -d "reset it although a process uses it"
-complete -c vfiomigctl -n '__vfiomigctl_command save resume state reset migratable bind unbind vfs' -l dry-run -d "change nothing, open nothing"
+complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate state reset migratable bind unbind vfs' -l dry-run -d "change nothing, open nothing"
 
-complete -c vfiomigctl -n '__vfiomigctl_command save resume hold state verify' -l drain-timeout -x -d 'try an arc again that a busy device refuses, for so long'
+complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate hold state verify' -l drain-timeout -x -d 'try an arc again that a busy device refuses, for so long'
 
 complete -c vfiomigctl -n '__vfiomigctl_command save resume' -l freeze-owner -d "stop the devices' owner while they are stopped"
-complete -c vfiomigctl -n '__vfiomigctl_command save resume' -l action-script -r -F -d "run this before and after the devices stop and start"
-complete -c vfiomigctl -n '__vfiomigctl_command save resume' -l action-timeout -x -d "end it when it takes longer"
+complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate' -l action-script -r -F -d "run this before and after the devices stop and start"
+complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate' -l action-timeout -x -d "end it when it takes longer"
 
-complete -c vfiomigctl -n '__vfiomigctl_command save resume' -l tls-creds -x -a '(__fish_complete_directories)' -d "use TLS, with the certificates or keys in a folder"
-complete -c vfiomigctl -n '__vfiomigctl_command save resume' -l tls-hostname -x -d "whose certificate the listener must have"
-complete -c vfiomigctl -n '__vfiomigctl_command save resume' -l tls-authz -x -d "pattern for the subject of the other end's certificate"
-complete -c vfiomigctl -n '__vfiomigctl_command save resume' -l tls-psk-user -x -d "use keys.psk, as this user"
-complete -c vfiomigctl -n '__vfiomigctl_command save resume' -l insecure -d "use TCP or vsock without TLS, or the socket of any user"
+complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate' -l tls-creds -x -a '(__fish_complete_directories)' -d "use TLS, with the certificates or keys in a folder"
+complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate' -l tls-hostname -x -d "whose certificate the listener must have"
+complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate' -l tls-authz -x -d "pattern for the subject of the other end's certificate"
+complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate' -l tls-psk-user -x -d "use keys.psk, as this user"
+complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate' -l insecure -d "use TCP or vsock without TLS, or the socket of any user"
 
-complete -c vfiomigctl -n '__vfiomigctl_command save' -l sha256 -d "sum the stream"
-complete -c vfiomigctl -n '__vfiomigctl_command save' -l bandwidth -x -a '1M 10M 100M 1G' -d "write at most so many bytes a second"
-complete -c vfiomigctl -n '__vfiomigctl_command save' -l threads -x -d "compress in so many threads"
-complete -c vfiomigctl -n '__vfiomigctl_command save' -l compress -x -a 'none zstd zstd:1 zstd:3 zstd:19' -d "none or zstd[:LEVEL]"
-complete -c vfiomigctl -n '__vfiomigctl_command save' -l label -x -d "KEY=VALUE for the image"
+complete -c vfiomigctl -n '__vfiomigctl_command save migrate' -l sha256 -d "sum the stream"
+complete -c vfiomigctl -n '__vfiomigctl_command save migrate' -l bandwidth -x -a '1M 10M 100M 1G' -d "write at most so many bytes a second"
+complete -c vfiomigctl -n '__vfiomigctl_command save migrate' -l threads -x -d "compress in so many threads"
+complete -c vfiomigctl -n '__vfiomigctl_command save migrate' -l compress -x -a 'none zstd zstd:1 zstd:3 zstd:19' -d "none or zstd[:LEVEL]"
+complete -c vfiomigctl -n '__vfiomigctl_command save migrate' -l label -x -d "KEY=VALUE for the image"
 complete -c vfiomigctl -n '__vfiomigctl_command save' -l leave -x -a 'found stop' -d "the state to leave the device in"
-complete -c vfiomigctl -n '__vfiomigctl_command save' -l bandwidth-stop-copy -x -a '1M 10M 100M 1G' -d "the same once the devices are stopped"
-complete -c vfiomigctl -n '__vfiomigctl_command save' -l pre-copy -d "read what can be read while the devices run"
-complete -c vfiomigctl -n '__vfiomigctl_command save' -l downtime-limit -x -d "stop them once that is expected to take no longer"
-complete -c vfiomigctl -n '__vfiomigctl_command save' -l downtime-max -x -d "undo a save that has them stopped for longer"
-complete -c vfiomigctl -n '__vfiomigctl_command save' -l max-rounds -x -d "of pre-copy, at most"
-complete -c vfiomigctl -n '__vfiomigctl_command save' -l max-time -x -d "in pre-copy, at most"
-complete -c vfiomigctl -n '__vfiomigctl_command save' -l on-divergence -x -a 'stop abort' -d "when pre-copy does not converge"
-complete -c vfiomigctl -n '__vfiomigctl_command save' -l max-skew -x -d "between the first device's stop and the last's, at most"
-complete -c vfiomigctl -n '__vfiomigctl_command save resume verify' -l no-p2p -d "several devices need no P2P"
-complete -c vfiomigctl -n '__vfiomigctl_command save resume' -l report -r -F -d "keep all that happens in a file"
+complete -c vfiomigctl -n '__vfiomigctl_command save migrate' -l bandwidth-stop-copy -x -a '1M 10M 100M 1G' -d "the same once the devices are stopped"
+complete -c vfiomigctl -n '__vfiomigctl_command save migrate' -l pre-copy -d "read what can be read while the devices run"
+complete -c vfiomigctl -n '__vfiomigctl_command save migrate' -l downtime-limit -x -d "stop them once that is expected to take no longer"
+complete -c vfiomigctl -n '__vfiomigctl_command save migrate' -l downtime-max -x -d "undo it where they were stopped for longer"
+complete -c vfiomigctl -n '__vfiomigctl_command save migrate' -l max-rounds -x -d "of pre-copy, at most"
+complete -c vfiomigctl -n '__vfiomigctl_command save migrate' -l max-time -x -d "in pre-copy, at most"
+complete -c vfiomigctl -n '__vfiomigctl_command save migrate' -l on-divergence -x -a 'stop abort' -d "when pre-copy does not converge"
+complete -c vfiomigctl -n '__vfiomigctl_command save migrate' -l max-skew -x -d "between the first device's stop and the last's, at most"
+complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate verify' -l no-p2p -d "several devices need no P2P"
+complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate' -l report -r -F -d "keep all that happens in a file"
 complete -c vfiomigctl -n '__vfiomigctl_command save' -l raw -d "write the bare stream and nothing else"
 complete -c vfiomigctl -n '__vfiomigctl_command save' -l force -d "replace FILE if it exists"
+
+complete -c vfiomigctl -n '__vfiomigctl_command migrate' -l check-only -d "ask the other end whether it would take them"
+complete -c vfiomigctl -n '__vfiomigctl_command migrate' -l retries -x -a '1 3 10' -d "connect again when the channel breaks"
+complete -c vfiomigctl -n '__vfiomigctl_command migrate' -l state-dir -r -a '(__fish_complete_directories)' -d "keep the record of the transaction there"
 
 complete -c vfiomigctl -n '__vfiomigctl_command resume' -l raw -d "FILE is a bare stream, not an image"
 complete -c vfiomigctl -n '__vfiomigctl_command resume' -l run -d "start the device even if no DMA is mapped for it"

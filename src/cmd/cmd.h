@@ -96,6 +96,7 @@ extern const struct command cmd_info;
 extern const struct command cmd_inspect;
 extern const struct command cmd_list;
 extern const struct command cmd_migratable;
+extern const struct command cmd_migrate;
 extern const struct command cmd_monitor;
 extern const struct command cmd_report;
 extern const struct command cmd_reset;
@@ -117,6 +118,7 @@ struct cmd_connection;
  * @retry: how long a device may refuse to be stopped, for a command that stops one; filled in
  * @actions: what is done to the devices' user, for a command that stops them; filled in
  * @connection: who may be at the other end, for a command that connects or listens; filled in
+ * @stays_stopped: they do not run again here, so that no owner can be frozen meanwhile
  */
 struct cmd_line {
 	const struct opt *opts;
@@ -126,6 +128,7 @@ struct cmd_line {
 	struct arc_retry *retry;
 	struct actions_options *actions;
 	struct cmd_connection *connection;
+	bool stays_stopped;
 };
 
 /** cmd_parse() - the command's own options and all that commands share. Exits on misuse. */

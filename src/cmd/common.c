@@ -119,7 +119,7 @@ static void cmd_settle_open(const struct invocation *inv, struct device_options 
 		o->call_timeout_ms = o->acquire.timeout_ms;
 }
 
-/* What is done to the devices' user. */
+/* What is done to the devices' user; the first one to an owner that goes on with them. */
 #define CMD_ACTION_OPTS 4
 
 static void cmd_action_opts(struct opt opts[static CMD_ACTION_OPTS], struct actions_options *o,
@@ -175,7 +175,7 @@ void cmd_parse(struct invocation *inv, const struct cmd_line *line, int argc, ch
 		{ NULL, line->opts ? line->opts : none },
 		{ NULL, retry },
 		{ "The connection:", connection },
-		{ "The device's user:", actions },
+		{ "The device's user:", line->stays_stopped ? actions + 1 : actions },
 		{ line->open_title ? line->open_title : "Opening the device:", open },
 		{ "Output:", common },
 		{ 0 },

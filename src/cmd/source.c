@@ -65,7 +65,7 @@ void cmd_source_opts(struct opt opts[static CMD_SOURCE_OPTS], struct cmd_source 
 		{ "pre-copy", .flag = &o->precopy,
 		  .doc = "read what can be read while the devices run" },
 		{ "downtime-limit", .value = "TIME", .duration_ns = &policy->downtime_limit_ns,
-		  .max = PRE_COPY_MAX_NS, .given = &s->needs_precopy,
+		  .max = PRE_COPY_MAX_NS, .given = &s->limit_given,
 		  .doc = "stop them once that is expected to take no longer (300ms)" },
 		{ "max-rounds", .value = "N", .number = &s->max_rounds, .min = 1,
 		  .max = PRE_COPY_ROUNDS, .given = &s->needs_precopy,
@@ -79,8 +79,7 @@ void cmd_source_opts(struct opt opts[static CMD_SOURCE_OPTS], struct cmd_source 
 		{ "no-p2p", .flag = &s->no_p2p,
 		  .doc = "several devices need no P2P: they do no DMA to each other" },
 		{ "downtime-max", .value = "TIME", .duration_ns = &o->converge.downtime_max_ns,
-		  .max = PRE_COPY_MAX_NS,
-		  .doc = "undo it where the devices were stopped for longer" },
+		  .max = PRE_COPY_MAX_NS, .doc = "undo it where they were stopped for longer" },
 		{ "max-skew", .value = "TIME", .duration_ns = &o->max_skew_ns, .max = SKEW_MAX_NS,
 		  .doc = "between the first device's stop and the last's, at most" },
 		{ "threads", .value = "N", .number = &s->threads, .min = 1,
@@ -109,7 +108,7 @@ void cmd_source_settle(const struct invocation *inv, struct cmd_source *s,
 {
 	struct source_options *o = s->options;
 
-	if (s->needs_precopy && !o->precopy)
+	if ((s->needs_precopy || s->limit_given) && !o->precopy)
 		opts_misuse(inv->program,
 			    "--downtime-limit, --max-rounds, --max-time, --on-divergence and "
 			    "--bandwidth-stop-copy are for --pre-copy");

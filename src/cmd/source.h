@@ -12,6 +12,7 @@
  * struct cmd_source - their options, before they are checked
  * @options: filled in by cmd_source_settle(), but for leave_stopped, raw, and events
  * @needs_precopy: an option was given that means nothing without --pre-copy
+ * @limit_given: so was --downtime-limit
  */
 struct cmd_source {
 	struct source_options *options;
@@ -20,7 +21,7 @@ struct cmd_source {
 	unsigned int on_divergence;
 	uint64_t threads, max_rounds;
 	bool no_p2p;
-	bool needs_precopy;
+	bool needs_precopy, limit_given;
 };
 
 #define CMD_SOURCE_OPTS 14
