@@ -81,6 +81,14 @@ function __vfiomigctl_map
     end
 end
 
+# Transactions that a journal in its usual place has.
+function __vfiomigctl_txids
+    set -q XDG_STATE_HOME; and set -l state $XDG_STATE_HOME; or set -l state ~/.local/state
+    for record in {/var/lib,$state}/vfiomigctl/*.{source,destination}
+        string replace -r '.*/([0-9a-f]*)\..*' '$1' -- $record
+    end
+end
+
 function __vfiomigctl_listen
     contains -- --listen (commandline -opc)
 end
@@ -91,7 +99,7 @@ function __vfiomigctl_arguments
     for word in (commandline -opc)[2..-1]
         if test $skip = yes
             set skip no
-        else if string match -qr '^--(via|vf-token|protocol|timeout|progress|status-fd|compress|leave|device|drain-timeout|diff|svg|bandwidth|bandwidth-stop-copy|threads|label|downtime-limit|downtime-max|max-rounds|max-time|on-divergence|max-skew|action-script|action-timeout|report|map|only|on)$' -- $word
+        else if string match -qr '^--(via|vf-token|protocol|timeout|progress|status-fd|compress|leave|device|drain-timeout|diff|svg|bandwidth|bandwidth-stop-copy|threads|label|downtime-limit|downtime-max|max-rounds|max-time|on-divergence|max-skew|action-script|action-timeout|report|map|only|on|peer|serve|state-dir|tls-creds)$' -- $word
             set skip yes
         else if not string match -q -- '-*' $word; or test "$word" = -
             echo $word
@@ -140,9 +148,10 @@ complete -c vfiomigctl -n __vfiomigctl_first -a unbind -d "give devices back to 
 complete -c vfiomigctl -n __vfiomigctl_first -a vfs -d "show the VFs of a device, or make them"
 complete -c vfiomigctl -n __vfiomigctl_first -a monitor -d "show what happens to devices, as it happens"
 complete -c vfiomigctl -n __vfiomigctl_first -a doctor -d "say why a device is not migratable, and what to do"
+complete -c vfiomigctl -n __vfiomigctl_first -a recover -d "bring a move between hosts to its end after a crash"
 
 complete -c vfiomigctl -n __vfiomigctl_first -a help -d "give a help list"
-complete -c vfiomigctl -n '__vfiomigctl_at 1 help' -a 'save resume migrate hold list info state reset inspect verify extract report migratable bind unbind vfs monitor doctor'
+complete -c vfiomigctl -n '__vfiomigctl_at 1 help' -a 'save resume migrate hold list info state reset inspect verify extract report migratable bind unbind vfs monitor doctor recover'
 
 complete -c vfiomigctl -n '__vfiomigctl_at 1 vfs' -a '(__vfiomigctl_pfs)' -x
 complete -c vfiomigctl -n '__vfiomigctl_at 1 save resume migrate info state reset migratable doctor' -a '(__vfiomigctl_devices; __vfiomigctl_vfs; __vfiomigctl_forms fd: hold: pid: unix: vfio-user:)' -F
@@ -167,25 +176,25 @@ complete -c vfiomigctl -s h -l help -d "give a help list"
 complete -c vfiomigctl -l usage -d "give a short usage message"
 complete -c vfiomigctl -s V -l version -d "print program version"
 
-complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate hold list info state reset inspect verify' -l via -x -a 'cdev group' -d "open by cdev or group"
-complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate hold list info state reset inspect verify' -l vf-token -x -d "token that the driver of the VF's PF asks for"
-complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate hold list info state reset inspect verify' -l protocol -x -a 'v1 v2' -d "speak v1 or v2"
-complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate hold list info state reset inspect verify' -l timeout -x -d 'give up on who is silent for so long'
+complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate hold list info state reset inspect verify recover' -l via -x -a 'cdev group' -d "open by cdev or group"
+complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate hold list info state reset inspect verify recover' -l vf-token -x -d "token that the driver of the VF's PF asks for"
+complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate hold list info state reset inspect verify recover' -l protocol -x -a 'v1 v2' -d "speak v1 or v2"
+complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate hold list info state reset inspect verify recover' -l timeout -x -d 'give up on who is silent for so long'
 complete -c vfiomigctl -n '__vfiomigctl_command state' -l force -d "set it although a save or load seems under way"
 complete -c vfiomigctl -n '__vfiomigctl_command reset' -l force -d "reset it although a process uses it"
-complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate state reset migratable bind unbind vfs' -l dry-run -d "change nothing, open nothing"
+complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate state reset migratable bind unbind vfs recover' -l dry-run -d "change nothing, open nothing"
 
-complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate hold state verify' -l drain-timeout -x -d 'try an arc again that a busy device refuses, for so long'
+complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate hold state verify recover' -l drain-timeout -x -d 'try an arc again that a busy device refuses, for so long'
 
 complete -c vfiomigctl -n '__vfiomigctl_command save resume' -l freeze-owner -d "stop the devices' owner while they are stopped"
 complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate' -l action-script -r -F -d "run this before and after the devices stop and start"
 complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate' -l action-timeout -x -d "end it when it takes longer"
 
-complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate' -l tls-creds -x -a '(__fish_complete_directories)' -d "use TLS, with the certificates or keys in a folder"
-complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate' -l tls-hostname -x -d "whose certificate the listener must have"
-complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate' -l tls-authz -x -d "pattern for the subject of the other end's certificate"
-complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate' -l tls-psk-user -x -d "use keys.psk, as this user"
-complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate' -l insecure -d "use TCP or vsock without TLS, or the socket of any user"
+complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate recover' -l tls-creds -x -a '(__fish_complete_directories)' -d "use TLS, with the certificates or keys in a folder"
+complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate recover' -l tls-hostname -x -d "whose certificate the listener must have"
+complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate recover' -l tls-authz -x -d "pattern for the subject of the other end's certificate"
+complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate recover' -l tls-psk-user -x -d "use keys.psk, as this user"
+complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate recover' -l insecure -d "use TCP or vsock without TLS, or the socket of any user"
 
 complete -c vfiomigctl -n '__vfiomigctl_command save migrate' -l sha256 -d "sum the stream"
 complete -c vfiomigctl -n '__vfiomigctl_command save migrate' -l bandwidth -x -a '1M 10M 100M 1G' -d "write at most so many bytes a second"
@@ -208,7 +217,7 @@ complete -c vfiomigctl -n '__vfiomigctl_command save' -l force -d "replace FILE 
 
 complete -c vfiomigctl -n '__vfiomigctl_command migrate' -l check-only -d "ask the other end whether it would take them"
 complete -c vfiomigctl -n '__vfiomigctl_command migrate' -l retries -x -a '1 3 10' -d "connect again when the channel breaks"
-complete -c vfiomigctl -n '__vfiomigctl_command migrate' -l state-dir -r -a '(__fish_complete_directories)' -d "keep the record of the transaction there"
+complete -c vfiomigctl -n '__vfiomigctl_command migrate recover' -l state-dir -r -a '(__fish_complete_directories)' -d "keep the record of the transaction there"
 
 complete -c vfiomigctl -n '__vfiomigctl_command resume' -l raw -d "FILE is a bare stream, not an image"
 complete -c vfiomigctl -n '__vfiomigctl_command resume' -l run -d "start the device even if no DMA is mapped for it"
@@ -256,3 +265,10 @@ complete -c vfiomigctl -n '__vfiomigctl_command bind' -l driver -x -a 'auto none
 complete -c vfiomigctl -n '__vfiomigctl_command bind' -l module-root -r -F -d "look for modules in DIR/lib/modules"
 complete -c vfiomigctl -n '__vfiomigctl_command bind unbind' -l force -d "take it although something uses it"
 complete -c vfiomigctl -n '__vfiomigctl_command vfs' -l force -d "remove VFs although something uses them"
+
+complete -c vfiomigctl -n '__vfiomigctl_command recover' -l list -d "show all transactions that the journal has"
+complete -c vfiomigctl -n '__vfiomigctl_command recover' -l peer -r -a '(__vfiomigctl_forms exec: fd: unix: tcp: vsock:)' -d "ask the other end there"
+complete -c vfiomigctl -n '__vfiomigctl_command recover' -l force -x -a 'run drop' -d "the other end is gone for ever"
+complete -c vfiomigctl -n '__vfiomigctl_command recover' -l serve -r -a '(__vfiomigctl_forms - fd: unix: tcp: vsock:)' -d "answer what another end asks there"
+complete -c vfiomigctl -n '__vfiomigctl_command recover' -l keep -d "of --serve: answer until a signal ends it"
+complete -c vfiomigctl -n '__vfiomigctl_at 1 recover' -a '(__vfiomigctl_txids)' -x

@@ -1,0 +1,389 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <pwd.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/console.h"
+#include "base/hex.h"
+#include "base/log.h"
+#include "base/macros.h"
+#include "engine/journal-text.h"
+#include "fsm/fsm.h"
+#include "transport/listener.h"
+#include "ui/session.h"
+#include "cmd/connection.h"
+#include "cmd/devices.h"
+#include "cmd/recover-parts.h"
+#include "cmd/render.h"
+
+/* Digits of a TXID that name it, if no other begins with them. */
+#define CMD_RECOVER_DIGITS_MIN 4
+
+static const char *const cmd_recover_force_words[RECOVER_NR_FORCES] = {
+	[RECOVER_FORCE_RUN] = "run",
+	[RECOVER_FORCE_DROP] = "drop",
+};
+
+struct cmd_recover_args {
+	struct invocation *inv;
+	const char *txid, *peer, *serve, *state_dir;
+	unsigned int force;
+	bool list, keep, dry_run;
+	struct cmd_connection connection;
+	struct device_options options;
+	struct arc_retry retry;
+
+	struct journal *journal;
+	struct journal_item *items;
+	size_t n_items;
+	struct recover_options recover;
+	struct recover_result result;
+	struct cancel cancel;
+};
+
+static void cmd_recover_check_args(const struct cmd_recover_args *a)
+{
+	const char *program = a->inv->program;
+	const size_t digits = a->txid ? strspn(a->txid, "0123456789abcdef") : 0;
+
+	if (a->serve && (a->txid || a->list || a->peer || a->force || a->dry_run))
+		opts_misuse(program, "--serve only answers: it takes no TXID, and none of --list, "
+				     "--peer, --force and --dry-run");
+	if (a->keep && !a->serve)
+		opts_misuse(program, "--keep is for --serve");
+	if (a->list && a->txid)
+		opts_misuse(program, "--list takes no TXID");
+	if (!a->txid && (a->peer || a->force || a->dry_run))
+		opts_misuse(program, "no TXID: recover --list shows them");
+	if (!a->txid)
+		return;
+	if (a->txid[digits] || digits < CMD_RECOVER_DIGITS_MIN || digits > 2 * WIRE_ID_SIZE)
+		opts_misuse(program, "TXID is at least %d of its 32 hexadecimal digits, not '%s'",
+			    CMD_RECOVER_DIGITS_MIN, a->txid);
+	if (a->force && digits < 2 * WIRE_ID_SIZE)
+		opts_misuse(program, "--force wants all 32 digits of TXID");
+}
+
+static void cmd_recover_parse(struct cmd_recover_args *a, int argc, char **argv)
+{
+	const struct opt opts[] = {
+		{ "list", .flag = &a->list, .doc = "show all transactions that the journal has" },
+		{ "peer", .value = "URI", .text = &a->peer,
+		  .doc = "ask the other end there, wherever the transaction was" },
+		{ "force", .value = "WHAT", .choice = &a->force, OPT_WORDS(cmd_recover_force_words),
+		  .doc = "the other end is gone for ever: run the devices here, or drop what is "
+			 "here; wants the whole TXID" },
+		{ "serve", .value = "URI", .text = &a->serve,
+		  .doc = "answer what another end asks there, from the journal" },
+		{ "keep", .flag = &a->keep, .doc = "of --serve: answer until a signal ends it" },
+		{ "state-dir", .value = "DIR", .text = &a->state_dir,
+		  .doc = "the journal is in DIR" },
+		{ "dry-run", .flag = &a->dry_run,
+		  .doc = "ask, and say what would be done; change nothing" },
+		{ 0 },
+	};
+	const struct opt_arg args[] = { { "TXID", .text = &a->txid, .optional = true }, { 0 } };
+
+	cmd_parse(a->inv,
+		  &(struct cmd_line){
+			  .opts = opts,
+			  .args = args,
+			  .open = &a->options,
+			  .retry = &a->retry,
+			  .connection = &a->connection,
+		  },
+		  argc, argv);
+	cmd_recover_check_args(a);
+}
+
+static int cmd_recover_open(struct cmd_recover_args *a, struct err *err)
+{
+	_cleanup_free_ char *dir = NULL;
+	int r;
+
+	if (a->state_dir)
+		return journal_open(a->state_dir, &a->journal, err);
+	r = journal_default_dir(&dir, err);
+	return r < 0 ? r : journal_open(dir, &a->journal, err);
+}
+
+/* The one that TXID names. */
+static int cmd_recover_find(struct cmd_recover_args *a, struct err *err)
+{
+	const struct journal_record *found = NULL;
+	const size_t len = strlen(a->txid);
+	int r;
+
+	r = journal_list(a->journal, &a->items, &a->n_items, err);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < a->n_items; i++) {
+		const struct journal_item *item = &a->items[i];
+
+		if (strncmp(item->file, a->txid, len) != 0)
+			continue;
+		if (item->damaged)
+			return err_fail(err, ERR_IMAGE, -EBADMSG, "%s", item->damaged);
+		if (found) {
+			err_fail(err, ERR_USAGE, -EINVAL, "'%s' begins more than one transaction",
+				 a->txid);
+			return err_hint(err, -EINVAL, "give more digits; recover --list has them");
+		}
+		found = &item->record;
+	}
+	if (!found) {
+		err_fail(err, ERR_MISSING, -ENOENT, "%s: no transaction '%s'",
+			 journal_dir(a->journal), a->txid);
+		return err_hint(err, -ENOENT, "recover --list has those that there are");
+	}
+	a->recover.seen = found;
+	return 0;
+}
+
+/* One */
+
+static const char *const cmd_recover_actions[] = {
+	"write", "give-back", "discard", "stop", "load", "start", "finish", "drop-spool", "tell",
+};
+
+static void cmd_recover_render_device(struct json_object *o, const struct recover_device *d)
+{
+	report_name(o, "address", d->was->name);
+	report_name(o, "device", d->was->spec);
+	report_string(o, "place", recover_devices_name(d->place));
+	if (*d->story)
+		report_name(o, "why", d->story);
+	report_string(o, "state_found", fsm_name(d->was->found));
+	render_state_now(o, d->state, d->known);
+}
+
+static void cmd_recover_render(struct cmd_recover_args *a)
+{
+	const struct recover_result *result = &a->result;
+	struct json_object *o = a->inv->report, *list;
+	const struct journal_record *record = result->entry ? journal_record(result->entry)
+							    : a->recover.seen;
+
+	cmd_recover_render_record(o, record);
+	report_string(o, "phase_found", wire_phase_name(result->was));
+	report_string(o, "phase", wire_phase_name(result->phase));
+	if (result->asked)
+		report_string(o, "other_end", recover_other_name(result->other));
+	if (*result->unheard)
+		report_name(o, "unheard", result->unheard);
+	if (result->relayed)
+		report_bool(o, "relayed", true);
+	if (a->dry_run)
+		report_bool(o, "dry_run", true);
+	if (result->planned && !result->relayed)
+		render_words(o, "actions", cmd_recover_actions, ARRAY_SIZE(cmd_recover_actions),
+			     result->plan.actions);
+	if (!result->looked)
+		return;
+	list = report_array(o, "devices");
+	for (unsigned int i = 0; i < result->set.n; i++)
+		cmd_recover_render_device(report_append(list), &result->set.v[i]);
+}
+
+static void cmd_recover_view(FILE *f, struct json_object *report)
+{
+	static const struct report_row rows[] = {
+		{ "txid", "transaction", REPORT_TEXT },
+		{ "role", "this end", REPORT_TEXT },
+		{ "phase_found", "was", REPORT_TEXT },
+		{ "phase", "is", REPORT_TEXT },
+		{ "other_end", "the other end", REPORT_TEXT },
+		{ "peer", "at", REPORT_TEXT },
+		{ "unheard", "why", REPORT_TEXT },
+		{ "forced", "forced", REPORT_TEXT },
+		{ "outcome", "outcome", REPORT_TEXT },
+		{ "owner", "owner", REPORT_TEXT },
+		{ "actions", "steps", REPORT_TEXT },
+	};
+	static const struct report_row columns[] = {
+		{ "address", "DEVICE", REPORT_TEXT },
+		{ "place", "WAS", REPORT_TEXT },
+		{ "state", "STATE NOW", REPORT_TEXT },
+		{ "why", "WHY", REPORT_TEXT },
+	};
+	struct json_object *list;
+
+	report_lines(f, report, rows, ARRAY_SIZE(rows));
+	if (json_object_object_get_ex(report, "devices", &list))
+		report_table(f, list, columns, ARRAY_SIZE(columns));
+}
+
+static int cmd_recover_work(void *ctx, struct err *err)
+{
+	struct cmd_recover_args *a = ctx;
+
+	return recover_run(&a->recover, &a->cancel, &a->result, err);
+}
+
+static const char *cmd_recover_user(void)
+{
+	const struct passwd *pw = getpwuid(getuid());
+
+	return pw ? pw->pw_name : "an unknown user";
+}
+
+/* The lock of the record goes first: it is over, and to hold on is nothing of it. */
+static int cmd_recover_hold(struct cmd_recover_args *a, struct err *err)
+{
+	struct recover_set *set = &a->result.set;
+	struct cmd_devices d = { .n = set->n };
+
+	if (set->n > CMD_DEVICES_MAX)
+		return 0;
+	for (unsigned int i = 0; i < set->n; i++) {
+		d.v[i] = set->v[i].dev;
+		d.names[i] = device_name(d.v[i]);
+	}
+	snprintf(d.title, sizeof(d.title), "%u devices", d.n);
+	a->result.entry = journal_entry_free(a->result.entry);
+	if (a->inv->verbosity >= 0)
+		console_print("%s: held open until %s, because closing may lose the state",
+			      cmd_devices_title(&d), session_ended_by());
+	a->inv->show(a->inv, 0, err);
+	return cmd_devices_hold(a->inv, &d, err);
+}
+
+/* A destination's devices that have what was moved, and lose it when this process ends. */
+static bool cmd_recover_holds(const struct cmd_recover_args *a)
+{
+	return a->result.looked && !a->dry_run && a->recover.seen->role == WIRE_DESTINATION &&
+	       a->result.phase == WIRE_PHASE_DONE && a->result.was != WIRE_PHASE_DONE &&
+	       recover_devices_must_hold(&a->result.set);
+}
+
+static void cmd_recover_warn_force(const struct cmd_recover_args *a)
+{
+	if (a->force == RECOVER_FORCE_RUN)
+		log_warn("%s: if the other end runs it, too, there are two of it from now on",
+			 a->txid);
+	if (a->force == RECOVER_FORCE_DROP)
+		log_warn("%s: if the other end does not have it, it is lost from now on", a->txid);
+}
+
+/* Where the other end is asked, if that is said anywhere, and by which credentials. */
+static int cmd_recover_connection(struct cmd_recover_args *a, struct uri *ret, bool *ret_named,
+				  struct err *err)
+{
+	const char *text = a->peer ? a->peer : a->recover.seen->peer;
+	int r;
+
+	*ret_named = text != NULL;
+	if (!text)
+		return 0;
+	r = uri_parse(text, URI_CHANNEL, ret, err);
+	if (r < 0)
+		return r;
+	r = cmd_connection_open(&a->connection, TLS_CLIENT, ret, URI_SOCKET, err);
+	a->recover.link.tls = a->connection.peer.tls;
+	return r;
+}
+
+static int cmd_recover_one(struct cmd_recover_args *a, struct err *err)
+{
+	struct progress progress = cmd_progress(a->inv, NULL, a->txid);
+	struct uri peer;
+	bool named;
+	int r;
+
+	a->inv->view = cmd_recover_view;
+	a->inv->acts = a->inv->moves_state = true;
+	a->inv->outcome = OUTCOME_IN_DOUBT;
+	r = cmd_recover_find(a, err);
+	if (r < 0)
+		return r;
+	r = cmd_recover_connection(a, &peer, &named, err);
+	if (r < 0)
+		return r;
+	cmd_recover_warn_force(a);
+	a->recover.peer = named ? &peer : NULL;
+	r = cancel_init(&a->cancel, err);
+	if (r < 0)
+		return r;
+	a->options.cancel = &a->cancel;
+	r = session_run(cmd_recover_work, a, &a->cancel, &progress, err);
+	a->options.cancel = NULL;
+	cancel_done(&a->cancel);
+	/* That it is undone is no failure of this command: the phase tells. */
+	a->inv->outcome = r >= 0 ? OUTCOME_COMPLETED : a->result.plan.outcome;
+	if (r < 0 && err->kind != ERR_IN_DOUBT && a->inv->outcome <= OUTCOME_ABORTED)
+		a->inv->outcome = err->kind == ERR_DEVICE ? OUTCOME_DEVICE_ERROR : OUTCOME_IN_DOUBT;
+	a->inv->owner = a->result.plan.owner;
+	cmd_recover_render(a);
+	return r >= 0 && cmd_recover_holds(a) ? cmd_recover_hold(a, err) : r;
+}
+
+static int cmd_recover_serve(struct cmd_recover_args *a, struct err *err)
+{
+	struct cmd_recover_serve s = {
+		.inv = a->inv,
+		.journal = a->journal,
+		.keep = a->keep,
+	};
+	int r;
+
+	r = uri_parse(a->serve, URI_LISTEN | URI_STDIO, &s.uri, err);
+	if (r < 0)
+		return r;
+	r = cmd_connection_open(&a->connection, TLS_SERVER, &s.uri, URI_LISTEN, err);
+	if (r < 0)
+		return r;
+	s.peer = a->connection.peer;
+	a->inv->stdout_taken = s.uri.kind == URI_STDIO;
+	return cmd_recover_serve_run(&s, err);
+}
+
+static int cmd_recover_dispatch(struct cmd_recover_args *a, struct err *err)
+{
+	int r;
+
+	r = cmd_recover_open(a, err);
+	if (r < 0)
+		return r;
+	a->recover.journal = a->journal;
+	a->connection.peer.timeout_ms = a->options.acquire.timeout_ms;
+	a->recover.link = a->connection.peer;
+	a->recover.device = &a->options;
+	a->recover.retry_ns = a->retry.budget_ns;
+	a->recover.force = a->force;
+	a->recover.by = cmd_recover_user();
+	a->recover.plan_only = a->dry_run;
+	if (a->serve)
+		return cmd_recover_serve(a, err);
+	if (a->txid)
+		return cmd_recover_one(a, err);
+	a->inv->view = cmd_recover_view_list;
+	return cmd_recover_list(a->inv, a->journal, err);
+}
+
+static int cmd_recover_run(struct invocation *inv, int argc, char **argv, struct err *err)
+{
+	struct cmd_recover_args a = { .inv = inv };
+	int r;
+
+	cmd_recover_parse(&a, argc, argv);
+	r = cmd_recover_dispatch(&a, err);
+	recover_result_done(&a.result);
+	journal_list_done(a.items, a.n_items);
+	journal_free(a.journal);
+	cmd_connection_done(&a.connection);
+	return r;
+}
+
+const struct command cmd_recover = {
+	.name = "recover",
+	.args_doc = "[TXID]",
+	.summary = "bring a move between hosts to its end after a crash",
+	.doc = "Bring a move between hosts to its end after a crash of either end: finish it, or "
+	       "undo it.\v"
+	       "Without TXID it shows the transactions that the journal has. With it, it looks at "
+	       "the devices, asks the other end, and does what both records and the devices allow. "
+	       "What cannot be known is left stopped, with exit status 80. TXID is 32 hexadecimal "
+	       "digits, or the first ones, at least four.",
+	.run = cmd_recover_run,
+};

@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <string.h>
+
+#include "base/hex.h"
+#include "engine/recover-ask.h"
+
+static enum wire_role recover_ask_opposite(enum wire_role role)
+{
+	return role == WIRE_SOURCE ? WIRE_DESTINATION : WIRE_SOURCE;
+}
+
+static int recover_ask_link(struct channel *channel, const struct wire_state *about, int timeout_ms,
+			    struct cancel *cancel, struct link **ret, struct err *err)
+{
+	struct link_options opts = {
+		.hello = {
+			.version = WIRE_VERSION,
+			.oldest = WIRE_OLDEST,
+			.role = WIRE_RECOVERY,
+			.generation = about->generation,
+			.timeout_ms = (uint32_t)timeout_ms,
+		},
+		.cancel = cancel,
+	};
+
+	memcpy(opts.hello.txid, about->txid, WIRE_ID_SIZE);
+	memcpy(opts.hello.journal, about->journal, WIRE_ID_SIZE);
+	return link_new(channel, &opts, ret, err);
+}
+
+static struct wire_state recover_ask_word(const struct recover_asking *q)
+{
+	struct wire_state word = {
+		.generation = q->record->generation,
+		.role = q->role,
+		.phase = q->phase,
+	};
+
+	memcpy(word.txid, q->record->txid, WIRE_ID_SIZE);
+	memcpy(word.journal, q->from, WIRE_ID_SIZE);
+	return word;
+}
+
+int recover_ask_open(const struct recover_asking *q, const struct uri *uri,
+		     const struct peer_options *peer, struct cancel *cancel, struct link **ret,
+		     struct err *err)
+{
+	struct wire_state about = recover_ask_word(q);
+	struct channel *channel;
+	int r;
+
+	memcpy(about.journal, journal_id(q->journal), WIRE_ID_SIZE);
+	r = channel_open(uri, peer, cancel, &channel, err);
+	if (r < 0)
+		return r;
+	return recover_ask_link(channel, &about, peer->timeout_ms, cancel, ret, err);
+}
+
+static int recover_ask_unexpected(struct link *l, const struct wire_message *m, struct err *err)
+{
+	if (m->type == WIRE_ABORT)
+		return err_fail(err, ERR_ABORTED, -ECONNABORTED, "%s: %s", link_name(l),
+				m->abort.reason);
+	err_fail(err, ERR_PEER, -EPROTO, "%s: %s where an answer is due", link_name(l),
+		 wire_name(m->type));
+	link_abort(l, err);
+	return -EPROTO;
+}
+
+static int recover_ask_exchange(struct link *l, enum wire_type type, const struct wire_state *word,
+				struct wire_state *ret, struct err *err)
+{
+	struct wire_message m = { .type = type, .state = *word };
+	int r;
+
+	r = link_send(l, &m, err);
+	if (r < 0)
+		return r;
+	r = link_hear(l, &m, err);
+	if (r < 0)
+		return r;
+	if (m.type != WIRE_TELL)
+		return recover_ask_unexpected(l, &m, err);
+	if (memcmp(m.state.txid, word->txid, WIRE_ID_SIZE) != 0 ||
+	    m.state.role != recover_ask_opposite(word->role))
+		return err_fail(err, ERR_PEER, -EPROTO, "%s: answers something else than was asked",
+				link_name(l));
+	*ret = m.state;
+	return 0;
+}
+
+int recover_ask(struct link *l, const struct recover_asking *q, enum wire_type type,
+		struct wire_state *ret, struct err *err)
+{
+	const struct wire_state word = recover_ask_word(q);
+	int r;
+
+	r = recover_ask_exchange(l, type, &word, ret, err);
+	if (r < 0)
+		return r;
+	/* An answer is its journal's, and no other's. */
+	if (memcmp(ret->journal, link_peer(l)->journal, WIRE_ID_SIZE) != 0)
+		return err_fail(err, ERR_PEER, -EPROTO, "%s: names two journals", link_name(l));
+	return 0;
+}
+
+enum recover_other recover_ask_judge(const struct journal_record *ours,
+				     const struct wire_state *answer, struct err *err)
+{
+	static const enum recover_other others[WIRE_NR_PHASES] = {
+		[WIRE_PHASE_NONE] = RECOVER_OTHER_NONE,
+		[WIRE_PHASE_BEGUN] = RECOVER_OTHER_BEGUN,
+		[WIRE_PHASE_PREPARED] = RECOVER_OTHER_PREPARED,
+		[WIRE_PHASE_COMMITTED] = RECOVER_OTHER_COMMITTED,
+		[WIRE_PHASE_DONE] = RECOVER_OTHER_DONE,
+		[WIRE_PHASE_ABORTED] = RECOVER_OTHER_ABORTED,
+		[WIRE_PHASE_BUSY] = RECOVER_OTHER_BUSY,
+	};
+	char theirs[2 * WIRE_ID_SIZE + 1], then[2 * WIRE_ID_SIZE + 1];
+	bool has_record = answer->phase != WIRE_PHASE_NONE && answer->phase != WIRE_PHASE_BUSY;
+
+	if (memcmp(answer->journal, ours->peer_journal, WIRE_ID_SIZE) != 0) {
+		err_fail(err, ERR_PEER, -EREMOTE,
+			 "the journal there is %s, and the other end's was %s",
+			 hex_encode(answer->journal, WIRE_ID_SIZE, theirs),
+			 hex_encode(ours->peer_journal, WIRE_ID_SIZE, then));
+		return RECOVER_OTHER_UNREACHABLE;
+	}
+	if (has_record && answer->generation != ours->generation) {
+		err_fail(err, ERR_PEER, -EREMOTE,
+			 "the record there is of generation %" PRIu64 ", this one of %" PRIu64,
+			 answer->generation, ours->generation);
+		return RECOVER_OTHER_UNREACHABLE;
+	}
+	return others[answer->phase];
+}
+
+int recover_ask_worker(struct journal *j, const struct wire_state *word, int timeout_ms,
+		       struct cancel *cancel, struct wire_state *ret, struct err *err)
+{
+	_cleanup_(link_freep) struct link *l = NULL;
+	char text[PATH_MAX + 64], hex[2 * WIRE_ID_SIZE + 1];
+	const struct peer_options peer = { .timeout_ms = timeout_ms };
+	struct wire_state about = *word;
+	struct channel *channel;
+	struct uri uri;
+	int r;
+
+	snprintf(text, sizeof(text), "unix:%s/%s.sock", journal_dir(j),
+		 hex_encode(word->txid, WIRE_ID_SIZE, hex));
+	r = uri_parse(text, URI_UNIX, &uri, err);
+	if (r < 0)
+		return r;
+	r = channel_open(&uri, &peer, cancel, &channel, err);
+	if (r < 0)
+		return r;
+	memcpy(about.journal, journal_id(j), WIRE_ID_SIZE);
+	r = recover_ask_link(channel, &about, timeout_ms, cancel, &l, err);
+	if (r < 0)
+		return r;
+	return recover_ask_exchange(l, WIRE_TELL, word, ret, err);
+}
+
+/* What this end says of a transaction in which the other one has @word->role. */
+static int recover_ask_answer_of(struct journal *j, const struct wire_state *word, int timeout_ms,
+				 struct cancel *cancel, struct wire_state *ret, struct err *err)
+{
+	struct wire_state worker;
+	struct err unheard = { 0 };
+	int r;
+
+	r = journal_phase(j, word->txid, recover_ask_opposite(word->role), ret, err);
+	if (r < 0 || ret->phase != WIRE_PHASE_BUSY || word->role != WIRE_SOURCE)
+		return r;
+	if (recover_ask_worker(j, word, timeout_ms, cancel, &worker, &unheard) >= 0)
+		*ret = worker;
+	return 0;
+}
+
+static int recover_ask_serve(struct journal *j, struct link *l, int timeout_ms,
+			     struct cancel *cancel, struct err *err)
+{
+	for (;;) {
+		struct wire_message m, answer = { .type = WIRE_TELL };
+		int r;
+
+		r = link_hear(l, &m, err);
+		/* The other end has enough. */
+		if (r == -ECONNRESET || (r >= 0 && m.type == WIRE_ABORT))
+			return 0;
+		if (r < 0)
+			return r;
+		if (m.type != WIRE_ASK && m.type != WIRE_TELL)
+			return recover_ask_unexpected(l, &m, err);
+		r = recover_ask_answer_of(j, &m.state, timeout_ms, cancel, &answer.state, err);
+		if (r < 0) {
+			link_abort(l, err);
+			return r;
+		}
+		r = link_send(l, &answer, err);
+		if (r < 0)
+			return r;
+	}
+}
+
+int recover_answer(struct journal *j, struct channel *channel, int timeout_ms,
+		   struct cancel *cancel, struct err *err)
+{
+	_cleanup_(link_freep) struct link *l = NULL;
+	struct wire_state about = { 0 };
+	int r;
+
+	memcpy(about.journal, journal_id(j), WIRE_ID_SIZE);
+	r = recover_ask_link(channel, &about, timeout_ms, cancel, &l, err);
+	if (r < 0)
+		return r;
+	return recover_ask_serve(j, l, timeout_ms, cancel, err);
+}

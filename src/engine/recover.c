@@ -1,0 +1,435 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/hex.h"
+#include "base/log.h"
+#include "base/macros.h"
+#include "engine/recover.h"
+
+/* One to do what the record allows, one for what the other end says when it was told. */
+#define RECOVER_ROUNDS_MAX 3
+
+struct recover_work {
+	const struct recover_options *options;
+	struct recover_result *result;
+	struct cancel *cancel;
+	struct link *link;
+	struct arc_retry retry;
+	char txid[2 * WIRE_ID_SIZE + 1];
+};
+
+const char *recover_other_name(enum recover_other other)
+{
+	static const char *const names[RECOVER_NR_OTHERS] = {
+		[RECOVER_OTHER_NONE] = "none",	       [RECOVER_OTHER_BEGUN] = "begun",
+		[RECOVER_OTHER_PREPARED] = "prepared", [RECOVER_OTHER_COMMITTED] = "committed",
+		[RECOVER_OTHER_DONE] = "done",	       [RECOVER_OTHER_ABORTED] = "aborted",
+		[RECOVER_OTHER_BUSY] = "busy",	       [RECOVER_OTHER_UNREACHABLE] = "unreachable",
+	};
+
+	return names[other];
+}
+
+void recover_result_done(struct recover_result *result)
+{
+	if (result->looked)
+		recover_devices_done(&result->set);
+	result->entry = journal_entry_free(result->entry);
+	*result = (struct recover_result){ 0 };
+}
+
+static struct journal_record *recover_record(const struct recover_work *w)
+{
+	return journal_record(w->result->entry);
+}
+
+/* The record that this process has locked, or as another one has it. */
+static const struct journal_record *recover_seen(const struct recover_work *w)
+{
+	return w->result->entry ? recover_record(w) : w->options->seen;
+}
+
+/* The other end */
+
+static void recover_unheard(struct recover_work *w, const struct err *why)
+{
+	char reason[ERR_REASON_MAX];
+
+	w->result->other = RECOVER_OTHER_UNREACHABLE;
+	snprintf(w->result->unheard, sizeof(w->result->unheard), "%.400s%s", why->text,
+		 err_reason(why, reason));
+	log_info("%s: the other end says nothing: %s", w->txid, w->result->unheard);
+}
+
+static struct recover_asking recover_question(const struct recover_work *w)
+{
+	const struct journal_record *record = recover_seen(w);
+
+	return (struct recover_asking){
+		.journal = w->options->journal,
+		.record = record,
+		.role = record->role,
+		.phase = record->phase,
+		.from = journal_id(w->options->journal),
+	};
+}
+
+static int recover_connect(struct recover_work *w, struct err *err)
+{
+	const struct recover_asking q = recover_question(w);
+
+	if (!w->options->peer)
+		return err_fail(err, ERR_IN_DOUBT, -EDESTADDRREQ,
+				"its record names no address of the other end");
+	return recover_ask_open(&q, w->options->peer, &w->options->link, w->cancel, &w->link, err);
+}
+
+/* Whatever is in its way, that there is no answer is an answer. */
+static void recover_hear(struct recover_work *w, enum wire_type type)
+{
+	const struct recover_asking q = recover_question(w);
+	struct wire_state answer;
+	struct err err = { 0 };
+
+	w->result->asked = true;
+	if (!w->link && recover_connect(w, &err) < 0) {
+		recover_unheard(w, &err);
+		return;
+	}
+	if (recover_ask(w->link, &q, type, &answer, &err) < 0) {
+		w->link = link_free(w->link);
+		recover_unheard(w, &err);
+		return;
+	}
+	w->result->other = recover_ask_judge(q.record, &answer, &err);
+	if (w->result->other == RECOVER_OTHER_UNREACHABLE)
+		recover_unheard(w, &err);
+	log_info("%s: the other end says: %s", w->txid, recover_other_name(w->result->other));
+}
+
+/* The record */
+
+static void recover_sign(const struct recover_work *w, struct journal_record *record)
+{
+	static const char *const words[RECOVER_NR_FORCES] = {
+		[RECOVER_FORCE_RUN] = "run",
+		[RECOVER_FORCE_DROP] = "drop",
+	};
+	const time_t now = time(NULL);
+	struct tm tm;
+	char when[32], *text;
+
+	if (!w->options->force || record->forced)
+		return;
+	strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &tm));
+	if (asprintf(&text, "%s by %s at %s", words[w->options->force], w->options->by, when) >= 0)
+		record->forced = text;
+}
+
+static int recover_write(struct recover_work *w, enum wire_phase phase, struct err *err)
+{
+	struct journal_record *record = recover_record(w);
+	int r;
+
+	record->phase = phase;
+	recover_sign(w, record);
+	r = journal_write(w->result->entry, err);
+	if (r == JOURNAL_UNSURE) {
+		err->kind = ERR_IN_DOUBT;
+		return err_hint(err, -EIO, "what the record says is not sure: run this again");
+	}
+	if (r >= 0)
+		w->result->phase = phase;
+	return r;
+}
+
+static void recover_drop_spool(const struct journal_record *record)
+{
+	if (record->spool && unlink(record->spool) < 0 && errno != ENOENT)
+		log_warn("%s: cannot be removed: %s", record->spool, strerror(errno));
+}
+
+static int recover_act(struct recover_work *w, enum recover_action action, struct err *err)
+{
+	const struct recover_plan *plan = &w->result->plan;
+	struct recover_set *set = &w->result->set;
+
+	switch (action) {
+	case RECOVER_WRITE:
+		return recover_write(w, plan->phase, err);
+	case RECOVER_FINISH:
+		return recover_write(w, plan->last, err);
+	case RECOVER_DROP_SPOOL:
+		recover_drop_spool(recover_record(w));
+		return 0;
+	case RECOVER_TELL:
+		recover_hear(w, WIRE_TELL);
+		return 0;
+	case RECOVER_START:
+		if (!set->record->run)
+			return 0;
+		__attribute__((fallthrough));
+	default:
+		return recover_devices_do(set, action, w->options->device, &w->retry, w->cancel,
+					  err);
+	}
+}
+
+static int recover_carry_out(struct recover_work *w, struct err *err)
+{
+	unsigned int left = w->result->plan.actions;
+	int r;
+
+	/* From here on a signal is too late: what has begun is brought to its end. */
+	if (left & ~(unsigned int)RECOVER_TELL) {
+		r = cancel_check(w->cancel, err);
+		if (r < 0)
+			return r;
+		cancel_close(w->cancel);
+	}
+	for (unsigned int action; (action = left & -left); left &= ~action) {
+		r = recover_act(w, action, err);
+		if (r < 0)
+			return err_prefix(err, r, "transaction %s", w->txid);
+	}
+	return 0;
+}
+
+static void recover_plan_now(struct recover_work *w)
+{
+	struct recover_result *result = w->result;
+	const struct journal_record *record = recover_record(w);
+
+	result->planned = recover_plan(record->role, record->phase, result->set.place,
+				       result->set.spooled, result->other, w->options->force,
+				       &result->plan);
+}
+
+static bool recover_is_over(enum wire_phase phase)
+{
+	return phase == WIRE_PHASE_DONE || phase == WIRE_PHASE_ABORTED;
+}
+
+/* Again where the other end has come further by what it was told. */
+static int recover_rounds(struct recover_work *w, struct err *err)
+{
+	for (int round = 0; round < RECOVER_ROUNDS_MAX; round++) {
+		enum recover_other before = w->result->other;
+		int r;
+
+		recover_plan_now(w);
+		if (!w->result->planned || w->options->plan_only)
+			return 0;
+		r = recover_carry_out(w, err);
+		if (r < 0)
+			return r;
+		if (recover_is_over(w->result->phase) || w->result->other == before)
+			return 0;
+	}
+	return 0;
+}
+
+/* What is to be said of it */
+
+static int recover_say_doubt(const struct recover_work *w, struct err *err)
+{
+	const struct recover_result *result = w->result;
+	const bool source = recover_seen(w)->role == WIRE_SOURCE;
+	const char *there = source ? "destination" : "source";
+
+	if (result->other == RECOVER_OTHER_UNREACHABLE) {
+		err_fail(err, ERR_IN_DOUBT, -EHOSTUNREACH, "transaction %s: in doubt: %s", w->txid,
+			 result->unheard);
+		return err_hint(err, -EHOSTUNREACH,
+				"run recover --serve URI at the %s and recover --peer URI here; "
+				"if it is gone for ever, --force=run or --force=drop",
+				there);
+	}
+	err_fail(err, ERR_IN_DOUBT, -EAGAIN, "transaction %s: in doubt: %s here, %s at the %s",
+		 w->txid, wire_phase_name(result->phase), recover_other_name(result->other), there);
+	if (result->other == RECOVER_OTHER_NONE)
+		return err_hint(err, -EAGAIN,
+				"it was done there long ago, or that journal was lost: look at the "
+				"devices there, then --force=run or --force=drop here");
+	return err_hint(err, -EAGAIN, "run vfiomigctl recover %s at the %s", w->txid, there);
+}
+
+static int recover_say_device(const struct recover_work *w, struct err *err)
+{
+	const struct recover_result *result = w->result;
+	const struct recover_device *worst = NULL;
+
+	for (unsigned int i = 0; i < result->set.n; i++)
+		if (result->set.v[i].place == result->set.place)
+			worst = &result->set.v[i];
+	if (result->set.place >= RECOVER_BLANK && worst) {
+		err_fail(err, ERR_DEVICE, -ENODEV, "transaction %s: %s: %s%s%s", w->txid,
+			 worst->was->name, recover_devices_name(worst->place),
+			 *worst->story ? ": " : "", worst->story);
+		return err_hint(
+			err, -ENODEV,
+			"once it can be asked, run this again; to give it up: --force=drop");
+	}
+	err_fail(err, ERR_DEVICE, -EBUSY, "transaction %s: %s here, %s at the other end: %s",
+		 w->txid, wire_phase_name(result->phase), recover_other_name(result->other),
+		 result->plan.owner == OWNER_NONE ? "the state runs nowhere"
+						  : "one end was forced, both may run");
+	return err_hint(err, -EBUSY, "look at the devices at both ends");
+}
+
+static int recover_say(const struct recover_work *w, struct err *err)
+{
+	const struct recover_plan *plan = &w->result->plan;
+
+	if (!w->result->planned && w->options->force)
+		return err_fail(err, ERR_DEVICE, -ENODATA,
+				"transaction %s: there is no state here that could run", w->txid);
+	switch (plan->outcome) {
+	case OUTCOME_IN_DOUBT:
+		return recover_say_doubt(w, err);
+	case OUTCOME_DEVICE_ERROR:
+		return recover_say_device(w, err);
+	default:
+		return 0;
+	}
+}
+
+/* A process of this end works on it: it knows what to do, and may have missed the word. */
+
+static enum wire_phase recover_word(const struct recover_work *w)
+{
+	switch (w->options->force) {
+	case RECOVER_FORCE_RUN:
+		return WIRE_PHASE_COMMITTED;
+	case RECOVER_FORCE_DROP:
+		return WIRE_PHASE_ABORTED;
+	default:
+		break;
+	}
+	switch (w->result->other) {
+	case RECOVER_OTHER_COMMITTED:
+		return WIRE_PHASE_COMMITTED;
+	case RECOVER_OTHER_DONE:
+		return WIRE_PHASE_DONE;
+	case RECOVER_OTHER_ABORTED:
+	case RECOVER_OTHER_NONE:
+		return WIRE_PHASE_ABORTED;
+	default:
+		return WIRE_PHASE_NONE;
+	}
+}
+
+static void recover_judge_worker(struct recover_result *result, enum wire_phase phase)
+{
+	result->relayed = result->planned = true;
+	result->phase = phase;
+	switch (phase) {
+	case WIRE_PHASE_COMMITTED:
+	case WIRE_PHASE_DONE:
+		result->plan.outcome = OUTCOME_COMPLETED;
+		result->plan.owner = OWNER_DESTINATION;
+		break;
+	case WIRE_PHASE_ABORTED:
+		result->plan.outcome = OUTCOME_ABORTED;
+		result->plan.owner = OWNER_SOURCE;
+		break;
+	default:
+		result->plan.outcome = OUTCOME_IN_DOUBT;
+		result->plan.owner = OWNER_UNKNOWN;
+	}
+}
+
+static int recover_relay(struct recover_work *w, struct err *err)
+{
+	const struct journal_record *seen = w->options->seen;
+	struct wire_state answer, word = {
+		.generation = seen->generation,
+		.role = WIRE_SOURCE,
+	};
+	int r;
+
+	recover_judge_worker(w->result, seen->phase);
+	if (!w->options->force)
+		recover_hear(w, WIRE_ASK);
+	word.phase = recover_word(w);
+	if (word.phase == WIRE_PHASE_NONE || w->options->plan_only)
+		return recover_say(w, err);
+	memcpy(word.txid, seen->txid, WIRE_ID_SIZE);
+	memcpy(word.journal, seen->peer_journal, WIRE_ID_SIZE);
+	r = recover_ask_worker(w->options->journal, &word, w->options->link.timeout_ms, w->cancel,
+			       &answer, err);
+	if (r < 0)
+		return err_prefix(err, r, "transaction %s", w->txid);
+	recover_judge_worker(w->result, answer.phase);
+	return recover_say(w, err);
+}
+
+/* Nothing is asked or touched any more, so that an old record is no danger to a new user. */
+static int recover_over(struct recover_work *w, struct err *err)
+{
+	w->result->set.place = RECOVER_SILENT;
+	w->result->other = RECOVER_OTHER_UNREACHABLE;
+	recover_plan_now(w);
+	if (w->options->force)
+		return err_fail(err, ERR_USAGE, -EALREADY,
+				"transaction %s: it is %s: there is nothing to force", w->txid,
+				wire_phase_name(w->result->phase));
+	return 0;
+}
+
+static int recover_open(struct recover_work *w, struct err *err)
+{
+	const struct recover_options *o = w->options;
+
+	return recover_devices_look(o->journal, recover_record(w), o->device, &w->result->set, err);
+}
+
+static int recover_work(struct recover_work *w, struct err *err)
+{
+	struct recover_result *result = w->result;
+	int r;
+
+	if (recover_is_over(result->phase))
+		return recover_over(w, err);
+	r = recover_open(w, err);
+	if (r < 0)
+		return r;
+	result->looked = true;
+	recover_hear(w, WIRE_ASK);
+	r = cancel_check(w->cancel, err);
+	if (r < 0)
+		return r;
+	r = recover_rounds(w, err);
+	return r < 0 ? r : recover_say(w, err);
+}
+
+int recover_run(const struct recover_options *options, struct cancel *cancel,
+		struct recover_result *ret, struct err *err)
+{
+	const struct journal_record *seen = options->seen;
+	struct recover_work w = {
+		.options = options,
+		.result = ret,
+		.cancel = cancel,
+		.retry = { .budget_ns = options->retry_ns },
+	};
+	int r;
+
+	*ret = (struct recover_result){ .was = seen->phase, .phase = seen->phase };
+	ret->other = RECOVER_OTHER_UNREACHABLE;
+	ret->plan = (struct recover_plan){ .outcome = OUTCOME_IN_DOUBT, .owner = OWNER_UNKNOWN };
+	hex_encode(seen->txid, WIRE_ID_SIZE, w.txid);
+	r = journal_lock(options->journal, seen->txid, seen->role, &ret->entry, err);
+	if (r == -EBUSY && seen->role == WIRE_DESTINATION) {
+		r = recover_relay(&w, err);
+	} else if (r >= 0) {
+		ret->was = ret->phase = recover_record(&w)->phase;
+		r = recover_work(&w, err);
+	}
+	link_free(w.link);
+	return r;
+}

@@ -1,0 +1,342 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# What is done after a crash of either end of a move: records as the crash leaves them, devices where
+# it leaves them, and another end that answers, or does not.
+
+# shellcheck disable=SC2034,SC2154,SC2030,SC2031 # variables are emu.bash's and run's, or theirs
+load ../emu
+load ../recover
+
+setup()
+{
+	emu_setup
+	journal here
+	journal there
+}
+
+teardown()
+{
+	emu_teardown
+}
+
+# recover STATUS ARG...: at this end, of $TXID.
+recover()
+{
+	local want=$1
+
+	shift
+	migctl "$want" recover --json --state-dir here "$TXID" "$@"
+}
+
+# is DEV STATE, by the tool's own word; the emulator's events are what others see of it.
+is()
+{
+	local state
+
+	state=$("$tool" state --json "$1" | jq -r .state)
+	[[ $state == "$2" ]] || {
+		echo "$1 is in $state, not $2"
+		return 1
+	}
+}
+
+put()
+{
+	"$tool" state -q "$1" "$2"
+}
+
+@test "recover: the journal is listed, and what is left to do" {
+	migctl 0 recover --state-dir here
+	[[ $output == "no transactions in $PWD/here" ]]
+	forge here source begun there "$A"
+	forge here destination prepared there "$B" 'peer="tcp:[::1]:4444"' 'forced="run by root"'
+	COLUMNS=200 migctl 0 recover --list --state-dir here
+	[[ $output == *"$TXID"*source*begun*"$A"*"give the devices back"* ]]
+	[[ $output == *"$TXID"*destination*prepared*"$B"*"tcp:[::1]:4444"*"ask the source"* ]]
+	[[ $output == *"00112233: forced: run by root"* ]]
+	# One bit of it.
+	sed -i '2s/begun/cegun/' "here/$TXID.source"
+	migctl 0 recover --json --state-dir here
+	[[ $(jq -r '.transactions[1].damaged' <<<"$output") == *"$TXID.source: damaged: its checksum"* ]]
+	[[ $(jq -r '.transactions[0].role' <<<"$output") == destination ]]
+}
+
+@test "recover: misuse, and transactions that cannot be found" {
+	migctl 64 recover --force=run 0011
+	[[ $stderr == *"--force wants all 32 digits"* ]]
+	migctl 64 recover 001
+	[[ $stderr == *"TXID is at least 4 of its 32 hexadecimal digits, not '001'"* ]]
+	migctl 64 recover --serve - --peer unix:a
+	migctl 64 recover --keep
+	migctl 64 recover --force=run
+	migctl 66 recover --state-dir here abcd
+	[[ $stderr == *"no transaction 'abcd'"*"recover --list"* ]]
+	forge here source begun there "$A"
+	forge here destination begun there "$A"
+	migctl 64 recover --state-dir here 0011
+	[[ $stderr == *"begins more than one transaction"* ]]
+	rm "here/$TXID.source"
+	sed -i 's/prepared/done/; s/begun_ns/begin_ns/' "here/$TXID.destination"
+	migctl 65 recover --state-dir here 0011
+	[[ $stderr == *"$TXID.destination: damaged"* ]]
+	chmod 770 here
+	migctl 78 recover --state-dir here
+	[[ $stderr == *"others may write to it"*"chmod 0700 $PWD/here"* ]]
+}
+
+@test "recover: a source that has not decided gives its devices back, also where none answers" {
+	emu_start
+	put "$A" stop
+	forge here source begun there "$A" 'peer="unix:nowhere"'
+	recover 0 --dry-run
+	told phase begun
+	is "$A" stop
+	phase here source begun
+	recover 0
+	told phase aborted
+	told owner source
+	told other_end unreachable
+	[[ $(jq -r '.unheard' <<<"$output") == *nowhere* ]]
+	is "$A" running
+	phase here source aborted
+	# It is over: the device is its user's again.
+	put "$A" stop
+	recover 0
+	told phase aborted
+	is "$A" stop
+	migctl 64 recover --state-dir here --force=run "$TXID"
+	[[ $stderr == *"it is aborted: there is nothing to force"* ]]
+}
+
+@test "recover: a source that has decided never runs again, whatever the other end says" {
+	local says
+
+	emu_start
+	put "$A" stop
+	# none, begun, prepared, aborted, busy; and no answer at all
+	for says in 0 1 2 5 6; do
+		forge here source committed there "$A"
+		rm -f ask
+		other_end ask "$says" 2 "$(journal_id there)"
+		migctl "$([[ $says == 5 ]] && echo 81 || echo 80)" recover --json --state-dir here \
+			--peer unix:ask "$TXID"
+		is "$A" stop
+		phase here source committed
+		wait "$other"
+	done
+	recover 80
+	[[ $stderr == *"in doubt"*"--force=run"* ]]
+	told owner unknown
+	is "$A" stop
+}
+
+@test "recover: both ends after the decision, the source answering from its journal" {
+	emu_start
+	put "$A" stop
+	put "$B" stop
+	forge here destination prepared there "$B"
+	forge there source committed here "$A"
+	recover 80
+	told outcome in-doubt
+	is "$B" stop
+	serve there ask
+	recover 0 --peer unix:ask
+	told outcome completed
+	told owner destination
+	told phase 'done'
+	wait "$server"
+	is "$B" running
+	is "$A" stop
+
+	serve here back
+	migctl 0 recover --json --state-dir there --peer unix:back "$TXID"
+	told phase 'done'
+	told owner destination
+	wait "$server"
+	is "$A" stop
+	is "$B" running
+}
+
+@test "recover: both ends before the decision" {
+	emu_start
+	put "$A" stop
+	put "$B" stop
+	forge here destination prepared there "$B"
+	forge there source begun here "$A"
+	serve there ask --keep
+	# The source has not decided, nor given up.
+	recover 80 --peer unix:ask
+	[[ $stderr == *"run vfiomigctl recover $TXID at the source"* ]]
+	is "$B" stop
+	migctl 0 recover --json --state-dir there "$TXID"
+	told phase aborted
+	is "$A" running
+	recover 0 --peer unix:ask
+	told phase aborted
+	told owner source
+	phase here destination aborted
+	is "$B" stop
+	kill "$server"
+	wait "$server"
+}
+
+@test "recover: no record there is an abort, from the right journal alone" {
+	emu_start
+	put "$B" stop
+	journal elsewhere
+	forge here destination prepared there "$B"
+	serve elsewhere ask
+	recover 80 --peer unix:ask
+	wait "$server"
+	[[ $stderr == *"the journal there is $(journal_id elsewhere), and the other end's was $(journal_id there)"* ]]
+	is "$B" stop
+	phase here destination prepared
+	rm -f ask
+	serve there ask
+	recover 0 --peer unix:ask
+	told phase aborted
+	told other_end none
+	phase here destination aborted
+	wait "$server"
+}
+
+@test "recover: an end by the specification alone, and ends that keep to nothing" {
+	local what
+
+	emu_start
+	put "$B" stop
+	for what in silent junk flip; do
+		forge here destination prepared there "$B"
+		rm -f ask
+		other_end ask 3 1 "$(journal_id there)" "$what"
+		migctl 80 recover --json --state-dir here --peer unix:ask --timeout 300ms "$TXID"
+		is "$B" stop
+		phase here destination prepared
+		wait "$other" || true
+	done
+	rm -f ask
+	# Of the other end's role in this transaction, not of this one's.
+	other_end ask 3 2 "$(journal_id there)"
+	recover 80 --peer unix:ask
+	[[ $stderr == *"answers something else than was asked"* ]]
+	rm -f ask
+	wait "$other" || true
+	GENERATION=6 other_end ask 3 1 "$(journal_id there)"
+	recover 80 --peer unix:ask
+	[[ $stderr == *"generation 6, this one of 7"* ]]
+	wait "$other" || true
+	rm -f ask
+	other_end ask 3 1 "$(journal_id there)"
+	recover 0 --peer unix:ask
+	wait "$other" || true
+	# First what this end is, then what it has come to.
+	[[ $(<other.log) == $'ASK 2 2\nTELL 2 4' ]]
+	is "$B" running
+}
+
+@test "recover: force, and who has used it" {
+	emu_start
+	put "$B" stop
+	forge here destination prepared there "$B"
+	recover 0 --force=run
+	[[ $stderr == *"there are two of it from now on"* ]]
+	told outcome completed
+	phase here destination 'done'
+	[[ $(jq -r .forced <<<"$output") == "run by $(id -un) at 20"* ]]
+	is "$B" running
+
+	put "$B" stop
+	forge here destination prepared there "$B"
+	recover 0 --force=drop
+	told owner unknown
+	phase here destination aborted
+	is "$B" stop
+
+	put "$A" stop
+	forge here source committed there "$A"
+	migctl 64 recover --state-dir here --force=run "$TXID"
+	rm "here/$TXID.destination"
+	recover 0 --force=run
+	told owner source
+	is "$A" running
+	phase here source aborted
+}
+
+@test "recover: what a destination's devices have lost is loaded from its spool" {
+	emu_start --state-size 300K
+	"$tool" save -q --leave=stop "$A" image
+	forge here destination prepared there "$B" "spool=\"$PWD/image\""
+	forge there source committed here "$A"
+	# As a server that forgets what it was given: it runs, and has none of it.
+	is "$B" running
+	serve there ask
+	recover 0 --peer unix:ask
+	wait "$server"
+	told outcome completed
+	[[ $(jq -c .actions <<<"$output") == *'"load","start","finish","drop-spool"'* ]]
+	is "$B" running
+	phase here destination 'done'
+	[[ ! -e image ]]
+}
+
+@test "recover: a process that works on a transaction is not disturbed" {
+	require python3
+	emu_start
+	put "$A" stop
+	forge here source begun there "$A"
+	# As fcntl(2) has it: F_OFD_SETLK, a write lock over all of the file.
+	python3 -c 'import fcntl, signal, struct
+f = open("here/'"$TXID"'.source.lock", "w+")
+fcntl.fcntl(f, 37, struct.pack("hhqqi4x", fcntl.F_WRLCK, 0, 0, 0, 0))
+f.write("4711\n")
+f.flush()
+print("locked", flush=True)
+signal.pause()' >locker.out 3>&- &
+	locker=$!
+	eventually grep -q locked locker.out
+	recover 71
+	[[ $stderr == *"process 4711 works on it"* ]]
+	migctl 0 recover --json --state-dir here
+	[[ $(jq -c '.transactions[0] | [.busy, .next]' <<<"$output") == '[true,"a process works on it"]' ]]
+	is "$A" stop
+	# And the other end is told so.
+	forge there destination prepared here "$B"
+	serve here ask
+	migctl 80 recover --json --state-dir there --peer unix:ask "$TXID"
+	told other_end busy
+	kill "$locker"
+	wait "$locker" || true
+	wait "$server"
+	recover 0
+	is "$A" running
+}
+
+@test "recover: what connects to an answering end and asks nothing does not end it" {
+	require python3
+	emu_start
+	forge there source 'done' here "$A"
+	put "$B" stop
+	forge here destination prepared there "$B"
+	serve there ask
+	python3 -c 'import socket
+for i in range(20):
+    s = socket.socket(socket.AF_UNIX)
+    s.connect("ask")
+    if i % 2:
+        s.sendall(b"x" * 4096)
+    s.close()'
+	recover 0 --peer unix:ask
+	told phase 'done'
+	wait "$server"
+}
+
+@test "recover: through a command, as by ssh" {
+	emu_start
+	put "$B" stop
+	forge there source committed here "$A"
+	forge here destination prepared there "$B"
+	recover 0 --peer "exec:$tool recover --state-dir there --serve -"
+	told phase 'done'
+	is "$B" running
+}
