@@ -263,6 +263,8 @@ complete -c vfiomigctl -n '__vfiomigctl_command doctor' -l rules -d "list what i
 
 complete -c vfiomigctl -n '__vfiomigctl_command bind' -l driver -x -a 'auto none vfio-pci' -d "the driver, or its module"
 complete -c vfiomigctl -n '__vfiomigctl_command bind' -l module-root -r -F -d "look for modules in DIR/lib/modules"
+complete -c vfiomigctl -n '__vfiomigctl_command bind' -l persist -d "at every boot, too: by a rule for udev"
+complete -c vfiomigctl -n '__vfiomigctl_command bind unbind' -l rules -r -F -d "where rules of bind --persist are"
 complete -c vfiomigctl -n '__vfiomigctl_command bind unbind' -l force -d "take it although something uses it"
 complete -c vfiomigctl -n '__vfiomigctl_command vfs' -l force -d "remove VFs although something uses them"
 

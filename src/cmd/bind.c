@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 
 #include "base/log.h"
 #include "base/macros.h"
 #include "engine/bind.h"
+#include "engine/migratable.h"
 #include "host/sysfs.h"
 #include "ui/session.h"
 #include "cmd/cmd.h"
@@ -17,8 +19,8 @@
 struct cmd_bind_args {
 	struct invocation *inv;
 	struct opt_list specs;
-	const char *driver, *module_root;
-	bool force, dry_run;
+	const char *driver, *module_root, *rules;
+	bool force, persist, dry_run;
 
 	struct host host;
 	struct bind_options options;
@@ -34,7 +36,7 @@ struct cmd_bind_args {
 static void cmd_bind_view_steps(FILE *f, struct json_object *device)
 {
 	struct json_object *address = json_object_object_get(device, "address");
-	struct json_object *steps = json_object_object_get(device, "steps");
+	struct json_object *steps = json_object_object_get(device, "steps"), *rule;
 	const size_t n = json_object_array_length(steps);
 
 	for (size_t i = 0; i < n; i++)
@@ -42,6 +44,10 @@ static void cmd_bind_view_steps(FILE *f, struct json_object *device)
 			json_object_get_string(json_object_array_get_idx(steps, i)));
 	if (!n)
 		fprintf(f, "%s: nothing to do\n", json_object_get_string(address));
+	if (!json_object_object_get_ex(device, "rule_lines", &rule))
+		return;
+	for (size_t i = 0; i < json_object_array_length(rule); i++)
+		fprintf(f, "\t%s\n", json_object_get_string(json_object_array_get_idx(rule, i)));
 }
 
 static void cmd_bind_view(FILE *f, struct json_object *report)
@@ -65,13 +71,13 @@ static void cmd_bind_view(FILE *f, struct json_object *report)
 
 static void cmd_bind_add_step(struct json_object *list, const char *what, const char *name)
 {
-	char text[192];
+	char text[PATH_MAX + 64];
 
 	snprintf(text, sizeof(text), "%s%s", what, name);
 	report_append_string(list, text);
 }
 
-static void cmd_bind_render_steps(struct json_object *o, const struct bind *b)
+static void cmd_bind_render_steps(struct json_object *o, const struct bind *b, const char *rule)
 {
 	struct json_object *list = report_array(o, "steps");
 
@@ -85,6 +91,41 @@ static void cmd_bind_render_steps(struct json_object *o, const struct bind *b)
 	if (b->steps & BIND_BIND)
 		cmd_bind_add_step(list, b->module[0] ? "bind to the driver of " : "bind to ",
 				  b->target);
+	if (b->steps & BIND_KEEP)
+		cmd_bind_add_step(list, "write ", rule);
+	if (b->steps & BIND_DROP)
+		cmd_bind_add_step(list, "remove ", rule);
+}
+
+static void cmd_bind_render_lines(struct json_object *o, const struct bind *b)
+{
+	_cleanup_free_ char *text = NULL;
+	struct json_object *list;
+	char *rest, *line;
+
+	if (bind_rule_text(b, &text, NULL) < 0 || !text)
+		return;
+	list = report_array(o, "rule_lines");
+	rest = text;
+	while ((line = strsep(&rest, "\n")) && rest)
+		report_append_string(list, line);
+}
+
+/* The rule for every boot, if there is one afterwards; with --dry-run what would be in it. */
+static void cmd_bind_render_rule(struct json_object *o, const struct bind *b, bool dry_run)
+{
+	_cleanup_free_ char *path = udev_rule_path(b->options->rules, b->node);
+	const bool kept = b->taken & BIND_KEEP || (b->rule_text && !(b->taken & BIND_DROP));
+
+	if (kept && path)
+		report_name(o, "rule", path);
+	else
+		report_null(o, "rule");
+	if (!dry_run)
+		return;
+	cmd_bind_render_steps(o, b, path ? path : "");
+	if (b->steps & BIND_KEEP)
+		cmd_bind_render_lines(o, b);
 }
 
 static void cmd_bind_render_now(struct json_object *o, const char *name)
@@ -120,8 +161,7 @@ static void cmd_bind_render_one(struct json_object *o, const struct bind *b, boo
 	for (size_t i = 0; i < b->group.n; i++)
 		if (strcmp(b->group.v[i]->name, b->node->name) != 0)
 			report_append_string(list, b->group.v[i]->name);
-	if (dry_run)
-		cmd_bind_render_steps(o, b);
+	cmd_bind_render_rule(o, b, dry_run);
 }
 
 static void cmd_bind_render(const struct cmd_bind_args *a)
@@ -155,6 +195,22 @@ static void cmd_bind_warn_of_group(const struct cmd_bind_args *a, const struct b
 	}
 }
 
+/* Of a driver that needs devlink's switch, a rule is not all that a boot takes. */
+static void cmd_bind_warn_of_boot(const struct bind *b)
+{
+	const char *switched;
+
+	if (b->options->term == BIND_TERM_EVERY) {
+		if (migratable_need(b->target, NULL, &switched) == NEED_SWITCH)
+			log_warn("%s: devlink's switch is off again after a boot, and %s asks it "
+				 "when it gets the device: vfiomigctl migratable --rebind %s on",
+				 b->node->name, b->target, b->node->name);
+	} else if (b->facts.rule == BIND_RULE_OTHER && b->options->want != BIND_WANT_BACK) {
+		log_warn("%s: %s has it again after the next boot, by a rule of bind --persist",
+			 b->node->name, b->rule.driver);
+	}
+}
+
 static void cmd_bind_warn(const struct cmd_bind_args *a)
 {
 	for (size_t i = 0; i < a->n; i++) {
@@ -165,6 +221,7 @@ static void cmd_bind_warn(const struct cmd_bind_args *a)
 		if (strcmp(b->choice.module, "vfio_pci") == 0)
 			log_warn("%s: no driver that can migrate it was found, only vfio-pci",
 				 b->node->name);
+		cmd_bind_warn_of_boot(b);
 	}
 }
 
@@ -236,6 +293,7 @@ static int cmd_bind_act(struct cmd_bind_args *a, struct err *err)
 		a->host.module_root = a->module_root;
 	a->options.host = &a->host;
 	a->options.records = RUN_RECORD_DIR;
+	a->options.rules = a->rules ? a->rules : UDEV_RULE_DIR;
 	a->options.force = a->force;
 	a->v = calloc(a->specs.n, sizeof(*a->v));
 	if (!a->v)
@@ -256,6 +314,9 @@ static void cmd_bind_parse(struct cmd_bind_args *a, int argc, char **argv)
 		{ "module-root", .text = &a->module_root, .value = "DIR",
 		  .doc = "look for modules in DIR/lib/modules" },
 		{ "force", .flag = &a->force, .doc = "take it although something uses it" },
+		{ "persist", .flag = &a->persist, .doc = "at every boot, too: by a rule for udev" },
+		{ "rules", .text = &a->rules, .value = "DIR",
+		  .doc = "where rules are (" UDEV_RULE_DIR ")" },
 		{ "dry-run", .flag = &a->dry_run, .doc = "say what would be done, change nothing" },
 		{ 0 },
 	};
@@ -278,6 +339,9 @@ static int cmd_bind_run(struct invocation *inv, int argc, char **argv, struct er
 		a.options.want = BIND_WANT_NONE;
 	else if (a.driver && strcmp(a.driver, "auto") != 0)
 		a.options.driver = a.driver;
+	if (a.persist && a.options.want == BIND_WANT_NONE)
+		opts_misuse(inv->program, "--persist needs a driver, not --driver=none");
+	a.options.term = a.persist ? BIND_TERM_EVERY : BIND_TERM_BOOT;
 	return cmd_bind_act(&a, err);
 }
 
@@ -285,6 +349,8 @@ static void cmd_bind_parse_unbind(struct cmd_bind_args *a, int argc, char **argv
 {
 	const struct opt opts[] = {
 		{ "force", .flag = &a->force, .doc = "take it although something uses it" },
+		{ "rules", .text = &a->rules, .value = "DIR",
+		  .doc = "where rules of bind --persist are (" UDEV_RULE_DIR ")" },
 		{ "dry-run", .flag = &a->dry_run, .doc = "say what would be done, change nothing" },
 		{ 0 },
 	};
@@ -295,7 +361,10 @@ static void cmd_bind_parse_unbind(struct cmd_bind_args *a, int argc, char **argv
 
 static int cmd_bind_run_unbind(struct invocation *inv, int argc, char **argv, struct err *err)
 {
-	struct cmd_bind_args a = { .inv = inv, .options.want = BIND_WANT_BACK };
+	struct cmd_bind_args a = {
+		.inv = inv,
+		.options = { .want = BIND_WANT_BACK, .term = BIND_TERM_BOOT },
+	};
 
 	cmd_bind_parse_unbind(&a, argc, argv);
 	return cmd_bind_act(&a, err);

@@ -51,6 +51,14 @@ static const struct bind_row {
 	{ FORTH, CUT,        BIND_NOW_OTHER,  BIND_USE_ALLOWED, BIND_READY,
 	  BIND_MEND | BIND_UNBIND | BIND_BIND | BIND_SETTLE },
 };
+
+static const struct bind_rule_row {
+	unsigned int want, rule, term;
+	enum bind_step step;
+} bind_rule_rows[] = {
+	{ DRIVER, BIND_RULE_NONE | BIND_RULE_OTHER, BIND_TERM_EVERY, BIND_KEEP },
+	{ BACK,   BIND_RULE_SAME | BIND_RULE_OTHER, BIND_ANY,        BIND_DROP },
+};
 /* clang-format on */
 
 static bool bind_plan_fits(const struct bind_row *row, const struct bind_facts *f, unsigned int now)
@@ -58,6 +66,18 @@ static bool bind_plan_fits(const struct bind_row *row, const struct bind_facts *
 	unsigned int use = !f->used ? BIND_USE_FREE : f->force ? BIND_USE_FORCED : BIND_USE_HELD;
 
 	return row->want & f->want && row->past & f->past && row->now & now && row->use & use;
+}
+
+/* Nothing but a way back ends a rule: what is bound for now may be so beside it. */
+static unsigned int bind_plan_rule(const struct bind_facts *f)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(bind_rule_rows); i++) {
+		const struct bind_rule_row *row = &bind_rule_rows[i];
+
+		if (row->want & f->want && row->rule & f->rule && row->term & f->term)
+			return row->step;
+	}
+	return 0;
 }
 
 enum bind_verdict bind_plan(const struct bind_facts *facts, unsigned int *ret_steps)
@@ -72,6 +92,8 @@ enum bind_verdict bind_plan(const struct bind_facts *facts, unsigned int *ret_st
 		*ret_steps = bind_rows[i].steps;
 		if (facts->to_none)
 			*ret_steps &= ~(unsigned int)BIND_BIND;
+		if (bind_rows[i].verdict == BIND_READY)
+			*ret_steps |= bind_plan_rule(facts);
 		return bind_rows[i].verdict;
 	}
 	return BIND_IN_USE;
@@ -86,6 +108,9 @@ enum bind_undo bind_step_undo(enum bind_step step)
 		return BIND_UNDO_BIND;
 	case BIND_BIND:
 		return BIND_UNDO_UNBIND;
+	case BIND_KEEP:
+	case BIND_DROP:
+		return BIND_UNDO_RULE;
 	default:
 		return BIND_UNDO_NOTHING;
 	}

@@ -23,11 +23,27 @@ enum bind_want {
 	BIND_WANT_BACK = 1 << 2, /* what the record says, which may be none */
 };
 
-/* What an earlier call has left. */
+/*
+ * What an earlier call has left. A rule without a record is a call of an earlier boot, whose work
+ * udev has taken up: as one that was cut off.
+ */
 enum bind_past {
 	BIND_PAST_NONE = 1 << 0, /* nothing: no call has changed its driver */
 	BIND_PAST_DONE = 1 << 1, /* what it had before */
 	BIND_PAST_CUT = 1 << 2, /* and that the call was killed half-way */
+};
+
+/* What a rule for every boot says of it (host/udev-rule.h). */
+enum bind_rule {
+	BIND_RULE_NONE = 1 << 0, /* there is none */
+	BIND_RULE_SAME = 1 << 1, /* the driver that it is to have */
+	BIND_RULE_OTHER = 1 << 2,
+};
+
+/* For how long. */
+enum bind_term {
+	BIND_TERM_BOOT = 1 << 0, /* up to the next boot */
+	BIND_TERM_EVERY = 1 << 1, /* at every boot */
 };
 
 /**
@@ -35,12 +51,15 @@ enum bind_past {
  * @now: BIND_NOW_NONE also where none is wanted, which counts as the target
  * @to_none: what it is to have is no driver
  * @used: something uses it
+ * @term: of BIND_WANT_DRIVER
  * @force: the user wants it nevertheless
  */
 struct bind_facts {
 	enum bind_now now;
 	enum bind_want want;
 	enum bind_past past;
+	enum bind_rule rule;
+	enum bind_term term;
 	bool to_none, used, force;
 };
 
@@ -50,10 +69,12 @@ enum bind_step {
 	BIND_RECORD = 1 << 1, /* write down what it has: before anything changes */
 	BIND_UNBIND = 1 << 2,
 	BIND_BIND = 1 << 3,
-	BIND_SETTLE = 1 << 4, /* the record says that the work is done */
-	BIND_FORGET = 1 << 5, /* remove the record */
+	BIND_KEEP = 1 << 4, /* write the rule */
+	BIND_DROP = 1 << 5, /* remove the rule */
+	BIND_SETTLE = 1 << 6, /* the record says that the work is done */
+	BIND_FORGET = 1 << 7, /* remove the record */
 };
-#define BIND_STEPS 6u
+#define BIND_STEPS 8u
 
 enum bind_verdict {
 	BIND_READY, /* by the steps, which may be none */
@@ -72,6 +93,7 @@ enum bind_undo {
 	BIND_UNDO_NOTHING,
 	BIND_UNDO_BIND, /* to the driver that it had when the call began */
 	BIND_UNDO_UNBIND,
+	BIND_UNDO_RULE, /* as it was when the call began, which may be none */
 	BIND_UNDO_RECORD, /* remove the record that this call has written */
 };
 

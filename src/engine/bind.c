@@ -53,6 +53,21 @@ static int bind_look_at_record(struct bind *b, struct err *err)
 	return 0;
 }
 
+/* Of a rule that has outlived its record, driver_override is left over at every boot. */
+static int bind_look_at_rule(struct bind *b, struct err *err)
+{
+	int r = udev_rule_read(b->options->rules, b->node, &b->rule, &b->rule_text, err);
+
+	if (r < 0)
+		return r;
+	if (r == UDEV_RULE_NONE || b->facts.past != BIND_PAST_NONE)
+		return 0;
+	b->facts.past = BIND_PAST_CUT;
+	b->record = (struct run_record){ .moving = true };
+	snprintf(b->record.found, sizeof(b->record.found), "%s", b->rule.found);
+	return 0;
+}
+
 static int bind_choose_module(struct bind *b, struct err *err)
 {
 	int r = module_choose(b->options->host, b->node, &b->choice, err);
@@ -138,6 +153,9 @@ static int bind_look_at_all(struct bind *b, struct err *err)
 	r = bind_look_at_record(b, err);
 	if (r < 0)
 		return r;
+	r = bind_look_at_rule(b, err);
+	if (r < 0)
+		return r;
 	r = pci_uses_find(o->host, b->node, &b->uses, err);
 	if (r < 0)
 		return r;
@@ -155,7 +173,7 @@ int bind_look(const struct bind_options *options, struct vfio_node *node, struct
 	*ret = (struct bind){
 		.options = options,
 		.node = node,
-		.facts = { .want = options->want, .force = options->force },
+		.facts = { .want = options->want, .term = options->term, .force = options->force },
 		.lock = -1,
 	};
 	r = bind_look_at_all(ret, err);
@@ -166,6 +184,9 @@ int bind_look(const struct bind_options *options, struct vfio_node *node, struct
 	ret->facts.now = !ret->found[0]				? BIND_NOW_NONE
 			 : strcmp(ret->found, ret->target) == 0 ? BIND_NOW_TARGET
 								: BIND_NOW_OTHER;
+	ret->facts.rule = !ret->rule_text			       ? BIND_RULE_NONE
+			  : strcmp(ret->rule.driver, ret->target) == 0 ? BIND_RULE_SAME
+								       : BIND_RULE_OTHER;
 	verdict = bind_plan(&ret->facts, &ret->steps);
 	return verdict == BIND_READY ? 0 : bind_refuse(ret, verdict, err);
 }
@@ -174,6 +195,7 @@ void bind_done(struct bind *b)
 {
 	pci_uses_done(&b->uses);
 	vfio_nodes_done(&b->group);
+	b->rule_text = mfree(b->rule_text);
 	b->node = vfio_node_free(b->node);
 	fd_closep(&b->lock);
 	b->lock = -1;
@@ -198,6 +220,7 @@ static int bind_load(struct bind *b, struct err *err)
 	if (r < 0)
 		return err_prefix(err, r, "%s", b->node->name);
 	snprintf(b->target, sizeof(b->target), "%s", driver);
+	b->module[0] = '\0';
 	return 0;
 }
 
@@ -225,6 +248,43 @@ static int bind_forget(struct bind *b, struct err *err)
 	return run_record_remove(b->options->records, BIND_RECORD_KIND, b->node, err);
 }
 
+/* Of a driver that is built in there is no such link. */
+static int bind_find_module(const struct bind *b, char ret[UDEV_RULE_TEXT], struct err *err)
+{
+	_cleanup_free_ char *driver =
+		path_fmt("%s/bus/pci/drivers/%s", b->options->host->sys, b->target);
+	_cleanup_free_ char *module = NULL;
+	int r = driver ? sysfs_link_name(driver, "module", &module) : -ENOMEM;
+
+	if (r < 0 && r != -ENOENT)
+		return err_set(err, r, "%s: module", b->target);
+	snprintf(ret, UDEV_RULE_TEXT, "%s", module ? module : "");
+	return 0;
+}
+
+int bind_rule_text(const struct bind *b, char **ret, struct err *err)
+{
+	const char *found = b->facts.past == BIND_PAST_NONE ? b->found : b->record.found;
+	struct udev_rule rule;
+	int r;
+
+	*ret = NULL;
+	if (b->module[0])
+		return 0;
+	snprintf(rule.driver, sizeof(rule.driver), "%s", b->target);
+	snprintf(rule.found, sizeof(rule.found), "%s", found);
+	r = bind_find_module(b, rule.module, err);
+	return r < 0 ? r : udev_rule_text(b->options->host, b->node, &rule, ret, err);
+}
+
+static int bind_keep(const struct bind *b, struct err *err)
+{
+	_cleanup_free_ char *text = NULL;
+	int r = bind_rule_text(b, &text, err);
+
+	return r < 0 ? r : udev_rule_write(b->options->rules, b->node, text, b->rule_text, err);
+}
+
 static int bind_take(struct bind *b, enum bind_step step, struct err *err)
 {
 	switch (step) {
@@ -236,6 +296,10 @@ static int bind_take(struct bind *b, enum bind_step step, struct err *err)
 		return pci_driver_unbind(b->options->host, b->node, err);
 	case BIND_BIND:
 		return pci_driver_bind(b->options->host, b->node, b->target, err);
+	case BIND_KEEP:
+		return bind_keep(b, err);
+	case BIND_DROP:
+		return udev_rule_remove(b->options->rules, b->node, err);
 	case BIND_SETTLE:
 		return bind_write_record(b, false, err);
 	case BIND_FORGET:
@@ -264,6 +328,19 @@ static int bind_take_all(struct bind *b, struct err *err)
  * The way back
  */
 
+static int bind_undo_rule(const struct bind *b, struct err *err)
+{
+	_cleanup_free_ char *text = NULL;
+
+	if (!b->rule_text)
+		return udev_rule_remove(b->options->rules, b->node, err);
+	/* read_text() takes the newline of the last line. */
+	text = path_fmt("%s\n", b->rule_text);
+	if (!text)
+		return err_set(err, -ENOMEM, "%s", b->node->name);
+	return udev_rule_write(b->options->rules, b->node, text, true, err);
+}
+
 static int bind_undo_step(struct bind *b, enum bind_step step, struct err *err)
 {
 	switch (bind_step_undo(step)) {
@@ -271,6 +348,8 @@ static int bind_undo_step(struct bind *b, enum bind_step step, struct err *err)
 		return pci_driver_bind(b->options->host, b->node, b->found, err);
 	case BIND_UNDO_UNBIND:
 		return pci_driver_unbind(b->options->host, b->node, err);
+	case BIND_UNDO_RULE:
+		return bind_undo_rule(b, err);
 	case BIND_UNDO_RECORD:
 		return b->facts.past == BIND_PAST_NONE ? bind_forget(b, err)
 						       : bind_write_record(b, false, err);

@@ -19,6 +19,8 @@ machine_get()
 {
 	make_by "$here/pci/prepare" >"$dir/prepared" || return
 	prepared=$(<"$dir/prepared")
+	# What needs it is skipped without.
+	make_by "$here/pci/udev" >"$dir/udev" || true
 	get_modules --machine pci || return
 	# Where modprobe finds those of the kernel itself.
 	echo "$prepared/modules" >"$dir/stock"

@@ -14,6 +14,7 @@
 #include "host/module.h"
 #include "host/pci-use.h"
 #include "host/run-record.h"
+#include "host/udev-rule.h"
 
 #define VF "pci0000:3a/0000:3b:00.1"
 #define MLX5_VF "v000015B3d0000101Esv000015B3sd00000000bc02sc00i00"
@@ -160,6 +161,69 @@ static void plan_follows_from_the_facts(void **state)
 	}
 }
 
+#define K BIND_KEEP
+#define D BIND_DROP
+
+static void rule_for_every_boot_follows_the_wish(void **state)
+{
+	static const struct {
+		enum bind_want want;
+		enum bind_now now;
+		enum bind_past past;
+		enum bind_rule rule;
+		enum bind_term term;
+		unsigned int steps;
+	} rows[] = {
+		/* clang-format off */
+		{ BIND_WANT_DRIVER, BIND_NOW_OTHER,  BIND_PAST_NONE, BIND_RULE_NONE,
+		  BIND_TERM_EVERY, R | U | B | K | S },
+		{ BIND_WANT_DRIVER, BIND_NOW_TARGET, BIND_PAST_NONE, BIND_RULE_NONE,
+		  BIND_TERM_EVERY, K },
+		{ BIND_WANT_DRIVER, BIND_NOW_TARGET, BIND_PAST_DONE, BIND_RULE_SAME,
+		  BIND_TERM_EVERY, 0 },
+		{ BIND_WANT_DRIVER, BIND_NOW_OTHER,  BIND_PAST_DONE, BIND_RULE_OTHER,
+		  BIND_TERM_EVERY, R | U | B | K | S },
+		{ BIND_WANT_DRIVER, BIND_NOW_OTHER,  BIND_PAST_NONE, BIND_RULE_NONE,
+		  BIND_TERM_BOOT,  R | U | B | S },
+		{ BIND_WANT_DRIVER, BIND_NOW_OTHER,  BIND_PAST_DONE, BIND_RULE_OTHER,
+		  BIND_TERM_BOOT,  R | U | B | S },
+		{ BIND_WANT_NONE,   BIND_NOW_OTHER,  BIND_PAST_DONE, BIND_RULE_OTHER,
+		  BIND_TERM_BOOT,  R | U | B | S },
+		/* After a boot: the rule is all that is left. */
+		{ BIND_WANT_DRIVER, BIND_NOW_TARGET, BIND_PAST_CUT,  BIND_RULE_SAME,
+		  BIND_TERM_EVERY, M | S },
+		{ BIND_WANT_BACK,   BIND_NOW_OTHER,  BIND_PAST_CUT,  BIND_RULE_OTHER,
+		  BIND_TERM_BOOT,  M | U | B | D | F },
+		{ BIND_WANT_BACK,   BIND_NOW_OTHER,  BIND_PAST_DONE, BIND_RULE_OTHER,
+		  BIND_TERM_BOOT,  R | U | B | D | F },
+		{ BIND_WANT_BACK,   BIND_NOW_TARGET, BIND_PAST_DONE, BIND_RULE_SAME,
+		  BIND_TERM_BOOT,  D | F },
+		{ BIND_WANT_BACK,   BIND_NOW_OTHER,  BIND_PAST_DONE, BIND_RULE_NONE,
+		  BIND_TERM_BOOT,  R | U | B | F },
+		/* clang-format on */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const struct bind_facts facts = {
+			.want = rows[i].want,
+			.now = rows[i].now,
+			.past = rows[i].past,
+			.rule = rows[i].rule,
+			.term = rows[i].term,
+		};
+		struct bind_facts used = facts;
+		unsigned int steps;
+
+		assert_int_equal(bind_plan(&facts, &steps), BIND_READY);
+		assert_int_equal(steps, rows[i].steps);
+		/* A refusal writes and removes no rule either. */
+		used.used = true;
+		if (bind_plan(&used, &steps) != BIND_READY)
+			assert_int_equal(steps, 0);
+	}
+}
+
 static bool is_planned(const struct bind_facts *f)
 {
 	return f->to_none ? f->now != BIND_NOW_TARGET && f->want != BIND_WANT_DRIVER
@@ -206,6 +270,8 @@ static void every_change_has_an_undo(void **state)
 	assert_int_equal(bind_step_undo(R), BIND_UNDO_RECORD);
 	assert_int_equal(bind_step_undo(U), BIND_UNDO_BIND);
 	assert_int_equal(bind_step_undo(B), BIND_UNDO_UNBIND);
+	assert_int_equal(bind_step_undo(K), BIND_UNDO_RULE);
+	assert_int_equal(bind_step_undo(D), BIND_UNDO_RULE);
 	assert_int_equal(bind_step_undo(M), BIND_UNDO_NOTHING);
 }
 
@@ -301,6 +367,93 @@ static void record_is_of_one_device_and_whole(void **state)
 	assert_int_equal(run_record_remove(dir, "driver", node, &err), 0);
 	assert_int_equal(run_record_remove(dir, "driver", node, &err), 0);
 	assert_int_equal(run_record_read(dir, "driver", node, &read, &err), RUN_RECORD_NONE);
+}
+
+static void ids(struct fake_host *f)
+{
+	static const char *const rows[][2] = {
+		{ "vendor", "0x15b3\n" },	    { "device", "0x101e\n" },
+		{ "subsystem_vendor", "0x15b3\n" }, { "subsystem_device", "0x0000\n" },
+		{ "class", "0x020000\n" },	    { "revision", "0x00\n" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		fake_file(AT(f, "sys/devices/" VF "/%s", rows[i][0]), rows[i][1]);
+}
+
+/* What a reader of the file relies on, whole: udev is particular. */
+static void rule_says_all_that_a_boot_takes(void **state)
+{
+	const struct udev_rule rule = { .driver = "mlx5_vfio_pci",
+					.module = "mlx5_vfio_pci",
+					.found = "mlx5_core" };
+	const struct udev_rule builtin = { .driver = "vfio-pci", .module = "", .found = "" };
+	const struct udev_rule quoted = { .driver = "a\"b", .module = "", .found = "" };
+	struct fake_host *f = *state;
+	_cleanup_(vfio_node_freep) struct vfio_node *node = find(f, "3b:00.1");
+	_cleanup_free_ char *text = NULL, *other = NULL, *none = NULL;
+	struct err err = { 0 };
+
+	ids(f);
+	assert_int_equal(udev_rule_text(&f->host, node, &rule, &text, &err), 0);
+	assert_string_equal(
+		text, "# Written by vfiomigctl bind --persist; vfiomigctl unbind removes it.\n"
+		      "# driver mlx5_vfio_pci\n"
+		      "# module mlx5_vfio_pci\n"
+		      "# found mlx5_core\n"
+		      "ACTION!=\"add\", GOTO=\"vfiomigctl_end\"\n"
+		      "SUBSYSTEM!=\"pci\", GOTO=\"vfiomigctl_end\"\n"
+		      "KERNEL!=\"0000:3b:00.1\", GOTO=\"vfiomigctl_end\"\n"
+		      "ATTR{vendor}!=\"0x15b3\", GOTO=\"vfiomigctl_end\"\n"
+		      "ATTR{device}!=\"0x101e\", GOTO=\"vfiomigctl_end\"\n"
+		      "TEST==\"/sys/bus/pci/drivers/mlx5_vfio_pci/0000:3b:00.1\", "
+		      "GOTO=\"vfiomigctl_end\"\n"
+		      "ATTR{driver_override}=\"mlx5_vfio_pci\", "
+		      "RUN{builtin}+=\"kmod load mlx5_vfio_pci\"\n"
+		      "TEST!=\"/sys/bus/pci/drivers/mlx5_vfio_pci/0000:3b:00.1\", "
+		      "TEST==\"driver/unbind\", ATTR{driver/unbind}=\"0000:3b:00.1\"\n"
+		      "TEST!=\"/sys/bus/pci/drivers/mlx5_vfio_pci/0000:3b:00.1\", "
+		      "ATTR{subsystem/drivers_probe}=\"0000:3b:00.1\"\n"
+		      "LABEL=\"vfiomigctl_end\"\n");
+	assert_int_equal(udev_rule_text(&f->host, node, &builtin, &other, &err), 0);
+	assert_non_null(strstr(other, "\nATTR{driver_override}=\"vfio-pci\"\n"));
+	assert_int_equal(udev_rule_text(&f->host, node, &quoted, &none, &err), -EINVAL);
+}
+
+static void rule_is_ours_or_left_alone(void **state)
+{
+	const struct udev_rule rule = { .driver = "vfio-pci", .module = "vfio_pci", .found = "" };
+	struct fake_host *f = *state;
+	_cleanup_(vfio_node_freep) struct vfio_node *node = find(f, "3b:00.1");
+	_cleanup_free_ char *text = NULL, *read_back = NULL, *none = NULL, *path = NULL;
+	struct udev_rule read = { 0 };
+	struct err err = { 0 };
+	char dir[PATH_MAX];
+
+	ids(f);
+	snprintf(dir, sizeof(dir), "%s", AT(f, "etc/udev/rules.d"));
+	path = udev_rule_path(dir, node);
+	assert_int_equal(udev_rule_text(&f->host, node, &rule, &text, &err), 0);
+	assert_int_equal(udev_rule_read(dir, node, &read, &none, &err), UDEV_RULE_NONE);
+	assert_int_equal(udev_rule_write(dir, node, text, false, &err), -ENOENT);
+	assert_int_equal(err_status(&err), ERR_OUTPUT);
+	fake_dir(AT(f, "etc/udev"));
+	assert_int_equal(udev_rule_write(dir, node, text, false, &err), 0);
+	assert_int_equal(udev_rule_read(dir, node, &read, &read_back, &err), UDEV_RULE_FOUND);
+	assert_string_equal(read.driver, "vfio-pci");
+	assert_string_equal(read.module, "vfio_pci");
+	assert_string_equal(read.found, "");
+	assert_memory_equal(text, read_back, strlen(read_back));
+	/* One that came meanwhile stays; and nothing is left beside it. */
+	assert_int_equal(udev_rule_write(dir, node, "x", false, &err), -EEXIST);
+	assert_int_equal(udev_rule_write(dir, node, text, true, &err), 0);
+	assert_int_equal(udev_rule_remove(dir, node, &err), 0);
+	assert_int_equal(udev_rule_remove(dir, node, &err), 0);
+	assert_int_equal(rmdir(dir), 0);
+	fake_file(path, "# driver x\n");
+	assert_int_equal(udev_rule_read(dir, node, &read, &none, &err), -EBADMSG);
+	assert_int_equal(err_status(&err), ERR_CONFIG);
+	assert_null(none);
 }
 
 static void expect_uses(struct fake_host *f, const char *const *texts, size_t n)
@@ -468,10 +621,13 @@ int main(void)
 		cmocka_unit_test(builtin_modules_have_aliases_too),
 		cmocka_unit_test(pattern_matches_all_or_not),
 		cmocka_unit_test(plan_follows_from_the_facts),
+		cmocka_unit_test(rule_for_every_boot_follows_the_wish),
 		cmocka_unit_test(nothing_changes_unrecorded_or_in_use),
 		cmocka_unit_test(every_change_has_an_undo),
 		cmocka_unit_test(number_of_vfs_changes_by_way_of_none),
 		cmocka_unit_test_setup_teardown(record_is_of_one_device_and_whole, setup, teardown),
+		cmocka_unit_test_setup_teardown(rule_says_all_that_a_boot_takes, setup, teardown),
+		cmocka_unit_test_setup_teardown(rule_is_ours_or_left_alone, setup, teardown),
 		cmocka_unit_test_setup_teardown(use_is_found_by_what_leads_to_it, setup, teardown),
 		cmocka_unit_test_setup_teardown(inherited_descriptor_is_a_use, setup, teardown),
 		cmocka_unit_test_setup_teardown(module_is_chosen_by_the_lists_of_that_kernel, setup,
