@@ -8,6 +8,7 @@
 #include "device/peek.h"
 #include "engine/migratable.h"
 #include "host/pci-driver.h"
+#include "host/pci-use.h"
 #include "host/pci-vf.h"
 #include "host/sysfs.h"
 #include "ui/session.h"
@@ -18,6 +19,7 @@
  * struct cmd_migratable_args
  * @vf, @pf_driver: where it is a VF; @pf_driver may be NULL even then
  * @needing: the driver that @facts.need follows from
+ * @own_fd: of the device, which this process has inherited; -1 for none
  * @port: @facts.port tells whether there is one
  * @found: its value before anything was done
  * @plan: what is to be done, or was
@@ -31,6 +33,7 @@ struct cmd_migratable_args {
 	struct pci_vf vf;
 	char *pf_driver;
 	const char *needing;
+	int own_fd;
 	struct netlink *devlink;
 	struct devlink_port port;
 	struct migratable_facts facts;
@@ -98,7 +101,10 @@ static int cmd_migratable_look_at_use(struct cmd_migratable_args *a, struct err 
 
 	if (r < 0 && r != -ENOENT)
 		return err_set(err, r, "%s: driver", device_name(a->device));
-	a->facts.use = r == -ENOENT ? USE_FREE : device_held(a->device) ? USE_HELD : USE_BOUND;
+	a->own_fd = pci_use_own_fd(&host_live, a->device->node);
+	a->facts.use = r == -ENOENT				  ? USE_FREE
+		       : device_held(a->device) || a->own_fd >= 0 ? USE_HELD
+								  : USE_BOUND;
 	return 0;
 }
 
@@ -201,6 +207,9 @@ static int cmd_migratable_refuse(const struct cmd_migratable_args *a, struct err
 		return err_hint(err, -EOPNOTSUPP,
 				"Linux 6.2 and a PF driver with migration have one");
 	case PLAN_HELD:
+		if (a->own_fd >= 0)
+			return err_fail(err, ERR_UNSUPPORTED, -EBUSY, "%s: " PCI_USE_OWN_FD, name,
+					a->own_fd);
 		err_fail(err, ERR_UNSUPPORTED, -EBUSY, "%s: a process has it open", name);
 		return err_hint(err, -EBUSY, "vfiomigctl list %s shows which", name);
 	case PLAN_BOUND:
@@ -414,6 +423,7 @@ static int cmd_migratable_run(struct invocation *inv, int argc, char **argv, str
 {
 	struct cmd_migratable_args a = {
 		.inv = inv,
+		.own_fd = -1,
 		.facts = { .port = PORT_NO_VF, .use = USE_FREE },
 	};
 	struct progress progress;

@@ -227,35 +227,31 @@ static bool pci_use_is_own(const struct vfio_node *node, const char *target)
 		strcmp(path_base(target), group) == 0);
 }
 
-/* An fd that this process has inherited: taking the driver away would wait for itself for ever. */
-static int pci_use_find_own(const struct host *host, const struct vfio_node *node,
-			    struct pci_uses *uses)
+int pci_use_own_fd(const struct host *host, const struct vfio_node *node)
 {
 	_cleanup_free_ char *path = path_fmt("%s/self/fd", host->proc);
 	_cleanup_(closedirp) DIR *dir = path ? opendir(path) : NULL;
 	const char *fd;
 
-	if (!path)
-		return -ENOMEM;
 	while (dir && (fd = dir_next(dir))) {
 		char target[256];
+		uint64_t number;
 		ssize_t n = readlinkat(dirfd(dir), fd, target, sizeof(target) - 1);
 
 		if (n < 0)
 			continue;
 		target[n] = '\0';
-		if (pci_use_is_own(node, target))
-			return pci_use_add(uses, "fd %s, which this process has inherited, has it",
-					   fd);
+		if (pci_use_is_own(node, target) && parse_uint(fd, 10, INT_MAX, &number) == 0)
+			return (int)number;
 	}
-	return 0;
+	return -1;
 }
 
 static int pci_use_find_holders(const struct host *host, const struct vfio_node *node,
 				struct pci_uses *uses)
 {
 	struct holders holders = { 0 };
-	int r;
+	int r, fd;
 
 	if (!node->vfio)
 		return 0;
@@ -264,7 +260,8 @@ static int pci_use_find_holders(const struct host *host, const struct vfio_node 
 		return r;
 	r = pci_use_add_holders(&holders, uses);
 	holders_done(&holders);
-	return r < 0 ? r : pci_use_find_own(host, node, uses);
+	fd = r < 0 ? -1 : pci_use_own_fd(host, node);
+	return fd < 0 ? r : pci_use_add(uses, PCI_USE_OWN_FD, fd);
 }
 
 static int pci_use_find_vfs(const struct vfio_node *node, struct pci_uses *uses)

@@ -29,3 +29,13 @@ struct pci_uses {
 _must_check_ int pci_uses_find(const struct host *host, const struct vfio_node *node,
 			       struct pci_uses *ret, struct err *err);
 void pci_uses_done(struct pci_uses *uses);
+
+/* How such a use is told, with the descriptor's number. */
+#define PCI_USE_OWN_FD "fd %d, which this process has inherited, has it"
+
+/**
+ * pci_use_own_fd() - a descriptor of @node that this process has inherited
+ *
+ * Taking the driver away would wait for this process itself, for ever. Return: -1 for none.
+ */
+int pci_use_own_fd(const struct host *host, const struct vfio_node *node);
