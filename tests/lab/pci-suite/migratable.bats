@@ -158,6 +158,43 @@ expect_switch()
 	[[ $stderr == *'0000:ff:1f.7: no such PCI device' ]]
 }
 
+# Until one is beyond the last. The kernel may have done what it was told, and its answer be lost.
+@test "migratable: each call by which the kernel is asked fails once" {
+	local call error nth tried=0
+
+	ports
+	while read -r call error; do
+		for nth in 1 2 3 4 5 6 7 8 9; do
+			record strace -f -qq -o "$BATS_TEST_TMPDIR/calls" -e "trace=$call" \
+				-e "inject=$call:error=$error:when=$nth" "$VFIOMIGCTL" migratable "$A" on
+			if grep -q INJECTED "$BATS_TEST_TMPDIR/calls"; then
+				((tried += 1))
+				if ((status)); then
+					[[ $stderr == *"($error)"* && ${#stderr_lines[@]} -le 1 ]]
+				fi
+			fi
+			if ((status == 0)); then
+				expect_switch 1 on
+			fi
+			((status == 69 || status == 71 || status == 77 || status == 0)) || {
+				echo "$call $nth with $error: $status, $stderr"
+				return 1
+			}
+			migctl 0 -q migratable "$A" off
+			grep -q INJECTED "$BATS_TEST_TMPDIR/calls" || break
+		done
+	done <<-END
+		socket EMFILE
+		bind EADDRINUSE
+		setsockopt EPERM
+		sendmsg ENOBUFS
+		recvmsg ENOBUFS
+		recvmsg ENOMEM
+	END
+	((tried >= 12))
+	echo "$tried calls failed"
+}
+
 # shows FILTER: one of the lines of the monitor is so.
 shows()
 {
