@@ -183,6 +183,7 @@ complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate hold list in
 complete -c vfiomigctl -n '__vfiomigctl_command state' -l force -d "set it although a save or load seems under way"
 complete -c vfiomigctl -n '__vfiomigctl_command reset' -l force -d "reset it although a process uses it"
 complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate state reset migratable bind unbind vfs recover' -l dry-run -d "change nothing, open nothing"
+complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate state reset migratable bind unbind vfs doctor' -l dry-run -d "change nothing, open nothing"
 
 complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate hold state verify recover' -l drain-timeout -x -d 'try an arc again that a busy device refuses, for so long'
 
@@ -259,10 +260,11 @@ complete -c vfiomigctl -n '__vfiomigctl_command migratable' -l rebind -d "take a
 complete -c vfiomigctl -n '__vfiomigctl_command monitor' -l states -d "look at the migration states"
 complete -c vfiomigctl -n '__vfiomigctl_command monitor' -l until -x -a 'bound gone' -d "end as soon as that is so"
 complete -c vfiomigctl -n '__vfiomigctl_command monitor' -l timeout -x -d "end after so long"
+complete -c vfiomigctl -n '__vfiomigctl_command doctor' -l fix -d "do what is safe to do about problems, one after the other"
 complete -c vfiomigctl -n '__vfiomigctl_command doctor' -l rules -d "list what is looked at, and look at nothing"
 
 complete -c vfiomigctl -n '__vfiomigctl_command bind' -l driver -x -a 'auto none vfio-pci' -d "the driver, or its module"
-complete -c vfiomigctl -n '__vfiomigctl_command bind' -l module-root -r -F -d "look for modules in DIR/lib/modules"
+complete -c vfiomigctl -n '__vfiomigctl_command bind doctor' -l module-root -r -F -d "look for modules in DIR/lib/modules"
 complete -c vfiomigctl -n '__vfiomigctl_command bind' -l persist -d "at every boot, too: by a rule for udev"
 complete -c vfiomigctl -n '__vfiomigctl_command bind unbind' -l rules -r -F -d "where rules of bind --persist are"
 complete -c vfiomigctl -n '__vfiomigctl_command bind unbind' -l force -d "take it although something uses it"

@@ -40,6 +40,52 @@ static void doctor_suggest(struct doctor_finding *f, const char *cause, const ch
 	va_end(ap);
 }
 
+void doctor_fix_words(enum doctor_fix fix, const struct host_facts *h, const struct device_facts *d,
+		      const char *ret[DOCTOR_FIX_WORDS + 1])
+{
+	const bool from = h->module_root && *h->module_root;
+	size_t n = 0;
+
+	if (fix == DOCTOR_FIX_VFIO || fix == DOCTOR_FIX_IOMMUFD) {
+		ret[n++] = "modprobe";
+		if (from) {
+			ret[n++] = "-d";
+			ret[n++] = h->module_root;
+		}
+		ret[n++] = fix == DOCTOR_FIX_VFIO ? "vfio-pci" : "iommufd";
+	} else if (fix == DOCTOR_FIX_SWITCH) {
+		ret[n++] = "vfiomigctl";
+		ret[n++] = "migratable";
+		if (d->node->driver)
+			ret[n++] = "--rebind";
+		ret[n++] = d->node->name;
+		ret[n++] = "on";
+	} else if (fix == DOCTOR_FIX_DRIVER) {
+		ret[n++] = "vfiomigctl";
+		ret[n++] = "bind";
+		if (from) {
+			ret[n++] = "--module-root";
+			ret[n++] = h->module_root;
+		}
+		ret[n++] = d->node->name;
+	}
+	ret[n] = NULL;
+}
+
+static void doctor_mend(struct doctor_finding *f, const char *cause, enum doctor_fix fix,
+			const struct host_facts *h, const struct device_facts *d)
+{
+	const char *words[DOCTOR_FIX_WORDS + 1];
+	size_t len = 0;
+
+	f->cause = cause;
+	f->fix = fix;
+	doctor_fix_words(fix, h, d, words);
+	for (size_t i = 0; words[i] && len < sizeof(f->command); i++)
+		len += (size_t)snprintf(f->command + len, sizeof(f->command) - len, "%s%s",
+					i ? " " : "", words[i]);
+}
+
 static bool doctor_older(const struct host_facts *h, unsigned int major, unsigned int minor)
 {
 	return h->major < major || (h->major == major && h->minor < minor);
@@ -88,7 +134,7 @@ static void doctor_judge_vfio(const struct host_facts *h, const struct device_fa
 		return;
 	}
 	doctor_say(f, DOCTOR_PROBLEM, "no VFIO");
-	doctor_suggest(f, "not loaded, or a kernel without CONFIG_VFIO", "modprobe vfio-pci");
+	doctor_mend(f, "not loaded, or a kernel without CONFIG_VFIO", DOCTOR_FIX_VFIO, h, NULL);
 }
 
 static void doctor_judge_iommu(const struct host_facts *h, const struct device_facts *d,
@@ -121,10 +167,10 @@ static void doctor_judge_nodes(const struct host_facts *h, const struct device_f
 		f->cause = "the kernel has them and this /dev has not: a container that was not "
 			   "given them";
 	else
-		doctor_suggest(f,
-			       "a kernel without CONFIG_IOMMUFD and CONFIG_VFIO_CONTAINER, or "
-			       "not loaded",
-			       "modprobe iommufd; modprobe vfio");
+		doctor_mend(f,
+			    "a kernel without CONFIG_IOMMUFD and CONFIG_VFIO_CONTAINER, or not "
+			    "loaded",
+			    DOCTOR_FIX_IOMMUFD, h, NULL);
 }
 
 static void doctor_judge_debugfs(const struct host_facts *h, const struct device_facts *d,
@@ -257,7 +303,6 @@ static void doctor_judge_driver(const struct host_facts *h, const struct device_
 	const char *driver = node->driver ? node->driver : "no driver";
 	const char *module = doctor_module(d);
 
-	(void)h;
 	/* That it is none is said already, and that its driver is the host's is as it should be. */
 	if (d->kind == FUNCTION_PF && !node->vfio)
 		return;
@@ -269,10 +314,10 @@ static void doctor_judge_driver(const struct host_facts *h, const struct device_
 	doctor_say(f, DOCTOR_PROBLEM, "%s", driver);
 	if (module) {
 		doctor_say(f, DOCTOR_PROBLEM, "%s, and not %s", driver, module);
-		doctor_suggest(f,
-			       node->vfio ? "vfio-pci takes any function and migrates none"
-					  : "VFIO does not have it",
-			       "vfiomigctl bind %s", node->name);
+		doctor_mend(f,
+			    node->vfio ? "vfio-pci takes any function and migrates none"
+				       : "VFIO does not have it",
+			    DOCTOR_FIX_DRIVER, h, d);
 		return;
 	}
 	f->cause = node->vfio ? "vfio-pci takes any function and migrates none; Linux is not known "
@@ -316,19 +361,35 @@ static void doctor_judge_module(const struct host_facts *h, const struct device_
 	}
 }
 
-static void doctor_judge_port(const struct device_facts *d, struct doctor_finding *f)
+static void doctor_judge_use(const struct host_facts *h, const struct device_facts *d,
+			     struct doctor_finding *f)
 {
-	const char *name = d->node->name;
+	char more[32] = "";
 
+	(void)h;
+	if (d->kind == FUNCTION_NOT_PCI || d->node->vfio)
+		return;
+	if (!d->uses) {
+		doctor_say(f, DOCTOR_OK, "nothing that can be seen from here");
+		return;
+	}
+	if (d->uses > 1)
+		snprintf(more, sizeof(more), " and %u more", d->uses - 1);
+	doctor_say(f, DOCTOR_PROBLEM, "%s%s", d->use, more);
+	f->cause = "it is not taken from a driver that works for the host: end that first";
+}
+
+static void doctor_judge_port(const struct host_facts *h, const struct device_facts *d,
+			      struct doctor_finding *f)
+{
 	if (d->switch_now == DEVLINK_ON) {
 		doctor_say(f, DOCTOR_OK, "on");
 		return;
 	}
 	if (d->switch_now == DEVLINK_OFF) {
 		doctor_say(f, DOCTOR_PROBLEM, "off");
-		doctor_suggest(f, "its PF's driver takes it for one that does not migrate",
-			       "vfiomigctl migratable %s%s on", d->node->driver ? "--rebind " : "",
-			       name);
+		doctor_mend(f, "its PF's driver takes it for one that does not migrate",
+			    DOCTOR_FIX_SWITCH, h, d);
 		return;
 	}
 	if (!d->needs_switch)
@@ -340,7 +401,6 @@ static void doctor_judge_port(const struct device_facts *d, struct doctor_findin
 static void doctor_judge_devlink(const struct host_facts *h, const struct device_facts *d,
 				 struct doctor_finding *f)
 {
-	(void)h;
 	switch (d->devlink) {
 	case DEVLINK_NOT_ASKED:
 		return;
@@ -350,7 +410,7 @@ static void doctor_judge_devlink(const struct host_facts *h, const struct device
 			       d->node->name);
 		return;
 	case DEVLINK_WITH_PORT:
-		doctor_judge_port(d, f);
+		doctor_judge_port(h, d, f);
 		return;
 	case DEVLINK_NO_PF:
 	case DEVLINK_WITHOUT_PORT:
@@ -491,6 +551,12 @@ static void doctor_judge_held(const struct host_facts *h, const struct device_fa
 			       "vfiomigctl info pid:%d/%s", d->holder_pid, d->node->name);
 		return;
 	}
+	if (d->own_fd >= 0) {
+		doctor_say(f, DOCTOR_PROBLEM, PCI_USE_OWN_FD, d->own_fd);
+		doctor_suggest(f, "it can be opened once: take part in that",
+			       "vfiomigctl info fd:%d", d->own_fd);
+		return;
+	}
 	doctor_say(f, DOCTOR_OK, "by no process");
 	if (!d->holders_partial || !d->node->vfio)
 		return;
@@ -519,27 +585,38 @@ static void doctor_judge_log(const struct host_facts *h, const struct device_fac
 /* vfiomigctl-doctor(8) has the names and questions, too: tests/cli/doctor.bats compares them. */
 static const struct doctor_rule doctor_rules[] = {
 	/* clang-format off */
-	{ DOCTOR_HOST, "sysfs", "Can the host's devices be seen?", doctor_judge_sysfs },
-	{ DOCTOR_HOST, "kernel", "Is the kernel new enough?", doctor_judge_kernel },
-	{ DOCTOR_HOST, "vfio", "Does the kernel have VFIO?", doctor_judge_vfio },
-	{ DOCTOR_HOST, "iommu", "Is there an IOMMU?", doctor_judge_iommu },
-	{ DOCTOR_HOST, "nodes", "Is there a way to open a device?", doctor_judge_nodes },
-	{ DOCTOR_HOST, "debugfs", "Can states be seen from outside?", doctor_judge_debugfs },
-	{ DOCTOR_HOST, "memlock", "How much memory may be locked?", doctor_judge_memlock },
-	{ DOCTOR_DEVICE, "function", "Is it a VF?", doctor_judge_function },
-	{ DOCTOR_DEVICE, "group", "Is it in an IOMMU group?", doctor_judge_group },
-	{ DOCTOR_DEVICE, "group-mates", "Does its group belong to VFIO?", doctor_judge_mates },
-	{ DOCTOR_DEVICE, "devlink", "Is its switch in devlink on?", doctor_judge_devlink },
-	{ DOCTOR_DEVICE, "driver", "Has it a driver that migrates?", doctor_judge_driver },
-	{ DOCTOR_DEVICE, "module", "Does the kernel have that driver?", doctor_judge_module },
-	{ DOCTOR_DEVICE, "firmware", "Does its firmware allow it?", doctor_judge_firmware },
-	{ DOCTOR_DEVICE, "migration", "Does its driver offer migration?", doctor_judge_migration },
-	{ DOCTOR_DEVICE, "state", "What state is it in?", doctor_judge_state },
-	{ DOCTOR_DEVICE, "access", "May it be opened?", doctor_judge_access },
-	{ DOCTOR_DEVICE, "token", "Does it need a VF token?", doctor_judge_token },
-	{ DOCTOR_DEVICE, "reset", "Can it be reset?", doctor_judge_reset },
-	{ DOCTOR_DEVICE, "held", "Is it held?", doctor_judge_held },
-	{ DOCTOR_DEVICE, "log", "What does the kernel's log say?", doctor_judge_log },
+	{ DOCTOR_HOST, DOCTOR_GATE, "sysfs", "Can the host's devices be seen?",
+	  doctor_judge_sysfs },
+	{ DOCTOR_HOST, DOCTOR_GATE, "kernel", "Is the kernel new enough?", doctor_judge_kernel },
+	{ DOCTOR_HOST, DOCTOR_GATE, "vfio", "Does the kernel have VFIO?", doctor_judge_vfio },
+	{ DOCTOR_HOST, DOCTOR_GATE, "iommu", "Is there an IOMMU?", doctor_judge_iommu },
+	{ DOCTOR_HOST, DOCTOR_GATE, "nodes", "Is there a way to open a device?",
+	  doctor_judge_nodes },
+	{ DOCTOR_HOST, DOCTOR_OPEN, "debugfs", "Can states be seen from outside?",
+	  doctor_judge_debugfs },
+	{ DOCTOR_HOST, DOCTOR_OPEN, "memlock", "How much memory may be locked?",
+	  doctor_judge_memlock },
+	{ DOCTOR_DEVICE, DOCTOR_GATE, "function", "Is it a VF?", doctor_judge_function },
+	{ DOCTOR_DEVICE, DOCTOR_GATE, "group", "Is it in an IOMMU group?", doctor_judge_group },
+	{ DOCTOR_DEVICE, DOCTOR_GATE, "group-mates", "Does its group belong to VFIO?",
+	  doctor_judge_mates },
+	{ DOCTOR_DEVICE, DOCTOR_GATE, "devlink", "Is its switch in devlink on?",
+	  doctor_judge_devlink },
+	{ DOCTOR_DEVICE, DOCTOR_OPEN, "driver", "Has it a driver that migrates?",
+	  doctor_judge_driver },
+	{ DOCTOR_DEVICE, DOCTOR_GATE, "module", "Does the kernel have that driver?",
+	  doctor_judge_module },
+	{ DOCTOR_DEVICE, DOCTOR_GATE, "use", "Does the host use it?", doctor_judge_use },
+	{ DOCTOR_DEVICE, DOCTOR_OPEN, "firmware", "Does its firmware allow it?",
+	  doctor_judge_firmware },
+	{ DOCTOR_DEVICE, DOCTOR_OPEN, "migration", "Does its driver offer migration?",
+	  doctor_judge_migration },
+	{ DOCTOR_DEVICE, DOCTOR_OPEN, "state", "What state is it in?", doctor_judge_state },
+	{ DOCTOR_DEVICE, DOCTOR_OPEN, "access", "May it be opened?", doctor_judge_access },
+	{ DOCTOR_DEVICE, DOCTOR_OPEN, "token", "Does it need a VF token?", doctor_judge_token },
+	{ DOCTOR_DEVICE, DOCTOR_OPEN, "reset", "Can it be reset?", doctor_judge_reset },
+	{ DOCTOR_DEVICE, DOCTOR_GATE, "held", "Is it held?", doctor_judge_held },
+	{ DOCTOR_DEVICE, DOCTOR_OPEN, "log", "What does the kernel's log say?", doctor_judge_log },
 	/* clang-format on */
 };
 

@@ -16,6 +16,7 @@
 #include "engine/migratable.h"
 #include "host/debugfs.h"
 #include "host/holder.h"
+#include "host/module.h"
 #include "host/pci-function.h"
 #include "host/process-role.h"
 #include "host/sysfs.h"
@@ -90,6 +91,7 @@ static enum debugfs_look examine_debugfs(const struct host *host)
 void examine_host(const struct host *host, struct host_facts *ret)
 {
 	*ret = (struct host_facts){
+		.module_root = host->module_root,
 		.sysfs = sysfs_check(host, NULL) == 0,
 		.vfio = path_exists(host->sys, "class/vfio") ||
 			path_exists(host->sys, "class/vfio-dev"),
@@ -168,6 +170,20 @@ static void examine_variant(const struct host *host, struct device_facts *ret)
 		ret->choice = (struct modalias_choice){ 0 };
 	if (ret->variant)
 		ret->module = module_find(host, ret->variant->module);
+}
+
+/* A process that has it by VFIO is a holder, and no use of the host's. */
+static void examine_uses(const struct host *host, struct device_facts *ret)
+{
+	struct pci_uses uses = { 0 };
+
+	if (ret->kind == FUNCTION_NOT_PCI || ret->node->vfio)
+		return;
+	if (pci_uses_find(host, ret->node, &uses, NULL) >= 0 && uses.n) {
+		ret->uses = (unsigned int)uses.n;
+		snprintf(ret->use, sizeof(ret->use), "%s", uses.v[0]);
+	}
+	pci_uses_done(&uses);
 }
 
 static void examine_group(const struct host *host, struct device_facts *ret)
@@ -286,6 +302,7 @@ static void examine_holders(const struct host *host, struct device_facts *ret)
 		ret->holders_partial = true;
 	ret->holders_partial |= holders.partial;
 	ret->holders = (unsigned int)holders.n;
+	ret->own_fd = ret->node->vfio ? pci_use_own_fd(host, ret->node) : -1;
 	if (holders.n)
 		examine_name_holder(host, &holders.v[0], ret);
 	holders_done(&holders);
@@ -299,6 +316,7 @@ void examine_device(const struct host *host, const struct vfio_node *node, struc
 	*ret = (struct device_facts){ .node = node, .can_reset = pci_function_can_reset(node) };
 	examine_kind(host, ret);
 	examine_variant(host, ret);
+	examine_uses(host, ret);
 	examine_group(host, ret);
 	examine_devlink(devlink, ret);
 	examine_holders(host, ret);

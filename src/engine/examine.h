@@ -13,6 +13,7 @@
 #include "host/kernel-log.h"
 #include "host/module.h"
 #include "host/pci-ids.h"
+#include "host/pci-use.h"
 #include "host/pci-vf.h"
 #include "host/vfio-node.h"
 
@@ -25,6 +26,7 @@ enum debugfs_look {
 
 /**
  * struct host_facts
+ * @module_root: as of struct host
  * @release: "" for unknown; @major, @minor: of it, 0 with it
  * @sysfs: there is one
  * @vfio: the kernel has VFIO, and it is loaded
@@ -36,6 +38,7 @@ enum debugfs_look {
  * @ipc_lock: the caller has CAP_IPC_LOCK, to which the limit does not apply
  */
 struct host_facts {
+	const char *module_root;
 	char release[KERNEL_RELEASE_MAX];
 	unsigned int major, minor;
 	bool sysfs, vfio, vfio_class;
@@ -84,6 +87,7 @@ enum devlink_look {
  * @variant: the driver of Linux that migrates such a function, or NULL; @module: whether it is
  *           there
  * @choice: where @variant is NULL, another module that has an alias for it; else empty
+ * @uses: how many things of the host use it, and @use: the first; while VFIO does not have it
  * @mates: other devices of the group; @blocker: one that keeps the group from VFIO, or ""
  * @needs_switch: the driver is known to need devlink's; @mlx5: it is mlx5's
  * @devlink_error: for DEVLINK_FAILED
@@ -92,6 +96,7 @@ enum devlink_look {
  * @path: of the node that would be opened, if any
  * @can_reset: the kernel has a way to
  * @holders: how many processes have it; @holders_partial: not all could be seen; @holder: the first
+ * @own_fd: the doctor itself has inherited it; -1 for none
  * @log_error: negative errno, 0 when @log could be read
  */
 struct device_facts {
@@ -107,6 +112,8 @@ struct device_facts {
 	const struct variant *variant;
 	enum module_found module;
 	struct modalias_choice choice;
+	unsigned int uses;
+	char use[PCI_USE_TEXT];
 	unsigned int mates;
 	char blocker[128];
 	bool needs_switch, mlx5;
@@ -124,6 +131,7 @@ struct device_facts {
 	bool holders_partial;
 	int holder_pid;
 	char holder[256];
+	int own_fd;
 	struct kernel_log log;
 	int log_error;
 };

@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "base/macros.h"
-#include "engine/doctor.h"
+#include "engine/doctor-fix.h"
 #include "host/process-role.h"
 
 #include "fake-host.h"
@@ -190,6 +190,19 @@ static void host_driver(struct fake_host *f)
 	unmake_vfio(f);
 }
 
+static void interface_up(struct fake_host *f)
+{
+	host_driver(f);
+	fake_file(AT(f, "proc/self/mountinfo"), "");
+	fake_file(AT(f, "sys/devices/" VF "/net/eth3/flags"), "0x1003\n");
+}
+
+static void interfaces_up(struct fake_host *f)
+{
+	interface_up(f);
+	fake_file(AT(f, "sys/devices/" VF "/net/eth4/flags"), "0x1003\n");
+}
+
 static void no_driver(struct fake_host *f)
 {
 	host_driver(f);
@@ -257,6 +270,11 @@ static void held(struct fake_host *f)
 	fake_link(AT(f, "proc/321/fd/9"), AT(f, "dev/vfio/devices/vfio0"));
 	fake_file(AT(f, "proc/321/cgroup"),
 		  "0::/machine.slice/machine-qemu\\x2d3\\x2dweb.scope/libvirt/emulator\n");
+}
+
+static void held_by_itself(struct fake_host *f)
+{
+	fake_link(AT(f, "proc/self/fd/9"), "/dev/vfio/devices/vfio0");
 }
 
 static void held_in_error(struct fake_host *f)
@@ -341,9 +359,12 @@ static void look(struct fake_host *f, const char *device, const char *name,
 				 VFIO_NODE_FOUND);
 		examine_device(&f->host, node, NULL, NOW_US, &facts);
 	}
+	host.module_root = ""; /* as it would be */
 	doctor_judge(rule, &host, node ? &facts : NULL, ret);
 	vfio_node_free(node);
 }
+
+#define FIX(name) DOCTOR_FIX_##name
 
 /* The finding, how it was made, and its text. */
 static const struct {
@@ -352,101 +373,119 @@ static const struct {
 	enum doctor_verdict verdict;
 	const char *evidence, *command;
 	const char *device; /* NULL for the VF */
+	enum doctor_fix fix;
 } made[] = {
 	/* clang-format off */
-	{ "sysfs", all_is_well, DOCTOR_OK, "sysfs is mounted", "", NULL },
-	{ "sysfs", no_sysfs, DOCTOR_PROBLEM, "no sysfs", "mount -t sysfs", NULL },
-	{ "kernel", all_is_well, DOCTOR_OK, "Linux 6.12.38-amd64", "", NULL },
-	{ "kernel", old_kernel, DOCTOR_PROBLEM, "Linux 5.15.0-100-generic", "", NULL },
-	{ "kernel", no_release, DOCTOR_UNKNOWN, "/proc does not tell", "uname -r", NULL },
-	{ "vfio", all_is_well, DOCTOR_OK, "VFIO is there", "", NULL },
-	{ "vfio", no_vfio, DOCTOR_PROBLEM, "no VFIO", "modprobe vfio-pci", NULL },
-	{ "iommu", all_is_well, DOCTOR_OK, "1 IOMMU, 2 IOMMU groups", "", NULL },
-	{ "iommu", no_iommu, DOCTOR_PROBLEM, "no IOMMU", "", NULL },
-	{ "nodes", all_is_well, DOCTOR_OK, "/dev/iommu", "", NULL },
-	{ "nodes", no_nodes, DOCTOR_PROBLEM, "neither /dev/iommu nor", "modprobe iommufd", NULL },
-	{ "nodes", container_dev, DOCTOR_PROBLEM, "neither /dev/iommu nor", "", NULL },
-	{ "nodes", group_only, DOCTOR_OK, "/dev/vfio/vfio, and no /dev/iommu", "", NULL },
-	{ "debugfs", all_is_well, DOCTOR_OK, "debugfs has vfio", "", NULL },
-	{ "debugfs", no_debugfs, DOCTOR_UNKNOWN, "debugfs cannot be read", "mount -t", NULL },
-	{ "debugfs", debugfs_without, DOCTOR_UNKNOWN, "debugfs has no vfio", "", NULL },
-	{ "memlock", all_is_well, DOCTOR_OK, "CAP_IPC_LOCK", "", NULL },
-	{ "memlock", no_capability, DOCTOR_UNKNOWN, "8.00 MiB may be locked", "ulimit -l", NULL },
-	{ "memlock", no_capability_no_limit, DOCTOR_OK, "no limit", "", NULL },
-	{ "function", all_is_well, DOCTOR_OK, "VF 0 of 0000:3b:00.0 (mlx5_core)", "", NULL },
+	{ "sysfs", all_is_well, DOCTOR_OK, "sysfs is mounted", "", NULL, FIX(NONE) },
+	{ "sysfs", no_sysfs, DOCTOR_PROBLEM, "no sysfs", "mount -t sysfs", NULL, FIX(NONE) },
+	{ "kernel", all_is_well, DOCTOR_OK, "Linux 6.12.38-amd64", "", NULL, FIX(NONE) },
+	{ "kernel", old_kernel, DOCTOR_PROBLEM, "Linux 5.15.0-100-generic", "", NULL, FIX(NONE) },
+	{ "kernel", no_release, DOCTOR_UNKNOWN, "/proc does not tell", "uname -r",
+	  NULL, FIX(NONE) },
+	{ "vfio", all_is_well, DOCTOR_OK, "VFIO is there", "", NULL, FIX(NONE) },
+	{ "vfio", no_vfio, DOCTOR_PROBLEM, "no VFIO", "modprobe vfio-pci", NULL,
+	  FIX(VFIO) },
+	{ "iommu", all_is_well, DOCTOR_OK, "1 IOMMU, 2 IOMMU groups", "", NULL, FIX(NONE) },
+	{ "iommu", no_iommu, DOCTOR_PROBLEM, "no IOMMU", "", NULL, FIX(NONE) },
+	{ "nodes", all_is_well, DOCTOR_OK, "/dev/iommu", "", NULL, FIX(NONE) },
+	{ "nodes", no_nodes, DOCTOR_PROBLEM, "neither /dev/iommu nor", "modprobe iommufd", NULL,
+	  FIX(IOMMUFD) },
+	{ "nodes", container_dev, DOCTOR_PROBLEM, "neither /dev/iommu nor", "", NULL, FIX(NONE) },
+	{ "nodes", group_only, DOCTOR_OK, "/dev/vfio/vfio, and no /dev/iommu",
+	  "", NULL, FIX(NONE) },
+	{ "debugfs", all_is_well, DOCTOR_OK, "debugfs has vfio", "", NULL, FIX(NONE) },
+	{ "debugfs", no_debugfs, DOCTOR_UNKNOWN, "debugfs cannot be read", "mount -t",
+	  NULL, FIX(NONE) },
+	{ "debugfs", debugfs_without, DOCTOR_UNKNOWN, "debugfs has no vfio", "", NULL, FIX(NONE) },
+	{ "memlock", all_is_well, DOCTOR_OK, "CAP_IPC_LOCK", "", NULL, FIX(NONE) },
+	{ "memlock", no_capability, DOCTOR_UNKNOWN, "8.00 MiB may be locked", "ulimit -l",
+	  NULL, FIX(NONE) },
+	{ "memlock", no_capability_no_limit, DOCTOR_OK, "no limit", "", NULL, FIX(NONE) },
+	{ "function", all_is_well, DOCTOR_OK, "VF 0 of 0000:3b:00.0 (mlx5_core)",
+	  "", NULL, FIX(NONE) },
 	{ "function", all_is_well, DOCTOR_PROBLEM, "a PF, with 1 VF",
-	  "vfiomigctl doctor " VF_NAME, PF },
+	  "vfiomigctl doctor " VF_NAME, PF, FIX(NONE) },
 	{ "function", sriov_off, DOCTOR_PROBLEM, "a PF, and none of its 8 VFs is enabled",
-	  "vfiomigctl vfs 0000:3b:00.0 8", PF },
-	{ "function", no_sriov, DOCTOR_UNKNOWN, "neither a VF nor a PF", "", PF },
-	{ "group", all_is_well, DOCTOR_OK, "IOMMU group 7", "", NULL },
-	{ "group", no_group, DOCTOR_PROBLEM, "in no IOMMU group", "", NULL },
-	{ "group", noiommu_group, DOCTOR_UNKNOWN, "no-IOMMU group 7", "", NULL },
-	{ "group-mates", all_is_well, DOCTOR_OK, "0 other devices in its group", "", NULL },
-	{ "group-mates", idle_mate, DOCTOR_OK, "1 other device in its group", "", NULL },
+	  "vfiomigctl vfs 0000:3b:00.0 8", PF, FIX(NONE) },
+	{ "function", no_sriov, DOCTOR_UNKNOWN, "neither a VF nor a PF", "", PF, FIX(NONE) },
+	{ "group", all_is_well, DOCTOR_OK, "IOMMU group 7", "", NULL, FIX(NONE) },
+	{ "group", no_group, DOCTOR_PROBLEM, "in no IOMMU group", "", NULL, FIX(NONE) },
+	{ "group", noiommu_group, DOCTOR_UNKNOWN, "no-IOMMU group 7", "", NULL, FIX(NONE) },
+	{ "group-mates", all_is_well, DOCTOR_OK, "0 other devices in its group", "", NULL, FIX(NONE) },
+	{ "group-mates", idle_mate, DOCTOR_OK, "1 other device in its group", "", NULL, FIX(NONE) },
 	{ "group-mates", driven_mate, DOCTOR_PROBLEM,
-	  "0000:3b:00.3 (mlx5_core) is in its group", "", NULL },
-	{ "group-mates", no_group, DOCTOR_NOT_ASKED, "", "", NULL },
-	{ "driver", all_is_well, DOCTOR_OK, "mlx5_vfio_pci", "", NULL },
+	  "0000:3b:00.3 (mlx5_core) is in its group", "", NULL, FIX(NONE) },
+	{ "group-mates", no_group, DOCTOR_NOT_ASKED, "", "", NULL, FIX(NONE) },
+	{ "driver", all_is_well, DOCTOR_OK, "mlx5_vfio_pci", "", NULL, FIX(NONE) },
 	{ "driver", plain, DOCTOR_PROBLEM, "vfio-pci, and not mlx5_vfio_pci",
-	  "vfiomigctl bind " VF_NAME, NULL },
+	  "vfiomigctl bind " VF_NAME, NULL, FIX(DRIVER) },
 	{ "driver", host_driver, DOCTOR_PROBLEM, "mlx5_core, and not mlx5_vfio_pci",
-	  "vfiomigctl bind " VF_NAME, NULL },
+	  "vfiomigctl bind " VF_NAME, NULL, FIX(DRIVER) },
 	{ "driver", no_driver, DOCTOR_PROBLEM, "no driver, and not mlx5_vfio_pci",
-	  "vfiomigctl bind " VF_NAME, NULL },
-	{ "driver", plain_other, DOCTOR_PROBLEM, "vfio-pci", "", NULL },
+	  "vfiomigctl bind " VF_NAME, NULL, FIX(DRIVER) },
+	{ "driver", plain_other, DOCTOR_PROBLEM, "vfio-pci", "", NULL, FIX(NONE) },
 	{ "driver", vendor_module, DOCTOR_PROBLEM, "vfio-pci, and not vendor_vfio_pci",
-	  "vfiomigctl bind " VF_NAME, NULL },
-	{ "driver", only_vfio_pci, DOCTOR_PROBLEM, "vfio-pci", "", NULL },
-	{ "driver", all_is_well, DOCTOR_NOT_ASKED, "", "", PF },
-	{ "driver", pf_on_vfio, DOCTOR_PROBLEM, "vfio-pci", "", PF },
-	{ "module", vendor_module, DOCTOR_OK, "vendor_vfio_pci is for it, by its alias", "", NULL },
-	{ "module", only_vfio_pci, DOCTOR_NOT_ASKED, "", "", NULL },
-	{ "module", all_is_well, DOCTOR_OK, "mlx5_vfio_pci is there", "", NULL },
-	{ "module", builtin_module, DOCTOR_OK, "mlx5_vfio_pci is there", "", NULL },
-	{ "module", loaded_module, DOCTOR_OK, "mlx5_vfio_pci is loaded", "", NULL },
+	  "vfiomigctl bind " VF_NAME, NULL, FIX(DRIVER) },
+	{ "driver", only_vfio_pci, DOCTOR_PROBLEM, "vfio-pci", "", NULL, FIX(NONE) },
+	{ "driver", all_is_well, DOCTOR_NOT_ASKED, "", "", PF, FIX(NONE) },
+	{ "driver", pf_on_vfio, DOCTOR_PROBLEM, "vfio-pci", "", PF, FIX(NONE) },
+	{ "use", all_is_well, DOCTOR_NOT_ASKED, "", "", NULL, FIX(NONE) },
+	{ "use", host_driver, DOCTOR_OK, "nothing that can be seen from here",
+	  "", NULL, FIX(NONE) },
+	{ "use", interface_up, DOCTOR_PROBLEM, "network interface eth3 is up",
+	  "", NULL, FIX(NONE) },
+	{ "use", interfaces_up, DOCTOR_PROBLEM, " is up and 1 more", "", NULL, FIX(NONE) },
+	{ "module", vendor_module, DOCTOR_OK, "vendor_vfio_pci is for it, by its alias", "", NULL, FIX(NONE) },
+	{ "module", only_vfio_pci, DOCTOR_NOT_ASKED, "", "", NULL, FIX(NONE) },
+	{ "module", all_is_well, DOCTOR_OK, "mlx5_vfio_pci is there", "", NULL, FIX(NONE) },
+	{ "module", builtin_module, DOCTOR_OK, "mlx5_vfio_pci is there", "", NULL, FIX(NONE) },
+	{ "module", loaded_module, DOCTOR_OK, "mlx5_vfio_pci is loaded", "", NULL, FIX(NONE) },
 	{ "module", no_module, DOCTOR_PROBLEM, "no module mlx5_vfio_pci (CONFIG_MLX5_VFIO_PCI)",
-	  "", NULL },
+	  "", NULL, FIX(NONE) },
 	{ "module", no_modules, DOCTOR_UNKNOWN, "mlx5_vfio_pci: there is no list of modules",
-	  "modprobe mlx5_vfio_pci", NULL },
+	  "modprobe mlx5_vfio_pci", NULL, FIX(NONE) },
 	{ "module", old_kernel, DOCTOR_PROBLEM,
-	  "mlx5_vfio_pci migrates it since Linux 5.18; this is 5.15.0-100-generic", "", NULL },
+	  "mlx5_vfio_pci migrates it since Linux 5.18; this is 5.15.0-100-generic",
+	  "", NULL, FIX(NONE) },
 	{ "module", virtio_function, DOCTOR_PROBLEM,
-	  "virtio_vfio_pci migrates it since Linux 6.13; this is 6.12.38-amd64", "", NULL },
-	{ "module", plain_other, DOCTOR_NOT_ASKED, "", "", NULL },
-	{ "devlink", all_is_well, DOCTOR_NOT_ASKED, "", "", NULL },
-	{ "firmware", all_is_well, DOCTOR_OK, "its driver offers migration", "", NULL },
+	  "virtio_vfio_pci migrates it since Linux 6.13; this is 6.12.38-amd64",
+	  "", NULL, FIX(NONE) },
+	{ "module", plain_other, DOCTOR_NOT_ASKED, "", "", NULL, FIX(NONE) },
+	{ "devlink", all_is_well, DOCTOR_NOT_ASKED, "", "", NULL, FIX(NONE) },
+	{ "firmware", all_is_well, DOCTOR_OK, "its driver offers migration", "", NULL, FIX(NONE) },
 	{ "firmware", plain, DOCTOR_UNKNOWN, "the kernel does not show it",
-	  "mlxconfig -d 0000:3b:00.0 query VF_MIGRATION_MODE", NULL },
-	{ "migration", all_is_well, DOCTOR_OK, "by debugfs", "", NULL },
-	{ "migration", no_migration, DOCTOR_PROBLEM, "not by debugfs", "", NULL },
+	  "mlxconfig -d 0000:3b:00.0 query VF_MIGRATION_MODE", NULL, FIX(NONE) },
+	{ "migration", all_is_well, DOCTOR_OK, "by debugfs", "", NULL, FIX(NONE) },
+	{ "migration", no_migration, DOCTOR_PROBLEM, "not by debugfs", "", NULL, FIX(NONE) },
 	{ "migration", no_debugfs, DOCTOR_UNKNOWN, "debugfs does not tell",
-	  "vfiomigctl info " VF_NAME, NULL },
-	{ "migration", host_driver, DOCTOR_NOT_ASKED, "", "", NULL },
-	{ "state", all_is_well, DOCTOR_NOT_ASKED, "", "", NULL },
+	  "vfiomigctl info " VF_NAME, NULL, FIX(NONE) },
+	{ "migration", host_driver, DOCTOR_NOT_ASKED, "", "", NULL, FIX(NONE) },
+	{ "state", all_is_well, DOCTOR_NOT_ASKED, "", "", NULL, FIX(NONE) },
 	/* Of a device that is not open it is what was left behind, or never set. */
-	{ "state", error_state, DOCTOR_NOT_ASKED, "", "", NULL },
-	{ "state", held, DOCTOR_OK, "RUNNING", "", NULL },
+	{ "state", error_state, DOCTOR_NOT_ASKED, "", "", NULL, FIX(NONE) },
+	{ "state", held, DOCTOR_OK, "RUNNING", "", NULL, FIX(NONE) },
 	{ "state", held_in_error, DOCTOR_PROBLEM, "ERROR",
-	  "vfiomigctl reset pid:321/" VF_NAME, NULL },
-	{ "access", all_is_well, DOCTOR_OK, "/dev/vfio/devices/vfio0", "", NULL },
-	{ "access", no_node, DOCTOR_PROBLEM, "no node of it in /dev/vfio", "", NULL },
-	{ "access", host_driver, DOCTOR_NOT_ASKED, "", "", NULL },
-	{ "token", all_is_well, DOCTOR_NOT_ASKED, "", "", NULL },
+	  "vfiomigctl reset pid:321/" VF_NAME, NULL, FIX(NONE) },
+	{ "access", all_is_well, DOCTOR_OK, "/dev/vfio/devices/vfio0", "", NULL, FIX(NONE) },
+	{ "access", no_node, DOCTOR_PROBLEM, "no node of it in /dev/vfio", "", NULL, FIX(NONE) },
+	{ "access", host_driver, DOCTOR_NOT_ASKED, "", "", NULL, FIX(NONE) },
+	{ "token", all_is_well, DOCTOR_NOT_ASKED, "", "", NULL, FIX(NONE) },
 	{ "token", pf_on_vfio, DOCTOR_UNKNOWN, "its PF 0000:3b:00.0 has the driver vfio-pci", "",
-	  NULL },
-	{ "reset", all_is_well, DOCTOR_OK, "the kernel can reset it", "", NULL },
+	  NULL, FIX(NONE) },
+	{ "reset", all_is_well, DOCTOR_OK, "the kernel can reset it", "", NULL, FIX(NONE) },
 	{ "reset", no_reset, DOCTOR_PROBLEM, "the kernel has no way to reset it",
-	  VF_NAME "/reset_method", NULL },
-	{ "held", all_is_well, DOCTOR_OK, "by no process", "", NULL },
+	  VF_NAME "/reset_method", NULL, FIX(NONE) },
+	{ "held", all_is_well, DOCTOR_OK, "by no process", "", NULL, FIX(NONE) },
 	{ "held", held, DOCTOR_PROBLEM,
 	  "qemu-system-x86 (pid 321, unit machine-qemu\\x2d3\\x2dweb.scope)",
-	  "vfiomigctl info pid:321/" VF_NAME, NULL },
-	{ "log", all_is_well, DOCTOR_OK, "no warning in 10 minutes", "", NULL },
-	{ "log", log_of_old, DOCTOR_OK, "no warning in 10 minutes", "", NULL },
+	  "vfiomigctl info pid:321/" VF_NAME, NULL, FIX(NONE) },
+	{ "held", held_by_itself, DOCTOR_PROBLEM, "fd 9, which this process has inherited, has it",
+	  "vfiomigctl info fd:9", NULL, FIX(NONE) },
+	{ "log", all_is_well, DOCTOR_OK, "no warning in 10 minutes", "", NULL, FIX(NONE) },
+	{ "log", log_of_old, DOCTOR_OK, "no warning in 10 minutes", "", NULL, FIX(NONE) },
 	{ "log", log_of_now, DOCTOR_UNKNOWN, "mlx5_vfio_pci " VF_NAME ": refused?[2J",
-	  "dmesg | grep " VF_NAME, NULL },
-	{ "log", no_log, DOCTOR_UNKNOWN, "/dev/kmsg: ENOENT", "dmesg", NULL },
+	  "dmesg | grep " VF_NAME, NULL, FIX(NONE) },
+	{ "log", no_log, DOCTOR_UNKNOWN, "/dev/kmsg: ENOENT", "dmesg", NULL, FIX(NONE) },
 	/* clang-format on */
 };
 
@@ -470,6 +509,8 @@ static void each_finding_is_made_and_told(void **state)
 			assert_non_null(finding.cause);
 		if (finding.verdict == DOCTOR_OK)
 			assert_null(finding.cause);
+		assert_int_equal(finding.fix, made[i].fix);
+		assert_true(!finding.fix || *finding.command);
 		fake_host_free(f);
 	}
 }
@@ -507,6 +548,120 @@ static const struct {
 	/* clang-format on */
 };
 
+#define TAKEN(fix) (1u << DOCTOR_FIX_##fix)
+#define PROBLEM(rule_, fix_)                             \
+	{                                                \
+		rule_, DOCTOR_PROBLEM, DOCTOR_FIX_##fix_ \
+	}
+
+/* What is next of findings, in any order, and about which of them. */
+static void next_fix_follows_from_all_findings(void **state)
+{
+	static const struct {
+		struct {
+			const char *rule;
+			enum doctor_verdict verdict;
+			enum doctor_fix fix;
+		} findings[4];
+		unsigned int taken;
+		enum doctor_fix_next next;
+		const char *which;
+	} rows[] = {
+		/* clang-format off */
+		{ { { "kernel", DOCTOR_OK, DOCTOR_FIX_NONE } }, 0, DOCTOR_NEXT_NOTHING, NULL },
+		{ { PROBLEM("driver", DRIVER) }, 0, DOCTOR_NEXT_FIX, "driver" },
+		/* In the order in which they are to be done, not in the one of the rules. */
+		{ { PROBLEM("driver", DRIVER), PROBLEM("devlink", SWITCH) }, 0,
+		  DOCTOR_NEXT_FIX, "devlink" },
+		{ { PROBLEM("driver", DRIVER), PROBLEM("devlink", SWITCH),
+		    PROBLEM("nodes", IOMMUFD), PROBLEM("vfio", VFIO) }, 0,
+		  DOCTOR_NEXT_FIX, "vfio" },
+		{ { PROBLEM("driver", DRIVER), PROBLEM("nodes", IOMMUFD) }, TAKEN(VFIO),
+		  DOCTOR_NEXT_FIX, "nodes" },
+		/* What cannot be mended keeps the device as it is, and not the host. */
+		{ { PROBLEM("iommu", NONE), PROBLEM("driver", DRIVER) }, 0,
+		  DOCTOR_NEXT_GATED, "iommu" },
+		{ { PROBLEM("iommu", NONE), PROBLEM("driver", DRIVER), PROBLEM("vfio", VFIO) }, 0,
+		  DOCTOR_NEXT_FIX, "vfio" },
+		{ { PROBLEM("driver", DRIVER), PROBLEM("use", NONE) }, 0,
+		  DOCTOR_NEXT_GATED, "use" },
+		{ { PROBLEM("driver", DRIVER), PROBLEM("held", NONE) }, 0,
+		  DOCTOR_NEXT_GATED, "held" },
+		{ { PROBLEM("driver", DRIVER), PROBLEM("devlink", NONE) }, 0,
+		  DOCTOR_NEXT_GATED, "devlink" },
+		{ { PROBLEM("iommu", NONE) }, 0, DOCTOR_NEXT_NOTHING, NULL },
+		/* A problem that stands before nothing, and what is not known. */
+		{ { PROBLEM("reset", NONE), PROBLEM("driver", DRIVER) }, 0,
+		  DOCTOR_NEXT_FIX, "driver" },
+		{ { { "group", DOCTOR_UNKNOWN, DOCTOR_FIX_NONE }, PROBLEM("driver", DRIVER) }, 0,
+		  DOCTOR_NEXT_FIX, "driver" },
+		/* Once each. */
+		{ { PROBLEM("driver", DRIVER) }, TAKEN(DRIVER), DOCTOR_NEXT_NO_HELP, "driver" },
+		{ { PROBLEM("devlink", SWITCH), PROBLEM("driver", DRIVER) }, TAKEN(SWITCH),
+		  DOCTOR_NEXT_NO_HELP, "devlink" },
+		{ { { "devlink", DOCTOR_OK, DOCTOR_FIX_SWITCH }, PROBLEM("driver", DRIVER) },
+		  TAKEN(SWITCH), DOCTOR_NEXT_FIX, "driver" },
+		/* clang-format on */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct doctor_fix_fact facts[4];
+		size_t n = 0, which = 0;
+
+		for (; n < 4 && rows[i].findings[n].rule; n++)
+			facts[n] = (struct doctor_fix_fact){
+				.rule = rule_of(rows[i].findings[n].rule),
+				.verdict = rows[i].findings[n].verdict,
+				.fix = rows[i].findings[n].fix,
+			};
+		assert_int_equal(doctor_fix_next(facts, n, rows[i].taken, &which), rows[i].next);
+		if (rows[i].which)
+			assert_string_equal(facts[which].rule->name, rows[i].which);
+	}
+}
+
+static void fix_is_the_command_that_is_told(void **state)
+{
+	static const struct {
+		enum doctor_fix fix;
+		const char *root, *driver, *text;
+	} rows[] = {
+		/* clang-format off */
+		{ DOCTOR_FIX_VFIO,    "",   NULL, "modprobe vfio-pci " },
+		{ DOCTOR_FIX_VFIO,    "/r", NULL, "modprobe -d /r vfio-pci " },
+		{ DOCTOR_FIX_IOMMUFD, "",   NULL, "modprobe iommufd " },
+		{ DOCTOR_FIX_SWITCH,  "",   NULL, "vfiomigctl migratable " VF_NAME " on " },
+		{ DOCTOR_FIX_SWITCH,  "",   "x",
+		  "vfiomigctl migratable --rebind " VF_NAME " on " },
+		{ DOCTOR_FIX_DRIVER,  "",   "x",  "vfiomigctl bind " VF_NAME " " },
+		{ DOCTOR_FIX_DRIVER,  "/r", NULL, "vfiomigctl bind --module-root /r " VF_NAME " " },
+		{ DOCTOR_FIX_NONE,    "",   NULL, "" },
+		/* clang-format on */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		char name[] = VF_NAME, driver[8] = "";
+		struct vfio_node node = { .name = name };
+		const struct host_facts host = { .module_root = rows[i].root };
+		const struct device_facts device = { .node = &node };
+		const char *words[DOCTOR_FIX_WORDS + 1];
+		char text[128] = "";
+
+		if (rows[i].driver) {
+			strcpy(driver, rows[i].driver);
+			node.driver = driver;
+		}
+		doctor_fix_words(rows[i].fix, &host, &device, words);
+		for (size_t j = 0; words[j]; j++) {
+			strcat(text, words[j]);
+			strcat(text, " ");
+		}
+		assert_string_equal(text, rows[i].text);
+	}
+}
+
 static void switch_is_judged(void **state)
 {
 	char name[] = "x", driver[] = "vfio-pci", bus[] = "pci";
@@ -540,9 +695,11 @@ static void what_is_denied_is_told(void **state)
 {
 	char name[] = "x", bus[] = "pci";
 	const struct vfio_node node = { .name = name, .bus = bus, .vfio = true };
-	const struct device_facts d = {
-		.node = &node, .access = NODE_DENIED, .path = "/dev/vfio/7", .holders_partial = true
-	};
+	const struct device_facts d = { .node = &node,
+					.access = NODE_DENIED,
+					.path = "/dev/vfio/7",
+					.holders_partial = true,
+					.own_fd = -1 };
 	const struct host_facts host = { 0 };
 	struct doctor_finding finding;
 
@@ -640,6 +797,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_finding_is_made_and_told),
+		cmocka_unit_test(next_fix_follows_from_all_findings),
+		cmocka_unit_test(fix_is_the_command_that_is_told),
 		cmocka_unit_test(switch_is_judged),
 		cmocka_unit_test(what_is_denied_is_told),
 		cmocka_unit_test(variant_is_known_by_ids_or_pf),
