@@ -5,6 +5,7 @@
 #include "base/units.h"
 #include "fsm/fsm.h"
 #include "ui/picture-lanes.h"
+#include "ui/picture-style.h"
 
 /* Of a letter, about: nothing here knows the font. */
 #define LETTER 6.6
@@ -384,14 +385,9 @@ void picture_actions(FILE *f, const struct event_file *events, const struct summ
  * Legend
  */
 
-#define SWATCH 14
-#define LEGEND_ROW 20
-
 double picture_lanes_legend(FILE *f, double x, double y, double width)
 {
-	static const struct {
-		const char *class_name, *words;
-	} rows[] = {
+	static const struct picture_legend_row rows[] = {
 		{ "s-running", "running" },
 		{ "s-running-p2p", "running-p2p" },
 		{ "s-pre-copy", "pre-copy" },
@@ -409,19 +405,6 @@ double picture_lanes_legend(FILE *f, double x, double y, double width)
 		{ "freeze-owner", "of the freezer" },
 		{ "frozen", "owners are stopped" },
 	};
-	struct svg_box box = { x, y, SWATCH, SWATCH };
 
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		double wide = SWATCH + 6 + (double)strlen(rows[i].words) * LETTER + 16;
-
-		if (box.x > x && box.x + wide > x + width) {
-			box.x = x;
-			box.y += LEGEND_ROW;
-		}
-		svg_rect(f, &box, rows[i].class_name, NULL);
-		svg_text(f, box.x + SWATCH + 6, box.y + 11, SVG_START, "small", "%s",
-			 rows[i].words);
-		box.x += wide;
-	}
-	return box.y + LEGEND_ROW - y;
+	return picture_legend(f, x, y, width, rows, ARRAY_SIZE(rows));
 }
