@@ -258,6 +258,8 @@ complete -c vfiomigctl -n '__vfiomigctl_command migratable' -l switchdev -d "set
 complete -c vfiomigctl -n '__vfiomigctl_command migratable' -l rebind -d "take a bound VF from its driver for it, and give it back"
 
 complete -c vfiomigctl -n '__vfiomigctl_command monitor' -l states -d "look at the migration states"
+complete -c vfiomigctl -n '__vfiomigctl_command monitor' -l svg -r -F -d "draw the states as a picture at the end"
+complete -c vfiomigctl -n '__vfiomigctl_command monitor' -l force -d "replace FILE if it exists"
 complete -c vfiomigctl -n '__vfiomigctl_command monitor' -l until -x -a 'bound gone' -d "end as soon as that is so"
 complete -c vfiomigctl -n '__vfiomigctl_command monitor' -l timeout -x -d "end after so long"
 complete -c vfiomigctl -n '__vfiomigctl_command doctor' -l fix -d "do what is safe to do about problems, one after the other"

@@ -10,8 +10,10 @@
 #include "device/peek.h"
 #include "host/dev-name.h"
 #include "host/pci-vf.h"
+#include "transport/output.h"
 #include "uapi/devlink.h"
 #include "ui/monitor-log.h"
+#include "ui/picture-states.h"
 #include "ui/session.h"
 #include "cmd/cmd.h"
 #include "cmd/render.h"
@@ -50,14 +52,15 @@ struct monitor_device {
  * @goal: index of the device that --until is about
  * @next_look_ns, @end_ns: on the monotonic clock; 0 for never
  * @lost: overruns so far
+ * @out, @picture: of --svg; @uncancelled: of its writing, which a signal has not to end
  */
 struct cmd_monitor_args {
 	struct invocation *inv;
 	struct opt_list specs;
 	const char *until_text;
 	struct until until;
-	const char *states_text;
-	bool states;
+	const char *svg;
+	bool states, force;
 	uint64_t interval_ns, timeout_ns;
 
 	struct monitor_log log;
@@ -67,7 +70,9 @@ struct cmd_monitor_args {
 	size_t n, goal;
 	uint64_t next_look_ns, end_ns;
 	unsigned int lost;
-	struct cancel cancel;
+	struct cancel cancel, uncancelled;
+	struct output *out;
+	struct picture_states picture;
 };
 
 static void cmd_monitor_view(FILE *f, struct json_object *report)
@@ -95,6 +100,9 @@ static void cmd_monitor_parse(struct cmd_monitor_args *a, int argc, char **argv)
 		  .duration_ns = &a->interval_ns, .min = NSEC_PER_MSEC, .max = 3600 * NSEC_PER_SEC,
 		  .given = &a->states,
 		  .doc = "look at the migration states, each INTERVAL (100ms)" },
+		{ "svg", .value = "FILE", .text = &a->svg,
+		  .doc = "draw the states as a picture at the end, to FILE" },
+		{ "force", .flag = &a->force, .doc = "replace FILE if it exists" },
 		{ "until", .value = "WHAT", .text = &a->until_text,
 		  .doc = "end as soon as WHAT is so: bound, gone, or 'DEV STATE'" },
 		{ "timeout", .value = "TIME", .duration_ns = &a->timeout_ns, .min = NSEC_PER_MSEC,
@@ -105,6 +113,7 @@ static void cmd_monitor_parse(struct cmd_monitor_args *a, int argc, char **argv)
 	const struct opt_arg args[] = { { "DEV", .list = &a->specs, .optional = true }, { 0 } };
 
 	cmd_parse(a->inv, &(struct cmd_line){ .opts = opts, .args = args }, argc, argv);
+	a->states |= a->svg != NULL;
 	if (!a->interval_ns)
 		a->interval_ns = MONITOR_INTERVAL_NS;
 	if (!a->until_text)
@@ -398,7 +407,26 @@ static bool cmd_monitor_peek(struct monitor_device *d, enum mig_state *ret)
 	return device_peek(d->dev, d->held, ret) == PEEK_STATE;
 }
 
-static void cmd_monitor_look(struct cmd_monitor_args *a)
+/* What the picture is made of. */
+static int cmd_monitor_keep(struct cmd_monitor_args *a, size_t i, const struct dwell_change *change,
+			    struct err *err)
+{
+	const struct dwell *d = &a->v[i].dwell;
+	const struct picture_state state = {
+		.device = (unsigned int)i,
+		.ns = d->known ? d->last_look_ns : clock_ns(),
+		.known = d->known,
+		.state = d->state,
+	};
+
+	if (!a->svg)
+		return 0;
+	if (change->up)
+		picture_states_down(&a->picture, state.ns - change->down_ns, state.ns);
+	return picture_states_add(&a->picture, &state, err);
+}
+
+static int cmd_monitor_look(struct cmd_monitor_args *a, struct err *err)
 {
 	for (size_t i = 0; i < a->n; i++) {
 		struct monitor_device *d = &a->v[i];
@@ -412,10 +440,14 @@ static void cmd_monitor_look(struct cmd_monitor_args *a)
 			       ? dwell_look(&d->dwell, state, clock_ns(), &change)
 			       : dwell_lose(&d->dwell, clock_ns(), &change);
 		cancel_call_end(&a->cancel);
-		if (seen == DWELL_CHANGED)
-			monitor_log_state(&a->log, d->name, &d->dwell, &change);
+		if (seen != DWELL_CHANGED)
+			continue;
+		monitor_log_state(&a->log, d->name, &d->dwell, &change);
+		if (cmd_monitor_keep(a, i, &change, err) < 0)
+			return -ENOMEM;
 	}
 	a->next_look_ns = clock_ns() + a->interval_ns;
+	return 0;
 }
 
 static bool cmd_monitor_reached(const struct cmd_monitor_args *a)
@@ -465,7 +497,9 @@ static int cmd_monitor_wait(struct cmd_monitor_args *a, struct err *err)
 	if (r < 0)
 		return r;
 	if (a->states && clock_ns() >= a->next_look_ns)
-		cmd_monitor_look(a);
+		r = cmd_monitor_look(a, err);
+	if (r < 0)
+		return r;
 	lines_flush(&a->log.out);
 	return monitor_log_check(&a->log, err);
 }
@@ -482,10 +516,10 @@ static int cmd_monitor_end(const struct cmd_monitor_args *a, int r, struct err *
 
 static int cmd_monitor_listen(struct cmd_monitor_args *a, struct err *err)
 {
-	int r;
+	int r = a->states ? cmd_monitor_look(a, err) : 0;
 
-	if (a->states)
-		cmd_monitor_look(a);
+	if (r < 0)
+		return r;
 	while (!cmd_monitor_reached(a)) {
 		if (a->end_ns && clock_ns() >= a->end_ns) {
 			if (a->until.kind == UNTIL_NONE)
@@ -579,6 +613,67 @@ static void cmd_monitor_render(struct cmd_monitor_args *a)
 	report_uint(o, "longest_gap_ns", gap);
 }
 
+/* First, so that a place where nothing can be written ends it before anything was seen. */
+static int cmd_monitor_open_picture(struct cmd_monitor_args *a, struct err *err)
+{
+	struct uri uri;
+	int r;
+
+	if (!a->svg)
+		return 0;
+	r = cmd_output(a->inv, a->svg, URI_FILE, &uri, err);
+	return r < 0 ? r : output_open(&uri, a->force, &a->uncancelled, &a->out, err);
+}
+
+static char *cmd_monitor_draw(struct cmd_monitor_args *a, size_t *ret_len, struct err *err)
+{
+	_cleanup_free_ struct picture_states_device *devices = calloc(a->n + 1, sizeof(*devices));
+	char *text = NULL;
+	FILE *f = devices ? open_memstream(&text, ret_len) : NULL;
+
+	if (!f) {
+		err_set(err, -ENOMEM, "%s", a->svg);
+		return NULL;
+	}
+	a->picture.start_ns = a->log.start_ns;
+	a->picture.end_ns = clock_ns();
+	for (size_t i = 0; i < a->n; i++) {
+		devices[i] =
+			(struct picture_states_device){ a->v[i].name, a->v[i].dwell.downtime_ns };
+		a->picture.gap_ns = MAX(a->picture.gap_ns, a->v[i].dwell.longest_gap_ns);
+	}
+	picture_states_draw(f, &a->picture, devices, (unsigned int)a->n);
+	if (fclose(f) == 0)
+		return text;
+	err_set(err, -ENOMEM, "%s", a->svg);
+	return mfree(text);
+}
+
+/* However it has ended: what was seen is worth as much after a failure. */
+static int cmd_monitor_write_picture(struct cmd_monitor_args *a, struct err *err)
+{
+	_cleanup_free_ char *text = NULL;
+	size_t len = 0;
+	int r;
+
+	if (!a->out)
+		return 0;
+	text = cmd_monitor_draw(a, &len, err);
+	if (!text)
+		return -ENOMEM;
+	r = output_write(a->out, text, len, err);
+	if (r < 0)
+		return r;
+	r = output_finish(a->out, err);
+	if (r < 0)
+		return r;
+	r = output_publish(a->out, err);
+	if (r < 0)
+		return r;
+	report_name(a->inv->report, "svg", a->svg);
+	return 0;
+}
+
 /* With --json the result is the last line of many, and not a document of its own. */
 static void cmd_monitor_show_json(struct cmd_monitor_args *a, int r, const struct err *err)
 {
@@ -602,6 +697,47 @@ static void cmd_monitor_show_json(struct cmd_monitor_args *a, int r, const struc
 /* How long the result waits for a reader that is slow. */
 #define MONITOR_WAIT_MS 5000
 
+static int cmd_monitor_watch_all(struct cmd_monitor_args *a, struct err *err)
+{
+	struct err why = { 0 };
+	int r, s;
+
+	r = cmd_monitor_open_picture(a, err);
+	if (r < 0)
+		return r;
+	monitor_log_init(&a->log, a->inv->json, a->inv->verbosity < 0);
+	r = session_run(cmd_monitor_work, a, &a->cancel, NULL, err);
+	s = cmd_monitor_write_picture(a, r < 0 ? &why : err);
+	if (r < 0 && s < 0)
+		log_warn("%s: not drawn: %s", a->svg, why.text);
+	r = r < 0 ? r : s;
+	cmd_monitor_render(a);
+	if (a->inv->json)
+		cmd_monitor_show_json(a, r, err);
+	lines_finish(&a->log.out, MONITOR_WAIT_MS);
+	monitor_log_done(&a->log);
+	return r;
+}
+
+static int cmd_monitor_watch(struct cmd_monitor_args *a, struct err *err)
+{
+	int r;
+
+	r = cancel_init(&a->cancel, err);
+	if (r < 0)
+		return r;
+	r = cancel_init(&a->uncancelled, err);
+	if (r < 0) {
+		cancel_done(&a->cancel);
+		return r;
+	}
+	r = cmd_monitor_watch_all(a, err);
+	a->out = output_free(a->out);
+	cancel_done(&a->uncancelled);
+	cancel_done(&a->cancel);
+	return r;
+}
+
 static int cmd_monitor_run(struct invocation *inv, int argc, char **argv, struct err *err)
 {
 	struct cmd_monitor_args a = { .inv = inv };
@@ -612,24 +748,13 @@ static int cmd_monitor_run(struct invocation *inv, int argc, char **argv, struct
 	a.v = calloc(MONITOR_DEVICES_MAX, sizeof(*a.v));
 	if (!a.v)
 		return err_set(err, -ENOMEM, "devices");
-	r = cancel_init(&a.cancel, err);
-	if (r < 0) {
-		free(a.v);
-		return r;
-	}
-	monitor_log_init(&a.log, inv->json, inv->verbosity < 0);
-	r = session_run(cmd_monitor_work, &a, &a.cancel, NULL, err);
-	cmd_monitor_render(&a);
-	if (inv->json)
-		cmd_monitor_show_json(&a, r, err);
-	lines_finish(&a.log.out, MONITOR_WAIT_MS);
-	monitor_log_done(&a.log);
+	r = cmd_monitor_watch(&a, err);
 	for (size_t i = 0; i < a.n; i++)
 		cmd_monitor_forget(&a.v[i]);
 	free(a.v);
 	uevents_close(a.uevents);
 	netlink_close(a.devlink);
-	cancel_done(&a.cancel);
+	picture_states_done(&a.picture);
 	return r;
 }
 

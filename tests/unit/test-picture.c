@@ -12,6 +12,7 @@
 #include "base/macros.h"
 #include "ui/picture-scale.h"
 #include "ui/picture-series.h"
+#include "ui/picture-states.h"
 #include "ui/picture.h"
 
 #define HEAD "{\"schema\":1,\"command\":\"save\",\"version\":\"1\",\"devices\":["
@@ -233,9 +234,104 @@ static void marks_are_round_numbers(void **state)
 	assert_string_equal(picture_bytes(text, 1024.0 * 1024 * 1024), "1 GiB");
 }
 
+/*
+ * The states that monitor has seen
+ */
+
+static char *draw_states(const struct picture_state *v, size_t n, uint64_t down_from,
+			 uint64_t down_to, unsigned int devices)
+{
+	struct picture_states_device *names = calloc(devices, sizeof(*names));
+	struct picture_states p = { .start_ns = 1000, .end_ns = 100001000, .gap_ns = 1000000 };
+	struct err err = { 0 };
+	char *svg = NULL;
+	size_t size = 0;
+	FILE *f = open_memstream(&svg, &size);
+
+	assert_non_null(names);
+	for (unsigned int i = 0; i < devices; i++)
+		names[i] = (struct picture_states_device){ "0000:3b:00.1<&", i ? 0 : 5000000 };
+	for (size_t i = 0; i < n; i++)
+		assert_int_equal(picture_states_add(&p, &v[i], &err), 0);
+	if (down_to)
+		picture_states_down(&p, down_from, down_to);
+	picture_states_draw(f, &p, names, devices);
+	picture_states_done(&p);
+	free(names);
+	assert_int_equal(fclose(f), 0);
+	assert_string_equal(svg + strlen(svg) - 7, "</svg>\n");
+	return svg;
+}
+
+static unsigned int count(const char *text, const char *what)
+{
+	unsigned int n = 0;
+
+	while ((text = strstr(text, what))) {
+		text += strlen(what);
+		n++;
+	}
+	return n;
+}
+
+static void states_are_drawn_as_far_as_they_were_seen(void **state)
+{
+	static const struct picture_state changes[] = {
+		{ 0, 2000, true, MIG_RUNNING },	  { 1, 2000, true, MIG_STOP },
+		{ 0, 10001000, true, MIG_STOP },  { 0, 15001000, true, MIG_RUNNING },
+		{ 1, 20001000, false, MIG_STOP },
+	};
+	char *svg;
+
+	(void)state;
+	/* One was never seen. The legend has a box of each state, too. */
+	svg = draw_states(changes, ARRAY_SIZE(changes), 0, 0, 3);
+	assert_int_equal(count(svg, "class=\"s-running\""), 2 + 1);
+	assert_int_equal(count(svg, "class=\"s-stop\""), 2 + 1);
+	assert_non_null(strstr(svg, ">states of 2 devices, 100 ms<"));
+	assert_non_null(strstr(svg, ">0000:3b:00.1&lt;&amp;<"));
+	assert_null(strstr(svg, "class=\"window\""));
+	free(svg);
+	/* Down for a short part of it: that is large below, and all of it above. */
+	svg = draw_states(changes, ARRAY_SIZE(changes), 10001000, 15001000, 3);
+	assert_int_equal(count(svg, "class=\"window\""), 1);
+	assert_int_equal(count(svg, "class=\"s-running\""), 2 + 2 + 1);
+	free(svg);
+	/* For all of it. */
+	svg = draw_states(changes, ARRAY_SIZE(changes), 2000, 90001000, 3);
+	assert_int_equal(count(svg, "class=\"window\""), 0);
+	free(svg);
+	svg = draw_states(NULL, 0, 0, 0, 1);
+	assert_non_null(strstr(svg, ">no state was seen<"));
+	free(svg);
+}
+
+static void states_without_room_are_counted(void **state)
+{
+	enum {
+		MANY = PICTURE_STATES_MAX + 7,
+		DEVICES = 70
+	};
+	struct picture_state *v = calloc(MANY, sizeof(*v));
+	char *svg;
+
+	(void)state;
+	assert_non_null(v);
+	for (unsigned int i = 0; i < MANY; i++)
+		v[i] = (struct picture_state){ i % DEVICES, 2000 + i, true,
+					       i / DEVICES % 2 ? MIG_STOP : MIG_RUNNING };
+	svg = draw_states(v, MANY, 0, 0, DEVICES);
+	assert_non_null(strstr(svg, ">and 7 changes that had no room<"));
+	assert_non_null(strstr(svg, ">and 6 more devices<"));
+	free(svg);
+	free(v);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(states_are_drawn_as_far_as_they_were_seen),
+		cmocka_unit_test(states_without_room_are_counted),
 		cmocka_unit_test(nothing_is_too_short_or_too_long_to_be_drawn),
 		cmocka_unit_test(a_damaged_report_is_refused_or_drawn),
 		cmocka_unit_test(names_are_text_and_never_elements),

@@ -117,6 +117,40 @@ expect_shown()
 	[[ $output == *'state stop, after '*' in running'* && $output == *'TIMES'* ]]
 }
 
+# drawn CLASS: $count boxes of that class.
+drawn()
+{
+	count=$(grep -c "class=\"$1\"" run.svg) || true
+}
+
+@test "monitor: --svg draws what was seen, when a signal ends it" {
+	start M "$VFIOMIGCTL" monitor --states=1ms --svg=run.svg "$A" "$B"
+	eventually grep -q "$B .*state running" M.out
+	for state in stop running stop running; do
+		migctl 0 state "$A" "$state"
+		eventually grep -q "$A .*state $state" M.out
+	done
+	[[ ! -e run.svg ]]
+	kill -INT "$M"
+	finish M 0
+	python3 -c 'import sys, xml.dom.minidom as m; m.parse("run.svg")'
+	grep -q '>states of 2 devices, ' run.svg
+	grep -q '>downtime ' run.svg
+	grep -qF "${A: -19}<" run.svg
+	drawn s-stop
+	((count >= 2))
+	drawn s-running
+	((count >= 4))
+	# One that is there stays, before anything is watched; and a failure is drawn, too.
+	cp run.svg before.svg
+	migctl 73 monitor --svg=run.svg --timeout=1ms "$A"
+	cmp run.svg before.svg
+	migctl 75 --json monitor --svg=run.svg --force --timeout=50ms --until="$A stop"
+	[[ $output == *'"svg":"run.svg"'* || $output == *'"svg": "run.svg"'* ]]
+	grep -q ">states of 2 devices, " run.svg
+	migctl 73 monitor --svg=no-such/run.svg --timeout=1ms
+}
+
 @test "monitor: the state of a device is known while a process has it open" {
 	mkfifo go
 	make_device C migsim-v2
