@@ -210,7 +210,7 @@ expect_seen()
 	allow_misuse
 	"$tools/with-fd" --keep "$A" 20 bash -c '
 		(until [[ -e over ]]; do
-			[[ ! -e reset ]] || { rm reset; "$0" -q reset fd:20; touch done; }
+			[[ ! -e reset ]] || { rm reset; "$0" -q reset fd:20; touch was-reset; }
 			sleep 0.05
 		done) &
 		exec sleep inf' "$VFIOMIGCTL" &
@@ -218,13 +218,13 @@ expect_seen()
 	owners+=("$owner")
 	eventually is_called "$owner" sleep
 	for row in '81 --freeze-owner' '74 -v'; do
-		rm -f go done
+		rm -f go was-reset
 		"$VFIOMIGCTL" save "${row#* }" "pid:$owner" \
 			'exec:until [ -e go ]; do sleep 0.05; done; cat >image' 2>err &
 		owners+=("$!")
 		eventually is_in "$A" stop-copy
 		touch reset
-		eventually test -e done
+		eventually test -e was-reset
 		touch go
 		status=0
 		wait "${owners[-1]}" || status=$?

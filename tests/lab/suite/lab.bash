@@ -50,6 +50,7 @@ guardian_is_gone()
 # kill_at_calls CHECK COMMAND...: COMMAND is killed where one of its system calls begins or ends, and
 # CHECK, a function, has to hold after each; at $LAB_CALLS places from its start to its end, 0 for all
 # there are. The number of the place is in $place.
+# shellcheck disable=SC2154 # status and stderr are record's
 kill_at_calls()
 {
 	local check=$1 calls=${LAB_CALLS:-6} total step
