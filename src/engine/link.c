@@ -118,7 +118,7 @@ static int link_write(struct link *l, const void *buf, size_t len, struct err *e
 	return r;
 }
 
-/* Both parts, or the link is of no use any more: a wish to stop may cut a message in two as well. */
+/* Both parts, or the link is of no use any more: a wish to stop may cut a message in two. */
 static int link_write_message(struct link *l, const void *head, size_t head_len,
 			      const void *payload, size_t len, struct err *err)
 {
@@ -434,7 +434,7 @@ ssize_t link_read_payload(struct link *l, void *buf, size_t len, struct err *err
 		return 0;
 	n = channel_read(l->channel, buf, MIN(len, l->left), err);
 	if (n == 0)
-		n = link_ended(l, err);
+		return link_fail(l, link_ended(l, err), err);
 	if (n < 0)
 		return link_fail(l, (int)n, err);
 	l->heard_ns = clock_ns();

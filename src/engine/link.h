@@ -48,7 +48,7 @@ const char *link_name(const struct link *l);
 /**
  * link_check() - what it has failed with, also while no call was waiting for it
  *
- * For work that ends by the cancel, to tell whether it was the link that requested it. Return: 0, or
+ * For work that ends by the cancel, to tell whether the link has requested that. Return: 0, or
  * the failure with its story. @err may be NULL.
  */
 _must_check_ int link_check(struct link *l, struct err *err);

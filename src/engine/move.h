@@ -24,7 +24,7 @@
  *	             <-- DONE --                  DONE       record DONE
  *	  DONE       record DONE
  *
- * What the two keep, whatever breaks and whoever crashes (tests/unit/test-move-model explores it):
+ * What the two keep, whatever breaks and whichever end crashes (tests/unit/test-move-model explores it):
  *  - the destination runs only when its record says COMMITTED, which it writes only after COMMIT;
  *  - the source sends COMMIT only when its record says COMMITTED, and never runs the state again
  *    from the moment on in which that may be so;

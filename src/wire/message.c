@@ -119,8 +119,8 @@ const char *wire_phase_name(unsigned int phase)
  */
 
 /* The bytes of FRAMES are not summed: the image sums them, and a second time would cost as much. */
-static uint64_t wire_checksum(const void *header, unsigned int type, const void *payload,
-			      size_t size)
+static uint64_t message_checksum(const void *header, unsigned int type, const void *payload,
+				 size_t size)
 {
 	uint64_t seed = type != WIRE_FRAMES && size ? XXH3_64bits(payload, size) : 0;
 
@@ -138,12 +138,12 @@ void wire_encode_header(enum wire_type type, const void *payload, uint32_t size,
 	};
 
 	memcpy(w.magic, WIRE_MAGIC, sizeof(w.magic));
-	w.checksum = htole64(wire_checksum(&w, type, payload, size));
+	w.checksum = htole64(message_checksum(&w, type, payload, size));
 	memcpy(buf, &w, sizeof(w));
 }
 
 /* What each type may have; of an unknown one only that it can be skipped. */
-static int wire_judge(const struct wire_header *h, struct err *err)
+static int message_judge(const struct wire_header *h, struct err *err)
 {
 	const struct wire_kind *kind = &wire_kinds[wire_known(h->type) ? h->type : 0];
 
@@ -181,7 +181,7 @@ int wire_decode_header(const uint8_t buf[WIRE_HEADER_SIZE], uint64_t sequence,
 		.sequence = le64toh(w.sequence),
 		.checksum = le64toh(w.checksum),
 	};
-	r = wire_judge(&h, err);
+	r = message_judge(&h, err);
 	if (r < 0)
 		return r;
 	if (h.sequence != sequence)
@@ -194,7 +194,7 @@ int wire_decode_header(const uint8_t buf[WIRE_HEADER_SIZE], uint64_t sequence,
 int wire_check(const uint8_t header[WIRE_HEADER_SIZE], const struct wire_header *h,
 	       const void *payload, struct err *err)
 {
-	if (wire_checksum(header, h->type, payload, h->size) != h->checksum)
+	if (message_checksum(header, h->type, payload, h->size) != h->checksum)
 		return err_fail(err, ERR_PEER, -EPROTO, "%s: its checksum is wrong",
 				wire_name(h->type));
 	return 0;
@@ -204,7 +204,7 @@ int wire_check(const uint8_t header[WIRE_HEADER_SIZE], const struct wire_header 
  * The payloads
  */
 
-static size_t wire_put_hello(const struct wire_hello *h, uint8_t *buf)
+static size_t message_put_hello(const struct wire_hello *h, uint8_t *buf)
 {
 	struct wire_hello_raw w = {
 		.version = htole16(h->version),
@@ -222,7 +222,7 @@ static size_t wire_put_hello(const struct wire_hello *h, uint8_t *buf)
 	return sizeof(w);
 }
 
-static size_t wire_put_end(const struct wire_end *e, uint8_t *buf)
+static size_t message_put_end(const struct wire_end *e, uint8_t *buf)
 {
 	struct wire_end_raw w = { .bytes = htole64(e->bytes) };
 
@@ -232,7 +232,7 @@ static size_t wire_put_end(const struct wire_end *e, uint8_t *buf)
 	return sizeof(w);
 }
 
-static size_t wire_put_decision(const struct wire_decision *d, uint8_t *buf)
+static size_t message_put_decision(const struct wire_decision *d, uint8_t *buf)
 {
 	struct wire_decision_raw w = { .generation = htole64(d->generation) };
 
@@ -241,7 +241,7 @@ static size_t wire_put_decision(const struct wire_decision *d, uint8_t *buf)
 	return sizeof(w);
 }
 
-static size_t wire_put_abort(const struct wire_abort *a, uint8_t *buf)
+static size_t message_put_abort(const struct wire_abort *a, uint8_t *buf)
 {
 	struct wire_abort_raw w = { .kind = htole32(a->kind) };
 
@@ -250,7 +250,7 @@ static size_t wire_put_abort(const struct wire_abort *a, uint8_t *buf)
 	return sizeof(w);
 }
 
-static size_t wire_put_state(const struct wire_state *s, uint8_t *buf)
+static size_t message_put_state(const struct wire_state *s, uint8_t *buf)
 {
 	struct wire_state_raw w = {
 		.generation = htole64(s->generation),
@@ -264,22 +264,22 @@ static size_t wire_put_state(const struct wire_state *s, uint8_t *buf)
 	return sizeof(w);
 }
 
-static size_t wire_put_payload(const struct wire_message *m, uint8_t *buf)
+static size_t message_put_payload(const struct wire_message *m, uint8_t *buf)
 {
 	switch (m->type) {
 	case WIRE_HELLO:
-		return wire_put_hello(&m->hello, buf);
+		return message_put_hello(&m->hello, buf);
 	case WIRE_END:
 	case WIRE_READY:
-		return wire_put_end(&m->end, buf);
+		return message_put_end(&m->end, buf);
 	case WIRE_COMMIT:
 	case WIRE_DONE:
-		return wire_put_decision(&m->decision, buf);
+		return message_put_decision(&m->decision, buf);
 	case WIRE_ABORT:
-		return wire_put_abort(&m->abort, buf);
+		return message_put_abort(&m->abort, buf);
 	case WIRE_ASK:
 	case WIRE_TELL:
-		return wire_put_state(&m->state, buf);
+		return message_put_state(&m->state, buf);
 	default:
 		assert(m->type == WIRE_HEARTBEAT);
 		return 0;
@@ -289,13 +289,13 @@ static size_t wire_put_payload(const struct wire_message *m, uint8_t *buf)
 size_t wire_encode(const struct wire_message *m, uint64_t sequence, uint8_t *buf)
 {
 	uint8_t *payload = buf + WIRE_HEADER_SIZE;
-	size_t size = wire_put_payload(m, payload);
+	size_t size = message_put_payload(m, payload);
 
 	wire_encode_header(m->type, payload, (uint32_t)size, sequence, buf);
 	return WIRE_HEADER_SIZE + size;
 }
 
-static int wire_get_hello(const void *payload, struct wire_hello *ret, struct err *err)
+static int message_get_hello(const void *payload, struct wire_hello *ret, struct err *err)
 {
 	struct wire_hello_raw w;
 
@@ -319,7 +319,7 @@ static int wire_get_hello(const void *payload, struct wire_hello *ret, struct er
 	return 0;
 }
 
-static void wire_get_end(const void *payload, struct wire_end *ret)
+static void message_get_end(const void *payload, struct wire_end *ret)
 {
 	struct wire_end_raw w;
 
@@ -329,7 +329,7 @@ static void wire_get_end(const void *payload, struct wire_end *ret)
 	ret->bytes = le64toh(w.bytes);
 }
 
-static void wire_get_decision(const void *payload, struct wire_decision *ret)
+static void message_get_decision(const void *payload, struct wire_decision *ret)
 {
 	struct wire_decision_raw w;
 
@@ -338,7 +338,7 @@ static void wire_get_decision(const void *payload, struct wire_decision *ret)
 	ret->generation = le64toh(w.generation);
 }
 
-static int wire_get_abort(const void *payload, struct wire_abort *ret, struct err *err)
+static int message_get_abort(const void *payload, struct wire_abort *ret, struct err *err)
 {
 	struct wire_abort_raw w;
 
@@ -351,8 +351,8 @@ static int wire_get_abort(const void *payload, struct wire_abort *ret, struct er
 	return 0;
 }
 
-static int wire_get_state(const struct wire_header *h, const void *payload, struct wire_state *ret,
-			  struct err *err)
+static int message_get_state(const struct wire_header *h, const void *payload,
+			     struct wire_state *ret, struct err *err)
 {
 	struct wire_state_raw w;
 
@@ -377,20 +377,20 @@ int wire_decode(const struct wire_header *h, const void *payload, struct wire_me
 	*ret = (struct wire_message){ .type = h->type, .size = h->size };
 	switch (h->type) {
 	case WIRE_HELLO:
-		return wire_get_hello(payload, &ret->hello, err);
+		return message_get_hello(payload, &ret->hello, err);
 	case WIRE_END:
 	case WIRE_READY:
-		wire_get_end(payload, &ret->end);
+		message_get_end(payload, &ret->end);
 		return 0;
 	case WIRE_COMMIT:
 	case WIRE_DONE:
-		wire_get_decision(payload, &ret->decision);
+		message_get_decision(payload, &ret->decision);
 		return 0;
 	case WIRE_ABORT:
-		return wire_get_abort(payload, &ret->abort, err);
+		return message_get_abort(payload, &ret->abort, err);
 	case WIRE_ASK:
 	case WIRE_TELL:
-		return wire_get_state(h, payload, &ret->state, err);
+		return message_get_state(h, payload, &ret->state, err);
 	default:
 		return 0;
 	}
