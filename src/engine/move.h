@@ -24,7 +24,7 @@
  *	             <-- DONE --                  DONE       record DONE
  *	  DONE       record DONE
  *
- * What the two keep, whatever breaks and whichever end crashes (tests/unit/test-move-model explores it):
+ * What the two keep, whatever breaks and whichever end crashes (tests/unit/test-move-model):
  *  - the destination runs only when its record says COMMITTED, which it writes only after COMMIT;
  *  - the source sends COMMIT only when its record says COMMITTED, and never runs the state again
  *    from the moment on in which that may be so;
@@ -138,7 +138,7 @@ enum wire_phase move_phase(enum move_state state);
 enum handover_sent move_sent(enum move_state state);
 enum handover_received move_received(enum move_state state);
 
-/** move_decided() - a cancel comes too late: the source has decided, the destination may be asked */
+/** move_decided() - too late for a cancel: the source has decided, or the destination waits */
 bool move_decided(enum move_state state);
 
 /** move_role() - whose state it is: WIRE_SOURCE or WIRE_DESTINATION */

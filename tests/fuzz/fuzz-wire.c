@@ -3,8 +3,8 @@
 /*
  * Messages of a move against whatever libFuzzer thinks of
  *
- * An input is one message. The mutator signs what it changed most times: behind the checksum is what
- * is worth the search.
+ * An input is one message. The mutator signs what it changed most times: behind the checksum is
+ * what is worth the search.
  */
 
 #include <assert.h>

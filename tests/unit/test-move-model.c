@@ -3,14 +3,14 @@
 /*
  * Both ends of a move, all that can happen to them
  *
- * Every state that the two machines of engine/move.h can come to together is visited: each message is
- * delivered or lost with its link, each write of a record succeeds, fails, or leaves either content,
- * each end may fail, be cancelled, give up, crash between any two actions, and be recovered by
- * engine/recover-plan.h, which may crash as well. The other end is asked by then, or cannot be.
- * A link loses nothing but its end, doubles and reorders nothing; it may break anywhere.
+ * Every state that the two machines of engine/move.h can come to together is visited: each message
+ * is delivered or lost with its link, each write of a record succeeds, fails, or leaves either
+ * content, each end may fail, be cancelled, give up, crash between any two actions, and be
+ * recovered by engine/recover-plan.h, which may crash as well. The other end is asked by then, or
+ * cannot be. A link loses nothing but its end, doubles and reorders nothing; it may break anywhere.
  *
- * What is claimed: a state never runs at both ends; and once both ends have been recovered and could
- * talk to each other, it runs at exactly one of them, or nothing has it any more.
+ * What is claimed: a state never runs at both ends; and once both ends have been recovered and
+ * could talk to each other, it runs at exactly one of them, or nothing has it any more.
  */
 
 #include <setjmp.h>
@@ -304,7 +304,7 @@ static void visit_action(const struct world *before, int end)
 	case MOVE_START:
 		e->dev = DEV_RUNS;
 		break;
-	case MOVE_RELEASE: /* to whoever held them; see exits() */
+	case MOVE_RELEASE: /* see exits() */
 	case MOVE_RELINK: /* see visit_link() */
 	case MOVE_JUDGE: /* see visit_own() */
 		break;

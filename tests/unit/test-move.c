@@ -207,7 +207,7 @@ static void the_state_says_who_owns(void **state)
 		assert_non_null(move_state_name(s));
 		if (!is_source(s))
 			continue;
-		/* As long as its record cannot say COMMITTED the source goes back after a failure. */
+		/* As long as its record cannot say COMMITTED, the source goes back. */
 		assert_int_equal(
 			move_phase(s) == WIRE_PHASE_COMMITTED || move_phase(s) == WIRE_PHASE_DONE,
 			move_sent(s) == HANDOVER_ENDING || move_sent(s) == HANDOVER_DOUBT ||
