@@ -85,6 +85,11 @@ static int link_fail(struct link *l, int r, struct err *err)
 	return r;
 }
 
+int link_fd(const struct link *l)
+{
+	return channel_fd(l->channel);
+}
+
 int link_check(struct link *l, struct err *err)
 {
 	int r;

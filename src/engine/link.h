@@ -45,6 +45,9 @@ const struct wire_hello *link_peer(const struct link *l);
 
 const char *link_name(const struct link *l);
 
+/** link_fd() - readable when link_hear_now() may have something to hear */
+int link_fd(const struct link *l);
+
 /**
  * link_check() - what it has failed with, also while no call was waiting for it
  *
