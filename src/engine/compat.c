@@ -183,14 +183,14 @@ static void compat_add_clause(struct clauses *c, const char *field, const char *
 	c->at += n > 0 ? (size_t)n : 0;
 }
 
-struct verdict {
+struct compat_verdict {
 	struct clauses vital, rest;
 };
 
 static void compat_judge(void *ctx, const char *field, const char *saved, const char *here,
 			 bool vital)
 {
-	struct verdict *v = ctx;
+	struct compat_verdict *v = ctx;
 
 	compat_add_clause(vital ? &v->vital : &v->rest, field, saved, here);
 }
@@ -198,7 +198,7 @@ static void compat_judge(void *ctx, const char *field, const char *saved, const 
 int compat_check(const struct image_device *saved, const struct device *dev, bool force,
 		 struct err *err)
 {
-	struct verdict v = { 0 };
+	struct compat_verdict v = { 0 };
 
 	compat_compare(saved, dev, compat_judge, &v);
 	if (v.vital.at && !force) {

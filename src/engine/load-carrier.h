@@ -63,7 +63,7 @@ struct load_carrier_ops {
 
 /**
  * struct load_carrier
- * @link: as it is until there is an input, then as @open leaves it
+ * @link: as it is until there is an input, then as load_carrier_ops.open leaves it
  * @in: the input; NULL until it is opened
  * @doubt: what helps where it stays unknown who has the state; NULL for the usual
  */
