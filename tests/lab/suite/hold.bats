@@ -146,7 +146,7 @@ lend()
 		".devices[0].lease == {\"use\": \"change\", \"by\": \"my vmm\", \"pid\": $client}"
 	migctl 0 list hold:h
 	[[ ${lines[0]} == 'DEVICE '*'HELD BY '*'CLIENT'* ]]
-	[[ ${lines[1]} == *"$A"*"$client]"* && ${lines[2]} == *" idle"* ]]
+	[[ ${lines[1]} == "${A:0:30}"*"$client]"* && ${lines[2]} == *" idle"* ]]
 	for line in "${lines[@]}"; do
 		((${#line} <= 100))
 	done
