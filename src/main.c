@@ -24,6 +24,10 @@ static const struct command *const commands[] = {
 	&cmd_info,    &cmd_state,   &cmd_reset,	     &cmd_inspect, &cmd_verify,
 	&cmd_extract, &cmd_report,  &cmd_migratable, &cmd_bind,	   &cmd_unbind,
 	&cmd_vfs,     &cmd_monitor, &cmd_doctor,     &cmd_recover,
+	&cmd_save,   &cmd_resume,  &cmd_migrate, &cmd_receive,	  &cmd_hold,
+	&cmd_list,   &cmd_info,	   &cmd_state,	 &cmd_reset,	  &cmd_inspect,
+	&cmd_verify, &cmd_extract, &cmd_report,	 &cmd_migratable, &cmd_bind,
+	&cmd_unbind, &cmd_vfs,	   &cmd_monitor, &cmd_doctor,
 };
 
 /* What stands in front of the list of commands. */

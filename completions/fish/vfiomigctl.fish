@@ -133,6 +133,7 @@ complete -c vfiomigctl -f
 complete -c vfiomigctl -n __vfiomigctl_first -a save -d "stream the state of devices to a file"
 complete -c vfiomigctl -n __vfiomigctl_first -a resume -d "load a state into devices, start them, hold them"
 complete -c vfiomigctl -n __vfiomigctl_first -a migrate -d "move devices' state to another host"
+complete -c vfiomigctl -n __vfiomigctl_first -a receive -d "take the state that another host migrates"
 complete -c vfiomigctl -n __vfiomigctl_first -a hold -d "keep devices open, and lend them to other programs"
 complete -c vfiomigctl -n __vfiomigctl_first -a list -d "show the devices bound to VFIO, without opening them"
 complete -c vfiomigctl -n __vfiomigctl_first -a info -d "show what a device is and what its migration can do"
@@ -151,14 +152,15 @@ complete -c vfiomigctl -n __vfiomigctl_first -a doctor -d "say why a device is n
 complete -c vfiomigctl -n __vfiomigctl_first -a recover -d "bring a move between hosts to its end after a crash"
 
 complete -c vfiomigctl -n __vfiomigctl_first -a help -d "give a help list"
-complete -c vfiomigctl -n '__vfiomigctl_at 1 help' -a 'save resume migrate hold list info state reset inspect verify extract report migratable bind unbind vfs monitor doctor recover'
+complete -c vfiomigctl -n '__vfiomigctl_at 1 help' -a 'save resume migrate receive recover hold list info state reset inspect verify extract report migratable bind unbind vfs monitor doctor'
 
 complete -c vfiomigctl -n '__vfiomigctl_at 1 vfs' -a '(__vfiomigctl_pfs)' -x
-complete -c vfiomigctl -n '__vfiomigctl_at 1 save resume migrate info state reset migratable doctor' -a '(__vfiomigctl_devices; __vfiomigctl_vfs; __vfiomigctl_forms fd: hold: pid: unix: vfio-user:)' -F
-complete -c vfiomigctl -n '__vfiomigctl_beyond 1 save resume migrate' -a '(__vfiomigctl_devices; __vfiomigctl_vfs; __vfiomigctl_forms fd: hold: pid: unix: vfio-user:)' -F
+complete -c vfiomigctl -n '__vfiomigctl_at 1 save resume migrate receive info state reset migratable doctor' -a '(__vfiomigctl_devices; __vfiomigctl_vfs; __vfiomigctl_forms fd: hold: pid: unix: vfio-user:)' -F
+complete -c vfiomigctl -n '__vfiomigctl_beyond 1 save resume migrate receive' -a '(__vfiomigctl_devices; __vfiomigctl_vfs; __vfiomigctl_forms fd: hold: pid: unix: vfio-user:)' -F
 complete -c vfiomigctl -n '__vfiomigctl_command hold list monitor bind unbind' -a '(__vfiomigctl_devices; __vfiomigctl_vfs; __vfiomigctl_forms fd: hold: pid: unix: vfio-user:)' -F
 complete -c vfiomigctl -n '__vfiomigctl_beyond 1 migrate' -a '(__vfiomigctl_forms fd: exec: unix: tcp: vsock:)' -F
 complete -c vfiomigctl -n '__vfiomigctl_beyond 1 save' -a '(__vfiomigctl_forms file: fd: exec: unix: tcp: vsock:)' -F
+complete -c vfiomigctl -n '__vfiomigctl_beyond 1 receive' -a '(__vfiomigctl_forms fd: unix: tcp: vsock:)' -F
 complete -c vfiomigctl -n '__vfiomigctl_beyond 1 resume; and __vfiomigctl_listen' -a '(__vfiomigctl_forms fd: unix: tcp: vsock:)' -F
 complete -c vfiomigctl -n '__vfiomigctl_beyond 1 resume; and not __vfiomigctl_listen' -a '(__vfiomigctl_forms file: fd: exec:)' -F
 complete -c vfiomigctl -n '__vfiomigctl_at 2 extract' -a '(__vfiomigctl_forms file: fd: exec:)' -F
@@ -176,26 +178,25 @@ complete -c vfiomigctl -s h -l help -d "give a help list"
 complete -c vfiomigctl -l usage -d "give a short usage message"
 complete -c vfiomigctl -s V -l version -d "print program version"
 
-complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate hold list info state reset inspect verify recover' -l via -x -a 'cdev group' -d "open by cdev or group"
-complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate hold list info state reset inspect verify recover' -l vf-token -x -d "token that the driver of the VF's PF asks for"
-complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate hold list info state reset inspect verify recover' -l protocol -x -a 'v1 v2' -d "speak v1 or v2"
-complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate hold list info state reset inspect verify recover' -l timeout -x -d 'give up on who is silent for so long'
+complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate receive recover hold list info state reset inspect verify' -l via -x -a 'cdev group' -d "open by cdev or group"
+complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate receive recover hold list info state reset inspect verify' -l vf-token -x -d "token that the driver of the VF's PF asks for"
+complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate receive recover hold list info state reset inspect verify' -l protocol -x -a 'v1 v2' -d "speak v1 or v2"
+complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate receive recover hold list info state reset inspect verify' -l timeout -x -d 'give up on who is silent for so long'
 complete -c vfiomigctl -n '__vfiomigctl_command state' -l force -d "set it although a save or load seems under way"
 complete -c vfiomigctl -n '__vfiomigctl_command reset' -l force -d "reset it although a process uses it"
-complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate state reset migratable bind unbind vfs recover' -l dry-run -d "change nothing, open nothing"
-complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate state reset migratable bind unbind vfs doctor' -l dry-run -d "change nothing, open nothing"
+complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate receive recover state reset migratable bind unbind vfs doctor' -l dry-run -d "change nothing, open nothing"
 
-complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate hold state verify recover' -l drain-timeout -x -d 'try an arc again that a busy device refuses, for so long'
+complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate receive recover hold state verify' -l drain-timeout -x -d 'try an arc again that a busy device refuses, for so long'
 
-complete -c vfiomigctl -n '__vfiomigctl_command save resume' -l freeze-owner -d "stop the devices' owner while they are stopped"
-complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate' -l action-script -r -F -d "run this before and after the devices stop and start"
-complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate' -l action-timeout -x -d "end it when it takes longer"
+complete -c vfiomigctl -n '__vfiomigctl_command save resume receive' -l freeze-owner -d "stop the devices' owner while they are stopped"
+complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate receive' -l action-script -r -F -d "run this before and after the devices stop and start"
+complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate receive' -l action-timeout -x -d "end it when it takes longer"
 
-complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate recover' -l tls-creds -x -a '(__fish_complete_directories)' -d "use TLS, with the certificates or keys in a folder"
-complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate recover' -l tls-hostname -x -d "whose certificate the listener must have"
-complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate recover' -l tls-authz -x -d "pattern for the subject of the other end's certificate"
-complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate recover' -l tls-psk-user -x -d "use keys.psk, as this user"
-complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate recover' -l insecure -d "use TCP or vsock without TLS, or the socket of any user"
+complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate receive recover' -l tls-creds -x -a '(__fish_complete_directories)' -d "use TLS, with the certificates or keys in a folder"
+complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate receive recover' -l tls-hostname -x -d "whose certificate the listener must have"
+complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate receive recover' -l tls-authz -x -d "pattern for the subject of the other end's certificate"
+complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate receive recover' -l tls-psk-user -x -d "use keys.psk, as this user"
+complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate receive recover' -l insecure -d "use TCP or vsock without TLS, or the socket of any user"
 
 complete -c vfiomigctl -n '__vfiomigctl_command save migrate' -l sha256 -d "sum the stream"
 complete -c vfiomigctl -n '__vfiomigctl_command save migrate' -l bandwidth -x -a '1M 10M 100M 1G' -d "write at most so many bytes a second"
@@ -211,28 +212,31 @@ complete -c vfiomigctl -n '__vfiomigctl_command save migrate' -l max-rounds -x -
 complete -c vfiomigctl -n '__vfiomigctl_command save migrate' -l max-time -x -d "in pre-copy, at most"
 complete -c vfiomigctl -n '__vfiomigctl_command save migrate' -l on-divergence -x -a 'stop abort' -d "when pre-copy does not converge"
 complete -c vfiomigctl -n '__vfiomigctl_command save migrate' -l max-skew -x -d "between the first device's stop and the last's, at most"
-complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate verify' -l no-p2p -d "several devices need no P2P"
-complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate' -l report -r -F -d "keep all that happens in a file"
+complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate receive verify' -l no-p2p -d "several devices need no P2P"
+complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate receive' -l report -r -F -d "keep all that happens in a file"
 complete -c vfiomigctl -n '__vfiomigctl_command save' -l raw -d "write the bare stream and nothing else"
-complete -c vfiomigctl -n '__vfiomigctl_command save' -l force -d "replace FILE if it exists"
+complete -c vfiomigctl -n '__vfiomigctl_command save monitor' -l force -d "replace FILE if it exists"
 
 complete -c vfiomigctl -n '__vfiomigctl_command migrate' -l check-only -d "ask the other end whether it would take them"
 complete -c vfiomigctl -n '__vfiomigctl_command migrate' -l retries -x -a '1 3 10' -d "connect again when the channel breaks"
-complete -c vfiomigctl -n '__vfiomigctl_command migrate recover' -l state-dir -r -a '(__fish_complete_directories)' -d "keep the record of the transaction there"
+complete -c vfiomigctl -n '__vfiomigctl_command migrate receive recover' -l state-dir -r -a '(__fish_complete_directories)' -d "keep the record of the transaction there"
 
 complete -c vfiomigctl -n '__vfiomigctl_command resume' -l raw -d "FILE is a bare stream, not an image"
-complete -c vfiomigctl -n '__vfiomigctl_command resume' -l run -d "start the device even if no DMA is mapped for it"
-complete -c vfiomigctl -n '__vfiomigctl_command resume' -l stop -d "leave the device stopped"
+complete -c vfiomigctl -n '__vfiomigctl_command resume receive' -l run -d "start the device even if no DMA is mapped for it"
+complete -c vfiomigctl -n '__vfiomigctl_command resume receive' -l stop -d "leave the device stopped"
 complete -c vfiomigctl -n '__vfiomigctl_command resume' -l clone -d "start it even if the sender's device runs on, or may"
-complete -c vfiomigctl -n '__vfiomigctl_command resume' -l no-hold -d "exit at once; for devices that keep their state"
-complete -c vfiomigctl -n '__vfiomigctl_command resume' -l handover -r -F -d "hand the device over to the holder at a socket"
-complete -c vfiomigctl -n '__vfiomigctl_command resume' -l background -d "hold the device in the background"
-complete -c vfiomigctl -n '__vfiomigctl_command resume' -l pid-file -r -F -d "the number of the process in the background"
-complete -c vfiomigctl -n '__vfiomigctl_command resume' -l force-mismatch -d "load the state of another kind of device"
-complete -c vfiomigctl -n '__vfiomigctl_command resume' -l map -x -a '(__vfiomigctl_map)' -d "SAVED=DEV: load a device of the image into this one"
+complete -c vfiomigctl -n '__vfiomigctl_command resume receive' -l no-hold -d "exit at once; for devices that keep their state"
+complete -c vfiomigctl -n '__vfiomigctl_command resume receive' -l handover -r -F -d "hand the device over to the holder at a socket"
+complete -c vfiomigctl -n '__vfiomigctl_command resume receive' -l background -d "hold the device in the background"
+complete -c vfiomigctl -n '__vfiomigctl_command resume receive hold' -l pid-file -r -F -d "the number of the process in the background"
+complete -c vfiomigctl -n '__vfiomigctl_command resume receive' -l force-mismatch -d "load the state of another kind of device"
+complete -c vfiomigctl -n '__vfiomigctl_command resume receive' -l map -x -a '(__vfiomigctl_map)' -d "SAVED=DEV: load a device of the image into this one"
 complete -c vfiomigctl -n '__vfiomigctl_command resume' -l only -x -d "take this device of the image"
-complete -c vfiomigctl -n '__vfiomigctl_command resume' -l restore-config -d "restore PCI command and interrupt line, too"
+complete -c vfiomigctl -n '__vfiomigctl_command resume receive' -l restore-config -d "restore PCI command and interrupt line, too"
 
+complete -c vfiomigctl -n '__vfiomigctl_command receive' -l keep -d "serve one transaction after another"
+complete -c vfiomigctl -n '__vfiomigctl_command receive' -l spool -x -a '(__fish_complete_directories)' -d "keep a copy of the state here until it is safe"
+complete -c vfiomigctl -n '__vfiomigctl_command receive' -l no-spool -d "keep no copy"
 complete -c vfiomigctl -n '__vfiomigctl_command resume' -l listen -d "FILE is a socket: receive from who connects to it"
 
 complete -c vfiomigctl -n '__vfiomigctl_command list' -l probe -d "open devices that no process holds and ask them"
@@ -243,23 +247,20 @@ complete -c vfiomigctl -n '__vfiomigctl_command inspect' -l sections -d "list ea
 complete -c vfiomigctl -n '__vfiomigctl_command verify' -l on -r -F -a '(__vfiomigctl_devices; __vfiomigctl_vfs; __vfiomigctl_forms fd: hold: pid: unix: vfio-user:)' -d "try the image on this device, losing what it holds"
 
 complete -c vfiomigctl -n '__vfiomigctl_command extract' -l device -x -d "address or number of the device in the image"
-complete -c vfiomigctl -n '__vfiomigctl_command extract' -l force -d "replace OUT if it exists"
+complete -c vfiomigctl -n '__vfiomigctl_command extract report' -l force -d "replace OUT if it exists"
 
 complete -c vfiomigctl -n '__vfiomigctl_command report' -l svg -r -F -a '(__vfiomigctl_forms file: fd:)' -d "draw it as a picture"
-complete -c vfiomigctl -n '__vfiomigctl_command report' -l force -d "replace OUT if it exists"
 
 complete -c vfiomigctl -n '__vfiomigctl_command hold' -l socket -r -F -d "lend them at a UNIX socket"
 complete -c vfiomigctl -n '__vfiomigctl_command hold' -l allow-uid -x -d "serve this user, too"
 complete -c vfiomigctl -n '__vfiomigctl_command hold' -l on-request -x -a 'release refuse' -d "when the host asks for a device"
 complete -c vfiomigctl -n '__vfiomigctl_command hold' -l background -d "hold the devices in the background"
-complete -c vfiomigctl -n '__vfiomigctl_command hold' -l pid-file -r -F -d "the number of the process in the background"
 
 complete -c vfiomigctl -n '__vfiomigctl_command migratable' -l switchdev -d "set the PF's eswitch to switchdev mode if ports are hidden"
 complete -c vfiomigctl -n '__vfiomigctl_command migratable' -l rebind -d "take a bound VF from its driver for it, and give it back"
 
 complete -c vfiomigctl -n '__vfiomigctl_command monitor' -l states -d "look at the migration states"
 complete -c vfiomigctl -n '__vfiomigctl_command monitor' -l svg -r -F -d "draw the states as a picture at the end"
-complete -c vfiomigctl -n '__vfiomigctl_command monitor' -l force -d "replace FILE if it exists"
 complete -c vfiomigctl -n '__vfiomigctl_command monitor' -l until -x -a 'bound gone' -d "end as soon as that is so"
 complete -c vfiomigctl -n '__vfiomigctl_command monitor' -l timeout -x -d "end after so long"
 complete -c vfiomigctl -n '__vfiomigctl_command doctor' -l fix -d "do what is safe to do about problems, one after the other"

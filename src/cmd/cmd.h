@@ -99,6 +99,7 @@ extern const struct command cmd_migratable;
 extern const struct command cmd_migrate;
 extern const struct command cmd_monitor;
 extern const struct command cmd_recover;
+extern const struct command cmd_receive;
 extern const struct command cmd_report;
 extern const struct command cmd_reset;
 extern const struct command cmd_resume;

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <stdio.h>
+
+#include "base/macros.h"
+#include "engine/compat.h"
+#include "engine/receive-parts.h"
+
+struct receive_differences {
+	struct verdict *verdict;
+	struct err err;
+};
+
+static void receive_offer_differ(void *ctx, const char *field, const char *saved, const char *here,
+				 bool vital)
+{
+	struct receive_differences *d = ctx;
+
+	if (!d->err.code &&
+	    verdict_add_difference(d->verdict, field, saved, here, vital, &d->err) < 0)
+		return;
+}
+
+static int receive_offer_judge_device(struct receive *r, const struct image_device *saved,
+				      const struct device *dev, struct verdict *v, struct err *why)
+{
+	struct receive_differences d = { .verdict = v };
+	struct err err = { 0 };
+	int e;
+
+	e = verdict_add_device(v, saved->address, device_name(dev), why);
+	if (e < 0)
+		return e;
+	compat_compare(saved, dev, receive_offer_differ, &d);
+	if (d.err.code) {
+		*why = d.err;
+		return d.err.code;
+	}
+	/* All devices are compared: the verdict names what each differs in. */
+	if (compat_check(saved, dev, r->options->load.force_mismatch, &err) < 0 && !why->code)
+		*why = err;
+	return 0;
+}
+
+static int receive_offer_judge_devices(struct receive *r, const struct image_manifest *m,
+				       struct verdict *v, struct err *why)
+{
+	const struct load_options *o = &r->options->load;
+	uint32_t map[IMAGE_DEVICES_MAX];
+	int e;
+
+	if (m->source != IMAGE_SOURCE_STOPS)
+		return err_fail(why, ERR_IMAGE, -EINVAL,
+				"the source's devices are to run on: that is a copy, and no move");
+	e = load_map(&o->map, m, map, why);
+	if (e < 0)
+		return e;
+	for (uint32_t i = 0; i < m->n_devices; i++) {
+		if (map[i] == LOAD_MAP_NONE)
+			continue;
+		e = receive_offer_judge_device(r, &m->devices[i], o->devs[map[i]], v, why);
+		if (e < 0)
+			return e;
+	}
+	return why->code;
+}
+
+/* A state that has come here, and has not left since, is not to be lost by another one. */
+static int receive_offer_judge_held(struct receive *r, struct err *why)
+{
+	if (!r->held_generation || receive_moved_away(r))
+		return 0;
+	return err_fail(why, ERR_ABORTED, -EBUSY,
+			"the devices have the state of transaction %s, which has not been moved "
+			"away since",
+			r->held);
+}
+
+int receive_judge(struct receive *r, const char *offer, size_t len, struct verdict *v,
+		  struct err *why)
+{
+	struct image_manifest m = { 0 };
+	char reason[ERR_REASON_MAX], text[sizeof(why->text) + sizeof(reason)];
+	int e;
+
+	e = receive_offer_judge_held(r, why);
+	e = e < 0 ? e : image_manifest_decode(offer, len, &m, why);
+	e = e < 0 ? e : receive_offer_judge_devices(r, &m, v, why);
+	image_manifest_done(&m);
+	v->accepted = e >= 0;
+	if (e >= 0)
+		return 0;
+	snprintf(text, sizeof(text), "%s%s", why->text, err_reason(why, reason));
+	return verdict_refuse(v, text, why) < 0 ? why->code : e;
+}

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * What a destination is made of, for the receive*.c
+ */
+
+#include <pthread.h>
+
+#include "engine/guests.h"
+#include "engine/load-carrier.h"
+#include "engine/receive.h"
+#include "engine/spool.h"
+#include "wire/verdict.h"
+
+/**
+ * struct receive - a destination at work
+ * @carrier: of the load that is under way
+ * @guests: NULL where there is one link alone
+ * @lock: of what follows, up to @changed, which other threads than the worker read
+ * @state: the worker alone changes it
+ * @txid, @generation, @peer_journal: of the transaction; kept until another one is agreed on
+ * @known: they are of one
+ * @awaited: it was broken off, and its source may come again: no other one is taken
+ * @returned: it has come
+ * @done: it is over, and its state is here: a COMMIT that comes again is answered
+ * @word: what `recover` has brought for a destination that is PREPARED; MOVE_NR_EVENTS for nothing
+ * @word_fd: readable then
+ * @journal_lock: one thread at a time uses the journal
+ * @due: enum move_action, what is still to be carried out
+ * @visitor, @link: whom the worker listens to, NULL for none; without a visitor it is the one link
+ * @tries: how often its source may still come again
+ * @end: of END; @bytes: of FRAMES so far
+ * @failed: the story of what has failed at this end, or was heard of the other; code 0 for none
+ * @lost: the link was, as the machine has heard
+ * @said_doubt: the user knows that it is in doubt
+ * @held: the transaction whose state the devices have since
+ * @held_generation: of that; 0 for none
+ */
+struct receive {
+	const struct receive_options *options;
+	struct receive_result *result;
+	struct cancel *cancel;
+	struct load_carrier carrier;
+	struct guests *guests;
+
+	pthread_mutex_t lock;
+	enum move_state state;
+	uint8_t txid[WIRE_ID_SIZE], peer_journal[WIRE_ID_SIZE];
+	uint64_t generation;
+	bool known, awaited, returned, done;
+	enum move_event word;
+	pthread_cond_t changed;
+	int word_fd;
+
+	pthread_mutex_t journal_lock;
+	unsigned int due;
+	struct visitor *visitor;
+	struct link *link;
+	uint32_t tries;
+	struct journal_entry *entry;
+	struct spool *spool;
+	struct wire_end end;
+	uint64_t bytes;
+	struct err failed;
+	bool lost, said_doubt;
+	char doubt[64 + RECEIVE_TXID_TEXT];
+	char held[RECEIVE_TXID_TEXT];
+	uint64_t held_generation;
+};
+
+/*
+ * receive-step.c: the machine
+ */
+
+/** receive_is() - from any thread: @txid and @generation are those of the transaction */
+bool receive_is(struct receive *r, const uint8_t txid[WIRE_ID_SIZE], uint64_t generation);
+
+/** receive_start_over() - a new transaction, or another try: the state is AGREEING */
+void receive_start_over(struct receive *r, const struct wire_hello *hello);
+
+/** receive_event() - let the machine go on; what is to be done is added to @r->due */
+void receive_event(struct receive *r, enum move_event event);
+
+/**
+ * receive_do() - carry out what is due and not the load's, with all that comes of it
+ *
+ * What fails is an event again, its story in @r->failed. DISCARD, GIVE_BACK, LOAD, JUDGE, START and
+ * RELINK stay due: what follows DISCARD waits for it.
+ */
+void receive_do(struct receive *r);
+
+/** receive_did() - these were carried out */
+void receive_did(struct receive *r, unsigned int actions);
+
+/** receive_leave() - the link is of no use any more */
+void receive_leave(struct receive *r);
+
+/** receive_heard() - a message that has no payload of its own, or whose payload was judged */
+void receive_heard(struct receive *r, const struct wire_message *m);
+
+/** receive_lost() - the link is, for the reason @why */
+void receive_lost(struct receive *r, const struct err *why);
+
+/*
+ * receive-record.c: the journal
+ */
+
+/** receive_record() - make @phase durable. Return: what that came to, its story in @r->failed */
+enum move_event receive_record(struct receive *r, enum wire_phase phase);
+
+/** receive_moved_away() - the state that is held here has left by another transaction since */
+bool receive_moved_away(struct receive *r);
+
+/** receive_phase() - from any thread: what the journal says of another transaction */
+_must_check_ int receive_phase(struct receive *r, const uint8_t txid[WIRE_ID_SIZE],
+			       enum wire_role role, struct wire_state *ret, struct err *err);
+
+/*
+ * receive-offer.c
+ */
+
+/** receive_judge() - whether the devices fit what is offered. @why: as @v->reason, with its kind */
+_must_check_ int receive_judge(struct receive *r, const char *offer, size_t len, struct verdict *v,
+			       struct err *why);
+
+/*
+ * receive-wait.c: after READY
+ */
+
+/** receive_admit(), receive_answer() - of struct guests_ops */
+int receive_admit(void *ctx, const struct wire_hello *hello, const struct wire_message *first,
+		  struct err *why);
+int receive_answer(void *ctx, const struct wire_state *said, struct wire_state *ret,
+		   struct err *why);
+
+/**
+ * receive_await() - READY was said, or could not be: wait for the decision
+ *
+ * Return: 0: the machine has left PREPARED; -ECANCELED (ERR_IN_DOUBT).
+ */
+_must_check_ int receive_await(struct receive *r, struct err *err);

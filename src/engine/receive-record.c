@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/macros.h"
+#include "engine/receive-parts.h"
+
+/* A path that means the same in another folder. */
+static char *receive_record_spec(const char *spec)
+{
+	static const char *const prefixes[] = { "vfio-user:", "hold:" };
+	_cleanup_free_ char *cwd = NULL;
+	char *absolute;
+
+	for (size_t i = 0; i < ARRAY_SIZE(prefixes); i++) {
+		size_t len = strlen(prefixes[i]);
+
+		if (strncmp(spec, prefixes[i], len) != 0 || spec[len] == '/')
+			continue;
+		cwd = getcwd(NULL, 0);
+		if (!cwd || asprintf(&absolute, "%s%s/%s", prefixes[i], cwd, spec + len) < 0)
+			return NULL;
+		return absolute;
+	}
+	return strdup(spec);
+}
+
+static int receive_record_device(const struct receive *r, unsigned int i,
+				 struct journal_device *ret)
+{
+	const struct device *dev = r->options->load.devs[i];
+	const char *driver = device_driver(dev);
+
+	*ret = (struct journal_device){
+		.spec = receive_record_spec(r->options->specs[i]),
+		.name = strdup(device_name(dev)),
+		.driver = driver ? strdup(driver) : NULL,
+		.found = dev->mig ? dev->mig->state : MIG_RUNNING,
+	};
+	return ret->spec && ret->name && (!driver || ret->driver) ? 0 : -ENOMEM;
+}
+
+/* What the record says beside its phase. */
+static int receive_record_fill(const struct receive *r, struct journal_record *ret)
+{
+	unsigned int n = r->options->load.n;
+
+	memcpy(ret->txid, r->txid, sizeof(ret->txid));
+	memcpy(ret->peer_journal, r->peer_journal, sizeof(ret->peer_journal));
+	ret->generation = r->generation;
+	ret->role = WIRE_DESTINATION;
+	ret->run = r->carrier.in ? r->result->load.starts
+				 : r->options->load.start != LOAD_STARTS_NONE;
+	ret->end = r->end;
+	free(ret->spool);
+	ret->spool = r->spool ? strdup(spool_path(r->spool)) : NULL;
+	if (r->spool && !ret->spool)
+		return -ENOMEM;
+	if (ret->devices)
+		return 0;
+	ret->devices = calloc(n, sizeof(*ret->devices));
+	for (; ret->devices && ret->n_devices < n; ret->n_devices++)
+		if (receive_record_device(r, ret->n_devices, &ret->devices[ret->n_devices]) < 0)
+			return -ENOMEM;
+	return ret->devices ? 0 : -ENOMEM;
+}
+
+/* The generation is seen before the record has it: a later move of ours comes after it. */
+static int receive_record_add(struct receive *r, struct journal_record *record, bool *ret_there,
+			      struct err *err)
+{
+	uint64_t generation;
+	int e;
+
+	e = journal_generation(r->options->journal, r->generation, &generation, err);
+	if (e < 0)
+		return e;
+	e = journal_add(r->options->journal, record, &r->entry, err);
+	*ret_there = e == -EEXIST;
+	if (!*ret_there)
+		return e;
+	*err = (struct err){ 0 };
+	return journal_lock(r->options->journal, r->txid, WIRE_DESTINATION, &r->entry, err);
+}
+
+/* Another try, in this process or in one before, begins anew; nothing else does. */
+static int receive_record_check(struct receive *r, struct err *err)
+{
+	const struct journal_record *record = journal_record(r->entry);
+
+	if (record->phase != WIRE_PHASE_BEGUN && record->phase != WIRE_PHASE_ABORTED)
+		return err_fail(err, ERR_ABORTED, -EALREADY,
+				"transaction %s: it has been here, its record says %s",
+				r->result->txid, wire_phase_name(record->phase));
+	if (record->generation > r->generation)
+		return err_fail(err, ERR_ABORTED, -ESTALE, "transaction %s: of an old generation",
+				r->result->txid);
+	return 0;
+}
+
+/* @ret_there: there was one already, which does not say so yet */
+static int receive_record_begin(struct receive *r, bool *ret_there, struct err *err)
+{
+	struct journal_record record = { .phase = WIRE_PHASE_BEGUN };
+	int e;
+
+	e = receive_record_fill(r, &record);
+	e = e < 0 ? err_set(err, e, "journal") : receive_record_add(r, &record, ret_there, err);
+	journal_record_done(&record);
+	return e;
+}
+
+static int receive_record_write(struct receive *r, enum wire_phase phase, struct err *err)
+{
+	struct journal_record *record;
+	bool there;
+	int e;
+
+	if (!r->entry) {
+		e = receive_record_begin(r, &there, err);
+		if (e < 0 || !there)
+			return e;
+		e = receive_record_check(r, err);
+		if (e < 0)
+			return e;
+	}
+	record = journal_record(r->entry);
+	e = receive_record_fill(r, record);
+	if (e < 0)
+		return err_set(err, e, "journal");
+	record->phase = phase;
+	return journal_write(r->entry, err);
+}
+
+enum move_event receive_record(struct receive *r, enum wire_phase phase)
+{
+	struct err err = { 0 };
+	int e;
+
+	pthread_mutex_lock(&r->journal_lock);
+	e = receive_record_write(r, phase, &err);
+	pthread_mutex_unlock(&r->journal_lock);
+	if (e == JOURNAL_WRITTEN)
+		return MOVE_ON_WRITTEN;
+	if (!r->failed.code)
+		r->failed = err;
+	return e < 0 ? MOVE_ON_NOT_WRITTEN : MOVE_ON_UNSURE;
+}
+
+static bool receive_record_names(const struct receive *r, const struct journal_record *record)
+{
+	for (unsigned int i = 0; i < record->n_devices; i++)
+		for (unsigned int j = 0; j < r->options->load.n; j++)
+			if (!strcmp(record->devices[i].name, device_name(r->options->load.devs[j])))
+				return true;
+	return false;
+}
+
+bool receive_moved_away(struct receive *r)
+{
+	struct journal_item *items;
+	struct err err = { 0 };
+	bool away = false;
+	size_t n;
+	int e;
+
+	pthread_mutex_lock(&r->journal_lock);
+	e = journal_list(r->options->journal, &items, &n, &err);
+	pthread_mutex_unlock(&r->journal_lock);
+	if (e < 0)
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		const struct journal_record *record = &items[i].record;
+
+		if (items[i].damaged || record->role != WIRE_SOURCE ||
+		    record->generation <= r->held_generation)
+			continue;
+		away |= (record->phase == WIRE_PHASE_COMMITTED ||
+			 record->phase == WIRE_PHASE_DONE) &&
+			receive_record_names(r, record);
+	}
+	journal_list_done(items, n);
+	return away;
+}
+
+int receive_phase(struct receive *r, const uint8_t txid[WIRE_ID_SIZE], enum wire_role role,
+		  struct wire_state *ret, struct err *err)
+{
+	int e;
+
+	pthread_mutex_lock(&r->journal_lock);
+	e = journal_phase(r->options->journal, txid, role, ret, err);
+	pthread_mutex_unlock(&r->journal_lock);
+	return e;
+}

@@ -1,0 +1,724 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/macros.h"
+#include "engine/kept.h"
+#include "engine/receive-parts.h"
+
+static void receive_tell(struct receive *r, enum receive_news news)
+{
+	if (r->options->told)
+		r->options->told(r->options->ctx, news, r->result);
+}
+
+static struct wire_hello receive_hello(const struct receive_options *o)
+{
+	struct wire_hello hello = {
+		.version = WIRE_VERSION,
+		.oldest = WIRE_OLDEST,
+		.role = WIRE_DESTINATION,
+		.timeout_ms = (uint32_t)o->peer.timeout_ms,
+	};
+
+	memcpy(hello.journal, journal_id(o->journal), sizeof(hello.journal));
+	return hello;
+}
+
+/*
+ * The carrier of a load
+ */
+
+static struct receive *receive_of(struct load_carrier *c)
+{
+	return container_of(c, struct receive, carrier);
+}
+
+/* Return: 1: there are FRAMES; 0: END; or a failure, which the machine knows. */
+static int receive_next_frames(struct receive *r, struct err *err)
+{
+	struct wire_message m;
+	int e;
+
+	e = link_hear(r->link, &m, err);
+	if (e < 0)
+		return e;
+	receive_heard(r, &m);
+	if (m.type == WIRE_FRAMES && r->state == MOVE_D_LOADING)
+		return 1;
+	if (r->state == MOVE_D_JUDGING)
+		return 0;
+	*err = r->failed;
+	return err->code;
+}
+
+/* The image's bytes, out of the messages around them; and into the spool. */
+static ssize_t receive_read(void *ctx, void *buf, size_t len, struct err *err)
+{
+	struct receive *r = ctx;
+	ssize_t n;
+	int e;
+
+	while ((n = link_read_payload(r->link, buf, len, err)) == 0) {
+		e = r->state == MOVE_D_LOADING ? receive_next_frames(r, err) : 0;
+		if (e <= 0)
+			return e;
+	}
+	if (n < 0)
+		return n;
+	r->bytes += (uint64_t)n;
+	e = r->spool ? spool_write(r->spool, buf, (size_t)n, err) : 0;
+	return e < 0 ? e : n;
+}
+
+static int receive_open(struct load_carrier *c, const struct load_judge *judge, struct err *err)
+{
+	struct receive *r = receive_of(c);
+
+	(void)judge; /* of the one sender that was agreed with */
+	return input_from_reader(receive_read, r, link_name(r->link), &c->in, err);
+}
+
+/* END says what was sent, the receipt what has come. */
+static int receive_taken(struct load_carrier *c, const struct image_receipt *receipt,
+			 struct err *err)
+{
+	struct receive *r = receive_of(c);
+
+	if (memcmp(r->end.image, receipt->id, sizeof(r->end.image)) != 0 ||
+	    memcmp(r->end.digest, receipt->digest, sizeof(r->end.digest)) != 0)
+		return err_fail(err, ERR_PEER, -EPROTO, "%s: END is of another image",
+				link_name(r->link));
+	if (r->end.bytes != r->bytes)
+		return err_fail(err, ERR_PEER, -EPROTO,
+				"%s: END is of %llu bytes, and %llu have come", link_name(r->link),
+				(unsigned long long)r->end.bytes, (unsigned long long)r->bytes);
+	return r->spool ? spool_sync(r->spool, err) : 0;
+}
+
+static int receive_accept(struct load_carrier *c, const struct image_receipt *receipt,
+			  enum handover_received *received, struct err *err)
+{
+	struct receive *r = receive_of(c);
+	int e;
+
+	(void)receipt; /* END was compared with it */
+	receive_event(r, MOVE_ON_TAKEN);
+	receive_do(r);
+	e = receive_await(r, err);
+	*received = move_received(r->state);
+	if (e < 0 || r->state == MOVE_D_STARTING)
+		return e;
+	if (r->state == MOVE_D_RENEWING)
+		return err_fail(err, ERR_ABORTED, -EAGAIN, "the source offers it once more");
+	*err = r->failed;
+	return err->code;
+}
+
+/* Its source has come again: the link that it had is of no use. */
+static bool receive_has_returned(struct receive *r)
+{
+	bool returned;
+
+	pthread_mutex_lock(&r->lock);
+	returned = r->returned;
+	pthread_mutex_unlock(&r->lock);
+	return returned;
+}
+
+/* What a failure of the load is to the machine, which may know of it already. */
+static enum move_event receive_failure(struct receive *r, const struct err *why)
+{
+	struct err lost = { 0 };
+
+	if (r->state >= MOVE_D_STARTING)
+		return MOVE_ON_FAILED;
+	if (r->link && link_check(r->link, &lost) < 0) {
+		r->failed = lost;
+		return MOVE_ON_LOST;
+	}
+	if (!r->failed.code)
+		r->failed = *why;
+	if (receive_has_returned(r))
+		return MOVE_ON_LOST;
+	return atomic_load(&r->cancel->asked) ? MOVE_ON_CANCEL : MOVE_ON_FAILED;
+}
+
+/* The source hears of it before the devices are reset, and need not wait for that. */
+static void receive_refuse(struct load_carrier *c, const struct err *why)
+{
+	struct receive *r = receive_of(c);
+
+	if (r->state != MOVE_D_ABORTED && r->state != MOVE_D_RENEWING)
+		receive_event(r, receive_failure(r, why));
+	if (!(r->due & MOVE_SEND_ABORT))
+		return;
+	receive_did(r, MOVE_SEND_ABORT);
+	link_abort(r->link, why);
+}
+
+static void receive_close(struct load_carrier *c)
+{
+	c->in = input_free(c->in);
+}
+
+static const struct load_carrier_ops receive_carrier = {
+	.open = receive_open,
+	.taken = receive_taken,
+	.accept = receive_accept,
+	.refuse = receive_refuse,
+	.close = receive_close,
+};
+
+/*
+ * One try
+ */
+
+static int receive_open_spool(struct receive *r, struct err *err)
+{
+	r->spool = spool_free(r->spool);
+	return r->options->spool ? spool_open(r->options->spool, r->result->txid, &r->spool, err)
+				 : 0;
+}
+
+static void receive_drop_spool(struct receive *r)
+{
+	if (r->spool)
+		spool_remove(r->spool);
+	r->spool = spool_free(r->spool);
+}
+
+/* A cancel that was the link's own is none of the user's; its story is the link's. */
+static void receive_explain(struct receive *r, int code, struct err *err)
+{
+	if (code != -ECANCELED || !r->failed.code || err->kind == ERR_IN_DOUBT)
+		return;
+	memcpy(err->text, r->failed.text, sizeof(err->text));
+	err->code = r->failed.code;
+	err->system = r->failed.system;
+	if (err->kind == ERR_ABORTED || err->kind == ERR_UNSPEC)
+		err->kind = r->failed.kind;
+}
+
+static int receive_give_up(struct receive *r, int e, struct err *err)
+{
+	/* Where the load could not tell it to a sender. */
+	if (r->state < MOVE_D_PREPARING || r->state == MOVE_D_STARTING)
+		receive_event(r, receive_failure(r, err));
+	receive_did(r, MOVE_DISCARD | MOVE_GIVE_BACK | MOVE_RELINK);
+	if (r->state != MOVE_D_RENEWING)
+		receive_do(r);
+	receive_explain(r, e, err);
+	if (r->state == MOVE_D_ABORTED)
+		receive_drop_spool(r);
+	else if (r->spool)
+		strncpy(r->result->spool, spool_path(r->spool), sizeof(r->result->spool) - 1);
+	return e;
+}
+
+static int receive_load(struct receive *r, struct err *err)
+{
+	struct load_options o = r->options->load;
+	int e;
+
+	o.carrier = &r->carrier;
+	r->carrier = (struct load_carrier){
+		.ops = &receive_carrier,
+		.link = HANDOVER_ANSWERED,
+		.doubt = r->doubt,
+	};
+	load_result_done(&r->result->load);
+	e = load_run(&o, r->cancel, &r->result->load, err);
+	if (e < 0)
+		return receive_give_up(r, e, err);
+	r->failed = (struct err){ 0 };
+	receive_event(r, MOVE_ON_STARTED);
+	r->done = true;
+	receive_do(r);
+	receive_drop_spool(r);
+	return 0;
+}
+
+/* FRAMES were heard. What was of an earlier try is not of this one. */
+static int receive_try(struct receive *r, struct err *err)
+{
+	int e;
+
+	pthread_mutex_lock(&r->lock);
+	r->returned = false;
+	pthread_mutex_unlock(&r->lock);
+	r->bytes = 0;
+	r->end = (struct wire_end){ 0 };
+	r->failed = (struct err){ 0 };
+	r->lost = false;
+	r->result->spool[0] = '\0';
+	e = receive_open_spool(r, err);
+	if (e < 0) {
+		r->failed = *err;
+		receive_event(r, MOVE_ON_FAILED);
+		receive_do(r);
+		return e;
+	}
+	receive_event(r, MOVE_ON_FRAMES);
+	receive_do(r);
+	if (r->state != MOVE_D_LOADING) {
+		*err = r->failed;
+		receive_drop_spool(r);
+		return err->code;
+	}
+	receive_did(r, MOVE_LOAD);
+	receive_tell(r, RECEIVE_BEGINS);
+	return receive_load(r, err);
+}
+
+/*
+ * Agreeing
+ */
+
+static int receive_say_verdict(struct receive *r, const struct verdict *v, struct err *err)
+{
+	_cleanup_free_ char *text = NULL;
+	size_t len;
+	int e = verdict_encode(v, &text, &len, err);
+
+	return e < 0 ? e : link_send_payload(r->link, WIRE_VERDICT, text, len, err);
+}
+
+/*
+ * A source that offers: is it the one? Return: 0: it is, and knows; or why not, which it was told.
+ * Of one that was loaded before, the record comes first: it is not PREPARED any more.
+ */
+static int receive_judge_with(struct receive *r, const char *offer, size_t len, struct verdict *v,
+			      struct err *err)
+{
+	bool renewed = r->state == MOVE_D_RENEWING;
+	struct err why = { 0 };
+	int e, judged;
+
+	judged = receive_judge(r, offer, len, v, &why);
+	if (!renewed)
+		receive_event(r, judged < 0 ? MOVE_ON_FAILED : MOVE_ON_OFFER);
+	receive_do(r);
+	if (renewed && r->state != MOVE_D_ACCEPTED) {
+		*err = r->failed;
+		return err->code;
+	}
+	e = receive_say_verdict(r, v, err);
+	if (judged < 0) {
+		receive_event(r, MOVE_ON_REFUSE);
+		*err = why;
+		return judged;
+	}
+	if (e < 0)
+		receive_lost(r, err);
+	return e;
+}
+
+static int receive_judge_offer(struct receive *r, const char *offer, size_t len, struct err *err)
+{
+	struct verdict v = { 0 };
+	int e = receive_judge_with(r, offer, len, &v, err);
+
+	verdict_done(&v);
+	return e;
+}
+
+/* Between the verdict and the first of the state. Return: 0: FRAMES have come; or why not. */
+static int receive_await_frames(struct receive *r, struct err *err)
+{
+	struct wire_message m;
+	int e = link_hear(r->link, &m, err);
+
+	if (e < 0) {
+		receive_event(r, receive_failure(r, err));
+		receive_do(r);
+		receive_explain(r, e, err);
+		return e;
+	}
+	if (m.type == WIRE_FRAMES)
+		return 0;
+	receive_heard(r, &m);
+	*err = r->failed;
+	return err->code;
+}
+
+/* Return: 0: its first FRAMES have come; or why not. */
+static int receive_agree_on(struct receive *r, const char *offer, size_t len, struct err *err)
+{
+	struct err others = { 0 };
+	int e;
+
+	strncpy(r->result->source, link_name(r->link), sizeof(r->result->source) - 1);
+	e = receive_judge_offer(r, offer, len, err);
+	if (e < 0)
+		return e;
+	err_fail(&others, ERR_ABORTED, -EBUSY, "transaction %s is under way here", r->result->txid);
+	guests_turn_away(r->guests, &others);
+	return receive_await_frames(r, err);
+}
+
+/* The one that comes next. Return: 0; -ECANCELED; -ETIMEDOUT at @until_ns; what watches. */
+static int receive_next_guest(struct receive *r, uint64_t until_ns, struct err *err)
+{
+	const struct load_options *o = &r->options->load;
+	_cleanup_fd_ int owners = -1;
+	int e;
+
+	e = kept_watch(o->devs, o->n, &owners, err);
+	if (e < 0)
+		return e;
+	while (!(r->visitor = guests_receive(r->guests))) {
+		struct pollfd p[] = {
+			{ .fd = guests_fd(r->guests), .events = POLLIN },
+			{ .fd = owners, .events = POLLIN },
+		};
+
+		e = cancel_wait(r->cancel, p, ARRAY_SIZE(p),
+				until_ns ? clock_ms_until(until_ns) : -1, err);
+		if (e < 0)
+			return e;
+		e = p[1].revents ? kept_check(o->devs, o->n, err) : 0;
+		if (e < 0)
+			return e;
+		if (until_ns && clock_ns() >= until_ns)
+			return err_fail(err, ERR_ABORTED, -ETIMEDOUT,
+					"transaction %s: the source has not come again",
+					r->result->txid);
+	}
+	r->link = visitor_link(r->visitor);
+	return 0;
+}
+
+/* A source that has not heard DONE says COMMIT again; others decide nothing here. */
+static int receive_old_decision(struct receive *r, struct err *err)
+{
+	const struct wire_message *m = visitor_said(r->visitor);
+	struct wire_message done = { .type = WIRE_DONE, .decision = m->decision };
+
+	if (m->type == WIRE_ABORT && r->awaited)
+		return err_fail(err, ERR_ABORTED, -ECANCELED, "%s: the source has given it up: %s",
+				link_name(r->link), m->abort.reason);
+	if (m->type != WIRE_COMMIT || !r->done ||
+	    !receive_is(r, m->decision.txid, m->decision.generation))
+		return 0;
+	if (link_send(r->link, &done, err) < 0 || link_finish(r->link, err) < 0)
+		log_info("%s: did not hear that it is done: %s", link_name(r->link), err->text);
+	*err = (struct err){ 0 };
+	return 0;
+}
+
+/* How long a source may need to find the link lost as well, and to come again. */
+static uint64_t receive_patience(const struct receive *r)
+{
+	uint64_t ms = 2 * (uint64_t)r->options->peer.timeout_ms;
+
+	if (r->link)
+		ms += link_peer(r->link)->timeout_ms;
+	return clock_ns() + ms * NSEC_PER_MSEC;
+}
+
+/* Once more with the visitor that has come; of a new transaction, or of the one that is awaited. */
+static int receive_agree_with_guest(struct receive *r, struct err *err)
+{
+	const char *offer;
+	size_t len;
+
+	if (r->state != MOVE_D_RENEWING) {
+		receive_start_over(r, link_peer(r->link));
+		if (!r->awaited)
+			r->tries = link_peer(r->link)->retries;
+	}
+	offer = visitor_offer(r->visitor, &len);
+	return receive_agree_on(r, offer, len, err);
+}
+
+/* Others may be offered now, unless one is awaited. */
+static void receive_forget(struct receive *r, bool awaited)
+{
+	receive_leave(r);
+	pthread_mutex_lock(&r->lock);
+	r->awaited = awaited;
+	r->state = MOVE_D_AGREEING;
+	pthread_mutex_unlock(&r->lock);
+}
+
+/* What the link has stopped goes on with another. Return: 0; -ECANCELED: the user ends it. */
+static int receive_go_on(struct receive *r, struct err *err)
+{
+	if (!cancel_resume(r->cancel))
+		return cancel_check(r->cancel, err);
+	return 0;
+}
+
+/* Until a source's first FRAMES; what becomes of those that do not fit is said to them. */
+static int receive_agree(struct receive *r, uint64_t until_ns, struct err *err)
+{
+	char reason[ERR_REASON_MAX];
+	bool renewed = r->state == MOVE_D_RENEWING;
+	int e = 0;
+
+	for (;; receive_forget(r, r->awaited)) {
+		e = renewed ? 0 : receive_next_guest(r, until_ns, err);
+		if (e < 0)
+			return e;
+		if (!renewed && visitor_said(r->visitor)->type != WIRE_OFFER) {
+			e = receive_old_decision(r, err);
+			if (e < 0)
+				return e;
+			continue;
+		}
+		e = receive_agree_with_guest(r, err);
+		if (e >= 0 || renewed)
+			return e;
+		log_warn("%s: %s%s", r->result->source, err->text, err_reason(err, reason));
+		receive_leave(r);
+		*err = (struct err){ 0 };
+		e = receive_go_on(r, err);
+		if (e < 0)
+			return e;
+	}
+}
+
+/* The one link there is: what does not come of it comes no more. */
+static int receive_agree_alone(struct receive *r, struct err *err)
+{
+	const struct link_options lo = {
+		.hello = receive_hello(r->options),
+		.cancel = r->cancel,
+	};
+	_cleanup_free_ char *offer = NULL;
+	struct wire_message m;
+	struct channel *channel;
+	size_t len;
+	int e;
+
+	e = channel_open(&r->options->uri, &r->options->peer, r->cancel, &channel, err);
+	if (e < 0)
+		return e;
+	e = link_new(channel, &lo, &r->link, err);
+	if (e < 0)
+		return e;
+	e = link_hear(r->link, &m, err);
+	if (e < 0)
+		return e;
+	if (link_peer(r->link)->role != WIRE_SOURCE || m.type != WIRE_OFFER) {
+		err_fail(err, ERR_PEER, -EPROTO, "%s: %s is not what a move begins with",
+			 link_name(r->link), wire_name(m.type));
+		link_abort(r->link, err);
+		return err->code;
+	}
+	e = link_take_payload(r->link, &offer, &len, err);
+	if (e < 0)
+		return e;
+	receive_start_over(r, link_peer(r->link));
+	return receive_agree_on(r, offer, len, err);
+}
+
+/*
+ * Transactions
+ */
+
+/* It was cut off, and its source has said that it comes again, or has come. */
+static bool receive_comes_again(struct receive *r)
+{
+	if (r->state != MOVE_D_ABORTED || !r->lost || !r->options->listener ||
+	    atomic_load(&r->cancel->asked))
+		return false;
+	return r->failed.kind == ERR_ABORTED && (r->tries || receive_has_returned(r));
+}
+
+/* With what was loaded reset away; the devices stay stopped, and open. */
+static uint64_t receive_await_again(struct receive *r)
+{
+	uint64_t until_ns = receive_patience(r);
+
+	r->tries -= r->tries > 0;
+	receive_forget(r, true);
+	receive_tell(r, RECEIVE_AWAITS_SOURCE);
+	return until_ns;
+}
+
+static int receive_transaction(struct receive *r, struct err *err)
+{
+	struct err first = { 0 };
+	uint64_t until_ns = 0;
+	int e;
+
+	for (;;) {
+		e = r->options->listener ? receive_agree(r, until_ns, err)
+					 : receive_agree_alone(r, err);
+		if (e < 0 && first.code)
+			*err = first; /* why it was broken off is what counts */
+		e = e < 0 ? e : receive_try(r, err);
+		if (r->state == MOVE_D_RENEWING)
+			continue;
+		if (!receive_comes_again(r))
+			return e < 0 ? err->code : 0;
+		first = *err;
+		until_ns = receive_await_again(r);
+		*err = (struct err){ 0 };
+		if (receive_go_on(r, err) < 0)
+			return err->code;
+	}
+}
+
+/* A source that has not heard that it is done comes again, and is told once more. */
+static void receive_linger(struct receive *r)
+{
+	struct err err = { 0 };
+	uint64_t until_ns;
+
+	if (!r->link || (link_check(r->link, NULL) >= 0 && link_finish(r->link, &err) >= 0))
+		return;
+	log_info("transaction %s: the source may not have heard that it is done", r->result->txid);
+	if (!r->options->listener || r->options->keep)
+		return;
+	until_ns = receive_patience(r);
+	receive_leave(r);
+	cancel_reopen(r->cancel);
+	err = (struct err){ 0 };
+	if (receive_next_guest(r, until_ns, &err) >= 0 && receive_old_decision(r, &err) < 0)
+		log_info("%s", err.text);
+	cancel_close(r->cancel);
+}
+
+static void receive_end(struct receive *r, int e)
+{
+	r->entry = journal_entry_free(r->entry);
+	if (e >= 0) {
+		receive_linger(r);
+		memcpy(r->held, r->result->txid, sizeof(r->held));
+		r->held_generation = r->generation;
+	}
+	guests_close_socket(r->guests);
+	receive_forget(r, false);
+}
+
+/* Of devices that others keep, so that a source can have them. */
+static void receive_close_devices(const struct receive *r)
+{
+	const struct load_options *o = &r->options->load;
+
+	for (unsigned int i = 0; o->kept && i < o->n; i++)
+		device_close(o->devs[i]);
+}
+
+/* Whether another transaction can be served after this one. */
+static bool receive_serves_on(struct receive *r, int e)
+{
+	enum move_state state = r->result->state;
+
+	if (!r->options->keep || atomic_load(&r->cancel->asked))
+		return false;
+	return e >= 0 ||
+	       (state == MOVE_D_ABORTED && r->result->load.verdict.status == HANDOVER_AS_FAILED);
+}
+
+/* To be stopped while nothing is under way is how a service ends. */
+static bool receive_is_idle(const struct receive *r, int e)
+{
+	return r->options->keep && e == -ECANCELED && r->state == MOVE_D_AGREEING && !r->awaited;
+}
+
+static int receive_serve(struct receive *r, struct err *err)
+{
+	char reason[ERR_REASON_MAX];
+	int e;
+
+	for (;;) {
+		e = receive_transaction(r, err);
+		if (receive_is_idle(r, e)) {
+			*err = (struct err){ 0 };
+			return 0;
+		}
+		receive_end(r, e);
+		if (!receive_serves_on(r, e))
+			return e;
+		if (e < 0)
+			log_warn("transaction %s: %s%s", r->result->txid, err->text,
+				 err_reason(err, reason));
+		receive_tell(r, RECEIVE_OVER);
+		receive_close_devices(r);
+		*err = (struct err){ 0 };
+		if (receive_go_on(r, err) < 0)
+			return err->code;
+		cancel_reopen(r->cancel);
+	}
+}
+
+/*
+ * The whole
+ */
+
+static int receive_init(struct receive *r, struct err *err)
+{
+	static const struct guests_ops ops = { .admit = receive_admit, .answer = receive_answer };
+	const struct guests_options guests = {
+		.ops = &ops,
+		.ctx = r,
+		.hello = receive_hello(r->options),
+		.cancel = r->cancel,
+		.timeout_ms = r->options->peer.timeout_ms,
+	};
+	int e;
+
+	r->word_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (r->word_fd < 0)
+		return err_set(err, -errno, "eventfd");
+	e = guests_new(&guests, &r->guests, err);
+	if (e < 0 || !r->options->listener)
+		return e;
+	return guests_listen(r->guests, r->options->listener, err);
+}
+
+static void receive_done(struct receive *r)
+{
+	receive_leave(r);
+	guests_free(r->guests);
+	journal_entry_free(r->entry);
+	spool_free(r->spool);
+	if (r->word_fd >= 0)
+		close(r->word_fd);
+	pthread_cond_destroy(&r->changed);
+	pthread_mutex_destroy(&r->journal_lock);
+	pthread_mutex_destroy(&r->lock);
+}
+
+void receive_result_done(struct receive_result *result)
+{
+	load_result_done(&result->load);
+}
+
+int receive_run(const struct receive_options *options, struct cancel *cancel,
+		struct receive_result *ret, struct err *err)
+{
+	struct receive r = {
+		.options = options,
+		.result = ret,
+		.cancel = cancel,
+		.state = MOVE_D_AGREEING,
+		.word = MOVE_NR_EVENTS,
+		.word_fd = -1,
+	};
+	int e;
+
+	*ret = (struct receive_result){ .state = MOVE_D_AGREEING };
+	ret->load.verdict =
+		handover_gave_up(HANDOVER_ANSWERED, HANDOVER_STOPS, HANDOVER_IDLE, MIG_FATE_BACK);
+	pthread_mutex_init(&r.lock, NULL);
+	pthread_mutex_init(&r.journal_lock, NULL);
+	pthread_cond_init(&r.changed, NULL);
+	e = receive_init(&r, err);
+	if (e < 0 && !r.guests)
+		listener_free(options->listener);
+	e = e < 0 ? e : receive_serve(&r, err);
+	receive_done(&r);
+	return e;
+}

@@ -1,0 +1,414 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# The destination of a move against a source that was written from the protocol alone
+# (move-source.py), which keeps to it, breaks it, or dies anywhere in it.
+
+# shellcheck disable=SC2034,SC2154,SC2030,SC2031 # variables are emu.bash's and run's, or theirs
+load ../emu
+
+SOURCE=$BATS_TEST_DIRNAME/move-source.py
+TXID=00112233445566778899aabbccddeeff
+RECORD=state/$TXID.destination
+SPOOL=spool/$TXID.image
+
+setup()
+{
+	require python3
+	emu_setup
+}
+
+teardown()
+{
+	emu_teardown
+}
+
+# emulate [ARG...]: $A has given its state to the file image, and $B holds another one.
+emulate()
+{
+	emu_start --state-size 300K "$@"
+	migctl 0 -q save --leave=stop "$A" image
+}
+
+# receive [ARG...]: waits for a source; its device is let go in the end.
+receive()
+{
+	start receive --json receive --state-dir=state --spool=spool --no-hold "$@" "$B" unix:r
+	eventually said 'listening on' receive.err
+}
+
+# source STATUS STEP...: what it has heard is in $output.
+source()
+{
+	local want=$1
+
+	shift
+	run --separate-stderr timeout 120 "$SOURCE" unix:r image "$@"
+	printf '%s\n' "$output" "$stderr"
+	((status == want))
+}
+
+# What both say until the first of the state, and until READY.
+BEGIN=(hello hear:HELLO offer hear:VERDICT-yes)
+READY=("${BEGIN[@]}" frames end hear:READY)
+
+# It has said something of a guest.
+tells_warning()
+{
+	said 'warning: ' receive.err
+}
+
+# phase NAME: what the record says; "none" for no record.
+phase()
+{
+	local found=none
+
+	[[ ! -e $RECORD ]] || found=$(sed -n 's/^ *"phase": *"\(.*\)",$/\1/p' "$RECORD")
+	[[ $found == "$1" ]] || {
+		echo "the record says $found, not $1"
+		return 1
+	}
+}
+
+# over STATUS OUTCOME OWNER STATE PHASE [SPOOLED]: how the destination has ended.
+over()
+{
+	finish receive "$1"
+	told status "$1" && told outcome "$2" && told owner "$3"
+	expect_state "$B" "$4"
+	phase "$5"
+	if [[ ${6-} ]]; then [[ -s $SPOOL ]]; else [[ ! -e $SPOOL ]]; fi
+	[[ ! -e state/$TXID.sock ]]
+}
+
+@test "receive: a state is started on COMMIT, and not before" {
+	emulate
+	reference "$A"
+	receive
+	source 0 "${READY[@]}" file:decided commit hear:DONE gone &
+	eventually test -e "$SPOOL"
+	eventually phase prepared
+	[[ $(stat -c %a "$RECORD" "$SPOOL" state spool) == $'600\n600\n700\n700' ]]
+	: >decided
+	wait $!
+	over 0 completed destination running done
+	told txid "$TXID" && told phase done
+	has_run "$B"
+}
+
+@test "receive: a source that dies before READY leaves its own state alone, wherever that is" {
+	local steps
+
+	emulate
+	for steps in 'hello' 'hello hear:HELLO' 'hello hear:HELLO offer' \
+		'hello hear:HELLO offer hear:VERDICT-yes'; do
+		receive
+		# shellcheck disable=SC2086 # steps
+		source 0 $steps close
+		eventually tells_warning
+		kill -TERM "$receive"
+		over 75 aborted source running none
+	done
+	# HEADER and a part of the MANIFEST: no device has been opened.
+	receive
+	source 0 "${BEGIN[@]}" frames:0..5000 close
+	over 75 aborted source running aborted
+	for steps in frames:0..200000 frames; do
+		set_state "$B" running
+		receive
+		source 0 "${BEGIN[@]}" "$steps" close
+		over 75 aborted source stop aborted
+		[[ $stderr == *'closed the connection; the device was reset and is in stop'* ]]
+	done
+}
+
+@test "receive: after READY a source that dies leaves it in doubt, until it comes again" {
+	emulate
+	receive
+	source 0 "${READY[@]}" close
+	eventually said 'is in doubt' receive.err
+	[[ -S state/$TXID.sock && $(stat -c %a "state/$TXID.sock") == 600 ]]
+	phase prepared
+	source 0 hello hear:HELLO commit hear:DONE gone
+	over 0 completed destination running done
+}
+
+@test "receive: a signal ends doubt with 80: the device is stopped, record and spool are there" {
+	emulate
+	receive
+	source 0 "${READY[@]}" close
+	eventually said 'is in doubt' receive.err
+	kill -TERM "$receive"
+	over 80 in-doubt unknown stop prepared spooled
+	[[ $output == *"vfiomigctl recover $TXID"* ]]
+}
+
+@test "receive: recover brings the source's word by the socket in the journal's folder" {
+	local word
+
+	emulate
+	for word in committed done aborted none; do
+		rm -rf state spool
+		set_state "$B" running
+		receive
+		source 0 "${READY[@]}" close
+		eventually test -S "state/$TXID.sock"
+		run --separate-stderr "$SOURCE" "unix:state/$TXID.sock" image hello:role=3 \
+			hear:HELLO ask:begun hear:TELL "tell:$word" hear:TELL
+		echo "$word: $output"
+		((status == 0))
+		[[ $output == *'TELL prepared'* ]]
+		case $word in
+		committed | done)
+			[[ $output == *$'\nTELL '@(committed|done) ]]
+			over 0 completed destination running done
+			;;
+		*)
+			[[ $output == *$'\nTELL aborted' ]]
+			over 75 aborted source stop aborted
+			;;
+		esac
+	done
+}
+
+@test "receive: words that decide nothing change nothing" {
+	emulate
+	receive
+	source 0 "${READY[@]}" close
+	eventually said 'is in doubt' receive.err
+	source 0 hello:role=3 hear:HELLO tell:begun hear:TELL tell:busy hear:TELL \
+		tell:prepared hear:TELL
+	# Of another transaction, or an older one of the same id.
+	source 0 hello:role=3,txid=ffffffffffffffffffffffffffffffff hear:HELLO tell:committed hear:TELL
+	[[ $output == *'TELL none' ]]
+	source 0 hello:role=3,generation=6 hear:HELLO tell:committed hear:TELL
+	source 0 hello:txid=ffffffffffffffffffffffffffffffff hear:HELLO commit hear:ABORT
+	source 0 hello:generation=6 hear:HELLO commit hear:ABORT
+	source 0 hello hear:HELLO commit:other gone
+	source 0 hello hear:HELLO commit:old gone
+	phase prepared
+	kill -TERM "$receive"
+	over 80 in-doubt unknown stop prepared spooled
+}
+
+@test "receive: ABORT before READY and after it gives all up" {
+	local steps
+
+	emulate
+	for steps in frames:0..100000 frames 'frames end hear:READY'; do
+		set_state "$B" running
+		receive
+		# shellcheck disable=SC2086 # steps
+		source 0 "${BEGIN[@]}" $steps abort gone
+		over 75 aborted source stop aborted
+		[[ $stderr == *': the test wants it;'* ]]
+	done
+}
+
+@test "receive: what breaks the protocol is no decision" {
+	local steps
+
+	emulate
+	for steps in commit 'frames commit' 'frames offer' 'frames hello' 'frames unknown:mandatory' \
+		'frames bad-sum' 'frames junk:100' oversize 'frames end:wrong' 'frames end frames' \
+		'frames:0..100000 end'; do
+		rm -rf state spool
+		set_state "$B" running
+		receive
+		# shellcheck disable=SC2086 # steps
+		source 0 "${BEGIN[@]}" $steps gone
+		[[ $output != *READY* || $steps == *'end frames' ]]
+		case $steps in
+		*'end frames')
+			eventually said 'is in doubt' receive.err
+			kill -TERM "$receive"
+			over 80 in-doubt unknown stop prepared spooled
+			;;
+		commit | oversize)
+			eventually tells_warning
+			kill -TERM "$receive"
+			over 75 aborted source running none
+			;;
+		*'100000 end') over 65 aborted source stop aborted ;;
+		*) over 76 aborted source stop aborted ;;
+		esac
+	done
+}
+
+@test "receive: a flipped byte is found wherever it is, before the driver is asked" {
+	local at
+
+	emulate --event-log events
+	for at in 5000 100000 -30; do
+		rm -f events
+		set_state "$B" running
+		receive
+		source 0 "${BEGIN[@]}" flip:$at frames end hear:ABORT gone
+		over 65 aborted source stop aborted
+	done
+}
+
+@test "receive: messages of later versions are skipped, or refused by name" {
+	emulate
+	receive
+	source 0 hello:version=9,oldest=1 hear:HELLO unknown beat offer hear:VERDICT-yes unknown frames \
+		beat end hear:READY unknown commit hear:DONE
+	over 0 completed destination running done
+	receive
+	source 0 hello:version=9,oldest=9 gone
+	eventually said 'version' receive.err
+	kill -TERM "$receive"
+	finish receive 75
+}
+
+@test "receive: an offer that does not fit is refused with the reason, and others are heard" {
+	emulate
+	set_state "$A" running
+	migctl 0 -q save "$A" copy
+	set_state "$A" stop
+	receive
+	run --separate-stderr "$SOURCE" unix:r copy hello hear:HELLO offer hear:VERDICT-no
+	((status == 0))
+	[[ $output == *'a copy, and no move'* ]]
+	source 0 "${READY[@]}" commit hear:DONE
+	over 0 completed destination running done
+}
+
+@test "receive: of two sources the second is refused, with the transaction's name" {
+	emulate
+	receive
+	source 0 "${BEGIN[@]}" frames:0..50000 file:second frames:50000.. end hear:READY commit \
+		hear:DONE &
+	eventually phase begun
+	source 0 hello:txid=ffffffffffffffffffffffffffffffff hear:HELLO offer hear:ABORT
+	[[ $output == *"75 transaction $TXID is under way here"* ]]
+	: >second
+	wait $!
+	over 0 completed destination running done
+}
+
+@test "receive: a source that lost its link before READY comes again" {
+	emulate
+	receive
+	source 0 hello:retries=2 hear:HELLO offer hear:VERDICT-yes frames:0..100000 close
+	eventually said 'may come again' receive.err
+	source 0 hello:txid=ffffffffffffffffffffffffffffffff hear:HELLO offer hear:ABORT
+	# Once more, this time with the old link still there.
+	source 0 hello:retries=1 hear:HELLO offer hear:VERDICT-yes frames:0..100000 file:again &
+	eventually phase begun
+	source 0 "${READY[@]}" commit hear:DONE
+	: >again
+	wait $!
+	over 0 completed destination running done
+}
+
+@test "receive: READY that was not heard is forgotten when the state is offered again" {
+	emulate
+	receive
+	source 0 "${BEGIN[@]}" frames end file:none &
+	eventually phase prepared
+	source 0 "${READY[@]}" commit hear:DONE
+	kill %1
+	wait || true
+	over 0 completed destination running done
+}
+
+@test "receive: a thousand that speak junk keep no source out, and take no memory" {
+	emulate
+	receive --timeout=10
+	cat >junk.py <<-'END'
+		import os, socket
+		kept = []
+		for i in range(1000):
+		    s = socket.socket(socket.AF_UNIX)
+		    s.connect("r")
+		    try:
+		        if i % 3:
+		            s.sendall((os.urandom(200), b"\x89VMP\x01\x00\x01\x00" + bytes(20))[i % 2])
+		    except OSError:
+		        pass
+		    kept = [s] + kept[:20]
+	END
+	timeout 100 python3 junk.py &
+	wait $!
+	source 0 "${BEGIN[@]}" frames file:measured end hear:READY commit hear:DONE &
+	eventually phase begun
+	(($(sed -n 's/^VmHWM:[^0-9]*\([0-9]*\) kB/\1/p' "/proc/$receive/status") <= 65536)) ||
+		[[ $tool == *asan* ]]
+	: >measured
+	wait $!
+	over 0 completed destination running done
+}
+
+@test "receive: a disk that is full aborts it, and the source hears why" {
+	require root
+	emulate --state-size 3M
+	mkdir small
+	cat >full <<-END
+		#!/bin/bash
+		mount -t tmpfs -o size=1M,mode=700 tmpfs small && exec "$tool" "\$@"
+	END
+	chmod +x full
+	unshare -m true || skip "no mount namespaces"
+	unshare -m ./full --json receive --state-dir=state --spool=small --no-hold "$B" unix:r \
+		>receive.out 2>receive.err 3>&- &
+	receive=$!
+	started+=("$!")
+	eventually said 'listening on' receive.err
+	source 0 "${BEGIN[@]}" frames gone
+	[[ $output == *'ABORT '*'No space left'* ]]
+	SPOOL=small/$TXID.image
+	over 74 aborted source stop aborted
+}
+
+@test "receive: over standard input and output, as ssh starts it" {
+	emulate
+	run --separate-stderr timeout 100 "$SOURCE" \
+		"exec:exec $tool receive --state-dir=state --no-hold $B -" image "${READY[@]}" commit hear:DONE gone
+	echo "$output $stderr"
+	((status == 0))
+	expect_state "$B" running
+	phase done
+}
+
+@test "receive --keep: one after another, and none over a state that has come" {
+	emulate
+	receive --keep
+	source 0 "${BEGIN[@]}" abort gone
+	source 0 "${BEGIN[@]}" frames:0..100000 close
+	eventually said 'is aborted' receive.err
+	source 0 "${READY[@]}" commit hear:DONE
+	eventually said 'is done' receive.err
+	# A source that has not heard DONE, and one that asks.
+	source 0 hello hear:HELLO commit hear:DONE
+	source 0 hello:role=3 hear:HELLO ask:committed hear:TELL
+	[[ $output == *'TELL done' ]]
+	source 0 hello:txid=ffffffffffffffffffffffffffffffff,generation=8 hear:HELLO offer \
+		hear:VERDICT-no
+	[[ $output == *"$TXID, which has not been moved away"* ]]
+	kill -TERM "$receive"
+	finish receive 0
+	expect_state "$B" running
+}
+
+@test "receive --dry-run: nothing is opened, listened to or written" {
+	emulate
+	migctl 0 --json receive --dry-run --state-dir=state "$B" unix:r
+	told dry_run true
+	[[ ! -e r ]]
+	expect_state "$B" running
+}
+
+@test "receive: misuse is told in one line" {
+	emulate
+	migctl 64 receive "$B"
+	migctl 64 receive --run --stop "$B" unix:r
+	migctl 64 receive --spool=x --no-spool "$B" unix:r
+	migctl 64 receive --keep "$B" -
+	migctl 64 receive --keep --background "$B" unix:r
+	migctl 64 receive "$B" some/path
+	mkdir -m 777 open
+	chmod 777 open
+	migctl 78 receive --state-dir=open "$B" unix:r
+	expect_message open
+}
