@@ -18,7 +18,7 @@
 struct spool;
 
 /**
- * spool_open() - a new, empty file "@name.image" in @dir, which is made (0700) if it is not there
+ * spool_open() - a new, empty file "NAME.image" in @dir, which is made (0700) if it is not there
  *
  * Replaces what an attempt before has left under that name.
  *
@@ -30,7 +30,7 @@ _must_check_ int spool_open(const char *dir, const char *name, struct spool **re
 /** spool_write() - Return: 0; -ENOSPC and the like (ERR_IO). */
 _must_check_ int spool_write(struct spool *s, const void *buf, size_t len, struct err *err);
 
-/** spool_sync() - all of it and its name are durable. Return: 0; as fsync(), never to be retried. */
+/** spool_sync() - make it and its name durable. Return: 0; as fsync(), never to be retried. */
 _must_check_ int spool_sync(struct spool *s, struct err *err);
 
 /** spool_path() - absolute */

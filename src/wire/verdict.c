@@ -154,9 +154,14 @@ static int verdict_encode_device(struct json_object *list, const struct verdict_
 		return r;
 	differences = json_object_new_array();
 	r = verdict_put(o, "differences", differences, err);
-	for (size_t i = 0; r >= 0 && i < d->n_differences; i++)
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < d->n_differences; i++) {
 		r = verdict_encode_difference(differences, &d->differences[i], err);
-	return r;
+		if (r < 0)
+			return r;
+	}
+	return 0;
 }
 
 static int verdict_encode_all(struct json_object *root, const struct verdict *v, struct err *err)
@@ -166,15 +171,21 @@ static int verdict_encode_all(struct json_object *root, const struct verdict *v,
 
 	r = verdict_put(root, "schema", json_object_new_int(VERDICT_SCHEMA), err);
 	r = r < 0 ? r : verdict_put(root, "accepted", json_object_new_boolean(v->accepted), err);
-	if (r >= 0 && v->reason)
-		r = verdict_put_text(root, "reason", v->reason, err);
+	if (r < 0)
+		return r;
+	r = v->reason ? verdict_put_text(root, "reason", v->reason, err) : 0;
 	if (r < 0)
 		return r;
 	devices = json_object_new_array();
 	r = verdict_put(root, "devices", devices, err);
-	for (size_t i = 0; r >= 0 && i < v->n_devices; i++)
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < v->n_devices; i++) {
 		r = verdict_encode_device(devices, &v->devices[i], err);
-	return r;
+		if (r < 0)
+			return r;
+	}
+	return 0;
 }
 
 int verdict_encode(const struct verdict *v, char **ret, size_t *ret_len, struct err *err)
@@ -323,9 +334,14 @@ static int verdict_decode_device(struct json_object *o, struct verdict_device *d
 	if (r < 0)
 		return r;
 	r = verdict_get_list(o, "differences", VERDICT_DIFFERENCES_MAX, &list, err);
-	for (size_t i = 0; r >= 0 && i < json_object_array_length(list); i++)
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < json_object_array_length(list); i++) {
 		r = verdict_decode_difference(json_object_array_get_idx(list, i), d, err);
-	return r;
+		if (r < 0)
+			return r;
+	}
+	return 0;
 }
 
 static int verdict_decode_devices(struct json_object *root, struct verdict *v, struct err *err)
@@ -341,19 +357,24 @@ static int verdict_decode_devices(struct json_object *root, struct verdict *v, s
 	v->devices = calloc(n ? n : 1, sizeof(*v->devices));
 	if (!v->devices)
 		return verdict_no_memory(err);
-	for (; r >= 0 && v->n_devices < n; v->n_devices++)
-		r = verdict_decode_device(json_object_array_get_idx(list, v->n_devices),
-					  &v->devices[v->n_devices], err);
-	return r;
+	while (v->n_devices < n) {
+		struct json_object *o = json_object_array_get_idx(list, v->n_devices);
+
+		r = verdict_decode_device(o, &v->devices[v->n_devices++], err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
 }
 
 static int verdict_decode_all(struct json_object *root, struct verdict *v, struct err *err)
 {
 	int r = verdict_get_bool(root, "accepted", &v->accepted, err);
 
+	if (r < 0)
+		return r;
 	/* A refusal says why. */
-	if (r >= 0 && !v->accepted)
-		r = verdict_get_text(root, "reason", &v->reason, err);
+	r = v->accepted ? 0 : verdict_get_text(root, "reason", &v->reason, err);
 	return r < 0 ? r : verdict_decode_devices(root, v, err);
 }
 
