@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
+#include <string.h>
 
 #include "base/log.h"
 #include "base/uuid.h"
@@ -11,6 +12,9 @@ static int acquire_node_not_vfio(const struct vfio_node *node, struct err *err)
 {
 	err_fail(err, ERR_UNSUPPORTED, -ENODEV, "%s: not bound to a VFIO driver (its driver is %s)",
 		 node->name, node->driver ? node->driver : "none");
+	if (strcmp(node->bus, "pci") == 0)
+		return err_hint(err, -ENODEV,
+				"vfiomigctl bind %s finds the vfio driver made for it", node->name);
 	return err_hint(err, -ENODEV, "bind it to the vfio driver made for it");
 }
 

@@ -69,7 +69,7 @@ opened_by()
 @test "a function without a VFIO driver is told apart from one that is not there" {
 	echo "$C" >"$sysfs/$C/driver/unbind"
 	migctl 69 info "$C"
-	expect_message "$C: not bound to a VFIO driver"
+	expect_message "$C: not bound to a VFIO driver" "vfiomigctl bind $C "
 	migctl 66 info 0000:01:1f.7
 	expect_message '0000:01:1f.7: no such PCI device'
 }

@@ -4,7 +4,7 @@
 # A VF by its PF: by address, network device and port of devlink, for every command that takes it. Which
 # VF has which number is read from sysfs, and which port leads to it is asked of devlink(8).
 
-# shellcheck disable=SC2034,SC2154 # variables of pci.bash, and of record
+# shellcheck disable=SC2016,SC2034,SC2154 # scripts of owners; variables of pci.bash, and of record
 load pci.bash
 load ../../complete.bash
 
