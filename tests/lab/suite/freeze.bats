@@ -209,7 +209,8 @@ expect_seen()
 	# A data fd whose session another process ended is used once more.
 	allow_misuse
 	"$tools/with-fd" --keep "$A" 20 bash -c '
-		(until [[ -e over ]]; do
+		(echo $BASHPID >resetter
+		until [[ -e over ]]; do
 			[[ ! -e reset ]] || { rm reset; "$0" -q reset fd:20; touch was-reset; }
 			sleep 0.05
 		done) &
@@ -242,6 +243,7 @@ expect_seen()
 		expect_state "$A" running
 	done
 	touch over
+	eventually has_ended "$(<resetter)"
 }
 
 @test "freeze: without its guardian the tool goes no further, and the owner goes on" {
