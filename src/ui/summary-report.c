@@ -161,6 +161,20 @@ static void summary_report_actions(struct json_object *o, const struct summary *
 	}
 }
 
+static void summary_report_moves(struct json_object *o, const struct summary *s)
+{
+	struct json_object *list, *line;
+
+	if (!s->moved)
+		return;
+	list = report_array(o, "moves");
+	for (unsigned int i = 0; i < MIN(s->moved, SUMMARY_MOVES_MAX); i++) {
+		line = report_append(list);
+		report_string(line, "state", move_state_name(s->moves[i].state));
+		report_uint(line, "at_ns", s->moves[i].ns - MIN(s->start_ns, s->moves[i].ns));
+	}
+}
+
 void summary_render(struct json_object *o, const struct summary *s, const char *const *names)
 {
 	struct json_object *list, *device;
@@ -183,6 +197,7 @@ void summary_render(struct json_object *o, const struct summary *s, const char *
 		summary_report_device(device, &s->devices[i]);
 	}
 	summary_report_actions(o, s);
+	summary_report_moves(o, s);
 	summary_report_failures(o, s, names);
 }
 
@@ -326,6 +341,20 @@ static void summary_report_view_actions(FILE *f, struct json_object *o)
 	report_table(f, list, columns, n);
 }
 
+static void summary_report_view_moves(FILE *f, struct json_object *o)
+{
+	static const struct report_row columns[] = {
+		{ "state", "MOVE", REPORT_TEXT },
+		{ "at_ns", "AT", REPORT_NS },
+	};
+	struct json_object *list;
+
+	if (!json_object_object_get_ex(o, "moves", &list))
+		return;
+	fputc('\n', f);
+	report_table(f, list, columns, ARRAY_SIZE(columns));
+}
+
 static void summary_report_view_troubles(FILE *f, struct json_object *o)
 {
 	static const struct report_row failures[] = {
@@ -382,5 +411,6 @@ void summary_view(FILE *f, struct json_object *o, const struct report_row *rows,
 		summary_report_view_arcs(f, devices);
 	}
 	summary_report_view_actions(f, o);
+	summary_report_view_moves(f, o);
 	summary_report_view_troubles(f, o);
 }

@@ -184,6 +184,12 @@ static void summary_action(struct summary *s, const struct event_action *action)
 		s->actions[s->acted - 1] = *action;
 }
 
+static void summary_moved(struct summary *s, const struct event *e)
+{
+	if (s->moved++ < SUMMARY_MOVES_MAX)
+		s->moves[s->moved - 1] = (struct summary_move){ e->move, e->ns };
+}
+
 static void summary_set_event(struct summary *s, const struct event *e)
 {
 	switch (e->kind) {
@@ -204,6 +210,9 @@ static void summary_set_event(struct summary *s, const struct event *e)
 	case EVENT_FINISH:
 		summary_all_do(s, SUMMARY_WAITING, SUMMARY_FINISH, e->ns);
 		summary_all_do(s, SUMMARY_OTHER, SUMMARY_FINISH, e->ns);
+		break;
+	case EVENT_MOVE:
+		summary_moved(s, e);
 		break;
 	case EVENT_FINISHED:
 		summary_all_do(s, SUMMARY_FINISH, SUMMARY_OTHER, e->ns);

@@ -65,10 +65,17 @@ struct summary_device {
 
 #define SUMMARY_ACTIONS_MAX 64
 #define SUMMARY_FAILURES_MAX 16
+#define SUMMARY_MOVES_MAX 64
 
 struct summary_failure {
 	int device; /* EVENT_SET for none */
 	char message[sizeof(((struct err *)0)->text)];
+};
+
+/** struct summary_move - a move between hosts came to @state */
+struct summary_move {
+	enum move_state state;
+	uint64_t ns;
 };
 
 /**
@@ -78,6 +85,7 @@ struct summary_failure {
  * @rounds: of pre-copy
  * @decided, @decision: the one that ended pre-copy, or while there is none, the last one
  * @actions: the first of @acted ones that do something
+ * @moves: the first of @moved ones
  * @failures: the first of @failed ones
  * @was_down, @down_start_ns, @down_end_ns: the first moment that a device was down, and the last
  */
@@ -94,6 +102,8 @@ struct summary {
 	struct switchover_decision decision;
 	unsigned int acted;
 	struct event_action actions[SUMMARY_ACTIONS_MAX];
+	unsigned int moved;
+	struct summary_move moves[SUMMARY_MOVES_MAX];
 	unsigned int failed;
 	struct summary_failure failures[SUMMARY_FAILURES_MAX];
 	bool was_down;

@@ -213,6 +213,10 @@ table()
 		timeout=300s
 		[[ $conducts != mute* ]] || timeout=2s
 		ends 0 completed destination stop 'done' --retries=3 --report=report.json
+		# The times of READY, COMMIT and DONE are in the report.
+		"$tool" --json report report.json >summary
+		[[ $(jq -r '[.moves[-3:][].state] | join(" ")' summary) == "deciding committed done" ]]
+		validate_reports summary || (($? == 77))
 		# RUNNING is left once, and nothing runs before the other end does.
 		[[ $(jq -r '[.events[] | select(.event == "arc" and .from == "running")] | length' \
 			report.json) == 1 ]]
