@@ -358,7 +358,7 @@ int peer_shake(struct peer *p, struct err *err)
 
 short peer_events(const struct peer *p)
 {
-	return p->tls ? tls_socket_events(p->tls) : POLLIN;
+	return p->tls ? tls_socket_events(p->tls) : (short)POLLIN;
 }
 
 ssize_t peer_read_now(struct peer *p, void *buf, size_t len, struct err *err)
@@ -409,7 +409,9 @@ static ssize_t peer_write_some(struct peer *p, const void *buf, size_t len, stru
 /* Of a handshake, which may come first, what is waited for is the peer's word. */
 static short peer_write_events(const struct peer *p)
 {
-	return p->tls && !tls_socket_shaken(p->tls) ? tls_socket_events(p->tls) : POLLOUT;
+	if (p->tls && !tls_socket_shaken(p->tls))
+		return tls_socket_events(p->tls);
+	return POLLOUT;
 }
 
 /* What TLS has taken goes to the system. */

@@ -38,8 +38,6 @@ static void tls_creds_file_done(struct tls_file *f)
 	*f = (struct tls_file){ 0 };
 }
 
-#define _cleanup_tls_file_ _cleanup_(tls_creds_file_done)
-
 static int tls_creds_check_secret(const char *path, const struct stat *st, struct err *err)
 {
 	if (!(st->st_mode & (S_IRWXG | S_IRWXO)))
@@ -115,7 +113,7 @@ static int tls_creds_no_good(int r, const char *path, struct err *err)
 
 static int tls_creds_trust(struct tls_creds *c, struct err *err)
 {
-	_cleanup_tls_file_ struct tls_file ca = { 0 }, crl = { 0 };
+	_cleanup_(tls_creds_file_done) struct tls_file ca = { 0 }, crl = { 0 };
 	gnutls_datum_t datum;
 	int r;
 
@@ -138,7 +136,7 @@ static int tls_creds_trust(struct tls_creds *c, struct err *err)
 
 static int tls_creds_own(struct tls_creds *c, struct err *err)
 {
-	_cleanup_tls_file_ struct tls_file cert = { 0 }, key = { 0 };
+	_cleanup_(tls_creds_file_done) struct tls_file cert = { 0 }, key = { 0 };
 	const bool client = c->end == TLS_CLIENT;
 	gnutls_datum_t cert_datum, key_datum;
 	int r;
@@ -226,7 +224,7 @@ static int tls_creds_add_key(struct tls_creds *c, const struct tls_key *key, str
 
 static int tls_creds_read_keys(struct tls_creds *c, struct err *err)
 {
-	_cleanup_tls_file_ struct tls_file f = { 0 };
+	_cleanup_(tls_creds_file_done) struct tls_file f = { 0 };
 	unsigned int number = 0;
 	const char *line, *end;
 	int r;

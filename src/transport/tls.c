@@ -19,13 +19,21 @@
 #define RECORD_ROOM (RECORD_MAX + 256)
 
 /* Several records at a time: fewer calls of the system, and still in a CPU's cache. */
-#define BUFFER_SIZE ((size_t)256 << 10)
+#define BUFFER_SIZE ((size_t)128 << 10)
 
 /* Of a subject; a longer one fits no pattern. */
 #define SUBJECT_MAX 512u
 
-static const char priority_x509[] = "NORMAL:-VERS-ALL:+VERS-TLS1.3";
-static const char priority_psk[] = "NORMAL:-VERS-ALL:+VERS-TLS1.3:-KX-ALL:+ECDHE-PSK:+DHE-PSK";
+/*
+ * AES first: of the ciphers that go with a pre-shared key GnuTLS would take ChaCha20, which is eight
+ * times as slow where the CPU has instructions for AES.
+ */
+#define TLS_CIPHERS                     \
+	"NORMAL:-VERS-ALL:+VERS-TLS1.3" \
+	":-CIPHER-ALL:+AES-128-GCM:+AES-256-GCM:+CHACHA20-POLY1305"
+
+static const char priority_x509[] = TLS_CIPHERS;
+static const char priority_psk[] = TLS_CIPHERS ":-KX-ALL:+ECDHE-PSK:+DHE-PSK";
 
 /* A fatal alert, unexpected_message: for an end that speaks something else, and may know TLS. */
 static const uint8_t no_tls[] = { 21, 3, 3, 0, 2, 2, 10 };

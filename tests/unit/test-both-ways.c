@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -17,6 +18,7 @@
 #include "base/macros.h"
 #include "transport/channel.h"
 #include "transport/listener.h"
+#include "transport/tls-creds.h"
 
 #define MUCH ((size_t)4 << 20) /* more than pipes and sockets hold */
 
@@ -429,6 +431,135 @@ static void what_has_no_other_end_is_refused(void **state)
 	assert_int_equal(err_status(&b->err), 66);
 }
 
+/* TLS: both ends are ours, and each has a thread that reads and one that writes. */
+
+struct tls_end_of {
+	struct bench *b;
+	struct tls_options options;
+	struct tls_creds *creds;
+	struct peer_options opts;
+	struct listener *listener; /* the server's */
+	struct channel *c;
+	char back[MUCH];
+};
+
+static void *tls_accept(void *arg)
+{
+	struct tls_end_of *e = arg;
+	struct pollfd p = { .fd = listener_fd(e->listener), .events = POLLIN };
+	struct peer *peer = NULL;
+
+	if (poll(&p, 1, 60000) != 1 || listener_accept(e->listener, &e->b->cancel, &peer, NULL) < 0)
+		return NULL;
+	if (peer_shake(peer, NULL) < 0) {
+		peer_free(peer);
+		return NULL;
+	}
+	return channel_from_peer(peer, &e->c, NULL) < 0 ? NULL : e;
+}
+
+static void *tls_read_all(void *arg)
+{
+	struct tls_end_of *e = arg;
+	size_t done = 0;
+	ssize_t n;
+	char c;
+
+	while (done < MUCH && (n = channel_read(e->c, e->back + done, MUCH - done, NULL)) > 0)
+		done += (size_t)n;
+	/* Its end is one. */
+	return done == MUCH && channel_read(e->c, &c, 1, NULL) == 0 ? e : NULL;
+}
+
+static void *tls_write_all(void *arg)
+{
+	struct tls_end_of *e = arg;
+
+	if (channel_write(e->c, e->b->buf, MUCH, NULL) < 0)
+		return NULL;
+	return channel_finish(e->c, NULL) < 0 ? NULL : e;
+}
+
+static void tls_keys(const char *dir)
+{
+	char path[64];
+	FILE *f;
+
+	assert_int_equal(mkdir(dir, 0700), 0);
+	snprintf(path, sizeof(path), "%s/keys.psk", dir);
+	f = fopen(path, "we");
+	assert_non_null(f);
+	assert_int_equal(chmod(path, 0600), 0);
+	fputs("ann:000102030405060708090a0b0c0d0e0f\n", f);
+	assert_int_equal(fclose(f), 0);
+}
+
+static void tls_open(struct bench *b, struct tls_end_of *e, enum tls_end end)
+{
+	e->b = b;
+	e->options.creds = "both-ways.keys";
+	assert_int_equal(tls_creds_open(&e->options, end, &e->creds, &b->err), 0);
+	e->opts = (struct peer_options){ .timeout_ms = 60000, .tls = e->creds };
+	assert_int_equal(uri_parse("unix:" PATH, URI_CHANNEL, &b->uri, NULL), 0);
+	if (end == TLS_SERVER)
+		assert_int_equal(listener_open(&b->uri, &e->opts, &e->listener, NULL), 0);
+}
+
+static void tls_close(struct tls_end_of *e)
+{
+	channel_free(e->c);
+	listener_free(e->listener);
+	tls_creds_free(e->creds);
+	free(e);
+}
+
+static void by_tls_bytes_go_both_ways_at_once(void **state)
+{
+	struct bench *b = *state;
+	struct tls_end_of *ends[2] = { calloc(1, sizeof(*ends[0])), calloc(1, sizeof(*ends[0])) };
+	pthread_t threads[4];
+	void *good;
+
+	assert_non_null(ends[TLS_CLIENT]);
+	assert_non_null(ends[TLS_SERVER]);
+	tls_keys("both-ways.keys");
+	tls_open(b, ends[TLS_SERVER], TLS_SERVER);
+	tls_open(b, ends[TLS_CLIENT], TLS_CLIENT);
+	assert_int_equal(pthread_create(&threads[0], NULL, tls_accept, ends[TLS_SERVER]), 0);
+	assert_int_equal(channel_open(&b->uri, &ends[TLS_CLIENT]->opts, &b->cancel,
+				      &ends[TLS_CLIENT]->c, &b->err),
+			 0);
+	assert_int_equal(pthread_join(threads[0], &good), 0);
+	assert_non_null(good);
+	for (size_t i = 0; i < ARRAY_SIZE(threads); i++)
+		assert_int_equal(pthread_create(&threads[i], NULL,
+						i % 2 ? tls_read_all : tls_write_all, ends[i / 2]),
+				 0);
+	for (size_t i = 0; i < ARRAY_SIZE(threads); i++) {
+		assert_int_equal(pthread_join(threads[i], &good), 0);
+		assert_non_null(good);
+	}
+	for (int i = 0; i < 2; i++) {
+		assert_memory_equal(ends[i]->back, b->buf, MUCH);
+		tls_close(ends[i]);
+	}
+	assert_int_equal(unlink("both-ways.keys/keys.psk"), 0);
+	assert_int_equal(rmdir("both-ways.keys"), 0);
+}
+
+static void without_a_socket_there_is_no_tls(void **state)
+{
+	struct bench *b = *state;
+	struct peer_options opts = { .timeout_ms = 1 };
+
+	/* It is not looked at. */
+	opts.tls = (const struct tls_creds *)b;
+	assert_int_equal(uri_parse("exec:true", URI_CHANNEL, &b->uri, NULL), 0);
+	assert_int_equal(channel_open(&b->uri, &opts, &b->cancel, &b->c, &b->err), -EINVAL);
+	assert_int_equal(err_status(&b->err), 64);
+	assert_string_equal(b->err.text, "exec:true: TLS is for sockets");
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -444,6 +575,8 @@ int main(void)
 		TEST(the_end_of_a_command_that_is_fine_is_the_end),
 		TEST(what_is_taken_is_out_of_reach),
 		TEST(what_has_no_other_end_is_refused),
+		TEST(by_tls_bytes_go_both_ways_at_once),
+		TEST(without_a_socket_there_is_no_tls),
 	};
 
 	signal(SIGPIPE, SIG_IGN);
