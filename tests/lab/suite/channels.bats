@@ -69,6 +69,21 @@ no_link()
 	expect_state "$A" stop
 }
 
+@test "sockets: vsock, by TLS" {
+	local keys=$BATS_TEST_TMPDIR/keys
+
+	mkdir "$keys"
+	(umask 077 && printf 'ann:%032d\n' 1 >"$keys/keys.psk")
+	receive "$VFIOMIGCTL" resume --listen --tls-creds "$keys" --clone --no-hold "$B" vsock:1:0
+	migctl 78 save --insecure "$A" "$at"
+	expect_message 'speaks something else: TLS'
+	migctl 0 save --tls-creds "$keys" --leave=stop "$A" "$at"
+	finish resume 0
+	expect_state "$A" stop
+	expect_state "$B" running
+	expect_contents "$B"
+}
+
 @test "sockets: vsock from another machine than the one that was named" {
 	receive "$VFIOMIGCTL" resume --listen --insecure --no-hold "$B" vsock:3:0
 	migctl 75 save --insecure "$A" "vsock:1:${at##*:}"
