@@ -16,6 +16,7 @@
 #include "base/macros.h"
 #include "base/printable.h"
 #include "base/suggest.h"
+#include "ui/syslog-record.h"
 #include "cmd/cmd.h"
 
 /* The one list of commands: dispatch, --help and the completions' test read it. */
@@ -250,10 +251,45 @@ static bool main_has_result(const struct invocation *inv, int r, const struct er
 	return r >= 0 || (inv->judges && err->kind == ERR_NONCONFORMING);
 }
 
+/* What runs in a unit is started by the service manager, which says so in the environment. */
+static bool main_is_recorded(const struct invocation *inv)
+{
+	static const char *const only[] = { "dry_run", "check_only" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(only); i++)
+		if (json_object_object_get_ex(inv->report, only[i], NULL))
+			return false;
+	if (!inv->moves_state || inv->syslog == CMD_SYSLOG_NO)
+		return false;
+	return inv->syslog == CMD_SYSLOG_YES || (!isatty(STDERR_FILENO) && getenv("INVOCATION_ID"));
+}
+
+static int main_record(struct json_object *report, struct err *err)
+{
+	_cleanup_free_ char *text = NULL;
+	int r;
+
+	r = syslog_record_text(report, &text, err);
+	if (r < 0)
+		return r;
+	return syslog_record_send(SYSLOG_RECORD_SOCKET, syslog_record_priority(report), text, err);
+}
+
+/* A record that is lost changes nothing of what it is about. */
+static void main_record_if_wanted(const struct invocation *inv)
+{
+	char reason[ERR_REASON_MAX];
+	struct err err = { 0 };
+
+	if (main_is_recorded(inv) && main_record(inv->report, &err) < 0)
+		log_warn("syslog: %s%s", err.text, err_reason(&err, reason));
+}
+
 static void main_show(struct invocation *inv, int r, const struct err *err)
 {
 	inv->show = NULL;
 	main_add_result(inv, r, err);
+	main_record_if_wanted(inv);
 	main_status = r < 0 ? err_status(err) : 0;
 	main_show_status(inv);
 	main_let_signals_end_it();

@@ -197,6 +197,7 @@ complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate receive reco
 complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate receive recover' -l tls-authz -x -d "pattern for the subject of the other end's certificate"
 complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate receive recover' -l tls-psk-user -x -d "use keys.psk, as this user"
 complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate receive recover' -l insecure -d "use TCP or vsock without TLS, or the socket of any user"
+complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate receive recover' -l syslog -x -a 'yes no auto' -d "write what became of the state to syslog"
 
 complete -c vfiomigctl -n '__vfiomigctl_command save migrate' -l sha256 -d "sum the stream"
 complete -c vfiomigctl -n '__vfiomigctl_command save migrate' -l bandwidth -x -a '1M 10M 100M 1G' -d "write at most so many bytes a second"

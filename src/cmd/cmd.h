@@ -24,11 +24,20 @@
 
 #define CMD_VERSION PACKAGE_STRING "\nVFIO migration protocol v2, uAPI of Linux 7.2"
 
+/** enum cmd_syslog - AUTO: in a unit of the service manager, without a terminal */
+enum cmd_syslog {
+	CMD_SYSLOG_NO,
+	CMD_SYSLOG_AUTO,
+	CMD_SYSLOG_YES,
+	CMD_NR_SYSLOGS
+};
+
 /**
  * struct invocation - one run of a command
  * @program: "vfiomigctl NAME", for messages
  * @json: the report goes to standard output as JSON
  * @status, @status_lost: of @status_fd; by cmd_status()
+ * @syslog: whether the result goes to the system's log; CMD_SYSLOG_NO of commands that have none
  * @stdout_taken: standard output carries data: nothing else may go there
  * @report: the command's document; main()'s to show and free
  * @view: shows @report as text, to standard output or, when that carries data, standard error
@@ -53,6 +62,7 @@ struct invocation {
 	int status_fd;
 	struct lines status;
 	char status_lost[96];
+	unsigned int syslog; /* enum cmd_syslog */
 
 	bool stdout_taken;
 	bool has_input, has_output;

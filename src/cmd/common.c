@@ -37,6 +37,12 @@ static const char *const cmd_protocol_words[] = {
 	[PROTOCOL_V2] = "v2",
 };
 
+static const char *const cmd_syslog_words[CMD_NR_SYSLOGS] = {
+	[CMD_SYSLOG_NO] = "no",
+	[CMD_SYSLOG_AUTO] = "auto",
+	[CMD_SYSLOG_YES] = "yes",
+};
+
 static bool cmd_writable(uint64_t fd)
 {
 	int flags = fcntl((int)fd, F_GETFL);
@@ -52,6 +58,7 @@ struct cmd_shared {
 	bool has_timeout;
 	uint64_t action_ns;
 	bool has_action;
+	bool has_syslog;
 };
 
 /* Options of every command, before or after its name. */
@@ -149,6 +156,31 @@ static void cmd_settle_actions(const struct invocation *inv, struct actions_opti
 	o->owner = device_owner_pid;
 }
 
+/* Of commands that move a state. */
+#define CMD_SYSLOG_OPTS 2
+
+static void cmd_syslog_opts(struct opt opts[static CMD_SYSLOG_OPTS], struct invocation *inv,
+			    struct cmd_shared *shared)
+{
+	opts[0] = (struct opt){
+		"syslog",
+		.value = "WHEN",
+		.value_optional = true,
+		.choice = &inv->syslog,
+		OPT_WORDS(cmd_syslog_words),
+		.given = &shared->has_syslog,
+		.doc = "write what became of the state to syslog: yes, no or auto (in a unit)"
+	};
+	inv->syslog = CMD_NR_SYSLOGS;
+}
+
+/* The option alone means yes. */
+static void cmd_settle_syslog(struct invocation *inv, const struct cmd_shared *shared)
+{
+	if (inv->syslog == CMD_NR_SYSLOGS)
+		inv->syslog = shared->has_syslog ? CMD_SYSLOG_YES : CMD_SYSLOG_AUTO;
+}
+
 int cmd_parse_common(struct invocation *inv, const struct opt_line *line, int argc, char **argv)
 {
 	struct opt opts[CMD_COMMON_OPTS];
@@ -170,11 +202,12 @@ void cmd_parse(struct invocation *inv, const struct cmd_line *line, int argc, ch
 	const struct opt none[] = { { 0 } };
 	struct opt open[CMD_OPEN_OPTS] = { 0 }, common[CMD_COMMON_OPTS];
 	struct opt retry[] = { { 0 }, { 0 } }, actions[CMD_ACTION_OPTS] = { 0 };
-	struct opt connection[CMD_CONNECTION_OPTS] = { 0 };
+	struct opt connection[CMD_CONNECTION_OPTS] = { 0 }, syslog[CMD_SYSLOG_OPTS] = { 0 };
 	const struct opt_group groups[] = {
 		{ NULL, line->opts ? line->opts : none },
 		{ NULL, retry },
 		{ "The connection:", connection },
+		{ "The system's log:", syslog },
 		{ "The device's user:", line->stays_stopped ? actions + 1 : actions },
 		{ line->open_title ? line->open_title : "Opening the device:", open },
 		{ "Output:", common },
@@ -201,8 +234,10 @@ void cmd_parse(struct invocation *inv, const struct cmd_line *line, int argc, ch
 		};
 	if (line->retry)
 		line->retry->budget_ns = DRAIN_NS;
-	if (line->connection)
+	if (line->connection) {
 		cmd_connection_opts(connection, line->connection);
+		cmd_syslog_opts(syslog, inv, &shared);
+	}
 	if (line->actions)
 		cmd_action_opts(actions, line->actions, &shared);
 	if (line->open)
@@ -212,8 +247,10 @@ void cmd_parse(struct invocation *inv, const struct cmd_line *line, int argc, ch
 	cmd_settle_common(inv, &shared);
 	if (line->open)
 		cmd_settle_open(inv, line->open, &shared);
-	if (line->connection)
+	if (line->connection) {
 		cmd_connection_settle(inv, line->connection);
+		cmd_settle_syslog(inv, &shared);
+	}
 	if (line->actions)
 		cmd_settle_actions(inv, line->actions, &shared);
 	log_setup(inv->verbosity, program_invocation_short_name);

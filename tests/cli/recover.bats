@@ -340,3 +340,46 @@ for i in range(20):
 	told phase 'done'
 	is "$B" running
 }
+
+# logged ARG...: the tool, where $PWD/log is /dev/log; $logged is what that got.
+logged()
+{
+	python3 -c 'import socket
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.bind("log")
+s.settimeout(None)
+print(s.recv(4096).decode(), flush=True)' >log.out 3>&- &
+	logger=$!
+	eventually test -S log
+	# shellcheck disable=SC2016 # sh's
+	unshare -m sh -c 'mkdir -p dev && mount -t tmpfs none dev && touch dev/null dev/urandom &&
+		mount --bind /dev/null dev/null && mount --bind /dev/urandom dev/urandom &&
+		ln -s "$PWD/log" dev/log && mount --bind dev /dev && exec "$@"' sh "$tool" "$@" \
+		>tool.out 2>tool.err || true
+	# What it did not write, this one does: the logger ends.
+	python3 -c 'import socket
+socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(b"nothing", "log")' || true
+	wait "$logger"
+	logged=$(<log.out)
+	rm log
+}
+
+@test "recover: what became of a state is in the system's log" {
+	require root python3
+	unshare -m true 2>/dev/null || skip "no mount namespaces here"
+	unset INVOCATION_ID
+	emu_start
+	logged save -q "$A" image
+	[[ $logged == nothing ]]
+	logged save -q --syslog "$A" image2
+	[[ $logged == '<29>'*'vfiomigctl['*']: save outcome=completed owner=source status=0 image='*' devices=vfio-user:emu' ]]
+	INVOCATION_ID=1 logged save -q "$A" image3
+	[[ $logged == *': save outcome=completed'* ]]
+	INVOCATION_ID=1 logged save -q --syslog=no "$A" image4
+	[[ $logged == nothing ]]
+	forge here destination prepared there "$B"
+	INVOCATION_ID=1 logged recover --state-dir here 0011
+	[[ $logged == '<27>'*": recover outcome=in-doubt owner=unknown status=80 txid=$TXID phase=prepared "*"devices=vfio-user:emu.1" ]]
+	INVOCATION_ID=1 logged recover --state-dir here
+	[[ $logged == nothing ]]
+}
