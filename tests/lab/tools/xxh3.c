@@ -3,8 +3,8 @@
 /*
  * xxh3 [SEED]
  *
- * XXH3-64 of standard input in 16 hexadecimal digits, as libxxhash has it; SEED is hexadecimal, too.
- * For tests that write messages and records by hand.
+ * XXH3-64 of standard input in 16 hexadecimal digits, as libxxhash has it; SEED is hexadecimal,
+ * too. For tests that write messages and records by hand.
  */
 
 #include <inttypes.h>
