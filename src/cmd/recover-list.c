@@ -84,7 +84,9 @@ static void cmd_recover_list_item(struct json_object *o, const struct journal_it
 	report_string(o, "phase", wire_phase_name(record->phase));
 	report_bool(o, "busy", item->busy);
 	cmd_recover_list_devices(o, record);
-	next = item->busy ? "a process works on it" : cmd_recover_list_next(record);
+	next = cmd_recover_list_next(record);
+	if (next && item->busy)
+		next = "a process works on it";
 	if (next)
 		report_string(o, "next", next);
 }

@@ -634,6 +634,23 @@ int journal_write(struct journal_entry *e, struct err *err)
 	return journal_put(e->journal, e->name, &e->record, err);
 }
 
+/*
+ * What is over can be told of a record that is still locked, by a receiver that holds its devices
+ * say. Should a crash undo that last write, what was there before has the same end.
+ */
+static void journal_busy_phase(struct journal *j, const char *name, struct wire_state *ret)
+{
+	_cleanup_(journal_record_done) struct journal_record record = { 0 };
+
+	ret->phase = WIRE_PHASE_BUSY;
+	if (journal_read_record(j, name, &record, NULL) < 0)
+		return;
+	if (record.phase != WIRE_PHASE_DONE && record.phase != WIRE_PHASE_ABORTED)
+		return;
+	ret->phase = record.phase;
+	ret->generation = record.generation;
+}
+
 int journal_phase(struct journal *j, const uint8_t txid[WIRE_ID_SIZE], enum wire_role role,
 		  struct wire_state *ret, struct err *err)
 {
@@ -650,7 +667,7 @@ int journal_phase(struct journal *j, const uint8_t txid[WIRE_ID_SIZE], enum wire
 	memcpy(ret->txid, txid, WIRE_ID_SIZE);
 	memcpy(ret->journal, j->id, WIRE_ID_SIZE);
 	if (journal_is_busy(j, name)) {
-		ret->phase = WIRE_PHASE_BUSY;
+		journal_busy_phase(j, name, ret);
 		return 0;
 	}
 	if (!journal_exists(j, name))

@@ -180,9 +180,10 @@ _must_check_ int journal_list(struct journal *j, struct journal_item **ret, size
 void journal_list_done(struct journal_item *v, size_t n);
 
 /**
- * journal_phase() - what ASK is answered: of one that is locked WIRE_PHASE_BUSY
+ * journal_phase() - what ASK is answered: of one that is locked, and not over, WIRE_PHASE_BUSY
  *
- * Durable before it is returned. Return: 0; -EBADMSG (ERR_IMAGE) for a record that is damaged.
+ * Durable before it is returned, if it is not over. Return: 0; -EBADMSG (ERR_IMAGE) for a record
+ * that is damaged.
  */
 _must_check_ int journal_phase(struct journal *j, const uint8_t txid[WIRE_ID_SIZE],
 			       enum wire_role role, struct wire_state *ret, struct err *err);

@@ -392,6 +392,17 @@ static void a_record_is_locked_by_one(void **state)
 	assert_int_equal(journal_write(e, NULL), JOURNAL_WRITTEN);
 	/* The record is another file now: the lock still holds. */
 	assert_int_equal(journal_lock(other, r.txid, r.role, &second, NULL), -EBUSY);
+	assert_int_equal(journal_phase(other, r.txid, r.role, &s, NULL), 0);
+	assert_int_equal(s.phase, WIRE_PHASE_BUSY);
+	/* What is over is told, and still locked. */
+	journal_record(e)->phase = WIRE_PHASE_DONE;
+	assert_int_equal(journal_write(e, NULL), JOURNAL_WRITTEN);
+	assert_int_equal(journal_phase(other, r.txid, r.role, &s, NULL), 0);
+	assert_int_equal(s.phase, WIRE_PHASE_DONE);
+	assert_true(s.generation == r.generation);
+	assert_int_equal(journal_lock(other, r.txid, r.role, &second, NULL), -EBUSY);
+	journal_record(e)->phase = WIRE_PHASE_PREPARED;
+	assert_int_equal(journal_write(e, NULL), JOURNAL_WRITTEN);
 	journal_entry_free(e);
 
 	assert_int_equal(journal_phase(other, r.txid, r.role, &s, NULL), 0);
