@@ -341,6 +341,62 @@ for i in range(20):
 	is "$B" running
 }
 
+# killed_source N: a move of $A to a receiver of $B that listens at "in", whose source is killed at
+# its Nth fsync: at the 9th its decision is in its record, and was not said. The receiver is in doubt.
+killed_source()
+{
+	"$tool" receive --state-dir here "$B" unix:in >receive.out 2>receive.err 3>&- &
+	receiver=$!
+	eventually test -S in
+	strace -f -qq -o trace -e trace=fsync -e "inject=fsync:signal=KILL:when=$1" \
+		"$tool" migrate --state-dir there/new "$A" unix:in >migrate.out 2>&1 3>&- || true
+	eventually grep -q 'is in doubt' receive.err
+	TXID=$(basename here/*.destination .destination)
+}
+
+@test "recover: a receiver that waits for the word of a source that was killed after its decision" {
+	command -v strace >/dev/null || skip "no strace"
+	emu_start
+	killed_source 9
+	phase there/new source committed
+	is "$A" stop
+	serve there/new ask --keep
+	recover 0 --peer unix:ask
+	told relayed true
+	told owner destination
+	# It holds its device, so that this one cannot be asked by another process.
+	eventually grep -q "$B: running; held open" receive.err
+	kill "$server"
+	wait "$server"
+	# It has come to its end there, though its record is locked as long as the device is held.
+	serve here back
+	migctl 0 recover --json --state-dir there/new --peer unix:back "$TXID"
+	wait "$server"
+	told phase 'done'
+	is "$A" stop
+	kill "$receiver"
+	wait "$receiver"
+	is "$B" running
+}
+
+@test "recover: a receiver that waits for the word of a source that was killed before its decision" {
+	command -v strace >/dev/null || skip "no strace"
+	emu_start
+	killed_source 8
+	phase there/new source begun
+	is "$A" stop
+	migctl 0 recover --json --state-dir there/new "$TXID"
+	told phase aborted
+	told owner source
+	told other_end aborted
+	is "$A" running
+	status=0
+	wait "$receiver" || status=$?
+	[[ $status == 75 ]]
+	is "$B" stop
+	phase here destination aborted
+}
+
 # logged ARG...: the tool, where $PWD/log is /dev/log; $logged is what that got.
 logged()
 {
