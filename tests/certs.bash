@@ -12,7 +12,7 @@
 #	swapped		the client's as a server and the other way round
 certs_make()
 {
-	local dir=$1 kind
+	local dir=$1
 
 	mkdir -p "$dir"
 	(

@@ -68,7 +68,7 @@ _must_check_ int tls_library_load(const struct tls_library **ret, struct err *er
 /* Of one that follows. */
 #define TLS_REASON_MAX 128u
 
-/** tls_library_reason() - what GnuTLS says of its error @code, without a full stop. Return: @buf. */
+/** tls_library_reason() - GnuTLS's words for its error @code, without a full stop. Return: @buf. */
 char *tls_library_reason(int code, char buf[TLS_REASON_MAX]);
 
 /** tls_library() - after tls_library_load() */

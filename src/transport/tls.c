@@ -25,8 +25,8 @@
 #define SUBJECT_MAX 512u
 
 /*
- * AES first: of the ciphers that go with a pre-shared key GnuTLS would take ChaCha20, which is eight
- * times as slow where the CPU has instructions for AES.
+ * AES first: with a pre-shared key GnuTLS would take ChaCha20, which is many times as slow where the
+ * CPU has instructions for AES.
  */
 #define TLS_CIPHERS                     \
 	"NORMAL:-VERS-ALL:+VERS-TLS1.3" \
@@ -183,20 +183,27 @@ static const struct tls_fault {
 	const char *text;
 } tls_faults[] = {
 	/* clang-format off */
-	{ GNUTLS_CERT_REVOKED,             GNUTLS_A_CERTIFICATE_REVOKED, "is revoked" },
-	{ GNUTLS_CERT_EXPIRED,             GNUTLS_A_CERTIFICATE_EXPIRED, "has expired" },
-	{ GNUTLS_CERT_NOT_ACTIVATED,       GNUTLS_A_CERTIFICATE_EXPIRED, "is not valid yet" },
-	{ GNUTLS_CERT_SIGNER_NOT_FOUND,    GNUTLS_A_UNKNOWN_CA,
+	{ GNUTLS_CERT_REVOKED, GNUTLS_A_CERTIFICATE_REVOKED,
+	  "is revoked" },
+	{ GNUTLS_CERT_EXPIRED, GNUTLS_A_CERTIFICATE_EXPIRED,
+	  "has expired" },
+	{ GNUTLS_CERT_NOT_ACTIVATED, GNUTLS_A_CERTIFICATE_EXPIRED,
+	  "is not valid yet" },
+	{ GNUTLS_CERT_SIGNER_NOT_FOUND, GNUTLS_A_UNKNOWN_CA,
 	  "is not signed by the authority of ca-cert.pem" },
-	{ GNUTLS_CERT_SIGNER_NOT_CA,       GNUTLS_A_UNKNOWN_CA, "is signed by what is no authority" },
-	{ GNUTLS_CERT_SIGNATURE_FAILURE,   GNUTLS_A_BAD_CERTIFICATE, "has a wrong signature" },
-	{ GNUTLS_CERT_INSECURE_ALGORITHM,  GNUTLS_A_INSUFFICIENT_SECURITY, "has a weak signature" },
+	{ GNUTLS_CERT_SIGNER_NOT_CA, GNUTLS_A_UNKNOWN_CA,
+	  "is signed by what is no authority" },
+	{ GNUTLS_CERT_SIGNATURE_FAILURE, GNUTLS_A_BAD_CERTIFICATE,
+	  "has a wrong signature" },
+	{ GNUTLS_CERT_INSECURE_ALGORITHM, GNUTLS_A_INSUFFICIENT_SECURITY,
+	  "has a weak signature" },
 	{ GNUTLS_CERT_REVOCATION_DATA_SUPERSEDED, GNUTLS_A_CERTIFICATE_UNKNOWN,
 	  "cannot be judged: ca-crl.pem is out of date" },
-	{ GNUTLS_CERT_UNEXPECTED_OWNER,    GNUTLS_A_BAD_CERTIFICATE, "is for another host" },
-	{ GNUTLS_CERT_PURPOSE_MISMATCH,    GNUTLS_A_UNSUPPORTED_CERTIFICATE,
+	{ GNUTLS_CERT_UNEXPECTED_OWNER, GNUTLS_A_BAD_CERTIFICATE,
+	  "is for another host" },
+	{ GNUTLS_CERT_PURPOSE_MISMATCH, GNUTLS_A_UNSUPPORTED_CERTIFICATE,
 	  "is for another purpose" },
-	{ 0,                               GNUTLS_A_BAD_CERTIFICATE, "cannot be verified" },
+	{ 0, GNUTLS_A_BAD_CERTIFICATE, "cannot be verified" },
 	/* clang-format on */
 };
 

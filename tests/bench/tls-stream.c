@@ -2,8 +2,8 @@
 /*
  * What a connection costs by itself: tls-stream FD SOCKET [CREDS]
  *
- * All that FD has goes over a connection at the UNIX socket SOCKET to a thread that drops it, by TLS
- * with the keys.psk in CREDS, or as it is.
+ * All that FD has goes over a connection at the UNIX socket SOCKET to a thread that drops it, by
+ * TLS with the keys.psk in CREDS, or as it is.
  */
 #include <errno.h>
 #include <poll.h>

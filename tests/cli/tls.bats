@@ -109,19 +109,19 @@ table()
 		$certs/good --tls-hostname=127.0.0.1|$certs/good|-|
 		$certs/good --tls-authz=*CN=server|$certs/good --tls-authz=O=Test,CN=cl?ent|-|
 		$certs/good|$certs/crl --tls-authz=*|refuses this end by TLS: |is revoked
-		$certs/good --tls-hostname other.example|$certs/good|is for another host than other.example|refuses this end by TLS: 
+		$certs/good --tls-hostname other.example|$certs/good|is for another host than other.example|refuses this end by TLS:
 		$certs/good|$certs/good --tls-authz=*CN=other|refuses this end by TLS: |'O=Test,CN=client' does not fit --tls-authz
-		$certs/good --tls-authz=*CN=other|$certs/good|'O=Test,CN=server' does not fit --tls-authz|refuses this end by TLS: 
+		$certs/good --tls-authz=*CN=other|$certs/good|'O=Test,CN=server' does not fit --tls-authz|refuses this end by TLS:
 	END
 }
 
 @test "tls: certificates: who is not what a certificate is for" {
 	table <<-END
 		$certs/expired --tls-hostname=server.example|$certs/good|refuses this end by TLS: |has expired
-		$certs/good --tls-hostname=server.example|$certs/expired|has expired|refuses this end by TLS: 
+		$certs/good --tls-hostname=server.example|$certs/expired|has expired|refuses this end by TLS:
 		$certs/stranger --tls-hostname=server.example|$certs/good|refuses this end by TLS: |is not signed by the authority
-		$certs/good --tls-hostname=server.example|$certs/stranger|is not signed by the authority|refuses this end by TLS: 
-		$certs/good --tls-hostname=client.example|$certs/swapped|is for another purpose|refuses this end by TLS: 
+		$certs/good --tls-hostname=server.example|$certs/stranger|is not signed by the authority|refuses this end by TLS:
+		$certs/good --tls-hostname=client.example|$certs/swapped|is for another purpose|refuses this end by TLS:
 		$certs/swapped|$certs/good|refuses this end by TLS: |is for another purpose
 	END
 }
@@ -131,11 +131,11 @@ table()
 		psk|psk|-|
 		psk --tls-psk-user ann|psk-two|-|
 		psk-two --tls-psk-user ann|psk --tls-psk-user ann|-|
-		psk-other|psk|refuses this end by TLS: |TLS: 
+		psk-other|psk|refuses this end by TLS: |TLS:
 		psk-two --tls-psk-user bob|psk|refuses this end by TLS: |user 'bob' is none of keys.psk
 		psk-two --tls-psk-user bob|psk-two --tls-psk-user ann|refuses this end by TLS: |user 'bob' is none of keys.psk
-		psk|$certs/good|has certificates, and this end keys.psk|refuses this end by TLS: 
-		$certs/good|psk|refuses this end by TLS: |TLS: 
+		psk|$certs/good|has certificates, and this end keys.psk|refuses this end by TLS:
+		$certs/good|psk|refuses this end by TLS: |TLS:
 	END
 }
 
@@ -307,7 +307,7 @@ end()
 		        except OSError:
 		            pass
 		        kept = kept[-50:] + [s]
-		    print("done", flush=True)
+		    print("all have come", flush=True)
 		    time.sleep(1000)
 	END
 	CERTS=$certs python3 end.py "$1" "${at##*:}" "${@:2}" 3>&-
@@ -400,7 +400,7 @@ end()
 	eventually said waits drip.out
 	end many >many.out 2>&1 &
 	started+=("$!")
-	eventually said done many.out
+	eventually said 'all have come' many.out
 	peak=$(sed -n 's/^VmHWM:[ \t]*\([0-9]*\) kB/\1/p' "/proc/$resume/status")
 	migctl 0 save --leave=stop --tls-creds "$certs/good" "$A" "$at"
 	finish resume 0
