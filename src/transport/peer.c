@@ -522,24 +522,12 @@ static int peer_close_half(const struct peer *p)
 	return r;
 }
 
-static int peer_send_end(struct peer *p, struct err *err)
-{
-	int r = p->tls ? tls_socket_finish(p->tls, err) : 0;
-
-	r = r < 0 ? r : peer_flush(p, err);
-	if (r < 0)
-		return r;
-	r = peer_close_half(p);
-	return r < 0 ? err_fail(err, ERR_ABORTED, r, "%s: sending", p->name) : 0;
-}
-
-int peer_finish(struct peer *p, struct err *err)
+/* Until the other end's system has confirmed all that was written. */
+static int peer_await_confirmation(struct peer *p, struct err *err)
 {
 	uint64_t heard = clock_ns();
-	int before = 0, r = peer_send_end(p, err);
+	int before = 0, r;
 
-	if (r < 0)
-		return r;
 	for (;;) {
 		int left = peer_unconfirmed(p);
 
@@ -557,4 +545,41 @@ int peer_finish(struct peer *p, struct err *err)
 		if (r < 0)
 			return r;
 	}
+}
+
+static int peer_end(struct peer *p, struct err *err)
+{
+	int r = peer_close_half(p);
+
+	if (r < 0)
+		return err_fail(err, ERR_ABORTED, r, "%s: sending", p->name);
+	return peer_await_confirmation(p, err);
+}
+
+/*
+ * The end by TLS goes when all before it has arrived: a peer that has what it wants, and closes
+ * without waiting for the end, does so with that unread, which resets the connection.
+ */
+static int peer_end_tls(struct peer *p, struct err *err)
+{
+	struct err why = { 0 };
+	int r;
+
+	r = peer_flush(p, err);
+	r = r < 0 ? r : peer_await_confirmation(p, err);
+	r = r < 0 ? r : tls_socket_finish(p->tls, err);
+	if (r < 0)
+		return r;
+	r = peer_flush(p, &why);
+	r = r < 0 ? r : peer_end(p, &why);
+	if (r == -ECONNRESET || r == -EPIPE || r == -ENOTCONN)
+		return 0;
+	if (r < 0 && err)
+		*err = why;
+	return r;
+}
+
+int peer_finish(struct peer *p, struct err *err)
+{
+	return p->tls ? peer_end_tls(p, err) : peer_end(p, err);
 }

@@ -110,7 +110,8 @@ bool peer_is_gone(const struct peer *p);
  * peer_finish() - nothing more is written: close our half
  *
  * Waits until the other end's system has all of it, as far as ours can tell. That the peer has read
- * it, only its answer could say. Return: as peer_write().
+ * it, only its answer could say. With TLS, one that then closes the connection before it has read
+ * the end is none that has broken it. Return: as peer_write().
  */
 _must_check_ int peer_finish(struct peer *p, struct err *err);
 

@@ -513,24 +513,85 @@ static void tls_close(struct tls_end_of *e)
 	free(e);
 }
 
-static void by_tls_bytes_go_both_ways_at_once(void **state)
+static void tls_meet(struct bench *b, struct tls_end_of *ends[2])
 {
-	struct bench *b = *state;
-	struct tls_end_of *ends[2] = { calloc(1, sizeof(*ends[0])), calloc(1, sizeof(*ends[0])) };
-	pthread_t threads[4];
+	pthread_t thread;
 	void *good;
 
-	assert_non_null(ends[TLS_CLIENT]);
-	assert_non_null(ends[TLS_SERVER]);
+	for (int i = 0; i < 2; i++) {
+		ends[i] = calloc(1, sizeof(*ends[i]));
+		assert_non_null(ends[i]);
+	}
 	tls_keys("both-ways.keys");
 	tls_open(b, ends[TLS_SERVER], TLS_SERVER);
 	tls_open(b, ends[TLS_CLIENT], TLS_CLIENT);
-	assert_int_equal(pthread_create(&threads[0], NULL, tls_accept, ends[TLS_SERVER]), 0);
+	assert_int_equal(unlink("both-ways.keys/keys.psk"), 0);
+	assert_int_equal(rmdir("both-ways.keys"), 0);
+	assert_int_equal(pthread_create(&thread, NULL, tls_accept, ends[TLS_SERVER]), 0);
 	assert_int_equal(channel_open(&b->uri, &ends[TLS_CLIENT]->opts, &b->cancel,
 				      &ends[TLS_CLIENT]->c, &b->err),
 			 0);
-	assert_int_equal(pthread_join(threads[0], &good), 0);
+	assert_int_equal(pthread_join(thread, &good), 0);
 	assert_non_null(good);
+}
+
+static void *tls_finish_it(void *arg)
+{
+	struct tls_end_of *e = arg;
+
+	return channel_finish(e->c, &e->b->err) < 0 ? NULL : e;
+}
+
+/* It has what it wanted, and closes with the end unread: that breaks nothing. */
+static void by_tls_a_peer_need_not_wait_for_the_end(void **state)
+{
+	struct bench *b = *state;
+	struct tls_end_of *ends[2];
+	struct pollfd p = { .events = POLLIN };
+	pthread_t thread;
+	void *good;
+	char c;
+
+	tls_meet(b, ends);
+	assert_int_equal(channel_write(ends[TLS_SERVER]->c, "x", 1, NULL), 0);
+	assert_int_equal(channel_read(ends[TLS_CLIENT]->c, &c, 1, NULL), 1);
+	assert_int_equal(pthread_create(&thread, NULL, tls_finish_it, ends[TLS_SERVER]), 0);
+	p.fd = channel_fd(ends[TLS_CLIENT]->c);
+	assert_int_equal(poll(&p, 1, 60000), 1);
+	ends[TLS_CLIENT]->c = channel_free(ends[TLS_CLIENT]->c);
+	assert_int_equal(pthread_join(thread, &good), 0);
+	if (!good)
+		fail_msg("%s", b->err.text);
+	for (int i = 0; i < 2; i++)
+		tls_close(ends[i]);
+}
+
+/* But one that has not read what was before it has. */
+static void by_tls_what_was_not_read_is_lost(void **state)
+{
+	struct bench *b = *state;
+	struct tls_end_of *ends[2];
+	struct pollfd p = { .events = POLLIN };
+
+	tls_meet(b, ends);
+	assert_int_equal(channel_write(ends[TLS_SERVER]->c, "x", 1, NULL), 0);
+	p.fd = channel_fd(ends[TLS_CLIENT]->c);
+	assert_int_equal(poll(&p, 1, 60000), 1);
+	ends[TLS_CLIENT]->c = channel_free(ends[TLS_CLIENT]->c);
+	assert_int_equal(channel_finish(ends[TLS_SERVER]->c, &b->err), -ECONNRESET);
+	assert_int_equal(err_status(&b->err), 75);
+	for (int i = 0; i < 2; i++)
+		tls_close(ends[i]);
+}
+
+static void by_tls_bytes_go_both_ways_at_once(void **state)
+{
+	struct bench *b = *state;
+	struct tls_end_of *ends[2];
+	pthread_t threads[4];
+	void *good;
+
+	tls_meet(b, ends);
 	for (size_t i = 0; i < ARRAY_SIZE(threads); i++)
 		assert_int_equal(pthread_create(&threads[i], NULL,
 						i % 2 ? tls_read_all : tls_write_all, ends[i / 2]),
@@ -543,8 +604,6 @@ static void by_tls_bytes_go_both_ways_at_once(void **state)
 		assert_memory_equal(ends[i]->back, b->buf, MUCH);
 		tls_close(ends[i]);
 	}
-	assert_int_equal(unlink("both-ways.keys/keys.psk"), 0);
-	assert_int_equal(rmdir("both-ways.keys"), 0);
 }
 
 static void without_a_socket_there_is_no_tls(void **state)
@@ -576,6 +635,8 @@ int main(void)
 		TEST(what_is_taken_is_out_of_reach),
 		TEST(what_has_no_other_end_is_refused),
 		TEST(by_tls_bytes_go_both_ways_at_once),
+		TEST(by_tls_a_peer_need_not_wait_for_the_end),
+		TEST(by_tls_what_was_not_read_is_lost),
 		TEST(without_a_socket_there_is_no_tls),
 	};
 
