@@ -107,7 +107,8 @@ static void guests_one_turn_away(struct visitor *visitor, const char *name, cons
 {
 	char reason[ERR_REASON_MAX];
 
-	log_warn("%s: turned away: %s%s", name, why->text, err_reason(why, reason));
+	log_warn("%s: turned away: %s%s", name, peer_nameless(why->text, name),
+		 err_reason(why, reason));
 	if (visitor->link)
 		link_abort(visitor->link, why);
 }

@@ -52,12 +52,10 @@ static void sender_select_turn_away(struct guest *g, const struct err *why)
 {
 	uint8_t wire[IMAGE_RECEIPT_SIZE];
 	char reason[ERR_REASON_MAX];
-	const char *name = peer_name(g->peer), *text = why->text;
+	const char *name = peer_name(g->peer);
 
-	/* Its name is said once. */
-	if (!strncmp(text, name, strlen(name)) && !strncmp(text + strlen(name), ": ", 2))
-		text += strlen(name) + 2;
-	log_warn("%s: turned away: %s%s", name, text, err_reason(why, reason));
+	log_warn("%s: turned away: %s%s", name, peer_nameless(why->text, name),
+		 err_reason(why, reason));
 	ack_refuse(why, wire);
 	if (g->select->judge && peer_write_now(g->peer, wire, sizeof(wire), NULL) < 0)
 		log_debug("%s: does not hear it", peer_name(g->peer));

@@ -116,6 +116,13 @@ const char *peer_name(const struct peer *p)
 	return p->name;
 }
 
+const char *peer_nameless(const char *text, const char *name)
+{
+	size_t len = strlen(name);
+
+	return !strncmp(text, name, len) && !strncmp(text + len, ": ", 2) ? text + len + 2 : text;
+}
+
 bool peer_is_late(const struct peer *p, uint64_t since_ns)
 {
 	return !clock_ms_until(since_ns + (uint64_t)p->timeout_ms * NSEC_PER_MSEC);
@@ -358,7 +365,9 @@ int peer_shake(struct peer *p, struct err *err)
 
 short peer_events(const struct peer *p)
 {
-	return p->tls ? tls_socket_events(p->tls) : (short)POLLIN;
+	if (p->tls)
+		return tls_socket_events(p->tls);
+	return POLLIN;
 }
 
 ssize_t peer_read_now(struct peer *p, void *buf, size_t len, struct err *err)

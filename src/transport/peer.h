@@ -116,6 +116,9 @@ bool peer_is_gone(const struct peer *p);
 _must_check_ int peer_finish(struct peer *p, struct err *err);
 
 const char *peer_name(const struct peer *p);
+
+/** peer_nameless() - what an error says, without @name: in front. Return: into @text. */
+const char *peer_nameless(const char *text, const char *name);
 int peer_fd(const struct peer *p);
 
 /** peer_events() - what to poll() peer_fd() for before peer_read_now() */

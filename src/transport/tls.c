@@ -25,8 +25,8 @@
 #define SUBJECT_MAX 512u
 
 /*
- * AES first: with a pre-shared key GnuTLS would take ChaCha20, which is many times as slow where the
- * CPU has instructions for AES.
+ * AES first: with a pre-shared key GnuTLS would take ChaCha20, which is many times as slow where
+ * the CPU has instructions for AES.
  */
 #define TLS_CIPHERS                     \
 	"NORMAL:-VERS-ALL:+VERS-TLS1.3" \
