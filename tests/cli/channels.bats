@@ -664,9 +664,9 @@ ends()
 
 	emu_start
 	migctl 73 save "$A" unix:it
-	expect_message 'unix:it: cannot connect: No such file or directory' 'start vfiomigctl resume --listen there first'
+	expect_message 'unix:it: cannot connect: No such file or directory' 'start the receiver there first'
 	migctl 73 save --insecure "$A" tcp:127.0.0.1:1
-	expect_message 'cannot connect: Connection refused' 'start vfiomigctl resume --listen there first'
+	expect_message 'cannot connect: Connection refused' 'start the receiver there first'
 	migctl 64 save "$A" tcp:127.0.0.1:0
 	migctl 64 save "$A" tcp:127.0.0.1
 	migctl 64 save "$A" tls:127.0.0.1:1
