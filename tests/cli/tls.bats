@@ -73,6 +73,26 @@ warned()
 	migctl 0 state "$B" stop
 }
 
+@test "tls: a move: who is refused learns it before its device is touched" {
+	local events
+
+	emu_start --state-size 3M --event-log events
+	start receive receive --no-hold --run --state-dir there --tls-creds "$certs/good" "$B" \
+		tcp:127.0.0.1:0
+	eventually said 'listening on ' receive.err
+	at=tcp:localhost:$(sed -n 's/.*: listening on .*:\([0-9]*\)$/\1/p' receive.err)
+	events=$(wc -l <events)
+	migctl 78 migrate --state-dir here --tls-creds "$certs/stranger" "$A" "$at"
+	expect_message 'refuses this end by TLS: CA is unknown'
+	migctl 78 migrate --state-dir here --insecure "$A" "$at"
+	expect_message 'speaks something else: TLS' '--tls-creds'
+	[[ $(wc -l <events) == "$events" ]]
+	migctl 0 migrate --state-dir here --tls-creds "$certs/good" "$A" "$at"
+	finish receive 0
+	expect_state "$A" stop
+	expect_state "$B" running
+}
+
 # A row: client's folder and options | server's folder and options | what the client says | what the
 # server says; "-": all is well.
 table()
