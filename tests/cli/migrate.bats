@@ -357,6 +357,44 @@ table()
 	[[ $results == *7?:running* && $results == *80:stop* && $results == *0:stop* ]]
 }
 
+# Killed at each of its writes, syncs and closes, wherever they are: it never leaves a device that
+# runs beside an end that was told to run it, nor a record of a decision that was not made.
+@test "migrate: killed anywhere, no device runs that the other end may run, too" {
+	local call n results=
+
+	require strace
+	emu_start --state-size 300K
+	for call in fsync rename,renameat,renameat2 sendmsg,sendto,write,writev; do
+		for ((n = 1; n <= 60; n++)); do
+			receiver accept
+			rm -rf state
+			status=0
+			strace -f -qq -o trace -e "inject=$call:signal=KILL:when=$n" \
+				"$tool" --json migrate --state-dir=state "$A" unix:s \
+				>out 2>err || status=$?
+			state_of "$A"
+			if ((status == 137)); then
+				# What it leaves is for `recover`; the receiver has heard what it has heard.
+				if said connected: receiver.out; then
+					eventually said closed receiver.out
+				fi
+				if said 'hears COMMIT' receiver.out; then
+					[[ $real != running ]]
+					phase_is committed || phase_is 'done'
+				fi
+				results+=" $real"
+			fi
+			echo "$call $n: $status $real"
+			kill "$receiver"
+			[[ $real == running ]] || set_state "$A" running
+			((status == 137)) || break
+		done
+		((n <= 60 && n > 1))
+		((status == 0))
+	done
+	[[ $results == *' stop'* && $results == *' running'* ]]
+}
+
 @test "migrate: a signal before the decision ends it, and the device runs on" {
 	emu_start --state-size 300K
 	mkfifo receiver.in
