@@ -121,3 +121,55 @@ moved()
 	relay "${all#moved }"
 	moved
 }
+
+@test "move: by TLS, with a key that both have" {
+	local at
+
+	emu_start --state-size 300K
+	reference "$A"
+	set_state "$A" running
+	mkdir keys other
+	(umask 077 && printf 'ann:%032d\n' 1 >keys/keys.psk && printf 'ann:%032d\n' 2 >other/keys.psk)
+	: >receiving.err
+	start receiving receive --json --no-hold --state-dir=there --tls-creds=keys "$B" \
+		tcp:127.0.0.1:0
+	eventually said 'listening on ' receiving.err
+	at=$(sed -n 's/.*listening on //p' receiving.err)
+	migctl 78 migrate --json --state-dir=here --tls-creds=other --tls-psk-user=ann "$A" "$at"
+	expect_state "$A" running
+	migctl 0 migrate --json --state-dir=here --tls-creds=keys --tls-psk-user=ann "$A" "$at"
+	told owner destination
+	finish receiving 0
+	expect_state "$A" stop
+	expect_state "$B" running
+	has_run "$B"
+}
+
+@test "move: several devices, one decision" {
+	emu_start --socket here.s --devices 2 --state-size 300K
+	emu_start --socket there.s --devices 2 --state-size 300K --seed 7
+	: >receiving.err
+	start receiving receive --json --no-hold --state-dir=there vfio-user:there.s \
+		vfio-user:there.s.1 unix:far
+	eventually said 'listening on ' receiving.err
+	migctl 0 migrate --json --state-dir=here vfio-user:here.s vfio-user:here.s.1 unix:far
+	finish receiving 0
+	expect_state vfio-user:here.s stop
+	expect_state vfio-user:here.s.1 stop
+	expect_state vfio-user:there.s running
+	expect_state vfio-user:there.s.1 running
+	phases 'done' 'done'
+}
+
+@test "move: by a command, as ssh would be" {
+	emu_start --state-size 300K
+	reference "$A"
+	set_state "$A" running
+	migctl 0 migrate --json --state-dir=here "$A" \
+		"exec:exec $tool receive --no-hold --state-dir=there $B - 2>receiving.err"
+	told owner destination
+	expect_state "$A" stop
+	expect_state "$B" running
+	phases 'done' 'done'
+	has_run "$B"
+}
