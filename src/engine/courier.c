@@ -10,6 +10,7 @@
 void courier_init(struct courier *c)
 {
 	c->link = NULL;
+	pthread_mutex_init(&c->lock, NULL);
 	c->met = COURIER_NONE;
 	c->why = (struct err){ 0 };
 	c->sent = (struct wire_end){ 0 };
@@ -20,6 +21,7 @@ void courier_done(struct courier *c)
 {
 	c->link = link_free(c->link);
 	verdict_done(&c->verdict);
+	pthread_mutex_destroy(&c->lock);
 }
 
 bool courier_can_redial(const struct courier *c)
@@ -155,34 +157,77 @@ static enum move_event courier_hear_meanwhile(struct courier *c, struct err *err
 	return courier_not_due(c, m.type, err);
 }
 
+/* The first that ends it counts; a wish to stop, maybe a device's, is nothing of the link's. */
+static int courier_meet(struct courier *c, enum move_event e, const struct err *why,
+			struct err *err)
+{
+	if (e == MOVE_ON_CANCEL) {
+		*err = *why;
+		return err->code;
+	}
+	if (c->met == COURIER_NONE) {
+		c->met = e;
+		c->why = *why;
+	}
+	*err = c->why;
+	return err->code;
+}
+
+static int courier_check_stream(struct courier *c, struct err *err)
+{
+	struct err why = { 0 };
+	enum move_event e;
+	int r = 0;
+
+	pthread_mutex_lock(&c->lock);
+	e = c->met == COURIER_NONE ? courier_hear_meanwhile(c, &why) : c->met;
+	if (e != COURIER_NONE)
+		r = courier_meet(c, e, &why, err);
+	pthread_mutex_unlock(&c->lock);
+	return r;
+}
+
+static int courier_send_failed(struct courier *c, struct err *why, struct err *err)
+{
+	int r;
+
+	pthread_mutex_lock(&c->lock);
+	r = courier_meet(c, courier_failed(c, why), why, err);
+	pthread_mutex_unlock(&c->lock);
+	return r;
+}
+
 int courier_write(void *courier, const void *buf, size_t len, struct err *err)
 {
 	struct courier *c = courier;
 
 	for (size_t done = 0, n; done < len; done += n) {
+		const char *next = (const char *)buf + done;
 		struct err why = { 0 };
-		enum move_event e = courier_hear_meanwhile(c, &why);
+		int r = courier_check_stream(c, err);
 
+		if (r < 0)
+			return r;
 		n = MIN(len - done, (size_t)WIRE_FRAMES_MAX);
-		if (e == COURIER_NONE &&
-		    link_send_payload(c->link, WIRE_FRAMES, (const char *)buf + done, n, &why) < 0)
-			e = courier_failed(c, &why);
-		if (e == COURIER_NONE)
-			continue;
-		c->met = e;
-		c->why = *err = why;
-		return why.code;
+		if (link_send_payload(c->link, WIRE_FRAMES, next, n, &why) < 0)
+			return courier_send_failed(c, &why, err);
 	}
 	return 0;
 }
 
 enum move_event courier_met(struct courier *c, struct err *err)
 {
-	if (c->met == COURIER_NONE && c->link && link_check(c->link, &c->why) < 0)
-		c->met = courier_failed(c, &c->why);
-	if (c->met != COURIER_NONE)
+	struct err why = { 0 };
+	enum move_event e;
+
+	pthread_mutex_lock(&c->lock);
+	if (c->met == COURIER_NONE && c->link && link_check(c->link, &why) < 0)
+		courier_meet(c, courier_failed(c, &why), &why, err);
+	e = c->met;
+	if (e != COURIER_NONE)
 		*err = c->why;
-	return c->met;
+	pthread_mutex_unlock(&c->lock);
+	return e;
 }
 
 /*

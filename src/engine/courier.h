@@ -8,6 +8,8 @@
  * into the events of engine/move.h. It decides nothing.
  */
 
+#include <pthread.h>
+
 #include "engine/link.h"
 #include "engine/move.h"
 #include "image/manifest.h"
@@ -26,6 +28,7 @@
  * @cancel: of the work
  * @link: NULL before courier_dial()
  * @sent: what END has said, valid after courier_end()
+ * @lock: of @met and @why, and of hearing while the stream's threads may write
  * @met: what has ended the stream, with its story @why; or COURIER_NONE
  * @verdict: what the other end says of the offer, once it was heard
  */
@@ -36,6 +39,7 @@ struct courier {
 	struct cancel *cancel;
 	struct link *link;
 	struct wire_end sent;
+	pthread_mutex_t lock;
 	enum move_event met;
 	struct err why;
 	struct verdict verdict;

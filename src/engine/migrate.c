@@ -221,6 +221,7 @@ static enum move_event migrate_give_back(struct migrate *m)
 		return COURIER_NONE;
 	source_give_back(&m->source, m->err);
 	source_note_streams(&m->source);
+	source_end_streams(&m->source);
 	return COURIER_NONE;
 }
 
@@ -540,10 +541,10 @@ static void migrate_done(struct migrate *m)
 {
 	m->result->answer = m->courier.verdict;
 	m->courier.verdict = (struct verdict){ 0 };
+	source_done(&m->source);
 	courier_done(&m->courier);
 	m->entry = journal_entry_free(m->entry);
 	m->journal = journal_free(m->journal);
-	source_done(&m->source);
 }
 
 void migrate_result_done(struct migrate_result *result)

@@ -549,8 +549,9 @@ int source_rewind(struct source *s, struct err *err)
 {
 	bool stopped = source_is_stopped(s);
 
-	source_free_streams(s);
+	/* It waits for devices that hang: then no thread uses a stream any more. */
 	set_recover(&s->set, stopped ? source_plan_stop : source_plan_back, NULL);
+	source_free_streams(s);
 	source_free_rounds(s);
 	s->drained = s->skewed = false;
 	free(s->result->sums);
@@ -589,11 +590,16 @@ static int source_end_device(struct source *s, uint32_t device, struct err *err)
 	return image_writer_device_end(s->writer, device, err);
 }
 
+void source_end_streams(struct source *s)
+{
+	for (unsigned int i = 0; s->lane && i < s->set.n; i++)
+		pump_done(&s->lane[i].pump);
+}
+
 int source_end_devices(struct source *s, struct err *err)
 {
 	/* No keepalive comes after the image's end. Frames take their time to free. */
-	for (unsigned int i = 0; i < s->set.n; i++)
-		pump_done(&s->lane[i].pump);
+	source_end_streams(s);
 	for (uint32_t i = 0; i < s->set.n; i++) {
 		int r = source_end_device(s, i, err);
 

@@ -188,6 +188,9 @@ _must_check_ int source_sum(struct source *s, struct err *err);
  */
 _must_check_ int source_return(struct source *s, struct err *err);
 
+/** source_end_streams() - no thread writes any more; with the devices back, or all drained */
+void source_end_streams(struct source *s);
+
 /** source_end_devices() - write the sections that end the streams; no keepalive comes any more */
 _must_check_ int source_end_devices(struct source *s, struct err *err);
 

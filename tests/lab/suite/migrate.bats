@@ -75,6 +75,17 @@ phase_is()
 	done
 }
 
+@test "migrate: of a set one driver fails: it is named, and all run on" {
+	receiver accept
+	sim "$B" fault 'read EIO 4096'
+	migrate 74 --no-p2p "$A" "$B" "$at"
+	expect_message "$B"
+	told owner source
+	is_in "$A" running
+	is_in "$B" running
+	no_receiver
+}
+
 @test "migrate --retries: a device that has stopped does not run before the other end has it" {
 	receiver close-before-ready close-in-stream accept
 	migrate 0 --retries=3 --report=report.json "$A" "$at"
