@@ -84,7 +84,10 @@ class Source:
         head = struct.pack("<4sHHIIQ", b"\x89VMP", kind, flags, len(payload), 0, self.sequence)
         seed = XXH(payload, len(payload), 0) if payload and summed else 0
         self.sequence += 1
-        self.write(head + struct.pack("<Q", XXH(head, len(head), seed) ^ spoil) + payload)
+        try:
+            self.write(head + struct.pack("<Q", XXH(head, len(head), seed) ^ spoil) + payload)
+        except BrokenPipeError:
+            pass  # it may have said why: that is still there to be heard
 
     def hello_bytes(self, args):
         given = dict(a.split("=") for a in args.split(",")) if args else {}
@@ -108,10 +111,7 @@ class Source:
         start, end = (int(x or 0) for x in args.split("..")) if args else (0, 0)
         part = self.image[start:end or None]
         for at in range(0, len(part), 1 << 20):
-            try:
-                self.message(4, bytes(part[at:at + (1 << 20)]), summed=False)
-            except BrokenPipeError:
-                return  # it may have said why: that is still there to be heard
+            self.message(4, bytes(part[at:at + (1 << 20)]), summed=False)
 
     def flip(self, at):
         self.image[int(at)] ^= 1

@@ -37,8 +37,8 @@ receive()
 	eventually said 'listening on' receive.err
 }
 
-# source STATUS STEP...: what it has heard is in $output.
-source()
+# send STATUS STEP...: what it has heard is in $output.
+send()
 {
 	local want=$1
 
@@ -85,7 +85,7 @@ over()
 	emulate
 	reference "$A"
 	receive
-	source 0 "${READY[@]}" file:decided commit hear:DONE gone &
+	send 0 "${READY[@]}" file:decided commit hear:DONE gone &
 	eventually test -e "$SPOOL"
 	eventually phase prepared
 	[[ $(stat -c %a "$RECORD" "$SPOOL" state spool) == $'600\n600\n700\n700' ]]
@@ -104,19 +104,19 @@ over()
 		'hello hear:HELLO offer hear:VERDICT-yes'; do
 		receive
 		# shellcheck disable=SC2086 # steps
-		source 0 $steps close
+		send 0 $steps close
 		eventually tells_warning
 		kill -TERM "$receive"
 		over 75 aborted source running none
 	done
 	# HEADER and a part of the MANIFEST: no device has been opened.
 	receive
-	source 0 "${BEGIN[@]}" frames:0..5000 close
+	send 0 "${BEGIN[@]}" frames:0..5000 close
 	over 75 aborted source running aborted
 	for steps in frames:0..200000 frames; do
 		set_state "$B" running
 		receive
-		source 0 "${BEGIN[@]}" "$steps" close
+		send 0 "${BEGIN[@]}" "$steps" close
 		over 75 aborted source stop aborted
 		[[ $stderr == *'closed the connection; the device was reset and is in stop'* ]]
 	done
@@ -125,18 +125,18 @@ over()
 @test "receive: after READY a source that dies leaves it in doubt, until it comes again" {
 	emulate
 	receive
-	source 0 "${READY[@]}" close
+	send 0 "${READY[@]}" close
 	eventually said 'is in doubt' receive.err
 	[[ -S state/$TXID.sock && $(stat -c %a "state/$TXID.sock") == 600 ]]
 	phase prepared
-	source 0 hello hear:HELLO commit hear:DONE gone
+	send 0 hello hear:HELLO commit hear:DONE gone
 	over 0 completed destination running done
 }
 
 @test "receive: a signal ends doubt with 80: the device is stopped, record and spool are there" {
 	emulate
 	receive
-	source 0 "${READY[@]}" close
+	send 0 "${READY[@]}" close
 	eventually said 'is in doubt' receive.err
 	kill -TERM "$receive"
 	over 80 in-doubt unknown stop prepared spooled
@@ -151,7 +151,7 @@ over()
 		rm -rf state spool
 		set_state "$B" running
 		receive
-		source 0 "${READY[@]}" close
+		send 0 "${READY[@]}" close
 		eventually test -S "state/$TXID.sock"
 		run --separate-stderr "$SOURCE" "unix:state/$TXID.sock" image hello:role=3 \
 			hear:HELLO ask:begun hear:TELL "tell:$word" hear:TELL
@@ -174,18 +174,18 @@ over()
 @test "receive: words that decide nothing change nothing" {
 	emulate
 	receive
-	source 0 "${READY[@]}" close
+	send 0 "${READY[@]}" close
 	eventually said 'is in doubt' receive.err
-	source 0 hello:role=3 hear:HELLO tell:begun hear:TELL tell:busy hear:TELL \
+	send 0 hello:role=3 hear:HELLO tell:begun hear:TELL tell:busy hear:TELL \
 		tell:prepared hear:TELL
 	# Of another transaction, or an older one of the same id.
-	source 0 hello:role=3,txid=ffffffffffffffffffffffffffffffff hear:HELLO tell:committed hear:TELL
+	send 0 hello:role=3,txid=ffffffffffffffffffffffffffffffff hear:HELLO tell:committed hear:TELL
 	[[ $output == *'TELL none' ]]
-	source 0 hello:role=3,generation=6 hear:HELLO tell:committed hear:TELL
-	source 0 hello:txid=ffffffffffffffffffffffffffffffff hear:HELLO commit hear:ABORT
-	source 0 hello:generation=6 hear:HELLO commit hear:ABORT
-	source 0 hello hear:HELLO commit:other gone
-	source 0 hello hear:HELLO commit:old gone
+	send 0 hello:role=3,generation=6 hear:HELLO tell:committed hear:TELL
+	send 0 hello:txid=ffffffffffffffffffffffffffffffff hear:HELLO commit hear:ABORT
+	send 0 hello:generation=6 hear:HELLO commit hear:ABORT
+	send 0 hello hear:HELLO commit:other gone
+	send 0 hello hear:HELLO commit:old gone
 	phase prepared
 	kill -TERM "$receive"
 	over 80 in-doubt unknown stop prepared spooled
@@ -199,7 +199,7 @@ over()
 		set_state "$B" running
 		receive
 		# shellcheck disable=SC2086 # steps
-		source 0 "${BEGIN[@]}" $steps abort gone
+		send 0 "${BEGIN[@]}" $steps abort gone
 		over 75 aborted source stop aborted
 		[[ $stderr == *': the test wants it;'* ]]
 	done
@@ -216,7 +216,7 @@ over()
 		set_state "$B" running
 		receive
 		# shellcheck disable=SC2086 # steps
-		source 0 "${BEGIN[@]}" $steps gone
+		send 0 "${BEGIN[@]}" $steps gone
 		[[ $output != *READY* || $steps == *'end frames' ]]
 		case $steps in
 		*'end frames')
@@ -236,26 +236,27 @@ over()
 }
 
 @test "receive: a flipped byte is found wherever it is, before the driver is asked" {
-	local at
+	local row at state
 
-	emulate --event-log events
-	for at in 5000 100000 -30; do
-		rm -f events
+	emulate
+	# The MANIFEST comes before a device is touched.
+	for row in '5000 running' '100000 stop' '-30 stop'; do
+		read -r at state <<<"$row"
 		set_state "$B" running
 		receive
-		source 0 "${BEGIN[@]}" flip:$at frames end hear:ABORT gone
-		over 65 aborted source stop aborted
+		send 0 "${BEGIN[@]}" "flip:$at" frames end hear:ABORT gone
+		over 65 aborted source "$state" aborted
 	done
 }
 
 @test "receive: messages of later versions are skipped, or refused by name" {
 	emulate
 	receive
-	source 0 hello:version=9,oldest=1 hear:HELLO unknown beat offer hear:VERDICT-yes unknown frames \
+	send 0 hello:version=9,oldest=1 hear:HELLO unknown beat offer hear:VERDICT-yes unknown frames \
 		beat end hear:READY unknown commit hear:DONE
 	over 0 completed destination running done
 	receive
-	source 0 hello:version=9,oldest=9 gone
+	send 0 hello:version=9,oldest=9 gone
 	eventually said 'version' receive.err
 	kill -TERM "$receive"
 	finish receive 75
@@ -270,17 +271,17 @@ over()
 	run --separate-stderr "$SOURCE" unix:r copy hello hear:HELLO offer hear:VERDICT-no
 	((status == 0))
 	[[ $output == *'a copy, and no move'* ]]
-	source 0 "${READY[@]}" commit hear:DONE
+	send 0 "${READY[@]}" commit hear:DONE
 	over 0 completed destination running done
 }
 
 @test "receive: of two sources the second is refused, with the transaction's name" {
 	emulate
 	receive
-	source 0 "${BEGIN[@]}" frames:0..50000 file:second frames:50000.. end hear:READY commit \
+	send 0 "${BEGIN[@]}" frames:0..50000 file:second frames:50000.. end hear:READY commit \
 		hear:DONE &
 	eventually phase begun
-	source 0 hello:txid=ffffffffffffffffffffffffffffffff hear:HELLO offer hear:ABORT
+	send 0 hello:txid=ffffffffffffffffffffffffffffffff hear:HELLO offer hear:ABORT
 	[[ $output == *"75 transaction $TXID is under way here"* ]]
 	: >second
 	wait $!
@@ -290,13 +291,13 @@ over()
 @test "receive: a source that lost its link before READY comes again" {
 	emulate
 	receive
-	source 0 hello:retries=2 hear:HELLO offer hear:VERDICT-yes frames:0..100000 close
+	send 0 hello:retries=2 hear:HELLO offer hear:VERDICT-yes frames:0..100000 close
 	eventually said 'may come again' receive.err
-	source 0 hello:txid=ffffffffffffffffffffffffffffffff hear:HELLO offer hear:ABORT
+	send 0 hello:txid=ffffffffffffffffffffffffffffffff hear:HELLO offer hear:ABORT
 	# Once more, this time with the old link still there.
-	source 0 hello:retries=1 hear:HELLO offer hear:VERDICT-yes frames:0..100000 file:again &
+	send 0 hello:retries=1 hear:HELLO offer hear:VERDICT-yes frames:0..100000 file:again &
 	eventually phase begun
-	source 0 "${READY[@]}" commit hear:DONE
+	send 0 "${READY[@]}" commit hear:DONE
 	: >again
 	wait $!
 	over 0 completed destination running done
@@ -305,11 +306,11 @@ over()
 @test "receive: READY that was not heard is forgotten when the state is offered again" {
 	emulate
 	receive
-	source 0 "${BEGIN[@]}" frames end file:none &
+	send 0 "${BEGIN[@]}" frames end file:over &
 	eventually phase prepared
-	source 0 "${READY[@]}" commit hear:DONE
-	kill %1
-	wait || true
+	send 0 "${READY[@]}" commit hear:DONE
+	: >over
+	wait $!
 	over 0 completed destination running done
 }
 
@@ -331,7 +332,7 @@ over()
 	END
 	timeout 100 python3 junk.py &
 	wait $!
-	source 0 "${BEGIN[@]}" frames file:measured end hear:READY commit hear:DONE &
+	send 0 "${BEGIN[@]}" frames file:measured end hear:READY commit hear:DONE &
 	eventually phase begun
 	(($(sed -n 's/^VmHWM:[^0-9]*\([0-9]*\) kB/\1/p' "/proc/$receive/status") <= 65536)) ||
 		[[ $tool == *asan* ]]
@@ -355,7 +356,7 @@ over()
 	receive=$!
 	started+=("$!")
 	eventually said 'listening on' receive.err
-	source 0 "${BEGIN[@]}" frames gone
+	send 0 "${BEGIN[@]}" frames gone
 	[[ $output == *'ABORT '*'No space left'* ]]
 	SPOOL=small/$TXID.image
 	over 74 aborted source stop aborted
@@ -374,16 +375,16 @@ over()
 @test "receive --keep: one after another, and none over a state that has come" {
 	emulate
 	receive --keep
-	source 0 "${BEGIN[@]}" abort gone
-	source 0 "${BEGIN[@]}" frames:0..100000 close
+	send 0 "${BEGIN[@]}" abort gone
+	send 0 "${BEGIN[@]}" frames:0..100000 close
 	eventually said 'is aborted' receive.err
-	source 0 "${READY[@]}" commit hear:DONE
+	send 0 "${READY[@]}" commit hear:DONE
 	eventually said 'is done' receive.err
 	# A source that has not heard DONE, and one that asks.
-	source 0 hello hear:HELLO commit hear:DONE
-	source 0 hello:role=3 hear:HELLO ask:committed hear:TELL
+	send 0 hello hear:HELLO commit hear:DONE
+	send 0 hello:role=3 hear:HELLO ask:committed hear:TELL
 	[[ $output == *'TELL done' ]]
-	source 0 hello:txid=ffffffffffffffffffffffffffffffff,generation=8 hear:HELLO offer \
+	send 0 hello:txid=ffffffffffffffffffffffffffffffff,generation=8 hear:HELLO offer \
 		hear:VERDICT-no
 	[[ $output == *"$TXID, which has not been moved away"* ]]
 	kill -TERM "$receive"
