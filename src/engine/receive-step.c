@@ -48,8 +48,8 @@ void receive_start_over(struct receive *r, const struct wire_hello *hello)
 	r->returned = r->done = false;
 	r->word = MOVE_NR_EVENTS;
 	r->state = MOVE_D_AGREEING;
-	pthread_mutex_unlock(&r->lock);
 	hex_encode(hello->txid, WIRE_ID_SIZE, r->result->txid);
+	pthread_mutex_unlock(&r->lock);
 	snprintf(r->doubt, sizeof(r->doubt), "vfiomigctl recover %s", r->result->txid);
 	r->result->state = MOVE_D_AGREEING;
 	r->due = 0;

@@ -240,7 +240,9 @@ static int receive_load(struct receive *r, struct err *err)
 		return receive_give_up(r, e, err);
 	r->failed = (struct err){ 0 };
 	receive_event(r, MOVE_ON_STARTED);
+	pthread_mutex_lock(&r->lock);
 	r->done = true;
+	pthread_mutex_unlock(&r->lock);
 	receive_do(r);
 	receive_drop_spool(r);
 	return 0;

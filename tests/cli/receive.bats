@@ -91,8 +91,8 @@ over()
 	[[ $(stat -c %a "$RECORD" "$SPOOL" state spool) == $'600\n600\n700\n700' ]]
 	: >decided
 	wait $!
-	over 0 completed destination running done
-	told txid "$TXID" && told phase done
+	over 0 completed destination running 'done'
+	told txid "$TXID" && told phase 'done'
 	has_run "$B"
 }
 
@@ -130,7 +130,7 @@ over()
 	[[ -S state/$TXID.sock && $(stat -c %a "state/$TXID.sock") == 600 ]]
 	phase prepared
 	send 0 hello hear:HELLO commit hear:DONE gone
-	over 0 completed destination running done
+	over 0 completed destination running 'done'
 }
 
 @test "receive: a signal ends doubt with 80: the device is stopped, record and spool are there" {
@@ -161,7 +161,7 @@ over()
 		case $word in
 		committed | done)
 			[[ $output == *$'\nTELL '@(committed|done) ]]
-			over 0 completed destination running done
+			over 0 completed destination running 'done'
 			;;
 		*)
 			[[ $output == *$'\nTELL aborted' ]]
@@ -254,7 +254,7 @@ over()
 	receive
 	send 0 hello:version=9,oldest=1 hear:HELLO unknown beat offer hear:VERDICT-yes unknown frames \
 		beat end hear:READY unknown commit hear:DONE
-	over 0 completed destination running done
+	over 0 completed destination running 'done'
 	receive
 	send 0 hello:version=9,oldest=9 gone
 	eventually said 'version' receive.err
@@ -272,7 +272,7 @@ over()
 	((status == 0))
 	[[ $output == *'a copy, and no move'* ]]
 	send 0 "${READY[@]}" commit hear:DONE
-	over 0 completed destination running done
+	over 0 completed destination running 'done'
 }
 
 @test "receive: of two sources the second is refused, with the transaction's name" {
@@ -285,7 +285,7 @@ over()
 	[[ $output == *"75 transaction $TXID is under way here"* ]]
 	: >second
 	wait $!
-	over 0 completed destination running done
+	over 0 completed destination running 'done'
 }
 
 @test "receive: a source that lost its link before READY comes again" {
@@ -300,7 +300,7 @@ over()
 	send 0 "${READY[@]}" commit hear:DONE
 	: >again
 	wait $!
-	over 0 completed destination running done
+	over 0 completed destination running 'done'
 }
 
 @test "receive: READY that was not heard is forgotten when the state is offered again" {
@@ -311,7 +311,7 @@ over()
 	send 0 "${READY[@]}" commit hear:DONE
 	: >over
 	wait $!
-	over 0 completed destination running done
+	over 0 completed destination running 'done'
 }
 
 @test "receive: a thousand that speak junk keep no source out, and take no memory" {
@@ -338,7 +338,7 @@ over()
 		[[ $tool == *asan* ]]
 	: >measured
 	wait $!
-	over 0 completed destination running done
+	over 0 completed destination running 'done'
 }
 
 @test "receive: a disk that is full aborts it, and the source hears why" {
@@ -369,7 +369,7 @@ over()
 	echo "$output $stderr"
 	((status == 0))
 	expect_state "$B" running
-	phase done
+	phase 'done'
 }
 
 @test "receive --keep: one after another, and none over a state that has come" {
