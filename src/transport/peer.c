@@ -158,9 +158,9 @@ static int peer_cannot_connect(const struct uri *uri, int r, struct err *err)
 {
 	err_fail(err, err_denied(r, ERR_OUTPUT), r, "%s: cannot connect", uri->text);
 	if (r == -ENOENT || r == -ECONNREFUSED)
-		err_hint(
-			err, r,
-			"start the receiver there first: resume --listen for save, receive for migrate");
+		err_hint(err, r,
+			 "start the receiver there first: resume --listen for save, receive for "
+			 "migrate");
 	return r;
 }
 
