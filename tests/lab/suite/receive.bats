@@ -68,7 +68,7 @@ runs()
 	send commit hear:DONE gone
 	eventually runs
 	eventually counts "$B"
-	eventually phase done
+	eventually phase "done"
 	[[ ! -e state/spool/$txid.image ]]
 	kill -TERM "$receive"
 	finish receive 0
