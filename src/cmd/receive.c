@@ -368,7 +368,8 @@ static int cmd_receive_receive(struct cmd_receive_args *a, struct err *err)
 			  : session_run(cmd_receive_work, &w, &watch.cancel, &watch.progress, err);
 	if (a->result.load.loads)
 		l->result = a->result.load;
-	if (atomic_load(&watch.cancel.requested))
+	/* With --keep a signal is the end that is meant, and no load that came too early. */
+	if (atomic_load(&watch.cancel.requested) && !a->keep)
 		cmd_loaded_heed(l);
 	cmd_receive_render(a);
 	l->load.events = NULL;
