@@ -88,7 +88,27 @@ static int recover_connect(struct recover_work *w, struct err *err)
 	return recover_ask_open(&q, w->options->peer, &w->options->link, w->cancel, &w->link, err);
 }
 
-/* Whatever is in its way, that there is no answer is an answer. */
+static int recover_exchange(struct recover_work *w, enum wire_type type, struct wire_state *ret,
+			    struct err *err)
+{
+	const struct recover_asking q = recover_question(w);
+	int r;
+
+	if (!w->link) {
+		r = recover_connect(w, err);
+		if (r < 0)
+			return r;
+	}
+	r = recover_ask(w->link, &q, type, ret, err);
+	if (r < 0)
+		w->link = link_free(w->link);
+	return r;
+}
+
+/*
+ * Whatever is in its way, that there is no answer is an answer. To what is told none is needed: a
+ * receiver that learnt by the question that it may go on has done so, and may be gone.
+ */
 static void recover_hear(struct recover_work *w, enum wire_type type)
 {
 	const struct recover_asking q = recover_question(w);
@@ -96,13 +116,11 @@ static void recover_hear(struct recover_work *w, enum wire_type type)
 	struct err err = { 0 };
 
 	w->result->asked = true;
-	if (!w->link && recover_connect(w, &err) < 0) {
-		recover_unheard(w, &err);
-		return;
-	}
-	if (recover_ask(w->link, &q, type, &answer, &err) < 0) {
-		w->link = link_free(w->link);
-		recover_unheard(w, &err);
+	if (recover_exchange(w, type, &answer, &err) < 0) {
+		if (type == WIRE_TELL && w->result->other != RECOVER_OTHER_UNREACHABLE)
+			log_info("%s: the other end was not told: %s", w->txid, err.text);
+		else
+			recover_unheard(w, &err);
 		return;
 	}
 	w->result->other = recover_ask_judge(q.record, &answer, &err);
