@@ -147,7 +147,7 @@ over()
 	local word
 
 	emulate
-	for word in committed "done" aborted none; do
+	for word in committed 'done' aborted none; do
 		rm -rf state spool
 		set_state "$B" running
 		receive

@@ -20,7 +20,8 @@ setup()
 verify()
 {
 	record systemd-analyze verify --man=no ./vfiomig-hold@vfio0.service \
-		./vfiomig-receive@vfio0.service ./vfiomig-receive@vfio0.socket
+		./vfiomig-receive@vfio0.service ./vfiomig-receive@vfio0.socket \
+		./vfiomig-destination@vfio0.service ./vfiomig-destination@vfio0.socket
 	echo "$output$stderr"
 }
 
@@ -40,7 +41,7 @@ verify()
 @test "units: systemd-analyze security counts little exposure" {
 	local unit
 
-	for unit in hold receive; do
+	for unit in hold receive destination; do
 		record -0 systemd-analyze security --no-pager --offline=true --threshold=20 \
 			"./vfiomig-$unit@.service"
 		[[ $output == *'exposure level'* ]]
@@ -73,6 +74,6 @@ verify()
 		record "$VFIOMIGCTL" $line
 		echo "$line: $status $stderr"
 		# Neither misuse of options nor success: there is no such device, or no such descriptor.
-		[[ $stderr == *'no such PCI device'* || $stderr == *"fd:image: not a file descriptor's number"* ]]
+		[[ $stderr == *'no such PCI device'* || $stderr == *fd:@(image|move)": not a file descriptor's number"* ]]
 	done
 }
