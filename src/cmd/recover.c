@@ -19,6 +19,7 @@
 
 /* Digits of a TXID that name it, if no other begins with them. */
 #define CMD_RECOVER_DIGITS_MIN 4
+#define CMD_RECOVER_DIGITS (2 * (size_t)WIRE_ID_SIZE)
 
 static const char *const cmd_recover_force_words[RECOVER_NR_FORCES] = {
 	[RECOVER_FORCE_RUN] = "run",
@@ -58,10 +59,10 @@ static void cmd_recover_check_args(const struct cmd_recover_args *a)
 		opts_misuse(program, "no TXID: recover --list shows them");
 	if (!a->txid)
 		return;
-	if (a->txid[digits] || digits < CMD_RECOVER_DIGITS_MIN || digits > 2 * WIRE_ID_SIZE)
+	if (a->txid[digits] || digits < CMD_RECOVER_DIGITS_MIN || digits > CMD_RECOVER_DIGITS)
 		opts_misuse(program, "TXID is at least %d of its 32 hexadecimal digits, not '%s'",
 			    CMD_RECOVER_DIGITS_MIN, a->txid);
-	if (a->force && digits < 2 * WIRE_ID_SIZE)
+	if (a->force && digits < CMD_RECOVER_DIGITS)
 		opts_misuse(program, "--force wants all 32 digits of TXID");
 }
 

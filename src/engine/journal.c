@@ -479,6 +479,17 @@ static int journal_entry_new(struct journal *j, const char *name, struct journal
 	return 0;
 }
 
+/* Apart from the journal's own descriptor, which has one position. */
+static DIR *journal_opendir(struct journal *j)
+{
+	int fd = openat(j->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+
+	if (!dir && fd >= 0)
+		close(fd);
+	return dir;
+}
+
 /* Old ones */
 
 /* What a crash left of a record that never was, or of a lock. */
@@ -497,12 +508,10 @@ static void journal_prune_orphan(struct journal *j, const char *lock_name)
 
 static void journal_prune_orphans(struct journal *j)
 {
-	_cleanup_fd_ int fd = openat(j->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+	DIR *dir = journal_opendir(j);
 
 	if (!dir)
 		return;
-	fd = -1;
 	for (const struct dirent *d = readdir(dir); d; d = readdir(dir))
 		if (journal_is_name(d->d_name, JOURNAL_LOCK_SUFFIX))
 			journal_prune_orphan(j, d->d_name);
@@ -716,35 +725,44 @@ static int journal_list_one(struct journal *j, const char *name, struct journal_
 	return 1;
 }
 
-static int journal_list_grow(struct journal_item **v, size_t n, struct err *err)
+/* @room is for so many, of which @n are there. */
+struct journal_items {
+	struct journal_item *v;
+	size_t n, room;
+};
+
+/* Where the next one goes. Return: NULL when out of memory. */
+static struct journal_item *journal_list_slot(struct journal_items *items)
 {
+	const size_t room = items->room ? 2 * items->room : 16;
 	struct journal_item *more;
 
-	/* Powers of two. */
-	if (n & (n - 1))
-		return 0;
-	more = reallocarray(*v, n ? 2 * n : 1, sizeof(**v));
+	if (items->n < items->room)
+		return &items->v[items->n];
+	more = reallocarray(items->v, room, sizeof(*more));
 	if (!more)
-		return err_set(err, -ENOMEM, "journal");
-	*v = more;
-	return 0;
+		return NULL;
+	items->v = more;
+	items->room = room;
+	return &more[items->n];
 }
 
-static int journal_list_dir(struct journal *j, DIR *dir, struct journal_item **v, size_t *n,
+static int journal_list_dir(struct journal *j, DIR *dir, struct journal_items *items,
 			    struct err *err)
 {
 	for (const struct dirent *d = readdir(dir); d; d = readdir(dir)) {
+		struct journal_item *slot;
 		int r;
 
 		if (!journal_is_name(d->d_name, ""))
 			continue;
-		r = journal_list_grow(v, *n, err);
+		slot = journal_list_slot(items);
+		if (!slot)
+			return err_set(err, -ENOMEM, "journal");
+		r = journal_list_one(j, d->d_name, slot, err);
 		if (r < 0)
 			return r;
-		r = journal_list_one(j, d->d_name, &(*v)[*n], err);
-		if (r < 0)
-			return r;
-		*n += (size_t)r;
+		items->n += (size_t)r;
 	}
 	return 0;
 }
@@ -762,24 +780,21 @@ static int journal_by_age(const void *a, const void *b)
 
 int journal_list(struct journal *j, struct journal_item **ret, size_t *ret_n, struct err *err)
 {
-	_cleanup_fd_ int fd = openat(j->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
-	struct journal_item *v = NULL;
-	size_t n = 0;
+	struct journal_items items = { 0 };
+	DIR *dir = journal_opendir(j);
 	int r;
 
 	if (!dir)
 		return err_fail(err, ERR_CONFIG, -errno, "%s", j->dir);
-	fd = -1;
-	r = journal_list_dir(j, dir, &v, &n, err);
+	r = journal_list_dir(j, dir, &items, err);
 	closedir(dir);
 	if (r < 0) {
-		journal_list_done(v, n);
+		journal_list_done(items.v, items.n);
 		return r;
 	}
-	if (n)
-		qsort(v, n, sizeof(*v), journal_by_age);
-	*ret = v;
-	*ret_n = n;
+	if (items.n)
+		qsort(items.v, items.n, sizeof(*items.v), journal_by_age);
+	*ret = items.v;
+	*ret_n = items.n;
 	return 0;
 }
