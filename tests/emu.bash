@@ -319,6 +319,20 @@ start()
 	printf -v "$name" %s "$!"
 }
 
+# end_started NAME: what was started beside the tool. The teardown does not kill its number once more:
+# by then that may be another process.
+end_started()
+{
+	local pid=${!1} left=() other
+
+	kill "$pid"
+	wait "$pid" || true
+	for other in "${started[@]}"; do
+		[[ $other == "$pid" ]] || left+=("$other")
+	done
+	started=("${left[@]}")
+}
+
 # said TEXT FILE
 said()
 {

@@ -97,8 +97,7 @@ table()
 			return 1
 		}
 		[[ $state == running ]] || set_state "$A" running
-		kill "$receiver"
-		wait "$receiver" || true
+		end_started receiver
 		never_said Traceback receiver.out
 	done
 }
@@ -196,7 +195,7 @@ table()
 		[[ $stderr == *"vfiomigctl recover $txid" ]]
 		[[ $stderr == *'stays stopped, since the other end may run its state'* ]]
 		expect_json '.move_state == "committed"' '.error.hint == "vfiomigctl recover " + .txid'
-		kill "$receiver"
+		end_started receiver
 		set_state "$A" running
 	done
 }
@@ -224,7 +223,7 @@ table()
 			report.json) == 0 ]]
 		expect_json ".reconnects == $(wc -w <<<"$conducts") - 1"
 		"$tool" --json verify received.img >/dev/null
-		kill "$receiver"
+		end_started receiver
 		set_state "$A" running
 	done
 }
@@ -235,15 +234,15 @@ table()
 	ends 75 aborted source running aborted --retries=2
 	expect_json '.reconnects == 2'
 	[[ $(grep -c connected: receiver.out) == 3 ]]
-	kill "$receiver"
+	end_started receiver
 	receiver close-in-stream refuse
 	ends 75 aborted source running aborted --retries=2
 	expect_json '.reconnects == 1'
-	kill "$receiver"
+	end_started receiver
 	receiver early-ready accept
 	ends 76 aborted source running aborted --retries=2
 	expect_json '.reconnects == 0'
-	kill "$receiver"
+	end_started receiver
 	receiver close-before-ready accept
 	ends 75 aborted source running aborted --retries=2 --pre-copy \
 		--max-time=0 --downtime-limit=0
@@ -335,7 +334,7 @@ table()
 			strace -f -qq -o trace -e "inject=${call%:*}:error=$error:when=$n" \
 				"$tool" --json migrate --state-dir=state "$A" unix:s \
 				>out 2>err || status=$?
-			kill "$receiver"
+			end_started receiver
 			state_of "$A"
 			echo "$call $n: $status $real $(grep -ho '"phase":"[a-z]*"' state/*.source)"
 			results+=" $status:$real"
@@ -385,7 +384,11 @@ table()
 				results+=" $real"
 			fi
 			echo "$call $n: $status $real"
-			kill "$receiver"
+			never_said Traceback receiver.out || {
+				cat receiver.out
+				return 1
+			}
+			end_started receiver
 			[[ $real == running ]] || set_state "$A" running
 			((status == 137)) || break
 		done

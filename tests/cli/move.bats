@@ -86,7 +86,7 @@ moved()
 	expect_state "$A" stop
 	expect_state "$B" running
 	phases 'done' 'done'
-	kill "$relay"
+	end_started relay
 	has_run "$B"
 	set_state "$A" running
 }
