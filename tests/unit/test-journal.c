@@ -470,7 +470,7 @@ static void a_lock_goes_with_its_process_and_not_with_its_children(void **state)
 static void a_list_is_by_age_and_names_what_is_damaged(void **state)
 {
 	struct journal *j = opened();
-	struct journal_entry *busy;
+	struct journal_entry *busy, *none;
 	struct journal_item *v;
 	struct journal_record r = a_record(9, 0);
 	struct wire_state s;
@@ -495,7 +495,7 @@ static void a_list_is_by_age_and_names_what_is_damaged(void **state)
 	assert_non_null(v[3].damaged);
 	assert_non_null(strstr(path, v[3].file));
 	journal_list_done(v, n);
-	assert_int_equal(journal_lock(j, r.txid, r.role, &busy, &err), -EBADMSG);
+	assert_int_equal(journal_lock(j, r.txid, r.role, &none, &err), -EBADMSG);
 	assert_int_equal(journal_phase(j, r.txid, r.role, &s, &err), -EBADMSG);
 	assert_non_null(strstr(err.text, hex));
 	journal_free(j);
