@@ -498,6 +498,7 @@ static void a_list_is_by_age_and_names_what_is_damaged(void **state)
 	assert_int_equal(journal_lock(j, r.txid, r.role, &none, &err), -EBADMSG);
 	assert_int_equal(journal_phase(j, r.txid, r.role, &s, &err), -EBADMSG);
 	assert_non_null(strstr(err.text, hex));
+	journal_entry_free(busy);
 	journal_free(j);
 }
 

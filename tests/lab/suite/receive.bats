@@ -50,6 +50,11 @@ phase()
 	[[ $(<"state/$txid.destination") == *'"phase":"'"$1"'"'* ]]
 }
 
+holds_on()
+{
+	[[ $(<receive.err) == *'; held open until '* ]]
+}
+
 runs()
 {
 	expect_state "$B" running
@@ -68,8 +73,10 @@ runs()
 	send commit hear:DONE gone
 	eventually runs
 	eventually counts "$B"
-	eventually phase "done"
+	eventually phase 'done'
 	[[ ! -e state/spool/$txid.image ]]
+	# A signal that comes before that would be too late to stop, and lose no state.
+	eventually holds_on
 	kill -TERM "$receive"
 	finish receive 0
 }
