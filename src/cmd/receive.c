@@ -395,7 +395,6 @@ static int cmd_receive_receive_and_hold(struct cmd_receive_args *a, struct err *
 	if (r < 0)
 		return r;
 	a->options.keep = a->keep;
-	a->options.specs = l->devices.specs;
 	a->options.told = cmd_receive_told;
 	a->options.ctx = a;
 	a->connection.peer.timeout_ms = l->options.acquire.timeout_ms;

@@ -69,6 +69,7 @@ enum lease_verdict lease_step(struct lease *l, int client, enum lease_event even
 	};
 	enum lease_has has = HAS_NOTHING;
 
+	assert(client >= 0 && client < LEASE_CLIENTS_MAX);
 	if (l->changer == client)
 		has = HAS_CHANGE;
 	else if (l->readers >> client & 1)

@@ -102,11 +102,6 @@ int link_check(struct link *l, struct err *err)
 	return r;
 }
 
-/* Callers that do not want the story still need it to be kept. */
-#define LINK_STORY(err)               \
-	struct err own_story = { 0 }; \
-	err = err ? err : &own_story
-
 /*
  * Out
  */
@@ -141,11 +136,12 @@ static int link_write_message(struct link *l, const void *head, size_t head_len,
 
 int link_send(struct link *l, const struct wire_message *m, struct err *err)
 {
+	struct err own = { 0 };
 	uint8_t buf[WIRE_HEADER_SIZE + WIRE_FIXED_MAX];
 	size_t len;
 	int r;
 
-	LINK_STORY(err);
+	err = err ? err : &own; /* the story is kept in any case */
 	r = link_check(l, err);
 	if (r < 0)
 		return r;
@@ -160,10 +156,11 @@ int link_send(struct link *l, const struct wire_message *m, struct err *err)
 int link_send_payload(struct link *l, enum wire_type type, const void *payload, size_t len,
 		      struct err *err)
 {
+	struct err own = { 0 };
 	uint8_t head[WIRE_HEADER_SIZE];
 	int r;
 
-	LINK_STORY(err);
+	err = err ? err : &own; /* the story is kept in any case */
 	r = link_check(l, err);
 	if (r < 0)
 		return r;
@@ -393,9 +390,10 @@ static int link_hear_one(struct link *l, bool wait, struct wire_message *ret, st
 
 static int link_hear_next(struct link *l, bool wait, struct wire_message *ret, struct err *err)
 {
+	struct err own = { 0 };
 	int r;
 
-	LINK_STORY(err);
+	err = err ? err : &own; /* the story is kept in any case */
 	do {
 		r = link_check(l, err);
 		r = r < 0 ? r : link_hear_one(l, wait, ret, err);
@@ -432,9 +430,10 @@ int link_last_words(struct link *l, struct wire_message *ret)
 
 ssize_t link_read_payload(struct link *l, void *buf, size_t len, struct err *err)
 {
+	struct err own = { 0 };
 	ssize_t n;
 
-	LINK_STORY(err);
+	err = err ? err : &own; /* the story is kept in any case */
 	if (!l->left)
 		return 0;
 	n = channel_read(l->channel, buf, MIN(len, l->left), err);
@@ -449,11 +448,12 @@ ssize_t link_read_payload(struct link *l, void *buf, size_t len, struct err *err
 
 int link_take_payload(struct link *l, char **ret, size_t *ret_len, struct err *err)
 {
+	struct err own = { 0 };
 	_cleanup_free_ char *payload = NULL;
 	size_t len = (size_t)l->left, got = 0;
 	int r;
 
-	LINK_STORY(err);
+	err = err ? err : &own; /* the story is kept in any case */
 	payload = malloc(len + 1);
 	if (!payload)
 		return err_set(err, -ENOMEM, "malloc");
@@ -501,10 +501,11 @@ static int link_greet(struct link *l, struct err *err)
 int link_new(struct channel *channel, const struct link_options *opts, struct link **ret,
 	     struct err *err)
 {
+	struct err own = { 0 };
 	struct link *l = calloc(1, sizeof(*l));
 	int r;
 
-	LINK_STORY(err);
+	err = err ? err : &own; /* the story is kept in any case */
 	if (!l) {
 		channel_free(channel);
 		return err_set(err, -ENOMEM, "calloc");
@@ -527,9 +528,10 @@ int link_new(struct channel *channel, const struct link_options *opts, struct li
 
 int link_finish(struct link *l, struct err *err)
 {
+	struct err own = { 0 };
 	int r;
 
-	LINK_STORY(err);
+	err = err ? err : &own; /* the story is kept in any case */
 	r = link_check(l, err);
 	if (r < 0)
 		return r;

@@ -5,28 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/macros.h"
+#include "engine/journal-spec.h"
 #include "engine/receive-parts.h"
-
-/* A path that means the same in another folder. */
-static char *receive_record_spec(const char *spec)
-{
-	static const char *const prefixes[] = { "vfio-user:", "hold:" };
-	_cleanup_free_ char *cwd = NULL;
-	char *absolute;
-
-	for (size_t i = 0; i < ARRAY_SIZE(prefixes); i++) {
-		size_t len = strlen(prefixes[i]);
-
-		if (strncmp(spec, prefixes[i], len) != 0 || spec[len] == '/')
-			continue;
-		cwd = getcwd(NULL, 0);
-		if (!cwd || asprintf(&absolute, "%s%s/%s", prefixes[i], cwd, spec + len) < 0)
-			return NULL;
-		return absolute;
-	}
-	return strdup(spec);
-}
 
 static int receive_record_device(const struct receive *r, unsigned int i,
 				 struct journal_device *ret)
@@ -35,7 +15,7 @@ static int receive_record_device(const struct receive *r, unsigned int i,
 	const char *driver = device_driver(dev);
 
 	*ret = (struct journal_device){
-		.spec = receive_record_spec(r->options->specs[i]),
+		.spec = journal_spec_device(dev),
 		.name = strdup(device_name(dev)),
 		.driver = driver ? strdup(driver) : NULL,
 		.found = dev->mig ? dev->mig->state : MIG_RUNNING,

@@ -31,7 +31,6 @@ enum receive_news {
  * @uri: URI_CHANNEL: the one link there is
  * @peer: how to speak at @uri
  * @spool: the folder for a copy of the image, or NULL
- * @specs: what the user calls the devices, so that another process may
  * @keep: serve one transaction after the other, until it is cancelled
  * @told: may be NULL; called in the worker's thread
  */
@@ -43,7 +42,6 @@ struct receive_options {
 	struct uri uri;
 	struct peer_options peer;
 	const char *spool;
-	const char *const *specs;
 	bool keep;
 	void (*told)(void *ctx, enum receive_news news, const struct receive_result *result);
 	void *ctx;
