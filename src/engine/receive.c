@@ -12,6 +12,7 @@
 #include "base/macros.h"
 #include "engine/kept.h"
 #include "engine/receive-parts.h"
+#include "transport/peer.h"
 
 static void receive_tell(struct receive *r, enum receive_news news)
 {
@@ -479,7 +480,8 @@ static int receive_agree(struct receive *r, uint64_t until_ns, struct err *err)
 		e = receive_agree_with_guest(r, err);
 		if (e >= 0 || renewed)
 			return e;
-		log_warn("%s: %s%s", r->result->source, err->text, err_reason(err, reason));
+		log_warn("%s: %s%s", r->result->source, peer_nameless(err->text, r->result->source),
+			 err_reason(err, reason));
 		receive_leave(r);
 		*err = (struct err){ 0 };
 		e = receive_go_on(r, err);
