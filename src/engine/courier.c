@@ -10,6 +10,7 @@
 void courier_init(struct courier *c)
 {
 	c->link = NULL;
+	c->acquainted = false;
 	pthread_mutex_init(&c->lock, NULL);
 	c->met = COURIER_NONE;
 	c->why = (struct err){ 0 };
@@ -74,6 +75,26 @@ static enum move_event courier_not_due(const struct courier *c, enum wire_type t
  * What is said
  */
 
+/* Behind one address there may be several; the transaction is with one of them. */
+static bool courier_knows(struct courier *c)
+{
+	const uint8_t *journal = link_peer(c->link)->journal;
+
+	if (!c->acquainted)
+		memcpy(c->journal, journal, sizeof(c->journal));
+	c->acquainted = true;
+	return !memcmp(c->journal, journal, sizeof(c->journal));
+}
+
+static enum move_event courier_met_other(struct courier *c, struct err *err)
+{
+	err_fail(err, ERR_ABORTED, -EREMOTE,
+		 "%s: another receiver answers now, with another journal than the first one's",
+		 link_name(c->link));
+	c->link = link_free(c->link);
+	return MOVE_ON_LOST;
+}
+
 enum move_event courier_dial(struct courier *c, struct err *err)
 {
 	const struct link_options opts = { .hello = c->hello, .cancel = c->cancel };
@@ -86,9 +107,9 @@ enum move_event courier_dial(struct courier *c, struct err *err)
 	r = r < 0 ? r : link_new(channel, &opts, &c->link, err);
 	if (r < 0)
 		return r == -ECANCELED || r == -ETIME ? MOVE_ON_CANCEL : MOVE_ON_LOST;
-	if (link_peer(c->link)->role == WIRE_DESTINATION)
-		return MOVE_ON_LINKED;
-	return courier_broke(c, err, "the other end is no `vfiomigctl receive`");
+	if (link_peer(c->link)->role != WIRE_DESTINATION)
+		return courier_broke(c, err, "the other end is no `vfiomigctl receive`");
+	return courier_knows(c) ? MOVE_ON_LINKED : courier_met_other(c, err);
 }
 
 enum move_event courier_offer(struct courier *c, const struct image_manifest *m, struct err *err)

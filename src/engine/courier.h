@@ -27,6 +27,7 @@
  * @hello: ours, with the transaction
  * @cancel: of the work
  * @link: NULL before courier_dial()
+ * @journal: of the end that answered first, if @acquainted; no other one gets the state
  * @sent: what END has said, valid after courier_end()
  * @lock: of @met and @why, and of hearing while the stream's threads may write
  * @met: what has ended the stream, with its story @why; or COURIER_NONE
@@ -38,6 +39,8 @@ struct courier {
 	struct wire_hello hello;
 	struct cancel *cancel;
 	struct link *link;
+	bool acquainted;
+	uint8_t journal[WIRE_ID_SIZE];
 	struct wire_end sent;
 	pthread_mutex_t lock;
 	enum move_event met;
@@ -54,6 +57,9 @@ bool courier_can_redial(const struct courier *c);
 
 /**
  * courier_dial() - connect, in place of the link before, and hear HELLO
+ *
+ * An end with another journal than the first time is closed again, and MOVE_ON_LOST: the one that
+ * was lost may have the state, and would be told of a decision that was made with another one.
  *
  * Return: MOVE_ON_LINKED, MOVE_ON_LOST or MOVE_ON_CANCEL; with a story but for the first.
  */

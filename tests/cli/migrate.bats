@@ -228,6 +228,22 @@ table()
 	done
 }
 
+@test "migrate: the state goes to no other receiver than the one it was offered to" {
+	local timeout=2s
+
+	emu_start --state-size 300K
+	# The first one may be PREPARED: it would be told of a decision that another one was made with.
+	receiver close-before-ready other-journal
+	ends 75 aborted source running aborted --retries=1
+	[[ $stderr == *'another receiver answers now'* ]]
+	[[ $(grep -c 'hears OFFER' receiver.out) == 1 ]]
+	end_started receiver
+	receiver close-after-commit other-journal
+	ends 80 in-doubt unknown stop committed
+	connected_times 2
+	[[ $(grep -c 'hears COMMIT' receiver.out) == 1 ]]
+}
+
 @test "migrate --retries: they end, and are not for an end that refuses or breaks the protocol" {
 	emu_start --state-size 300K
 	receiver close-in-stream

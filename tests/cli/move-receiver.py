@@ -32,6 +32,7 @@ of the image. A CONDUCT is what it does otherwise than one that accepts, runs an
     newer, older        speaks only versions above, below ours
     newest              speaks versions up to one above ours
     recovery            has the role of `recover`
+    other-journal       has another journal than the other conducts
     mute                says nothing at all; mute-at-offer, mute-at-end, mute-at-commit: no more
                         from there on, heartbeats included
     slow                says READY once there is something to read on standard input
@@ -188,8 +189,9 @@ class Receiver:
             link.raw(b"\x89VMIG\r\n\x1a" + bytes(4088))
         version, oldest = {"newer": (9, 9), "older": (0, 0), "newest": (2, 1)}.get(c, (1, 1))
         role = 3 if c == "recovery" else 2
+        journal = (b"K" if c == "other-journal" else b"J") * 16
         link.tell(HELLO, struct.pack("<HHIQ16sQ16sII32s", version, oldest, role, 0, bytes(16), 0,
-                                     b"J" * 16, 30000, 0, bytes(32)))
+                                     journal, 30000, 0, bytes(32)))
         kind, payload = link.hear()
         assert kind == HELLO and len(payload) == 96, kind
         (version, oldest, role, features, self.txid, self.generation, journal, timeout, retries,
