@@ -343,6 +343,8 @@ static enum move_event migrate_retry(struct migrate *m)
 	e = migrate_end_stream(m);
 	if (e != COURIER_NONE)
 		return e;
+	/* By it the other end knows the newer one of two tries. */
+	m->courier.hello.retries = m->left;
 	e = migrate_dial(m);
 	if (e == MOVE_ON_LINKED)
 		*m->err = (struct err){ 0 };

@@ -20,6 +20,7 @@
  * @lock: of what follows, up to @changed, which other threads than the worker read
  * @state: the worker alone changes it
  * @txid, @generation, @peer_journal: of the transaction; kept until another one is agreed on
+ * @retries: of the HELLO of its newest try
  * @known: they are of one
  * @awaited: it was broken off, and its source may come again: no other one is taken
  * @returned: it has come
@@ -48,6 +49,7 @@ struct receive {
 	enum move_state state;
 	uint8_t txid[WIRE_ID_SIZE], peer_journal[WIRE_ID_SIZE];
 	uint64_t generation;
+	uint32_t retries;
 	bool known, awaited, returned, done;
 	enum move_event word;
 	pthread_cond_t changed;

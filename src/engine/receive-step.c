@@ -44,6 +44,7 @@ void receive_start_over(struct receive *r, const struct wire_hello *hello)
 	memcpy(r->txid, hello->txid, sizeof(r->txid));
 	memcpy(r->peer_journal, hello->journal, sizeof(r->peer_journal));
 	r->generation = hello->generation;
+	r->retries = hello->retries;
 	r->known = true;
 	r->returned = r->done = false;
 	r->word = MOVE_NR_EVENTS;

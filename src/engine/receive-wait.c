@@ -22,13 +22,29 @@
  * Those who connect, in their threads
  */
 
-static int receive_wait_admit_offer(struct receive *r, bool same, struct err *why)
+static bool receive_wait_is_under_way(const struct receive *r)
+{
+	return r->state <= MOVE_D_PREPARED || r->state == MOVE_D_ABORTED;
+}
+
+/*
+ * An OFFER of a link that the source has left may arrive behind the READY of a newer one, which the
+ * source may have decided by. Of each try it says with fewer retries left that it is newer.
+ */
+static int receive_wait_admit_offer(struct receive *r, const struct wire_hello *hello, bool same,
+				    struct err *why)
 {
 	bool open = r->state == MOVE_D_AGREEING && !r->awaited;
 
+	if (!open && same && hello->retries >= r->retries)
+		return err_fail(why, ERR_ABORTED, -ESTALE,
+				"transaction %s: it is not offered by its newest link",
+				r->result->txid);
 	/* After READY, too: then it has not heard that. */
-	if (open || (same && (r->state <= MOVE_D_PREPARED || r->state == MOVE_D_ABORTED))) {
+	if (open || (same && receive_wait_is_under_way(r))) {
 		r->returned = same;
+		if (same)
+			r->retries = hello->retries;
 		return 0;
 	}
 	return err_fail(why, ERR_ABORTED, -EBUSY, "transaction %s is under way here",
@@ -53,7 +69,7 @@ int receive_admit(void *ctx, const struct wire_hello *hello, const struct wire_m
 
 	pthread_mutex_lock(&r->lock);
 	busy = r->state != MOVE_D_AGREEING && r->state != MOVE_D_DONE;
-	e = first->type == WIRE_OFFER ? receive_wait_admit_offer(r, same, why)
+	e = first->type == WIRE_OFFER ? receive_wait_admit_offer(r, hello, same, why)
 				      : receive_wait_admit_decision(r, same, first, why);
 	pthread_mutex_unlock(&r->lock);
 	/* A source that has come again has lost the link that it had. */
@@ -65,19 +81,17 @@ int receive_admit(void *ctx, const struct wire_hello *hello, const struct wire_m
 /* What a source's journal says of the transaction decides it, once this end is PREPARED. */
 static enum move_event receive_wait_word_of(const struct receive *r, const struct wire_state *said)
 {
-	bool same_journal = !memcmp(said->journal, r->peer_journal, sizeof(said->journal));
-
-	if (said->role != WIRE_SOURCE)
+	/* Another journal than the source's knows of nothing that it has decided. */
+	if (said->role != WIRE_SOURCE ||
+	    memcmp(said->journal, r->peer_journal, sizeof(said->journal)) != 0)
 		return MOVE_NR_EVENTS;
 	switch (said->phase) {
 	case WIRE_PHASE_COMMITTED:
 	case WIRE_PHASE_DONE:
 		return MOVE_ON_COMMIT;
 	case WIRE_PHASE_ABORTED:
+	case WIRE_PHASE_NONE: /* presumed abort */
 		return MOVE_ON_REFUSE;
-	case WIRE_PHASE_NONE:
-		/* Presumed abort; but another journal than the source's never had a record. */
-		return same_journal ? MOVE_ON_REFUSE : MOVE_NR_EVENTS;
 	default:
 		return MOVE_NR_EVENTS;
 	}

@@ -5,7 +5,8 @@
 URI is unix:PATH, or exec:COMMAND for one over two pipes; IMAGE a file of `save --leave=stop`. The
 steps are taken one after another; "hear" steps print what comes, and fail if it is something else:
 
-  hello[:KEY=VALUE,...]   says HELLO; version, oldest, role, txid, generation, timeout, retries
+  hello[:KEY=VALUE,...]   says HELLO; version, oldest, role, txid, generation, timeout,
+                          retries, journal
   hear:NAME               the next message but HEARTBEAT; VERDICT-yes and VERDICT-no, too
   gone                    the other end closes, whatever it says before
   offer                   OFFER, of the image
@@ -95,6 +96,7 @@ class Source:
             self.txid = bytes.fromhex(given["txid"])
         self.generation = int(given.get("generation", self.generation))
         self.role = int(given.get("role", 1))
+        self.journal = bytes.fromhex(given.get("journal", self.journal.hex()))
         return struct.pack("<HHIQ16sQ16sII32x", int(given.get("version", 1)),
                            int(given.get("oldest", 1)), self.role, 0, self.txid, self.generation,
                            self.journal, int(given.get("timeout", 30000)),

@@ -186,6 +186,11 @@ over()
 	send 0 hello:generation=6 hear:HELLO commit hear:ABORT
 	send 0 hello hear:HELLO commit:other gone
 	send 0 hello hear:HELLO commit:old gone
+	for steps in committed 'done' aborted none; do
+		send 0 hello:role=3,journal=ffffffffffffffffffffffffffffffff hear:HELLO "tell:$steps" \
+			hear:TELL
+		[[ $output == *'TELL prepared' ]]
+	done
 	phase prepared
 	kill -TERM "$receive"
 	over 80 in-doubt unknown stop prepared spooled
@@ -306,12 +311,31 @@ over()
 @test "receive: READY that was not heard is forgotten when the state is offered again" {
 	emulate
 	receive
-	send 0 "${BEGIN[@]}" frames end file:over &
+	send 0 hello:retries=1 "${BEGIN[@]:1}" frames end file:over &
 	eventually phase prepared
 	send 0 "${READY[@]}" commit hear:DONE
 	: >over
 	wait $!
 	over 0 completed destination running 'done'
+}
+
+@test "receive: an offer that comes late, of a link that was left, undoes nothing" {
+	local retries
+
+	emulate
+	for retries in 1 2; do
+		set_state "$B" running
+		rm -rf state spool over
+		receive
+		send 0 hello:retries=1 "${READY[@]:1}" file:over commit hear:DONE &
+		eventually phase prepared
+		send 0 hello:retries=$retries hear:HELLO offer hear:ABORT
+		[[ $output == *'not offered by its newest link'* ]]
+		phase prepared
+		: >over
+		wait $!
+		over 0 completed destination running 'done'
+	done
 }
 
 @test "receive: a thousand that speak junk keep no source out, and take no memory" {
