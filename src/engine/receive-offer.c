@@ -68,7 +68,7 @@ static int receive_offer_judge_devices(struct receive *r, const struct image_man
 /* A state that has come here, and has not left since, is not to be lost by another one. */
 static int receive_offer_judge_held(struct receive *r, struct err *why)
 {
-	if (!r->held_generation || receive_moved_away(r))
+	if (!r->held_order || receive_moved_away(r))
 		return 0;
 	return err_fail(why, ERR_ABORTED, -EBUSY,
 			"the devices have the state of transaction %s, which has not been moved "

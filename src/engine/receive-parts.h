@@ -35,8 +35,9 @@
  * @failed: the story of what has failed at this end, or was heard of the other; code 0 for none
  * @lost: the link was, as the machine has heard
  * @said_doubt: the user knows that it is in doubt
+ * @order: our own journal's number for the transaction, once it has a record
  * @held: the transaction whose state the devices have since
- * @held_generation: of that; 0 for none
+ * @held_order: @order of that; 0 for none
  */
 struct receive {
 	const struct receive_options *options;
@@ -68,7 +69,7 @@ struct receive {
 	bool lost, said_doubt;
 	char doubt[64 + RECEIVE_TXID_TEXT];
 	char held[RECEIVE_TXID_TEXT];
-	uint64_t held_generation;
+	uint64_t order, held_order;
 };
 
 /*

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,14 +49,19 @@ static int receive_record_fill(const struct receive *r, struct journal_record *r
 	return ret->devices ? 0 : -ENOMEM;
 }
 
-/* The generation is seen before the record has it: a later move of ours comes after it. */
+/*
+ * A number of our own journal tells later which of our own moves came after it: the source's is of
+ * another journal, and may be of any size.
+ */
 static int receive_record_add(struct receive *r, struct journal_record *record, bool *ret_there,
 			      struct err *err)
 {
-	uint64_t generation;
 	int e;
 
-	e = journal_generation(r->options->journal, r->generation, &generation, err);
+	if (r->generation > INT64_MAX)
+		return err_fail(err, ERR_PEER, -ERANGE, "transaction %s: generation %" PRIu64,
+				r->result->txid, r->generation);
+	e = journal_generation(r->options->journal, 0, &r->order, err);
 	if (e < 0)
 		return e;
 	e = journal_add(r->options->journal, record, &r->entry, err);
@@ -156,7 +162,7 @@ bool receive_moved_away(struct receive *r)
 		const struct journal_record *record = &items[i].record;
 
 		if (items[i].damaged || record->role != WIRE_SOURCE ||
-		    record->generation <= r->held_generation)
+		    record->generation <= r->held_order)
 			continue;
 		away |= (record->phase == WIRE_PHASE_COMMITTED ||
 			 record->phase == WIRE_PHASE_DONE) &&

@@ -599,7 +599,7 @@ static void receive_end(struct receive *r, int e)
 	if (e >= 0) {
 		receive_linger(r);
 		memcpy(r->held, r->result->txid, sizeof(r->held));
-		r->held_generation = r->generation;
+		r->held_order = r->order;
 	}
 	guests_close_socket(r->guests);
 	receive_forget(r, false);

@@ -416,6 +416,42 @@ over()
 	expect_state "$B" running
 }
 
+@test "receive --keep: what had left long ago is not what has come since" {
+	local generation receiver
+
+	emulate
+	"$python" "$BATS_TEST_DIRNAME/move-receiver.py" unix:m accept >receiver.out 2>&1 3>&- &
+	receiver=$!
+	started+=("$receiver")
+	eventually said ready receiver.out
+	# Of a journal that has counted further than the source's.
+	for generation in 1 2; do
+		migctl 0 migrate --state-dir=state "$B" unix:m
+		said "generation $generation" receiver.out
+		set_state "$B" running
+	done
+	end_started receiver
+	receive --keep
+	send 0 hello:generation=1 "${READY[@]:1}" commit hear:DONE
+	send 0 hello:txid=ffffffffffffffffffffffffffffffff,generation=9 hear:HELLO offer \
+		hear:VERDICT-no
+	[[ $output == *"$TXID, which has not been moved away"* ]]
+	kill -TERM "$receive"
+	finish receive 0
+	expect_state "$B" running
+}
+
+@test "receive: a source that has counted far is in no other one's way" {
+	emulate
+	receive
+	send 0 hello:generation=9223372036854775806 "${BEGIN[@]:1}" frames:0..100000 abort gone
+	over 75 aborted source stop aborted
+	receive
+	send 0 hello:txid=ffffffffffffffffffffffffffffffff "${READY[@]:1}" commit hear:DONE
+	finish receive 0
+	expect_state "$B" running
+}
+
 @test "receive --dry-run: nothing is opened, listened to or written" {
 	emulate
 	migctl 0 --json receive --dry-run --state-dir=state "$B" unix:r
