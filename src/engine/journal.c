@@ -559,6 +559,21 @@ static void journal_prune(struct journal *j)
 
 /* Transactions */
 
+/* Later than all that are there, also by a clock that was set back: their order decides. */
+static uint64_t journal_begin_ns(struct journal *j, uint64_t now)
+{
+	struct journal_item *v;
+	size_t n;
+
+	if (journal_list(j, &v, &n, NULL) < 0)
+		return now;
+	for (size_t i = 0; i < n; i++)
+		if (!v[i].damaged && v[i].record.begun_ns < INT64_MAX)
+			now = MAX(now, v[i].record.begun_ns + 1);
+	journal_list_done(v, n);
+	return now;
+}
+
 static int journal_add_locked(struct journal_entry *e, const struct journal_record *record,
 			      struct err *err)
 {
@@ -569,7 +584,7 @@ static int journal_add_locked(struct journal_entry *e, const struct journal_reco
 
 	now.changed_ns = journal_now_ns();
 	if (!now.begun_ns)
-		now.begun_ns = now.changed_ns;
+		now.begun_ns = journal_begin_ns(e->journal, now.changed_ns);
 	r = journal_text_encode(&now, &text, &len, err);
 	if (r < 0)
 		return r;

@@ -54,7 +54,7 @@ struct journal_device {
  * @spool: path of the image, the destination's
  * @run: the destination starts its devices once it is committed
  * @forced: who has decided without the other end, and when: "run by root at 2026-..."
- * @begun_ns, @changed_ns: since 1970
+ * @begun_ns, @changed_ns: since 1970; @begun_ns in the order in which they were added
  */
 struct journal_record {
 	uint8_t txid[WIRE_ID_SIZE];

@@ -17,6 +17,7 @@
 #include <xxhash.h>
 #include <cmocka.h>
 
+#include "base/clock.h"
 #include "base/hex.h"
 #include "base/io.h"
 #include "base/macros.h"
@@ -341,6 +342,25 @@ static void the_default_folder_is_the_users_own(void **state)
 	unsetenv("HOME");
 	assert_int_equal(journal_default_dir(&dir, &err), -ENOENT);
 	assert_int_equal(err_status(&err), ERR_CONFIG);
+}
+
+static void what_is_added_later_began_later_by_any_clock(void **state)
+{
+	struct journal *j = opened();
+	struct journal_record old = a_record(1, WIRE_PHASE_DONE),
+			      new = a_record(2, WIRE_PHASE_BEGUN);
+	const uint64_t future = UINT64_C(4102444800) * NSEC_PER_SEC;
+	struct journal_entry *e;
+
+	(void)state;
+	old.begun_ns = future;
+	new.begun_ns = 0;
+	assert_int_equal(journal_add(j, &old, &e, NULL), JOURNAL_WRITTEN);
+	journal_entry_free(e);
+	assert_int_equal(journal_add(j, &new, &e, NULL), JOURNAL_WRITTEN);
+	assert_true(journal_record(e)->begun_ns > future);
+	journal_entry_free(e);
+	journal_free(j);
 }
 
 static void generations_grow_whatever_was_seen(void **state)
@@ -894,6 +914,7 @@ int main(void)
 		TEST(the_folder_is_made_and_keeps_its_id),
 		TEST(a_folder_that_others_may_write_is_refused),
 		TEST(the_default_folder_is_the_users_own),
+		TEST(what_is_added_later_began_later_by_any_clock),
 		TEST(generations_grow_whatever_was_seen),
 		TEST(a_record_is_locked_by_one),
 		TEST(a_lock_goes_with_its_process_and_not_with_its_children),
