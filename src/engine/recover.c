@@ -425,6 +425,31 @@ static int recover_work(struct recover_work *w, struct err *err)
 	return r < 0 ? r : recover_say(w, err);
 }
 
+/*
+ * The process that works on it could not be asked. It may have ended meanwhile, told by the source:
+ * then what it has left is this one's. A socket that is not there, or no longer, is a process that
+ * is busy, and for now is not waiting for a word.
+ */
+static int recover_unasked(struct recover_work *w, int failed, struct err *err)
+{
+	const struct recover_options *o = w->options;
+	struct recover_result *result = w->result;
+	struct err busy = { 0 };
+	int r;
+
+	r = journal_lock(o->journal, o->seen->txid, o->seen->role, &result->entry, &busy);
+	if (r >= 0) {
+		*err = (struct err){ 0 };
+		result->relayed = result->planned = false;
+		result->was = result->phase = recover_record(w)->phase;
+		return recover_work(w, err);
+	}
+	if (failed != -ENOENT && failed != -ECONNREFUSED)
+		return failed;
+	*err = busy;
+	return r;
+}
+
 int recover_run(const struct recover_options *options, struct cancel *cancel,
 		struct recover_result *ret, struct err *err)
 {
@@ -444,6 +469,8 @@ int recover_run(const struct recover_options *options, struct cancel *cancel,
 	r = journal_lock(options->journal, seen->txid, seen->role, &ret->entry, err);
 	if (r == -EBUSY && seen->role == WIRE_DESTINATION) {
 		r = recover_relay(&w, err);
+		if (r < 0 && ret->phase == seen->phase)
+			r = recover_unasked(&w, r, err);
 	} else if (r >= 0) {
 		ret->was = ret->phase = recover_record(&w)->phase;
 		r = recover_work(&w, err);
