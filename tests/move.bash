@@ -312,7 +312,8 @@ recover_killed()
 }
 
 # calls_of TRACE [WHICH]: a line for each system call in it (of strace -y): its name, and which of
-# that name in its thread. WHICH: "live": since the journal is open; "journal": those on its files.
+# that name in its thread. WHICH: "live": since the journal is open; "journal": those on its files
+# that can fail and leave things as they were; close(2) cannot.
 calls_of()
 {
 	awk -v which="${2-}" '
@@ -320,7 +321,7 @@ calls_of()
 		$2 ~ /^[a-z_0-9]+\(/ {
 			sub(/\(.*/, "", $2)
 			n[$1, $2]++
-			if (which == "" || (which == "live" && live) || (which == "journal" && journal))
+			if (which == "" || (which == "live" && live) || (which == "journal" && journal && $2 !~ /^(close|execve)$/))
 				print $2, n[$1, $2]
 		}
 		{ journal = 0 }' "$1" | sort -u
@@ -419,6 +420,8 @@ stopped_then()
 	source_starts "${call[@]}" signal=STOP
 	eventually stopped_and_judged || finding "never comes to an end"
 	kill "-$1" "$(end_of "$source")" 2>/dev/null || true
+	# Another thread may come to its Nth call, too, and stop all once more.
+	[[ $1 == KILL ]] || eventually source_goes_on || finding "the source never goes on to its end"
 	move_runs || finding "never comes to an end"
 	trial source
 }
@@ -428,6 +431,13 @@ stopped_and_judged()
 {
 	has_ended "$source" || said 'stopped by SIGSTOP' traced.log || return
 	destination_is_over
+}
+
+source_goes_on()
+{
+	source_is_over && return
+	kill -CONT "$(end_of "$source")" 2>/dev/null || true
+	return 1
 }
 
 # failed_at END NAME N WHAT: this call of one end fails, as strace's "inject" says. What both ends
