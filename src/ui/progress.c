@@ -209,6 +209,13 @@ bool progress_wanted(const struct progress *p)
 	return p->transfer && (progress_wants_json(p) || progress_wants_text(p));
 }
 
+/* Before, a command that connects, ssh(1) say, may ask for a password on the terminal's last line. */
+static bool progress_has_begun(const struct progress *p)
+{
+	return p->mode == PROGRESS_ALWAYS || progress_any_open(p) ||
+	       atomic_load(&p->transfer->bytes) || !strcmp(p->kind, "file");
+}
+
 void progress_tick(struct progress *p, const struct cancel_waiting *waiting)
 {
 	_cleanup_free_ struct progress_sample *samples =
@@ -220,7 +227,7 @@ void progress_tick(struct progress *p, const struct cancel_waiting *waiting)
 	progress_look(p, waiting, samples, &view);
 	if (progress_wants_json(p))
 		progress_json_line(p, &view, waiting);
-	if (progress_wants_text(p))
+	if (progress_wants_text(p) && progress_has_begun(p))
 		progress_draw(&view);
 }
 
