@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/macros.h"
 #include "engine/hold.h"
@@ -8,10 +9,16 @@
 #include "cmd/files.h"
 #include "cmd/holding.h"
 
+/* What the command's own usage has last: the URI of a move, the FILE of an image. */
+static const char *cmd_devices_last(const struct invocation *inv)
+{
+	return strstr(inv->command->args_doc, "URI") ? "URI" : "FILE";
+}
+
 void cmd_devices_split(struct invocation *inv, struct cmd_devices *d)
 {
 	if (d->args.n < 2)
-		opts_misuse(inv->program, "no %s", d->args.n ? "FILE" : "DEV");
+		opts_misuse(inv->program, "no %s", d->args.n ? cmd_devices_last(inv) : "DEV");
 	d->file = d->args.v[d->args.n - 1];
 	if (d->args.n - 1 > CMD_DEVICES_MAX)
 		opts_misuse(inv->program, "more than %u devices", CMD_DEVICES_MAX);

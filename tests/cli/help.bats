@@ -127,6 +127,8 @@ refuses()
 	refuses "unrecognized option '--nosuch'" --nosuch list
 	refuses "no DEV" save
 	refuses "no FILE" save vfio0
+	refuses "no URI" migrate vfio0
+	refuses "no URI" receive vfio0
 	refuses "one argument too many: 'b'" inspect a b
 	refuses "unrecognized option '--nosuch'" save --nosuch
 	refuses "invalid option -- 'Z'" save -Z
