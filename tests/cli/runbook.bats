@@ -77,6 +77,21 @@ became()
 	expect_json '.image.labels == {"reason": "firmware"}'
 }
 
+@test "runbook: a move as one transaction" {
+	emu_start
+	reference "$A"
+	chapter 'MOVE AS ONE TRANSACTION'
+	has_run "$B"
+	expect_state "$A" stop
+}
+
+@test "runbook: certificates that the two ends of a move take" {
+	require openssl
+	emu_start
+	chapter 'CERTIFICATES FOR A MOVE'
+	migctl 73 migrate --state-dir=here --tls-creds=tls --tls-hostname=new.example "$A" unix:nowhere
+}
+
 @test "runbook: an update that is called off" {
 	emu_start
 	reference "$A"
