@@ -209,7 +209,7 @@ bool progress_wanted(const struct progress *p)
 	return p->transfer && (progress_wants_json(p) || progress_wants_text(p));
 }
 
-/* Before, a command that connects, ssh(1) say, may ask for a password on the terminal's last line. */
+/* Before, a command that connects may ask for a password on the terminal, as ssh(1) does. */
 static bool progress_has_begun(const struct progress *p)
 {
 	return p->mode == PROGRESS_ALWAYS || progress_any_open(p) ||
