@@ -266,9 +266,13 @@ static void *link_beat_thread(void *arg)
 	uint64_t every_ns = link_beat_ns(l);
 	struct pollfd end = { .fd = l->end_fd, .events = POLLIN };
 
-	while (poll(&end, 1, (int)(every_ns / NSEC_PER_MSEC / 2)) == 0)
+	for (;;) {
+		int n = poll(&end, 1, (int)(every_ns / NSEC_PER_MSEC / 2));
+
+		if (n > 0 || (n < 0 && errno != EINTR))
+			return NULL;
 		link_beat_once(l, every_ns);
-	return NULL;
+	}
 }
 
 static int link_start_beat(struct link *l, struct err *err)

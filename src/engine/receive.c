@@ -14,6 +14,9 @@
 #include "engine/receive-parts.h"
 #include "transport/peer.h"
 
+/* How long a source that has gone is waited for on its own word, at most. */
+#define RECEIVE_PATIENCE_MAX_MS (5u * 60 * 1000)
+
 static void receive_tell(struct receive *r, enum receive_news news)
 {
 	if (r->options->told)
@@ -117,8 +120,13 @@ static int receive_accept(struct load_carrier *c, const struct image_receipt *re
 	*received = move_received(r->state);
 	if (e < 0 || r->state == MOVE_D_STARTING)
 		return e;
-	if (r->state == MOVE_D_RENEWING)
+	if (r->state == MOVE_D_RENEWING) {
+		/* What recover has brought meanwhile was said of the offer before. */
+		pthread_mutex_lock(&r->lock);
+		r->word = MOVE_NR_EVENTS;
+		pthread_mutex_unlock(&r->lock);
 		return err_fail(err, ERR_ABORTED, -EAGAIN, "the source offers it once more");
+	}
 	*err = r->failed;
 	return err->code;
 }
@@ -418,12 +426,13 @@ static int receive_old_decision(struct receive *r, struct err *err)
 }
 
 /* How long a source may need to find the link lost as well, and to come again. */
+/* The source's own patience counts, but no number that it may say. */
 static uint64_t receive_patience(const struct receive *r)
 {
 	uint64_t ms = 2 * (uint64_t)r->options->peer.timeout_ms;
 
 	if (r->link)
-		ms += link_peer(r->link)->timeout_ms;
+		ms += MIN(link_peer(r->link)->timeout_ms, RECEIVE_PATIENCE_MAX_MS);
 	return clock_ns() + ms * NSEC_PER_MSEC;
 }
 

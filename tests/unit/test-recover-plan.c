@@ -150,6 +150,20 @@ static void a_prepared_destination_without_a_word_waits(void **state)
 	for_all(judge_doubt);
 }
 
+/* Before COMMITTED nothing was started: what runs is of no part of the transaction. */
+static void judge_running(const struct known *k, const struct recover_plan *p, bool is_plan)
+{
+	(void)is_plan;
+	if (k->role == WIRE_DESTINATION && k->devices == RECOVER_RUN && !k->force)
+		assert_false(has(p, RECOVER_DISCARD));
+}
+
+static void what_runs_at_a_destination_is_not_reset(void **state)
+{
+	(void)state;
+	for_all(judge_running);
+}
+
 static void judge_word(const struct known *k, const struct recover_plan *p, bool is_plan)
 {
 	if (k->role != WIRE_DESTINATION || k->phase != WIRE_PHASE_PREPARED || k->force)
@@ -397,6 +411,7 @@ int main(void)
 		cmocka_unit_test(the_destination_starts_only_what_was_committed),
 		cmocka_unit_test(the_source_runs_nothing_that_may_run_elsewhere),
 		cmocka_unit_test(a_prepared_destination_without_a_word_waits),
+		cmocka_unit_test(what_runs_at_a_destination_is_not_reset),
 		cmocka_unit_test(a_prepared_destination_does_what_the_source_says),
 		cmocka_unit_test(what_is_over_stays_so),
 		cmocka_unit_test(a_decision_is_never_taken_back_without_force),
