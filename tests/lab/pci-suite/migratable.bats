@@ -114,8 +114,11 @@ expect_switch()
 	ports
 	group=$(readlink "$sysfs/$B/iommu_group")
 	exec 8<>"/dev/vfio/${group##*/}"
-	migctl 69 migratable --rebind "$B" on
+	migctl 69 migratable --rebind "$B" on 8>&-
 	[[ $stderr == *"$B: a process has it open; vfiomigctl list $B shows which" ]]
+	# Nor is it taken from a process that is the tool itself, which would wait for itself.
+	migctl 69 migratable --rebind "$B" on
+	[[ $stderr == *"$B: fd 8, which this process has inherited, has it"* ]]
 	exec 8>&-
 	expect_switch 2 off
 	migctl 0 migratable --rebind "$B" on
