@@ -31,7 +31,7 @@ spaces()
 		return 1
 	}
 	cat demo.out
-	! grep 'exit status' demo.out
+	[[ $(<demo.out) != *'exit status'* ]]
 	[[ $(grep -A2 '^device' demo.out | grep '^state ' | tr -s ' ' | paste -sd,) == \
 		'state stop,state running,state stop,state running' ]]
 	grep -q 'transaction [0-9a-f]* is in doubt' demo.out

@@ -7,8 +7,8 @@
 load ../emu
 
 schema=${top_srcdir:?}/schema
-commands=(save resume hold list info state reset inspect verify extract report migratable bind
-	unbind vfs monitor doctor)
+commands=(save resume migrate receive recover hold list info state reset inspect verify extract
+	report migratable bind unbind vfs monitor doctor)
 
 setup()
 {
