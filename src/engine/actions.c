@@ -147,7 +147,7 @@ static int actions_guard_quiesce(const struct guard_work *w, struct member *m)
 	return 0;
 }
 
-/* Return: 0 when it is where it was found, with its own state. */
+/* Return: 0 when it is where it was found, or where its owner has put it, with its own state. */
 static int actions_guard_return(const struct guard_work *w, struct member *m)
 {
 	struct mig_dev *mig = m->dev->mig;
@@ -158,8 +158,10 @@ static int actions_guard_return(const struct guard_work *w, struct member *m)
 		return 1;
 	facts = actions_guard_facts(w, m);
 	plan = guard_plan(&facts);
-	return !(plan.act && actions_guard_bring(m, plan.want, plan.holds) &&
-		 plan.holds == MIG_HOLDS_OWN && plan.want == guard_home(&facts.mark, facts.found));
+	if (!plan.act)
+		return !plan.whole;
+	return !(actions_guard_bring(m, plan.want, plan.holds) && plan.holds == MIG_HOLDS_OWN &&
+		 plan.want == guard_home(&facts.mark, facts.found));
 }
 
 /* Return: 0 when it is where it was found, with its own state. */

@@ -67,15 +67,16 @@ struct guard_plan guard_plan(const struct guard_facts *f)
 {
 	const enum mig_state home = guard_home(&f->mark, f->found);
 	const struct guard_plan leave = { .act = false };
-	const struct guard_plan own = { true, MIG_HOLDS_OWN, f->any_lost ? MIG_STOP : home };
-	const struct guard_plan stay = { true, MIG_HOLDS_OWN, MIG_STOP };
-	const struct guard_plan drop = { true, MIG_HOLDS_GIVEN_UP, MIG_STOP };
+	const struct guard_plan whole = { .act = false, .whole = true };
+	const struct guard_plan own = { true, false, MIG_HOLDS_OWN, f->any_lost ? MIG_STOP : home };
+	const struct guard_plan stay = { true, false, MIG_HOLDS_OWN, MIG_STOP };
+	const struct guard_plan drop = { true, false, MIG_HOLDS_GIVEN_UP, MIG_STOP };
 
 	/* Two must not run, whatever the owner of this one wants. */
 	if (f->note == GUARD_STAYS)
 		return stay;
 	if (guard_owner_moved(&f->mark, f->met))
-		return leave;
+		return f->note == GUARD_RETURNS && f->met != MIG_RESUMING ? whole : leave;
 	switch (f->note) {
 	case GUARD_RETURNS:
 		/* On its way back it does not run by the tool: its owner has started it. */

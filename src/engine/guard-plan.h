@@ -69,9 +69,11 @@ bool guard_owner_moved(const struct guard_mark *mark, enum mig_state met);
 /**
  * struct guard_plan - what to do with it
  * @act: bring it to @want, holding @holds; else it is left alone
+ * @whole: it is left alone with its own state: its owner has moved it meanwhile, as when an action
+ *         script has asked for that, and can move it back
  */
 struct guard_plan {
-	bool act;
+	bool act, whole;
 	enum mig_holds holds;
 	enum mig_state want;
 };

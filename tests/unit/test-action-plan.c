@@ -210,7 +210,7 @@ static void names_are_read_as_they_are_written(void **state)
 
 #define GO(holds, want)                             \
 	{                                           \
-		true, MIG_HOLDS_##holds, MIG_##want \
+		true, false, MIG_HOLDS_##holds, MIG_##want \
 	}
 
 /* clang-format off */
@@ -220,6 +220,7 @@ static void names_are_read_as_they_are_written(void **state)
 #define ARC(from, to) { MIG_##from, MIG_##to, false }
 #define OWNER_STOPPED { MIG_STOP, MIG_STOP, true }
 #define LEAVE { .act = false }
+#define WHOLE { .act = false, .whole = true }
 /* clang-format on */
 
 static void a_device_of_a_killed_process_goes_where_it_belongs(void **state)
@@ -254,9 +255,9 @@ static void a_device_of_a_killed_process_goes_where_it_belongs(void **state)
 		ROW(RETURNS, ARC(STOP_COPY, STOP), STOP_COPY, RUNNING, false, GO(OWN, RUNNING)),
 		ROW(LOADING, ARC(STOP, RESUMING), RESUMING, STOP, true, GO(GIVEN_UP, STOP)),
 		/* where the tool has not put it, its owner has */
-		ROW(RETURNS, AT(RUNNING), STOP, RUNNING, false, LEAVE),
-		ROW(RETURNS, AT(STOP_COPY), STOP, RUNNING, false, LEAVE),
-		ROW(RETURNS, AT(PRE_COPY), STOP_COPY, RUNNING, false, LEAVE),
+		ROW(RETURNS, AT(RUNNING), STOP, RUNNING, false, WHOLE),
+		ROW(RETURNS, AT(STOP_COPY), STOP, RUNNING, false, WHOLE),
+		ROW(RETURNS, AT(PRE_COPY), STOP_COPY, RUNNING, false, WHOLE),
 		ROW(RETURNS, AT(STOP), RESUMING, STOP, false, LEAVE),
 		ROW(LOADING, AT(STOP), RESUMING, STOP, false, LEAVE),
 		ROW(LOADING, AT(RESUMING), RUNNING, STOP, false, LEAVE),
@@ -279,7 +280,7 @@ static void a_device_of_a_killed_process_goes_where_it_belongs(void **state)
 		};
 		struct guard_plan p = guard_plan(&facts);
 
-		if (p.act != rows[i].plan.act ||
+		if (p.act != rows[i].plan.act || p.whole != rows[i].plan.whole ||
 		    (p.act && (p.holds != rows[i].plan.holds || p.want != rows[i].plan.want)))
 			fail_msg("row %zu: act %d, holds %d, to %s", i, p.act, p.holds,
 				 fsm_name(p.want));
