@@ -208,8 +208,8 @@ static void names_are_read_as_they_are_written(void **state)
  * The guardian
  */
 
-#define GO(holds, want)                             \
-	{                                           \
+#define GO(holds, want)                                    \
+	{                                                  \
 		true, false, MIG_HOLDS_##holds, MIG_##want \
 	}
 
