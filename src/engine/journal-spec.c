@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,11 +30,18 @@ static char *journal_spec_absolute(const char *text)
 }
 
 /* A descriptor's number means nothing elsewhere, the device behind it does. */
-char *journal_spec_device(const struct device *dev)
+int journal_spec_device(const struct device *dev, enum mig_state found, struct journal_device *ret)
 {
 	bool fd = !strncmp(dev->spec, "fd:", 3) && dev->node;
+	const char *driver = device_driver(dev);
 
-	return journal_spec_absolute(fd ? device_name(dev) : dev->spec);
+	*ret = (struct journal_device){
+		.spec = journal_spec_absolute(fd ? device_name(dev) : dev->spec),
+		.name = strdup(device_name(dev)),
+		.driver = driver ? strdup(driver) : NULL,
+		.found = found,
+	};
+	return ret->spec && ret->name && (!driver || ret->driver) ? 0 : -ENOMEM;
 }
 
 char *journal_spec_uri(const char *text)

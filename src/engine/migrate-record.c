@@ -6,19 +6,6 @@
 #include "engine/journal-spec.h"
 #include "engine/migrate-record.h"
 
-static int migrate_record_describe(const struct member *m, struct journal_device *ret)
-{
-	const char *driver = device_driver(m->dev);
-
-	*ret = (struct journal_device){
-		.spec = journal_spec_device(m->dev),
-		.name = strdup(device_name(m->dev)),
-		.driver = driver ? strdup(driver) : NULL,
-		.found = mig_settled(m->result->found),
-	};
-	return ret->spec && ret->name && (!driver || ret->driver) ? 0 : -ENOMEM;
-}
-
 static int migrate_record_fill(const struct migrate_record *record, struct journal_record *ret)
 {
 	*ret = (struct journal_record){
@@ -32,13 +19,14 @@ static int migrate_record_fill(const struct migrate_record *record, struct journ
 	memcpy(ret->peer_journal, record->peer_journal, sizeof(ret->peer_journal));
 	if (!ret->devices || (record->peer && !ret->peer))
 		return -ENOMEM;
-	for (; ret->n_devices < record->n; ret->n_devices++) {
-		unsigned int i = ret->n_devices;
+	for (unsigned int i = 0; i < record->n; i++) {
+		const struct member *m = &record->members[i];
+		int r;
 
-		if (migrate_record_describe(&record->members[i], &ret->devices[i]) < 0) {
-			ret->n_devices++;
-			return -ENOMEM;
-		}
+		ret->n_devices = i + 1;
+		r = journal_spec_device(m->dev, mig_settled(m->result->found), &ret->devices[i]);
+		if (r < 0)
+			return r;
 	}
 	return 0;
 }

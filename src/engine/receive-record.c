@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "engine/journal-spec.h"
 #include "engine/receive-parts.h"
@@ -13,15 +11,8 @@ static int receive_record_device(const struct receive *r, unsigned int i,
 				 struct journal_device *ret)
 {
 	const struct device *dev = r->options->load.devs[i];
-	const char *driver = device_driver(dev);
 
-	*ret = (struct journal_device){
-		.spec = journal_spec_device(dev),
-		.name = strdup(device_name(dev)),
-		.driver = driver ? strdup(driver) : NULL,
-		.found = dev->mig ? dev->mig->state : MIG_RUNNING,
-	};
-	return ret->spec && ret->name && (!driver || ret->driver) ? 0 : -ENOMEM;
+	return journal_spec_device(dev, dev->mig ? dev->mig->state : MIG_RUNNING, ret);
 }
 
 /* What the record says beside its phase. */
@@ -43,10 +34,17 @@ static int receive_record_fill(const struct receive *r, struct journal_record *r
 	if (ret->devices)
 		return 0;
 	ret->devices = calloc(n, sizeof(*ret->devices));
-	for (; ret->devices && ret->n_devices < n; ret->n_devices++)
-		if (receive_record_device(r, ret->n_devices, &ret->devices[ret->n_devices]) < 0)
-			return -ENOMEM;
-	return ret->devices ? 0 : -ENOMEM;
+	if (!ret->devices)
+		return -ENOMEM;
+	for (unsigned int i = 0; i < n; i++) {
+		int e;
+
+		ret->n_devices = i + 1;
+		e = receive_record_device(r, i, &ret->devices[i]);
+		if (e < 0)
+			return e;
+	}
+	return 0;
 }
 
 /*

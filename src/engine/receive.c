@@ -425,8 +425,10 @@ static int receive_old_decision(struct receive *r, struct err *err)
 	return 0;
 }
 
-/* How long a source may need to find the link lost as well, and to come again. */
-/* The source's own patience counts, but no number that it may say. */
+/*
+ * How long a source may need to find the link lost as well, and to come again. Its own patience
+ * counts, but no number that it may say.
+ */
 static uint64_t receive_patience(const struct receive *r)
 {
 	uint64_t ms = 2 * (uint64_t)r->options->peer.timeout_ms;
