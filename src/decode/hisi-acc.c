@@ -61,7 +61,7 @@ static void hisi_acc_on_header(struct decode *d, const struct decode_layout *l, 
 	if (l == &hisi_acc_state) {
 		if (!decode_number(b + 104, 8) || !decode_number(b + 112, 8) ||
 		    !decode_number(b + 120, 8) || !decode_number(b + 128, 8))
-			decode_remark(d, "an address is 0: a target silently loads nothing");
+			decode_remark(d, "an address is 0: nothing will be loaded");
 		return;
 	}
 	if (decode_number(b, 8) == HISI_ACC_MAGIC_V1)

@@ -254,7 +254,7 @@ static void hisi_acc(void **state)
 				   " 152+8 aeqe_dma 0x2000\n"
 				   " 160+8 sqc_dma 0x3000\n"
 				   " 168+8 cqc_dma 0x0\n"
-				   " 40+0 remark 'an address is 0: a target silently loads nothing'\n",
+				   " 40+0 remark 'an address is 0: nothing will be loaded'\n",
 	       "");
 	assert_int_equal(t.result.by, DECODE_BY_MAGIC);
 
