@@ -4,10 +4,11 @@
 #include <limits.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <sys/ioctl.h>
 
+#include "base/trace.h"
 #include "device/acquire-why.h"
 #include "device/acquire.h"
+#include "device/call.h"
 #include "uapi/vfio.h"
 
 static int acquire_cdev_open_node(const char *dir, const char *name, int *ret, struct err *err)
@@ -32,7 +33,7 @@ static int acquire_cdev_bind_iommufd(const struct acquired *acq, const uint8_t *
 		.token_uuid_ptr = (uintptr_t)vf_token,
 	};
 
-	return ioctl(acq->fd, UAPI_DEVICE_BIND_IOMMUFD, &bind) < 0 ? -errno : 0;
+	return call_ioctl(acq->fd, UAPI_DEVICE_BIND_IOMMUFD, &bind) < 0 ? -errno : 0;
 }
 
 static int acquire_cdev_bind_failed(const struct host *host, const struct vfio_node *node,
@@ -84,6 +85,7 @@ int acquire_cdev(const struct host *host, const struct vfio_node *node, const ui
 			host->dev);
 	if (r < 0)
 		return r;
+	trace_name(ret->fd, node->name);
 	r = ret->keep[0] >= 0 ? 0 : acquire_cdev_open_node(host->dev, "iommu", &ret->keep[0], err);
 	if (r == -ENOENT)
 		err_classify(err, ERR_UNSUPPORTED, r);

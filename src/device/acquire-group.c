@@ -3,13 +3,14 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/vfio.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
 
 #include "base/macros.h"
 #include "device/acquire-why.h"
 #include "device/acquire.h"
+#include "device/call.h"
 
 enum {
 	GROUP,
@@ -26,7 +27,7 @@ static int acquire_group_open_container(const struct host *host, struct acquired
 	acq->keep[CONTAINER] = open(path, O_RDWR | O_CLOEXEC);
 	if (acq->keep[CONTAINER] < 0)
 		return err_set(err, -errno, "%s", path);
-	version = ioctl(acq->keep[CONTAINER], VFIO_GET_API_VERSION);
+	version = call_ioctl(acq->keep[CONTAINER], VFIO_GET_API_VERSION, NULL);
 	if (version != VFIO_API_VERSION)
 		return err_fail(err, ERR_UNSUPPORTED, -EPROTO, "%s: API version %d, not %d", path,
 				version, VFIO_API_VERSION);
@@ -46,7 +47,7 @@ static int acquire_group_open_group(const struct host *host, const struct vfio_n
 		return acquire_busy(host, node, err);
 	if (acq->keep[GROUP] < 0)
 		return err_set(err, -errno, "%s", path);
-	if (ioctl(acq->keep[GROUP], VFIO_GROUP_GET_STATUS, &status) < 0)
+	if (call_ioctl(acq->keep[GROUP], VFIO_GROUP_GET_STATUS, &status) < 0)
 		return err_set(err, -errno, "%s: VFIO_GROUP_GET_STATUS", path);
 	if (!(status.flags & VFIO_GROUP_FLAGS_VIABLE))
 		return acquire_not_viable(host, node, err);
@@ -56,9 +57,10 @@ static int acquire_group_open_group(const struct host *host, const struct vfio_n
 static int acquire_group_set_container(const struct host *host, const struct vfio_node *node,
 				       const struct acquired *acq, struct err *err)
 {
+	int container = acq->keep[CONTAINER];
 	int r = 0;
 
-	if (ioctl(acq->keep[GROUP], VFIO_GROUP_SET_CONTAINER, &acq->keep[CONTAINER]) < 0)
+	if (call_ioctl(acq->keep[GROUP], VFIO_GROUP_SET_CONTAINER, &container) < 0)
 		r = -errno;
 	if (r == -EBUSY)
 		return acquire_busy(host, node, err);
@@ -73,16 +75,18 @@ static int acquire_group_set_container(const struct host *host, const struct vfi
 static int acquire_group_set_iommu(const struct host *host, const struct vfio_node *node,
 				   const struct acquired *acq, struct err *err)
 {
-	static const int with_iommu[] = { VFIO_TYPE1v2_IOMMU, VFIO_TYPE1_IOMMU };
-	static const int without[] = { VFIO_NOIOMMU_IOMMU };
-	const int *types = node->noiommu ? without : with_iommu;
+	static const uintptr_t with_iommu[] = { VFIO_TYPE1v2_IOMMU, VFIO_TYPE1_IOMMU };
+	static const uintptr_t without[] = { VFIO_NOIOMMU_IOMMU };
+	const uintptr_t *types = node->noiommu ? without : with_iommu;
 	size_t n = node->noiommu ? ARRAY_SIZE(without) : ARRAY_SIZE(with_iommu);
 	int r = -ENODEV;
 
 	for (size_t i = 0; i < n; i++) {
-		if (ioctl(acq->keep[CONTAINER], VFIO_CHECK_EXTENSION, types[i]) <= 0)
+		void *type = (void *)types[i];
+
+		if (call_ioctl(acq->keep[CONTAINER], VFIO_CHECK_EXTENSION, type) <= 0)
 			continue;
-		if (ioctl(acq->keep[CONTAINER], VFIO_SET_IOMMU, types[i]) == 0)
+		if (call_ioctl(acq->keep[CONTAINER], VFIO_SET_IOMMU, type) == 0)
 			return 0;
 		r = -errno;
 	}
@@ -100,7 +104,7 @@ static int acquire_group_get_device(const struct vfio_node *node, const char *vf
 
 	snprintf(name, sizeof(name), "%s%s%s", node->name, vf_token ? " vf_token=" : "",
 		 vf_token ? vf_token : "");
-	acq->fd = ioctl(acq->keep[GROUP], VFIO_GROUP_GET_DEVICE_FD, name);
+	acq->fd = call_ioctl(acq->keep[GROUP], VFIO_GROUP_GET_DEVICE_FD, name);
 	if (acq->fd >= 0)
 		return 0;
 	r = err_set(err, -errno, "%s: VFIO_GROUP_GET_DEVICE_FD", node->name);

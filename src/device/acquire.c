@@ -3,11 +3,12 @@
 #include <linux/kcmp.h>
 #include <linux/vfio.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/trace.h"
 #include "device/acquire.h"
+#include "device/call.h"
 
 const char *acquire_via_name(enum acquire_via via)
 {
@@ -26,7 +27,7 @@ int acquire_check_fd(int fd, const char *name, struct err *err)
 	struct vfio_device_info info = { .argsz = sizeof(info) };
 	int r;
 
-	if (ioctl(fd, VFIO_DEVICE_GET_INFO, &info) == 0)
+	if (call_ioctl(fd, VFIO_DEVICE_GET_INFO, &info) == 0)
 		return 0;
 	r = -errno;
 	if (r != -EINVAL)
@@ -55,8 +56,10 @@ struct vfio_node *acquire_named_node(const struct host *host, const char *name)
 void acquired_done(struct acquired *acq)
 {
 	/* The device first: the kernel detaches it from what it was attached to. */
-	if (acq->fd >= 0)
+	if (acq->fd >= 0) {
+		trace_name(acq->fd, NULL);
 		close(acq->fd);
+	}
 	for (int i = 0; i < 2; i++)
 		if (acq->keep[i] >= 0)
 			close(acq->keep[i]);

@@ -2,8 +2,8 @@
 #include <errno.h>
 #include <linux/vfio.h>
 #include <string.h>
-#include <sys/ioctl.h>
 
+#include "device/call.h"
 #include "device/device-irq.h"
 
 static const struct {
@@ -59,7 +59,7 @@ int device_irq_arm(const struct device *dev, enum device_irq irq, int fd, struct
 	if (r < 0)
 		return r;
 	memcpy(arg.set.data, &trigger, sizeof(trigger));
-	if (ioctl(device_fds(dev)->fd, VFIO_DEVICE_SET_IRQS, &arg.set) < 0)
+	if (call_ioctl(device_fds(dev)->fd, VFIO_DEVICE_SET_IRQS, &arg.set) < 0)
 		return err_set(err, -errno, "%s: VFIO_DEVICE_SET_IRQS of %s", device_name(dev),
 			       device_irqs[irq].name);
 	return 0;

@@ -2,10 +2,11 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/macros.h"
+#include "base/trace.h"
+#include "device/call.h"
 #include "device/kernel-dev.h"
 
 /* Caps on what a driver may claim to tell of one region. */
@@ -21,7 +22,7 @@ static int kernel_dev_info(struct mig_dev *dev, struct dev_info *ret, struct err
 {
 	struct vfio_device_info info = { .argsz = sizeof(info) };
 
-	if (ioctl(kernel_dev(dev)->acq.fd, VFIO_DEVICE_GET_INFO, &info) < 0)
+	if (call_ioctl(kernel_dev(dev)->acq.fd, VFIO_DEVICE_GET_INFO, &info) < 0)
 		return err_set(err, -errno, "%s: VFIO_DEVICE_GET_INFO", dev->name);
 	*ret = (struct dev_info){
 		.flags = info.flags,
@@ -36,7 +37,7 @@ static int kernel_dev_region(struct mig_dev *dev, uint32_t index, struct dev_reg
 {
 	struct vfio_region_info info = { .argsz = sizeof(info), .index = index };
 
-	if (ioctl(kernel_dev(dev)->acq.fd, VFIO_DEVICE_GET_REGION_INFO, &info) < 0)
+	if (call_ioctl(kernel_dev(dev)->acq.fd, VFIO_DEVICE_GET_REGION_INFO, &info) < 0)
 		return err_set(err, -errno, "%s: VFIO_DEVICE_GET_REGION_INFO of %u", dev->name,
 			       index);
 	*ret = (struct dev_region){
@@ -52,7 +53,7 @@ static int kernel_dev_irq(struct mig_dev *dev, uint32_t index, struct dev_irq *r
 {
 	struct vfio_irq_info info = { .argsz = sizeof(info), .index = index };
 
-	if (ioctl(kernel_dev(dev)->acq.fd, VFIO_DEVICE_GET_IRQ_INFO, &info) < 0)
+	if (call_ioctl(kernel_dev(dev)->acq.fd, VFIO_DEVICE_GET_IRQ_INFO, &info) < 0)
 		return err_set(err, -errno, "%s: VFIO_DEVICE_GET_IRQ_INFO of %u", dev->name, index);
 	*ret = (struct dev_irq){ .flags = info.flags, .count = info.count };
 	return 0;
@@ -63,7 +64,7 @@ static ssize_t kernel_dev_read(struct mig_dev *dev, const struct dev_region *reg
 {
 	ssize_t n;
 
-	n = pread(kernel_dev(dev)->acq.fd, buf, len, (off_t)(region->offset + at));
+	n = call_pread(kernel_dev(dev)->acq.fd, NULL, buf, len, region->offset + at);
 	if (n < 0)
 		return err_set(err, -errno, "%s: reading region %u", dev->name, region->index);
 	return n;
@@ -74,7 +75,7 @@ static int kernel_dev_write(struct mig_dev *dev, const struct dev_region *region
 {
 	ssize_t n;
 
-	n = pwrite(kernel_dev(dev)->acq.fd, buf, len, (off_t)(region->offset + at));
+	n = call_pwrite(kernel_dev(dev)->acq.fd, NULL, buf, len, region->offset + at);
 	if (n != (ssize_t)len)
 		return err_set(err, n < 0 ? -errno : -EIO, "%s: writing region %u", dev->name,
 			       region->index);
@@ -97,6 +98,7 @@ int kernel_dev_init(struct kernel_dev *k, const struct mig_ops *ops, struct acqu
 		.acq = *acq,
 	};
 	*acq = ACQUIRED_NONE;
+	trace_name(k->acq.fd, name);
 	if (k->dev.name)
 		return 0;
 	kernel_dev_done(k);
@@ -124,7 +126,7 @@ size_t kernel_dev_fds(struct mig_dev *dev, int ret[static KERNEL_DEV_FDS_MAX])
 
 int kernel_dev_reset(struct mig_dev *dev, struct err *err)
 {
-	if (ioctl(kernel_dev(dev)->acq.fd, UAPI_DEVICE_RESET) < 0)
+	if (call_ioctl(kernel_dev(dev)->acq.fd, UAPI_DEVICE_RESET, NULL) < 0)
 		return err_set(err, -errno, "VFIO_DEVICE_RESET");
 	return 0;
 }
@@ -154,7 +156,7 @@ int kernel_dev_region_info(int fd, uint32_t index, struct vfio_region_info **ret
 			return -ENOMEM;
 		info->argsz = size;
 		info->index = index;
-		if (ioctl(fd, VFIO_DEVICE_GET_REGION_INFO, info) < 0)
+		if (call_ioctl(fd, VFIO_DEVICE_GET_REGION_INFO, info) < 0)
 			return -errno;
 		if (info->argsz <= size)
 			break;

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/io.h"
 #include "base/macros.h"
+#include "base/trace.h"
+#include "device/call.h"
 #include "device/kernel-dev.h"
 #include "device/kernel-v2.h"
 #include "fsm/fsm.h"
@@ -26,14 +27,14 @@ static struct data_fd *kernel_v2_data_fd(struct mig_stream *s)
 
 static ssize_t kernel_v2_data_fd_read(struct mig_stream *s, void *buf, size_t len)
 {
-	ssize_t n = read(kernel_v2_data_fd(s)->fd, buf, len);
+	ssize_t n = call_read(kernel_v2_data_fd(s)->fd, buf, len);
 
 	return n < 0 ? -errno : n;
 }
 
 static ssize_t kernel_v2_data_fd_write(struct mig_stream *s, const void *buf, size_t len)
 {
-	ssize_t n = write(kernel_v2_data_fd(s)->fd, buf, len);
+	ssize_t n = call_write(kernel_v2_data_fd(s)->fd, buf, len);
 
 	return n < 0 ? -errno : n;
 }
@@ -43,7 +44,7 @@ static int kernel_v2_data_fd_precopy_info(struct mig_stream *s, struct mig_preco
 	/* Older drivers copy the caller's flags back: they must be zero. */
 	struct uapi_precopy_info info = { .argsz = sizeof(info) };
 
-	if (ioctl(kernel_v2_data_fd(s)->fd, UAPI_MIG_GET_PRECOPY_INFO, &info) < 0)
+	if (call_ioctl(kernel_v2_data_fd(s)->fd, UAPI_MIG_GET_PRECOPY_INFO, &info) < 0)
 		return -errno;
 	*ret = (struct mig_precopy_info){
 		.initial_bytes = info.initial_bytes,
@@ -55,6 +56,7 @@ static int kernel_v2_data_fd_precopy_info(struct mig_stream *s, struct mig_preco
 
 static void kernel_v2_data_fd_close(struct mig_stream *s)
 {
+	trace_name(kernel_v2_data_fd(s)->fd, NULL);
 	close(kernel_v2_data_fd(s)->fd);
 	free(kernel_v2_data_fd(s));
 }
@@ -66,7 +68,7 @@ static const struct mig_stream_ops data_fd_ops = {
 	.close = kernel_v2_data_fd_close,
 };
 
-static int kernel_v2_data_fd_new(int fd, struct mig_stream **ret, struct err *err)
+static int kernel_v2_data_fd_new(int fd, const char *name, struct mig_stream **ret, struct err *err)
 {
 	struct data_fd *d;
 	int r;
@@ -80,6 +82,7 @@ static int kernel_v2_data_fd_new(int fd, struct mig_stream **ret, struct err *er
 		return err_set(err, -ENOMEM, "data fd");
 	}
 	*d = (struct data_fd){ .stream.ops = &data_fd_ops, .fd = fd };
+	trace_name(fd, name);
 	*ret = &d->stream;
 	return 0;
 }
@@ -90,7 +93,7 @@ static int kernel_v2_data_fd_new(int fd, struct mig_stream **ret, struct err *er
 
 static int kernel_v2_feature(struct mig_dev *dev, struct uapi_device_feature *f)
 {
-	return ioctl(kernel_dev(dev)->acq.fd, UAPI_DEVICE_FEATURE, f) < 0 ? -errno : 0;
+	return call_ioctl(kernel_dev(dev)->acq.fd, UAPI_DEVICE_FEATURE, f) < 0 ? -errno : 0;
 }
 
 static bool kernel_v2_probe_fd(int fd, unsigned int index)
@@ -100,7 +103,7 @@ static bool kernel_v2_probe_fd(int fd, unsigned int index)
 		.flags = UAPI_FEATURE_PROBE | index,
 	};
 
-	return ioctl(fd, UAPI_DEVICE_FEATURE, &f) >= 0;
+	return call_ioctl(fd, UAPI_DEVICE_FEATURE, &f) >= 0;
 }
 
 static bool kernel_v2_probe(struct mig_dev *dev, unsigned int index)
@@ -174,7 +177,9 @@ static int kernel_v2_set_state(struct mig_dev *dev, enum mig_state to,
 	r = kernel_v2_feature(dev, &f);
 	if (r < 0)
 		return err_set(err, r, "VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE");
-	return f.mig.data_fd < 0 ? 0 : kernel_v2_data_fd_new(f.mig.data_fd, ret_stream, err);
+	if (f.mig.data_fd < 0)
+		return 0;
+	return kernel_v2_data_fd_new(f.mig.data_fd, dev->name, ret_stream, err);
 }
 
 static int kernel_v2_data_size(struct mig_dev *dev, uint64_t *ret, struct err *err)

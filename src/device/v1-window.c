@@ -2,12 +2,12 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "base/macros.h"
+#include "device/call.h"
 #include "device/kernel-dev.h"
 #include "device/v1-window.h"
 
@@ -29,7 +29,7 @@ static int v1_window_find(int fd, struct vfio_region_info **ret)
 {
 	struct vfio_device_info info = { .argsz = sizeof(info) };
 
-	if (ioctl(fd, VFIO_DEVICE_GET_INFO, &info) < 0)
+	if (call_ioctl(fd, VFIO_DEVICE_GET_INFO, &info) < 0)
 		return -errno;
 	for (uint32_t i = 0; i < MIN(info.num_regions, REGIONS_MAX); i++) {
 		_cleanup_free_ struct vfio_region_info *region = NULL;
@@ -106,16 +106,32 @@ void v1_window_close(struct v1_window *w)
 	w->n_areas = 0;
 }
 
+static const char *v1_window_register(size_t at)
+{
+	switch (at) {
+	case offsetof(struct uapi_v1_registers, device_state):
+		return "device_state";
+	case offsetof(struct uapi_v1_registers, pending_bytes):
+		return "pending_bytes";
+	case offsetof(struct uapi_v1_registers, data_offset):
+		return "data_offset";
+	case offsetof(struct uapi_v1_registers, data_size):
+		return "data_size";
+	default:
+		return NULL;
+	}
+}
+
 int v1_read(const struct v1_window *w, size_t at, void *buf, size_t len)
 {
-	ssize_t n = pread(w->fd, buf, len, (off_t)(w->at + at));
+	ssize_t n = call_pread(w->fd, v1_window_register(at), buf, len, w->at + at);
 
 	return n < 0 ? -errno : (size_t)n == len ? 0 : -EIO;
 }
 
 int v1_write(const struct v1_window *w, size_t at, const void *buf, size_t len)
 {
-	ssize_t n = pwrite(w->fd, buf, len, (off_t)(w->at + at));
+	ssize_t n = call_pwrite(w->fd, v1_window_register(at), buf, len, w->at + at);
 
 	return n < 0 ? -errno : (size_t)n == len ? 0 : -EIO;
 }
@@ -145,12 +161,12 @@ int v1_copy_out(const struct v1_window *w, uint64_t offset, void *buf, size_t le
 	const uint8_t *from = v1_window_mapped(w, offset, len);
 
 	if (from) {
-		memcpy(buf, from, len);
+		call_load(w->fd, buf, from, len, w->at + offset);
 		return 0;
 	}
 	for (size_t done = 0; done < len;) {
-		ssize_t n = pread(w->fd, (char *)buf + done, len - done,
-				  (off_t)(w->at + offset + done));
+		ssize_t n = call_pread(w->fd, NULL, (char *)buf + done, len - done,
+				       w->at + offset + done);
 
 		if (n <= 0)
 			return n < 0 ? -errno : -EIO;
@@ -164,12 +180,12 @@ int v1_copy_in(const struct v1_window *w, uint64_t offset, const void *buf, size
 	uint8_t *to = v1_window_mapped(w, offset, len);
 
 	if (to) {
-		memcpy(to, buf, len);
+		call_store(w->fd, to, buf, len, w->at + offset);
 		return 0;
 	}
 	for (size_t done = 0; done < len;) {
-		ssize_t n = pwrite(w->fd, (const char *)buf + done, len - done,
-				   (off_t)(w->at + offset + done));
+		ssize_t n = call_pwrite(w->fd, NULL, (const char *)buf + done, len - done,
+					w->at + offset + done);
 
 		if (n <= 0)
 			return n < 0 ? -errno : -EIO;

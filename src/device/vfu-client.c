@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -46,7 +47,7 @@ int vfu_client_send(struct vfu_client *c, enum vfu_command command, const struct
 	if (r < 0)
 		return err_prefix(err, r, "%s", vfu_command_name(command));
 	c->channel.cancel = cancel;
-	r = vfu_send(&c->channel, &h, parts, err);
+	r = vfu_trace_send(&c->trace, &c->channel, &h, parts, err);
 	if (r < 0) {
 		vfu_client_break(c, r, err);
 		return err_prefix(err, r, "%s", vfu_command_name(command));
@@ -111,7 +112,9 @@ static int vfu_client_decline(struct vfu_client *c, const struct vfu_header *h, 
 {
 	struct vfu_header reply = vfu_client_declined(h);
 
-	return h->flags & VFU_NO_REPLY ? 0 : vfu_send(&c->channel, &reply, NULL, err);
+	if (h->flags & VFU_NO_REPLY)
+		return 0;
+	return vfu_trace_send(&c->trace, &c->channel, &reply, NULL, err);
 }
 
 int vfu_client_next(struct vfu_client *c, struct cancel *cancel, struct vfu_header *ret,
@@ -131,7 +134,7 @@ int vfu_client_next(struct vfu_client *c, struct cancel *cancel, struct vfu_head
 		r = vfu_client_wait(c, cancel, deadline, err);
 		if (r < 0)
 			return r;
-		r = vfu_receive_header(&c->channel, ret, NULL, err);
+		r = vfu_trace_receive_header(&c->trace, &c->channel, ret, err);
 		if (r < 0)
 			return vfu_client_break(c, r, err);
 		if (vfu_is_reply(ret))
@@ -145,7 +148,7 @@ int vfu_client_next(struct vfu_client *c, struct cancel *cancel, struct vfu_head
 
 int vfu_client_receive(struct vfu_client *c, void *buf, size_t len, struct err *err)
 {
-	int r = vfu_receive(&c->channel, buf, len, err);
+	int r = vfu_trace_receive(&c->trace, &c->channel, buf, len, err);
 
 	return r < 0 ? vfu_client_break(c, r, err) : 0;
 }
@@ -251,6 +254,16 @@ static int vfu_client_negotiate(struct vfu_client *c, struct cancel *cancel, str
 	return 0;
 }
 
+static void vfu_client_name(int fd, const char *path)
+{
+	char name[TRACE_DEVICE_MAX];
+
+	if (!trace_wanted())
+		return;
+	snprintf(name, sizeof(name), "vfio-user:%s", path);
+	trace_name(fd, name);
+}
+
 int vfu_client_open(struct vfu_client *c, const char *path, int timeout_ms, struct cancel *cancel,
 		    struct err *err)
 {
@@ -268,6 +281,7 @@ int vfu_client_open(struct vfu_client *c, const char *path, int timeout_ms, stru
 	if (r < 0)
 		return r == -ENOENT ? err_classify(err, ERR_MISSING, r) : r;
 	c->channel.fd = fd;
+	vfu_client_name(fd, path);
 	c->message_fit = vfu_message_fit(fd);
 	r = vfu_client_negotiate(c, cancel, err);
 	if (r < 0) {
@@ -282,8 +296,11 @@ int vfu_client_open(struct vfu_client *c, const char *path, int timeout_ms, stru
 
 void vfu_client_close(struct vfu_client *c)
 {
-	if (c->channel.fd >= 0)
+	vfu_trace_close(&c->trace);
+	if (c->channel.fd >= 0) {
+		trace_name(c->channel.fd, NULL);
 		close(c->channel.fd);
+	}
 	c->channel.fd = -1;
 }
 
@@ -301,6 +318,7 @@ static int vfu_client_heard(struct vfu_client *c, struct err *err)
 		return r;
 	u->len = 0;
 	u->left = vfu_payload_size(&h);
+	vfu_trace_heard(&c->trace, c->channel.fd, &h);
 	if (vfu_is_reply(&h))
 		return 0;
 	reply = vfu_client_declined(&h);

@@ -17,6 +17,7 @@
 
 #include "base/cancel.h"
 #include "base/err.h"
+#include "device/vfu-trace.h"
 #include "vfu/channel.h"
 #include "vfu/version.h"
 
@@ -38,6 +39,7 @@ struct vfu_unasked {
  * @connection: counts vfu_client_open(): a reply can only come on the connection of its command
  * @broken: errno after which nothing more can be said, 0 while all is well
  * @unasked: of vfu_client_attend()
+ * @trace: what a trace is told of it
  */
 struct vfu_client {
 	struct vfu_channel channel;
@@ -47,6 +49,7 @@ struct vfu_client {
 	unsigned int connection;
 	int broken;
 	struct vfu_unasked unasked;
+	struct vfu_trace trace;
 };
 
 /**
