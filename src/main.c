@@ -16,6 +16,7 @@
 #include "base/macros.h"
 #include "base/printable.h"
 #include "base/suggest.h"
+#include "base/trace.h"
 #include "ui/syslog-record.h"
 #include "cmd/cmd.h"
 
@@ -378,6 +379,7 @@ int main(int argc, char **argv)
 	if (r < 0 && !inv->error_said)
 		main_print_error(&err);
 	report_done(inv->report);
+	trace_finish(RESULT_WAIT_MS);
 	status = main_close_stdout(inv);
 	main_finish_lines(inv);
 	return r < 0 ? err_status(&err) : status;

@@ -99,7 +99,7 @@ function __vfiomigctl_arguments
     for word in (commandline -opc)[2..-1]
         if test $skip = yes
             set skip no
-        else if string match -qr '^--(via|vf-token|protocol|timeout|progress|status-fd|compress|leave|device|drain-timeout|diff|svg|bandwidth|bandwidth-stop-copy|threads|label|downtime-limit|downtime-max|max-rounds|max-time|on-divergence|max-skew|action-script|action-timeout|report|map|only|on|peer|serve|state-dir|tls-creds)$' -- $word
+        else if string match -qr '^--(via|vf-token|protocol|timeout|progress|status-fd|trace|trace-format|compress|leave|device|drain-timeout|diff|svg|bandwidth|bandwidth-stop-copy|threads|label|downtime-limit|downtime-max|max-rounds|max-time|on-divergence|max-skew|action-script|action-timeout|report|map|only|on|peer|serve|state-dir|tls-creds)$' -- $word
             set skip yes
         else if not string match -q -- '-*' $word; or test "$word" = -
             echo $word
@@ -174,6 +174,8 @@ complete -c vfiomigctl -s v -l verbose -d "say what is done; twice: each arc and
 complete -c vfiomigctl -s q -l quiet -d "no warnings, no progress, no report"
 complete -c vfiomigctl -l progress -x -a 'auto always never json' -d "when to show progress"
 complete -c vfiomigctl -l status-fd -x -a '1 2' -d "write progress as JSON lines to a descriptor"
+complete -c vfiomigctl -l trace -r -F -d "write each call of a device to a file"
+complete -c vfiomigctl -l trace-format -x -a 'text json' -d "how to write it"
 complete -c vfiomigctl -s h -l help -d "give a help list"
 complete -c vfiomigctl -l usage -d "give a short usage message"
 complete -c vfiomigctl -s V -l version -d "print program version"

@@ -37,6 +37,7 @@ enum cmd_syslog {
  * @program: "vfiomigctl NAME", for messages
  * @json: the report goes to standard output as JSON
  * @status, @status_lost: of @status_fd; by cmd_status()
+ * @trace, @trace_format: where each call of a device is told, NULL for nowhere
  * @syslog: whether the result goes to the system's log; CMD_SYSLOG_NO of commands that have none
  * @stdout_taken: standard output carries data: nothing else may go there
  * @report: the command's document; main()'s to show and free
@@ -62,6 +63,8 @@ struct invocation {
 	int status_fd;
 	struct lines status;
 	char status_lost[96];
+	const char *trace;
+	unsigned int trace_format; /* enum trace_format */
 	unsigned int syslog; /* enum cmd_syslog */
 
 	bool stdout_taken;

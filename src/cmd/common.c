@@ -2,12 +2,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "base/macros.h"
+#include "base/trace.h"
 #include "base/units.h"
 #include "base/uuid.h"
 #include "host/dev-name.h"
@@ -37,6 +39,11 @@ static const char *const cmd_protocol_words[] = {
 	[PROTOCOL_V2] = "v2",
 };
 
+static const char *const cmd_trace_words[] = {
+	[TRACE_TEXT] = "text",
+	[TRACE_JSON] = "json",
+};
+
 static const char *const cmd_syslog_words[CMD_NR_SYSLOGS] = {
 	[CMD_SYSLOG_NO] = "no",
 	[CMD_SYSLOG_AUTO] = "auto",
@@ -62,7 +69,7 @@ struct cmd_shared {
 };
 
 /* Options of every command, before or after its name. */
-#define CMD_COMMON_OPTS 6
+#define CMD_COMMON_OPTS 8
 
 static void cmd_common_opts(struct opt opts[static CMD_COMMON_OPTS], struct invocation *inv,
 			    struct cmd_shared *shared)
@@ -78,6 +85,10 @@ static void cmd_common_opts(struct opt opts[static CMD_COMMON_OPTS], struct invo
 		{ "status-fd", .value = "N", .number = &shared->status_fd, .max = INT_MAX,
 		  .given = &shared->has_status_fd,
 		  .doc = "write progress as JSON lines to descriptor N" },
+		{ "trace", .value = "FILE", .text = &inv->trace,
+		  .doc = "write each call of a device's driver or server to FILE, - or fd:N" },
+		{ "trace-format", .value = "FORM", .choice = &inv->trace_format,
+		  OPT_WORDS(cmd_trace_words), .doc = "text or json, whatever FILE's name says" },
 	};
 
 	memcpy(opts, table, sizeof(table));
@@ -196,6 +207,19 @@ int cmd_parse_common(struct invocation *inv, const struct opt_line *line, int ar
 	return next - 1;
 }
 
+/* Exits where it cannot begin: nothing was done yet, and nothing would be seen of it. */
+static void cmd_begin_trace(struct invocation *inv)
+{
+	struct err err = { 0 };
+
+	if (inv->trace_format && !inv->trace)
+		opts_misuse(inv->program, "--trace-format is for --trace");
+	if (!inv->trace || trace_open(inv->trace, inv->trace_format, inv->command->name, &err) >= 0)
+		return;
+	inv->say_error(inv, &err);
+	exit(err_status(&err));
+}
+
 void cmd_parse(struct invocation *inv, const struct cmd_line *line, int argc, char **argv)
 {
 	struct cmd_shared shared = { .timeout_ns = TIMEOUT_NS, .action_ns = TIMEOUT_NS };
@@ -254,6 +278,7 @@ void cmd_parse(struct invocation *inv, const struct cmd_line *line, int argc, ch
 	if (line->actions)
 		cmd_settle_actions(inv, line->actions, &shared);
 	log_setup(inv->verbosity, program_invocation_short_name);
+	cmd_begin_trace(inv);
 }
 
 /* @text has the form of a device's name: nothing is looked up. */

@@ -9,6 +9,7 @@
 #include "base/console.h"
 #include "base/listen-fds.h"
 #include "base/macros.h"
+#include "base/trace.h"
 #include "device/hold-client.h"
 #include "fsm/fsm.h"
 #include "cmd/consumer.h"
@@ -186,6 +187,7 @@ static void cmd_consumer_finish(struct invocation *inv)
 	if (cmd_status(inv))
 		lines_finish(&inv->status, SAY_WAIT_MS);
 	lines_finish(console_lines(), SAY_WAIT_MS);
+	trace_finish(SAY_WAIT_MS);
 }
 
 static int cmd_consumer_become(struct invocation *inv, char **argv, struct err *err)

@@ -10,6 +10,7 @@
 #include "base/inherited-fds.h"
 #include "base/io.h"
 #include "base/log.h"
+#include "base/trace.h"
 #include "cmd/detach.h"
 
 /*
@@ -47,6 +48,7 @@ static int cmd_detach_become(struct invocation *inv, struct pid_file *file, stru
 	if (r < 0)
 		return r;
 	inherited_fds_close();
+	trace_go_on();
 	return file ? pid_file_publish(file, getpid(), err) : 0;
 }
 

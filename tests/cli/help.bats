@@ -136,6 +136,8 @@ refuses()
 	refuses "option '--raw' doesn't allow an argument" save --raw=1
 	refuses "--progress is auto, always, never or json, not 'sometimes'" --progress=sometimes list
 	refuses "--status-fd: 999 is not open for writing" --status-fd=999 list
+	refuses "--trace-format is for --trace" list --trace-format=json
+	refuses "--trace-format is text or json, not 'xml'" list --trace=x --trace-format=xml
 	refuses "--run and --stop exclude each other" resume --run --stop a b
 	refuses "--raw and --compress exclude each other" save --raw --compress=zstd a b
 	refuses "--vf-token: 'x' is not a UUID" info --vf-token=x a

@@ -29,7 +29,7 @@ teardown()
 			.unevaluatedProperties == false' "$schema/$command.json"
 	done
 	[[ $(cd "$schema" && ls) == "$(printf '%s.json\n' "${commands[@]}" common monitor-event progress \
-		report-file | sort)" ]]
+		report-file trace | sort)" ]]
 	validate_reports </dev/null
 }
 
