@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <stdlib.h>
+
 #include "base/macros.h"
 #include "cmd/cmd.h"
+#include "cmd/decoded.h"
 #include "cmd/image-diff.h"
 #include "cmd/image-scan.h"
 #include "cmd/render.h"
@@ -10,7 +13,9 @@ struct cmd_inspect_args {
 	struct device_options options;
 	const char *diff;
 	struct device *dev; /* to compare with; found, opened once the image's start is good */
-	bool sections;
+	bool sections, decode;
+	struct cmd_decoded *decoded; /* @n_decoded, one a device of the image, if @decode */
+	uint32_t n_decoded;
 	struct image_scan scan;
 };
 
@@ -68,6 +73,7 @@ static void cmd_inspect_view(FILE *f, struct json_object *report)
 			fputc('\n', f);
 			report_lines(f, json_object_array_get_idx(list, i), device,
 				     ARRAY_SIZE(device));
+			cmd_decoded_view(f, json_object_array_get_idx(list, i));
 		}
 	if (json_object_object_get_ex(report, "sections", &list)) {
 		fputc('\n', f);
@@ -95,13 +101,57 @@ static int cmd_inspect_compare(struct cmd_inspect_args *a, const struct image_ma
 	return image_diff(a->inv->report, m, a->dev, err);
 }
 
+static int cmd_inspect_begin_decoding(struct cmd_inspect_args *a, const struct image_manifest *m,
+				      struct err *err)
+{
+	struct json_object *list;
+	int r;
+
+	a->decoded = calloc(m->n_devices, sizeof(*a->decoded));
+	if (!a->decoded)
+		return err_set(err, -ENOMEM, "decoders");
+	a->n_decoded = m->n_devices;
+	json_object_object_get_ex(a->inv->report, "devices", &list);
+	for (uint32_t i = 0; i < m->n_devices; i++) {
+		r = cmd_decoded_begin(&a->decoded[i], json_object_array_get_idx(list, i),
+				      m->devices[i].driver, err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* What an image that is damaged has left unread says nothing of the streams. */
+static void cmd_inspect_end_decoding(struct cmd_inspect_args *a)
+{
+	for (uint32_t i = 0; i < a->n_decoded; i++)
+		cmd_decoded_end(&a->decoded[i], false);
+	free(a->decoded);
+}
+
 static int cmd_inspect_on_begin(void *ctx, const struct image_info *info,
 				const struct image_manifest *m, struct err *err)
 {
 	struct cmd_inspect_args *a = ctx;
+	int r;
 
 	render_image(a->inv->report, info, m);
+	if (a->decode) {
+		r = cmd_inspect_begin_decoding(a, m, err);
+		if (r < 0)
+			return r;
+	}
 	return a->dev ? cmd_inspect_compare(a, m, err) : 0;
+}
+
+static int cmd_inspect_on_data(void *ctx, uint32_t device, const void *buf, size_t len,
+			       struct err *err)
+{
+	struct cmd_inspect_args *a = ctx;
+
+	(void)err;
+	decode_push(a->decoded[device].decode, buf, len);
+	return 0;
 }
 
 static int cmd_inspect_on_device_end(void *ctx, uint32_t device, const struct image_totals *totals,
@@ -111,6 +161,8 @@ static int cmd_inspect_on_device_end(void *ctx, uint32_t device, const struct im
 
 	(void)err;
 	render_totals(a->inv->report, device, totals);
+	if (a->decode)
+		cmd_decoded_end(&a->decoded[device], true);
 	return 0;
 }
 
@@ -172,12 +224,23 @@ static const struct image_sink sink = {
 	.section = cmd_inspect_on_section,
 };
 
+/* With the contents, an image is read by one thread: only where they are wanted. */
+static const struct image_sink decoding_sink = {
+	.begin = cmd_inspect_on_begin,
+	.data = cmd_inspect_on_data,
+	.end = cmd_inspect_on_end,
+	.device_end = cmd_inspect_on_device_end,
+	.section = cmd_inspect_on_section,
+};
+
 static int cmd_inspect_run(struct invocation *inv, int argc, char **argv, struct err *err)
 {
 	struct cmd_inspect_args a = { .inv = inv };
 	const struct opt opts[] = {
 		{ "diff", .value = "DEV", .text = &a.diff,
 		  .doc = "open DEV and show how it differs from the image's device" },
+		{ "decode", .flag = &a.decode,
+		  .doc = "show the records that drivers put into their streams" },
 		{ "sections", .flag = &a.sections, .doc = "list each section of the image" },
 		{ 0 },
 	};
@@ -197,9 +260,10 @@ static int cmd_inspect_run(struct invocation *inv, int argc, char **argv, struct
 	if (r < 0)
 		return r;
 	a.scan.inv = inv;
-	a.scan.sink = &sink;
+	a.scan.sink = a.decode ? &decoding_sink : &sink;
 	a.scan.ctx = &a;
 	r = image_scan_run(&a.scan, err);
+	cmd_inspect_end_decoding(&a);
 	if (a.dev)
 		render_device(inv->report, a.dev);
 	device_free(a.dev);

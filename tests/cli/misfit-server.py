@@ -23,6 +23,7 @@ dribble COMMAND   sends the second reply to that command a byte a second
 dribble-all       sends all replies after the first so
 asks              once running, sends commands of its own until one is answered
 lacks-region N    refuses DEVICE_GET_REGION_INFO of that index
+holds FILE        none, and its state is that file's contents
 lacks-irq N       refuses DEVICE_GET_IRQ_INFO of that index
 """
 
@@ -236,7 +237,13 @@ class Client:
 
 
 def main():
+    global SIZE, CONTENT
+
     path, habit, arg = (sys.argv[1:] + ["fair", "", ""])[:3]
+    if habit == "holds":
+        with open(arg, "rb") as f:
+            CONTENT = f.read()
+        SIZE = len(CONTENT)
     device = Device(habit, arg)
     if os.path.exists(path):
         os.unlink(path)
