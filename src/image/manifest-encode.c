@@ -16,8 +16,8 @@
 	(JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE)
 
 /* Takes ownership of @value, also on failure. A NULL @value means that json-c had no memory. */
-static int manifest_add(struct json_object *o, const char *key, struct json_object *value,
-			struct err *err)
+static int manifest_encode_add(struct json_object *o, const char *key, struct json_object *value,
+			       struct err *err)
 {
 	if (!value || json_object_object_add(o, key, value)) {
 		json_object_put(value);
@@ -26,7 +26,8 @@ static int manifest_add(struct json_object *o, const char *key, struct json_obje
 	return 0;
 }
 
-static int manifest_append(struct json_object *array, struct json_object *value, struct err *err)
+static int manifest_encode_append(struct json_object *array, struct json_object *value,
+				  struct err *err)
 {
 	if (!value || json_object_array_add(array, value)) {
 		json_object_put(value);
@@ -35,8 +36,8 @@ static int manifest_append(struct json_object *array, struct json_object *value,
 	return 0;
 }
 
-static int manifest_add_text(struct json_object *o, const char *key, const char *text,
-			     struct err *err)
+static int manifest_encode_add_text(struct json_object *o, const char *key, const char *text,
+				    struct err *err)
 {
 	_cleanup_free_ char *copy = NULL;
 
@@ -49,32 +50,32 @@ static int manifest_add_text(struct json_object *o, const char *key, const char 
 	if (!copy)
 		return err_set(err, -ENOMEM, "manifest");
 	make_printable(copy);
-	return manifest_add(o, key, json_object_new_string(copy), err);
+	return manifest_encode_add(o, key, json_object_new_string(copy), err);
 }
 
-static int manifest_add_hex(struct json_object *o, const char *key, int digits, uint64_t value,
-			    struct err *err)
+static int manifest_encode_add_hex(struct json_object *o, const char *key, int digits,
+				   uint64_t value, struct err *err)
 {
 	char text[2 + 16 + 1];
 
 	snprintf(text, sizeof(text), "0x%0*" PRIx64, digits, value);
-	return manifest_add(o, key, json_object_new_string(text), err);
+	return manifest_encode_add(o, key, json_object_new_string(text), err);
 }
 
 /* A list with the word of each bit that is set. */
-static int manifest_add_words(struct json_object *o, const char *key, manifest_word_fn *word,
-			      uint64_t bits, struct err *err)
+static int manifest_encode_add_words(struct json_object *o, const char *key, manifest_word_fn *word,
+				     uint64_t bits, struct err *err)
 {
 	struct json_object *list = json_object_new_array();
 	int r;
 
-	r = manifest_add(o, key, list, err);
+	r = manifest_encode_add(o, key, list, err);
 	if (r < 0)
 		return r;
 	for (unsigned int i = 0; word(i); i++) {
 		if (!(bits & UINT64_C(1) << i))
 			continue;
-		r = manifest_append(list, json_object_new_string(word(i)), err);
+		r = manifest_encode_append(list, json_object_new_string(word(i)), err);
 		if (r < 0)
 			return r;
 	}
@@ -82,20 +83,20 @@ static int manifest_add_words(struct json_object *o, const char *key, manifest_w
 }
 
 /* Migration flags: those with a name as words, the others as a number. */
-static int manifest_add_caps(struct json_object *o, uint64_t caps, struct err *err)
+static int manifest_encode_add_caps(struct json_object *o, uint64_t caps, struct err *err)
 {
 	int r;
 
-	r = manifest_add_words(o, "migration", fsm_cap_name, caps, err);
+	r = manifest_encode_add_words(o, "migration", fsm_cap_name, caps, err);
 	if (r < 0)
 		return r;
 	for (unsigned int i = 0; fsm_cap_name(i); i++)
 		caps &= ~(UINT64_C(1) << i);
-	return caps ? manifest_add_hex(o, "flags", 1, caps, err) : 0;
+	return caps ? manifest_encode_add_hex(o, "flags", 1, caps, err) : 0;
 }
 
-static int manifest_add_config(struct json_object *o, const uint8_t *config, size_t size,
-			       struct err *err)
+static int manifest_encode_add_config(struct json_object *o, const uint8_t *config, size_t size,
+				      struct err *err)
 {
 	static const char nibbles[] = "0123456789abcdef";
 	char text[2 * IMAGE_CONFIG_MAX];
@@ -108,26 +109,28 @@ static int manifest_add_config(struct json_object *o, const uint8_t *config, siz
 		text[2 * i] = nibbles[config[i] >> 4];
 		text[2 * i + 1] = nibbles[config[i] & 15];
 	}
-	return manifest_add(o, "config", json_object_new_string_len(text, (int)(2 * size)), err);
+	return manifest_encode_add(o, "config", json_object_new_string_len(text, (int)(2 * size)),
+				   err);
 }
 
-static int manifest_add_ids(struct json_object *o, const struct image_device *dev, struct err *err)
+static int manifest_encode_add_ids(struct json_object *o, const struct image_device *dev,
+				   struct err *err)
 {
 	int r;
 
 	for (size_t i = 0; i < MANIFEST_ID_FIELDS; i++) {
 		const struct manifest_id_field *f = &manifest_id_fields[i];
 
-		r = manifest_add_hex(o, f->key, f->digits, manifest_id_get(dev, f), err);
+		r = manifest_encode_add_hex(o, f->key, f->digits, manifest_id_get(dev, f), err);
 		if (r < 0)
 			return r;
 	}
 	return 0;
 }
 
-static int manifest_add_owner_pid(struct json_object *o, uint32_t pid, struct err *err)
+static int manifest_encode_add_owner_pid(struct json_object *o, uint32_t pid, struct err *err)
 {
-	return pid ? manifest_add(o, "owner_pid", json_object_new_int64(pid), err) : 0;
+	return pid ? manifest_encode_add(o, "owner_pid", json_object_new_int64(pid), err) : 0;
 }
 
 static int manifest_encode_device(struct json_object *o, struct image_device *dev, struct err *err)
@@ -140,32 +143,34 @@ static int manifest_encode_device(struct json_object *o, struct image_device *de
 
 		if (f->required && !text)
 			return err_set(err, -EINVAL, "manifest: a device without \"%s\"", f->key);
-		r = manifest_add_text(o, f->key, text, err);
+		r = manifest_encode_add_text(o, f->key, text, err);
 		if (r < 0)
 			return r;
 	}
-	r = manifest_add_owner_pid(o, dev->owner_pid, err);
+	r = manifest_encode_add_owner_pid(o, dev->owner_pid, err);
 	if (r < 0)
 		return r;
 	if (dev->has_ids) {
-		r = manifest_add_ids(o, dev, err);
+		r = manifest_encode_add_ids(o, dev, err);
 		if (r < 0)
 			return r;
 	}
-	r = manifest_add_caps(o, dev->caps, err);
+	r = manifest_encode_add_caps(o, dev->caps, err);
 	if (r < 0)
 		return r;
 	if (dev->config_size) {
-		r = manifest_add_words(o, "interrupts", pci_interrupt_name, dev->interrupts, err);
+		r = manifest_encode_add_words(o, "interrupts", pci_interrupt_name, dev->interrupts,
+					      err);
 		if (r < 0)
 			return r;
 	}
 	if (dev->digests) {
-		r = manifest_add_words(o, "digests", manifest_digest_name, dev->digests, err);
+		r = manifest_encode_add_words(o, "digests", manifest_digest_name, dev->digests,
+					      err);
 		if (r < 0)
 			return r;
 	}
-	return manifest_add_config(o, dev->config, dev->config_size, err);
+	return manifest_encode_add_config(o, dev->config, dev->config_size, err);
 }
 
 static int manifest_encode(struct json_object *root, const struct image_manifest *m,
@@ -174,30 +179,30 @@ static int manifest_encode(struct json_object *root, const struct image_manifest
 	struct json_object *devices, *o;
 	int r;
 
-	r = manifest_add(root, "schema", json_object_new_int(MANIFEST_SCHEMA), err);
+	r = manifest_encode_add(root, "schema", json_object_new_int(MANIFEST_SCHEMA), err);
 	if (r < 0)
 		return r;
-	r = manifest_add_text(root, "tool", m->tool, err);
+	r = manifest_encode_add_text(root, "tool", m->tool, err);
 	if (r < 0)
 		return r;
-	r = manifest_add_text(root, "kernel", m->kernel, err);
+	r = manifest_encode_add_text(root, "kernel", m->kernel, err);
 	if (r < 0)
 		return r;
-	r = manifest_add_text(root, "source", image_source_name(m->source), err);
+	r = manifest_encode_add_text(root, "source", image_source_name(m->source), err);
 	if (r < 0)
 		return r;
 	if (m->labels.n) {
-		r = manifest_add(root, "labels", image_labels_json(&m->labels), err);
+		r = manifest_encode_add(root, "labels", image_labels_json(&m->labels), err);
 		if (r < 0)
 			return r;
 	}
 	devices = json_object_new_array();
-	r = manifest_add(root, "devices", devices, err);
+	r = manifest_encode_add(root, "devices", devices, err);
 	if (r < 0)
 		return r;
 	for (uint32_t i = 0; i < m->n_devices; i++) {
 		o = json_object_new_object();
-		r = manifest_append(devices, o, err);
+		r = manifest_encode_append(devices, o, err);
 		if (r < 0)
 			return r;
 		r = manifest_encode_device(o, &m->devices[i], err);
