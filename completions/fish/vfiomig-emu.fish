@@ -18,6 +18,8 @@ complete -c vfiomig-emu -l seed -x -d "another seed, another state"
 
 complete -c vfiomig-emu -l delay -x -d "how long an arc takes"
 complete -c vfiomig-emu -l fault -x -a 'fail= error= stall= drain= short-read truncate= corrupt= die-at= refuse-reset= garbage' -d "misbehave"
+complete -c vfiomig-emu -l deviate -x -a "(vfiomig-emu --list-deviations 2>/dev/null | string replace -r ' +' \\t)" -d "break a rule"
+complete -c vfiomig-emu -l list-deviations -d "list them and exit"
 complete -c vfiomig-emu -l strict -d "refuse while stopped what libvfio-user refuses"
 complete -c vfiomig-emu -l reset-on-disconnect -d "reset when a client goes, as the kernel does"
 

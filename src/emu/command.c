@@ -37,21 +37,26 @@ static int emu_command_check_argsz(uint32_t argsz, size_t size, struct err *err)
 	return 0;
 }
 
-static int emu_command_answer_version(struct emu_session *s, const struct emu_command *c,
-				      struct emu_reply *reply, struct err *err)
+static int emu_command_answer_version(const struct emu_deviations *off, struct emu_session *s,
+				      const struct emu_command *c, struct emu_reply *reply,
+				      struct err *err)
 {
 	struct vfu_version proposed, agreed;
 	int r;
 
-	if (s->negotiated)
+	if (s->negotiated && !emu_deviates(off, DEVIATE_SECOND_VERSION))
 		return err_set(err, -EINVAL, "a second version");
 	reply->close = true;
 	r = vfu_version_decode(c->payload, c->len, &proposed, err);
 	if (r < 0)
 		return r == -ENOMEM ? r : -EINVAL;
+	if (emu_deviates(off, DEVIATE_ANY_MAJOR))
+		proposed.major = VFU_MAJOR;
 	r = vfu_version_accept(&our_version, &proposed, &agreed, err);
 	if (r < 0)
 		return -EINVAL;
+	if (emu_deviates(off, DEVIATE_MINOR_RAISED))
+		agreed.minor = VFU_MINOR;
 	reply->close = false;
 	s->negotiated = true;
 	s->xfer_max = MIN(proposed.max_data_xfer_size, our_version.max_data_xfer_size);
@@ -234,15 +239,18 @@ static int emu_command_answer_region_write(struct emu_device *d, const struct em
 	return 0;
 }
 
-static int emu_command_mig_data(const struct emu_session *s, const struct emu_command *c,
-				struct vfu_mig_data *data, struct err *err)
+static int emu_command_mig_data(const struct emu_device *d, const struct emu_session *s,
+				const struct emu_command *c, struct vfu_mig_data *data,
+				struct err *err)
 {
 	int r;
 
 	r = emu_command_copy_in(data, sizeof(*data), c, err);
 	if (r < 0)
 		return r;
-	if (data->size > s->xfer_max)
+	if (data->size > s->xfer_max &&
+	    !(data->size <= VFU_XFER_MAX &&
+	      emu_deviates(&d->config->deviations, DEVIATE_TRANSFER_IGNORED)))
 		return err_set(err, -EINVAL, "%" PRIu32 " bytes of data, more than %" PRIu32,
 			       data->size, s->xfer_max);
 	return 0;
@@ -255,7 +263,7 @@ static int emu_command_answer_data_read(struct emu_device *d, const struct emu_s
 	struct vfu_mig_data data;
 	int r;
 
-	r = emu_command_mig_data(s, c, &data, err);
+	r = emu_command_mig_data(d, s, c, &data, err);
 	if (r < 0)
 		return r;
 	r = emu_command_check_argsz(data.argsz, sizeof(data) + data.size, err);
@@ -265,8 +273,10 @@ static int emu_command_answer_data_read(struct emu_device *d, const struct emu_s
 	if (r != EMU_DONE)
 		return r;
 	data.argsz = (uint32_t)sizeof(data) + data.size;
-	emu_reply_add(reply, &data, sizeof(data));
-	reply->len += data.size;
+	reply->len = sizeof(data) + data.size;
+	if (data.size && emu_deviates(&d->config->deviations, DEVIATE_SIZE_LIES))
+		data.size++;
+	memcpy(reply->payload, &data, sizeof(data));
 	return 0;
 }
 
@@ -277,7 +287,7 @@ static int emu_command_answer_data_write(struct emu_device *d, const struct emu_
 	struct vfu_mig_data data;
 	int r;
 
-	r = emu_command_mig_data(s, c, &data, err);
+	r = emu_command_mig_data(d, s, c, &data, err);
 	if (r < 0)
 		return r;
 	if (c->len - sizeof(data) != data.size)
@@ -323,6 +333,8 @@ static int emu_command_dispatch(struct emu_device *d, const struct emu_session *
 	case VFU_MIG_DATA_WRITE:
 		return emu_command_answer_data_write(d, s, c, reply, err);
 	default:
+		if (emu_deviates(&d->config->deviations, DEVIATE_UNKNOWN_COMMAND))
+			return 0;
 		return err_set(err, -EINVAL, "command %u is not served", c->h.command);
 	}
 }
@@ -337,7 +349,7 @@ int emu_answer(struct emu_device *d, struct emu_session *s, const struct emu_com
 	ret->delay_ns = 0;
 	ret->close = false;
 	if (c->h.command == VFU_VERSION)
-		r = emu_command_answer_version(s, c, ret, err);
+		r = emu_command_answer_version(&d->config->deviations, s, c, ret, err);
 	else if (!s->negotiated)
 		return err_set(err, -EPROTO, "%s before a version was agreed on",
 			       vfu_command_name(c->h.command));

@@ -122,6 +122,21 @@ static void emu_conn_put_noise(struct emu_conn *c, uint64_t seed)
 	c->out_len = NOISE_SIZE;
 }
 
+/* A client that cannot tell what is refused learns it from a command that no server knows. */
+static void emu_conn_spoil_refusal(struct vfu_header *h, const struct emu_deviations *off)
+{
+	bool known = h->command <= VFU_MIG_DATA_WRITE;
+
+	if (emu_deviates(off, DEVIATE_ERROR_WITHOUT_ERRNO))
+		h->error = 0;
+	if (!known && emu_deviates(off, DEVIATE_WRONG_ID))
+		h->id++;
+	if (!known && emu_deviates(off, DEVIATE_WRONG_COMMAND))
+		h->command = VFU_RESET;
+	if (!known && emu_deviates(off, DEVIATE_REPLY_AS_COMMAND))
+		h->flags &= ~VFU_TYPE_MASK;
+}
+
 static void emu_conn_put_reply(struct emu_conn *c, struct emu_device *d,
 			       const struct emu_reply *reply)
 {
@@ -131,7 +146,8 @@ static void emu_conn_put_reply(struct emu_conn *c, struct emu_device *d,
 	c->out_at = c->out_len = 0;
 	c->due_ns = d->now_ns + reply->delay_ns;
 	c->close = reply->close;
-	if (c->h.flags & VFU_NO_REPLY)
+	if ((c->h.flags & VFU_NO_REPLY) &&
+	    !emu_deviates(&d->config->deviations, DEVIATE_NO_REPLY_ANSWERED))
 		return;
 	f = emu_faults_at(&d->faults, FAULT_GARBAGE, 0, d->moved + 1);
 	if (f && c->h.command != VFU_VERSION) {
@@ -139,6 +155,8 @@ static void emu_conn_put_reply(struct emu_conn *c, struct emu_device *d,
 		emu_conn_put_noise(c, d->now_ns);
 		return;
 	}
+	if (reply->code < 0)
+		emu_conn_spoil_refusal(&h, &d->config->deviations);
 	h.size = (uint32_t)(VFU_HEADER_SIZE + reply->len);
 	vfu_header_encode(&h, c->out);
 	c->out_len = h.size;

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "emu/content.h"
+#include "emu/deviation.h"
 #include "emu/dma-log.h"
 #include "emu/events.h"
 #include "emu/faults.h"
@@ -46,11 +47,15 @@ struct emu_config {
 	uint64_t dirty_interval_ns;
 	uint64_t delay_ns[MIG_NR_STATES][MIG_NR_STATES];
 	struct emu_faults faults;
+	struct emu_deviations deviations;
 	bool strict, reset_on_disconnect;
 };
 
 /**
  * struct emu_device - one device
+ * @state_before: the last SET
+ * @n_saves, @n_loads: sessions since it was made
+ * @save_longer: this session's stream has had the byte of DEVIATE_LENGTH_DIFFERS
  * @running_ns: for how long it ran since its last reset, here and where its state came from
  * @credit: for dirtying: bytes times nanoseconds
  * @dirtied_ns: when that was last looked at
@@ -61,7 +66,7 @@ struct emu_config {
 struct emu_device {
 	const struct emu_config *config;
 	uint32_t number;
-	enum mig_state state;
+	enum mig_state state, state_before;
 	struct emu_content content;
 	struct emu_save save;
 	struct emu_load load;
@@ -69,6 +74,8 @@ struct emu_device {
 	struct emu_faults faults;
 	uint8_t pci[EMU_CONFIG_SIZE];
 	uint64_t now_ns, running_ns, ready_ns, moved, n_resets, n_reads;
+	uint64_t n_saves, n_loads;
+	bool save_longer;
 	uint64_t dirtied_ns;
 	unsigned __int128 credit;
 	struct emu_events events;

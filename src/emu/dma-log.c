@@ -23,22 +23,35 @@ static int emu_dma_log_check_range(const struct emu_range *range, uint64_t page_
 	return 0;
 }
 
-int emu_dma_log_start(struct emu_dma_log *l, uint64_t page_size, const struct emu_range *ranges,
-		      uint32_t n, struct err *err)
+/* As the kernel's core has it, ranges may not overlap. */
+static bool emu_dma_log_overlap(const struct emu_range *ranges, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		for (uint32_t j = 0; j < i; j++)
+			if (ranges[i].iova <= ranges[j].iova + (ranges[j].length - 1) &&
+			    ranges[j].iova <= ranges[i].iova + (ranges[i].length - 1))
+				return true;
+	return false;
+}
+
+int emu_dma_log_start(struct emu_dma_log *l, const struct emu_deviations *off, uint64_t page_size,
+		      const struct emu_range *ranges, uint32_t n, struct err *err)
 {
 	int r;
 
-	if (l->on)
+	if (l->on && !emu_deviates(off, DEVIATE_LOG_RESTARTS))
 		return err_set(err, -EEXIST, "DMA is logged already");
 	if (n > EMU_RANGES_MAX)
 		return err_set(err, -E2BIG, "%" PRIu32 " ranges to log", n);
-	if (!emu_dma_log_power_of_two(page_size))
+	if (!emu_dma_log_power_of_two(page_size) && !emu_deviates(off, DEVIATE_LOG_ANY_PAGE))
 		return err_set(err, -EINVAL, "pages of %" PRIu64 " bytes", page_size);
 	for (uint32_t i = 0; i < n; i++) {
 		r = emu_dma_log_check_range(&ranges[i], PAGE_MIN, err);
 		if (r < 0)
 			return r;
 	}
+	if (emu_dma_log_overlap(ranges, n) && !emu_deviates(off, DEVIATE_LOG_OVERLAP))
+		return err_set(err, -EINVAL, "ranges that overlap");
 	*l = (struct emu_dma_log){ .on = true, .n_ranges = n };
 	l->page_size = MAX(page_size, PAGE_MIN);
 	memcpy(l->ranges, ranges, n * sizeof(*ranges));

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "emu/deviation.h"
 
 /* As the kernel's core has it: more are refused with E2BIG. */
 #define EMU_RANGES_MAX 256u
@@ -36,9 +37,15 @@ struct emu_dma_log {
 	struct emu_range ranges[EMU_RANGES_MAX];
 };
 
-/** emu_dma_log_start() - Return: 0, -EEXIST, -E2BIG, -EINVAL. */
-_must_check_ int emu_dma_log_start(struct emu_dma_log *l, uint64_t page_size,
-				   const struct emu_range *ranges, uint32_t n, struct err *err);
+/**
+ * emu_dma_log_start()
+ * @off: what is overlooked on purpose
+ *
+ * Return: 0, -EEXIST, -E2BIG, -EINVAL.
+ */
+_must_check_ int emu_dma_log_start(struct emu_dma_log *l, const struct emu_deviations *off,
+				   uint64_t page_size, const struct emu_range *ranges, uint32_t n,
+				   struct err *err);
 
 /** emu_dma_log_stop() - without harm when there is none to stop */
 void emu_dma_log_stop(struct emu_dma_log *l);

@@ -22,12 +22,13 @@ static int emu_feature_copy_in(void *to, size_t size, const struct request *q, s
 }
 
 /* The reply to a GET: @size bytes, if the client has room for them. */
-static int emu_feature_put_data(const struct request *q, const void *data, size_t size,
-				struct emu_reply *reply, struct err *err)
+static int emu_feature_put_data(const struct emu_device *d, const struct request *q,
+				const void *data, size_t size, struct emu_reply *reply,
+				struct err *err)
 {
 	struct vfu_feature f = { .argsz = (uint32_t)(sizeof(f) + size), .flags = q->f.flags };
 
-	if (q->f.argsz < f.argsz)
+	if (q->f.argsz < f.argsz && !emu_deviates(&d->config->deviations, DEVIATE_ARGSZ_IGNORED))
 		return err_set(err, -EINVAL, "argsz of %" PRIu32 ", less than %" PRIu32, q->f.argsz,
 			       f.argsz);
 	emu_reply_add(reply, &f, sizeof(f));
@@ -38,9 +39,18 @@ static int emu_feature_put_data(const struct request *q, const void *data, size_
 static int emu_feature_get_migration(struct emu_device *d, const struct request *q,
 				     struct emu_reply *reply, struct err *err)
 {
+	const struct emu_deviations *off = &d->config->deviations;
 	struct vfu_migration m = { .flags = d->config->caps };
 
-	return emu_feature_put_data(q, &m, sizeof(m), reply, err);
+	if (emu_deviates(off, DEVIATE_NO_STOP_COPY))
+		m.flags &= ~(uint64_t)MIG_CAP_STOP_COPY;
+	if (emu_deviates(off, DEVIATE_P2P_UNANNOUNCED))
+		m.flags &= ~(uint64_t)MIG_CAP_P2P;
+	if (emu_deviates(off, DEVIATE_PRE_COPY_UNANNOUNCED))
+		m.flags &= ~(uint64_t)MIG_CAP_PRE_COPY;
+	if (emu_deviates(off, DEVIATE_FLAGS_GARBAGE))
+		m.flags |= UINT64_C(0xdead) << 32;
+	return emu_feature_put_data(d, q, &m, sizeof(m), reply, err);
 }
 
 static int emu_feature_get_state(struct emu_device *d, const struct request *q,
@@ -48,7 +58,9 @@ static int emu_feature_get_state(struct emu_device *d, const struct request *q,
 {
 	struct vfu_mig_state s = { .state = d->state, .data_fd = -1 };
 
-	return emu_feature_put_data(q, &s, sizeof(s), reply, err);
+	if (emu_deviates(&d->config->deviations, DEVIATE_STALE_STATE))
+		s.state = d->state_before;
+	return emu_feature_put_data(d, q, &s, sizeof(s), reply, err);
 }
 
 static int emu_feature_set_state(struct emu_device *d, const struct request *q,
@@ -81,7 +93,8 @@ static int emu_feature_start_log(struct emu_device *d, const struct request *q,
 				       start.n_ranges, q->len);
 		memcpy(ranges, q->data + sizeof(start), len);
 	}
-	return emu_dma_log_start(&d->log, start.page_size, ranges, start.n_ranges, err);
+	return emu_dma_log_start(&d->log, &d->config->deviations, start.page_size, ranges,
+				 start.n_ranges, err);
 }
 
 static int emu_feature_stop_log(struct emu_device *d, const struct request *q,
@@ -119,6 +132,8 @@ static int emu_feature_get_report(struct emu_device *d, const struct request *q,
 	if (q->f.argsz < f.argsz)
 		return 0;
 	emu_dma_log_report(&d->log, &range, report.page_size, reply->payload + reply->len, size);
+	if (emu_deviates(&d->config->deviations, DEVIATE_LOG_MISSES))
+		memset(reply->payload + reply->len, 0, size);
 	reply->len += size;
 	return 0;
 }
@@ -149,15 +164,20 @@ static const struct feature *emu_feature_find(const struct request *q)
 }
 
 /* Which of GET, SET and PROBE go together, and go with this feature. */
-static int emu_feature_check(const struct feature *f, uint32_t flags, struct err *err)
+static int emu_feature_check(const struct emu_device *d, const struct feature *f, uint32_t flags,
+			     struct err *err)
 {
+	const struct emu_deviations *off = &d->config->deviations;
 	const uint32_t known = VFU_FEATURE_INDEX_MASK | UAPI_FEATURE_GET | UAPI_FEATURE_SET |
 			       UAPI_FEATURE_PROBE;
 	bool get = flags & UAPI_FEATURE_GET, set = flags & UAPI_FEATURE_SET;
 	bool probe = flags & UAPI_FEATURE_PROBE;
 
-	if (!f || (flags & ~known) || (!get && !set && !probe) || (get && set && !probe) ||
-	    (get && !f->get) || (set && !f->set))
+	if (!f && probe && emu_deviates(off, DEVIATE_UNKNOWN_FEATURE))
+		return 0;
+	if (!f || (!get && !set && !probe) || (get && !f->get) || (set && !f->set) ||
+	    ((flags & ~known) && !emu_deviates(off, DEVIATE_RESERVED_FLAGS)) ||
+	    (get && set && !probe && !emu_deviates(off, DEVIATE_GET_AND_SET)))
 		return err_set(err, -EINVAL, "feature 0x%" PRIx32 " is not served", flags);
 	return 0;
 }
@@ -174,7 +194,7 @@ int emu_feature(struct emu_device *d, const struct emu_command *c, struct emu_re
 	memcpy(&q.f, c->payload, sizeof(q.f));
 	q.len = c->len - sizeof(q.f);
 	f = emu_feature_find(&q);
-	r = emu_feature_check(f, q.f.flags, err);
+	r = emu_feature_check(d, f, q.f.flags, err);
 	if (r < 0)
 		return r;
 	if (!(q.f.flags & UAPI_FEATURE_PROBE) && (q.f.flags & UAPI_FEATURE_GET))

@@ -18,9 +18,9 @@ static void emu_load_check_head(struct emu_load *l)
 
 	memcpy(&head, l->record, sizeof(head));
 	if (head.magic != EMU_HEAD_MAGIC || head.version != EMU_STREAM_VERSION || head.reserved)
-		l->wrong = "not a stream of this kind of device";
+		l->wrong = LOAD_FOREIGN;
 	else if (head.state_size != l->state_size || head.content_size != l->content->size)
-		l->wrong = "a stream of a device with another size";
+		l->wrong = LOAD_OTHER_SIZE;
 	l->phase = LOAD_RECORD;
 }
 
@@ -31,13 +31,13 @@ static void emu_load_check_extent(struct emu_load *l)
 
 	memcpy(&extent, l->record, sizeof(extent));
 	if (extent.number != l->n_extents++ || extent.reserved) {
-		l->wrong = "a run of blocks out of turn";
+		l->wrong = LOAD_OUT_OF_TURN;
 		return;
 	}
 	if (!extent.len || extent.at >= c->size || extent.len > c->size - extent.at ||
 	    extent.at % c->block_size ||
 	    (extent.len % c->block_size && extent.at + extent.len != c->size)) {
-		l->wrong = "a run of blocks that are not there";
+		l->wrong = LOAD_NO_SUCH_BLOCKS;
 		return;
 	}
 	l->at = extent.at;
@@ -51,10 +51,10 @@ static void emu_load_check_trail(struct emu_load *l)
 
 	memcpy(&trail, l->record, sizeof(trail));
 	if (l->missing.n)
-		l->wrong = "blocks are missing";
+		l->wrong = LOAD_BLOCKS_MISSING;
 	else if (trail.n_extents != l->n_extents || trail.len != l->total ||
 		 trail.digest != emu_trail_digest(l->content, trail.running_ns))
-		l->wrong = "the digest does not fit";
+		l->wrong = LOAD_WRONG_DIGEST;
 	l->running_ns = trail.running_ns;
 	l->phase = LOAD_END;
 }
@@ -71,7 +71,7 @@ static void emu_load_check_record(struct emu_load *l)
 	else if (magic == EMU_TRAIL_MAGIC)
 		emu_load_check_trail(l);
 	else
-		l->wrong = "neither blocks nor the end where either is due";
+		l->wrong = LOAD_NO_RECORD;
 	l->record_len = 0;
 }
 
@@ -116,7 +116,7 @@ static size_t emu_load_write_blocks(struct emu_load *l, const uint8_t *from, siz
 		memcpy((uint8_t *)&l->key + in_block, from, in_key);
 	}
 	if (!emu_load_belongs(l->key, in_block + in_key, from + in_key, n - in_key))
-		l->wrong = "bytes that do not belong where they are";
+		l->wrong = LOAD_WRONG_BYTES;
 	l->at += n;
 	l->total += n;
 	if (in_block + n == size) {
@@ -131,7 +131,7 @@ static size_t emu_load_write_blocks(struct emu_load *l, const uint8_t *from, siz
 static size_t emu_load_write_plain(struct emu_load *l, const uint8_t *from, size_t len)
 {
 	if (len > l->state_size - l->record_len) {
-		l->wrong = "more bytes than the state has";
+		l->wrong = LOAD_TOO_LONG;
 		return len;
 	}
 	memcpy(l->record + l->record_len, from, len);
@@ -157,7 +157,7 @@ void emu_load_write(struct emu_load *l, const void *buf, size_t len)
 			n = emu_load_write_plain(l, from, len);
 			break;
 		default:
-			l->wrong = "bytes after the end";
+			l->wrong = LOAD_TOO_LONG;
 			return;
 		}
 	}
@@ -169,7 +169,7 @@ static void emu_load_finish_plain(struct emu_load *l)
 	uint8_t check = 0;
 
 	if (l->record_len != l->state_size) {
-		l->wrong = "it ends too early";
+		l->wrong = LOAD_TOO_SHORT;
 		return;
 	}
 	for (size_t i = 0; i < size; i++)
@@ -177,19 +177,49 @@ static void emu_load_finish_plain(struct emu_load *l)
 	memcpy(&l->key, l->record, MIN(size, EMU_KEY_SIZE));
 	if ((l->state_size && check != l->record[size]) ||
 	    !emu_load_belongs(l->key, 0, l->record, size))
-		l->wrong = "bytes that do not belong where they are";
+		l->wrong = LOAD_WRONG_BYTES;
 	else if (size)
 		emu_content_set(l->content, 0, l->key);
 }
 
-int emu_load_finish(struct emu_load *l, uint64_t *ret_running_ns, struct err *err)
+/* What each is to who reads the reply, and the deviation that overlooks it. */
+static const struct load_fault {
+	const char *text;
+	enum emu_deviation overlooked_by;
+} emu_load_faults[] = {
+	[LOAD_FOREIGN] = { "not a stream of this kind of device", DEVIATE_ACCEPTS_FOREIGN },
+	[LOAD_OTHER_SIZE] = { "a stream of a device with another size", DEVIATE_ACCEPTS_FOREIGN },
+	[LOAD_OUT_OF_TURN] = { "a run of blocks out of turn", DEVIATE_ACCEPTS_DAMAGED },
+	[LOAD_NO_SUCH_BLOCKS] = { "a run of blocks that are not there", DEVIATE_ACCEPTS_DAMAGED },
+	[LOAD_BLOCKS_MISSING] = { "blocks are missing", DEVIATE_ACCEPTS_DAMAGED },
+	[LOAD_WRONG_DIGEST] = { "the digest does not fit", DEVIATE_ACCEPTS_DAMAGED },
+	[LOAD_NO_RECORD] = { "neither blocks nor the end where either is due",
+			     DEVIATE_ACCEPTS_DAMAGED },
+	[LOAD_WRONG_BYTES] = { "bytes that do not belong where they are", DEVIATE_ACCEPTS_DAMAGED },
+	[LOAD_TOO_SHORT] = { "it ends too early", DEVIATE_ACCEPTS_SHORT },
+	[LOAD_EMPTY] = { "it has no bytes", DEVIATE_ACCEPTS_EMPTY },
+	[LOAD_TOO_LONG] = { "bytes after its end", DEVIATE_ACCEPTS_LONG },
+};
+
+static bool emu_load_is_empty(const struct emu_load *l)
 {
-	if (!l->wrong && l->phase == LOAD_PLAIN)
+	return l->state_size && !l->total && !l->record_len;
+}
+
+int emu_load_finish(struct emu_load *l, const struct emu_deviations *off, uint64_t *ret_running_ns,
+		    struct err *err)
+{
+	const struct load_fault *fault;
+
+	if (!l->wrong && emu_load_is_empty(l))
+		l->wrong = LOAD_EMPTY;
+	else if (!l->wrong && l->phase == LOAD_PLAIN)
 		emu_load_finish_plain(l);
 	else if (!l->wrong && l->phase != LOAD_END)
-		l->wrong = "it ends too early";
-	if (l->wrong)
-		return err_set(err, -EINVAL, "state refused: %s", l->wrong);
+		l->wrong = LOAD_TOO_SHORT;
+	fault = &emu_load_faults[l->wrong];
+	if (l->wrong && !emu_deviates(off, fault->overlooked_by))
+		return err_set(err, -EINVAL, "state refused: %s", fault->text);
 	if (l->phase == LOAD_END)
 		*ret_running_ns = l->running_ns;
 	return 0;

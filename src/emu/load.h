@@ -16,6 +16,7 @@
 
 #include "emu/bitmap.h"
 #include "emu/content.h"
+#include "emu/deviation.h"
 #include "emu/frame.h"
 
 enum emu_load_phase {
@@ -26,13 +27,28 @@ enum emu_load_phase {
 	LOAD_END
 };
 
+/* Why a stream will not do; the first thing that is wrong with it. */
+enum emu_load_wrong {
+	LOAD_GOOD = 0,
+	LOAD_FOREIGN,
+	LOAD_OTHER_SIZE,
+	LOAD_OUT_OF_TURN,
+	LOAD_NO_SUCH_BLOCKS,
+	LOAD_BLOCKS_MISSING,
+	LOAD_WRONG_DIGEST,
+	LOAD_NO_RECORD,
+	LOAD_WRONG_BYTES,
+	LOAD_TOO_SHORT,
+	LOAD_EMPTY,
+	LOAD_TOO_LONG,
+};
+
 /**
  * struct emu_load - a resuming session
  * @content: the device's; incomplete while the session is open
  * @missing: blocks that did not come yet
  * @at, @end: the extent under way, in the state
  * @total: bytes that came
- * @wrong: why this stream will not do, or NULL
  */
 struct emu_load {
 	struct emu_content *content;
@@ -43,7 +59,7 @@ struct emu_load {
 	size_t record_len;
 	uint64_t at, end, key, running_ns, total;
 	uint32_t n_extents;
-	const char *wrong;
+	enum emu_load_wrong wrong;
 };
 
 /** emu_load_begin() - a new session; whatever there was of another one is forgotten */
@@ -53,8 +69,10 @@ void emu_load_write(struct emu_load *l, const void *buf, size_t len);
 
 /**
  * emu_load_finish() - judge what came
+ * @off: what is overlooked on purpose
  * @ret_running_ns: the counter's value, if the stream had one
  *
  * Return: 0, or -EINVAL with the reason.
  */
-_must_check_ int emu_load_finish(struct emu_load *l, uint64_t *ret_running_ns, struct err *err);
+_must_check_ int emu_load_finish(struct emu_load *l, const struct emu_deviations *off,
+				 uint64_t *ret_running_ns, struct err *err);

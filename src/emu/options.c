@@ -4,6 +4,7 @@
 
 #include "base/cleanup.h"
 #include "base/opts.h"
+#include "emu/deviation.h"
 #include "emu/options.h"
 #include "emu/profile.h"
 #include "emu/settings.h"
@@ -13,7 +14,7 @@
 /* What was said, whatever the order: what it means depends on all of it. */
 struct emu_args {
 	struct emu_options *o;
-	bool list_profiles;
+	bool list_profiles, list_deviations;
 	uint64_t n_devices;
 	struct emu_settings settings;
 };
@@ -23,8 +24,11 @@ static void emu_options_settle(struct emu_args *a)
 	struct emu_options *o = a->o;
 	struct err err = { 0 };
 
-	if (a->list_profiles) {
-		emu_profile_list(stdout);
+	if (a->list_profiles || a->list_deviations) {
+		if (a->list_profiles)
+			emu_profile_list(stdout);
+		else
+			emu_deviation_list(stdout);
 		exit(fflush(stdout) == 0 ? EXIT_SUCCESS : ERR_IO);
 	}
 	if (!o->path)
@@ -75,6 +79,9 @@ static void emu_options_read(struct emu_args *a, int argc, char **argv)
 		  .doc = "how long an arc takes (repeatable)" },
 		{ "fault", .value = "FAULT", .list = &s->faults,
 		  .doc = "misbehave (repeatable): see vfiomig-emu(8)" },
+		{ "deviate", .value = "NAME", .list = &s->deviations,
+		  .doc = "break a rule (repeatable), one of --list-deviations" },
+		{ "list-deviations", .flag = &a->list_deviations, .doc = "list them and exit" },
 		{ "strict", .flag = &s->strict,
 		  .doc = "refuse while stopped what libvfio-user refuses" },
 		{ "reset-on-disconnect", .flag = &s->reset_on_disconnect,

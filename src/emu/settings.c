@@ -11,13 +11,13 @@
 #define STATE_SIZE_DEFAULT (UINT64_C(1) << 20)
 
 /* The device that is asked for. */
-struct subject {
+struct emu_wanted {
 	uint32_t number, n_devices;
 	struct emu_config *c;
 };
 
 /* What a value says, and of which device. */
-static int emu_settings_split(const char *value, const struct subject *s, uint32_t *ret_device,
+static int emu_settings_split(const char *value, const struct emu_wanted *s, uint32_t *ret_device,
 			      const char **ret_text, struct err *err)
 {
 	int r = emu_parse_device(value, ret_device, ret_text, err);
@@ -26,8 +26,8 @@ static int emu_settings_split(const char *value, const struct subject *s, uint32
 }
 
 /* The value of an option, or NULL. */
-static int emu_settings_pick(const struct opt_list *list, const struct subject *s, const char **ret,
-			     struct err *err)
+static int emu_settings_pick(const struct opt_list *list, const struct emu_wanted *s,
+			     const char **ret, struct err *err)
 {
 	const char *own = NULL, *common = NULL, *text;
 	uint32_t n;
@@ -73,8 +73,8 @@ static int emu_settings_delay(struct emu_config *c, const char *arg, struct err 
 }
 
 /* @of: those of this device number, which may be EMU_EVERY_DEVICE */
-static int emu_settings_delays_of(const struct opt_list *list, const struct subject *s, uint32_t of,
-				  struct err *err)
+static int emu_settings_delays_of(const struct opt_list *list, const struct emu_wanted *s,
+				  uint32_t of, struct err *err)
 {
 	const char *text;
 	uint32_t n;
@@ -93,7 +93,7 @@ static int emu_settings_delays_of(const struct opt_list *list, const struct subj
 	return 0;
 }
 
-static int emu_settings_delays(const struct opt_list *list, const struct subject *s,
+static int emu_settings_delays(const struct opt_list *list, const struct emu_wanted *s,
 			       struct err *err)
 {
 	int r = emu_settings_delays_of(list, s, EMU_EVERY_DEVICE, err);
@@ -101,7 +101,7 @@ static int emu_settings_delays(const struct opt_list *list, const struct subject
 	return r < 0 ? r : emu_settings_delays_of(list, s, s->number, err);
 }
 
-static int emu_settings_faults(const struct opt_list *list, const struct subject *s,
+static int emu_settings_faults(const struct opt_list *list, const struct emu_wanted *s,
 			       struct err *err)
 {
 	struct emu_faults all = { .n = 0 };
@@ -119,8 +119,28 @@ static int emu_settings_faults(const struct opt_list *list, const struct subject
 	return emu_faults_resolve(&s->c->faults, s->c->caps, err);
 }
 
+static int emu_settings_deviations(const struct opt_list *list, const struct emu_wanted *s,
+				   struct err *err)
+{
+	const char *text;
+	uint32_t n;
+	int r;
+
+	for (size_t i = 0; i < list->n; i++) {
+		r = emu_settings_split(list->v[i], s, &n, &text, err);
+		if (r < 0)
+			return r;
+		if (n != EMU_EVERY_DEVICE && n != s->number)
+			continue;
+		r = emu_deviation_add(&s->c->deviations, text, err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
 /* What the options below begin with. */
-static int emu_settings_profile(const struct opt_list *list, const struct subject *s,
+static int emu_settings_profile(const struct opt_list *list, const struct emu_wanted *s,
 				struct err *err)
 {
 	const struct emu_profile *p;
@@ -147,7 +167,8 @@ static int emu_settings_profile(const struct opt_list *list, const struct subjec
 	return 0;
 }
 
-static int emu_settings_caps(const struct opt_list *list, const struct subject *s, struct err *err)
+static int emu_settings_caps(const struct opt_list *list, const struct emu_wanted *s,
+			     struct err *err)
 {
 	const char *text;
 	int r = emu_settings_pick(list, s, &text, err);
@@ -155,8 +176,8 @@ static int emu_settings_caps(const struct opt_list *list, const struct subject *
 	return r < 0 || !text ? r : emu_parse_caps(text, &s->c->caps, err);
 }
 
-static int emu_settings_size(const struct opt_list *list, const struct subject *s, uint64_t *value,
-			     struct err *err)
+static int emu_settings_size(const struct opt_list *list, const struct emu_wanted *s,
+			     uint64_t *value, struct err *err)
 {
 	const char *text;
 	int r = emu_settings_pick(list, s, &text, err);
@@ -164,7 +185,7 @@ static int emu_settings_size(const struct opt_list *list, const struct subject *
 	return r < 0 || !text ? r : emu_parse_size(text, EMU_STATE_SIZE_MAX, value, err);
 }
 
-static int emu_settings_interval(const struct opt_list *list, const struct subject *s,
+static int emu_settings_interval(const struct opt_list *list, const struct emu_wanted *s,
 				 struct err *err)
 {
 	const char *text;
@@ -173,7 +194,8 @@ static int emu_settings_interval(const struct opt_list *list, const struct subje
 	return r < 0 || !text ? r : emu_parse_duration(text, &s->c->dirty_interval_ns, err);
 }
 
-static int emu_settings_seed(const struct opt_list *list, const struct subject *s, struct err *err)
+static int emu_settings_seed(const struct opt_list *list, const struct emu_wanted *s,
+			     struct err *err)
 {
 	const char *text;
 	int r = emu_settings_pick(list, s, &text, err);
@@ -185,7 +207,7 @@ static int emu_settings_seed(const struct opt_list *list, const struct subject *
 	return 0;
 }
 
-static int emu_settings_sizes(const struct emu_settings *all, const struct subject *s,
+static int emu_settings_sizes(const struct emu_settings *all, const struct emu_wanted *s,
 			      struct err *err)
 {
 	const struct {
@@ -213,11 +235,12 @@ static int emu_settings_sizes(const struct emu_settings *all, const struct subje
 int emu_settings_config(const struct emu_settings *all, uint32_t device, uint32_t n_devices,
 			struct emu_config *ret, struct err *err)
 {
-	const struct subject s = { .number = device, .n_devices = n_devices, .c = ret };
+	const struct emu_wanted s = { .number = device, .n_devices = n_devices, .c = ret };
 	const struct {
 		const char *name;
 		const struct opt_list *list;
-		int (*read)(const struct opt_list *list, const struct subject *s, struct err *err);
+		int (*read)(const struct opt_list *list, const struct emu_wanted *s,
+			    struct err *err);
 	} rows[] = {
 		{ "profile", &all->profile, emu_settings_profile },
 		{ "caps", &all->caps, emu_settings_caps },
@@ -225,6 +248,7 @@ int emu_settings_config(const struct emu_settings *all, uint32_t device, uint32_
 		{ "seed", &all->seed, emu_settings_seed },
 		{ "delay", &all->delays, emu_settings_delays },
 		{ "fault", &all->faults, emu_settings_faults },
+		{ "deviate", &all->deviations, emu_settings_deviations },
 	};
 	int r;
 

@@ -15,7 +15,7 @@
 struct emu_settings {
 	struct opt_list profile, caps, state_size, initial_bytes;
 	struct opt_list dirty_rate, dirty_interval, data_rate, seed;
-	struct opt_list delays, faults; /* all of these */
+	struct opt_list delays, faults, deviations; /* all of these */
 	bool strict, reset_on_disconnect;
 };
 

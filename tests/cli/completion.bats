@@ -109,7 +109,7 @@ takes()
 }
 
 @test "completion: vfiomig-emu's profiles and faults are those that it has" {
-	local profiles faults
+	local profiles faults deviations
 
 	mapfile -t profiles < <("$VFIOMIG_EMU" --list-profiles | awk 'NR > 1 { print "--profile=" $1 }')
 	((${#profiles[@]} > 1))
@@ -120,6 +120,9 @@ takes()
 		<(complete_bash "vfiomig-emu --fault " | tr -d = | sort -u)
 	# shellcheck disable=SC2046 # words
 	offers "vfiomig-emu --fault " $(complete_bash "vfiomig-emu --fault ")
+	mapfile -t deviations < <("$VFIOMIG_EMU" --list-deviations | awk '{ print $1 }')
+	((${#deviations[@]} > 40))
+	PATH=${VFIOMIG_EMU%/*}:$PATH offers "vfiomig-emu --deviate " "${deviations[@]}"
 	offers "vfiomig-emu --socket folder/" "folder/a file" folder/image
 	offers "vfiomig-emu --caps=stop-copy,pre" --caps=stop-copy,pre-copy
 }

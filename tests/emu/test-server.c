@@ -566,6 +566,8 @@ static void usage_errors_exit_with_64(void **state)
 		{ "--delay", "running:stop" },
 		{ "--delay", "running:stop=5x" },
 		{ "--profile", "nvme" },
+		{ "--deviate", "nosuch" },
+		{ "--deviate", "1@stale-state" },
 		{ "--seed", "x" },
 	};
 
@@ -576,6 +578,7 @@ static void usage_errors_exit_with_64(void **state)
 			fail_msg("%s %s", bad[i][0], bad[i][1]);
 	assert_int_equal(emu_status("--socket", "s", "more", NULL), 64);
 	assert_int_equal(emu_status("--list-profiles", NULL), 0);
+	assert_int_equal(emu_status("--list-deviations", NULL), 0);
 	assert_int_equal(emu_status("--socket", "/nonexistent/s", NULL), 66);
 }
 

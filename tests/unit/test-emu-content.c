@@ -56,7 +56,7 @@ static int load(struct emu_content *c, uint64_t state_size, const uint8_t *from,
 		n = MIN(chunk, len - at);
 		emu_load_write(&l, from + at, n);
 	}
-	r = emu_load_finish(&l, &running_ns, NULL);
+	r = emu_load_finish(&l, &(struct emu_deviations){ 0 }, &running_ns, NULL);
 	if (!r && state_size >= EMU_RECORDS_MIN)
 		assert_int_equal(running_ns, 42);
 	return r;

@@ -4,10 +4,13 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
 
 #include "base/macros.h"
+#include "emu/deviation.h"
 #include "emu/faults.h"
 #include "emu/profile.h"
 #include "emu/quantity.h"
@@ -394,6 +397,30 @@ static void profiles_are_known_by_name(void **state)
 	assert_null(emu_profile_find(""));
 }
 
+static void deviations_are_known_by_name(void **state)
+{
+	char *text = NULL, *line, *rest, name[64];
+	struct emu_deviations d = { 0 };
+	unsigned int n = 0;
+	size_t size;
+	FILE *f = open_memstream(&text, &size);
+
+	(void)state;
+	assert_non_null(f);
+	emu_deviation_list(f);
+	assert_int_equal(fclose(f), 0);
+	for (line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest), n++) {
+		assert_false(emu_deviates(&d, (enum emu_deviation)n));
+		assert_int_equal(sscanf(line, "%63s", name), 1);
+		assert_int_equal(emu_deviation_add(&d, name, NULL), 0);
+		/* Each name is one deviation's, in the order of the list. */
+		assert_true(emu_deviates(&d, (enum emu_deviation)n));
+	}
+	assert_int_equal(n, EMU_NR_DEVIATIONS);
+	assert_int_equal(emu_deviation_add(&d, "nosuch", NULL), -EINVAL);
+	free(text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -408,6 +435,7 @@ int main(void)
 		cmocka_unit_test(a_value_of_one_device_wins_over_that_of_all),
 		cmocka_unit_test(a_bad_value_names_its_option),
 		cmocka_unit_test(profiles_are_known_by_name),
+		cmocka_unit_test(deviations_are_known_by_name),
 	};
 
 	return cmocka_run_group_tests_name("vfiomig-emu: options", tests, NULL, NULL);
