@@ -68,7 +68,8 @@ _must_check_ int udev_rule_read(const char *dir, const struct vfio_node *node,
  * udev_rule_write() - @text as the rule of @node, on disk when it returns
  * @replace: there is one that udev_rule_read() has found; else a file that is there stays
  *
- * @dir is made if its parent is there. A udev that runs takes notice by itself.
+ * @dir is made if its parent is there. A udev that runs takes notice by itself, with an event that
+ * is three seconds later than its last look at the rules.
  *
  * Return: 0; -ENOENT (ERR_OUTPUT) on a system without udev; what writing said.
  */

@@ -77,6 +77,13 @@ make_anew()
 	echo "$1" >"$sysfs/$PF/sriov_numvfs"
 }
 
+# heeds_rules: udevd has read the rules as they are now. By itself it looks at them with an event, and
+# not again within the next three seconds.
+heeds_rules()
+{
+	SYSTEMD_IGNORE_CHROOT=1 chroot "$root" /bin/udevadm control --reload --ping
+}
+
 # settled: udevd has dealt with all that it has heard.
 settled()
 {
@@ -95,6 +102,7 @@ settled()
 	expect_json ".devices[0].rule == \"$file\""
 	cmp "$file" expected
 	rm -rf /run/vfiomigctl # as a boot does
+	eventually heeds_rules
 	make_anew 3
 	eventually has_driver "$A" migsim-pci
 	eventually settled
@@ -112,6 +120,7 @@ settled()
 	migctl 0 unbind --rules="$rules" "$A"
 	has_driver "$A" igbvf
 	[[ $(<"$sysfs/$A/driver_override") == '(null)' && ! -e $file ]]
+	eventually heeds_rules
 	make_anew 3
 	eventually settled
 	has_driver "$A" igbvf
@@ -127,6 +136,7 @@ settled()
 	# Without the rules that ask for it, too.
 	umount "$root/lib/udev/rules.d"
 	modprobe -r igbvf
+	eventually heeds_rules
 	make_anew 3
 	eventually has_driver "$B" igbvf
 	[[ -d /sys/module/igbvf ]]
@@ -139,6 +149,7 @@ settled()
 
 	migctl 0 bind --persist --rules="$rules" --driver=migsim-pci "$A"
 	shown "$A" opens
+	eventually heeds_rules
 	echo add >"$sysfs/$A/uevent"
 	eventually settled
 	has_driver "$A" migsim-pci
@@ -147,12 +158,14 @@ settled()
 	[[ $stderr == *"$A: migsim-pci has it again after the next boot, by a rule of bind --persist" ]]
 	has_driver "$A" vfio-pci
 	sed -i 's/ATTR{device}!="0x10ca"/ATTR{device}!="0xffff"/' "$file"
+	eventually heeds_rules
 	make_anew 3
 	eventually settled
 	has_driver "$A" igbvf
 	# What bind writes is for what is there.
 	migctl 0 bind --persist --rules="$rules" --driver=migsim-pci "$A"
 	migctl 0 bind --persist --rules="$rules" --driver=vfio-pci "$A"
+	eventually heeds_rules
 	make_anew 3
 	eventually has_driver "$A" vfio-pci
 	migctl 0 unbind --rules="$rules" "$A"
