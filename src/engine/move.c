@@ -16,7 +16,11 @@ struct move_row {
 #define D(name) MOVE_D_##name
 #define ON(name) MOVE_ON_##name
 
-/* How either end gives up while it may: what it has, its record, and a word to the other end. */
+/*
+ * How either end gives up while it may: what it has, its record, and a word to the other end. The
+ * source says it on a link that has fallen silent, too: an end that only stood still may read it
+ * before it says READY, and then has no doubt.
+ */
 #define S_ABORT (MOVE_GIVE_BACK | MOVE_WRITE | MOVE_SEND_ABORT)
 #define S_ABORT_UNHEARD (MOVE_GIVE_BACK | MOVE_WRITE)
 #define D_ABORT (MOVE_DISCARD | MOVE_WRITE | MOVE_SEND_ABORT)
@@ -40,7 +44,7 @@ static const struct move_row move_rows[] = {
 
 	{ S(BEGUN),     ON(SENT),        S(ENDED),     MOVE_SEND_END },
 	{ S(BEGUN),     ON(REFUSE),      S(ABORTED),   S_ABORT_UNHEARD },
-	{ S(BEGUN),     ON(LOST),        S(ABORTED),   S_ABORT_UNHEARD },
+	{ S(BEGUN),     ON(LOST),        S(ABORTED),   S_ABORT },
 	{ S(BEGUN),     ON(FAILED),      S(ABORTED),   S_ABORT },
 	{ S(BEGUN),     ON(CANCEL),      S(ABORTED),   S_ABORT },
 
@@ -48,13 +52,13 @@ static const struct move_row move_rows[] = {
 	{ S(BROKEN),    ON(LINKED),      S(BROKEN),    MOVE_SEND_OFFER },
 	{ S(BROKEN),    ON(ACCEPT),      S(BEGUN),     MOVE_TAKE },
 	{ S(BROKEN),    ON(REFUSE),      S(ABORTED),   S_ABORT_UNHEARD },
-	{ S(BROKEN),    ON(LOST),        S(ABORTED),   S_ABORT_UNHEARD },
+	{ S(BROKEN),    ON(LOST),        S(ABORTED),   S_ABORT },
 	{ S(BROKEN),    ON(FAILED),      S(ABORTED),   S_ABORT },
 	{ S(BROKEN),    ON(CANCEL),      S(ABORTED),   S_ABORT },
 
 	{ S(ENDED),     ON(READY),       S(DECIDING),  MOVE_WRITE },
 	{ S(ENDED),     ON(REFUSE),      S(ABORTED),   S_ABORT_UNHEARD },
-	{ S(ENDED),     ON(LOST),        S(ABORTED),   S_ABORT_UNHEARD },
+	{ S(ENDED),     ON(LOST),        S(ABORTED),   S_ABORT },
 	{ S(ENDED),     ON(FAILED),      S(ABORTED),   S_ABORT },
 	{ S(ENDED),     ON(CANCEL),      S(ABORTED),   S_ABORT },
 

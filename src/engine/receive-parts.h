@@ -105,6 +105,14 @@ void receive_heard(struct receive *r, const struct wire_message *m);
 /** receive_lost() - the link is, for the reason @why */
 void receive_lost(struct receive *r, const struct err *why);
 
+/**
+ * receive_link_failed() - the same, of a call of the link that has failed with @why
+ *
+ * What the source had said by then counts first, where only its word is waited for: it may have
+ * decided, or given up, and closed the link behind that.
+ */
+void receive_link_failed(struct receive *r, const struct err *why);
+
 /*
  * receive-record.c: the journal
  */

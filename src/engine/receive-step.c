@@ -87,6 +87,27 @@ void receive_lost(struct receive *r, const struct err *why)
 	receive_event(r, MOVE_ON_LOST);
 }
 
+/* The cancel that a lost link has requested ends no work that its last words have begun. */
+static bool receive_step_hear_last_words(struct receive *r)
+{
+	struct wire_message m;
+
+	if (!r->link || r->state != MOVE_D_PREPARED || link_last_words(r->link, &m) < 0)
+		return false;
+	if (m.type != WIRE_COMMIT && m.type != WIRE_ABORT)
+		return false;
+	if (!cancel_resume(r->cancel))
+		log_debug("the user wants it to end");
+	receive_heard(r, &m);
+	return true;
+}
+
+void receive_link_failed(struct receive *r, const struct err *why)
+{
+	if (!receive_step_hear_last_words(r))
+		receive_lost(r, why);
+}
+
 /* For the other end's own words. */
 static void receive_step_refused(struct receive *r, const struct wire_abort *abort)
 {
@@ -149,7 +170,7 @@ static void receive_step_send(struct receive *r, enum wire_type type)
 		m.decision.generation = r->generation;
 	}
 	if (link_send(r->link, &m, &err) < 0)
-		receive_lost(r, &err);
+		receive_link_failed(r, &err);
 }
 
 static void receive_step_send_abort(struct receive *r)

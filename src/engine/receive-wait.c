@@ -249,13 +249,17 @@ static int receive_wait_listen(struct receive *r)
 	e = e < 0 ? e : link_hear_now(r->link, &m, &err);
 	if (e == -EAGAIN)
 		return 0;
-	if (e >= 0 && m.type == WIRE_OFFER)
-		e = err_fail(&err, ERR_PEER, -EPROTO, "%s: a second OFFER on one link",
-			     link_name(r->link));
-	if (e < 0)
+	if (e < 0) {
+		receive_link_failed(r, &err);
+		return 1;
+	}
+	if (m.type == WIRE_OFFER) {
+		err_fail(&err, ERR_PEER, -EPROTO, "%s: a second OFFER on one link",
+			 link_name(r->link));
 		receive_lost(r, &err);
-	else
-		receive_heard(r, &m);
+		return 1;
+	}
+	receive_heard(r, &m);
 	return 1;
 }
 

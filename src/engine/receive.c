@@ -107,6 +107,27 @@ static int receive_taken(struct load_carrier *c, const struct image_receipt *rec
 	return r->spool ? spool_sync(r->spool, err) : 0;
 }
 
+/*
+ * Before this end binds itself by READY: is the source still there, and wants it? While a driver
+ * judges, or this process stands still, nothing is read of the link.
+ */
+static int receive_check_source(struct receive *r, struct err *err)
+{
+	struct wire_message m;
+	int e = link_hear_now(r->link, &m, err);
+
+	if (e == -EAGAIN)
+		return 0;
+	if (e < 0 && link_check(r->link, NULL) >= 0)
+		return e;
+	if (e < 0)
+		receive_lost(r, err);
+	else
+		receive_heard(r, &m);
+	*err = r->failed;
+	return err->code;
+}
+
 static int receive_accept(struct load_carrier *c, const struct image_receipt *receipt,
 			  enum handover_received *received, struct err *err)
 {
@@ -114,6 +135,10 @@ static int receive_accept(struct load_carrier *c, const struct image_receipt *re
 	int e;
 
 	(void)receipt; /* END was compared with it */
+	*received = move_received(r->state);
+	e = receive_check_source(r, err);
+	if (e < 0)
+		return e;
 	receive_event(r, MOVE_ON_TAKEN);
 	receive_do(r);
 	e = receive_await(r, err);
