@@ -99,7 +99,7 @@ function __vfiomigctl_arguments
     for word in (commandline -opc)[2..-1]
         if test $skip = yes
             set skip no
-        else if string match -qr '^--(via|vf-token|protocol|timeout|progress|status-fd|trace|trace-format|compress|leave|device|drain-timeout|diff|svg|bandwidth|bandwidth-stop-copy|threads|label|downtime-limit|downtime-max|max-rounds|max-time|on-divergence|max-skew|action-script|action-timeout|report|map|only|on|peer|serve|state-dir|tls-creds)$' -- $word
+        else if string match -qr '^--(via|vf-token|protocol|timeout|progress|status-fd|trace|trace-format|compress|leave|device|drain-timeout|diff|rounds|pair|baseline|threshold|svg|bandwidth|bandwidth-stop-copy|threads|label|downtime-limit|downtime-max|max-rounds|max-time|on-divergence|max-skew|action-script|action-timeout|report|map|only|on|peer|serve|state-dir|tls-creds)$' -- $word
             set skip yes
         else if not string match -q -- '-*' $word; or test "$word" = -
             echo $word
@@ -149,13 +149,14 @@ complete -c vfiomigctl -n __vfiomigctl_first -a unbind -d "give devices back to 
 complete -c vfiomigctl -n __vfiomigctl_first -a vfs -d "show the VFs of a device, or make them"
 complete -c vfiomigctl -n __vfiomigctl_first -a monitor -d "show what happens to devices, as it happens"
 complete -c vfiomigctl -n __vfiomigctl_first -a doctor -d "say why a device is not migratable, and what to do"
+complete -c vfiomigctl -n __vfiomigctl_first -a bench -d "measure a device's arcs, streams and downtimes"
 complete -c vfiomigctl -n __vfiomigctl_first -a recover -d "bring a move between hosts to its end after a crash"
 
 complete -c vfiomigctl -n __vfiomigctl_first -a help -d "give a help list"
-complete -c vfiomigctl -n '__vfiomigctl_at 1 help' -a 'save resume migrate receive recover hold list info state reset inspect verify extract report migratable bind unbind vfs monitor doctor'
+complete -c vfiomigctl -n '__vfiomigctl_at 1 help' -a 'save resume migrate receive recover hold list info state reset inspect verify extract report migratable bind unbind vfs monitor doctor bench'
 
 complete -c vfiomigctl -n '__vfiomigctl_at 1 vfs' -a '(__vfiomigctl_pfs)' -x
-complete -c vfiomigctl -n '__vfiomigctl_at 1 save resume migrate receive info state reset migratable doctor' -a '(__vfiomigctl_devices; __vfiomigctl_vfs; __vfiomigctl_forms fd: hold: pid: unix: vfio-user:)' -F
+complete -c vfiomigctl -n '__vfiomigctl_at 1 save resume migrate receive info state reset migratable doctor bench' -a '(__vfiomigctl_devices; __vfiomigctl_vfs; __vfiomigctl_forms fd: hold: pid: unix: vfio-user:)' -F
 complete -c vfiomigctl -n '__vfiomigctl_beyond 1 save resume migrate receive' -a '(__vfiomigctl_devices; __vfiomigctl_vfs; __vfiomigctl_forms fd: hold: pid: unix: vfio-user:)' -F
 complete -c vfiomigctl -n '__vfiomigctl_command hold list monitor bind unbind' -a '(__vfiomigctl_devices; __vfiomigctl_vfs; __vfiomigctl_forms fd: hold: pid: unix: vfio-user:)' -F
 complete -c vfiomigctl -n '__vfiomigctl_beyond 1 migrate' -a '(__vfiomigctl_forms fd: exec: unix: tcp: vsock:)' -F
@@ -180,15 +181,15 @@ complete -c vfiomigctl -s h -l help -d "give a help list"
 complete -c vfiomigctl -l usage -d "give a short usage message"
 complete -c vfiomigctl -s V -l version -d "print program version"
 
-complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate receive recover hold list info state reset inspect verify' -l via -x -a 'cdev group' -d "open by cdev or group"
-complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate receive recover hold list info state reset inspect verify' -l vf-token -x -d "token that the driver of the VF's PF asks for"
-complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate receive recover hold list info state reset inspect verify' -l protocol -x -a 'v1 v2' -d "speak v1 or v2"
-complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate receive recover hold list info state reset inspect verify' -l timeout -x -d 'give up on who is silent for so long'
+complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate receive recover hold list info state reset inspect verify bench' -l via -x -a 'cdev group' -d "open by cdev or group"
+complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate receive recover hold list info state reset inspect verify bench' -l vf-token -x -d "token that the driver of the VF's PF asks for"
+complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate receive recover hold list info state reset inspect verify bench' -l protocol -x -a 'v1 v2' -d "speak v1 or v2"
+complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate receive recover hold list info state reset inspect verify bench' -l timeout -x -d 'give up on who is silent for so long'
 complete -c vfiomigctl -n '__vfiomigctl_command state' -l force -d "set it although a save or load seems under way"
 complete -c vfiomigctl -n '__vfiomigctl_command reset' -l force -d "reset it although a process uses it"
-complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate receive recover state reset migratable bind unbind vfs doctor' -l dry-run -d "change nothing, open nothing"
+complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate receive recover state reset migratable bind unbind vfs doctor bench' -l dry-run -d "change nothing, open nothing"
 
-complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate receive recover hold state verify' -l drain-timeout -x -d 'try an arc again that a busy device refuses, for so long'
+complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate receive recover hold state verify bench' -l drain-timeout -x -d 'try an arc again that a busy device refuses, for so long'
 
 complete -c vfiomigctl -n '__vfiomigctl_command save resume receive' -l freeze-owner -d "stop the devices' owner while they are stopped"
 complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate receive' -l action-script -r -F -d "run this before and after the devices stop and start"
@@ -283,3 +284,13 @@ complete -c vfiomigctl -n '__vfiomigctl_command recover' -l force -x -a 'run dro
 complete -c vfiomigctl -n '__vfiomigctl_command recover' -l serve -r -a '(__vfiomigctl_forms - fd: unix: tcp: vsock:)' -d "answer what another end asks there"
 complete -c vfiomigctl -n '__vfiomigctl_command recover' -l keep -d "of --serve: answer until a signal ends it"
 complete -c vfiomigctl -n '__vfiomigctl_at 1 recover' -a '(__vfiomigctl_txids)' -x
+
+complete -c vfiomigctl -n '__vfiomigctl_command bench' -l rounds -x -a '20 100 1000' -d "measure everything so often"
+complete -c vfiomigctl -n '__vfiomigctl_command bench' -l destructive -d "measure loads, by which a device can lose its state"
+complete -c vfiomigctl -n '__vfiomigctl_command bench' -l pair -r -F -a '(__vfiomigctl_devices; __vfiomigctl_vfs; __vfiomigctl_forms fd: hold: pid: unix: vfio-user:)' -d "load into this device"
+complete -c vfiomigctl -n '__vfiomigctl_command bench' -l run -d "start the other device even if no DMA is mapped for it"
+complete -c vfiomigctl -n '__vfiomigctl_command bench' -l svg -r -F -a '(__vfiomigctl_forms file: fd:)' -d "draw it as a picture"
+complete -c vfiomigctl -n '__vfiomigctl_command bench' -l force -d "replace the picture if it exists"
+complete -c vfiomigctl -n '__vfiomigctl_command bench' -l markdown -d "print it as Markdown"
+complete -c vfiomigctl -n '__vfiomigctl_command bench' -l baseline -r -F -a '(__vfiomigctl_forms file: fd:)' -d "compare with an earlier report"
+complete -c vfiomigctl -n '__vfiomigctl_command bench' -l threshold -x -a '5 10 20' -d "percent that do not count"

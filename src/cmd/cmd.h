@@ -102,6 +102,7 @@ struct command {
 };
 
 extern const struct command cmd_doctor;
+extern const struct command cmd_bench;
 extern const struct command cmd_bind;
 extern const struct command cmd_extract;
 extern const struct command cmd_hold;
