@@ -41,7 +41,7 @@ static int bench_stats_order(const void *a, const void *b)
 size_t bench_median_rank(size_t n)
 {
 	const double outside = (1 - BENCH_CONFIDENCE) / 2;
-	double chance = 1, sum = 0;
+	double chance = 1, sum;
 	size_t rank = 0;
 
 	if (n > 1000) {
@@ -54,8 +54,10 @@ size_t bench_median_rank(size_t n)
 	}
 	for (size_t i = 0; i < n; i++)
 		chance /= 2;
-	for (sum = chance; rank < n / 2 && sum <= outside; sum += chance) {
+	sum = chance;
+	while (rank < n / 2 && sum <= outside) {
 		chance = chance * (double)(n - rank) / (double)(rank + 1);
+		sum += chance;
 		rank++;
 	}
 	return rank ? rank - 1 : 0;

@@ -336,14 +336,8 @@ static void bench_report_show_markdown(FILE *f, struct json_object *list,
 				       const struct bench_report_table *table)
 {
 	fprintf(f, "\n%s:\n\n|", table->title);
-	for (size_t i = 0; i < table->n; i++) {
-		char label[32];
-
-		snprintf(label, sizeof(label), "%s", table->columns[i].label);
-		for (char *c = label; *c; c++)
-			*c = *c >= 'A' && *c <= 'Z' ? (char)(*c - 'A' + 'a') : *c;
-		bench_report_put_cell(f, label);
-	}
+	for (size_t i = 0; i < table->n; i++)
+		bench_report_put_cell(f, table->columns[i].label);
 	fputs("\n|", f);
 	for (size_t i = 0; i < table->n; i++)
 		fputs(table->columns[i].format == REPORT_TEXT ? "---|" : "---:|", f);
