@@ -20,6 +20,7 @@
 #include "uapi/vfio.h"
 
 struct mig_dev;
+struct dma_log_ops;
 
 /**
  * struct mig_ops - one way of speaking the migration protocol
@@ -126,6 +127,7 @@ struct mig_arc {
 /**
  * struct mig_dev - a device that can be migrated
  * @ops: backend, constant for the device's life
+ * @log_ops: of its DMA log (dma-log.h); NULL where the protocol has none
  * @name: what the user called it; in every message about it
  * @caps: MIG_CAP_*, valid after mig_query()
  * @can_reset: the device says that it can be reset; some that can do not say so
@@ -143,6 +145,7 @@ struct mig_arc {
 struct mig_dev {
 	const struct mig_ops *ops;
 	const struct dev_ops *dev_ops;
+	const struct dma_log_ops *log_ops;
 	char *name;
 	unsigned int caps;
 	bool can_reset;

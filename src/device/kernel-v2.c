@@ -7,6 +7,7 @@
 #include "base/macros.h"
 #include "base/trace.h"
 #include "device/call.h"
+#include "device/dma-log.h"
 #include "device/kernel-dev.h"
 #include "device/kernel-v2.h"
 #include "fsm/fsm.h"
@@ -226,9 +227,11 @@ int kernel_v2_open(struct acquired *acq, const char *name, struct mig_dev **ret,
 		return err_set(err, -ENOMEM, "%s", name);
 	}
 	r = kernel_dev_init(k, &kernel_v2_ops, acq, name, err);
-	if (r < 0)
+	if (r < 0) {
 		free(k);
-	else
-		*ret = &k->dev;
-	return r;
+		return r;
+	}
+	k->dev.log_ops = &kernel_dma_log_ops;
+	*ret = &k->dev;
+	return 0;
 }

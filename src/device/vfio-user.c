@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/macros.h"
 #include "base/unix-socket.h"
+#include "device/dma-log.h"
 #include "device/vfio-user.h"
 #include "device/vfu-client.h"
 #include "device/vfu-stream.h"
@@ -36,6 +37,11 @@ struct vfio_user {
 static struct vfio_user *vfio_user(struct mig_dev *dev)
 {
 	return container_of(dev, struct vfio_user, dev);
+}
+
+struct vfu_client *vfio_user_client(struct mig_dev *dev)
+{
+	return &vfio_user(dev)->client;
 }
 
 /*
@@ -551,6 +557,7 @@ int vfio_user_open(const char *path, const char *name, int timeout_ms, struct ca
 		return err_set(err, -ENOMEM, "%s", name);
 	u->dev.ops = &vfio_user_ops;
 	u->dev.dev_ops = &vfio_user_dev_ops;
+	u->dev.log_ops = &vfio_user_dma_log_ops;
 	u->client.channel.fd = -1;
 	u->cancel = cancel;
 	u->only_asks = only_asks;

@@ -23,3 +23,8 @@ _must_check_ int vfio_user_check(const char *path, const char *name, struct err 
 _must_check_ int vfio_user_open(const char *path, const char *name, int timeout_ms,
 				struct cancel *cancel, bool only_asks, struct mig_dev **ret,
 				struct err *err);
+
+struct vfu_client;
+
+/** vfio_user_client() - of a device that vfio_user_open() has given; the device's */
+struct vfu_client *vfio_user_client(struct mig_dev *dev);

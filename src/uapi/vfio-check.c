@@ -40,6 +40,11 @@ SAME(MIG_RUNNING_P2P, VFIO_DEVICE_STATE_RUNNING_P2P);
 SAME(UAPI_FEATURE_DMA_LOGGING_START, VFIO_DEVICE_FEATURE_DMA_LOGGING_START);
 SAME(UAPI_FEATURE_DMA_LOGGING_STOP, VFIO_DEVICE_FEATURE_DMA_LOGGING_STOP);
 SAME(UAPI_FEATURE_DMA_LOGGING_REPORT, VFIO_DEVICE_FEATURE_DMA_LOGGING_REPORT);
+SAME_SIZE(struct uapi_log_range, struct vfio_device_feature_dma_logging_range);
+SAME_SIZE(struct uapi_log_control, struct vfio_device_feature_dma_logging_control);
+SAME_PLACE(struct uapi_log_control, ranges, struct vfio_device_feature_dma_logging_control, ranges);
+SAME_SIZE(struct uapi_log_report, struct vfio_device_feature_dma_logging_report);
+SAME_PLACE(struct uapi_log_report, bitmap, struct vfio_device_feature_dma_logging_report, bitmap);
 #endif
 
 #ifdef VFIO_MIG_GET_PRECOPY_INFO /* 6.2 */

@@ -67,6 +67,26 @@ struct uapi_device_feature {
 	};
 };
 
+/* The data of the DMA_LOGGING features; ranges and bitmap are pointers. */
+struct uapi_log_range {
+	__u64 iova;
+	__u64 length;
+};
+
+struct uapi_log_control {
+	__u64 page_size; /* in and out */
+	__u32 num_ranges;
+	__u32 reserved;
+	__u64 ranges;
+};
+
+struct uapi_log_report {
+	__u64 iova;
+	__u64 length;
+	__u64 page_size;
+	__u64 bitmap;
+};
+
 /* The header alone: for PROBE, and for features without data. */
 #define UAPI_FEATURE_HEADER 8u
 
