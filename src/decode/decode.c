@@ -76,6 +76,11 @@ void decode_odd(struct decode *d, uint64_t at, const char *fmt, ...)
 	va_end(ap);
 }
 
+void decode_forget(struct decode *d, enum decode_fact fact)
+{
+	d->result.has[fact] = false;
+}
+
 void decode_remark(struct decode *d, const char *fmt, ...)
 {
 	char text[160];
@@ -432,6 +437,12 @@ void decode_finish(struct decode *d, bool complete)
 	}
 	if (complete)
 		decode_end_of_stream(d);
+}
+
+bool decode_fact_is_number(enum decode_fact fact)
+{
+	return fact == DECODE_VERSION || fact == DECODE_MINOR || fact == DECODE_QUEUES ||
+	       fact == DECODE_PORTS;
 }
 
 const char *decode_fact_name(enum decode_fact fact)

@@ -129,3 +129,6 @@ const struct decode_result *decode_result(const struct decode *d);
 
 /** decode_fact_name() - "queue count"; in words, for people */
 const char *decode_fact_name(enum decode_fact fact);
+
+/** decode_fact_is_number() - it is shown in decimal; others are identifiers and masks */
+bool decode_fact_is_number(enum decode_fact fact);

@@ -64,10 +64,13 @@ static void hisi_acc_on_header(struct decode *d, const struct decode_layout *l, 
 			decode_remark(d, "an address is 0: nothing will be loaded");
 		return;
 	}
-	if (decode_number(b, 8) == HISI_ACC_MAGIC_V1)
+	if (decode_number(b, 8) == HISI_ACC_MAGIC_V1) {
+		decode_forget(d, DECODE_VERSION);
+		decode_forget(d, DECODE_MINOR);
 		decode_remark(d,
 			      "the addresses below are as that version wrote them; a target takes "
 			      "them from qm_eqc_dw and qm_aeqc_dw instead");
+	}
 	if (decode_number(b + 24, 4) != HISI_ACC_QM_NOT_READY)
 		decode_then(d, &hisi_acc_state, 1);
 }

@@ -88,6 +88,9 @@ void decode_value(struct decode *d, const struct decode_field *f, uint64_t size)
 /** decode_then() - beside this header, and not in it: @many headers of @l are still to come */
 void decode_then(struct decode *d, const struct decode_layout *l, uint32_t many);
 
+/** decode_forget() - a field of this header is none of that fact after all */
+void decode_forget(struct decode *d, enum decode_fact fact);
+
 /** decode_remark() - what is notable of this header */
 void decode_remark(struct decode *d, const char *fmt, ...) _printf_(2, 3);
 
