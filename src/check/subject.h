@@ -20,6 +20,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/cancel.h"
 #include "base/err.h"
 #include "device/stream.h"
 #include "uapi/vfio.h"
@@ -59,6 +60,27 @@ struct subject {
 _must_check_ int subject_open(struct device *dev, const struct device_options *opts,
 			      struct subject **ret, struct err *err);
 struct subject *subject_close(struct subject *s);
+
+/**
+ * struct subject_watch - what must stand still while it is stopped
+ * @region, @offset, @len: bytes of a region; @len 0 for nothing
+ */
+struct subject_watch {
+	uint32_t region;
+	uint64_t offset, len;
+};
+
+/* Bytes that can be watched. */
+#define SUBJECT_WATCH_MAX 4096u
+
+/** subject_set_watch() - of what subject_watch_read() reads; adds CHECK_NEEDS_WATCH to its needs */
+void subject_set_watch(struct subject *s, const struct subject_watch *watch);
+
+/**
+ * subject_begin() - whose evidence is written from here on, and what ends its calls
+ * @check: may be NULL, as may @cancel
+ */
+void subject_begin(struct subject *s, struct check *check, struct cancel *cancel);
 
 /** subject_reopen() - close it and open it again, as a rule may ask. Return: as subject_open(). */
 _must_check_ int subject_reopen(struct subject *s, struct err *err);
@@ -122,11 +144,24 @@ _must_check_ int subject_session_of(struct subject *s, struct subject_session **
 /** subject_session_fd() - the data fd; -1 for a vfio-user device */
 int subject_session_fd(const struct subject_session *x);
 
-/** subject_read(), subject_write() - one call of @len bytes. Return: bytes, negative errno */
+/**
+ * subject_read(), subject_write() - one call of @len bytes
+ *
+ * Of a vfio-user device one message, which holds subject_block_max() at most. Return: bytes,
+ * negative errno.
+ */
 ssize_t subject_read(struct subject_session *x, void *buf, size_t len);
 ssize_t subject_write(struct subject_session *x, const void *buf, size_t len);
 
-/** subject_precopy_info() - @ret->reinit only after the opt-in. */
+/** subject_block_max() - the most that one subject_read() or subject_write() takes */
+size_t subject_block_max(const struct subject *s);
+
+/**
+ * subject_precopy_info() - what VFIO_MIG_GET_PRECOPY_INFO says
+ *
+ * @ret->reinit is told only after the opt-in. Return: -EOPNOTSUPP of a vfio-user device, which has
+ * no such message.
+ */
 int subject_precopy_info(struct subject_session *x, struct mig_precopy_info *ret);
 
 struct subject_session *subject_session_close(struct subject_session *x);
@@ -159,7 +194,7 @@ int subject_load(struct subject *s, const struct subject_state *state, size_t bl
  * What must stand still
  */
 
-/** subject_watch_read() - the bytes that --watch names, at most 4096; -EINVAL where it names none */
+/** subject_watch_read() - the bytes that --watch names; -EINVAL where it names none */
 ssize_t subject_watch_read(struct subject *s, void *buf, size_t len);
 
 /*
@@ -172,5 +207,5 @@ ssize_t subject_watch_read(struct subject *s, void *buf, size_t len);
  */
 _must_check_ int subject_fork(struct subject *s, struct subject **ret);
 
-/** subject_state_name() - "stop-copy", "state 9" */
+/** subject_state_name() - "stop-copy", "state 9"; the last few of a thread stay valid */
 const char *subject_state_name(uint32_t state);
