@@ -27,6 +27,10 @@ static const struct command *const commands[] = {
 	&cmd_inspect, &cmd_verify, &cmd_extract, &cmd_report,  &cmd_migratable,
 	&cmd_bind,    &cmd_unbind, &cmd_vfs,	 &cmd_monitor, &cmd_doctor,
 	&cmd_bench,
+	&cmd_save,    &cmd_resume, &cmd_migrate,    &cmd_receive, &cmd_recover, &cmd_hold,
+	&cmd_list,    &cmd_info,   &cmd_state,	    &cmd_reset,	  &cmd_inspect, &cmd_verify,
+	&cmd_extract, &cmd_report, &cmd_migratable, &cmd_bind,	  &cmd_unbind,	&cmd_vfs,
+	&cmd_monitor, &cmd_doctor, &cmd_check,
 };
 
 /* What stands in front of the list of commands. */
@@ -250,7 +254,7 @@ static void main_show_text(struct invocation *inv)
 
 static bool main_has_result(const struct invocation *inv, int r, const struct err *err)
 {
-	return r >= 0 || (inv->judges && err->kind == ERR_NONCONFORMING);
+	return r >= 0 || inv->shows_partial || (inv->judges && err->kind == ERR_NONCONFORMING);
 }
 
 /* What runs in a unit is started by the service manager, which says so in the environment. */

@@ -51,6 +51,7 @@ enum cmd_syslog {
  * @input, @output: the files behind FILE, if @has_input, @has_output: they must not be the same
  * @acts: the command does something to a device: the status speaks of that alone
  * @judges: ERR_NONCONFORMING is its result, too: the report says why, and is shown as text
+ * @shows_partial: what the report has by the time of any failure is shown as text, too
  * @moves_state: @outcome is the command's own; of others it follows from the result
  * @owner: who has the state, where the command knows
  */
@@ -78,6 +79,7 @@ struct invocation {
 	bool error_said;
 	bool acts;
 	bool judges;
+	bool shows_partial;
 	bool moves_state;
 	enum outcome outcome;
 	enum owner owner;
@@ -101,6 +103,7 @@ struct command {
 	int (*run)(struct invocation *inv, int argc, char **argv, struct err *err);
 };
 
+extern const struct command cmd_check;
 extern const struct command cmd_doctor;
 extern const struct command cmd_bench;
 extern const struct command cmd_bind;
