@@ -3,14 +3,15 @@
 #include <linux/vfio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 #include "base/macros.h"
 #include "check/subject-parts.h"
+#include "device/call.h"
 
 /* What most features take: no memory of its own is needed for them. */
 #define SUBJECT_V2_SMALL 64u
+/* No feature has more beside what it points to. */
+#define SUBJECT_V2_ROOM ((size_t)64 << 10)
 
 /* Every call may be kicked: one that a driver never ends is then at least known. */
 static void subject_v2_begin(const struct subject_dev *d, const char *what)
@@ -31,7 +32,7 @@ static int subject_v2_ioctl(const struct subject_dev *d, int fd, unsigned long r
 	int r;
 
 	subject_v2_begin(d, what);
-	r = ioctl(fd, request, arg) < 0 ? -errno : 0;
+	r = call_ioctl(fd, request, arg) < 0 ? -errno : 0;
 	subject_v2_end(d);
 	return r;
 }
@@ -39,8 +40,10 @@ static int subject_v2_ioctl(const struct subject_dev *d, int fd, unsigned long r
 static int subject_v2_feature(struct subject_dev *d, uint32_t flags, uint32_t argsz, void *data,
 			      size_t len)
 {
-	uint8_t small[UAPI_FEATURE_HEADER + SUBJECT_V2_SMALL] __attribute__((aligned(8)));
-	uint8_t *buf = len > SUBJECT_V2_SMALL ? malloc(UAPI_FEATURE_HEADER + len) : small;
+	uint8_t small[UAPI_FEATURE_HEADER + SUBJECT_V2_SMALL] __attribute__((aligned(8))) = { 0 };
+	/* As large as it says that it is: a driver may write so much. */
+	size_t room = MAX(len, MIN((size_t)argsz, SUBJECT_V2_ROOM));
+	uint8_t *buf = room > SUBJECT_V2_SMALL ? calloc(1, UAPI_FEATURE_HEADER + room) : small;
 	int r;
 
 	if (!buf)
@@ -111,7 +114,7 @@ static ssize_t subject_v2_read(struct subject_session *x, void *buf, size_t len)
 	ssize_t n;
 
 	subject_v2_begin(x->d, "read");
-	n = read(x->fd, buf, len);
+	n = call_read(x->fd, buf, len);
 	if (n < 0)
 		n = -errno;
 	subject_v2_end(x->d);
@@ -123,7 +126,7 @@ static ssize_t subject_v2_write(struct subject_session *x, const void *buf, size
 	ssize_t n;
 
 	subject_v2_begin(x->d, "write");
-	n = write(x->fd, buf, len);
+	n = call_write(x->fd, buf, len);
 	if (n < 0)
 		n = -errno;
 	subject_v2_end(x->d);
@@ -156,7 +159,7 @@ static ssize_t subject_v2_watch(struct subject_dev *d, void *buf, size_t len)
 	if (d->watch.offset > info.size || len > info.size - d->watch.offset)
 		return -EINVAL;
 	subject_v2_begin(d, "read of a region");
-	n = pread(d->s.fd, buf, len, (off_t)(info.offset + d->watch.offset));
+	n = call_pread(d->s.fd, NULL, buf, len, info.offset + d->watch.offset);
 	if (n < 0)
 		n = -errno;
 	subject_v2_end(d);
