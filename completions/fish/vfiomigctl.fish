@@ -157,6 +157,14 @@ complete -c vfiomigctl -n '__vfiomigctl_at 1 help' -a 'save resume migrate recei
 
 complete -c vfiomigctl -n '__vfiomigctl_at 1 vfs' -a '(__vfiomigctl_pfs)' -x
 complete -c vfiomigctl -n '__vfiomigctl_at 1 save resume migrate receive info state reset migratable doctor bench' -a '(__vfiomigctl_devices; __vfiomigctl_vfs; __vfiomigctl_forms fd: hold: pid: unix: vfio-user:)' -F
+complete -c vfiomigctl -n __vfiomigctl_first -a check -d "check a driver or server against the protocol"
+complete -c vfiomigctl -n __vfiomigctl_first -a recover -d "bring a move between hosts to its end after a crash"
+
+complete -c vfiomigctl -n __vfiomigctl_first -a help -d "give a help list"
+complete -c vfiomigctl -n '__vfiomigctl_at 1 help' -a 'save resume migrate receive recover hold list info state reset inspect verify extract report migratable bind unbind vfs monitor doctor check'
+
+complete -c vfiomigctl -n '__vfiomigctl_at 1 vfs' -a '(__vfiomigctl_pfs)' -x
+complete -c vfiomigctl -n '__vfiomigctl_at 1 save resume migrate receive info state reset migratable doctor check' -a '(__vfiomigctl_devices; __vfiomigctl_vfs; __vfiomigctl_forms fd: hold: pid: unix: vfio-user:)' -F
 complete -c vfiomigctl -n '__vfiomigctl_beyond 1 save resume migrate receive' -a '(__vfiomigctl_devices; __vfiomigctl_vfs; __vfiomigctl_forms fd: hold: pid: unix: vfio-user:)' -F
 complete -c vfiomigctl -n '__vfiomigctl_command hold list monitor bind unbind' -a '(__vfiomigctl_devices; __vfiomigctl_vfs; __vfiomigctl_forms fd: hold: pid: unix: vfio-user:)' -F
 complete -c vfiomigctl -n '__vfiomigctl_beyond 1 migrate' -a '(__vfiomigctl_forms fd: exec: unix: tcp: vsock:)' -F
@@ -188,6 +196,13 @@ complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate receive reco
 complete -c vfiomigctl -n '__vfiomigctl_command state' -l force -d "set it although a save or load seems under way"
 complete -c vfiomigctl -n '__vfiomigctl_command reset' -l force -d "reset it although a process uses it"
 complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate receive recover state reset migratable bind unbind vfs doctor bench' -l dry-run -d "change nothing, open nothing"
+complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate receive recover hold list info state reset inspect verify check' -l via -x -a 'cdev group' -d "open by cdev or group"
+complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate receive recover hold list info state reset inspect verify check' -l vf-token -x -d "token that the driver of the VF's PF asks for"
+complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate receive recover hold list info state reset inspect verify check' -l protocol -x -a 'v1 v2' -d "speak v1 or v2"
+complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate receive recover hold list info state reset inspect verify check' -l timeout -x -d 'give up on who is silent for so long'
+complete -c vfiomigctl -n '__vfiomigctl_command state' -l force -d "set it although a save or load seems under way"
+complete -c vfiomigctl -n '__vfiomigctl_command reset' -l force -d "reset it although a process uses it"
+complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate receive recover state reset migratable bind unbind vfs doctor check' -l dry-run -d "change nothing, open nothing"
 
 complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate receive recover hold state verify bench' -l drain-timeout -x -d 'try an arc again that a busy device refuses, for so long'
 
@@ -268,6 +283,19 @@ complete -c vfiomigctl -n '__vfiomigctl_command monitor' -l states -d "look at t
 complete -c vfiomigctl -n '__vfiomigctl_command monitor' -l svg -r -F -d "draw the states as a picture at the end"
 complete -c vfiomigctl -n '__vfiomigctl_command monitor' -l until -x -a 'bound gone' -d "end as soon as that is so"
 complete -c vfiomigctl -n '__vfiomigctl_command monitor' -l timeout -x -d "end after so long"
+complete -c vfiomigctl -n '__vfiomigctl_command check' -l rules -x -d "try these alone"
+complete -c vfiomigctl -n '__vfiomigctl_command check' -l skip -x -d "leave these out"
+complete -c vfiomigctl -n '__vfiomigctl_command check' -l list -d "print the rules, and try none"
+complete -c vfiomigctl -n '__vfiomigctl_command check' -l tap -d "print TAP 14"
+complete -c vfiomigctl -n '__vfiomigctl_command check' -l junit -d "print JUnit XML"
+complete -c vfiomigctl -n '__vfiomigctl_command check' -l destructive -d "also what loses its state"
+complete -c vfiomigctl -n '__vfiomigctl_command check' -l pair -x -a '(__vfiomigctl_devices)' -d "also what loads its state into a second one"
+complete -c vfiomigctl -n '__vfiomigctl_command check' -l hostile -d "also what may hang or crash a driver"
+complete -c vfiomigctl -n '__vfiomigctl_command check' -l rounds -x -a '10 100 1000' -d "how often what takes many times is done"
+complete -c vfiomigctl -n '__vfiomigctl_command check' -l seed -x -d "of what is random"
+complete -c vfiomigctl -n '__vfiomigctl_command check' -l watch -x -d "REGION:OFFSET:LEN that stands still while stopped"
+complete -c vfiomigctl -n '__vfiomigctl_command check' -l strict -d "what a driver is known for is a failure, too"
+complete -c vfiomigctl -n '__vfiomigctl_command check' -l rule-timeout -x -d "how long a rule may take"
 complete -c vfiomigctl -n '__vfiomigctl_command doctor' -l fix -d "do what is safe to do about problems, one after the other"
 complete -c vfiomigctl -n '__vfiomigctl_command doctor' -l rules -d "list what is looked at, and look at nothing"
 

@@ -65,7 +65,7 @@ static void cmd_check_judge_line(struct cmd_check_args *a)
 	const char *program = a->inv->program;
 
 	if (!a->spec && !a->list)
-		opts_misuse(program, "DEV is missing");
+		opts_misuse(program, "no DEV");
 	if (a->tap + a->junit + a->inv->json > 1)
 		opts_misuse(program, "--json, --tap and --junit: one of them");
 	if (a->list && (a->tap || a->junit))
@@ -295,8 +295,8 @@ static int cmd_check_run(struct invocation *inv, int argc, char **argv, struct e
 
 const struct command cmd_check = {
 	.name = "check",
-	.args_doc = "DEV",
-	.summary = "check a device's driver or server against the protocol",
+	.args_doc = "[DEV]",
+	.summary = "check a driver or server against the protocol",
 	.doc = "Try each rule of the migration protocol on a device.\v"
 	       "Without --destructive, --pair and --hostile the device is stopped for moments, and "
 	       "keeps its state; but opening resets a PCI function. Exits with 1 when a rule does "

@@ -27,7 +27,7 @@ void check_report_list(FILE *f, struct json_object *report);
 /** check_report_text() - a line a rule; below it what was said, unless it passed */
 void check_report_text(FILE *f, struct json_object *report);
 
-/** check_report_tap() - TAP 14: known deviations are TODO, evidence is a YAML block */
+/** check_report_tap() - TAP 14: known deviations are tests to be done, evidence is a YAML block */
 void check_report_tap(FILE *f, struct json_object *report);
 
 /** check_report_junit() - JUnit XML; groups are class names */

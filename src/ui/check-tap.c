@@ -63,7 +63,7 @@ static void check_tap_directive(FILE *f, struct json_object *result)
 		why = check_parts_text(result, "reason");
 	}
 	if (check_parts_is(result, "known")) {
-		what = "TODO";
+		what = "todo";
 		why = check_parts_text(check_parts_list(result, "known"), "what");
 	}
 	if (!what)
