@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -33,23 +34,27 @@ static bool known_in(const struct check_known *k, const char *release)
 	       (!k->before || version < known_version(k->before));
 }
 
+const struct check_known *check_known_match(const struct check_known *table, size_t n,
+					    const char *driver, const char *release,
+					    const char *rule)
+{
+	for (size_t i = 0; driver && i < n; i++)
+		if (!strcmp(table[i].driver, driver) && !strcmp(table[i].rule, rule) &&
+		    known_in(&table[i], release))
+			return &table[i];
+	return NULL;
+}
+
+/* The last row has no driver. */
+#define KNOWN_N (sizeof(known_table) / sizeof(known_table[0]) - 1)
+
 const struct check_known *check_known_find(const char *driver, const char *release,
 					   const char *rule)
 {
-	for (size_t i = 0; driver && known_table[i].driver; i++) {
-		const struct check_known *k = &known_table[i];
-
-		if (!strcmp(k->driver, driver) && !strcmp(k->rule, rule) && known_in(k, release))
-			return k;
-	}
-	return NULL;
+	return check_known_match(known_table, KNOWN_N, driver, release, rule);
 }
 
 const struct check_known *check_known_at(size_t i)
 {
-	const struct check_known *k = known_table;
-
-	while (k->driver && i--)
-		k++;
-	return k->driver ? k : NULL;
+	return known_table[i].driver ? &known_table[i] : NULL;
 }

@@ -25,14 +25,19 @@ struct check_known {
 };
 
 /**
- * check_known_find() - pure
+ * check_known_match() - the first row of @table that is about it. Pure.
  * @driver: NULL for none
  * @release: of uname(): "6.12.9-amd64"
  *
  * Return: NULL where nothing is known.
  */
+const struct check_known *check_known_match(const struct check_known *table, size_t n,
+					    const char *driver, const char *release,
+					    const char *rule);
+
+/** check_known_find() - the same in what is known */
 const struct check_known *check_known_find(const char *driver, const char *release,
 					   const char *rule);
 
-/** check_known_at() - all that are known, by index; NULL after the last */
+/** check_known_at() - all that are known, by index, one after the other; NULL after the last */
 const struct check_known *check_known_at(size_t i);

@@ -15,12 +15,15 @@
 
 /* Between two kicks of a rule that is over its time. */
 #define RUN_KICK_MS 20
+/* So long a rule is kicked before it counts as hanging, and no less than its own time. */
+#define RUN_GRACE_MS 2000
 
 /**
  * struct run_try - what one thread does: a rule, or bringing a device home
  *
- * On the heap: a thread that does not come back keeps it.
+ * On the heap: a thread that does not come back keeps it, and frees it if it ends after all.
  *
+ * @let_go: by the thread or by the runner, whichever came first
  * @cancel: ends it
  * @done_fd: an eventfd, readable when it has ended
  * @may_lose, @home, @home_err: of bringing home
@@ -30,6 +33,7 @@ struct run_try {
 	struct check_record record;
 	struct cancel cancel;
 	int done_fd;
+	atomic_bool let_go;
 	pthread_t thread;
 	void (*work)(struct run_try *t);
 	bool may_lose;
@@ -44,18 +48,6 @@ struct run {
 	struct cancel *cancel;
 	struct check_results *results;
 };
-
-static void *run_thread(void *arg)
-{
-	struct run_try *t = arg;
-	const uint64_t one = 1;
-
-	t->work(t);
-	/* Cannot fail: the counter is 0. */
-	if (write(t->done_fd, &one, sizeof(one)) < 0)
-		abort();
-	return NULL;
-}
 
 /* Return: NULL where there is no memory or no eventfd, said. */
 static struct run_try *run_try_new(const struct run *run, const struct check_rule *rule,
@@ -96,6 +88,28 @@ static void run_try_free(struct run_try *t)
 	cancel_done(&t->cancel);
 	check_record_done(&t->record);
 	free(t);
+}
+
+static void *run_thread(void *arg)
+{
+	struct run_try *t = arg;
+	const uint64_t one = 1;
+
+	t->work(t);
+	/* Cannot fail: the counter is 0. */
+	if (write(t->done_fd, &one, sizeof(one)) < 0)
+		abort();
+	if (atomic_exchange(&t->let_go, true))
+		run_try_free(t);
+	return NULL;
+}
+
+/* Of a thread that hangs. */
+static void run_let_go(struct run_try *t)
+{
+	pthread_detach(t->thread);
+	if (atomic_exchange(&t->let_go, true))
+		run_try_free(t);
 }
 
 static bool run_wait_done(const struct run_try *t, int timeout_ms)
@@ -169,10 +183,8 @@ static enum run_end run_try_work(struct run_try *t, int timeout_ms, struct cance
 			end = RUN_STOPPED;
 		else
 			run_say_late(t, timeout_ms);
-		if (!run_kick(t, timeout_ms)) {
-			pthread_detach(t->thread);
+		if (!run_kick(t, MAX(timeout_ms, RUN_GRACE_MS)))
 			return RUN_HANGS;
-		}
 	}
 	pthread_join(t->thread, NULL);
 	return end;
@@ -228,8 +240,10 @@ static int run_go_home(struct run *run, const struct check_rule *rule, struct er
 	if (t->check.pair)
 		subject_begin(t->check.pair, NULL, &t->cancel);
 	end = run_try_work(t, run->opts->timeout_ms, NULL, err);
-	if (end == RUN_HANGS)
+	if (end == RUN_HANGS) {
+		run_let_go(t);
 		return run_hangs(run, "the way home after", rule->id, err);
+	}
 	run_end(t);
 	r = end == RUN_NOT_BEGUN ? err->code : t->home;
 	if (end != RUN_NOT_BEGUN && r < 0) {
@@ -295,8 +309,10 @@ static int run_try_rule(struct run *run, const struct check_rule *rule, struct e
 	end = run_try_work(t, run->opts->timeout_ms, run->cancel, err);
 	if (end != RUN_STOPPED && end != RUN_NOT_BEGUN)
 		run_keep(run, t, clock_ns() - start);
-	if (end == RUN_HANGS)
+	if (end == RUN_HANGS) {
+		run_let_go(t);
 		return run_hangs(run, "the rule", rule->id, err);
+	}
 	run_end(t);
 	run_try_free(t);
 	return end == RUN_NOT_BEGUN ? err->code : 0;
