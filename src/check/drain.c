@@ -15,17 +15,17 @@ const struct drain_pieces drain_by_odd_sizes = { by_odd_sizes, 1u << 20 };
 const struct drain_pieces drain_by_block = { by_block, SIZE_MAX };
 const struct drain_pieces drain_by_large_block = { by_large_block, SIZE_MAX };
 
-/* The size of the next call, after @done bytes; @at counts the calls. */
-static size_t drain_piece(const struct drain_pieces *pieces, size_t done, size_t *at)
+/* The size of the next call, after @done of @all bytes; @at is its place in the list of sizes. */
+static size_t drain_piece(const struct drain_pieces *pieces, size_t done, size_t all, size_t *at)
 {
-	size_t size;
+	size_t size = DRAIN_BLOCK;
 
-	if (done >= pieces->fine)
-		return DRAIN_BLOCK;
-	size = pieces->sizes[(*at)++];
-	if (!pieces->sizes[*at])
-		*at = 0;
-	return size;
+	if (done < pieces->fine) {
+		size = pieces->sizes[(*at)++];
+		if (!pieces->sizes[*at])
+			*at = 0;
+	}
+	return MIN(size, all - done);
 }
 
 static int drain_reserve(struct subject_state *to, size_t *room, size_t len)
@@ -52,7 +52,7 @@ int drain_read(struct check *c, struct subject_session *x, const struct drain_pi
 	int r;
 
 	while (to->len < max) {
-		size_t len = MIN(drain_piece(pieces, to->len, &at), max - to->len);
+		size_t len = drain_piece(pieces, to->len, max, &at);
 
 		if (check_stopped(c))
 			return DRAIN_STOPPED;
@@ -80,7 +80,7 @@ int drain_write(struct check *c, struct subject_session *x, const struct drain_p
 	ssize_t n;
 
 	while (done < from->len) {
-		size_t len = MIN(drain_piece(pieces, done, &at), from->len - done);
+		size_t len = drain_piece(pieces, done, from->len, &at);
 
 		if (check_stopped(c))
 			return -ECANCELED;
