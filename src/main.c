@@ -31,6 +31,7 @@ static const struct command *const commands[] = {
 	&cmd_list,    &cmd_info,   &cmd_state,	    &cmd_reset,	  &cmd_inspect, &cmd_verify,
 	&cmd_extract, &cmd_report, &cmd_migratable, &cmd_bind,	  &cmd_unbind,	&cmd_vfs,
 	&cmd_monitor, &cmd_doctor, &cmd_check,
+	&cmd_dirty,
 };
 
 /* What stands in front of the list of commands. */

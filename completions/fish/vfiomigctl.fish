@@ -100,6 +100,7 @@ function __vfiomigctl_arguments
         if test $skip = yes
             set skip no
         else if string match -qr '^--(via|vf-token|protocol|timeout|progress|status-fd|trace|trace-format|compress|leave|device|drain-timeout|diff|rounds|pair|baseline|threshold|svg|bandwidth|bandwidth-stop-copy|threads|label|downtime-limit|downtime-max|max-rounds|max-time|on-divergence|max-skew|action-script|action-timeout|report|map|only|on|peer|serve|state-dir|tls-creds)$' -- $word
+        else if string match -qr '^--(via|vf-token|protocol|timeout|progress|status-fd|trace|trace-format|range|page-size|bitmap|interval|rounds|compress|leave|device|drain-timeout|diff|svg|bandwidth|bandwidth-stop-copy|threads|label|downtime-limit|downtime-max|max-rounds|max-time|on-divergence|max-skew|action-script|action-timeout|report|map|only|on|peer|serve|state-dir|tls-creds)$' -- $word
             set skip yes
         else if not string match -q -- '-*' $word; or test "$word" = -
             echo $word
@@ -154,6 +155,11 @@ complete -c vfiomigctl -n __vfiomigctl_first -a recover -d "bring a move between
 
 complete -c vfiomigctl -n __vfiomigctl_first -a help -d "give a help list"
 complete -c vfiomigctl -n '__vfiomigctl_at 1 help' -a 'save resume migrate receive recover hold list info state reset inspect verify extract report migratable bind unbind vfs monitor doctor bench'
+complete -c vfiomigctl -n __vfiomigctl_first -a dirty -d "log which memory a device writes to"
+complete -c vfiomigctl -n __vfiomigctl_first -a recover -d "bring a move between hosts to its end after a crash"
+
+complete -c vfiomigctl -n __vfiomigctl_first -a help -d "give a help list"
+complete -c vfiomigctl -n '__vfiomigctl_at 1 help' -a 'save resume migrate receive recover hold list info state reset inspect verify extract report migratable bind unbind vfs monitor doctor dirty'
 
 complete -c vfiomigctl -n '__vfiomigctl_at 1 vfs' -a '(__vfiomigctl_pfs)' -x
 complete -c vfiomigctl -n '__vfiomigctl_at 1 save resume migrate receive info state reset migratable doctor bench' -a '(__vfiomigctl_devices; __vfiomigctl_vfs; __vfiomigctl_forms fd: hold: pid: unix: vfio-user:)' -F
@@ -176,6 +182,8 @@ complete -c vfiomigctl -n '__vfiomigctl_at 2 extract' -a '(__vfiomigctl_forms fi
 complete -c vfiomigctl -n '__vfiomigctl_at 1 inspect verify extract' -a '(__vfiomigctl_forms file: fd: exec:)' -F
 complete -c vfiomigctl -n '__vfiomigctl_at 1 report' -a '(__vfiomigctl_forms file: fd:)' -F
 complete -c vfiomigctl -n '__vfiomigctl_at 2 migratable' -a 'on off'
+complete -c vfiomigctl -n '__vfiomigctl_at 1 dirty' -a 'start report stop watch probe'
+complete -c vfiomigctl -n '__vfiomigctl_at 2 dirty' -a '(__vfiomigctl_devices; __vfiomigctl_vfs; __vfiomigctl_forms fd: hold: pid: unix: vfio-user:)' -F
 complete -c vfiomigctl -n '__vfiomigctl_at 2 state' -a 'stop running stop-copy resuming running-p2p pre-copy pre-copy-p2p'
 
 complete -c vfiomigctl -s j -l json -d "print one JSON document"
@@ -193,6 +201,10 @@ complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate receive reco
 complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate receive recover hold list info state reset inspect verify bench' -l vf-token -x -d "token that the driver of the VF's PF asks for"
 complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate receive recover hold list info state reset inspect verify bench' -l protocol -x -a 'v1 v2' -d "speak v1 or v2"
 complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate receive recover hold list info state reset inspect verify bench' -l timeout -x -d 'give up on who is silent for so long'
+complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate receive recover hold list info state reset inspect verify dirty' -l via -x -a 'cdev group' -d "open by cdev or group"
+complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate receive recover hold list info state reset inspect verify dirty' -l vf-token -x -d "token that the driver of the VF's PF asks for"
+complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate receive recover hold list info state reset inspect verify dirty' -l protocol -x -a 'v1 v2' -d "speak v1 or v2"
+complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate receive recover hold list info state reset inspect verify dirty' -l timeout -x -d 'give up on who is silent for so long'
 complete -c vfiomigctl -n '__vfiomigctl_command state' -l force -d "set it although a save or load seems under way"
 complete -c vfiomigctl -n '__vfiomigctl_command reset' -l force -d "reset it although a process uses it"
 complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate receive recover state reset migratable bind unbind vfs doctor bench' -l dry-run -d "change nothing, open nothing"
@@ -296,6 +308,12 @@ complete -c vfiomigctl -n '__vfiomigctl_command check' -l seed -x -d "of what is
 complete -c vfiomigctl -n '__vfiomigctl_command check' -l watch -x -d "REGION:OFFSET:LEN that stands still while stopped"
 complete -c vfiomigctl -n '__vfiomigctl_command check' -l strict -d "what a driver is known for is a failure, too"
 complete -c vfiomigctl -n '__vfiomigctl_command check' -l rule-timeout -x -d "how long a rule may take"
+complete -c vfiomigctl -n '__vfiomigctl_command dirty' -l range -x -d "log this memory of the device"
+complete -c vfiomigctl -n '__vfiomigctl_command dirty' -l page-size -x -a '4K 64K 2M' -d "by pages of this size"
+complete -c vfiomigctl -n '__vfiomigctl_command dirty' -l bitmap -r -F -d "write the bitmaps of all ranges"
+complete -c vfiomigctl -n '__vfiomigctl_command dirty' -l interval -x -a '100ms 1s 10s' -d "ask after each such time"
+complete -c vfiomigctl -n '__vfiomigctl_command dirty' -l rounds -x -d "end after so many"
+complete -c vfiomigctl -n '__vfiomigctl_command dirty' -l force -d "take from a log that may be another process's"
 complete -c vfiomigctl -n '__vfiomigctl_command doctor' -l fix -d "do what is safe to do about problems, one after the other"
 complete -c vfiomigctl -n '__vfiomigctl_command doctor' -l rules -d "list what is looked at, and look at nothing"
 

@@ -107,6 +107,7 @@ extern const struct command cmd_check;
 extern const struct command cmd_doctor;
 extern const struct command cmd_bench;
 extern const struct command cmd_bind;
+extern const struct command cmd_dirty;
 extern const struct command cmd_extract;
 extern const struct command cmd_hold;
 extern const struct command cmd_info;

@@ -28,7 +28,7 @@ teardown()
 		jq -e --arg command "$command" '.properties.command.const == $command and
 			.unevaluatedProperties == false' "$schema/$command.json"
 	done
-	[[ $(cd "$schema" && ls) == "$(printf '%s.json\n' "${commands[@]}" common monitor-event progress \
+	[[ $(cd "$schema" && ls) == "$(printf '%s.json\n' "${commands[@]}" common dirty-round monitor-event progress \
 		report-file trace | sort)" ]]
 	validate_reports </dev/null
 }
