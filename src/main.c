@@ -22,16 +22,10 @@
 
 /* The one list of commands: dispatch, --help and the completions' test read it. */
 static const struct command *const commands[] = {
-	&cmd_save,    &cmd_resume, &cmd_migrate, &cmd_receive, &cmd_recover,
-	&cmd_hold,    &cmd_list,   &cmd_info,	 &cmd_state,   &cmd_reset,
-	&cmd_inspect, &cmd_verify, &cmd_extract, &cmd_report,  &cmd_migratable,
-	&cmd_bind,    &cmd_unbind, &cmd_vfs,	 &cmd_monitor, &cmd_doctor,
-	&cmd_bench,
 	&cmd_save,    &cmd_resume, &cmd_migrate,    &cmd_receive, &cmd_recover, &cmd_hold,
 	&cmd_list,    &cmd_info,   &cmd_state,	    &cmd_reset,	  &cmd_inspect, &cmd_verify,
 	&cmd_extract, &cmd_report, &cmd_migratable, &cmd_bind,	  &cmd_unbind,	&cmd_vfs,
-	&cmd_monitor, &cmd_doctor, &cmd_check,
-	&cmd_dirty,
+	&cmd_monitor, &cmd_doctor, &cmd_check,	    &cmd_bench,	  &cmd_dirty,
 };
 
 /* What stands in front of the list of commands. */
