@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/macros.h"
 #include "engine/guests.h"
+#include "engine/move.h"
 
 #define GUESTS_LISTENERS 2u
 
@@ -26,6 +27,7 @@ enum visitor_state {
 	VISITOR_NONE, /* the place is free */
 	VISITOR_COMES, /* its thread is at work; it has not said HELLO */
 	VISITOR_SPEAKS, /* its thread is at work; it has */
+	VISITOR_JUDGED, /* its thread is at work, and asks the owner whether it is to be received */
 	VISITOR_GONE, /* its thread ends, and is to be joined */
 	VISITOR_ARRIVED, /* likewise; it is to be received */
 	VISITOR_WAITS, /* to be received */
@@ -56,7 +58,8 @@ struct visitor {
 /**
  * struct guests
  * @lock: of the states, of @listeners
- * @closes: the second listener is to be closed; @closed: it was
+ * @closes: the second listener is to be closed
+ * @changed: a visitor's state, or @closes
  * @wake_fd: the door is to look again; @wait_fd: one waits to be received
  */
 struct guests {
@@ -68,7 +71,7 @@ struct guests {
 	struct cancel cancel;
 	int wake_fd, wait_fd;
 	bool opened, ends, closes;
-	pthread_cond_t closed;
+	pthread_cond_t changed;
 	pthread_t door;
 };
 
@@ -99,6 +102,7 @@ static void guests_one_enter(struct visitor *visitor, enum visitor_state state)
 	pthread_mutex_lock(&visitor->guests->lock);
 	visitor->state = state;
 	visitor->since_ns = clock_ns();
+	pthread_cond_broadcast(&visitor->guests->changed);
 	pthread_mutex_unlock(&visitor->guests->lock);
 }
 
@@ -142,6 +146,7 @@ static int guests_one_hear(struct visitor *visitor, struct err *err)
 				return r;
 		}
 		if (m->type == WIRE_OFFER || m->type == WIRE_COMMIT || m->type == WIRE_ABORT) {
+			guests_one_enter(visitor, VISITOR_JUDGED);
 			r = o->ops->admit(o->ctx, link_peer(visitor->link), m, err);
 			return r < 0 ? r : 1;
 		}
@@ -362,7 +367,7 @@ static void guests_close_listener(struct guests *g)
 		l = TAKE_PTR(g->listeners[g->n_listeners]);
 	}
 	g->closes = false;
-	pthread_cond_broadcast(&g->closed);
+	pthread_cond_broadcast(&g->changed);
 	pthread_mutex_unlock(&g->lock);
 	listener_free(l);
 }
@@ -433,7 +438,7 @@ int guests_new(const struct guests_options *opts, struct guests **ret, struct er
 		return err_set(err, -ENOMEM, "calloc");
 	g->options = *opts;
 	pthread_mutex_init(&g->lock, NULL);
-	pthread_cond_init(&g->closed, NULL);
+	pthread_cond_init(&g->changed, NULL);
 	for (size_t i = 0; i < GUESTS_MAX; i++) {
 		g->all[i].guests = g;
 		g->all[i].cancel.fd = -1;
@@ -474,7 +479,7 @@ void guests_close_socket(struct guests *g)
 	g->closes = true;
 	guests_signal(g->wake_fd);
 	while (g->closes)
-		pthread_cond_wait(&g->closed, &g->lock);
+		pthread_cond_wait(&g->changed, &g->lock);
 	pthread_mutex_unlock(&g->lock);
 }
 
@@ -503,14 +508,50 @@ struct visitor *guests_receive(struct guests *g)
 	return first;
 }
 
-void guests_turn_away(struct guests *g, const struct err *why)
+/* Under the lock: until all that were admitted wait, whom the owner's state of before let in. */
+static void guests_settle(struct guests *g)
+{
+	for (size_t i = 0; i < GUESTS_MAX; i++)
+		while (g->all[i].state == VISITOR_JUDGED || g->all[i].state == VISITOR_ARRIVED)
+			pthread_cond_wait(&g->changed, &g->lock);
+}
+
+/* Return: one that waits and is not of a newer try than @hello; NULL for none. */
+static struct visitor *guests_receive_stale(struct guests *g, const struct wire_hello *hello,
+					    bool *newer)
+{
+	struct visitor *stale = NULL;
+
+	*newer = false;
+	pthread_mutex_lock(&g->lock);
+	guests_settle(g);
+	for (size_t i = 0; i < GUESTS_MAX; i++) {
+		struct visitor *visitor = &g->all[i];
+
+		if (visitor->state != VISITOR_WAITS)
+			continue;
+		if (visitor->said.type == WIRE_OFFER &&
+		    move_try(hello, link_peer(visitor->link)) == MOVE_TRY_NEWER)
+			*newer = true;
+		else
+			stale = visitor;
+	}
+	if (stale)
+		stale->state = VISITOR_RECEIVED;
+	pthread_mutex_unlock(&g->lock);
+	return stale;
+}
+
+bool guests_turn_away(struct guests *g, const struct link *link, const struct err *why)
 {
 	struct visitor *visitor;
+	bool newer;
 
-	while ((visitor = guests_receive(g))) {
+	while ((visitor = guests_receive_stale(g, link_peer(link), &newer))) {
 		guests_one_turn_away(visitor, link_name(visitor->link), why);
 		visitor_leave(visitor);
 	}
+	return newer;
 }
 
 struct link *visitor_link(struct visitor *visitor)
@@ -592,7 +633,7 @@ struct guests *guests_free(struct guests *g)
 		close(g->wake_fd);
 	if (g->wait_fd >= 0)
 		close(g->wait_fd);
-	pthread_cond_destroy(&g->closed);
+	pthread_cond_destroy(&g->changed);
 	pthread_mutex_destroy(&g->lock);
 	free(g);
 	return NULL;

@@ -26,6 +26,7 @@ struct visitor;
 struct guests_ops {
 	/**
 	 * @admit: One with this HELLO brings @first: OFFER, COMMIT or ABORT.
+	 * It waits for nothing that the owner does.
 	 * Return: 0: it is to be received; or why not, which it is told.
 	 */
 	int (*admit)(void *ctx, const struct wire_hello *hello, const struct wire_message *first,
@@ -70,8 +71,17 @@ int guests_fd(const struct guests *g);
  */
 struct visitor *guests_receive(struct guests *g);
 
-/** guests_turn_away() - all that wait to be received are told @why */
-void guests_turn_away(struct guests *g, const struct err *why);
+/**
+ * guests_turn_away() - those that wait to be received are told @why
+ * @link: the one that is listened to
+ *
+ * But for a source that has come by a newer link than @link, of the same transaction: it waits on.
+ * Those whom admit() has let in count, or is just asked about: it answers without waiting.
+ *
+ * Return: whether there is one. @link is of no use then.
+ */
+_must_check_ bool guests_turn_away(struct guests *g, const struct link *link,
+				   const struct err *why);
 
 struct link *visitor_link(struct visitor *visitor);
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <stddef.h>
+#include <string.h>
 
 #include "base/macros.h"
 #include "engine/move.h"
@@ -173,6 +174,38 @@ enum move_event move_hears(enum move_state state, enum wire_type type)
 		if (heard[i].state == state && heard[i].type == type)
 			return heard[i].event;
 	return MOVE_ON_LOST;
+}
+
+/*
+ * Several links of one transaction
+ *
+ * A source that has lost its link connects again, while the destination may still speak to the old
+ * one, or have it before it: links arrive in any order. Each HELLO has fewer retries left than the
+ * one before, and the newest is the one that the source listens to.
+ */
+
+enum move_try move_try(const struct wire_hello *known, const struct wire_hello *hello)
+{
+	if (known->generation != hello->generation ||
+	    memcmp(known->txid, hello->txid, sizeof(known->txid)) != 0)
+		return MOVE_TRY_OTHER;
+	return hello->retries < known->retries ? MOVE_TRY_NEWER : MOVE_TRY_OLDER;
+}
+
+enum move_admission move_admits(enum move_state state, enum move_try offered)
+{
+	if (state == MOVE_D_AGREEING)
+		return MOVE_ADMITTED;
+	switch (offered) {
+	case MOVE_TRY_OLDER:
+		return MOVE_STALE;
+	case MOVE_TRY_NEWER:
+		/* COMMIT was heard: a source that has decided does not offer it any more. */
+		return state <= MOVE_D_RENEWING || state == MOVE_D_ABORTED ? MOVE_ADMITTED
+									   : MOVE_BUSY;
+	default:
+		return MOVE_BUSY;
+	}
 }
 
 /*

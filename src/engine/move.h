@@ -131,6 +131,30 @@ struct move_step move_step(enum move_state state, enum move_event event, bool re
 /** move_hears() - the event that a message is in @state; MOVE_ON_LOST for one out of place */
 enum move_event move_hears(enum move_state state, enum wire_type type);
 
+/* What an OFFER is to the transaction that is known here, by the HELLO before it. */
+enum move_try {
+	MOVE_TRY_OTHER, /* of another transaction */
+	MOVE_TRY_OLDER, /* by a link that the source has left, or by the same one */
+	MOVE_TRY_NEWER, /* the source has left the links before: it has fewer retries left */
+};
+
+/** move_try() - what @hello begins where @known is the HELLO of what is known */
+enum move_try move_try(const struct wire_hello *known, const struct wire_hello *hello);
+
+enum move_admission {
+	MOVE_ADMITTED, /* to be agreed on, as soon as the link that is there is over */
+	MOVE_STALE, /* its source waits at another link */
+	MOVE_BUSY, /* something else is under way, or it is decided */
+};
+
+/**
+ * move_admits() - whether a destination in @state takes an OFFER by another link
+ *
+ * AGREEING is a destination that may still be offered anything; one that has lost its source, and
+ * waits for that one to come again, is ABORTED.
+ */
+enum move_admission move_admits(enum move_state state, enum move_try offered);
+
 /** move_phase() - what the record of a transaction in @state says */
 enum wire_phase move_phase(enum move_state state);
 

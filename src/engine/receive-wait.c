@@ -22,33 +22,35 @@
  * Those who connect, in their threads
  */
 
-static bool receive_wait_is_under_way(const struct receive *r)
+/* Under the lock: the HELLO of the newest try, as far as it tells transactions and tries apart. */
+static enum move_try receive_wait_try(const struct receive *r, const struct wire_hello *hello)
 {
-	return r->state <= MOVE_D_PREPARED || r->state == MOVE_D_ABORTED;
+	struct wire_hello known = { .generation = r->generation, .retries = r->retries };
+
+	memcpy(known.txid, r->txid, sizeof(known.txid));
+	return r->known ? move_try(&known, hello) : MOVE_TRY_OTHER;
 }
 
-/*
- * An OFFER of a link that the source has left may arrive behind the READY of a newer one, which the
- * source may have decided by. Of each try it says with fewer retries left that it is newer.
- */
-static int receive_wait_admit_offer(struct receive *r, const struct wire_hello *hello, bool same,
+static int receive_wait_admit_offer(struct receive *r, const struct wire_hello *hello,
 				    struct err *why)
 {
-	bool open = r->state == MOVE_D_AGREEING && !r->awaited;
+	enum move_try offered = receive_wait_try(r, hello);
 
-	if (!open && same && hello->retries >= r->retries)
+	switch (move_admits(r->awaited ? MOVE_D_ABORTED : r->state, offered)) {
+	case MOVE_ADMITTED:
+		if (offered == MOVE_TRY_NEWER) {
+			r->returned = true;
+			r->retries = hello->retries;
+		}
+		return 0;
+	case MOVE_STALE:
 		return err_fail(why, ERR_ABORTED, -ESTALE,
 				"transaction %s: it is not offered by its newest link",
 				r->result->txid);
-	/* After READY, too: then it has not heard that. */
-	if (open || (same && receive_wait_is_under_way(r))) {
-		r->returned = same;
-		if (same)
-			r->retries = hello->retries;
-		return 0;
+	default:
+		return err_fail(why, ERR_ABORTED, -EBUSY, "transaction %s is under way here",
+				r->result->txid);
 	}
-	return err_fail(why, ERR_ABORTED, -EBUSY, "transaction %s is under way here",
-			r->result->txid);
 }
 
 static int receive_wait_admit_decision(struct receive *r, bool same, const struct wire_message *m,
@@ -69,7 +71,7 @@ int receive_admit(void *ctx, const struct wire_hello *hello, const struct wire_m
 
 	pthread_mutex_lock(&r->lock);
 	busy = r->state != MOVE_D_AGREEING && r->state != MOVE_D_DONE;
-	e = first->type == WIRE_OFFER ? receive_wait_admit_offer(r, hello, same, why)
+	e = first->type == WIRE_OFFER ? receive_wait_admit_offer(r, hello, why)
 				      : receive_wait_admit_decision(r, same, first, why);
 	pthread_mutex_unlock(&r->lock);
 	/* A source that has come again has lost the link that it had. */

@@ -287,9 +287,6 @@ static int receive_try(struct receive *r, struct err *err)
 {
 	int e;
 
-	pthread_mutex_lock(&r->lock);
-	r->returned = false;
-	pthread_mutex_unlock(&r->lock);
 	r->bytes = 0;
 	r->end = (struct wire_end){ 0 };
 	r->failed = (struct err){ 0 };
@@ -385,6 +382,24 @@ static int receive_await_frames(struct receive *r, struct err *err)
 	return err->code;
 }
 
+static void receive_set_returned(struct receive *r, bool returned)
+{
+	pthread_mutex_lock(&r->lock);
+	r->returned = returned;
+	pthread_mutex_unlock(&r->lock);
+}
+
+/* The source was agreed with by a link that it has left for one that waits. */
+static int receive_left(struct receive *r, struct err *err)
+{
+	err_fail(err, ERR_ABORTED, -ECONNRESET, "%s: the source has come again",
+		 link_name(r->link));
+	receive_set_returned(r, true);
+	receive_lost(r, err);
+	receive_do(r);
+	return err->code;
+}
+
 /* Return: 0: its first FRAMES have come; or why not. */
 static int receive_agree_on(struct receive *r, const char *offer, size_t len, struct err *err)
 {
@@ -396,7 +411,8 @@ static int receive_agree_on(struct receive *r, const char *offer, size_t len, st
 	if (e < 0)
 		return e;
 	err_fail(&others, ERR_ABORTED, -EBUSY, "transaction %s is under way here", r->result->txid);
-	guests_turn_away(r->guests, &others);
+	if (guests_turn_away(r->guests, r->link, &others))
+		return receive_left(r, err);
 	return receive_await_frames(r, err);
 }
 
@@ -473,6 +489,8 @@ static int receive_agree_with_guest(struct receive *r, struct err *err)
 		receive_start_over(r, link_peer(r->link));
 		if (!r->awaited)
 			r->tries = link_peer(r->link)->retries;
+	} else {
+		receive_set_returned(r, false);
 	}
 	offer = visitor_offer(r->visitor, &len);
 	return receive_agree_on(r, offer, len, err);

@@ -25,6 +25,7 @@ steps are taken one after another; "hear" steps print what comes, and fail if it
   file:NAME               goes on once a file of this name is there
   close                   closes the connection; a new one is made by
   connect[:URI]
+  leave                   says no more by this connection, and keeps it open; then "connect"
 """
 
 import ctypes
@@ -57,6 +58,7 @@ class Source:
         self.txid = bytes.fromhex("00112233445566778899aabbccddeeff")
         self.generation = 7
         self.role = 1
+        self.left = []
         self.journal = bytes(range(16))
         self.connect(uri)
 
@@ -78,6 +80,9 @@ class Source:
 
     def close(self, _=""):
         self.finish()
+
+    def leave(self, _=""):
+        self.left.append(self.socket)
 
     # Out
 

@@ -308,6 +308,40 @@ over()
 	over 0 completed destination running 'done'
 }
 
+@test "receive: of two links of one source that come at once the newer one counts" {
+	local steps
+
+	emulate
+	# Both are there when it looks, in whatever order its threads then hear them.
+	for steps in 'offer leave connect hello:retries=1 offer hear:HELLO' \
+		'leave connect hello:retries=1 offer hear:HELLO'; do
+		set_state "$B" running
+		rm -rf state
+		: >receive.err
+		receive -v
+		kill -STOP "$receive"
+		# shellcheck disable=SC2086 # steps
+		timeout 120 "$SOURCE" unix:r image hello:retries=2 $steps hear:VERDICT-yes frames end \
+			hear:READY commit hear:DONE >source.out 2>source.err 3>&- &
+		eventually said '# hear:HELLO' source.err
+		kill -CONT "$receive"
+		wait $! || {
+			cat source.out source.err receive.err
+			return 1
+		}
+		over 0 completed destination running 'done'
+	done
+	# A third one, while the second is heard after READY: it is offered to that one anew.
+	set_state "$B" running
+	rm -rf state
+	: >receive.err
+	receive
+	send 0 hello:retries=3 "${READY[@]:1}" leave connect hello:retries=2 hear:HELLO offer leave \
+		connect hello:retries=1 hear:HELLO offer hear:VERDICT-yes frames end hear:READY commit \
+		hear:DONE
+	over 0 completed destination running 'done'
+}
+
 @test "receive: READY that was not heard is forgotten when the state is offered again" {
 	emulate
 	receive

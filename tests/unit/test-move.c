@@ -219,6 +219,55 @@ static void the_state_says_who_owns(void **state)
 	assert_int_equal(handover_gives_up(move_received(MOVE_D_JUDGING)), HANDOVER_DISCARD);
 }
 
+static void the_newest_link_of_a_source_is_the_one_that_counts(void **state)
+{
+	const struct wire_hello known = { .txid = { 1 }, .generation = 2, .retries = 3 };
+	struct wire_hello hello = known;
+
+	(void)state;
+	assert_int_equal(move_try(&known, &hello), MOVE_TRY_OLDER);
+	hello.retries = 4;
+	assert_int_equal(move_try(&known, &hello), MOVE_TRY_OLDER);
+	hello.retries = 2;
+	assert_int_equal(move_try(&known, &hello), MOVE_TRY_NEWER);
+	hello.generation = 3;
+	assert_int_equal(move_try(&known, &hello), MOVE_TRY_OTHER);
+	hello.generation = 2;
+	hello.txid[WIRE_ID_SIZE - 1] = 1;
+	assert_int_equal(move_try(&known, &hello), MOVE_TRY_OTHER);
+}
+
+static void a_source_may_come_again_until_it_has_decided(void **state)
+{
+	static const struct {
+		enum move_state at;
+		enum move_admission other, older, newer;
+	} rows[] = {
+		{ MOVE_D_AGREEING, MOVE_ADMITTED, MOVE_ADMITTED, MOVE_ADMITTED },
+		{ MOVE_D_ACCEPTED, MOVE_BUSY, MOVE_STALE, MOVE_ADMITTED },
+		{ MOVE_D_BEGINNING, MOVE_BUSY, MOVE_STALE, MOVE_ADMITTED },
+		{ MOVE_D_LOADING, MOVE_BUSY, MOVE_STALE, MOVE_ADMITTED },
+		{ MOVE_D_JUDGING, MOVE_BUSY, MOVE_STALE, MOVE_ADMITTED },
+		{ MOVE_D_PREPARING, MOVE_BUSY, MOVE_STALE, MOVE_ADMITTED },
+		{ MOVE_D_PREPARED, MOVE_BUSY, MOVE_STALE, MOVE_ADMITTED },
+		{ MOVE_D_RENEWING, MOVE_BUSY, MOVE_STALE, MOVE_ADMITTED },
+		{ MOVE_D_COMMITTING, MOVE_BUSY, MOVE_STALE, MOVE_BUSY },
+		{ MOVE_D_STARTING, MOVE_BUSY, MOVE_STALE, MOVE_BUSY },
+		{ MOVE_D_DONE, MOVE_BUSY, MOVE_STALE, MOVE_BUSY },
+		{ MOVE_D_FAILED, MOVE_BUSY, MOVE_STALE, MOVE_BUSY },
+		{ MOVE_D_ABORTED, MOVE_BUSY, MOVE_STALE, MOVE_ADMITTED },
+	};
+
+	(void)state;
+	assert_int_equal(ARRAY_SIZE(rows), MOVE_NR_STATES - MOVE_D_AGREEING);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		assert_int_equal(rows[i].at, MOVE_D_AGREEING + i);
+		assert_int_equal(move_admits(rows[i].at, MOVE_TRY_OTHER), rows[i].other);
+		assert_int_equal(move_admits(rows[i].at, MOVE_TRY_OLDER), rows[i].older);
+		assert_int_equal(move_admits(rows[i].at, MOVE_TRY_NEWER), rows[i].newer);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -229,6 +278,8 @@ int main(void)
 		cmocka_unit_test(only_before_ready_there_is_another_try),
 		cmocka_unit_test(what_is_sent_is_heard),
 		cmocka_unit_test(the_state_says_who_owns),
+		cmocka_unit_test(the_newest_link_of_a_source_is_the_one_that_counts),
+		cmocka_unit_test(a_source_may_come_again_until_it_has_decided),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
