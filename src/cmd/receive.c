@@ -8,6 +8,7 @@
 #include "base/macros.h"
 #include "base/sd-notify.h"
 #include "engine/receive.h"
+#include "engine/spool.h"
 #include "ui/session.h"
 #include "cmd/cmd.h"
 #include "cmd/connection.h"
@@ -327,6 +328,10 @@ static int cmd_receive_prepare(struct cmd_receive_args *a, const struct progress
 		return r;
 	r = cmd_receive_find_spool(a, err);
 	if (r < 0 || a->l.load.verify_only)
+		return r;
+	/* Else the first source would find out, with its devices stopped. */
+	r = a->options.spool ? spool_check(a->options.spool, err) : 0;
+	if (r < 0)
 		return r;
 	r = cmd_loaded_look(&a->l, err);
 	if (r < 0)

@@ -93,11 +93,17 @@ static int journal_sync_parent(const char *path, struct err *err)
 	return 0;
 }
 
+static int journal_no_dir(const char *dir, int code, struct err *err)
+{
+	err_fail(err, err_denied(code, ERR_CONFIG), code, "journal's folder %s", dir);
+	return err_hint(err, code, "name another one with --state-dir");
+}
+
 static int journal_make_one(const char *path, struct err *err)
 {
 	if (mkdir(path, 0700) == 0)
 		return journal_sync_parent(path, err);
-	return errno == EEXIST ? 0 : err_fail(err, ERR_CONFIG, -errno, "%s", path);
+	return errno == EEXIST ? 0 : journal_no_dir(path, -errno, err);
 }
 
 /* With all that leads to it. */
@@ -231,7 +237,7 @@ int journal_open_by(const char *dir, const struct journal_ops *ops, struct journ
 	if (j->dir)
 		j->fd = open(j->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (j->fd < 0)
-		return err_fail(err, ERR_CONFIG, -errno, "%s", dir);
+		return journal_no_dir(dir, -errno, err);
 	r = journal_check_dir(j->fd, j->dir, err);
 	if (r < 0)
 		return r;

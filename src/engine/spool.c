@@ -44,22 +44,39 @@ static int spool_check_dir(int fd, const char *dir, struct err *err)
 	return err_hint(err, -EPERM, "chmod go-w %s", dir);
 }
 
+/* It cannot be used, for the reason @code. */
+static int spool_no_dir(const char *dir, int code, struct err *err)
+{
+	err_fail(err, err_denied(code, ERR_CONFIG), code, "spool folder %s", dir);
+	return err_hint(err, code, "name another folder with --spool, or have none by --no-spool");
+}
+
 static int spool_open_dir(const char *dir, int *ret, struct err *err)
 {
 	_cleanup_fd_ int fd = -1;
 	int r;
 
 	if (mkdir(dir, 0700) < 0 && errno != EEXIST)
-		return err_fail(err, err_denied(-errno, ERR_OUTPUT), -errno, "spool folder %s",
-				dir);
+		return spool_no_dir(dir, -errno, err);
 	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
-		return err_fail(err, err_denied(-errno, ERR_OUTPUT), -errno, "spool folder %s",
-				dir);
+		return spool_no_dir(dir, -errno, err);
 	r = spool_check_dir(fd, dir, err);
 	if (r < 0)
 		return r;
 	*ret = TAKE_FD(fd);
+	return 0;
+}
+
+int spool_check(const char *dir, struct err *err)
+{
+	_cleanup_fd_ int fd = -1;
+	int r = spool_open_dir(dir, &fd, err);
+
+	if (r < 0)
+		return r;
+	if (faccessat(fd, ".", W_OK | X_OK, AT_EACCESS) < 0)
+		return spool_no_dir(dir, -errno, err);
 	return 0;
 }
 

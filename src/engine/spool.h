@@ -18,12 +18,19 @@
 struct spool;
 
 /**
+ * spool_check() - whether files can be made in @dir, which is made (0700) if it is not there
+ *
+ * Return: 0; -EACCES and the like (ERR_PERMISSION); -ENOTDIR, -ENOENT, -EROFS and the like, and
+ * -EPERM for a folder that others may write to (ERR_CONFIG).
+ */
+_must_check_ int spool_check(const char *dir, struct err *err);
+
+/**
  * spool_open() - a new, empty file "NAME.image" in @dir, which is made (0700) if it is not there
  *
  * Replaces what an attempt before has left under that name.
  *
- * Return: 0; -EACCES, -ENOSPC and the like (ERR_OUTPUT); -EPERM (ERR_CONFIG) for a folder that
- * others may write to.
+ * Return: 0; as spool_check(); -ENOSPC and the like (ERR_OUTPUT).
  */
 _must_check_ int spool_open(const char *dir, const char *name, struct spool **ret, struct err *err);
 

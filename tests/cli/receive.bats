@@ -507,3 +507,37 @@ over()
 	migctl 78 receive --state-dir=open "$B" unix:r
 	expect_message open
 }
+
+# refused STATUS TEXT ARG...: at once, in one line, before anything is listened at.
+refused()
+{
+	migctl "$1" receive --no-hold "${@:3}" "$B" unix:r
+	expect_message "$2" "name another"
+	[[ $stderr != *$'\n'* ]]
+	[[ ! -e r ]]
+}
+
+@test "receive: folders that cannot be are refused before anything is listened at" {
+	emulate
+	: >file
+	refused 78 'spool folder file: Not a directory' --state-dir=state --spool=file
+	refused 78 'spool folder no/such: No such file or directory' --state-dir=state --spool=no/such
+	refused 78 "journal's folder file: Not a directory" --state-dir=file
+	refused 78 "journal's folder /proc/x: No such file or directory" --state-dir=/proc/x
+	mkdir -m 777 open
+	chmod 777 open
+	migctl 78 receive --state-dir=state --spool=open "$B" unix:r
+	expect_message 'spool folder open: other users may write to it'
+	expect_state "$B" running
+}
+
+@test "receive: a folder that a user may not write to is refused with 77" {
+	require root
+	emulate
+	mkdir -m 700 state
+	run --separate-stderr setpriv --reuid 65534 --clear-groups "$tool" receive \
+		--state-dir=state/deeper "$B" unix:r
+	printf '%s\n' "$stderr"
+	((status == 77))
+	[[ $stderr == *"journal's folder state"*': Permission denied'*'--state-dir' ]]
+}
