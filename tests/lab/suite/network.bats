@@ -50,6 +50,7 @@ setup()
 	)
 	trust=(--insecure)
 	timeout=30s
+	both_ran=''
 }
 
 # What a test did to the link is not the next one's.
@@ -116,9 +117,9 @@ start_migrate()
 	local host=$1 device=$2 other=$3
 
 	shift 3
-	start moving nsenter --net="/run/netns/$host" "$VFIOMIGCTL" migrate --json \
+	start moving nsenter --net="/run/netns/$host" "$VFIOMIGCTL" migrate -v --json \
 		--timeout="$timeout" --state-dir="$PWD/state.$host" "${trust[@]}" "$@" "$device" \
-		"tcp:${!other}:7000"
+		"tcp:${!other}:${via-7000}"
 }
 
 # trouble NETEM...: both ways, from now on.
@@ -128,11 +129,94 @@ trouble()
 	tc -n far qdisc replace dev veth0 root netem "$@"
 }
 
+# heal: the link carries all again, and both ends go on.
 heal()
 {
-	tc -n near qdisc del dev veth0 root 2>/dev/null || true
-	tc -n far qdisc del dev veth0 root 2>/dev/null || true
-	[[ -z ${receiving-} ]] || kill -CONT "$receiving" 2>/dev/null || true
+	local host
+
+	for host in near far; do
+		tc -n "$host" qdisc del dev veth0 root 2>/dev/null || true
+		ip -n "$host" route flush type blackhole 2>/dev/null || true
+		ip -n "$host" link set veth0 up
+	done
+	go_on receiving
+	go_on moving
+}
+
+go_on()
+{
+	[[ -z ${!1-} ]] || has_ended "${!1}" || kill -CONT "${!1}" 2>/dev/null || true
+}
+
+# break_by WAY: what goes between the ends arrives no more, and neither is told.
+break_by()
+{
+	case $1 in
+	loss) trouble loss 100% ;;
+	down) ip -n near link set veth0 down ;;
+	route)
+		ip -n near route add blackhole "$far"
+		ip -n far route add blackhole "$near"
+		;;
+	receiver) kill -STOP "$receiving" ;;
+	source) kill -STOP "$moving" ;;
+	esac
+}
+
+# two_run: the state runs at both ends. $B is asked first: once it runs that, $A never does again. One
+# that was reset is blank.
+two_run()
+{
+	runs "$B" || return 1
+	shown "$B" seed
+	expect_shown "$A" seed "$shown" >/dev/null && runs "$A"
+}
+
+runs()
+{
+	shown "$1" state
+	[[ $shown == running* || $shown == pre-copy* ]]
+}
+
+# meanwhile COMMAND...: eventually it succeeds, and at no look before both ran.
+meanwhile()
+{
+	eventually meanwhile_look "$@" || return
+	[[ -z $both_ran ]] || {
+		echo "both ran"
+		return 1
+	}
+}
+
+meanwhile_look()
+{
+	! two_run || both_ran=yes
+	"$@"
+}
+
+# source_runs_again: a source that had not decided has undone it, whatever the other end does.
+source_runs_again()
+{
+	meanwhile has_ended "$moving"
+	finish moving 75
+	told owner source
+	is_in "$A" running
+	counts "$A"
+	! is_in "$B" running
+}
+
+# has_moved: the state runs at the destination, and is the one that left.
+has_moved()
+{
+	meanwhile has_ended "$moving"
+	finish moving 0
+	told owner destination
+	finish receiving 0
+	is_in "$A" stop
+	is_in "$B" running
+	phases 'done' 'done'
+	shown "$A" seed
+	expect_shown "$B" seed "$shown"
 }
 
 # stands_still DEVICE: in the call that was armed.
@@ -224,23 +308,217 @@ troubled()
 }
 
 #
-# A link that breaks without a word
+# A link that breaks without a word, and an end that stands still
 #
 
-@test "network: a link that heals after the decision needs no recover" {
-	timeout=5s
-	stall "$B" stall-arc resuming stop
+# until_stopped FAULT...: a move whose destination stands still in that arc.
+until_stopped()
+{
+	timeout=2s
+	sim "$A" seed 4711
+	migctl 0 -q state "$B" stop
+	stall "$B" "$@"
 	receive far "$B" --run
 	start_migrate near "$A" far
 	eventually stands_still "$B"
+}
+
+# destination_gives_up: it hears that the source has, or if READY was on its way by then, asks.
+destination_gives_up()
+{
+	meanwhile judged receiving
+	has_ended "$receiving" || recover_far
+	meanwhile has_ended "$receiving"
+	finish receiving 75
+	is_in "$A" running
+	is_in "$B" stop
+	phases aborted aborted
+}
+
+judged()
+{
+	has_ended "${!1}" || wrote "$1.err" 'is in doubt'
+}
+
+recover_far()
+{
+	local txid
+
+	txid=$(echo state.far/*.destination)
+	txid=${txid##*/}
+	record -0 "$VFIOMIGCTL" recover --state-dir=state.far \
+		--peer="exec:$VFIOMIGCTL -q recover --state-dir state.near --serve -" "${txid%.*}"
+}
+
+# broken_before WAY: while the destination's driver judges what it was given.
+broken_before()
+{
+	until_stopped stall-arc resuming stop
+	break_by "$1"
+	source_runs_again
+	heal
+	sim "$B" release 1
+	destination_gives_up
+}
+
+# decided: the source has decided, and the destination does not hear of it.
+decided()
+{
+	until_stopped stall-arc resuming stop
 	tc -n near qdisc replace dev veth0 root netem loss 100%
 	sim "$B" release 1
-	eventually wrote "$(echo state.near/*.source)" '"phase":"committed"'
+	meanwhile wrote "$(echo state.near/*.source)" '"phase":"committed"'
+}
+
+# broken_after WAY: the move goes on when the link does, and neither end runs before.
+broken_after()
+{
+	decided
+	break_by "$1"
+	meanwhile wrote receiving.err 'is in doubt'
+	is_in "$A" stop
 	is_in "$B" stop
 	heal
-	finish moving 0
-	told owner destination
-	finish receiving 0
+	has_moved
+}
+
+@test "network: lost before the decision, the source runs on" {
+	broken_before loss
+}
+
+@test "network: lost after the decision, it goes on without recover" {
+	broken_after loss
+}
+
+@test "network: the link is down before the decision" {
+	broken_before down
+}
+
+@test "network: the link is down after the decision" {
+	broken_after down
+}
+
+@test "network: there is no way to the other end before the decision" {
+	broken_before route
+}
+
+@test "network: there is no way to the other end after the decision" {
+	broken_after route
+}
+
+@test "network: the receiver stands still before the decision" {
+	broken_before receiver
+}
+
+@test "network: the receiver stands still after the decision" {
+	decided
+	break_by receiver
+	tc -n near qdisc del dev veth0 root
+	meanwhile wrote moving.err "; connecting again"
+	is_in "$B" stop
+	heal
+	has_moved
+}
+
+@test "network: the source stands still before the decision" {
+	timeout=2s
+	sim "$A" seed 4711
+	migctl 0 -q state "$B" stop
+	receive far "$B" --run
+	stall "$A" stall-read 4096
+	start_migrate near "$A" far
+	eventually stands_still "$A"
+	break_by source
+	meanwhile has_ended "$receiving"
+	finish receiving 75
+	is_in "$B" stop
+	sim "$A" release 1
+	heal
+	source_runs_again
+	phases aborted aborted
+}
+
+@test "network: the source stands still after the decision" {
+	until_stopped stall-arc stop running-p2p
+	wrote "$(echo state.near/*.source)" '"phase":"committed"'
+	break_by source
+	sim "$B" release 1
+	meanwhile has_ended "$receiving"
 	is_in "$B" running
-	phases 'done' 'done'
+	heal
+	has_moved
+}
+
+#
+# Cut behind a certain message
+#
+
+# heal_relay: what it holds passes now, late.
+heal_relay()
+{
+	kill -USR1 "$relay"
+}
+
+# decided_or_ended: the source has given up, or decided, and the destination hears of it no more.
+decided_or_ended()
+{
+	local record
+
+	has_ended "$moving" && return
+	record=$(echo state.near/*.source)
+	[[ -e $record ]] && wrote "$record" '"phase":"committed"' && judged receiving
+}
+
+# ends_well: a source that had not decided runs on, and one that had has moved.
+ends_well()
+{
+	meanwhile decided_or_ended
+	has_ended "$moving" || {
+		heal_relay
+		has_moved
+		return
+	}
+	source_runs_again
+	heal_relay
+	eventually wrote relay.out 'source is gone'
+	# Before the transaction has begun there it waits for another.
+	if [[ -e $(echo state.far/*.destination) ]]; then
+		destination_gives_up
+	else
+		kill -TERM "$receiving"
+		finish receiving 75
+	fi
+}
+
+# cut_after END N...: so many messages of that end arrive, and no more of either.
+cut_after()
+{
+	local end=$1 n
+
+	timeout=1s
+	via=7001
+	for n in "${@:2}"; do
+		sim "$A" seed $((n + 1))
+		migctl 0 -q state "$A" running
+		migctl 0 -q state "$B" stop
+		receive far "$B" --run
+		start relay nsenter --net=/run/netns/far "$python" -IS \
+			"${top_srcdir:?}/tests/cut-relay.py" 7001 "$far" 7000 "$end" "$n"
+		eventually wrote relay.out ready
+		start_migrate near "$A" far
+		ends_well
+		kill "$relay"
+		finish relay 143
+		rm -rf state.near state.far
+	done
+}
+
+@test "network: nothing arrives behind the source's first messages" {
+	# HELLO, OFFER, some of five FRAMES, END, COMMIT
+	cut_after source 1 2 4 6 7
+}
+
+@test "network: nothing arrives behind the destination's first messages" {
+	# HELLO, VERDICT, READY
+	cut_after destination 1 2 3
 }
