@@ -6,7 +6,8 @@
 # what arrives is judged by their driver, byte by byte. Where a test has to break the link at a
 # certain point, a driver stands still there.
 #
-# NETWORK_RUNS is how many moves each kind of trouble gets.
+# NETWORK_RUNS is how many moves each kind of trouble gets, NETWORK_MOVES how many go over links of
+# all kinds by chance, from NETWORK_SEED; `scripts/sweep network` makes it a thousand.
 
 # shellcheck disable=SC2030,SC2031,SC2034,SC2154 # variables are lab.bash's and run's, or theirs
 load migsim.bash
@@ -305,6 +306,47 @@ troubled()
 
 @test "network: a slow link with all of that" {
 	troubled delay 20ms 5ms loss 1% duplicate 1% corrupt 0.1% rate 20mbit
+}
+
+# by_chance: $chance is what a link may do, and $kind a word for it.
+by_chance()
+{
+	chance=(delay "$((RANDOM % 20))ms" "$((RANDOM % 5))ms" loss "$((RANDOM % 4))%")
+	chance+=(duplicate "$((RANDOM % 6))%" corrupt "0.$((RANDOM % 3))%")
+	chance+=(reorder "$((60 + RANDOM % 40))%" "$((RANDOM % 50))%")
+	((RANDOM % 3)) || chance+=(rate "$((4 + RANDOM % 60))mbit")
+	in_plain
+	((RANDOM % 3)) || by_tls
+}
+
+# move_once HOST DEVICE OTHER DEVICE: what left has arrived, to the last bit by digest.
+move_once()
+{
+	receive "$3" "$4" --stop
+	migrate 0 "$1" "$2" "$3"
+	told owner destination
+	finish receiving 0
+	is_in "$2" stop
+	is_in "$4" stop
+	same_state "$2" "$4"
+}
+
+@test "network: moves to and fro, over links of all kinds by chance" {
+	local n=0 moves=${NETWORK_MOVES:-30} seed=${NETWORK_SEED:-14} chance
+
+	RANDOM=$seed
+	sim "$A" size 60000
+	sim "$B" size 60000
+	while ((n < moves)); do
+		by_chance
+		echo "# move $n of seed $seed: ${trust[0]} ${chance[*]}"
+		trouble "${chance[@]}"
+		sim "$A" seed $((RANDOM + 1))
+		move_once near "$A" far "$B"
+		move_once far "$B" near "$A"
+		((n += 2))
+	done
+	echo "# $n moves of seed $seed, all whole"
 }
 
 #
