@@ -17,6 +17,7 @@ static const struct check_group *const rules_groups[] = {
 	&check_precopy_rules,
 	&check_stop_rules,
 	&check_load_rules,
+	&check_hostile_rules,
 };
 
 size_t check_groups(const struct check_group *const **ret)
