@@ -216,7 +216,7 @@ complete -c vfiomigctl -n '__vfiomigctl_command state' -l force -d "set it altho
 complete -c vfiomigctl -n '__vfiomigctl_command reset' -l force -d "reset it although a process uses it"
 complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate receive recover state reset migratable bind unbind vfs doctor check' -l dry-run -d "change nothing, open nothing"
 
-complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate receive recover hold state verify bench' -l drain-timeout -x -d 'try an arc again that a busy device refuses, for so long'
+complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate receive recover hold info state verify bench' -l drain-timeout -x -d 'try an arc again that a busy device refuses, for so long'
 
 complete -c vfiomigctl -n '__vfiomigctl_command save resume receive' -l freeze-owner -d "stop the devices' owner while they are stopped"
 complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate receive' -l action-script -r -F -d "run this before and after the devices stop and start"
@@ -271,6 +271,7 @@ complete -c vfiomigctl -n '__vfiomigctl_command receive' -l no-spool -d "keep no
 complete -c vfiomigctl -n '__vfiomigctl_command resume' -l listen -d "FILE is a socket: receive from who connects to it"
 
 complete -c vfiomigctl -n '__vfiomigctl_command list' -l probe -d "open devices that no process holds and ask them"
+complete -c vfiomigctl -n '__vfiomigctl_command info' -l decode -d "read its stream, by pre-copy, or stopping it for a moment, and show its records"
 complete -c vfiomigctl -n '__vfiomigctl_command info' -l diff -r -F -a '(__vfiomigctl_forms file: fd: exec:)' -d "show how the device differs from the one in an image"
 complete -c vfiomigctl -n '__vfiomigctl_command inspect' -l decode -d "show the records that drivers put into their streams"
 complete -c vfiomigctl -n '__vfiomigctl_command inspect' -l diff -r -F -a '(__vfiomigctl_devices; __vfiomigctl_vfs; __vfiomigctl_forms fd: hold: pid: unix: vfio-user:)' -d "show how a device differs from the image"

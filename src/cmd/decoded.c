@@ -91,6 +91,7 @@ void cmd_decoded_end(struct cmd_decoded *c, bool complete)
 		report_uint(odd, "at", result->odd_at);
 		report_string(odd, "why", result->odd);
 	}
+	c->result = *result;
 	c->decode = decode_free(c->decode);
 }
 

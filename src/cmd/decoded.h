@@ -16,12 +16,14 @@
  * @object: the stream's member "decoded"
  * @lists: where nodes of each depth go; those of deeper ones belong to the last record there
  * @listed: nodes so far
+ * @result: once it has ended
  */
 struct cmd_decoded {
 	struct decode *decode;
 	struct json_object *object;
 	struct json_object *lists[DECODE_DEPTH_MAX + 1];
 	unsigned int listed;
+	struct decode_result result;
 };
 
 /**

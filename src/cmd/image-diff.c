@@ -71,8 +71,7 @@ static void image_diff_compare_configs(struct json_object *list, const struct im
 	report_string(o, "owner", "device");
 }
 
-static const struct image_device *image_diff_find(const struct image_manifest *m,
-						  const struct device *dev)
+const struct image_device *image_diff_find(const struct image_manifest *m, const struct device *dev)
 {
 	for (uint32_t i = 0; i < m->n_devices; i++)
 		if (!strcmp(m->devices[i].address, device_name(dev)))

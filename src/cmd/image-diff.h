@@ -19,5 +19,9 @@
 _must_check_ int image_diff(struct json_object *report, const struct image_manifest *m,
 			    const struct device *dev, struct err *err);
 
+/** image_diff_find() - the device of @m that is meant; NULL where that cannot be told */
+const struct image_device *image_diff_find(const struct image_manifest *m,
+					   const struct device *dev);
+
 /** image_diff_view() - the differences as a table, and the verdict, if they were asked for. */
 void image_diff_view(FILE *f, struct json_object *report);

@@ -4,12 +4,15 @@
 #include "base/macros.h"
 #include "device/device.h"
 #include "device/quirks.h"
+#include "engine/sample.h"
 #include "fsm/fsm.h"
 #include "host/pci-config.h"
 #include "ui/session.h"
 #include "cmd/cmd.h"
+#include "cmd/decoded.h"
 #include "cmd/image-diff.h"
 #include "cmd/image-scan.h"
+#include "cmd/objections.h"
 #include "cmd/render.h"
 
 /* A vfio-user server may claim any number of regions and interrupts: so many are listed. */
@@ -20,6 +23,10 @@ struct cmd_info_args {
 	const char *spec;
 	struct device_options options;
 	const char *diff;
+	bool decode;
+	struct arc_retry retry;
+	struct cmd_decoded decoded;
+	struct image_scan scan; /* of @diff */
 	struct device *device;
 };
 
@@ -77,7 +84,9 @@ static void cmd_info_view(FILE *f, struct json_object *report)
 		for (size_t i = 0; i < json_object_array_length(list); i++)
 			fprintf(f, "known: %s\n",
 				json_object_get_string(json_object_array_get_idx(list, i)));
+	cmd_decoded_view(f, report);
 	image_diff_view(f, report);
+	cmd_objections_view(f, report);
 }
 
 /* Regions and interrupts of no size are how a PCI device says that it has none there. */
@@ -142,10 +151,13 @@ static void cmd_info_add_quirks(struct json_object *report, const char *driver)
 		report_append_string(list, q->notes[i]);
 }
 
-/* A device that cannot migrate is an answer here, not a failure. */
-static int cmd_info_describe(struct json_object *report, struct device *dev, struct err *err)
+/*
+ * A device that cannot migrate is an answer here, not a failure; @ret_why is then why not, and its
+ * code is 0 else.
+ */
+static int cmd_info_describe(struct json_object *report, struct device *dev, struct err *ret_why,
+			     struct err *err)
 {
-	struct err why = { 0 };
 	struct dev_info info;
 	bool migratable;
 	int r;
@@ -154,17 +166,17 @@ static int cmd_info_describe(struct json_object *report, struct device *dev, str
 	if (r < 0)
 		return r;
 	report_bool(report, "resettable", info.flags & VFIO_DEVICE_FLAGS_RESET);
-	r = mig_query(dev->mig, &why);
+	r = mig_query(dev->mig, ret_why);
 	migratable = r >= 0;
-	if (!migratable && err_status(&why) != ERR_UNSUPPORTED) {
-		*err = why;
+	if (!migratable && err_status(ret_why) != ERR_UNSUPPORTED) {
+		*err = *ret_why;
 		return r;
 	}
 	report_bool(report, "migratable", migratable);
 	if (migratable)
 		cmd_info_add_migration(report, dev->mig);
 	else
-		render_reason(report, dev, &why);
+		render_reason(report, dev, ret_why);
 	if (dev->config_size) {
 		render_interrupts(report, pci_config_interrupts(dev->config, dev->config_size));
 		render_intx(report, dev->config, dev->config_size);
@@ -185,26 +197,80 @@ static int cmd_info_on_begin(void *ctx, const struct image_info *info,
 	return image_diff(a->inv->report, m, a->device, err);
 }
 
+static int cmd_info_on_finish(void *ctx, struct err *err)
+{
+	struct cmd_info_args *a = ctx;
+	const struct cmd_objections q = {
+		.uri = &a->scan.uri,
+		.dev = a->device,
+		.here = a->decode ? &a->decoded.result : NULL,
+	};
+
+	return cmd_objections_add(a->inv->report, &q, &a->scan.cancel, err);
+}
+
 /* All of the image is checked: a difference from what is damaged says nothing. */
 static int cmd_info_compare(struct cmd_info_args *a, struct err *err)
 {
 	static const struct image_sink sink = { .begin = cmd_info_on_begin };
-	struct image_scan scan = { .inv = a->inv, .file = a->diff, .sink = &sink, .ctx = a };
 
-	return image_scan_run(&scan, err);
+	a->scan = (struct image_scan){ .inv = a->inv,
+				       .file = a->diff,
+				       .sink = &sink,
+				       .finish = cmd_info_on_finish,
+				       .ctx = a };
+
+	return image_scan_run(&a->scan, err);
+}
+
+static void cmd_info_on_stream(void *ctx, const void *buf, size_t len)
+{
+	struct cmd_info_args *a = ctx;
+
+	decode_push(a->decoded.decode, buf, len);
+}
+
+static int cmd_info_decode(struct cmd_info_args *a, struct err *err)
+{
+	struct sample sample = {
+		.dev = a->device,
+		.retry = &a->retry,
+		.cancel = a->options.cancel,
+		.on_data = cmd_info_on_stream,
+		.ctx = a,
+	};
+	int r;
+
+	r = cmd_decoded_begin(&a->decoded, a->inv->report, device_driver(a->device), err);
+	if (r < 0)
+		return r;
+	r = sample_run(&sample, err);
+	cmd_decoded_end(&a->decoded, r >= 0 && sample.way != SAMPLE_PRE_COPY);
+	if (r < 0)
+		json_object_object_del(a->inv->report, "decoded");
+	return r;
 }
 
 static int cmd_info_work(void *ctx, struct err *err)
 {
 	struct cmd_info_args *a = ctx;
+	struct err why = { 0 };
 	int r;
 
 	r = device_open(a->device, &a->options, err);
 	if (r < 0)
 		return r;
 	render_device(a->inv->report, a->device);
-	r = cmd_info_describe(a->inv->report, a->device, err);
-	return r < 0 ? r : cancel_check(a->options.cancel, err);
+	r = cmd_info_describe(a->inv->report, a->device, &why, err);
+	if (r < 0)
+		return r;
+	if (a->decode && why.code) {
+		*err = why;
+		return why.code;
+	}
+	if (a->decode)
+		return cmd_info_decode(a, err);
+	return cancel_check(a->options.cancel, err);
 }
 
 static int cmd_info_ask(struct cmd_info_args *a, struct err *err)
@@ -229,7 +295,8 @@ static int cmd_info_show(struct cmd_info_args *a, struct err *err)
 	if (r < 0)
 		return r;
 	a->options.cancel = &cancel;
-	a->options.only_asks = true;
+	a->options.only_asks = !a->decode;
+	a->options.returns = a->decode;
 	r = cmd_info_ask(a, err);
 	/* The device is asked under this cancel: it goes first. */
 	device_close(a->device);
@@ -241,15 +308,23 @@ static int cmd_info_run(struct invocation *inv, int argc, char **argv, struct er
 {
 	struct cmd_info_args a = { .inv = inv };
 	const struct opt opts[] = {
+		{ "decode", .flag = &a.decode,
+		  .doc = "read its stream, by pre-copy, or stopping it for a moment, and show its "
+			 "records" },
 		{ "diff", .value = "FILE", .text = &a.diff,
 		  .doc = "show how the device differs from the one in an image" },
 		{ 0 },
 	};
 	const struct opt_arg args[] = { { "DEV", .text = &a.spec }, { 0 } };
+	const struct cmd_line line = {
+		.opts = opts,
+		.args = args,
+		.open = &a.options,
+		.retry = &a.retry,
+	};
 	int r;
 
-	cmd_parse(inv, &(struct cmd_line){ .opts = opts, .args = args, .open = &a.options }, argc,
-		  argv);
+	cmd_parse(inv, &line, argc, argv);
 	inv->view = cmd_info_view;
 	r = device_find(&host_live, a.spec, &a.device, err);
 	if (r < 0)

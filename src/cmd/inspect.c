@@ -6,6 +6,7 @@
 #include "cmd/decoded.h"
 #include "cmd/image-diff.h"
 #include "cmd/image-scan.h"
+#include "cmd/objections.h"
 #include "cmd/render.h"
 
 struct cmd_inspect_args {
@@ -80,6 +81,7 @@ static void cmd_inspect_view(FILE *f, struct json_object *report)
 		report_table(f, list, sections, ARRAY_SIZE(sections));
 	}
 	image_diff_view(f, report);
+	cmd_objections_view(f, report);
 }
 
 /* A device that cannot migrate, or not that way, differs in just that. */
@@ -164,6 +166,14 @@ static int cmd_inspect_on_device_end(void *ctx, uint32_t device, const struct im
 	if (a->decode)
 		cmd_decoded_end(&a->decoded[device], true);
 	return 0;
+}
+
+static int cmd_inspect_on_finish(void *ctx, struct err *err)
+{
+	struct cmd_inspect_args *a = ctx;
+	const struct cmd_objections q = { .uri = &a->scan.uri, .dev = a->dev };
+
+	return a->dev ? cmd_objections_add(a->inv->report, &q, &a->scan.cancel, err) : 0;
 }
 
 static const char *cmd_inspect_section_name(uint32_t type)
@@ -262,6 +272,7 @@ static int cmd_inspect_run(struct invocation *inv, int argc, char **argv, struct
 	a.scan.inv = inv;
 	a.scan.sink = a.decode ? &decoding_sink : &sink;
 	a.scan.ctx = &a;
+	a.scan.finish = cmd_inspect_on_finish;
 	r = image_scan_run(&a.scan, err);
 	cmd_inspect_end_decoding(&a);
 	if (a.dev)

@@ -11,36 +11,36 @@ enum relation {
 	WITHIN, /* each of its bits is one of the target's */
 };
 
-#define AT_WRITE "write"
-
 /*
  * Read from the drivers: of hisi_acc, what is matched before the state; of qat, the preamble's
  * checker and the setup's; of mtty, what is looked at when the header is whole; of xe, the packets'
  * version and the descriptor. mlx5, virtio and pds leave all of it to their firmware. The rate
  * limits of qat are in its state, and are not compared here.
+ *
+ * @code: a write of the stream fails with it; @more: where the saved value is the larger one. mtty
+ * that has no room for a write refuses it before it looks at the header.
  */
 /* clang-format off */
 static const struct rule {
 	const char *layout;
 	enum decode_fact fact;
 	enum relation relation;
-	int code;
-	const char *when;
+	int code, more;
 } rules[] = {
-	{ "hisi_acc", DECODE_VERSION,      EQUAL,   EFAULT, AT_WRITE },
-	{ "hisi_acc", DECODE_DEVICE_ID,    EQUAL,   EFAULT, AT_WRITE },
-	{ "hisi_acc", DECODE_QUEUES,       EQUAL,   EFAULT, AT_WRITE },
-	{ "hisi_acc", DECODE_ISOLATION,    EQUAL,   EFAULT, AT_WRITE },
-	{ "qat",      DECODE_VERSION,      AT_MOST, EINVAL, AT_WRITE },
-	{ "qat",      DECODE_CAPABILITIES, WITHIN,  EINVAL, AT_WRITE },
-	{ "qat",      DECODE_SERVICES,     EQUAL,   EINVAL, AT_WRITE },
-	{ "qat",      DECODE_EXTENDED,     WITHIN,  EINVAL, AT_WRITE },
-	{ "mtty",     DECODE_VERSION,      EQUAL,   EFAULT, AT_WRITE },
-	{ "mtty",     DECODE_MINOR,        EQUAL,   EFAULT, AT_WRITE },
-	{ "mtty",     DECODE_PORTS,        EQUAL,   EFAULT, AT_WRITE },
-	{ "xe",       DECODE_VERSION,      EQUAL,   EINVAL, AT_WRITE },
-	{ "xe",       DECODE_DEVICE_ID,    EQUAL,   ENODEV, AT_WRITE },
-	{ "xe",       DECODE_REVISION,     EQUAL,   ENODEV, AT_WRITE },
+	{ "hisi_acc", DECODE_VERSION,      EQUAL,   EFAULT, EFAULT },
+	{ "hisi_acc", DECODE_DEVICE_ID,    EQUAL,   EFAULT, EFAULT },
+	{ "hisi_acc", DECODE_QUEUES,       EQUAL,   EFAULT, EFAULT },
+	{ "hisi_acc", DECODE_ISOLATION,    EQUAL,   EFAULT, EFAULT },
+	{ "qat",      DECODE_VERSION,      AT_MOST, EINVAL, EINVAL },
+	{ "qat",      DECODE_CAPABILITIES, WITHIN,  EINVAL, EINVAL },
+	{ "qat",      DECODE_SERVICES,     EQUAL,   EINVAL, EINVAL },
+	{ "qat",      DECODE_EXTENDED,     WITHIN,  EINVAL, EINVAL },
+	{ "mtty",     DECODE_VERSION,      EQUAL,   EFAULT, EFAULT },
+	{ "mtty",     DECODE_MINOR,        EQUAL,   EFAULT, EFAULT },
+	{ "mtty",     DECODE_PORTS,        EQUAL,   EFAULT, ENOMEM },
+	{ "xe",       DECODE_VERSION,      EQUAL,   EINVAL, EINVAL },
+	{ "xe",       DECODE_DEVICE_ID,    EQUAL,   ENODEV, ENODEV },
+	{ "xe",       DECODE_REVISION,     EQUAL,   ENODEV, ENODEV },
 };
 /* clang-format on */
 
@@ -85,13 +85,14 @@ unsigned int objections_find(const struct decode_result *saved,
 	for (size_t i = 0; i < ARRAY_SIZE(rules); i++) {
 		struct objection o = { .fact = rules[i].fact,
 				       .verdict = OBJECTION_CANNOT_TELL,
-				       .code = rules[i].code,
-				       .when = rules[i].when };
+				       .code = rules[i].code };
 
 		if (!saved->layout || strcmp(saved->layout, rules[i].layout) || !saved->has[o.fact])
 			continue;
 		o.saved = saved->facts[o.fact];
 		o.here_known = objections_here(&rules[i], target, &o.here);
+		if (o.here_known && o.saved > o.here)
+			o.code = rules[i].more;
 		if (o.here_known)
 			o.verdict = objections_agree(rules[i].relation, o.saved, o.here)
 					    ? OBJECTION_NONE

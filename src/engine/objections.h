@@ -23,8 +23,7 @@ enum objection_verdict {
 /**
  * struct objection - one thing that a target compares
  * @saved, @here: the values; @here where @here_known
- * @code: the positive errno of a refusal
- * @when: it comes: "write", or "resuming to stop"
+ * @code: the positive errno with which writing the stream fails then
  */
 struct objection {
 	enum decode_fact fact;
@@ -32,7 +31,6 @@ struct objection {
 	uint64_t saved, here;
 	bool here_known;
 	int code;
-	const char *when;
 };
 
 /**

@@ -91,3 +91,40 @@ decoded()
 	migctl 65 --json inspect --decode cut
 	expect_json '.devices[0].decoded.complete == false' '.devices[0].decoded | has("odd") == false'
 }
+
+@test "info --decode: a device with pre-copy, one without, one in a session" {
+	hold "pack('<QIIII', 0x7e9d09898c3e2c4e, 1, 0, 1, 0) + bytes(36)"
+	migctl 0 --json info --decode "$D"
+	expect_json '.decoded | .layout == "mtty" and .bytes == 30 and .complete == false' \
+		'.decoded | has("odd") == false'
+	expect_state "$D" running
+	migctl 0 state "$D" stop-copy
+	migctl 71 --json info --decode "$D"
+	expect_json 'has("decoded") == false'
+	[[ $stderr == *'it is in stop-copy: a session is under way, or was'* ]]
+	migctl 0 state "$D" stop
+	migctl 0 --json info --decode "$D"
+	expect_json '.decoded | .bytes == 60 and .complete and has("odd") == false'
+	expect_state "$D" stop
+	emu_start --profile pds
+	migctl 0 --json info --decode "$A"
+	expect_json '.decoded | .layout == null and .bytes > 0 and .complete'
+	expect_state "$A" running
+}
+
+@test "info --diff: what a device will object to" {
+	hold "pack('<QIIIIIHH8x', 0xaaccfeeddecadede, 16, 0xa251, 3, 32, 1, 1, 0) * 2"
+	migctl 0 save "$D" image
+	hold "pack('<QIIIIIHH8x', 0xaaccfeeddecadede, 32, 0xa251, 3, 32, 1, 1, 0) * 2"
+	migctl 0 --json info --diff image "$D"
+	expect_json '.objections | map(.field) == ["version", "device id", "queue count", "queue isolation"]' \
+		'[.objections[] | select(.field != "device id") | .verdict] | unique == ["unknown"]'
+	migctl 0 --json info --decode --diff image "$D"
+	expect_json '[.objections[] | select(.verdict == "refused") | .field] == ["queue count"]' \
+		'.objections[] | select(.field == "queue count") | .saved == 16 and .here == 32'
+	migctl 0 info --decode --diff image "$D"
+	[[ $output == *'queue count          16      32      refused'* ]]
+	# What is no file is not read twice.
+	migctl 0 --json info --diff 'exec:cat image' "$D"
+	expect_json 'has("objections") == false'
+}

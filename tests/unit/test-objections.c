@@ -42,6 +42,7 @@ static const struct row rows[] = {
 	{ "mtty",     DECODE_VERSION,      1, 2, OBJECTION_REFUSED, EFAULT },
 	{ "mtty",     DECODE_MINOR,        0, 1, OBJECTION_REFUSED, EFAULT },
 	{ "mtty",     DECODE_PORTS,        1, 2, OBJECTION_REFUSED, EFAULT },
+	{ "mtty",     DECODE_PORTS,        2, 1, OBJECTION_REFUSED, ENOMEM },
 	{ "mtty",     DECODE_PORTS,        2, 2, OBJECTION_NONE,    EFAULT },
 	{ "xe",       DECODE_DEVICE_ID,    1, 2, OBJECTION_REFUSED, ENODEV },
 	{ "xe",       DECODE_REVISION,     1, 2, OBJECTION_REFUSED, ENODEV },
@@ -79,6 +80,7 @@ static void each_value_that_is_compared(void **state)
 		here.layout = "mlx5";
 		objections_find(&saved, &(struct objection_target){ .stream = &here }, keep, &o);
 		assert_int_equal(o.verdict, OBJECTION_CANNOT_TELL);
+		assert_int_equal(o.code, rows[i].code == ENOMEM ? EFAULT : rows[i].code);
 		objections_find(&saved, &(struct objection_target){ 0 }, keep, &o);
 		assert_int_equal(o.verdict, OBJECTION_CANNOT_TELL);
 		assert_false(o.here_known);
