@@ -13,6 +13,7 @@
 #include "cmd/connection.h"
 #include "cmd/devices.h"
 #include "cmd/loaded.h"
+#include "cmd/objections.h"
 #include "cmd/plan.h"
 #include "cmd/render.h"
 #include "cmd/watch.h"
@@ -120,12 +121,17 @@ static void cmd_resume_view(FILE *f, struct json_object *report)
 		{ "opening_resets", "opening may reset it", REPORT_TEXT },
 		{ "action_script", "would run", REPORT_TEXT },
 	};
+	struct json_object *list;
 
 	view_arcs(f, report);
 	report_lines(f, report, rows, ARRAY_SIZE(rows));
 	view_devices(f, report);
 	cmd_loaded_view_restored(f, report);
 	cmd_plan_view(f, report);
+	cmd_objections_view(f, report);
+	if (json_object_object_get_ex(report, "devices", &list))
+		for (size_t i = 0; i < json_object_array_length(list); i++)
+			cmd_objections_view(f, json_object_array_get_idx(list, i));
 }
 
 static void cmd_resume_render_plan(const struct cmd_resume_args *a, int r)
@@ -196,17 +202,52 @@ static int cmd_resume_listen_at(struct cmd_resume_args *a, const struct uri *uri
 	return 0;
 }
 
+/* @objections: of a dry run, an object a device */
 struct cmd_resume_work {
 	const struct load_options *options;
 	struct load_result *result;
 	struct cancel *cancel;
+	struct json_object *objections;
 };
+
+static int cmd_resume_object(struct cmd_resume_work *w, struct err *err)
+{
+	int r = 0;
+
+	for (unsigned int i = 0; i < w->options->n && r >= 0; i++) {
+		const struct cmd_objections q = {
+			.uri = &w->options->uri,
+			.dev = w->options->devs[i],
+			.has_index = true,
+			.index = w->result->loads[i].saved,
+		};
+
+		r = cmd_objections_add(report_append(w->objections), &q, w->cancel, err);
+	}
+	return r;
+}
 
 static int cmd_resume_work(void *ctx, struct err *err)
 {
 	struct cmd_resume_work *w = ctx;
+	int r = load_run(w->options, w->cancel, w->result, err);
 
-	return load_run(w->options, w->cancel, w->result, err);
+	if (r < 0 || !w->options->verify_only || w->options->raw || !w->result->loads)
+		return r;
+	return cmd_resume_object(w, err);
+}
+
+/* The report's objects of the devices are made after the work. */
+static void cmd_resume_render_objections(struct json_object *report, unsigned int n,
+					 struct json_object *objections)
+{
+	struct json_object *list;
+
+	for (size_t i = 0; i < json_object_array_length(objections); i++)
+		if (json_object_object_get_ex(json_object_array_get_idx(objections, i),
+					      "objections", &list))
+			json_object_object_add(render_object(report, n, (unsigned int)i),
+					       "objections", json_object_get(list));
 }
 
 static int cmd_resume_prepare(struct cmd_resume_args *a, const struct progress *progress,
@@ -220,7 +261,7 @@ static int cmd_resume_prepare(struct cmd_resume_args *a, const struct progress *
 static int cmd_resume_resume(struct cmd_resume_args *a, struct err *err)
 {
 	struct cmd_watch watch;
-	struct cmd_resume_work w = { &a->l.load, &a->l.result, &watch.cancel };
+	struct cmd_resume_work w = { &a->l.load, &a->l.result, &watch.cancel, NULL };
 	int r;
 
 	a->l.result.verdict =
@@ -233,10 +274,13 @@ static int cmd_resume_resume(struct cmd_resume_args *a, struct err *err)
 	a->l.load.events = &watch.events;
 	a->l.load.transfer = &watch.transfer;
 	r = cmd_resume_prepare(a, &watch.progress, err);
+	w.objections = json_object_new_array();
 	r = r < 0 ? r : session_run(cmd_resume_work, &w, &watch.cancel, &watch.progress, err);
 	if (atomic_load(&watch.cancel.requested))
 		cmd_loaded_heed(&a->l);
 	cmd_resume_render(a, r);
+	cmd_resume_render_objections(a->l.inv->report, a->l.load.n, w.objections);
+	json_object_put(w.objections);
 	a->l.load.events = NULL;
 	a->l.load.transfer = NULL;
 	return cmd_watch_end(&watch, &a->l.options, r, err);

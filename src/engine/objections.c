@@ -57,6 +57,12 @@ static bool objections_agree(enum relation relation, uint64_t saved, uint64_t he
 	return saved == here;
 }
 
+static bool objections_has(const struct decode_result *stream, const struct rule *rule)
+{
+	return stream && stream->layout && strcmp(stream->layout, rule->layout) == 0 &&
+	       stream->has[rule->fact];
+}
+
 /*
  * The target's own stream knows best. Else hisi_acc compares the id of the function itself; that of
  * xe is its PF's, which need not be the function's.
@@ -64,12 +70,11 @@ static bool objections_agree(enum relation relation, uint64_t saved, uint64_t he
 static bool objections_here(const struct rule *rule, const struct objection_target *t,
 			    uint64_t *ret)
 {
-	if (t->stream && t->stream->layout && !strcmp(t->stream->layout, rule->layout) &&
-	    t->stream->has[rule->fact]) {
+	if (objections_has(t->stream, rule)) {
 		*ret = t->stream->facts[rule->fact];
 		return true;
 	}
-	if (rule->fact == DECODE_DEVICE_ID && !strcmp(rule->layout, "hisi_acc") &&
+	if (rule->fact == DECODE_DEVICE_ID && strcmp(rule->layout, "hisi_acc") == 0 &&
 	    t->has_device_id) {
 		*ret = t->device_id;
 		return true;
@@ -87,7 +92,7 @@ unsigned int objections_find(const struct decode_result *saved,
 				       .verdict = OBJECTION_CANNOT_TELL,
 				       .code = rules[i].code };
 
-		if (!saved->layout || strcmp(saved->layout, rules[i].layout) || !saved->has[o.fact])
+		if (!objections_has(saved, &rules[i]))
 			continue;
 		o.saved = saved->facts[o.fact];
 		o.here_known = objections_here(&rules[i], target, &o.here);

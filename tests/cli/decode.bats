@@ -124,7 +124,23 @@ decoded()
 		'.objections[] | select(.field == "queue count") | .saved == 16 and .here == 32'
 	migctl 0 info --decode --diff image "$D"
 	[[ $output == *'queue count          16      32      refused'* ]]
+	# The server's configuration space has another device id.
+	migctl 0 --json inspect --diff "$D" image
+	expect_json '[.objections[] | select(.field != "device id") | .verdict] | unique == ["unknown"]' \
+		'.objections[] | select(.field == "device id") | .verdict == "refused" and .here != null'
+	migctl 0 --json resume --dry-run "$D" image
+	expect_json '[.objections[].verdict] | unique == ["unknown"]' \
+		'.objections[] | select(.field == "device id") | .saved == "0xa251" and .here == null'
 	# What is no file is not read twice.
 	migctl 0 --json info --diff 'exec:cat image' "$D"
 	expect_json 'has("objections") == false'
+}
+
+@test "resume --dry-run: each device of a set has its own" {
+	emu_start
+	migctl 0 save "$A" "$B" image
+	migctl 0 --json resume --dry-run "$A" "$B" image
+	expect_json '.devices | map(.objections) == [[], []]'
+	migctl 0 resume --dry-run "$A" "$B" image
+	[[ $output != *'ITS DRIVER COMPARES'* ]]
 }
