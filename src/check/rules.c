@@ -17,6 +17,9 @@ static const struct check_group *const rules_groups[] = {
 	&check_precopy_rules,
 	&check_stop_rules,
 	&check_load_rules,
+	&check_reset_rules,
+	&check_dma_rules,
+	&check_together_rules,
 	&check_hostile_rules,
 };
 

@@ -44,16 +44,25 @@ static int subject_vfu_copy(struct subject_dev *d, uint32_t flags, const uint8_t
 	return 0;
 }
 
+/* A SET has data; of GETs that of DMA_LOGGING_REPORT says what is asked for. */
+static size_t subject_vfu_sends(uint32_t flags, size_t len)
+{
+	if (flags & UAPI_FEATURE_SET)
+		return len;
+	return (flags & VFU_FEATURE_INDEX_MASK) == UAPI_FEATURE_DMA_LOGGING_REPORT
+		       ? MIN(len, sizeof(struct vfu_log_report))
+		       : 0;
+}
+
 static int subject_vfu_feature(struct subject_dev *d, uint32_t flags, uint32_t argsz, void *data,
 			       size_t len)
 {
 	const struct vfu_feature head = { .argsz = argsz, .flags = flags };
-	/* DMA_LOGGING_REPORT is asked with data, and answers with more. */
 	const struct vfu_parts parts = {
 		.head = &head,
 		.head_len = sizeof(head),
 		.data = data,
-		.data_len = flags & UAPI_FEATURE_SET ? len : 0,
+		.data_len = subject_vfu_sends(flags, len),
 	};
 	size_t size = sizeof(head) + MAX(len, (size_t)argsz) + 64, got = 0;
 	uint8_t *reply;

@@ -60,7 +60,7 @@ static const struct deviation {
 	[DEVIATE_LOG_RESTARTS] = { "log-restarts", "DMA logging can be started twice" },
 	[DEVIATE_LOG_OVERLAP] = { "log-overlap", "ranges of DMA logging may overlap" },
 	[DEVIATE_LOG_ANY_PAGE] = { "log-any-page", "DMA logging takes any page size" },
-	[DEVIATE_LOG_MISSES] = { "log-misses", "a report of DMA logging is empty" },
+	[DEVIATE_LOG_REPEATS] = { "log-repeats", "a report of DMA logging clears nothing" },
 	[DEVIATE_WRONG_ID] = { "wrong-id", "an unknown command is refused under another id" },
 	[DEVIATE_WRONG_COMMAND] = { "wrong-command",
 				    "an unknown command is refused as another one" },

@@ -156,6 +156,8 @@ static int emu_device_take_arc(struct emu_device *d, enum mig_state to, struct e
 	if (!saving || !fsm_saving(to))
 		d->moved = 0;
 	d->state = to;
+	if (fsm_runs(to))
+		emu_dma_log_written(&d->log);
 	return 0;
 }
 

@@ -91,13 +91,13 @@ static bool emu_dma_log_logged(const struct emu_dma_log *l, uint64_t iova)
 	return !l->n_ranges;
 }
 
-void emu_dma_log_report(struct emu_dma_log *l, const struct emu_range *range, uint64_t page_size,
-			void *bitmap, size_t size)
+void emu_dma_log_report(const struct emu_dma_log *l, const struct emu_range *range,
+			uint64_t page_size, void *bitmap, size_t size)
 {
 	uint64_t pages = range->length / page_size;
 
 	memset(bitmap, 0, size);
-	for (uint64_t i = 0; i < pages; i++) {
+	for (uint64_t i = 0; !l->clean && i < pages; i++) {
 		uint64_t iova = range->iova + i * page_size;
 
 		if (iova / page_size % EMU_PATTERN != l->round % EMU_PATTERN ||
@@ -105,5 +105,15 @@ void emu_dma_log_report(struct emu_dma_log *l, const struct emu_range *range, ui
 			continue;
 		((uint8_t *)bitmap)[i / 8] |= (uint8_t)(1u << i % 8);
 	}
+}
+
+void emu_dma_log_clear(struct emu_dma_log *l, bool runs)
+{
 	l->round++;
+	l->clean = !runs;
+}
+
+void emu_dma_log_written(struct emu_dma_log *l)
+{
+	l->clean = false;
 }

@@ -5,7 +5,8 @@
  * DMA logging
  *
  * The device does no DMA; what it reports is a pattern that a test can foretell: every eighth page
- * of the ranges that are logged, another eighth with each report.
+ * of the ranges that are logged, another eighth with each report. Once it is stopped one report
+ * more has something to tell.
  */
 
 #include <stdbool.h>
@@ -28,9 +29,10 @@ struct emu_range {
 /**
  * struct emu_dma_log - a session of logging, or none
  * @n_ranges: 0 with @on for everything
+ * @clean: nothing was written since the last report
  */
 struct emu_dma_log {
-	bool on;
+	bool on, clean;
 	uint64_t page_size;
 	uint32_t n_ranges;
 	uint32_t round;
@@ -55,5 +57,11 @@ _must_check_ int emu_dma_log_size(const struct emu_dma_log *l, const struct emu_
 				  uint64_t page_size, size_t *ret, struct err *err);
 
 /** emu_dma_log_report() - fill a bitmap of the size that emu_dma_log_size() told */
-void emu_dma_log_report(struct emu_dma_log *l, const struct emu_range *range, uint64_t page_size,
-			void *bitmap, size_t size);
+void emu_dma_log_report(const struct emu_dma_log *l, const struct emu_range *range,
+			uint64_t page_size, void *bitmap, size_t size);
+
+/** emu_dma_log_clear() - what was reported is; @runs: the device goes on writing */
+void emu_dma_log_clear(struct emu_dma_log *l, bool runs);
+
+/** emu_dma_log_written() - the device runs, or did */
+void emu_dma_log_written(struct emu_dma_log *l);

@@ -5,6 +5,7 @@
 
 #include "base/macros.h"
 #include "emu/feature.h"
+#include "fsm/fsm.h"
 
 /* A request, in reach of those who answer it. @data: what follows the fixed part. */
 struct request {
@@ -132,8 +133,8 @@ static int emu_feature_get_report(struct emu_device *d, const struct request *q,
 	if (q->f.argsz < f.argsz)
 		return 0;
 	emu_dma_log_report(&d->log, &range, report.page_size, reply->payload + reply->len, size);
-	if (emu_deviates(&d->config->deviations, DEVIATE_LOG_MISSES))
-		memset(reply->payload + reply->len, 0, size);
+	if (!emu_deviates(&d->config->deviations, DEVIATE_LOG_REPEATS))
+		emu_dma_log_clear(&d->log, fsm_runs(d->state));
 	reply->len += size;
 	return 0;
 }
