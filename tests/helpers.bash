@@ -148,8 +148,9 @@ require()
 		jsonschema)
 			validate_reports </dev/null >/dev/null || skip "needs python3 with jsonschema"
 			;;
-		clang-format | clang-tidy | codespell | fish | git | jq | mandoc | openssl | python3 | \
-			scdoc | shellcheck | strace | systemd-analyze | zsh)
+		yaml) python3 -c 'import yaml' 2>/dev/null || skip "needs python3 with yaml" ;;
+		clang-format | clang-tidy | codespell | fish | git | jq | mandoc | openssl | prove | \
+			python3 | scdoc | shellcheck | strace | systemd-analyze | xmllint | zsh)
 			command -v "$what" >/dev/null || skip "needs $what"
 			;;
 		*)

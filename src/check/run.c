@@ -235,7 +235,7 @@ static int run_go_home(struct run *run, const struct check_rule *rule, struct er
 	if (!t)
 		return err->code;
 	t->work = run_home;
-	t->may_lose = rule->harm != CHECK_HARMLESS;
+	t->may_lose = run->opts->allowed != 1u << CHECK_HARMLESS;
 	subject_begin(t->check.device, NULL, &t->cancel);
 	if (t->check.pair)
 		subject_begin(t->check.pair, NULL, &t->cancel);
@@ -368,9 +368,7 @@ static int run_start(struct run *run, struct err *err)
 {
 	const struct check_rule start = {
 		.id = "the start",
-		.harm = run->pair				       ? CHECK_PAIR
-			: run->opts->allowed & 1u << CHECK_DESTRUCTIVE ? CHECK_DESTRUCTIVE
-								       : CHECK_HARMLESS,
+		.harm = run->pair ? CHECK_PAIR : CHECK_HARMLESS,
 	};
 	int r = run_go_home(run, &start, err);
 

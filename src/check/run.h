@@ -23,7 +23,7 @@
 /**
  * struct check_options
  * @groups, @n_groups: of rules, in their order
- * @allowed: 1 << enum check_harm
+ * @allowed: 1 << enum check_harm; where there is more than CHECK_HARMLESS, a reset may bring home
  * @rounds, @seed: as of struct check
  * @timeout_ms: of each rule, and of each way home
  * @strict: known deviations are failures

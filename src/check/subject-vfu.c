@@ -9,10 +9,14 @@
 #include "check/subject-parts.h"
 #include "device/vfu-client.h"
 
-/* A connection, for a subject and its forks: one exchange at a time. */
+/**
+ * struct subject_conn - a connection, for a subject and its forks: one exchange at a time
+ * @lost: a reply has not come, or was none: a server that is stuck may answer on another one
+ */
 struct subject_conn {
 	pthread_mutex_t lock;
 	struct vfu_client client;
+	bool lost;
 };
 
 /* Return: what the reply says; -EREMOTEIO where there is none. */
@@ -27,6 +31,7 @@ static int subject_vfu_exchange(struct subject_dev *d, enum vfu_command command,
 	pthread_mutex_lock(&d->conn->lock);
 	r = vfu_client_exchange(&d->conn->client, command, parts, d->cancel, &h, reply, size,
 				ret_len, &why);
+	d->conn->lost |= r < 0;
 	pthread_mutex_unlock(&d->conn->lock);
 	return r < 0 ? subject_lost(d, vfu_command_name(command), &why) : vfu_reply_code(&h);
 }
@@ -138,9 +143,10 @@ static int subject_vfu_open(struct subject_dev *d, struct err *err)
 
 static int subject_vfu_revive(struct subject_dev *d, struct err *err)
 {
-	if (!d->conn->client.broken)
+	if (!d->conn->lost)
 		return 0;
 	vfu_client_close(&d->conn->client);
+	d->conn->lost = false;
 	return subject_vfu_connect(d, err);
 }
 

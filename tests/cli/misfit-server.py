@@ -44,6 +44,7 @@ STOP, RUNNING, STOP_COPY, RESUMING, PRE_COPY = 1, 2, 3, 4, 6
 GET, SET, PROBE = 1 << 16, 1 << 17, 1 << 18
 MIGRATION, STATE = 1, 2
 SAVING = (STOP_COPY, PRE_COPY)
+STATES = (STOP, RUNNING, RESUMING) + SAVING
 REGIONS, IRQS, CONFIG = 9, 5, 7
 
 
@@ -82,7 +83,11 @@ class Device:
             self.state = RUNNING
 
     def go(self, to):
-        if self.state == RESUMING and to == STOP and bytes(self.loaded) != CONTENT[:SIZE]:
+        if to not in STATES or (self.state, to) == (STOP_COPY, PRE_COPY):
+            raise Refused(errno.EINVAL)
+        if self.state == to:
+            return
+        if self.state == RESUMING and bytes(self.loaded) != CONTENT[:SIZE]:
             say("refused", len(self.loaded))
             raise Refused(errno.EINVAL)
         if to in SAVING and self.state not in SAVING:
@@ -168,14 +173,18 @@ class Client:
         say("busy", others)
 
     def feature(self, body):
-        _, flags = struct.unpack_from("<II", body)
+        argsz, flags = struct.unpack_from("<II", body)
         index = flags & 0xffff
         if self.device.habit == "features":
             raise Refused(number(self.device.arg))
         if index not in (MIGRATION, STATE):
             raise Refused(errno.ENOTTY)
+        if argsz < 8 or index == MIGRATION and flags & SET:
+            raise Refused(errno.EINVAL)
         if flags & PROBE:
             return body
+        if flags & (GET | SET) not in (GET, SET) or flags & GET and argsz < 16:
+            raise Refused(errno.EINVAL)
         if flags & SET:
             self.device.go(struct.unpack_from("<I", body, 8)[0])
             return body
