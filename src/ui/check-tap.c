@@ -45,11 +45,10 @@ static void check_tap_diagnostics(FILE *f, struct json_object *result)
 	check_tap_pair(f, "message", check_parts_text(result, "reason"));
 	check_tap_pair(f, "source", check_parts_text(result, "source"));
 	if (check_parts_length(lines))
-		fputs("  evidence:\n", f);
-	for (size_t i = 0; i < check_parts_length(lines); i++) {
-		fputs("    - ", f);
-		check_tap_quote(f, json_object_get_string(json_object_array_get_idx(lines, i)));
-	}
+		fputs("  evidence: |\n", f);
+	/* Not a list: TAP::Parser takes an item with a colon for a hash, quoted or not. */
+	for (size_t i = 0; i < check_parts_length(lines); i++)
+		fprintf(f, "    %s\n", json_object_get_string(json_object_array_get_idx(lines, i)));
 	fputs("  ...\n", f);
 }
 

@@ -125,7 +125,7 @@ failed()
 	# Debian 12's harness knows 13; nothing here is newer.
 	sed -i '1s/14/13/' report.tap
 	record -1 prove --exec cat report.tap
-	[[ $output == *'Failed: '[1-3]')'* && $output$stderr != *'Parse errors'* ]]
+	[[ $output == *'Failed: '[1-9]*')'* && $output$stderr != *'Parse errors'* ]]
 	python3 "$here/tap-yaml.py" <report.tap
 	migctl 0 check --tap --rules feature "$A"
 	sed '1s/14/13/' <<<"$output" >report.tap
