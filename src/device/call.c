@@ -6,7 +6,7 @@
 
 #include "base/trace.h"
 #include "device/call.h"
-#include "device/decode.h"
+#include "device/call-fields.h"
 
 static void call_add(struct trace_record *r, const char *name, enum trace_how how, bool out,
 		     uint64_t n)
@@ -28,12 +28,12 @@ int call_ioctl(int fd, unsigned long request, void *arg)
 
 	if (!trace_wanted())
 		return ioctl(fd, request, arg);
-	trace_begin(&r, "ioctl", decode_request_name(request), fd);
+	trace_begin(&r, "ioctl", call_fields_name(request), fd);
 	r.code = request;
-	decode_request(&r, request, arg, DECODE_ASKED);
+	call_fields_request(&r, request, arg, CALL_ASKED);
 	result = ioctl(fd, request, arg);
 	if (result >= 0)
-		decode_request(&r, request, arg, DECODE_ANSWERED);
+		call_fields_request(&r, request, arg, CALL_ANSWERED);
 	call_end(&r, result);
 	return result;
 }

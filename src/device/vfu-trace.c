@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "base/macros.h"
-#include "device/decode.h"
+#include "device/call-fields.h"
 #include "device/vfu-trace.h"
 
 /* The fixed parts of all messages are shorter. */
@@ -33,7 +33,7 @@ static void vfu_trace_add_parts(struct trace_record *r, const struct vfu_header 
 		memcpy(head, parts->head, len);
 	if (more)
 		memcpy(head + len, parts->data, more);
-	decode_message(r, h, head, len + more, DECODE_ASKED);
+	call_fields_message(r, h, head, len + more, CALL_ASKED);
 }
 
 int vfu_trace_send(struct vfu_trace *t, struct vfu_channel *ch, const struct vfu_header *h,
@@ -120,8 +120,8 @@ int vfu_trace_receive(struct vfu_trace *t, struct vfu_channel *ch, void *buf, si
 	if (!t->waits)
 		return r;
 	if (r >= 0)
-		decode_message(&t->record, &t->reply, buf, len,
-			       vfu_is_reply(&t->reply) ? DECODE_ANSWERED : DECODE_ASKED);
+		call_fields_message(&t->record, &t->reply, buf, len,
+				    vfu_is_reply(&t->reply) ? CALL_ANSWERED : CALL_ASKED);
 	vfu_trace_tell(t);
 	return r;
 }

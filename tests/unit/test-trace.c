@@ -19,7 +19,7 @@
 #include "base/macros.h"
 #include "base/trace-text.h"
 #include "base/trace.h"
-#include "device/decode.h"
+#include "device/call-fields.h"
 #include "uapi/vfio.h"
 
 /*
@@ -139,12 +139,12 @@ static void an_ioctl_is_told_as_question_and_answer(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		struct trace_record r = record();
 
-		decode_request(&r, rows[i].request, &rows[i].asked, DECODE_ASKED);
-		decode_request(&r, rows[i].request, &rows[i].answered, DECODE_ANSWERED);
+		call_fields_request(&r, rows[i].request, &rows[i].asked, CALL_ASKED);
+		call_fields_request(&r, rows[i].request, &rows[i].answered, CALL_ANSWERED);
 		assert_string_equal(text_of(&r), rows[i].text);
 	}
-	assert_string_equal(decode_request_name(UAPI_DEVICE_RESET), "VFIO_DEVICE_RESET");
-	assert_null(decode_request_name(0x5401));
+	assert_string_equal(call_fields_name(UAPI_DEVICE_RESET), "VFIO_DEVICE_RESET");
+	assert_null(call_fields_name(0x5401));
 }
 
 static void an_ioctl_that_takes_a_number_has_it(void **state)
@@ -152,8 +152,8 @@ static void an_ioctl_that_takes_a_number_has_it(void **state)
 	struct trace_record r = record();
 
 	(void)state;
-	decode_request(&r, VFIO_SET_IOMMU, (void *)3, DECODE_ASKED);
-	decode_request(&r, VFIO_SET_IOMMU, (void *)3, DECODE_ANSWERED);
+	call_fields_request(&r, VFIO_SET_IOMMU, (void *)3, CALL_ASKED);
+	call_fields_request(&r, VFIO_SET_IOMMU, (void *)3, CALL_ANSWERED);
 	assert_string_equal(text_of(&r), " value=3");
 }
 
@@ -162,28 +162,28 @@ static void a_message_is_told_as_far_as_it_is_here(void **state)
 {
 	static const struct {
 		enum vfu_command command;
-		enum decode_when when;
+		enum call_fields_when when;
 		uint32_t payload[8];
 		size_t len;
 		const char *text;
 	} rows[] = {
 		/* clang-format off */
-		{ VFU_FEATURE, DECODE_ASKED, { 16, STATE(SET), 1, UINT32_MAX }, 16,
+		{ VFU_FEATURE, CALL_ASKED, { 16, STATE(SET), 1, UINT32_MAX }, 16,
 		  " op=SET feature=MIG_DEVICE_STATE state=stop" },
-		{ VFU_FEATURE, DECODE_ANSWERED, { 16, STATE(GET), 2, UINT32_MAX }, 16,
+		{ VFU_FEATURE, CALL_ANSWERED, { 16, STATE(GET), 2, UINT32_MAX }, 16,
 		  " -> state=running data_fd=-1" },
-		{ VFU_FEATURE, DECODE_ANSWERED, { 16, STATE(GET), 2 }, 12,
+		{ VFU_FEATURE, CALL_ANSWERED, { 16, STATE(GET), 2 }, 12,
 		  " -> state=running" },
-		{ VFU_FEATURE, DECODE_ANSWERED, { 16, STATE(GET), 2 }, 11, "" },
-		{ VFU_FEATURE, DECODE_ASKED, { 16, FEATURE(GET, MIGRATION) }, 7, "" },
-		{ VFU_MIG_DATA_READ, DECODE_ASKED, { 8, 4096 }, 8, " bytes=4096" },
-		{ VFU_MIG_DATA_READ, DECODE_ANSWERED, { 8, 17, 0x5ec7e75 }, 12, " -> bytes=17" },
-		{ VFU_MIG_DATA_WRITE, DECODE_ASKED, { 8, 17, 0x5ec7e75 }, 12, " bytes=17" },
-		{ VFU_REGION_WRITE, DECODE_ASKED, { 4, 0, 7, 2, 0x5ec7e7 }, 20,
+		{ VFU_FEATURE, CALL_ANSWERED, { 16, STATE(GET), 2 }, 11, "" },
+		{ VFU_FEATURE, CALL_ASKED, { 16, FEATURE(GET, MIGRATION) }, 7, "" },
+		{ VFU_MIG_DATA_READ, CALL_ASKED, { 8, 4096 }, 8, " bytes=4096" },
+		{ VFU_MIG_DATA_READ, CALL_ANSWERED, { 8, 17, 0x5ec7e75 }, 12, " -> bytes=17" },
+		{ VFU_MIG_DATA_WRITE, CALL_ASKED, { 8, 17, 0x5ec7e75 }, 12, " bytes=17" },
+		{ VFU_REGION_WRITE, CALL_ASKED, { 4, 0, 7, 2, 0x5ec7e7 }, 20,
 		  " region=7 offset=0x4 count=2" },
-		{ VFU_GET_INFO, DECODE_ANSWERED, { 16, 1, 9, 5 }, 16,
+		{ VFU_GET_INFO, CALL_ANSWERED, { 16, 1, 9, 5 }, 16,
 		  " -> flags=0x1 num_regions=9 num_irqs=5" },
-		{ VFU_RESET, DECODE_ASKED, { 0 }, 0, "" },
+		{ VFU_RESET, CALL_ASKED, { 0 }, 0, "" },
 		/* clang-format on */
 	};
 
@@ -192,7 +192,7 @@ static void a_message_is_told_as_far_as_it_is_here(void **state)
 		const struct vfu_header h = { .command = (uint16_t)rows[i].command };
 		struct trace_record r = record();
 
-		decode_message(&r, &h, rows[i].payload, rows[i].len, rows[i].when);
+		call_fields_message(&r, &h, rows[i].payload, rows[i].len, rows[i].when);
 		assert_string_equal(text_of(&r), rows[i].text);
 	}
 }

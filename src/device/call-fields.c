@@ -4,17 +4,17 @@
 #include <string.h>
 
 #include "base/macros.h"
-#include "device/decode.h"
+#include "device/call-fields.h"
 #include "fsm/fsm.h"
 #include "uapi/vfio.h"
 
 /**
- * struct decode_member - a member of a structure
+ * struct call_fields_member - a member of a structure
  * @at, @size: where it stands; 2, 4 or 8 bytes
  * @state: an enum mig_state
  * @asked, @answered: it means something in the question, in the answer
  */
-struct decode_member {
+struct call_fields_member {
 	const char *name;
 	unsigned short at;
 	unsigned char size;
@@ -31,11 +31,11 @@ struct decode_member {
 #define STATE(type, member) { "state", AT(type, member), TRACE_WORD, true, true, true }
 /* clang-format on */
 
-static const struct decode_request_row {
+static const struct call_fields_request_row {
 	unsigned long request;
 	const char *name;
-	struct decode_member members[MEMBERS_MAX];
-} decode_requests[] = {
+	struct call_fields_member members[MEMBERS_MAX];
+} call_fields_requests[] = {
 	/* clang-format off */
 	{ VFIO_GET_API_VERSION, "VFIO_GET_API_VERSION", { { 0 } } },
 	{ VFIO_CHECK_EXTENSION, "VFIO_CHECK_EXTENSION", { { 0 } } },
@@ -84,11 +84,11 @@ static const struct decode_request_row {
 };
 
 /* The data of a feature. Kernel and vfio-user have the same in these places. */
-static const struct decode_feature_row {
+static const struct call_fields_feature_row {
 	unsigned int feature;
 	const char *name;
-	struct decode_member members[MEMBERS_MAX];
-} decode_features[] = {
+	struct call_fields_member members[MEMBERS_MAX];
+} call_fields_features[] = {
 	/* clang-format off */
 	{ UAPI_FEATURE_MIGRATION, "MIGRATION", {
 		OUT("flags", vfu_migration, flags, TRACE_HEX) } },
@@ -112,10 +112,10 @@ static const struct decode_feature_row {
 	/* clang-format on */
 };
 
-static const struct decode_message_row {
+static const struct call_fields_message_row {
 	enum vfu_command command;
-	struct decode_member members[MEMBERS_MAX];
-} decode_messages[] = {
+	struct call_fields_member members[MEMBERS_MAX];
+} call_fields_messages[] = {
 	/* clang-format off */
 	{ VFU_VERSION, {
 		{ "major", 0, 2, TRACE_NUMBER, false, true, true },
@@ -156,7 +156,7 @@ static const struct decode_message_row {
 	/* clang-format on */
 };
 
-static uint64_t decode_number(const uint8_t *at, unsigned int size, enum trace_how how)
+static uint64_t call_fields_number(const uint8_t *at, unsigned int size, enum trace_how how)
 {
 	uint64_t n8;
 	uint32_t n4;
@@ -176,7 +176,7 @@ static uint64_t decode_number(const uint8_t *at, unsigned int size, enum trace_h
 }
 
 /* A state that is none is shown as the number that it is. */
-static void decode_state(struct trace_field *f)
+static void call_fields_state(struct trace_field *f)
 {
 	if (f->n < MIG_NR_STATES)
 		f->word = fsm_name((enum mig_state)f->n);
@@ -184,21 +184,21 @@ static void decode_state(struct trace_field *f)
 		f->how = TRACE_NUMBER;
 }
 
-static void decode_members(struct trace_record *r, const struct decode_member *m, const void *data,
-			   size_t len, enum decode_when when)
+static void call_fields_members(struct trace_record *r, const struct call_fields_member *m,
+				const void *data, size_t len, enum call_fields_when when)
 {
 	for (size_t i = 0; i < MEMBERS_MAX && m[i].name; i++) {
 		struct trace_field f = {
 			.name = m[i].name,
 			.how = m[i].how,
-			.out = when == DECODE_ANSWERED,
+			.out = when == CALL_ANSWERED,
 		};
 
 		if (!(f.out ? m[i].answered : m[i].asked) || (size_t)m[i].at + m[i].size > len)
 			continue;
-		f.n = decode_number((const uint8_t *)data + m[i].at, m[i].size, m[i].how);
+		f.n = call_fields_number((const uint8_t *)data + m[i].at, m[i].size, m[i].how);
 		if (m[i].state)
-			decode_state(&f);
+			call_fields_state(&f);
 		trace_add(r, &f);
 	}
 }
@@ -207,15 +207,15 @@ static void decode_members(struct trace_record *r, const struct decode_member *m
  * Features
  */
 
-static const struct decode_feature_row *decode_feature_row(unsigned int feature)
+static const struct call_fields_feature_row *call_fields_feature_row(unsigned int feature)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(decode_features); i++)
-		if (decode_features[i].feature == feature)
-			return &decode_features[i];
+	for (size_t i = 0; i < ARRAY_SIZE(call_fields_features); i++)
+		if (call_fields_features[i].feature == feature)
+			return &call_fields_features[i];
 	return NULL;
 }
 
-static const char *decode_feature_op(uint32_t flags)
+static const char *call_fields_feature_op(uint32_t flags)
 {
 	if (flags & UAPI_FEATURE_PROBE)
 		return "PROBE";
@@ -225,16 +225,16 @@ static const char *decode_feature_op(uint32_t flags)
 }
 
 /* Data comes with the question of SET and REPORT, and with the answer of GET. */
-static void decode_feature(struct trace_record *r, uint32_t flags, const void *data, size_t len,
-			   enum decode_when when)
+static void call_fields_feature(struct trace_record *r, uint32_t flags, const void *data,
+				size_t len, enum call_fields_when when)
 {
 	unsigned int feature = flags & VFU_FEATURE_INDEX_MASK;
-	const struct decode_feature_row *row = decode_feature_row(feature);
+	const struct call_fields_feature_row *row = call_fields_feature_row(feature);
 	bool get = flags & UAPI_FEATURE_GET;
 	struct trace_field op = {
 		.name = "op",
 		.how = TRACE_WORD,
-		.word = decode_feature_op(flags),
+		.word = call_fields_feature_op(flags),
 	};
 	struct trace_field name = {
 		.name = "feature",
@@ -243,47 +243,47 @@ static void decode_feature(struct trace_record *r, uint32_t flags, const void *d
 		.word = row ? row->name : NULL,
 	};
 
-	if (when == DECODE_ASKED) {
+	if (when == CALL_ASKED) {
 		trace_add(r, &op);
 		trace_add(r, &name);
 	}
 	if (!row || (flags & UAPI_FEATURE_PROBE))
 		return;
-	if (when == DECODE_ASKED && get && feature != UAPI_FEATURE_DMA_LOGGING_REPORT)
+	if (when == CALL_ASKED && get && feature != UAPI_FEATURE_DMA_LOGGING_REPORT)
 		return;
 	/* The state that was set is no answer; the descriptor that came with it is one. */
-	if (when == DECODE_ANSWERED && !get && feature == UAPI_FEATURE_MIG_DEVICE_STATE)
-		decode_members(r, row->members + 1, data, len, when);
+	if (when == CALL_ANSWERED && !get && feature == UAPI_FEATURE_MIG_DEVICE_STATE)
+		call_fields_members(r, row->members + 1, data, len, when);
 	else
-		decode_members(r, row->members, data, len, when);
+		call_fields_members(r, row->members, data, len, when);
 }
 
 /*
  * ioctls
  */
 
-static const struct decode_request_row *decode_request_row(unsigned long request)
+static const struct call_fields_request_row *call_fields_request_row(unsigned long request)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(decode_requests); i++)
-		if (decode_requests[i].request == request)
-			return &decode_requests[i];
+	for (size_t i = 0; i < ARRAY_SIZE(call_fields_requests); i++)
+		if (call_fields_requests[i].request == request)
+			return &call_fields_requests[i];
 	return NULL;
 }
 
-const char *decode_request_name(unsigned long request)
+const char *call_fields_name(unsigned long request)
 {
-	const struct decode_request_row *row = decode_request_row(request);
+	const struct call_fields_request_row *row = call_fields_request_row(request);
 
 	return row ? row->name : NULL;
 }
 
 /* Of a size that the members of its row do not pass. */
-#define DECODE_STRUCT_MAX 64u
+#define STRUCT_MAX 64u
 
-void decode_request(struct trace_record *r, unsigned long request, const void *arg,
-		    enum decode_when when)
+void call_fields_request(struct trace_record *r, unsigned long request, const void *arg,
+			 enum call_fields_when when)
 {
-	const struct decode_request_row *row = decode_request_row(request);
+	const struct call_fields_request_row *row = call_fields_request_row(request);
 	struct trace_field number = {
 		.name = "value",
 		.n = (uintptr_t)arg,
@@ -293,44 +293,44 @@ void decode_request(struct trace_record *r, unsigned long request, const void *a
 	if (!row)
 		return;
 	if (request == VFIO_CHECK_EXTENSION || request == VFIO_SET_IOMMU) {
-		if (when == DECODE_ASKED)
+		if (when == CALL_ASKED)
 			trace_add(r, &number);
 		return;
 	}
 	if (row->members[0].name)
-		decode_members(r, row->members, arg, DECODE_STRUCT_MAX, when);
+		call_fields_members(r, row->members, arg, STRUCT_MAX, when);
 	if (request != UAPI_DEVICE_FEATURE)
 		return;
 	memcpy(head, arg, sizeof(head)); /* argsz, flags */
 	if (head[0] >= sizeof(head))
-		decode_feature(r, head[1], (const uint8_t *)arg + sizeof(head),
-			       head[0] - sizeof(head), when);
+		call_fields_feature(r, head[1], (const uint8_t *)arg + sizeof(head),
+				    head[0] - sizeof(head), when);
 }
 
 /*
  * Messages
  */
 
-static void decode_feature_message(struct trace_record *r, const void *payload, size_t len,
-				   enum decode_when when)
+static void call_fields_feature_message(struct trace_record *r, const void *payload, size_t len,
+					enum call_fields_when when)
 {
 	struct vfu_feature head;
 
 	if (len < sizeof(head))
 		return;
 	memcpy(&head, payload, sizeof(head));
-	decode_feature(r, head.flags, (const uint8_t *)payload + sizeof(head), len - sizeof(head),
-		       when);
+	call_fields_feature(r, head.flags, (const uint8_t *)payload + sizeof(head),
+			    len - sizeof(head), when);
 }
 
-void decode_message(struct trace_record *r, const struct vfu_header *h, const void *payload,
-		    size_t len, enum decode_when when)
+void call_fields_message(struct trace_record *r, const struct vfu_header *h, const void *payload,
+			 size_t len, enum call_fields_when when)
 {
 	if (h->command == VFU_FEATURE) {
-		decode_feature_message(r, payload, len, when);
+		call_fields_feature_message(r, payload, len, when);
 		return;
 	}
-	for (size_t i = 0; i < ARRAY_SIZE(decode_messages); i++)
-		if (decode_messages[i].command == h->command)
-			decode_members(r, decode_messages[i].members, payload, len, when);
+	for (size_t i = 0; i < ARRAY_SIZE(call_fields_messages); i++)
+		if (call_fields_messages[i].command == h->command)
+			call_fields_members(r, call_fields_messages[i].members, payload, len, when);
 }
