@@ -310,8 +310,8 @@ static int cmd_recover_one(struct cmd_recover_args *a, struct err *err)
 	r = session_run(cmd_recover_work, a, &a->cancel, &progress, err);
 	a->options.cancel = NULL;
 	cancel_done(&a->cancel);
-	/* That it is undone is no failure of this command: the phase tells. */
-	a->inv->outcome = r >= 0 ? OUTCOME_COMPLETED : a->result.plan.outcome;
+	/* The transaction's: that it is undone is no failure of this command, and status 0. */
+	a->inv->outcome = a->result.plan.outcome;
 	if (r < 0 && err->kind != ERR_IN_DOUBT && a->inv->outcome <= OUTCOME_ABORTED)
 		a->inv->outcome = err->kind == ERR_DEVICE ? OUTCOME_DEVICE_ERROR : OUTCOME_IN_DOUBT;
 	a->inv->owner = a->result.plan.owner;

@@ -95,6 +95,7 @@ put()
 	phase here source begun
 	recover 0
 	told phase aborted
+	told outcome aborted
 	told owner source
 	told other_end unreachable
 	[[ $(jq -r '.unheard' <<<"$output") == *nowhere* ]]
@@ -104,6 +105,7 @@ put()
 	put "$A" stop
 	recover 0
 	told phase aborted
+	told outcome aborted
 	is "$A" stop
 	migctl 64 recover --state-dir here --force=run "$TXID"
 	[[ $stderr == *"it is aborted: there is nothing to force"* ]]
@@ -250,6 +252,7 @@ put()
 	forge here destination prepared there "$B"
 	recover 0 --force=drop
 	told owner unknown
+	told outcome aborted
 	phase here destination aborted
 	is "$B" stop
 
@@ -259,6 +262,7 @@ put()
 	rm "here/$TXID.destination"
 	recover 0 --force=run
 	told owner source
+	told outcome aborted
 	is "$A" running
 	phase here source aborted
 }
