@@ -20,6 +20,7 @@ static const struct check_group *const rules_groups[] = {
 	&check_reset_rules,
 	&check_dma_rules,
 	&check_together_rules,
+	&check_vfu_rules,
 	&check_hostile_rules,
 };
 

@@ -80,3 +80,6 @@ void subject_learn(struct subject_dev *d, bool can_reset);
 /** subject_result_text() - "0", "176", "EINVAL". Return: @buf. */
 #define SUBJECT_RESULT_MAX 24
 char *subject_result_text(ssize_t result, char buf[SUBJECT_RESULT_MAX]);
+
+/** subject_vfu_release() - close the connection; subject_home() opens it again */
+void subject_vfu_release(struct subject_dev *d);

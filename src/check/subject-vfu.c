@@ -141,6 +141,14 @@ static int subject_vfu_open(struct subject_dev *d, struct err *err)
 	return r < 0 ? r : subject_vfu_query(d, err);
 }
 
+void subject_vfu_release(struct subject_dev *d)
+{
+	pthread_mutex_lock(&d->conn->lock);
+	vfu_client_close(&d->conn->client);
+	d->conn->client.broken = -ESHUTDOWN;
+	pthread_mutex_unlock(&d->conn->lock);
+}
+
 static int subject_vfu_revive(struct subject_dev *d, struct err *err)
 {
 	if (!d->conn->lost)
