@@ -43,7 +43,7 @@ static void rules_vfu_say(struct subject_raw *x, const struct saying *s)
 		.size = s->size ? s->size : (uint32_t)(VFU_HEADER_SIZE + s->len),
 		.flags = s->flags,
 	};
-	uint8_t bytes[VFU_HEADER_SIZE + 2 * TRANSFER_SMALL + 64];
+	uint8_t bytes[VFU_HEADER_SIZE + 2 * (size_t)TRANSFER_SMALL + 64];
 
 	vfu_header_encode(&h, bytes);
 	if (s->len)
@@ -586,7 +586,7 @@ static void rules_vfu_transfer(struct check *c, enum mig_state state, enum vfu_c
 {
 	_cleanup_raw_ struct subject_raw *x = NULL;
 	const struct vfu_mig_data data = { .argsz = sizeof(data) + size, .size = size };
-	uint8_t payload[sizeof(data) + 2 * TRANSFER_SMALL] = { 0 };
+	uint8_t payload[sizeof(data) + 2 * (size_t)TRANSFER_SMALL] = { 0 };
 	const struct saying s = {
 		.id = 21,
 		.command = (uint16_t)command,
