@@ -2,10 +2,15 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/log.h"
 #include "device/recover.h"
 #include "engine/sample.h"
 
 #define SAMPLE_BUFFER (256u << 10)
+
+/* How often, and how long, what pre-copy has announced is waited for. */
+#define SAMPLE_TRIES 100u
+#define SAMPLE_REST_MS 20
 
 enum sample_way sample_way(enum mig_state found, unsigned int caps)
 {
@@ -52,9 +57,27 @@ static int sample_check_cancel(const struct sample *s, struct err *err)
 	return mig_mid_chunk(s->dev->mig) ? 0 : cancel_check(s->cancel, err);
 }
 
+/*
+ * Whether there is something to come in PRE_COPY, where nothing came yet. Some drivers make it only
+ * when they are asked, and may take a moment.
+ */
+static bool sample_waits(struct sample *s, unsigned int *tries)
+{
+	struct mig_precopy_info info;
+
+	if (s->way != SAMPLE_PRE_COPY || (*tries)++ == SAMPLE_TRIES ||
+	    mig_precopy(s->dev->mig, &info, NULL) < 0 || !(info.initial_bytes | info.dirty_bytes))
+		return false;
+	/* What ends the rest ends the work, too: the next look at the cancel sees it. */
+	if (cancel_pause(s->cancel, SAMPLE_REST_MS, NULL) < 0)
+		log_debug("%s: the wait for pre-copy data ends", device_name(s->dev));
+	return true;
+}
+
 static int sample_read(struct sample *s, struct err *err)
 {
 	_cleanup_free_ uint8_t *buf = malloc(SAMPLE_BUFFER);
+	unsigned int tries = 0;
 	uint64_t total = 0;
 	ssize_t n;
 	int r;
@@ -68,6 +91,8 @@ static int sample_read(struct sample *s, struct err *err)
 		n = mig_read(s->dev->mig, buf, SAMPLE_BUFFER, err);
 		if (n < 0)
 			return (int)n;
+		if (n == MIG_READ_NOTHING && !total && sample_waits(s, &tries))
+			continue;
 		if (n == MIG_READ_NOTHING)
 			return 0;
 		s->on_data(s->ctx, buf, (size_t)n);
@@ -78,6 +103,18 @@ static int sample_read(struct sample *s, struct err *err)
 	}
 }
 
+/* It is back; but what it held may be gone. */
+static int sample_returned(const struct mig_recovery *recovery, enum mig_state found, int r,
+			   struct err *err)
+{
+	if (r >= 0)
+		return r;
+	if (recovery->fate != MIG_FATE_BLANK)
+		return err_note(err, r, "it is in %s again", fsm_name(found));
+	err->kind = ERR_DEVICE;
+	return err_note(err, r, "it was reset, and is in %s without what it held", fsm_name(found));
+}
+
 /* Bring it back whatever has happened; that it is not there is worse than what had. */
 static int sample_return(struct sample *s, enum mig_state found, int r, struct err *err)
 {
@@ -85,7 +122,7 @@ static int sample_return(struct sample *s, enum mig_state found, int r, struct e
 	struct err why = { 0 };
 
 	if (mig_recover(s->dev->mig, found, MIG_HOLDS_OWN, s->retry, &recovery, &why))
-		return r;
+		return sample_returned(&recovery, found, r, err);
 	if (r >= 0)
 		*err = why;
 	err_classify(err, ERR_DEVICE, err->code);
