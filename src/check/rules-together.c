@@ -80,12 +80,14 @@ static bool rules_together_begin(struct rules_together *t, void *(*work)(void *)
 {
 	int r = subject_fork(t->c->device, &t->s);
 
-	if (r == 0) {
-		r = -pthread_create(ret, NULL, work, t);
-		if (r == 0)
-			return true;
-		subject_close(t->s);
+	if (r < 0) {
+		check_broken(t->c, "a second thread: %s", err_name(r));
+		return false;
 	}
+	r = -pthread_create(ret, NULL, work, t);
+	if (r == 0)
+		return true;
+	subject_close(t->s);
 	check_broken(t->c, "a second thread: %s", err_name(r));
 	return false;
 }
