@@ -99,8 +99,7 @@ function __vfiomigctl_arguments
     for word in (commandline -opc)[2..-1]
         if test $skip = yes
             set skip no
-        else if string match -qr '^--(via|vf-token|protocol|timeout|progress|status-fd|trace|trace-format|compress|leave|device|drain-timeout|diff|rounds|pair|baseline|threshold|svg|bandwidth|bandwidth-stop-copy|threads|label|downtime-limit|downtime-max|max-rounds|max-time|on-divergence|max-skew|action-script|action-timeout|report|map|only|on|peer|serve|state-dir|tls-creds)$' -- $word
-        else if string match -qr '^--(via|vf-token|protocol|timeout|progress|status-fd|trace|trace-format|range|page-size|bitmap|interval|rounds|compress|leave|device|drain-timeout|diff|svg|bandwidth|bandwidth-stop-copy|threads|label|downtime-limit|downtime-max|max-rounds|max-time|on-divergence|max-skew|action-script|action-timeout|report|map|only|on|peer|serve|state-dir|tls-creds)$' -- $word
+        else if string match -qr '^--(via|vf-token|protocol|timeout|progress|status-fd|trace|trace-format|compress|leave|device|drain-timeout|diff|rounds|pair|baseline|threshold|svg|bandwidth|bandwidth-stop-copy|threads|label|downtime-limit|downtime-max|max-rounds|max-time|on-divergence|max-skew|action-script|action-timeout|report|map|only|on|peer|serve|state-dir|tls-creds|range|page-size|bitmap|interval)$' -- $word
             set skip yes
         else if not string match -q -- '-*' $word; or test "$word" = -
             echo $word
@@ -151,26 +150,15 @@ complete -c vfiomigctl -n __vfiomigctl_first -a vfs -d "show the VFs of a device
 complete -c vfiomigctl -n __vfiomigctl_first -a monitor -d "show what happens to devices, as it happens"
 complete -c vfiomigctl -n __vfiomigctl_first -a doctor -d "say why a device is not migratable, and what to do"
 complete -c vfiomigctl -n __vfiomigctl_first -a bench -d "measure a device's arcs, streams and downtimes"
-complete -c vfiomigctl -n __vfiomigctl_first -a recover -d "bring a move between hosts to its end after a crash"
-
-complete -c vfiomigctl -n __vfiomigctl_first -a help -d "give a help list"
-complete -c vfiomigctl -n '__vfiomigctl_at 1 help' -a 'save resume migrate receive recover hold list info state reset inspect verify extract report migratable bind unbind vfs monitor doctor bench'
+complete -c vfiomigctl -n __vfiomigctl_first -a check -d "check a driver or server against the protocol"
 complete -c vfiomigctl -n __vfiomigctl_first -a dirty -d "log which memory a device writes to"
 complete -c vfiomigctl -n __vfiomigctl_first -a recover -d "bring a move between hosts to its end after a crash"
 
 complete -c vfiomigctl -n __vfiomigctl_first -a help -d "give a help list"
-complete -c vfiomigctl -n '__vfiomigctl_at 1 help' -a 'save resume migrate receive recover hold list info state reset inspect verify extract report migratable bind unbind vfs monitor doctor dirty'
+complete -c vfiomigctl -n '__vfiomigctl_at 1 help' -a 'save resume migrate receive recover hold list info state reset inspect verify extract report migratable bind unbind vfs monitor doctor bench dirty check'
 
 complete -c vfiomigctl -n '__vfiomigctl_at 1 vfs' -a '(__vfiomigctl_pfs)' -x
-complete -c vfiomigctl -n '__vfiomigctl_at 1 save resume migrate receive info state reset migratable doctor bench' -a '(__vfiomigctl_devices; __vfiomigctl_vfs; __vfiomigctl_forms fd: hold: pid: unix: vfio-user:)' -F
-complete -c vfiomigctl -n __vfiomigctl_first -a check -d "check a driver or server against the protocol"
-complete -c vfiomigctl -n __vfiomigctl_first -a recover -d "bring a move between hosts to its end after a crash"
-
-complete -c vfiomigctl -n __vfiomigctl_first -a help -d "give a help list"
-complete -c vfiomigctl -n '__vfiomigctl_at 1 help' -a 'save resume migrate receive recover hold list info state reset inspect verify extract report migratable bind unbind vfs monitor doctor check'
-
-complete -c vfiomigctl -n '__vfiomigctl_at 1 vfs' -a '(__vfiomigctl_pfs)' -x
-complete -c vfiomigctl -n '__vfiomigctl_at 1 save resume migrate receive info state reset migratable doctor check' -a '(__vfiomigctl_devices; __vfiomigctl_vfs; __vfiomigctl_forms fd: hold: pid: unix: vfio-user:)' -F
+complete -c vfiomigctl -n '__vfiomigctl_at 1 save resume migrate receive info state reset migratable doctor bench check' -a '(__vfiomigctl_devices; __vfiomigctl_vfs; __vfiomigctl_forms fd: hold: pid: unix: vfio-user:)' -F
 complete -c vfiomigctl -n '__vfiomigctl_beyond 1 save resume migrate receive' -a '(__vfiomigctl_devices; __vfiomigctl_vfs; __vfiomigctl_forms fd: hold: pid: unix: vfio-user:)' -F
 complete -c vfiomigctl -n '__vfiomigctl_command hold list monitor bind unbind' -a '(__vfiomigctl_devices; __vfiomigctl_vfs; __vfiomigctl_forms fd: hold: pid: unix: vfio-user:)' -F
 complete -c vfiomigctl -n '__vfiomigctl_beyond 1 migrate' -a '(__vfiomigctl_forms fd: exec: unix: tcp: vsock:)' -F
@@ -197,24 +185,13 @@ complete -c vfiomigctl -s h -l help -d "give a help list"
 complete -c vfiomigctl -l usage -d "give a short usage message"
 complete -c vfiomigctl -s V -l version -d "print program version"
 
-complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate receive recover hold list info state reset inspect verify bench' -l via -x -a 'cdev group' -d "open by cdev or group"
-complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate receive recover hold list info state reset inspect verify bench' -l vf-token -x -d "token that the driver of the VF's PF asks for"
-complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate receive recover hold list info state reset inspect verify bench' -l protocol -x -a 'v1 v2' -d "speak v1 or v2"
-complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate receive recover hold list info state reset inspect verify bench' -l timeout -x -d 'give up on who is silent for so long'
-complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate receive recover hold list info state reset inspect verify dirty' -l via -x -a 'cdev group' -d "open by cdev or group"
-complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate receive recover hold list info state reset inspect verify dirty' -l vf-token -x -d "token that the driver of the VF's PF asks for"
-complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate receive recover hold list info state reset inspect verify dirty' -l protocol -x -a 'v1 v2' -d "speak v1 or v2"
-complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate receive recover hold list info state reset inspect verify dirty' -l timeout -x -d 'give up on who is silent for so long'
+complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate receive recover hold list info state reset inspect verify bench dirty check' -l via -x -a 'cdev group' -d "open by cdev or group"
+complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate receive recover hold list info state reset inspect verify bench dirty check' -l vf-token -x -d "token that the driver of the VF's PF asks for"
+complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate receive recover hold list info state reset inspect verify bench dirty check' -l protocol -x -a 'v1 v2' -d "speak v1 or v2"
+complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate receive recover hold list info state reset inspect verify bench dirty check' -l timeout -x -d 'give up on who is silent for so long'
 complete -c vfiomigctl -n '__vfiomigctl_command state' -l force -d "set it although a save or load seems under way"
 complete -c vfiomigctl -n '__vfiomigctl_command reset' -l force -d "reset it although a process uses it"
-complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate receive recover state reset migratable bind unbind vfs doctor bench' -l dry-run -d "change nothing, open nothing"
-complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate receive recover hold list info state reset inspect verify check' -l via -x -a 'cdev group' -d "open by cdev or group"
-complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate receive recover hold list info state reset inspect verify check' -l vf-token -x -d "token that the driver of the VF's PF asks for"
-complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate receive recover hold list info state reset inspect verify check' -l protocol -x -a 'v1 v2' -d "speak v1 or v2"
-complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate receive recover hold list info state reset inspect verify check' -l timeout -x -d 'give up on who is silent for so long'
-complete -c vfiomigctl -n '__vfiomigctl_command state' -l force -d "set it although a save or load seems under way"
-complete -c vfiomigctl -n '__vfiomigctl_command reset' -l force -d "reset it although a process uses it"
-complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate receive recover state reset migratable bind unbind vfs doctor check' -l dry-run -d "change nothing, open nothing"
+complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate receive recover state reset migratable bind unbind vfs doctor bench check' -l dry-run -d "change nothing, open nothing"
 
 complete -c vfiomigctl -n '__vfiomigctl_command save resume migrate receive recover hold info state verify bench' -l drain-timeout -x -d 'try an arc again that a busy device refuses, for so long'
 
