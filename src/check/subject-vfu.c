@@ -11,7 +11,8 @@
 
 /**
  * struct subject_conn - a connection, for a subject and its forks: one exchange at a time
- * @lost: a reply has not come, or was none: a server that is stuck may answer on another one
+ * @lost: it was given up for another one, or a reply has not come, or was none: a server that is
+ *        stuck may answer on another one
  */
 struct subject_conn {
 	pthread_mutex_t lock;
@@ -146,6 +147,7 @@ void subject_vfu_release(struct subject_dev *d)
 	pthread_mutex_lock(&d->conn->lock);
 	vfu_client_close(&d->conn->client);
 	d->conn->client.broken = -ESHUTDOWN;
+	d->conn->lost = true;
 	pthread_mutex_unlock(&d->conn->lock);
 }
 
