@@ -18,6 +18,7 @@
 #define SOURCE_ARCS "uapi: enum vfio_device_mig_state, the arcs that terminate a session"
 #define SOURCE_GROUP "uapi: enum vfio_device_mig_state, the saving group"
 #define SOURCE_RESET "uapi: VFIO_DEVICE_RESET, the device is in RUNNING"
+#define SOURCE_VFU_DATA "vfio-user: VFIO_USER_MIG_DATA_READ, VFIO_USER_MIG_DATA_WRITE"
 #define SOURCE_COMMON "kernel: vfio_ioctl_mig_return_fd(), and every driver's data fd"
 
 /* Return: whether the device is in @state with a session of its own; else a verdict was told. */
@@ -279,6 +280,22 @@ static void rules_session_close_early(struct check *c)
 		check_violated(c, "the next session: not a byte");
 }
 
+static void rules_session_none_in_running(struct check *c)
+{
+	_cleanup_session_ struct subject_session *x = NULL;
+	char byte = 0;
+	int r = subject_session_of(c->device, &x);
+
+	if (r < 0) {
+		check_broken(c, "a session in RUNNING: %s", err_name(r));
+		return;
+	}
+	check_refused(c, "a read of data in RUNNING", (int)subject_read(x, &byte, 1),
+		      CHECK_ERRNOS());
+	check_refused(c, "a write of data in RUNNING", (int)subject_write(x, &byte, 1),
+		      CHECK_ERRNOS());
+}
+
 static const struct check_rule rules[] = {
 	{ "session.saving-reads-only", CHECK_SHOULD, CHECK_HARMLESS, CHECK_NEEDS_KERNEL,
 	  "the data fd of STOP_COPY is O_RDONLY and refuses write()", SOURCE_COMMON,
@@ -299,6 +316,9 @@ static const struct check_rule rules[] = {
 	{ "session.no-pwrite", CHECK_SHOULD, CHECK_DESTRUCTIVE, CHECK_NEEDS_KERNEL,
 	  "a data fd is a stream: pwrite() fails with ESPIPE", SOURCE_COMMON,
 	  rules_session_pwrite },
+	{ "session.none-in-running", CHECK_MUST, CHECK_HARMLESS, CHECK_NEEDS_VFU,
+	  "in RUNNING there is no session: data is neither given nor taken", SOURCE_VFU_DATA,
+	  rules_session_none_in_running },
 	{ "session.stop-ends-it", CHECK_MUST, CHECK_HARMLESS, 0,
 	  "STOP_COPY -> STOP ends the session: nothing can be read from it any more", SOURCE_ARCS,
 	  rules_session_ends_in_stop },

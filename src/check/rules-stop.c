@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * STOP means frozen: what --watch names stands still
+ * STOP means frozen, PRE_COPY does not: what --watch names stands still, or moves
  *
  * The bytes of a counter or of a ring are looked at for a while. That they stand still proves
  * nothing, so the rule passes then; that they moved proves that the device was not stopped.
@@ -9,9 +9,11 @@
 #include <poll.h>
 #include <string.h>
 
+#include "base/macros.h"
 #include "check/drain.h"
 
 #define SOURCE_STOP "uapi: enum vfio_device_mig_state, STOP does not change internal state"
+#define SOURCE_PRE_COPY "uapi: enum vfio_device_mig_state, PRE_COPY is running as normal"
 #define SOURCE_COPY "uapi: enum vfio_device_mig_state, STOP_COPY behaves as STOP"
 
 #define LOOKS 20u
@@ -89,12 +91,44 @@ static void rules_stop_session_frozen(struct check *c)
 	rules_stop_stands(c, &first, "before and after a session");
 }
 
+/* Return: whether what is watched has moved within the looks; false also where a verdict was told. */
+static bool rules_stop_moves(struct check *c)
+{
+	struct rules_stop_look first = { 0 }, now = { 0 };
+
+	if (!rules_stop_take(c, &first))
+		return false;
+	for (unsigned int i = 0; i < LOOKS && !check_stopped(c); i++) {
+		poll(NULL, 0, LOOK_MS);
+		if (!rules_stop_take(c, &now))
+			return false;
+		if (memcmp(now.bytes, first.bytes, MIN(now.len, first.len)) != 0)
+			return true;
+	}
+	return false;
+}
+
+static void rules_stop_pre_copy_runs(struct check *c)
+{
+	if (!rules_stop_moves(c)) {
+		check_skip(c, "what --watch names does not move in RUNNING either");
+		return;
+	}
+	if (subject_go(c->device, MIG_PRE_COPY, NULL) < 0)
+		return;
+	if (!rules_stop_moves(c))
+		check_violated(c, "what is watched moved in RUNNING and stands still in PRE_COPY");
+}
+
 static const struct check_rule rules[] = {
 	{ "stop.is-frozen", CHECK_MUST, CHECK_HARMLESS, CHECK_NEEDS_WATCH,
 	  "in STOP the device does not change its internal state", SOURCE_STOP, rules_stop_frozen },
 	{ "stop.stop-copy-is-frozen", CHECK_MUST, CHECK_HARMLESS, CHECK_NEEDS_WATCH,
 	  "in STOP_COPY the device does not change its internal state", SOURCE_COPY,
 	  rules_stop_copy_frozen },
+	{ "stop.pre-copy-runs-on", CHECK_SHOULD, CHECK_HARMLESS,
+	  CHECK_NEEDS_WATCH | CHECK_NEEDS_PRE_COPY, "in PRE_COPY the device goes on as in RUNNING",
+	  SOURCE_PRE_COPY, rules_stop_pre_copy_runs },
 	{ "stop.session-changes-nothing", CHECK_MUST, CHECK_HARMLESS, CHECK_NEEDS_WATCH,
 	  "a session from STOP to STOP leaves the internal state as it was", SOURCE_COPY,
 	  rules_stop_session_frozen },

@@ -38,8 +38,6 @@ int emu_device_init(struct emu_device *d, const struct emu_config *config, uint3
 		.now_ns = now_ns,
 		.dirtied_ns = now_ns,
 	};
-	if (emu_device_deviates(d, DEVIATE_OPENS_STOPPED))
-		d->state = MIG_STOP;
 	d->state_before = d->state;
 	emu_faults_of(&config->faults, number, &d->faults);
 	emu_config_reset(d);
@@ -301,10 +299,8 @@ static void emu_device_do_reset(struct emu_device *d)
 {
 	const struct emu_event event = { .kind = EMU_EVENT_RESET };
 
-	if (!emu_device_deviates(d, DEVIATE_RESET_KEEPS_STATE)) {
-		emu_content_reset(&d->content);
-		d->running_ns = 0;
-	}
+	emu_content_reset(&d->content);
+	d->running_ns = 0;
 	emu_dma_log_stop(&d->log);
 	emu_config_reset(d);
 	d->credit = 0;

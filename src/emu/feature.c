@@ -177,8 +177,7 @@ static int emu_feature_check(const struct emu_device *d, const struct feature *f
 	if (!f && probe && emu_deviates(off, DEVIATE_UNKNOWN_FEATURE))
 		return 0;
 	if (!f || (!get && !set && !probe) || (get && !f->get) || (set && !f->set) ||
-	    ((flags & ~known) && !emu_deviates(off, DEVIATE_RESERVED_FLAGS)) ||
-	    (get && set && !probe && !emu_deviates(off, DEVIATE_GET_AND_SET)))
+	    (flags & ~known) || (get && set && !probe && !emu_deviates(off, DEVIATE_GET_AND_SET)))
 		return err_set(err, -EINVAL, "feature 0x%" PRIx32 " is not served", flags);
 	return 0;
 }
