@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,10 +8,14 @@
 #include "base/macros.h"
 #include "engine/courier.h"
 
+/* Between two looks for what another thread may have heard. */
+#define COURIER_LOOK_MS 100
+
 void courier_init(struct courier *c)
 {
 	c->link = NULL;
 	c->acquainted = false;
+	c->taking = false;
 	pthread_mutex_init(&c->lock, NULL);
 	c->met = COURIER_NONE;
 	c->why = (struct err){ 0 };
@@ -103,6 +108,7 @@ enum move_event courier_dial(struct courier *c, struct err *err)
 
 	c->link = link_free(c->link);
 	c->met = COURIER_NONE;
+	c->taking = false;
 	r = channel_open(c->uri, c->peer, c->cancel, &channel, err);
 	r = r < 0 ? r : link_new(channel, &opts, &c->link, err);
 	if (r < 0)
@@ -163,7 +169,7 @@ void courier_abort(struct courier *c, const struct err *why)
  * The stream
  */
 
-/* Nothing but ABORT may come now. Return: COURIER_NONE for nothing. */
+/* Nothing but ABORT and TAKING may come now. Return: COURIER_NONE for nothing. */
 static enum move_event courier_hear_meanwhile(struct courier *c, struct err *err)
 {
 	struct wire_message m;
@@ -173,6 +179,10 @@ static enum move_event courier_hear_meanwhile(struct courier *c, struct err *err
 		return COURIER_NONE;
 	if (r < 0)
 		return courier_failed(c, err);
+	if (m.type == WIRE_TAKING) {
+		c->taking = true;
+		return COURIER_NONE;
+	}
 	if (move_hears(MOVE_S_BEGUN, m.type) == MOVE_ON_REFUSE)
 		return courier_refused(c, &m.abort, err);
 	return courier_not_due(c, m.type, err);
@@ -234,6 +244,36 @@ int courier_write(void *courier, const void *buf, size_t len, struct err *err)
 			return courier_send_failed(c, &why, err);
 	}
 	return 0;
+}
+
+static bool courier_is_taking(struct courier *c)
+{
+	bool taking;
+
+	pthread_mutex_lock(&c->lock);
+	taking = c->taking;
+	pthread_mutex_unlock(&c->lock);
+	return taking;
+}
+
+/* A thread that writes may hear it first: so look again now and then, whatever the link says. */
+int courier_await_taking(struct courier *c, struct err *err)
+{
+	struct pollfd p = { .fd = link_fd(c->link), .events = POLLIN };
+
+	if (!(link_peer(c->link)->features & WIRE_FEATURE_TAKING))
+		return 0;
+	for (;;) {
+		int r = courier_check_stream(c, err);
+
+		if (r < 0)
+			return r;
+		if (courier_is_taking(c))
+			return 0;
+		r = cancel_wait(c->cancel, &p, 1, COURIER_LOOK_MS, err);
+		if (r < 0)
+			return r;
+	}
 }
 
 enum move_event courier_met(struct courier *c, struct err *err)

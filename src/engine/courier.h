@@ -29,7 +29,8 @@
  * @link: NULL before courier_dial()
  * @journal: of the end that answered first, if @acquainted; no other one gets the state
  * @sent: what END has said, valid after courier_end()
- * @lock: of @met and @why, and of hearing while the stream's threads may write
+ * @lock: of @met, @why and @taking, and of hearing while the stream's threads may write
+ * @taking: the other end's devices are in RESUMING, of this link
  * @met: what has ended the stream, with its story @why; or COURIER_NONE
  * @verdict: what the other end says of the offer, once it was heard
  */
@@ -43,6 +44,7 @@ struct courier {
 	uint8_t journal[WIRE_ID_SIZE];
 	struct wire_end sent;
 	pthread_mutex_t lock;
+	bool taking;
 	enum move_event met;
 	struct err why;
 	struct verdict verdict;
@@ -83,6 +85,16 @@ void courier_abort(struct courier *c, const struct err *why);
  * What it said courier_met() has then.
  */
 int courier_write(void *courier, const void *buf, size_t len, struct err *err);
+
+/**
+ * courier_await_taking() - wait until the other end's devices are in RESUMING, if it says so
+ *
+ * For devices that run meanwhile. The image has been begun: without that the other end does not
+ * open its devices. An end that has no word for it is not waited for.
+ *
+ * Return: 0; as courier_write().
+ */
+_must_check_ int courier_await_taking(struct courier *c, struct err *err);
 
 /** courier_met() - what the stream has met by now, with its story; or COURIER_NONE */
 enum move_event courier_met(struct courier *c, struct err *err);

@@ -35,6 +35,12 @@ struct load_carrier_ops {
 	int (*open)(struct load_carrier *c, const struct load_judge *judge, struct err *err);
 
 	/**
+	 * @begun: All devices are in RESUMING, and have got nothing yet. Optional. A failure
+	 * resets them.
+	 */
+	int (*begun)(struct load_carrier *c, struct err *err);
+
+	/**
 	 * @taken: All of the input is in the devices, and was verified; no driver has been asked
 	 * yet. Can be cancelled. Optional. A failure discards what was loaded.
 	 */

@@ -200,7 +200,12 @@ static int load_begin(struct load *l, const struct image_manifest *m, struct err
 	if (r < 0)
 		return r;
 	r = load_enter_resuming(l, err);
-	return r < 0 ? r : load_make_pipelines(l, err);
+	if (r < 0)
+		return r;
+	r = load_make_pipelines(l, err);
+	if (r < 0 || !l->carrier->ops->begun)
+		return r;
+	return l->carrier->ops->begun(l->carrier, err);
 }
 
 /*

@@ -73,6 +73,7 @@ static int migrate_identify(struct migrate *m, struct err *err)
 		.version = WIRE_VERSION,
 		.oldest = WIRE_OLDEST,
 		.role = WIRE_SOURCE,
+		.features = WIRE_FEATURE_TAKING,
 		.generation = result->generation,
 		.timeout_ms = (uint32_t)m->options->peer.timeout_ms,
 		.retries = m->options->retries,
@@ -166,6 +167,9 @@ static int migrate_send_state(struct migrate *m)
 		return r;
 	m->begun = true;
 	r = source_begin(s, m->err);
+	if (r < 0)
+		return r;
+	r = courier_await_taking(&m->courier, m->err);
 	if (r < 0)
 		return r;
 	r = source_stop(s, m->err);

@@ -29,6 +29,7 @@ static struct wire_hello receive_hello(const struct receive_options *o)
 		.version = WIRE_VERSION,
 		.oldest = WIRE_OLDEST,
 		.role = WIRE_DESTINATION,
+		.features = WIRE_FEATURE_TAKING,
 		.timeout_ms = (uint32_t)o->peer.timeout_ms,
 	};
 
@@ -88,6 +89,17 @@ static int receive_open(struct load_carrier *c, const struct load_judge *judge, 
 
 	(void)judge; /* of the one sender that was agreed with */
 	return input_from_reader(receive_read, r, link_name(r->link), &c->in, err);
+}
+
+/* The source's devices run until it hears this. One that has no word for it has stopped them. */
+static int receive_begun(struct load_carrier *c, struct err *err)
+{
+	const struct wire_message m = { .type = WIRE_TAKING };
+	struct receive *r = receive_of(c);
+
+	if (!(link_peer(r->link)->features & WIRE_FEATURE_TAKING))
+		return 0;
+	return link_send(r->link, &m, err);
 }
 
 /* END says what was sent, the receipt what has come. */
@@ -205,6 +217,7 @@ static void receive_close(struct load_carrier *c)
 
 static const struct load_carrier_ops receive_carrier = {
 	.open = receive_open,
+	.begun = receive_begun,
 	.taken = receive_taken,
 	.accept = receive_accept,
 	.refuse = receive_refuse,

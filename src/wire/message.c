@@ -90,6 +90,7 @@ static const struct wire_kind wire_kinds[WIRE_NR_TYPES] = {
 	[WIRE_HEARTBEAT] = { "HEARTBEAT", 0, true, false },
 	[WIRE_ASK] = { "ASK", WIRE_PHASE_SIZE, true, true },
 	[WIRE_TELL] = { "TELL", WIRE_PHASE_SIZE, true, true },
+	[WIRE_TAKING] = { "TAKING", 0, true, false },
 };
 
 bool wire_known(unsigned int type)
@@ -281,7 +282,7 @@ static size_t message_put_payload(const struct wire_message *m, uint8_t *buf)
 	case WIRE_TELL:
 		return message_put_state(&m->state, buf);
 	default:
-		assert(m->type == WIRE_HEARTBEAT);
+		assert(m->type == WIRE_HEARTBEAT || m->type == WIRE_TAKING);
 		return 0;
 	}
 }

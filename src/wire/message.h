@@ -12,8 +12,7 @@
  *	 0  u8[4]  magic      89 56 4d 50  ("\x89VMP")
  *	 4  u16    type       enum wire_type
  *	 6  u16    flags      WIRE_MANDATORY: who does not know @type ends the transaction, else it
- *	                      skips the message. The first version's types all have it but
- *	                      HEARTBEAT.
+ *	                      skips the message. All types have it but HEARTBEAT and TAKING.
  *	 8  u32    size       payload bytes that follow, at most WIRE_PAYLOAD_MAX, of FRAMES
  *	                      WIRE_FRAMES_MAX
  *	12  u32    reserved   0
@@ -65,6 +64,10 @@
  *
  * HEARTBEAT, either's, empty: the sender is alive while it has nothing to say.
  *
+ * TAKING, the destination's, empty, where both have WIRE_FEATURE_TAKING: all of its devices are in
+ * RESUMING. It decides nothing: the source lets its devices run until then, so that what opening
+ * and resetting the destination's takes is no downtime.
+ *
  * ASK and TELL, either's, 64 bytes, of `recover`; see engine/recover-plan.h:
  *
  *	 0  u8[16] txid
@@ -112,6 +115,7 @@ enum wire_type {
 	WIRE_HEARTBEAT = 10,
 	WIRE_ASK = 11,
 	WIRE_TELL = 12,
+	WIRE_TAKING = 13,
 	WIRE_NR_TYPES
 };
 
@@ -125,9 +129,9 @@ enum wire_role {
 	WIRE_RECOVERY = 3, /* `recover`, for a transaction of which it has a record */
 };
 
-/* Bits of wire_hello.features; none so far. */
+/* Bits of wire_hello.features. One that is not known is ignored. */
 enum wire_feature {
-	WIRE_NO_FEATURES = 0,
+	WIRE_FEATURE_TAKING = 1u << 0, /* a destination says TAKING, a source waits for it */
 };
 
 /** enum wire_phase - of a transaction, at one end; as its journal has it (engine/journal.h) */

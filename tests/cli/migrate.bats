@@ -414,6 +414,39 @@ table()
 	[[ $results == *' stop'* && $results == *' running'* ]]
 }
 
+@test "migrate: the device runs until the other end's is ready to take its state, if that says so" {
+	emu_start --state-size 300K --event-log events
+	mkfifo receiver.in
+	exec {answer}<>receiver.in
+	receiver taking
+	start moving migrate --json --state-dir=state "$A" unix:s
+	eventually said 'could take it' receiver.out
+	# What the source has yet to hear it cannot have acted on.
+	[[ ! -s events ]]
+	echo >&"$answer"
+	finish moving 0
+	said ' begin running running-p2p' events
+	told outcome completed
+	exec {answer}>&-
+}
+
+@test "migrate: a signal while the other end gets ready ends it" {
+	emu_start --state-size 300K --event-log events
+	mkfifo receiver.in
+	exec {answer}<>receiver.in
+	receiver taking
+	start moving migrate --json --state-dir=state "$A" unix:s
+	eventually said 'could take it' receiver.out
+	kill -INT "$moving"
+	finish moving 75
+	told owner source
+	expect_state "$A" running
+	phase_is aborted
+	# It never was stopped.
+	never_said 'running-p2p stop' events
+	exec {answer}>&-
+}
+
 @test "migrate: a signal before the decision ends it, and the device runs on" {
 	emu_start --state-size 300K
 	mkfifo receiver.in

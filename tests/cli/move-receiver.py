@@ -35,6 +35,7 @@ of the image. A CONDUCT is what it does otherwise than one that accepts, runs an
     other-journal       has another journal than the other conducts
     mute                says nothing at all; mute-at-offer, mute-at-end, mute-at-commit: no more
                         from there on, heartbeats included
+    taking              knows TAKING, and says it once there is something to read on standard input
     slow                says READY once there is something to read on standard input
 """
 
@@ -50,6 +51,7 @@ import sys
 MAGIC = b"\x89VMP"
 MANDATORY = 1
 (HELLO, OFFER, VERDICT, FRAMES, END, READY, COMMIT, DONE, ABORT, HEARTBEAT) = range(1, 11)
+TAKING, FEATURE_TAKING = 13, 1
 NAMES = "? HELLO OFFER VERDICT FRAMES END READY COMMIT DONE ABORT HEARTBEAT ASK TELL".split()
 PAYLOAD_MAX, FRAMES_MAX = 4 << 20, 8 << 20
 PAGE = 4096
@@ -190,13 +192,14 @@ class Receiver:
         version, oldest = {"newer": (9, 9), "older": (0, 0), "newest": (2, 1)}.get(c, (1, 1))
         role = 3 if c == "recovery" else 2
         journal = (b"K" if c == "other-journal" else b"J") * 16
-        link.tell(HELLO, struct.pack("<HHIQ16sQ16sII32s", version, oldest, role, 0, bytes(16), 0,
-                                     journal, 30000, 0, bytes(32)))
+        features = FEATURE_TAKING if c == "taking" else 0
+        link.tell(HELLO, struct.pack("<HHIQ16sQ16sII32s", version, oldest, role, features,
+                                     bytes(16), 0, journal, 30000, 0, bytes(32)))
         kind, payload = link.hear()
         assert kind == HELLO and len(payload) == 96, kind
         (version, oldest, role, features, self.txid, self.generation, journal, timeout, retries,
          reserved) = struct.unpack("<HHIQ16sQ16sII32s", payload)
-        assert (version, oldest, role, features) == (1, 1, 1, 0), payload
+        assert (version, oldest, role, features) == (1, 1, 1, FEATURE_TAKING), payload
         assert any(self.txid) and self.generation and any(journal) and not any(reserved)
         say(f"txid {self.txid.hex()} generation {self.generation} retries {retries}")
         self.point("at-hello")
@@ -233,9 +236,18 @@ class Receiver:
             raise Gone()
         if len(self.image) > 2 * PAGE:
             self.point("in-stream")
+        if self.conduct == "taking" and len(self.image) >= PAGE:
+            self.take()
         if self.conduct == "early-ready":
             self.link.tell(READY, bytes(40))
             self.conduct = "accept"
+
+    def take(self):
+        say("could take it")
+        while not select.select([sys.stdin], [], [], 0.05)[0]:
+            self.link.beat()
+        self.link.message(TAKING, flags=0)
+        self.conduct = "accept"
 
     def check_image(self, payload):
         """END is of the image that came: its id, and the digest of its own end."""

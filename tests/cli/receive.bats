@@ -96,6 +96,21 @@ over()
 	has_run "$B"
 }
 
+@test "receive: the source's device runs until the ones here are in RESUMING" {
+	local first
+
+	emu_start --state-size 300K --event-log events
+	"$tool" receive --no-hold --state-dir there "$B" unix:far >receive.out 2>receive.err 3>&- &
+	receive=$!
+	started+=("$receive")
+	eventually said 'listening on ' receive.err
+	migctl 0 migrate --state-dir here "$A" unix:far
+	wait "$receive"
+	# The log is of both devices, in the order in which things happened.
+	first=$(grep -nE 'emu\.1 end stop resuming$|emu begin running ' events)
+	[[ ${first%%$'\n'*} == *'end stop resuming' && $first == *'emu begin running '* ]]
+}
+
 @test "receive: a source that dies before READY leaves its own state alone, wherever that is" {
 	local steps
 

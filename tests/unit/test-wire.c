@@ -117,7 +117,7 @@ static void the_others_lie_as_they_are_drawn(void **state)
 	struct wire_message commit = { .type = WIRE_COMMIT, .decision = { "TX", 9 } };
 	struct wire_message no = { .type = WIRE_ABORT, .abort = { 65, "no" } };
 	struct wire_message ask = { .type = WIRE_ASK, .state = { "TX", 9, 2, 3, "JOURNAL" } };
-	struct wire_message beat = { .type = WIRE_HEARTBEAT };
+	struct wire_message beat = { .type = WIRE_HEARTBEAT }, taking = { .type = WIRE_TAKING };
 	uint8_t wire[ROOM];
 
 	(void)state;
@@ -136,6 +136,9 @@ static void the_others_lie_as_they_are_drawn(void **state)
 	assert_string_equal((char *)wire + 64, "JOURNAL");
 	assert_int_equal(wire_encode(&beat, 0, wire), 32);
 	assert_int_equal(wire[6], 0);
+	assert_int_equal(wire_encode(&taking, 0, wire), 32);
+	assert_int_equal(wire[4], 13);
+	assert_int_equal(wire[6], 0);
 }
 
 static void what_is_said_is_understood(void **state)
@@ -147,6 +150,7 @@ static void what_is_said_is_understood(void **state)
 		{ .type = WIRE_DONE, .decision = { "d", 3 } },
 		{ .type = WIRE_ABORT, .abort = { 75, "reason" } },
 		{ .type = WIRE_HEARTBEAT },
+		{ .type = WIRE_TAKING },
 		{ .type = WIRE_ASK, .state = { "e", 4, WIRE_SOURCE, WIRE_PHASE_BUSY, "j" } },
 		{ .type = WIRE_TELL, .state = { "e", 4, WIRE_DESTINATION, 0, "j" } },
 	};
@@ -181,7 +185,7 @@ static void what_cannot_be_is_refused(void **state)
 		{ 0, 'V', true, "not a message" },
 		{ 3, 'I', true, "not a message" },
 		{ 4, 0, true, "a message of type 0, which this version does not know" },
-		{ 4, 13, true, "a message of type 13, which this version does not know" },
+		{ 4, 14, true, "a message of type 14, which this version does not know" },
 		{ 5, 1, true, "a message of type 257, which this version does not know" },
 		{ 8, 95, true, "HELLO of 95 bytes, not 96" },
 		{ 8, 97, true, "HELLO of 97 bytes, not 96" },
