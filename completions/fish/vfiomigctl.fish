@@ -285,7 +285,7 @@ complete -c vfiomigctl -n '__vfiomigctl_command check' -l rounds -x -a '10 100 1
 complete -c vfiomigctl -n '__vfiomigctl_command check' -l seed -x -d "of what is random"
 complete -c vfiomigctl -n '__vfiomigctl_command check' -l watch -x -d "REGION:OFFSET:LEN that stands still while stopped"
 complete -c vfiomigctl -n '__vfiomigctl_command check' -l strict -d "what a driver is known for is a failure, too"
-complete -c vfiomigctl -n '__vfiomigctl_command check' -l rule-timeout -x -d "how long a rule may take"
+complete -c vfiomigctl -n '__vfiomigctl_command check' -l rule-timeout -x -d "how long a rule may be without an answer"
 complete -c vfiomigctl -n '__vfiomigctl_command dirty' -l range -x -d "log this memory of the device"
 complete -c vfiomigctl -n '__vfiomigctl_command dirty' -l page-size -x -a '4K 64K 2M' -d "by pages of this size"
 complete -c vfiomigctl -n '__vfiomigctl_command dirty' -l bitmap -r -F -d "write the bitmaps of all ranges"

@@ -38,34 +38,43 @@ static size_t record_place(size_t i)
 }
 
 /* The caller holds the lock. */
-static char *record_line(struct check_record *r)
+static void record_put(struct check_record *r, const char *line)
 {
-	return r->lines[record_place(r->n_lines++)];
+	size_t last = r->n_lines ? record_place(r->n_lines - 1) : 0;
+
+	atomic_fetch_add(&r->said, 1);
+	if (r->n_lines && !strcmp(r->lines[last], line)) {
+		r->times[last]++;
+		return;
+	}
+	last = record_place(r->n_lines++);
+	snprintf(r->lines[last], CHECK_LINE_MAX, "%s", line);
+	r->times[last] = 1;
 }
 
 void check_record_add(struct check_record *r, const char *fmt, ...)
 {
+	char line[CHECK_LINE_MAX];
 	va_list ap;
-	char *line;
 
-	pthread_mutex_lock(&r->lock);
-	line = record_line(r);
 	va_start(ap, fmt);
-	vsnprintf(line, CHECK_LINE_MAX, fmt, ap);
+	vsnprintf(line, sizeof(line), fmt, ap);
 	va_end(ap);
 	make_printable(line);
+	pthread_mutex_lock(&r->lock);
+	record_put(r, line);
 	pthread_mutex_unlock(&r->lock);
 }
 
 void check_record_say(struct check_record *r, enum check_verdict verdict, const char *fmt,
 		      va_list ap)
 {
-	char *line;
+	char line[CHECK_LINE_MAX];
 
-	pthread_mutex_lock(&r->lock);
-	line = record_line(r);
-	vsnprintf(line, CHECK_LINE_MAX, fmt, ap);
+	vsnprintf(line, sizeof(line), fmt, ap);
 	make_printable(line);
+	pthread_mutex_lock(&r->lock);
+	record_put(r, line);
 	if (verdict > r->verdict) {
 		r->verdict = verdict;
 		memcpy(r->reason, line, CHECK_LINE_MAX);
@@ -73,16 +82,26 @@ void check_record_say(struct check_record *r, enum check_verdict verdict, const 
 	pthread_mutex_unlock(&r->lock);
 }
 
+static void record_print_line(FILE *f, const struct check_record *r, size_t i)
+{
+	size_t place = record_place(i);
+
+	fputs(r->lines[place], f);
+	if (r->times[place] > 1)
+		fprintf(f, " (%u times)", r->times[place]);
+	fputc('\n', f);
+}
+
 static void record_print(FILE *f, const struct check_record *r)
 {
 	size_t n = r->n_lines, left_out = n > CHECK_EVIDENCE_MAX ? n - CHECK_EVIDENCE_MAX : 0;
 
 	for (size_t i = 0; i < MIN(n, (size_t)RECORD_FIRST); i++)
-		fprintf(f, "%s\n", r->lines[i]);
+		record_print_line(f, r, i);
 	if (left_out)
 		fprintf(f, "(%zu lines are left out)\n", left_out);
 	for (size_t i = RECORD_FIRST + left_out; i < n; i++)
-		fprintf(f, "%s\n", r->lines[record_place(i)]);
+		record_print_line(f, r, i);
 }
 
 char *check_record_evidence(struct check_record *r)

@@ -4,7 +4,8 @@
 /*
  * What a rule has said, and what it did for that
  *
- * Each question to the device is a line; of many the first ones and the last ones are kept. The
+ * Each question to the device is a line; the same one again is counted, and of many the first ones
+ * and the last ones are kept. The
  * verdict and its reason stand apart, so that no number of questions pushes them out. Several
  * threads of a rule write, and the runner reads while a rule that does not come back still does.
  */
@@ -23,15 +24,19 @@
  * struct check_record - of one rule that is being tried
  * @cancel: ends its time; the calls of its subjects are made under it
  * @verdict, @reason: the worst so far, and what it was said with first
+ * @said: counts all of them, for who waits
+ * @times: of a line, one after the other
  * @lines: @n_lines were written: the first half of those kept stays
  * @random: state of check_random()
  */
 struct check_record {
 	struct cancel *cancel;
+	atomic_ulong said;
 	pthread_mutex_t lock; /* of what follows */
 	enum check_verdict verdict;
 	char reason[CHECK_LINE_MAX];
 	size_t n_lines;
+	unsigned int times[CHECK_EVIDENCE_MAX];
 	char lines[CHECK_EVIDENCE_MAX][CHECK_LINE_MAX];
 	uint64_t random;
 };

@@ -291,7 +291,7 @@ static const struct check_rule rules[] = {
 	  rules_stream_by_large_block },
 	{ "stream.fault-loses-nothing", CHECK_SHOULD, CHECK_HARMLESS, CHECK_NEEDS_KERNEL,
 	  "a read into memory that is not there fails with EFAULT and takes no byte",
-	  "read(2), and the stream's order", rules_stream_fault },
+	  "posix: read(), and the stream's order", rules_stream_fault },
 	{ "stream.repeats-its-length", CHECK_SHOULD, CHECK_HARMLESS, 0,
 	  "two sessions without running between them have the same length", SOURCE_FROZEN,
 	  rules_stream_same_length },

@@ -15,6 +15,8 @@
 
 /* Between two kicks of a rule that is over its time. */
 #define RUN_KICK_MS 20
+/* As often a rule may use its time up, and still go on: its end is in sight whatever it does. */
+#define RUN_TIMES_MAX 30u
 /* So long a rule is kicked before it counts as hanging, and no less than its own time. */
 #define RUN_GRACE_MS 2000
 
@@ -125,14 +127,33 @@ static bool run_wait_done(const struct run_try *t, int timeout_ms)
 	}
 }
 
-/* Until it is done, its time is over, or (@user) the run is to end. */
-static bool run_wait(const struct run_try *t, int timeout_ms, struct cancel *user)
+/* Return: whether it is done; not so when the time has passed, or (@user) the run is to end. */
+static bool run_wait_once(const struct run_try *t, int timeout_ms, struct cancel *user)
 {
 	struct pollfd p = { .fd = t->done_fd, .events = POLLIN };
 
 	if (!user)
 		return run_wait_done(t, timeout_ms);
 	return cancel_wait(user, &p, 1, timeout_ms, NULL) > 0;
+}
+
+/*
+ * As long as the device answers, a large state takes its time: what ends the wait is that nothing
+ * was said for so long. Return: as run_wait_once().
+ */
+static bool run_wait(const struct run_try *t, int timeout_ms, struct cancel *user)
+{
+	for (unsigned int i = 0; i < RUN_TIMES_MAX; i++) {
+		unsigned long said = atomic_load(&t->record.said);
+
+		if (run_wait_once(t, timeout_ms, user))
+			return true;
+		if (user && cancel_check(user, NULL) < 0)
+			return false;
+		if (said == atomic_load(&t->record.said))
+			return false;
+	}
+	return false;
 }
 
 /* A kick just before a call is lost: again and again. */
@@ -154,10 +175,10 @@ static void run_say_late(struct run_try *t, int timeout_ms)
 	struct cancel_waiting waiting = cancel_waiting(&t->cancel);
 
 	if (waiting.call == CANCEL_CALL_NONE)
-		check_broken(&t->check, "it did not end in %g s", timeout_ms / 1e3);
+		check_broken(&t->check, "it did not come on for %g s", timeout_ms / 1e3);
 	else
-		check_broken(&t->check, "it did not end in %g s, the last of them in %s",
-			     timeout_ms / 1e3, waiting.what);
+		check_broken(&t->check, "it did not come on for %g s, in %s", timeout_ms / 1e3,
+			     waiting.what);
 }
 
 /* Outcomes of run_try_work() */

@@ -7,7 +7,8 @@
  * Rules that do no harm come first, then those that lose the device's state, and so on: what is
  * asked first is asked of the device as it was found. Each rule has a thread and a time limit;
  * after it the device is brought home, in a thread as well, since that is where a driver may hang.
- * A rule that is over its time is cancelled and its calls are kicked until it comes back. One that
+ * A rule whose device has answered nothing for its time, or that takes thirty times as long, is
+ * cancelled and its calls are kicked until it comes back. One that
  * does not, and a device that cannot be brought home, end the run.
  */
 
@@ -25,7 +26,7 @@
  * @groups, @n_groups: of rules, in their order
  * @allowed: 1 << enum check_harm; where there is more than CHECK_HARMLESS, a reset may bring home
  * @rounds, @seed: as of struct check
- * @timeout_ms: of each rule, and of each way home
+ * @timeout_ms: of each rule, without an answer from the device; and of each way home
  * @strict: known deviations are failures
  * @driver, @release: of the device and of the kernel, for known deviations; @driver may be NULL
  */

@@ -102,7 +102,7 @@ static void cmd_check_parse(struct cmd_check_args *a, int argc, char **argv)
 		  .doc = "what a driver is known for is a failure, too" },
 		{ "rule-timeout", .duration_ns = &a->timeout_ns, .value = "TIME",
 		  .min = 100 * NSEC_PER_MSEC, .max = CMD_CHECK_TIMEOUT_MAX_NS,
-		  .doc = "how long a rule may take" },
+		  .doc = "how long a rule may be without an answer" },
 		{ "dry-run", .flag = &a->dry_run, .doc = "say what would be done, open nothing" },
 		{ 0 },
 	};

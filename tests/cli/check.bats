@@ -104,7 +104,7 @@ failed()
 	migctl 1 --json check --rule-timeout 200ms --rules fsm.running-to-stop-copy,fsm.rounds "$A"
 	verdict_of fsm.running-to-stop-copy broken
 	verdict_of fsm.rounds pass
-	expect_json '.results[0].reason | startswith("it did not end in 0.2 s")'
+	expect_json '.results[0].reason | startswith("it did not come on for 0.2 s")'
 }
 
 @test "check: a signal ends the run, and the device runs" {

@@ -331,7 +331,7 @@ static void a_rule_over_its_time_is_broken_and_interrupted(void **state)
 
 	assert_int_equal(run_rules(f, &rule, 1, 0, SHORT_MS), 0);
 	assert_int_equal(f->results.v[0].verdict, CHECK_BROKEN);
-	assert_non_null(strstr(f->results.v[0].reason, "it did not end in 0.03 s"));
+	assert_non_null(strstr(f->results.v[0].reason, "it did not come on for 0.03 s"));
 	assert_non_null(strstr(f->results.v[0].evidence, "it was interrupted"));
 }
 
@@ -349,7 +349,7 @@ static void a_rule_that_does_not_come_back_ends_the_run(void **state)
 	assert_true(f->results.hangs);
 	assert_int_equal(f->err.kind, ERR_DEVICE);
 	assert_int_equal(f->results.v[0].verdict, CHECK_BROKEN);
-	assert_non_null(strstr(f->results.v[0].evidence, "it did not end in 0.03 s"));
+	assert_non_null(strstr(f->results.v[0].evidence, "it did not come on for 0.03 s"));
 	assert_int_equal(f->tried, 0);
 	assert_int_equal(write(f->gate, &one, sizeof(one)), sizeof(one));
 	assert_int_equal(read(f->gone, &count, sizeof(count)), sizeof(count));

@@ -139,7 +139,8 @@ static void ids_are_unique_and_rules_are_whole(void **state)
 		assert_true(*rule->text && rule->text[strlen(rule->text) - 1] != '.');
 		assert_true(!strncmp(rule->source, "uapi: ", 6) ||
 			    !strncmp(rule->source, "kernel: ", 8) ||
-			    !strncmp(rule->source, "vfio-user: ", 11));
+			    !strncmp(rule->source, "vfio-user: ", 11) ||
+			    !strncmp(rule->source, "posix: ", 7));
 		for (size_t k = 0; k < i && (other = check_rule_at(k)); k++)
 			assert_string_not_equal(rule->id, other->id);
 	}
@@ -251,6 +252,23 @@ static void of_many_lines_the_first_and_the_last_are_kept(void **state)
 	check_record_done(&r);
 }
 
+static void the_same_line_again_is_counted(void **state)
+{
+	struct check_record r;
+	char *evidence;
+
+	(void)state;
+	check_record_init(&r, NULL, 1);
+	for (unsigned int i = 0; i < 1000; i++)
+		check_record_add(&r, "read");
+	check_record_add(&r, "write");
+	check_record_add(&r, "read");
+	evidence = check_record_evidence(&r);
+	assert_string_equal(evidence, "read (1000 times)\nwrite\nread\n");
+	free(evidence);
+	check_record_done(&r);
+}
+
 static void what_a_device_said_is_safe_to_show(void **state)
 {
 	struct check_record r;
@@ -300,6 +318,7 @@ int main(void)
 		cmocka_unit_test(known_deviations_are_of_a_driver_and_of_kernels),
 		cmocka_unit_test(the_worst_verdict_counts_with_its_first_reason),
 		cmocka_unit_test(of_many_lines_the_first_and_the_last_are_kept),
+		cmocka_unit_test(the_same_line_again_is_counted),
 		cmocka_unit_test(what_a_device_said_is_safe_to_show),
 		cmocka_unit_test(chance_goes_by_seed_and_rule),
 	};
