@@ -28,18 +28,19 @@
 /* What is written at once, so that lines of several processes in a pipe are whole. */
 #define PIECE_SIZE ((size_t)PIPE_BUF)
 
-/* The writer's life: it ends by itself, at the end or after a failure. */
+/* The writer's life: it ends by itself, when it is told to or after a failure. */
 enum trace_phase {
-	TRACE_OFF,
+	TRACE_OFF, /* there is none, and may be one again */
 	TRACE_RUNS,
 	TRACE_ENDS, /* writes what is left */
-	TRACE_OVER,
+	TRACE_OVER, /* for good */
 };
 
 /**
  * struct trace - the process's
  * @lock: of all below but @fd, @to, @head, @whole, which are the writer's while it runs
  * @changed: a record came, or @phase changed
+ * @writer, @has_writer: to be joined
  * @whole: bytes of complete lines that the file has
  * @own: a regular file that was emptied here
  * @first, @n: of @ring
@@ -49,6 +50,8 @@ struct trace {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	enum trace_phase phase;
+	pthread_t writer;
+	bool has_writer;
 	int fd;
 	const char *to;
 	bool own;
@@ -137,80 +140,72 @@ static size_t trace_take(struct trace_record *records, size_t max)
 	return n;
 }
 
-static void trace_tell_rest(void)
+static int trace_tell_rest(void)
 {
 	char text[TRACE_LINE_MAX];
 	uint64_t dropped;
-	int r;
 
 	pthread_mutex_lock(&trace.lock);
 	dropped = trace.dropped;
+	trace.dropped = 0;
 	pthread_mutex_unlock(&trace.lock);
 	if (!dropped)
-		return;
-	r = trace_write(text, trace_text_dropped(&trace.head, dropped, text));
-	if (r < 0)
-		trace_fail(r);
+		return 0;
+	return trace_write(text, trace_text_dropped(&trace.head, dropped, text));
+}
+
+static int trace_write_all(void)
+{
+	struct trace_record records[16];
+	size_t n;
+
+	while ((n = trace_take(records, ARRAY_SIZE(records)))) {
+		int r = trace_write_records(records, n);
+
+		if (r < 0)
+			return r;
+	}
+	return trace_tell_rest();
 }
 
 static void *trace_work(void *arg)
 {
-	struct trace_record records[16];
-	size_t n;
-	int r = 0;
+	int r = trace_write_all();
 
 	(void)arg;
-	while (!r && (n = trace_take(records, ARRAY_SIZE(records))))
-		r = trace_write_records(records, n);
 	if (r < 0)
 		trace_fail(r);
-	else
-		trace_tell_rest();
 	pthread_mutex_lock(&trace.lock);
 	trace.n = 0;
-	trace.phase = TRACE_OVER;
+	trace.phase = r < 0 ? TRACE_OVER : TRACE_OFF;
 	pthread_cond_broadcast(&trace.changed);
 	pthread_mutex_unlock(&trace.lock);
 	return NULL;
 }
 
-/* Detached: one that is blocked in write() is left to the end of the process. */
 static int trace_start(void)
 {
-	pthread_attr_t attr;
 	sigset_t all, before;
-	pthread_t thread;
 	int r;
 
-	pthread_attr_init(&attr);
-	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	trace.phase = TRACE_RUNS;
-	r = pthread_create(&thread, &attr, trace_work, NULL);
+	r = pthread_create(&trace.writer, NULL, trace_work, NULL);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	pthread_attr_destroy(&attr);
 	if (r) {
 		trace.phase = TRACE_OFF;
 		return -r;
 	}
+	trace.has_writer = true;
 	atomic_store(&trace_is_on, true);
 	return 0;
 }
 
 /*
- * fork(): the child has the ring, and no writer. What waits is the parent's to write.
+ * fork(): a child of a process with a writer has none, and what waits is the parent's to write. Its
+ * lock may be held by a thread that the child does not have.
  */
-
-static void trace_before_fork(void)
-{
-	pthread_mutex_lock(&trace.lock);
-}
-
-static void trace_after_fork(void)
-{
-	pthread_mutex_unlock(&trace.lock);
-}
 
 static int trace_prepare_sync(void)
 {
@@ -226,13 +221,11 @@ static int trace_prepare_sync(void)
 
 static void trace_in_child(void)
 {
+	if (!trace.has_writer)
+		return;
 	atomic_store(&trace_is_on, false);
-	trace.phase = TRACE_OFF;
-	trace.n = 0;
-	trace.dropped = 0;
-	trace.own = false; /* the parent may write to it, too */
-	pthread_mutex_init(&trace.lock, NULL);
-	trace_prepare_sync();
+	trace.has_writer = false;
+	trace.phase = TRACE_OVER;
 }
 
 void trace_go_on(void)
@@ -241,6 +234,7 @@ void trace_go_on(void)
 
 	if (trace.fd < 0 || trace.phase != TRACE_OFF)
 		return;
+	trace.own = false; /* another process may write to it, too */
 	r = trace_start();
 	if (r < 0)
 		log_warn("--trace: %s: the trace ends here", err_name(r));
@@ -376,7 +370,7 @@ int trace_open(const char *to, enum trace_format format, const char *command, st
 	r = trace_prepare_sync();
 	if (r < 0)
 		return err_set(err, r, "--trace: a thread");
-	if (pthread_atfork(trace_before_fork, trace_after_fork, trace_in_child))
+	if (pthread_atfork(NULL, NULL, trace_in_child))
 		return err_set(err, -ENOMEM, "--trace");
 	/* No record, so that it has to be written here; a pipe without room is the user's. */
 	r = trace_write(text, trace_text_begin(&trace.head, text));
@@ -386,14 +380,12 @@ int trace_open(const char *to, enum trace_format format, const char *command, st
 	return r < 0 ? err_set(err, r, "--trace: a thread") : 0;
 }
 
-void trace_finish(int timeout_ms)
+/* Return: whether the writer has ended. */
+static bool trace_wait_end(int timeout_ms)
 {
 	struct timespec until;
-	size_t left;
+	bool ended;
 
-	if (trace.fd < 0)
-		return;
-	atomic_store(&trace_is_on, false);
 	clock_timespec(clock_ns() + (uint64_t)timeout_ms * NSEC_PER_MSEC, &until);
 	pthread_mutex_lock(&trace.lock);
 	if (trace.phase == TRACE_RUNS)
@@ -402,10 +394,24 @@ void trace_finish(int timeout_ms)
 	while (trace.phase == TRACE_ENDS &&
 	       pthread_cond_timedwait(&trace.changed, &trace.lock, &until) != ETIMEDOUT)
 		;
-	left = trace.phase == TRACE_ENDS;
+	ended = trace.phase != TRACE_ENDS;
 	pthread_mutex_unlock(&trace.lock);
-	if (left)
-		log_warn("--trace: %s: its reader has stopped: the end is lost", trace.to);
+	return ended;
+}
+
+void trace_finish(int timeout_ms)
+{
+	if (!trace.has_writer)
+		return;
+	atomic_store(&trace_is_on, false);
+	trace.has_writer = false;
+	if (trace_wait_end(timeout_ms)) {
+		pthread_join(trace.writer, NULL);
+		return;
+	}
+	/* One that is blocked in write() is left to the end of the process. */
+	pthread_detach(trace.writer);
+	log_warn("--trace: %s: its reader has stopped: the end is lost", trace.to);
 }
 
 /*

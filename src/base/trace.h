@@ -13,7 +13,8 @@
  * Records hold numbers and words of the protocol. What a device's stream or memory holds never gets
  * into one: there is no field that could carry it.
  *
- * A child of fork() is not traced, unless it says so.
+ * A child of fork() is not traced. Where one is to be, trace_finish() ends the writer before, and
+ * trace_go_on() is for both processes.
  */
 
 #include <stdatomic.h>
@@ -109,12 +110,17 @@ void trace_name(int fd, const char *device);
 _must_check_ int trace_open(const char *to, enum trace_format format, const char *command,
 			    struct err *err);
 
-/** trace_go_on() - trace this child of fork(), too. Nothing where its parent was not traced. */
+/**
+ * trace_go_on() - trace again after trace_finish(), in this process or in a child of fork()
+ *
+ * Nothing where nothing was traced, where the trace has failed, or where its reader has stopped.
+ */
 void trace_go_on(void);
 
 /**
  * trace_finish() - write what is left, waiting @timeout_ms at most
  *
- * What did not get out by then is lost, and a warning says how much. Nothing is traced afterwards.
+ * What did not get out by then is lost, which a warning says. Nothing is traced afterwards, and
+ * there is no writer any more, unless it still waits for its reader.
  */
 void trace_finish(int timeout_ms);

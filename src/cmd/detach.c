@@ -13,6 +13,9 @@
 #include "base/trace.h"
 #include "cmd/detach.h"
 
+/* As long as its reader is waited for. */
+#define TRACE_WAIT_MS 5000
+
 /*
  * Lines that wait for a reader are the parent's to write. Descriptor of --status-fd: closed, so
  * that its reader sees the end when the parent ends.
@@ -95,7 +98,10 @@ int cmd_detach(struct invocation *inv, struct pid_file *file, pid_t *ret_pid, st
 	from = p[0];
 	to = p[1];
 	fflush(NULL);
+	trace_finish(TRACE_WAIT_MS);
 	pid = fork();
+	if (pid)
+		trace_go_on();
 	if (pid < 0)
 		return err_set(err, -errno, "fork");
 	if (pid == 0) {

@@ -369,25 +369,38 @@ static void lose_reader(void)
 
 static void fork_is_quiet(void)
 {
-	int fd = open("/dev/null", O_WRONLY | O_CLOEXEC), status;
+	char path[] = "/tmp/test-trace.XXXXXX", line[TRACE_LINE_MAX];
+	int fd = mkstemp(path), status, n = 0;
+	FILE *f = fdopen(fd, "r");
 	pid_t pid;
 
+	EXPECT(f);
+	unlink(path);
 	open_at(fd);
 	put(1);
+	/* A child of a process that is traced is not, and cannot be. */
 	pid = fork();
 	if (!pid) {
-		if (trace_wanted())
-			_exit(1);
-		trace_go_on();
-		if (!trace_wanted())
-			_exit(2);
-		put(2);
 		trace_finish(60000);
-		_exit(0);
+		trace_go_on();
+		_exit(trace_wanted());
 	}
 	EXPECT(waitpid(pid, &status, 0) == pid && !status);
 	EXPECT(trace_wanted());
 	trace_finish(60000);
+	EXPECT(!trace_wanted());
+	pid = fork();
+	trace_go_on();
+	EXPECT(trace_wanted());
+	put(2);
+	trace_finish(60000);
+	if (!pid)
+		_exit(0);
+	EXPECT(waitpid(pid, &status, 0) == pid && !status);
+	EXPECT(lseek(fd, 0, SEEK_SET) == 0);
+	while (fgets(line, sizeof(line), f))
+		n += strstr(line, " n=1 ") ? 1 : strstr(line, " n=2 ") ? 10 : 0;
+	EXPECT(n == 21);
 }
 
 static void what_a_stopped_reader_misses_is_counted(void **state)
