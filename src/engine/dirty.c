@@ -144,7 +144,7 @@ static int dirty_probe_ranges(struct mig_dev *dev, uint64_t page_size, struct di
 	unsigned int taken = 1, refused = DMA_LOG_RANGES_MAX + 1;
 
 	/* With gaps: neighbours could be taken for one. */
-	for (unsigned int i = 0; i < DMA_LOG_RANGES_MAX; i++)
+	for (uint64_t i = 0; i < DMA_LOG_RANGES_MAX; i++)
 		ranges[i] = (struct dma_log_range){ 2 * i * page_size, page_size };
 	for (unsigned int next = DMA_LOG_RANGES_MAX; refused - taken > 1;
 	     next = (taken + refused) / 2) {
