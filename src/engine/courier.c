@@ -47,6 +47,12 @@ static enum move_event courier_refused(const struct courier *c, const struct wir
 	return MOVE_ON_REFUSE;
 }
 
+/* Of a link that is of no use: what breaks the protocol is not to be tried again. */
+static enum move_event courier_lost(const struct err *why)
+{
+	return why->kind == ERR_PEER ? MOVE_ON_BREACH : MOVE_ON_LOST;
+}
+
 /*
  * A call of the link has failed, with @err. Where it was not the link that failed, it was a wish to
  * stop. An end that gives up closes the link behind its ABORT, which is still there to be heard.
@@ -59,13 +65,13 @@ static enum move_event courier_failed(struct courier *c, struct err *err)
 		return MOVE_ON_CANCEL;
 	if (link_last_words(c->link, &m) >= 0 && m.type == WIRE_ABORT)
 		return courier_refused(c, &m.abort, err);
-	return MOVE_ON_LOST;
+	return courier_lost(err);
 }
 
 static enum move_event courier_broke(const struct courier *c, struct err *err, const char *what)
 {
 	err_fail(err, ERR_PEER, -EPROTO, "%s: %s", link_name(c->link), what);
-	return MOVE_ON_LOST;
+	return MOVE_ON_BREACH;
 }
 
 static enum move_event courier_not_due(const struct courier *c, enum wire_type type,
@@ -73,7 +79,7 @@ static enum move_event courier_not_due(const struct courier *c, enum wire_type t
 {
 	err_fail(err, ERR_PEER, -EPROTO, "%s: %s is not due now", link_name(c->link),
 		 wire_name(type));
-	return MOVE_ON_LOST;
+	return MOVE_ON_BREACH;
 }
 
 /*
@@ -112,7 +118,7 @@ enum move_event courier_dial(struct courier *c, struct err *err)
 	r = channel_open(c->uri, c->peer, c->cancel, &channel, err);
 	r = r < 0 ? r : link_new(channel, &opts, &c->link, err);
 	if (r < 0)
-		return r == -ECANCELED || r == -ETIME ? MOVE_ON_CANCEL : MOVE_ON_LOST;
+		return r == -ECANCELED || r == -ETIME ? MOVE_ON_CANCEL : courier_lost(err);
 	if (link_peer(c->link)->role != WIRE_DESTINATION)
 		return courier_broke(c, err, "the other end is no `vfiomigctl receive`");
 	return courier_knows(c) ? MOVE_ON_LINKED : courier_met_other(c, err);
@@ -314,7 +320,7 @@ static enum move_event courier_hear_verdict(struct courier *c, struct err *err)
 	r = verdict_decode(text, len, &v, err);
 	if (r < 0) {
 		err_prefix(err, r, "%s", link_name(c->link));
-		return MOVE_ON_LOST;
+		return courier_lost(err);
 	}
 	verdict_done(&c->verdict);
 	c->verdict = v;

@@ -432,7 +432,7 @@ static void migrate_enter(struct migrate *m, enum move_state next)
 /* What another try would not change. */
 static void migrate_judge_loss(struct migrate *m)
 {
-	if (m->err->kind == ERR_PEER || !courier_can_redial(&m->courier))
+	if (!courier_can_redial(&m->courier))
 		m->left = 0;
 }
 

@@ -36,6 +36,7 @@ static const struct move_row move_rows[] = {
 	{ S(AGREEING),  ON(ACCEPT),      S(BEGINNING), MOVE_WRITE },
 	{ S(AGREEING),  ON(REFUSE),      S(ABORTED),   0 },
 	{ S(AGREEING),  ON(LOST),        S(ABORTED),   0 },
+	{ S(AGREEING),  ON(BREACH),      S(ABORTED),   MOVE_SEND_ABORT },
 	{ S(AGREEING),  ON(FAILED),      S(ABORTED),   MOVE_SEND_ABORT },
 	{ S(AGREEING),  ON(CANCEL),      S(ABORTED),   MOVE_SEND_ABORT },
 
@@ -46,6 +47,7 @@ static const struct move_row move_rows[] = {
 	{ S(BEGUN),     ON(SENT),        S(ENDED),     MOVE_SEND_END },
 	{ S(BEGUN),     ON(REFUSE),      S(ABORTED),   S_ABORT_UNHEARD },
 	{ S(BEGUN),     ON(LOST),        S(ABORTED),   S_ABORT },
+	{ S(BEGUN),     ON(BREACH),      S(ABORTED),   S_ABORT },
 	{ S(BEGUN),     ON(FAILED),      S(ABORTED),   S_ABORT },
 	{ S(BEGUN),     ON(CANCEL),      S(ABORTED),   S_ABORT },
 
@@ -54,12 +56,14 @@ static const struct move_row move_rows[] = {
 	{ S(BROKEN),    ON(ACCEPT),      S(BEGUN),     MOVE_TAKE },
 	{ S(BROKEN),    ON(REFUSE),      S(ABORTED),   S_ABORT_UNHEARD },
 	{ S(BROKEN),    ON(LOST),        S(ABORTED),   S_ABORT },
+	{ S(BROKEN),    ON(BREACH),      S(ABORTED),   S_ABORT },
 	{ S(BROKEN),    ON(FAILED),      S(ABORTED),   S_ABORT },
 	{ S(BROKEN),    ON(CANCEL),      S(ABORTED),   S_ABORT },
 
 	{ S(ENDED),     ON(READY),       S(DECIDING),  MOVE_WRITE },
 	{ S(ENDED),     ON(REFUSE),      S(ABORTED),   S_ABORT_UNHEARD },
 	{ S(ENDED),     ON(LOST),        S(ABORTED),   S_ABORT },
+	{ S(ENDED),     ON(BREACH),      S(ABORTED),   S_ABORT },
 	{ S(ENDED),     ON(FAILED),      S(ABORTED),   S_ABORT },
 	{ S(ENDED),     ON(CANCEL),      S(ABORTED),   S_ABORT },
 
@@ -73,6 +77,7 @@ static const struct move_row move_rows[] = {
 
 	{ S(COMMITTED), ON(DONE),        S(DONE),      MOVE_WRITE | MOVE_RELEASE },
 	{ S(COMMITTED), ON(LOST),        S(COMMITTED), MOVE_RELINK },
+	{ S(COMMITTED), ON(BREACH),      S(COMMITTED), MOVE_RELINK },
 	{ S(COMMITTED), ON(REFUSE),      S(COMMITTED), MOVE_RELINK },
 	{ S(COMMITTED), ON(LINKED),      S(COMMITTED), MOVE_SEND_COMMIT },
 
@@ -82,12 +87,14 @@ static const struct move_row move_rows[] = {
 	{ D(AGREEING),  ON(OFFER),       D(ACCEPTED),  MOVE_SEND_VERDICT },
 	{ D(AGREEING),  ON(REFUSE),      D(ABORTED),   0 },
 	{ D(AGREEING),  ON(LOST),        D(ABORTED),   0 },
+	{ D(AGREEING),  ON(BREACH),      D(ABORTED),   MOVE_SEND_ABORT },
 	{ D(AGREEING),  ON(FAILED),      D(ABORTED),   MOVE_SEND_VERDICT },
 	{ D(AGREEING),  ON(CANCEL),      D(ABORTED),   MOVE_SEND_ABORT },
 
 	{ D(ACCEPTED),  ON(FRAMES),      D(BEGINNING), MOVE_WRITE },
 	{ D(ACCEPTED),  ON(REFUSE),      D(ABORTED),   0 },
 	{ D(ACCEPTED),  ON(LOST),        D(ABORTED),   0 },
+	{ D(ACCEPTED),  ON(BREACH),      D(ABORTED),   MOVE_SEND_ABORT },
 	{ D(ACCEPTED),  ON(FAILED),      D(ABORTED),   MOVE_SEND_ABORT },
 	{ D(ACCEPTED),  ON(CANCEL),      D(ABORTED),   MOVE_SEND_ABORT },
 
@@ -98,12 +105,14 @@ static const struct move_row move_rows[] = {
 	{ D(LOADING),   ON(END),         D(JUDGING),   MOVE_JUDGE },
 	{ D(LOADING),   ON(REFUSE),      D(ABORTED),   D_ABORT_UNHEARD },
 	{ D(LOADING),   ON(LOST),        D(ABORTED),   D_ABORT_UNHEARD },
+	{ D(LOADING),   ON(BREACH),      D(ABORTED),   D_ABORT },
 	{ D(LOADING),   ON(FAILED),      D(ABORTED),   D_ABORT },
 	{ D(LOADING),   ON(CANCEL),      D(ABORTED),   D_ABORT },
 
 	{ D(JUDGING),   ON(TAKEN),       D(PREPARING), MOVE_WRITE },
 	{ D(JUDGING),   ON(REFUSE),      D(ABORTED),   D_ABORT_UNHEARD },
 	{ D(JUDGING),   ON(LOST),        D(ABORTED),   D_ABORT_UNHEARD },
+	{ D(JUDGING),   ON(BREACH),      D(ABORTED),   D_ABORT },
 	{ D(JUDGING),   ON(FAILED),      D(ABORTED),   D_ABORT },
 	{ D(JUDGING),   ON(CANCEL),      D(ABORTED),   D_ABORT },
 
@@ -112,10 +121,11 @@ static const struct move_row move_rows[] = {
 	{ D(PREPARING), ON(NOT_WRITTEN), D(ABORTED),   D_ABORT },
 	{ D(PREPARING), ON(UNSURE),      D(ABORTED),   D_ABORT },
 
-	/* From here on the source alone decides. */
+	/* The source alone decides now: what breaks the protocol decides nothing, either. */
 	{ D(PREPARED),  ON(COMMIT),      D(COMMITTING), MOVE_WRITE },
 	{ D(PREPARED),  ON(REFUSE),      D(ABORTED),   D_ABORT_UNHEARD },
 	{ D(PREPARED),  ON(LOST),        D(PREPARED),  MOVE_RELINK },
+	{ D(PREPARED),  ON(BREACH),      D(PREPARED),  MOVE_RELINK },
 
 	/*
 	 * The source offers the same transaction once more: it has not heard READY, and never will
@@ -173,7 +183,7 @@ enum move_event move_hears(enum move_state state, enum wire_type type)
 	for (size_t i = 0; i < ARRAY_SIZE(heard); i++)
 		if (heard[i].state == state && heard[i].type == type)
 			return heard[i].event;
-	return MOVE_ON_LOST;
+	return MOVE_ON_BREACH;
 }
 
 /*

@@ -69,7 +69,7 @@ enum move_state {
 };
 
 enum move_event {
-	/* heard; a message that fits nothing is MOVE_ON_LOST */
+	/* heard */
 	MOVE_ON_OFFER, /* one that fits the devices */
 	MOVE_ON_ACCEPT, /* VERDICT: yes */
 	MOVE_ON_REFUSE, /* VERDICT: no; ABORT */
@@ -88,7 +88,8 @@ enum move_event {
 	MOVE_ON_STARTED,
 	MOVE_ON_FAILED,
 	/* of the link and the user */
-	MOVE_ON_LOST, /* broken, silent, or the other end breaks the protocol */
+	MOVE_ON_LOST, /* broken, or silent */
+	MOVE_ON_BREACH, /* the other end breaks the protocol; it may still be told so */
 	MOVE_ON_LINKED, /* there is another link */
 	MOVE_ON_CANCEL, /* a signal, a deadline */
 	MOVE_NR_EVENTS
@@ -128,7 +129,7 @@ struct move_step {
  */
 struct move_step move_step(enum move_state state, enum move_event event, bool retry);
 
-/** move_hears() - the event that a message is in @state; MOVE_ON_LOST for one out of place */
+/** move_hears() - the event that a message is in @state; MOVE_ON_BREACH for one out of place */
 enum move_event move_hears(enum move_state state, enum wire_type type);
 
 /* What an OFFER is to the transaction that is known here, by the HELLO before it. */

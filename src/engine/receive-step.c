@@ -108,6 +108,15 @@ void receive_link_failed(struct receive *r, const struct err *why)
 		receive_lost(r, why);
 }
 
+/* It is told so, where it can still be and the machine wants it. */
+static void receive_step_breach(struct receive *r, const struct err *why)
+{
+	log_info("transaction %s: %s", r->result->txid, why->text);
+	if (!r->failed.code)
+		r->failed = *why;
+	receive_event(r, MOVE_ON_BREACH);
+}
+
 /* For the other end's own words. */
 static void receive_step_refused(struct receive *r, const struct wire_abort *abort)
 {
@@ -130,14 +139,13 @@ void receive_heard(struct receive *r, const struct wire_message *m)
 	if (!receive_step_decides(r, m)) {
 		err_fail(&why, ERR_PEER, -EPROTO, "%s: COMMIT of another transaction",
 			 link_name(r->link));
-		link_abort(r->link, &why);
-		receive_lost(r, &why);
+		receive_step_breach(r, &why);
 		return;
 	}
-	if (event == MOVE_ON_LOST) {
+	if (event == MOVE_ON_BREACH) {
 		err_fail(&why, ERR_PEER, -EPROTO, "%s: %s where it means nothing (%s)",
 			 link_name(r->link), wire_name(m->type), move_state_name(r->state));
-		receive_lost(r, &why);
+		receive_step_breach(r, &why);
 		return;
 	}
 	if (event == MOVE_ON_REFUSE)

@@ -188,7 +188,7 @@ static enum move_event receive_failure(struct receive *r, const struct err *why)
 		return MOVE_ON_FAILED;
 	if (r->link && link_check(r->link, &lost) < 0) {
 		r->failed = lost;
-		return MOVE_ON_LOST;
+		return lost.kind == ERR_PEER ? MOVE_ON_BREACH : MOVE_ON_LOST;
 	}
 	if (!r->failed.code)
 		r->failed = *why;
@@ -391,6 +391,7 @@ static int receive_await_frames(struct receive *r, struct err *err)
 	if (m.type == WIRE_FRAMES)
 		return 0;
 	receive_heard(r, &m);
+	receive_do(r);
 	*err = r->failed;
 	return err->code;
 }

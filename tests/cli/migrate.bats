@@ -162,6 +162,23 @@ table()
 		'recovery 76 aborted source running none the other end is no '
 }
 
+@test "migrate: an end that breaks the protocol before the decision hears why" {
+	local conduct
+
+	emu_start --state-size 300K
+	# The first one has said READY, and waits for what is decided.
+	for conduct in other-digest early-ready commit bad-sum; do
+		echo "# $conduct"
+		receiver "$conduct"
+		rm -rf state
+		migrate 76 --retries=3 "$A" unix:s
+		expect_state "$A" running
+		eventually said 'aborted 76: unix:s' receiver.out
+		expect_json '.reconnects == 0'
+		end_started receiver
+	done
+}
+
 @test "migrate: what a later version may add is no obstacle" {
 	table 'optional 0 completed destination stop done' \
 		'newest 0 completed destination stop done'

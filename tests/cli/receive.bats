@@ -225,8 +225,8 @@ over()
 	done
 }
 
-@test "receive: what breaks the protocol is no decision" {
-	local steps
+@test "receive: what breaks the protocol is no decision, and hears why" {
+	local steps output_of_source
 
 	emulate
 	for steps in commit 'frames commit' 'frames offer' 'frames hello' 'frames unknown:mandatory' \
@@ -237,6 +237,7 @@ over()
 		receive
 		# shellcheck disable=SC2086 # steps
 		send 0 "${BEGIN[@]}" $steps gone
+		output_of_source=$output
 		[[ $output != *READY* || $steps == *'end frames' ]]
 		case $steps in
 		*'end frames')
@@ -250,7 +251,10 @@ over()
 			over 75 aborted source running none
 			;;
 		*'100000 end') over 65 aborted source stop aborted ;;
-		*) over 76 aborted source stop aborted ;;
+		*)
+			over 76 aborted source stop aborted
+			[[ $output_of_source == *'ABORT 76 '* ]]
+			;;
 		esac
 	done
 }

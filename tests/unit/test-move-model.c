@@ -339,6 +339,26 @@ static void visit_own(const struct world *w, int end)
 		visit_event(w, end, own[i]);
 }
 
+/* The other end breaks the protocol; what is said of that goes by the link, if it is not left. */
+static void breaks(struct world *w, int end)
+{
+	if (move_step(w->end[end].state, MOVE_ON_BREACH, false).actions & MOVE_RELINK)
+		unlink_end(w, end);
+	happens(w, end, MOVE_ON_BREACH);
+}
+
+/* At any time, as far as this end can tell: a message may be of another program altogether. */
+static void visit_breach(const struct world *before, int end)
+{
+	struct world w = *before;
+
+	if (!before->end[end].linked ||
+	    !move_step(before->end[end].state, MOVE_ON_BREACH, false).actions)
+		return;
+	breaks(&w, end);
+	visit(&w);
+}
+
 /* COMMIT once more for a destination that has done it: it says DONE once more. */
 static bool repeats_done(struct world *w, int end, uint8_t type)
 {
@@ -359,9 +379,10 @@ static void visit_message(const struct world *before, int end)
 		visit(&w);
 		return;
 	}
-	if (event == MOVE_ON_LOST)
-		unlink_end(&w, end);
-	happens(&w, end, event);
+	if (event == MOVE_ON_BREACH)
+		breaks(&w, end);
+	else
+		happens(&w, end, event);
 	visit(&w);
 }
 
@@ -644,6 +665,7 @@ static void explore_end(const struct world *w, int end)
 		return;
 	}
 	visit_own(w, end);
+	visit_breach(w, end);
 	visit_exit(w, end);
 	if (e->linked && w->n[end])
 		visit_message(w, end);

@@ -158,6 +158,24 @@ static void no_end_waits_for_ever_before_the_decision(void **state)
 	}
 }
 
+/* It is told so while it may be, and is not tried again; behind the decision it decides nothing. */
+static void an_end_that_breaks_the_protocol_hears_why(void **state)
+{
+	(void)state;
+	for (unsigned int s = 0; s < MOVE_NR_STATES; s++) {
+		bool writes = move_step(s, MOVE_ON_WRITTEN, false).next != s;
+		struct move_step step = move_step(s, MOVE_ON_BREACH, true);
+
+		if (is_final(s) || writes)
+			assert_int_equal(step.next, s);
+		else if (!move_decided(s))
+			assert_true(move_phase(step.next) == WIRE_PHASE_ABORTED &&
+				    step.actions & MOVE_SEND_ABORT);
+		else if (s == MOVE_S_COMMITTED || s == MOVE_D_PREPARED)
+			assert_true(step.next == s && step.actions == MOVE_RELINK);
+	}
+}
+
 static void only_before_ready_there_is_another_try(void **state)
 {
 	(void)state;
@@ -197,7 +215,7 @@ static void what_is_sent_is_heard(void **state)
 	for (unsigned int s = 0; s < MOVE_NR_STATES; s++)
 		for (unsigned int t = 0; t < WIRE_NR_TYPES; t++)
 			if (is_final(s) || move_step(s, MOVE_ON_WRITTEN, false).next != s)
-				assert_int_equal(move_hears(s, t), MOVE_ON_LOST);
+				assert_int_equal(move_hears(s, t), MOVE_ON_BREACH);
 }
 
 static void the_state_says_who_owns(void **state)
@@ -275,6 +293,7 @@ int main(void)
 		cmocka_unit_test(no_step_breaks_a_rule),
 		cmocka_unit_test(every_write_is_awaited),
 		cmocka_unit_test(no_end_waits_for_ever_before_the_decision),
+		cmocka_unit_test(an_end_that_breaks_the_protocol_hears_why),
 		cmocka_unit_test(only_before_ready_there_is_another_try),
 		cmocka_unit_test(what_is_sent_is_heard),
 		cmocka_unit_test(the_state_says_who_owns),
