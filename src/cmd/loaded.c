@@ -96,12 +96,26 @@ static void cmd_loaded_tell_manager(const struct cmd_loaded *a, bool stopped)
 		log_warn("%s%s", err.text, err_reason(&err, reason));
 }
 
+/* A signal has ended it. Others may hold the devices by now, which closing them says. */
+static void cmd_loaded_say_let_go(const struct cmd_loaded *a)
+{
+	const struct device *dev;
+	enum close_effect effect = cmd_devices_effect(&a->devices, &dev);
+
+	if (effect == CLOSE_KEEPS)
+		return;
+	log_warn("%s: let go with the state in it, and %s: --handover or -- COMMAND passes it on "
+		 "to what keeps it",
+		 cmd_devices_title(&a->devices), device_close_text(effect));
+}
+
 static int cmd_loaded_hold(const struct cmd_loaded *a, struct err *err)
 {
 	const struct device *dev;
 	enum close_effect effect = cmd_devices_effect(&a->devices, &dev);
 	const char *why = device_close_text(effect);
 	bool stopped = dev->mig->state == MIG_STOP;
+	int r;
 
 	/* After a failure it is held for what may still be needed of it. */
 	if (effect == CLOSE_KEEPS)
@@ -117,7 +131,10 @@ static int cmd_loaded_hold(const struct cmd_loaded *a, struct err *err)
 						      : ", because ",
 			      why ? why : "");
 	cmd_loaded_tell_manager(a, stopped);
-	return cmd_devices_hold(a->inv, &a->devices, err);
+	r = cmd_devices_hold(a->inv, &a->devices, err);
+	if (r >= 0)
+		cmd_loaded_say_let_go(a);
+	return r;
 }
 
 /*

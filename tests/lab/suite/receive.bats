@@ -79,6 +79,7 @@ runs()
 	eventually holds_on
 	kill -TERM "$receive"
 	finish receive 0
+	[[ $stderr == *'let go with the state in it, and closing it may reset it: --handover or '* ]]
 }
 
 @test "receive: killed once it is prepared, the device has lost the state, and the spool has not" {
