@@ -108,7 +108,7 @@ static bool drain_ended(struct check *c, int r, const struct subject_state *stat
 	case DRAIN_STOPPED:
 		return false;
 	case DRAIN_NOTHING_NOW:
-		check_violated(c, "read in stop-copy at byte %zu: ENOMSG", state->len);
+		check_broken(c, "read in stop-copy at byte %zu: ENOMSG", state->len);
 		return false;
 	default:
 		check_broken(c, "read in stop-copy at byte %zu: %s", state->len, err_name(r));

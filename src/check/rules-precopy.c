@@ -10,10 +10,10 @@
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
-#include <sys/ioctl.h>
 
 #include "base/macros.h"
 #include "check/drain.h"
+#include "device/call.h"
 
 #define SOURCE_INFO "uapi: VFIO_MIG_GET_PRECOPY_INFO"
 #define SOURCE_END "uapi: VFIO_MIG_GET_PRECOPY_INFO, the temporary end of stream"
@@ -41,13 +41,22 @@ static int rules_precopy_ask(struct check *c, struct subject_session *x,
 			     struct uapi_precopy_info *info)
 {
 	struct uapi_precopy_info in = *info;
-	int r = ioctl(subject_session_fd(x), UAPI_MIG_GET_PRECOPY_INFO, info) < 0 ? -errno : 0;
+	int fd = subject_session_fd(x);
+	int r = call_ioctl(fd, UAPI_MIG_GET_PRECOPY_INFO, info) < 0 ? -errno : 0;
 
 	check_note(c, "PRECOPY_INFO argsz %u flags %#x: %s, initial %llu, dirty %llu, flags %#x",
 		   in.argsz, in.flags, r < 0 ? err_name(r) : "0",
 		   (unsigned long long)info->initial_bytes, (unsigned long long)info->dirty_bytes,
 		   info->flags);
 	return r;
+}
+
+/* The question that precopy.info-works is about, where another rule begins. */
+static bool rules_precopy_told(struct check *c, int r)
+{
+	if (r < 0)
+		check_broken(c, "PRECOPY_INFO: %s", err_name(r));
+	return r >= 0;
 }
 
 static int rules_precopy_ask_plainly(struct check *c, struct subject_session *x,
@@ -153,7 +162,7 @@ static void rules_precopy_poll_with_data(struct check *c)
 	int r;
 
 	if (!rules_precopy_begin(c, MIG_PRE_COPY, &x) ||
-	    !check_worked(c, "PRECOPY_INFO", rules_precopy_ask_plainly(c, x, &info)))
+	    !rules_precopy_told(c, rules_precopy_ask_plainly(c, x, &info)))
 		return;
 	if (!info.initial_bytes && !info.dirty_bytes) {
 		check_skip(c, "PRECOPY_INFO says that there is nothing to read");
@@ -188,6 +197,7 @@ static void rules_precopy_info_only_there(struct check *c)
 	struct uapi_precopy_info info;
 
 	if (!rules_precopy_begin(c, MIG_PRE_COPY, &x) ||
+	    !rules_precopy_told(c, rules_precopy_ask_plainly(c, x, &info)) ||
 	    !check_worked(c, "SET stop-copy", subject_set(c->device, MIG_STOP_COPY, NULL)))
 		return;
 	check_refused(c, "PRECOPY_INFO in stop-copy, after pre-copy",
@@ -206,7 +216,7 @@ static void rules_precopy_initial_not_zero(struct check *c)
 	struct uapi_precopy_info info;
 
 	if (!rules_precopy_begin(c, MIG_PRE_COPY, &x) ||
-	    !check_worked(c, "PRECOPY_INFO", rules_precopy_ask_plainly(c, x, &info)))
+	    !rules_precopy_told(c, rules_precopy_ask_plainly(c, x, &info)))
 		return;
 	if (!info.initial_bytes)
 		check_violated(c, "initial_bytes are 0 before anything was read");
@@ -226,7 +236,7 @@ static void rules_precopy_initial_falls(struct check *c)
 		/* A few bytes first, since a driver may have no more than a header. */
 		size_t to = state.len < 64 ? state.len + 8 : state.len * 2;
 
-		if (!check_worked(c, "PRECOPY_INFO", rules_precopy_ask_plainly(c, x, &info)))
+		if (!rules_precopy_told(c, rules_precopy_ask_plainly(c, x, &info)))
 			return;
 		if (info.initial_bytes > before)
 			check_violated(c, "initial_bytes rose from %llu to %llu",
@@ -242,7 +252,7 @@ static void rules_precopy_initial_falls(struct check *c)
 	if (r < 0)
 		check_violated(c, "read in PRE_COPY at byte %zu: %s", state.len, err_name(r));
 	if ((r != DRAIN_END && r != DRAIN_NOTHING_NOW) ||
-	    !check_worked(c, "PRECOPY_INFO", rules_precopy_ask_plainly(c, x, &info)))
+	    !rules_precopy_told(c, rules_precopy_ask_plainly(c, x, &info)))
 		return;
 	if (info.initial_bytes)
 		check_violated(c, "initial_bytes are %llu at the temporary end",
@@ -257,7 +267,7 @@ static void rules_precopy_flags_zero(struct check *c)
 	if (!rules_precopy_begin(c, MIG_PRE_COPY, &x))
 		return;
 	for (unsigned int i = 0; i < INFO_QUESTIONS && !check_stopped(c); i++) {
-		if (!check_worked(c, "PRECOPY_INFO", rules_precopy_ask_plainly(c, x, &info)))
+		if (!rules_precopy_told(c, rules_precopy_ask_plainly(c, x, &info)))
 			return;
 		if (info.flags & ~UAPI_PRECOPY_INFO_REINIT) {
 			check_violated(c, "flags that went in as 0 came back as %#x", info.flags);
@@ -274,7 +284,7 @@ static void rules_precopy_no_reinit(struct check *c)
 	if (!rules_precopy_begin(c, MIG_PRE_COPY, &x))
 		return;
 	for (unsigned int i = 0; i < INFO_QUESTIONS && !check_stopped(c); i++) {
-		if (!check_worked(c, "PRECOPY_INFO", rules_precopy_ask_plainly(c, x, &info)))
+		if (!rules_precopy_told(c, rules_precopy_ask_plainly(c, x, &info)))
 			return;
 		if (info.flags & UAPI_PRECOPY_INFO_REINIT) {
 			check_violated(c, "REINIT in answer %u, without the opt-in", i + 1);
@@ -291,9 +301,11 @@ static void rules_precopy_argsz(struct check *c)
 		struct uapi_precopy_info info;
 		uint64_t more;
 	} large = { .info.argsz = sizeof(large), .more = 0x5a5a5a5a5a5a5a5a };
+	struct uapi_precopy_info plain;
 	char what[64];
 
-	if (!rules_precopy_begin(c, MIG_PRE_COPY, &x))
+	if (!rules_precopy_begin(c, MIG_PRE_COPY, &x) ||
+	    !rules_precopy_told(c, rules_precopy_ask_plainly(c, x, &plain)))
 		return;
 	for (size_t i = 0; i < ARRAY_SIZE(small); i++) {
 		struct uapi_precopy_info info = { .argsz = small[i] };
@@ -318,7 +330,7 @@ static void rules_precopy_v2(struct check *c)
 	if (check_worked(c, "SET PRECOPY_INFOv2", r) && rules_precopy_begin(c, MIG_PRE_COPY, &x)) {
 		struct uapi_precopy_info info = { .argsz = sizeof(info), .flags = ~0u };
 
-		if (check_worked(c, "PRECOPY_INFO", rules_precopy_ask(c, x, &info)) &&
+		if (rules_precopy_told(c, rules_precopy_ask(c, x, &info)) &&
 		    (info.flags & ~UAPI_PRECOPY_INFO_REINIT))
 			check_violated(c, "flags went in as ~0 and came back as %#x", info.flags);
 	}
@@ -330,12 +342,12 @@ static void rules_precopy_v2(struct check *c)
 static void rules_precopy_cancel(struct check *c)
 {
 	_cleanup_session_ struct subject_session *x = NULL, *next = NULL;
-	char byte;
+	char buf[16];
 	ssize_t n;
 
 	if (!rules_precopy_begin(c, MIG_PRE_COPY, &x))
 		return;
-	n = subject_read(x, &byte, 1);
+	n = subject_read(x, buf, sizeof(buf));
 	if (n < 0 && n != -ENOMSG)
 		check_violated(c, "read in PRE_COPY: %s", err_name((int)n));
 	if (!check_worked(c, "SET running", subject_set(c->device, MIG_RUNNING, NULL)) ||

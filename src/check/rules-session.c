@@ -262,15 +262,15 @@ static void rules_session_close_early(struct check *c)
 {
 	_cleanup_state_ struct subject_state state = { 0 };
 	struct subject_session *x = NULL;
-	char byte;
+	char buf[16];
 	ssize_t n;
 
 	if (!rules_session_begin(c, MIG_STOP_COPY, &x))
 		return;
-	n = subject_read(x, &byte, 1);
+	n = subject_read(x, buf, sizeof(buf));
 	subject_session_close(x);
 	if (n < 0) {
-		check_broken(c, "read of 1 byte: %s", err_name((int)n));
+		check_broken(c, "read of %zu bytes: %s", sizeof(buf), err_name((int)n));
 		return;
 	}
 	check_stays(c, MIG_STOP_COPY);

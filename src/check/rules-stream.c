@@ -35,27 +35,35 @@ static bool rules_stream_begin(struct check *c, struct subject_session **ret)
 	return *ret;
 }
 
-/* Return: whether the stream came to its end, with anything in it. */
+/* Return: whether the stream came to its end, where the rule begins; else a verdict was told. */
 static bool rules_stream_to_end(struct check *c, struct subject_session *x)
 {
 	_cleanup_state_ struct subject_state state = { 0 };
 	int r = drain_read(c, x, &drain_by_block, SUBJECT_STATE_MAX, &state);
 
+	if (r == DRAIN_ENOUGH)
+		check_skip(c, "the state is larger than %zu bytes", state.len);
+	else if (r != DRAIN_END)
+		check_broken(c, "read in stop-copy at byte %zu: %s", state.len,
+			     r < 0 ? err_name(r) : "no end");
+	return r == DRAIN_END;
+}
+
+static void rules_stream_ends(struct check *c)
+{
+	_cleanup_state_ struct subject_state state = { 0 };
+	_cleanup_session_ struct subject_session *x = NULL;
+	int r;
+
+	if (!rules_stream_begin(c, &x))
+		return;
+	r = drain_read(c, x, &drain_by_block, SUBJECT_STATE_MAX, &state);
 	if (r == DRAIN_NOTHING_NOW)
 		check_violated(c, "read in stop-copy at byte %zu: ENOMSG", state.len);
 	else if (r < 0)
 		check_violated(c, "read in stop-copy at byte %zu: %s", state.len, err_name(r));
 	else if (r == DRAIN_ENOUGH)
 		check_skip(c, "the state is larger than %zu bytes", state.len);
-	return r == DRAIN_END;
-}
-
-static void rules_stream_ends(struct check *c)
-{
-	_cleanup_session_ struct subject_session *x = NULL;
-
-	if (rules_stream_begin(c, &x))
-		rules_stream_to_end(c, x);
 }
 
 static void rules_stream_sticky(struct check *c)
@@ -66,7 +74,7 @@ static void rules_stream_sticky(struct check *c)
 	if (!rules_stream_begin(c, &x) || !rules_stream_to_end(c, x))
 		return;
 	for (unsigned int i = 0; i < STICKY_READS && !check_stopped(c); i++) {
-		size_t len = i % 2 ? sizeof(buf) : 1;
+		size_t len = i % 2 ? sizeof(buf) : 512;
 		ssize_t n = subject_read(x, buf, len);
 
 		if (n) {
@@ -106,13 +114,30 @@ static void rules_stream_judge_lengths(struct check *c, const struct subject_sta
 		check_skip(c, "the sessions of this device differ by themselves");
 }
 
+/* A session in other pieces. A read that fails is the rule's; the whole one came to its end. */
+static bool rules_stream_read_so(struct check *c, const struct drain_pieces *pieces,
+				 struct subject_state *ret)
+{
+	_cleanup_session_ struct subject_session *x = NULL;
+	int r;
+
+	if (!rules_stream_begin(c, &x))
+		return false;
+	r = drain_read(c, x, pieces, SUBJECT_STATE_MAX, ret);
+	if (r < 0 || r == DRAIN_NOTHING_NOW)
+		check_violated(c, "read so, at byte %zu: %s", ret->len,
+			       r < 0 ? err_name(r) : "ENOMSG");
+	x = subject_session_close(x);
+	return r == DRAIN_END && subject_go(c->device, MIG_STOP, NULL) == 0;
+}
+
 static void rules_stream_cut(struct check *c, const struct drain_pieces *pieces)
 {
 	_cleanup_state_ struct subject_state whole = { 0 }, cut = { 0 }, again = { 0 };
 	char text[COMPARE_TEXT_MAX];
 
 	if (!drain_session(c, c->device, &drain_by_block, &whole) ||
-	    !drain_session(c, c->device, pieces, &cut))
+	    !rules_stream_read_so(c, pieces, &cut))
 		return;
 	check_note(c, "read by blocks, and so: %s", compare_text(&whole, &cut, text));
 	if (compare_at(&whole, &cut) == COMPARE_SAME ||
@@ -139,16 +164,33 @@ static void rules_stream_by_large_block(struct check *c)
 	rules_stream_cut(c, &drain_by_large_block);
 }
 
-/* Reads into memory that is not there, at the beginning, after one byte and then every block. */
+/* As long as it should be, and with other bytes: those of the device, or of the reads? */
+static void rules_stream_judge_bytes(struct check *c, const struct subject_state *whole,
+				     const struct subject_state *cut)
+{
+	_cleanup_state_ struct subject_state again = { 0 };
+	char text[COMPARE_TEXT_MAX];
+
+	if (subject_go(c->device, MIG_STOP, NULL) < 0 ||
+	    !drain_session(c, c->device, &drain_by_block, &again))
+		return;
+	if (compare_at(whole, &again) == COMPARE_SAME)
+		check_violated(c, "without and with such reads: %s",
+			       compare_text(whole, cut, text));
+	else
+		check_skip(c, "the sessions of this device differ by themselves");
+}
+
+/* Reads into memory that is not there, at the beginning and at some places of the stream. */
 static int rules_stream_read_faulting(struct check *c, struct subject_session *x, void *nowhere,
 				      struct subject_state *to)
 {
-	static const size_t stops[] = { 0, 1, 24, 4096, SUBJECT_STATE_MAX };
+	static const size_t stops[] = { 0, 24, 61, 4096, SUBJECT_STATE_MAX };
 	int r = DRAIN_ENOUGH;
 	ssize_t n;
 
 	for (size_t i = 0; r == DRAIN_ENOUGH && i < sizeof(stops) / sizeof(stops[0]); i++) {
-		r = drain_read(c, x, &drain_by_byte, stops[i], to);
+		r = drain_read(c, x, &drain_by_block, stops[i], to);
 		if (r != DRAIN_ENOUGH || stops[i] == SUBJECT_STATE_MAX)
 			break;
 		n = subject_read(x, nowhere, 4096);
@@ -186,8 +228,7 @@ static void rules_stream_fault(struct check *c)
 			check_violated(c, "without and with such reads: %s",
 				       compare_text(&whole, &cut, text));
 		else if (r == DRAIN_END && compare_at(&whole, &cut) != COMPARE_SAME)
-			check_warn(c, "without and with such reads: %s",
-				   compare_text(&whole, &cut, text));
+			rules_stream_judge_bytes(c, &whole, &cut);
 	}
 	munmap(nowhere, 4096);
 }
