@@ -131,6 +131,5 @@ bool drain_session(struct check *c, struct subject *s, const struct drain_pieces
 	r = drain_read(c, x, pieces, SUBJECT_STATE_MAX, ret);
 	if (!drain_ended(c, r, ret))
 		return false;
-	x = subject_session_close(x);
 	return subject_go(s, MIG_STOP, NULL) == 0;
 }

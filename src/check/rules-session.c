@@ -273,8 +273,8 @@ static void rules_session_close_early(struct check *c)
 		check_broken(c, "read of %zu bytes: %s", sizeof(buf), err_name((int)n));
 		return;
 	}
-	check_stays(c, MIG_STOP_COPY);
-	if (!check_worked(c, "SET stop", subject_set(c->device, MIG_STOP, NULL)))
+	if (!check_stays(c, MIG_STOP_COPY) ||
+	    !check_worked(c, "SET stop", subject_set(c->device, MIG_STOP, NULL)))
 		return;
 	if (drain_session(c, c->device, &drain_by_block, &state) && !state.len)
 		check_violated(c, "the next session: not a byte");

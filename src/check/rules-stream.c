@@ -127,7 +127,6 @@ static bool rules_stream_read_so(struct check *c, const struct drain_pieces *pie
 	if (r < 0 || r == DRAIN_NOTHING_NOW)
 		check_violated(c, "read so, at byte %zu: %s", ret->len,
 			       r < 0 ? err_name(r) : "ENOMSG");
-	x = subject_session_close(x);
 	return r == DRAIN_END && subject_go(c->device, MIG_STOP, NULL) == 0;
 }
 
