@@ -468,6 +468,18 @@ static ssize_t fault_store(struct device *dev, struct device_attribute *attr, co
 }
 static DEVICE_ATTR_RW(fault);
 
+static ssize_t deviation_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	return migsim_deviation_show(dev_get_drvdata(dev), buf);
+}
+
+static ssize_t deviation_store(struct device *dev, struct device_attribute *attr, const char *buf,
+			       size_t count)
+{
+	return migsim_deviation_store(dev_get_drvdata(dev), buf) ?: count;
+}
+static DEVICE_ATTR_RW(deviation);
+
 static ssize_t release_store(struct device *dev, struct device_attribute *attr, const char *buf,
 			     size_t count)
 {
@@ -536,6 +548,7 @@ static struct attribute *attrs[] = {
 	&dev_attr_page_requests.attr,
 	&dev_attr_fault.attr,
 	&dev_attr_hits.attr,
+	&dev_attr_deviation.attr,
 	&dev_attr_release.attr,
 	&dev_attr_bus_error.attr,
 	NULL

@@ -119,5 +119,6 @@ u64 migsim_digest(struct migsim *m)
 void migsim_count(struct migsim *m)
 {
 	m->state.counter = migsim_counter(m);
-	m->running_since = migsim_runs(m->mig_state) ? ktime_get_ns() : 0;
+	m->running_since = migsim_runs(m->mig_state) ||
+			   migsim_deviates(m, MIGSIM_DEVIATE_RUNS_IN_STOP) ? ktime_get_ns() : 0;
 }

@@ -47,6 +47,8 @@ static void make_blank(struct migsim *m)
 
 void migsim_reset(struct migsim *m)
 {
+	enum vfio_device_mig_state was = m->mig_state;
+
 	migsim_v2_end(m, true);
 	if (m->v1 && m->opened)
 		migsim_v1_reset(m);
@@ -54,6 +56,8 @@ void migsim_reset(struct migsim *m)
 	migsim_irqs_off(m);
 	migsim_pci_init(m);
 	make_blank(m);
+	if (migsim_deviates(m, MIGSIM_DEVIATE_RESET_STAYS))
+		migsim_set(m, was);
 }
 
 /* VFIO's core warns about a driver that is in a state which its flags do not allow. */

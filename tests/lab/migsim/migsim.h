@@ -104,6 +104,7 @@ struct migsim_state {
 /* The saving side: what is still to be read, in order. */
 struct migsim_saver {
 	u64 done;		/* bytes of the session that were read */
+	u64 done_running;	/* of them in PRE_COPY */
 	u64 offset;		/* place in the contents of the record under way */
 	u64 length, length_done;
 	u8 header[MIGSIM_RECORD];
@@ -170,6 +171,8 @@ struct migsim {
 	struct list_head faults;
 	unsigned int fault_count;
 	u64 hits;
+	u64 deviations;			/* 1 << enum migsim_deviation */
+	bool bad_once;			/* a load was refused: for one of them */
 	wait_queue_head_t released;
 	unsigned int releases;
 
@@ -310,6 +313,49 @@ int migsim_stall(struct migsim *m);
 int migsim_stall_io(struct migsim *m);
 /* Sleeps the arc's delay, if it has one; drops and retakes @lock. */
 void migsim_delay(struct migsim *m, enum vfio_device_mig_state from, enum vfio_device_mig_state to);
+
+/* --- deviation.c ------------------------------------------------------------------------- */
+
+enum migsim_deviation {
+	MIGSIM_DEVIATE_SAVING_FD_WRITES,
+	MIGSIM_DEVIATE_RESUMING_FD_READS,
+	MIGSIM_DEVIATE_PREAD,
+	MIGSIM_DEVIATE_PWRITE,
+	MIGSIM_DEVIATE_FD_SURVIVES,
+	MIGSIM_DEVIATE_DEAD_EIO,
+	MIGSIM_DEVIATE_SECOND_FD,
+	MIGSIM_DEVIATE_CLOSE_STOPS,
+	MIGSIM_DEVIATE_ENOMSG_AT_END,
+	MIGSIM_DEVIATE_END_NOT_STICKY,
+	MIGSIM_DEVIATE_END_NOT_READABLE,
+	MIGSIM_DEVIATE_NEVER_READABLE,
+	MIGSIM_DEVIATE_FAULT_LOSES,
+	MIGSIM_DEVIATE_BYTE_REFUSED,
+	MIGSIM_DEVIATE_LARGE_REFUSED,
+	MIGSIM_DEVIATE_RUNS_IN_STOP,
+	MIGSIM_DEVIATE_SIZE_UNDER,
+	MIGSIM_DEVIATE_NO_SIZE_IN_STOP,
+	MIGSIM_DEVIATE_NO_SIZE_IN_RESUMING,
+	MIGSIM_DEVIATE_NO_INFO,
+	MIGSIM_DEVIATE_INFO_ANYWHERE,
+	MIGSIM_DEVIATE_INFO_FLAGS,
+	MIGSIM_DEVIATE_INFO_REINIT,
+	MIGSIM_DEVIATE_INFO_ARGSZ,
+	MIGSIM_DEVIATE_INITIAL_STAYS,
+	MIGSIM_DEVIATE_NO_READ_IN_P2P,
+	MIGSIM_DEVIATE_NO_READ_AFTER_PRECOPY,
+	MIGSIM_DEVIATE_CANCEL_STOPS,
+	MIGSIM_DEVIATE_BAD_FORGOTTEN,
+	MIGSIM_DEVIATE_BAD_STICKS,
+	MIGSIM_DEVIATE_BAD_RUNS,
+	MIGSIM_DEVIATE_RESET_STAYS,
+	MIGSIM_DEVIATIONS,
+};
+
+bool migsim_deviates(const struct migsim *m, enum migsim_deviation which);
+ssize_t migsim_deviation_show(const struct migsim *m, char *buf);
+/* Adds one by its name; "none" takes all away. */
+int migsim_deviation_store(struct migsim *m, const char *buf);
 
 /* --- contents.c -------------------------------------------------------------------------- */
 

@@ -37,7 +37,7 @@ static int check_alive(struct migsim_file *f)
 		return 0;
 	if (f->user_knows)
 		migsim_misuse(f->m, "data fd kept past its session: used");
-	return -ENODEV;
+	return migsim_deviates(f->m, MIGSIM_DEVIATE_DEAD_EIO) ? -EIO : -ENODEV;
 }
 
 /* Sleeps until contents made for STOP_COPY can be read; drops and retakes @lock. */
@@ -117,6 +117,23 @@ static bool go_on(struct migsim_file *f)
 	return !f->dead && !signal_pending(current);
 }
 
+/* Reads that a deviation refuses. */
+static int deviate_read(struct migsim *m, size_t len)
+{
+	if (len == 1 && migsim_deviates(m, MIGSIM_DEVIATE_BYTE_REFUSED))
+		return -EINVAL;
+	if (len > SZ_1M && migsim_deviates(m, MIGSIM_DEVIATE_LARGE_REFUSED))
+		return -EINVAL;
+	if (m->mig_state == VFIO_DEVICE_STATE_PRE_COPY_P2P &&
+	    migsim_deviates(m, MIGSIM_DEVIATE_NO_READ_IN_P2P))
+		return -EIO;
+	if (m->saver.stopped && m->saver.done &&
+	    m->saver.done == m->saver.done_running &&
+	    migsim_deviates(m, MIGSIM_DEVIATE_NO_READ_AFTER_PRECOPY))
+		return -EIO;
+	return 0;
+}
+
 static int before_read(struct file *file, struct migsim_file *f, size_t *len)
 {
 	struct migsim *m = f->m;
@@ -125,6 +142,8 @@ static int before_read(struct file *file, struct migsim_file *f, size_t *len)
 	int ret;
 
 	ret = check_alive(f) ?: await_prepared(file, f) ?: strike(f, &read_strikes, m->saver.done);
+	if (!ret)
+		ret = deviate_read(m, *len);
 	if (ret)
 		return ret;
 	done = m->saver.done;
@@ -139,6 +158,10 @@ static int before_read(struct file *file, struct migsim_file *f, size_t *len)
 
 static int nothing_now(struct migsim *m)
 {
+	if (m->saver.stopped && migsim_deviates(m, MIGSIM_DEVIATE_ENOMSG_AT_END))
+		return -ENOMSG;
+	if (m->saver.stopped && migsim_deviates(m, MIGSIM_DEVIATE_END_NOT_STICKY))
+		m->saver.final_made = false;
 	return m->saver.stopped || m->habits.precopy_end_zero ? 0 : -ENOMSG;
 }
 
@@ -150,7 +173,8 @@ static ssize_t read_piece(struct migsim_file *f, char __user *buf, size_t len)
 
 	if (!copy_to_user(buf, f->bounce, n))
 		return n;
-	*s = before;
+	if (!migsim_deviates(f->m, MIGSIM_DEVIATE_FAULT_LOSES))
+		*s = before;
 	return -EFAULT;
 }
 
@@ -161,8 +185,10 @@ static ssize_t save_read(struct file *file, char __user *buf, size_t len, loff_t
 	size_t done = 0;
 	ssize_t ret;
 
-	if (pos)
+	if (pos && !migsim_deviates(m, MIGSIM_DEVIATE_PREAD))
 		return -ESPIPE;
+	if (READ_ONCE(f->dead) && migsim_deviates(m, MIGSIM_DEVIATE_FD_SURVIVES))
+		return clear_user(buf, len) ? -EFAULT : len;
 	migsim_lock(m);
 	ret = before_read(file, f, &len);
 	while (!ret && done < len) {
@@ -211,8 +237,10 @@ static ssize_t resume_write(struct file *file, const char __user *buf, size_t le
 	size_t done = 0;
 	ssize_t ret;
 
-	if (pos)
+	if (pos && !migsim_deviates(m, MIGSIM_DEVIATE_PWRITE))
 		return -ESPIPE;
+	if (READ_ONCE(f->dead) && migsim_deviates(m, MIGSIM_DEVIATE_FD_SURVIVES))
+		return len;
 	migsim_lock(m);
 	ret = before_write(f, &len);
 	while (!ret && done < len) {
@@ -237,14 +265,22 @@ static int precopy_info(struct migsim_file *f, struct vfio_precopy_info *info)
 
 	if (ret)
 		return ret;
+	if (migsim_deviates(m, MIGSIM_DEVIATE_NO_INFO))
+		return -ENOTTY;
 	if (m->mig_state != VFIO_DEVICE_STATE_PRE_COPY &&
 	    m->mig_state != VFIO_DEVICE_STATE_PRE_COPY_P2P)
-		return -EINVAL;
+		return migsim_deviates(m, MIGSIM_DEVIATE_INFO_ANYWHERE) ? 0 : -EINVAL;
 	migsim_saver_query(m, &m->saver, &initial, &dirty, migsim_precopy_v2(&m->vdev), &reinit);
 	info->initial_bytes = initial;
 	info->dirty_bytes = dirty;
 	if (reinit)
 		info->flags |= MIGSIM_PRECOPY_REINIT;
+	if (migsim_deviates(m, MIGSIM_DEVIATE_INFO_FLAGS))
+		info->flags |= BIT(5);
+	if (migsim_deviates(m, MIGSIM_DEVIATE_INFO_REINIT))
+		info->flags |= BIT(0);
+	if (migsim_deviates(m, MIGSIM_DEVIATE_INITIAL_STAYS))
+		info->initial_bytes = m->habits.initial_bytes;
 	return 0;
 }
 
@@ -254,6 +290,8 @@ static long save_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	struct vfio_precopy_info info = {};
 	int ret = migsim_check_precopy(&f->m->vdev, cmd, arg, &info);
 
+	if (ret == -EINVAL && migsim_deviates(f->m, MIGSIM_DEVIATE_INFO_ARGSZ))
+		ret = 0;
 	if (ret)
 		return ret;
 	migsim_lock(f->m);
@@ -288,6 +326,10 @@ static __poll_t save_poll(struct file *file, poll_table *wait)
 			events = EPOLLIN | EPOLLRDNORM;
 		else if (ns != U64_MAX)
 			mod_timer(&f->timer, jiffies + nsecs_to_jiffies(ns) + 1);
+		if (!m->saver.stopped && migsim_deviates(m, MIGSIM_DEVIATE_NEVER_READABLE))
+			events = 0;
+		if (m->saver.stopped && migsim_deviates(m, MIGSIM_DEVIATE_END_NOT_READABLE))
+			events = 0;
 	}
 	migsim_unlock(m);
 	return events;
@@ -311,6 +353,9 @@ static int data_release(struct inode *inode, struct file *file)
 		m->dead_files--;
 	else
 		m->file = NULL;
+	if (!f->dead && m->mig_state == VFIO_DEVICE_STATE_STOP_COPY &&
+	    migsim_deviates(m, MIGSIM_DEVIATE_CLOSE_STOPS))
+		migsim_set(m, VFIO_DEVICE_STATE_STOP);
 	migsim_unlock(m);
 	free_file(f);
 	return 0;
@@ -369,6 +414,10 @@ static struct file *open_file(struct migsim *m, const struct file_operations *fo
 		return file;
 	}
 	stream_open(file->f_inode, file);
+	if (migsim_deviates(m, MIGSIM_DEVIATE_PREAD))
+		file->f_mode |= FMODE_PREAD;
+	if (migsim_deviates(m, MIGSIM_DEVIATE_PWRITE))
+		file->f_mode |= FMODE_PWRITE;
 	m->file = f;
 	m->session = true;
 	if (m->dead_files)
@@ -394,7 +443,11 @@ static struct file *start_saving(struct migsim *m)
 {
 	struct file *file;
 
-	file = open_file(m, m->habits.poll ? &save_poll_fops : &save_fops, O_RDONLY);
+	bool polls = m->habits.poll || migsim_deviates(m, MIGSIM_DEVIATE_NEVER_READABLE) ||
+		     migsim_deviates(m, MIGSIM_DEVIATE_END_NOT_READABLE);
+
+	file = open_file(m, polls ? &save_poll_fops : &save_fops,
+			 migsim_deviates(m, MIGSIM_DEVIATE_SAVING_FD_WRITES) ? O_RDWR : O_RDONLY);
 	if (!IS_ERR(file))
 		migsim_saver_start(m, &m->saver);
 	return file;
@@ -403,8 +456,12 @@ static struct file *start_saving(struct migsim *m)
 /* A session that came through PRE_COPY goes on with its data fd. */
 static struct file *stop_and_copy(struct migsim *m)
 {
-	struct file *file = m->session ? NULL : start_saving(m);
+	struct file *file;
 
+	if (m->session && migsim_deviates(m, MIGSIM_DEVIATE_SECOND_FD))
+		migsim_v2_end(m, false);
+	m->saver.done_running = m->session ? m->saver.done : 0;
+	file = m->session ? NULL : start_saving(m);
 	if (!IS_ERR(file)) {
 		migsim_saver_final(m, &m->saver);
 		wake_up_all(&m->readable);
@@ -414,7 +471,10 @@ static struct file *stop_and_copy(struct migsim *m)
 
 static struct file *start_resuming(struct migsim *m)
 {
-	struct file *file = open_file(m, &resume_fops, O_WRONLY);
+	struct file *file;
+
+	file = open_file(m, &resume_fops,
+			 migsim_deviates(m, MIGSIM_DEVIATE_RESUMING_FD_READS) ? O_RDWR : O_WRONLY);
 
 	if (!IS_ERR(file))
 		migsim_loader_start(m, &m->loader);
@@ -432,6 +492,23 @@ static bool has_session(enum vfio_device_mig_state state)
 	       state == VFIO_DEVICE_STATE_RESUMING;
 }
 
+/* The end of a load, and what deviations make of a bad one. */
+static int finish_load(struct migsim *m)
+{
+	int ret = migsim_loader_finish(m, &m->loader);
+
+	if (ret && m->loader.bad && migsim_deviates(m, MIGSIM_DEVIATE_BAD_FORGOTTEN))
+		return 0;
+	if (!ret && m->bad_once && migsim_deviates(m, MIGSIM_DEVIATE_BAD_STICKS))
+		return -EINVAL;
+	m->bad_once |= ret != 0;
+	if (ret && migsim_deviates(m, MIGSIM_DEVIATE_BAD_RUNS)) {
+		migsim_v2_end(m, true);
+		migsim_set(m, VFIO_DEVICE_STATE_RUNNING);
+	}
+	return ret;
+}
+
 static struct file *take_arc(struct migsim *m, enum vfio_device_mig_state to)
 {
 	enum vfio_device_mig_state from = m->mig_state;
@@ -442,7 +519,7 @@ static struct file *take_arc(struct migsim *m, enum vfio_device_mig_state to)
 		/* After a close there is nothing: as when the user wrote nothing. */
 		if (!m->session)
 			migsim_loader_start(m, &m->loader);
-		ret = migsim_loader_finish(m, &m->loader);
+		ret = finish_load(m);
 		if (ret)
 			return ERR_PTR(ret);
 	}
@@ -454,6 +531,9 @@ static struct file *take_arc(struct migsim *m, enum vfio_device_mig_state to)
 		file = start_resuming(m);
 	else if (is_precopy(to) && !is_precopy(from))
 		file = start_saving(m);
+	if (is_precopy(from) && to == VFIO_DEVICE_STATE_RUNNING &&
+	    migsim_deviates(m, MIGSIM_DEVIATE_CANCEL_STOPS))
+		to = VFIO_DEVICE_STATE_STOP;
 	if (!IS_ERR(file))
 		migsim_set(m, to);
 	return file;
@@ -525,6 +605,8 @@ static struct file *walk(struct migsim *m, enum vfio_device_mig_state to)
 	while (m->mig_state != to && !IS_ERR(file)) {
 		ret = vfio_mig_get_next_state(&m->vdev, m->mig_state, to, &next);
 		file = ret ? ERR_PTR(ret) : walk_arc(m, next);
+		if (next == VFIO_DEVICE_STATE_RUNNING && m->mig_state == VFIO_DEVICE_STATE_STOP)
+			break;	/* cancel-stops */
 	}
 	return file;
 }
@@ -567,6 +649,11 @@ static int get_data_size(struct vfio_device *vdev, unsigned long *length)
 
 	migsim_lock(m);
 	saving = m->session && m->mig_state != VFIO_DEVICE_STATE_RESUMING;
+	if ((m->mig_state == VFIO_DEVICE_STATE_STOP &&
+	     migsim_deviates(m, MIGSIM_DEVIATE_NO_SIZE_IN_STOP)) ||
+	    (m->mig_state == VFIO_DEVICE_STATE_RESUMING &&
+	     migsim_deviates(m, MIGSIM_DEVIATE_NO_SIZE_IN_RESUMING)))
+		ret = -EINVAL;
 	switch (m->habits.data_size) {
 	case MIGSIM_SIZE_EXACT:
 		*length = migsim_saver_size(m, saving ? &m->saver : NULL);
@@ -578,6 +665,8 @@ static int get_data_size(struct vfio_device *vdev, unsigned long *length)
 		ret = -EOPNOTSUPP;
 		break;
 	}
+	if (migsim_deviates(m, MIGSIM_DEVIATE_SIZE_UNDER))
+		*length /= 2;
 	migsim_unlock(m);
 	return ret;
 }

@@ -1,0 +1,1 @@
+../migsim/deviation.c
