@@ -8,7 +8,7 @@ load ../emu
 
 schema=${top_srcdir:?}/schema
 commands=(save resume migrate receive recover hold list info state reset inspect verify extract
-	report migratable bind unbind vfs monitor doctor)
+	report migratable bind unbind vfs monitor doctor bench check dirty)
 
 setup()
 {
