@@ -10,18 +10,9 @@
 #define RULES_WORD_MAX 128
 
 static const struct check_group *const rules_groups[] = {
-	&check_feature_rules,
-	&check_fsm_rules,
-	&check_session_rules,
-	&check_stream_rules,
-	&check_precopy_rules,
-	&check_stop_rules,
-	&check_load_rules,
-	&check_reset_rules,
-	&check_dma_rules,
-	&check_together_rules,
-	&check_vfu_rules,
-	&check_hostile_rules,
+	&check_feature_rules, &check_fsm_rules,	     &check_session_rules, &check_stream_rules,
+	&check_precopy_rules, &check_stop_rules,     &check_load_rules,	   &check_reset_rules,
+	&check_dma_rules,     &check_together_rules, &check_vfu_rules,	   &check_hostile_rules,
 };
 
 size_t check_groups(const struct check_group *const **ret)
