@@ -102,7 +102,7 @@ void receive_leave(struct receive *r);
 /** receive_heard() - a message that has no payload of its own, or whose payload was judged */
 void receive_heard(struct receive *r, const struct wire_message *m);
 
-/** receive_lost() - the link is, for the reason @why */
+/** receive_lost() - the link is, for the reason @why; ERR_PEER: its end breaks the protocol */
 void receive_lost(struct receive *r, const struct err *why);
 
 /**

@@ -84,7 +84,7 @@ void receive_lost(struct receive *r, const struct err *why)
 		 err_reason(why, reason));
 	if (!r->failed.code)
 		r->failed = *why;
-	receive_event(r, MOVE_ON_LOST);
+	receive_event(r, why->kind == ERR_PEER ? MOVE_ON_BREACH : MOVE_ON_LOST);
 }
 
 /* The cancel that a lost link has requested ends no work that its last words have begun. */
@@ -106,15 +106,6 @@ void receive_link_failed(struct receive *r, const struct err *why)
 {
 	if (!receive_step_hear_last_words(r))
 		receive_lost(r, why);
-}
-
-/* It is told so, where it can still be and the machine wants it. */
-static void receive_step_breach(struct receive *r, const struct err *why)
-{
-	log_info("transaction %s: %s", r->result->txid, why->text);
-	if (!r->failed.code)
-		r->failed = *why;
-	receive_event(r, MOVE_ON_BREACH);
 }
 
 /* For the other end's own words. */
@@ -139,13 +130,13 @@ void receive_heard(struct receive *r, const struct wire_message *m)
 	if (!receive_step_decides(r, m)) {
 		err_fail(&why, ERR_PEER, -EPROTO, "%s: COMMIT of another transaction",
 			 link_name(r->link));
-		receive_step_breach(r, &why);
+		receive_lost(r, &why);
 		return;
 	}
 	if (event == MOVE_ON_BREACH) {
 		err_fail(&why, ERR_PEER, -EPROTO, "%s: %s where it means nothing (%s)",
 			 link_name(r->link), wire_name(m->type), move_state_name(r->state));
-		receive_step_breach(r, &why);
+		receive_lost(r, &why);
 		return;
 	}
 	if (event == MOVE_ON_REFUSE)

@@ -230,7 +230,8 @@ over()
 
 	emulate
 	for steps in commit 'frames commit' 'frames offer' 'frames hello' 'frames unknown:mandatory' \
-		'frames bad-sum' 'frames junk:100' oversize 'frames end:wrong' 'frames end frames' \
+		'frames bad-sum' 'frames junk:100' oversize 'frames end:wrong' \
+		'frames end hear:READY frames' \
 		'frames:0..100000 end'; do
 		rm -rf state spool
 		set_state "$B" running
@@ -238,9 +239,9 @@ over()
 		# shellcheck disable=SC2086 # steps
 		send 0 "${BEGIN[@]}" $steps gone
 		output_of_source=$output
-		[[ $output != *READY* || $steps == *'end frames' ]]
+		[[ $output != *READY* || $steps == *'READY frames' ]]
 		case $steps in
-		*'end frames')
+		*'READY frames')
 			eventually said 'is in doubt' receive.err
 			kill -TERM "$receive"
 			over 80 in-doubt unknown stop prepared spooled
