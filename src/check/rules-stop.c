@@ -91,7 +91,7 @@ static void rules_stop_session_frozen(struct check *c)
 	rules_stop_stands(c, &first, "before and after a session");
 }
 
-/* Return: whether what is watched has moved within the looks; false also where a verdict was told. */
+/* Return: whether what is watched has moved; false also where a verdict was told. */
 static bool rules_stop_moves(struct check *c)
 {
 	struct rules_stop_look first = { 0 }, now = { 0 };
