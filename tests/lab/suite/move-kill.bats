@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Both ends of a move with a driver's devices, killed where one of their system calls begins or ends;
-# then `recover` at both. The destination's device keeps its state when it is closed, or is reset by
+# Both ends of a move with a driver's devices, killed where one of their system calls begins or
+# ends; then `recover` at both. The destination's device keeps its state when it is closed, or is reset by
 # that and by being opened, and has it in the spool alone.
 #
 # Which calls is chosen by chance, from MOVE_SEED; LAB_CALLS of each kind, 0 for all there are
@@ -63,8 +63,8 @@ source_starts()
 	start moving "$@" "$VFIOMIGCTL" migrate --timeout=2s --state-dir=near "$A" unix:link
 }
 
-# tool_of PROCESS: $tool_pid is the tool, which kill-nth may run; empty if that has ended. This kernel
-# does not list children.
+# tool_of PROCESS: $tool_pid is the tool, which kill-nth may run; empty if that has ended. This
+# kernel does not list children.
 tool_of()
 {
 	local stat line fields

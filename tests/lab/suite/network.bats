@@ -85,8 +85,8 @@ at()
 	nsenter --net="/run/netns/$host" "$@"
 }
 
-# receive HOST DEVICE [OPTION...]: it listens, as $receiving. The device is given as a descriptor: so
-# it may be closed afterwards.
+# receive HOST DEVICE [OPTION...]: it listens, as $receiving. The device is given as a descriptor:
+# so it may be closed afterwards.
 receive()
 {
 	local host=$1 device=$2
@@ -164,8 +164,8 @@ break_by()
 	esac
 }
 
-# two_run: the state runs at both ends. $B is asked first: once it runs that, $A never does again. One
-# that was reset is blank.
+# two_run: the state runs at both ends. $B is asked first: once it runs that, $A never does again.
+# One that was reset is blank.
 two_run()
 {
 	runs "$B" || return 1
