@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Four devices, as one set, to and fro between two receivers that go on and on. Their states arrive
+# Four devices, as one set, back and forth between two receivers that go on and on. Their states arrive
 # each time, their counters go on, and of the receivers nothing grows: descriptors, threads, memory,
 # files. SOAK_ROUNDS there and back, or for SOAK_MINUTES (`scripts/sweep soak`).
 
@@ -94,7 +94,7 @@ over()
 	fi
 }
 
-@test "soak: four devices to and fro between two receivers, and nothing grows" {
+@test "soak: four devices back and forth between two receivers, and nothing grows" {
 	local moves=0 rounds=0 began=$SECONDS size n first counter counted
 
 	emu_start --devices 8 --state-size 96K

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # Both ends of a move with a driver's devices, killed where one of their system calls begins or
-# ends; then `recover` at both. The destination's device keeps its state when it is closed, or is reset
-# by that and by being opened, and has it in the spool alone.
+# ends; then `recover` at both. The destination's device keeps its state when it is closed, or is
+# reset by that and by being opened, and has it in the spool alone.
 #
 # Which calls is chosen by chance, from MOVE_SEED; LAB_CALLS of each kind, 0 for all there are
 # (`scripts/sweep move-lab`).

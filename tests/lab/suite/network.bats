@@ -331,7 +331,7 @@ move_once()
 	same_state "$2" "$4"
 }
 
-@test "network: moves to and fro, over links of all kinds by chance" {
+@test "network: moves back and forth, over links of all kinds by chance" {
 	local n=0 moves=${NETWORK_MOVES:-30} seed=${NETWORK_SEED:-14} chance
 
 	RANDOM=$seed
