@@ -9,13 +9,19 @@
 #include "base/macros.h"
 #include "transport/tls-socket.h"
 
-/* struct tls_socket - @unsent: why nothing can be sent any more, 0 while it can */
+/**
+ * struct tls_socket
+ * @unsent: why nothing can be sent any more, 0 while it can
+ * @kept, @n_kept: a byte that was read in search of an alert, the next to be read
+ */
 struct tls_socket {
 	int fd;
 	const char *name;
 	struct tls *tls;
 	pthread_mutex_t lock;
 	int unsent;
+	uint8_t kept;
+	size_t n_kept;
 };
 
 int tls_socket_new(int fd, const struct tls_creds *creds, const char *host, const char *name,
@@ -92,6 +98,29 @@ static int tls_socket_receive(struct tls_socket *s, struct err *err)
 	return err_fail(err, ERR_ABORTED, -errno, "%s: receiving", s->name);
 }
 
+/*
+ * A send has failed. With TLS 1.3 a client's handshake is over before the server has judged its
+ * certificate: an end that has closed since may have said why.
+ *
+ * Return: what it said, else @sent.
+ */
+static int tls_socket_why_unsent(struct tls_socket *s, int sent, struct err *err)
+{
+	struct err why = { 0 };
+	ssize_t n = -EAGAIN;
+
+	while (!s->n_kept && n == -EAGAIN) {
+		n = tls_read(s->tls, &s->kept, sizeof(s->kept), &why);
+		s->n_kept = n > 0;
+		if (n == -EAGAIN && tls_socket_receive(s, NULL) < 0)
+			break;
+	}
+	if (n >= 0 || n == -EAGAIN)
+		return err_fail(err, ERR_ABORTED, sent, "%s: sending", s->name);
+	*err = why;
+	return (int)n;
+}
+
 /* An end that has closed may have said why: what it said is read before a failed send counts. */
 static int tls_socket_shake_locked(struct tls_socket *s, struct err *err)
 {
@@ -117,6 +146,11 @@ static ssize_t tls_socket_read_locked(struct tls_socket *s, void *buf, size_t le
 
 	if (n < 0)
 		return n;
+	if (len && s->n_kept) {
+		*(uint8_t *)buf = s->kept;
+		s->n_kept = 0;
+		done = 1;
+	}
 	while (done < len) {
 		n = tls_read(s->tls, (char *)buf + done, len - done, done ? NULL : err);
 		if (n == -EAGAIN) {
@@ -147,7 +181,7 @@ static ssize_t tls_socket_write_locked(struct tls_socket *s, const void *buf, si
 		return n;
 	r = tls_socket_send(s);
 	if (r < 0 && r != -EAGAIN)
-		return err_fail(err, ERR_ABORTED, r, "%s: sending", s->name);
+		return tls_socket_why_unsent(s, r, err);
 	return n ? n : -EAGAIN;
 }
 
@@ -191,9 +225,9 @@ int tls_socket_flush(struct tls_socket *s, struct err *err)
 
 	pthread_mutex_lock(&s->lock);
 	r = tls_socket_send(s);
-	pthread_mutex_unlock(&s->lock);
 	if (r < 0 && r != -EAGAIN)
-		return err_fail(err, ERR_ABORTED, r, "%s: sending", s->name);
+		r = tls_socket_why_unsent(s, r, err);
+	pthread_mutex_unlock(&s->lock);
 	return r;
 }
 
@@ -222,7 +256,7 @@ bool tls_socket_has_more(struct tls_socket *s)
 	bool more;
 
 	pthread_mutex_lock(&s->lock);
-	more = tls_has_more(s->tls);
+	more = s->n_kept || tls_has_more(s->tls);
 	pthread_mutex_unlock(&s->lock);
 	return more;
 }

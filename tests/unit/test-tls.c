@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -13,6 +14,7 @@
 #include "base/io.h"
 #include "base/macros.h"
 #include "transport/speech.h"
+#include "transport/tls-socket.h"
 #include "transport/tls.h"
 
 #define KEY_A "000102030405060708090a0b0c0d0e0f"
@@ -414,6 +416,69 @@ static void what_is_no_tls_has_a_name(void **state)
 	}
 }
 
+/* Two ends on sockets, shaken. */
+static void connect_sockets(struct bench *b, int fd[2], struct tls_socket *ends[2])
+{
+	int r[2] = { -EAGAIN, -EAGAIN };
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd), 0);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(open_creds(b, i), 0);
+		assert_int_equal(tls_socket_new(fd[i], b->creds[i], NULL, "other", &ends[i], NULL),
+				 0);
+	}
+	for (int turns = 0; turns < 100 && (r[C] || r[S]); turns++)
+		for (int i = 0; i < 2; i++)
+			r[i] = tls_socket_shake(ends[i], &b->err[i]);
+	assert_int_equal(r[C], 0);
+	assert_int_equal(r[S], 0);
+}
+
+/* The server says why it goes no further, and is gone before the client writes. */
+static void leave_with_an_alert(struct bench *b, const int fd[2], struct tls_socket *ends[2])
+{
+	static const uint8_t junk[] = { 23, 3,	3,  0,	20, 1,	2,  3,	4,  5,	6,  7, 8,
+					9,  10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20 };
+	char buf[64];
+
+	assert_int_equal(write(fd[C], junk, sizeof(junk)), sizeof(junk));
+	assert_true(tls_socket_read(ends[S], buf, sizeof(buf), &b->err[S]) < 0);
+	ends[S] = tls_socket_free(ends[S]);
+	close(fd[S]);
+}
+
+static void what_was_said_before_the_end_counts_after_a_failed_send(void **state)
+{
+	static const char *const words[] = { "", "data" };
+	struct bench *b = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+		struct tls_socket *ends[2];
+		size_t len = strlen(words[i]);
+		char buf[64];
+		int fd[2];
+
+		connect_sockets(b, fd, ends);
+		if (len)
+			assert_int_equal(tls_socket_write(ends[S], words[i], len, NULL), len);
+		leave_with_an_alert(b, fd, ends);
+		b->err[C] = (struct err){ 0 };
+		assert_int_equal(tls_socket_write(ends[C], "x", 1, &b->err[C]),
+				 len ? -EPIPE : -EPROTO);
+		if (len) {
+			assert_int_equal(tls_socket_read(ends[C], buf, sizeof(buf), &b->err[C]),
+					 len);
+			assert_memory_equal(buf, words[i], len);
+			assert_int_equal(tls_socket_read(ends[C], buf, sizeof(buf), &b->err[C]),
+					 -EPROTO);
+		}
+		assert_non_null(strstr(b->err[C].text, "refuses this end by TLS: "));
+		tls_socket_free(ends[C]);
+		close(fd[C]);
+		part(b);
+	}
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -427,6 +492,7 @@ int main(void)
 		TEST(a_bad_file_of_keys_is_named),
 		TEST(what_is_spoken_shows_in_the_first_bytes),
 		TEST(what_is_no_tls_has_a_name),
+		TEST(what_was_said_before_the_end_counts_after_a_failed_send),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
