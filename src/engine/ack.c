@@ -31,7 +31,7 @@ int ack_await(struct output *out, const struct image_receipt *want, struct err *
 
 	r = ack_read(out, &got, err);
 	if (r < 0)
-		return r;
+		return output_denies(out) ? ACK_REFUSED : r;
 	if (!got.accepted)
 		return ack_refused(out, &got, err);
 	if (!image_receipt_fits(&got, want))
@@ -46,11 +46,15 @@ int ack_explain(struct output *out, int code, struct err *err)
 	struct err why = { 0 };
 	int r;
 
+	if (output_denies(out))
+		return ACK_REFUSED;
 	if (!output_answers(out) || (code != -EPIPE && code != -ECONNRESET))
 		return code;
 	r = ack_read(out, &got, &why);
 	if (r == -EPROTO && err)
 		*err = why;
+	if (output_denies(out))
+		return ACK_REFUSED;
 	if (r < 0 || got.accepted)
 		return r == -EPROTO ? r : code;
 	return ack_refused(out, &got, err);

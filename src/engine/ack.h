@@ -22,8 +22,8 @@ enum ack_answer {
  * ack_await() - the sender's: wait for the answer
  * @want: what accepts the image that was sent
  *
- * Return: enum ack_answer; -EPROTO (ERR_PEER) for no receipt or one for something else; or as
- * output_answer().
+ * Return: enum ack_answer, where ACK_REFUSED is also of a receiver that lets this end not in; -EPROTO
+ * (ERR_PEER) for no receipt or one for something else; or as output_answer().
  */
 _must_check_ int ack_await(struct output *out, const struct image_receipt *want, struct err *err);
 
@@ -33,8 +33,8 @@ _must_check_ int ack_await(struct output *out, const struct image_receipt *want,
  *
  * A receiver that refuses closes the connection; what it said before is still there to be read.
  *
- * Return: ACK_REFUSED with the receiver's story in @err; -EPROTO when it speaks something else, or
- * refuses this end by TLS; or @code, negative, with its own.
+ * Return: ACK_REFUSED with the receiver's story in @err; -EPROTO when it speaks something else; or
+ * @code, negative, with its own.
  */
 int ack_explain(struct output *out, int code, struct err *err);
 

@@ -17,6 +17,9 @@ struct output_ops {
 	/** @answer: As output_answer(). Optional: without, no receiver answers. */
 	int (*answer)(struct output *out, void *buf, size_t len, struct err *err);
 
+	/** @denies: As output_denies(). Optional. */
+	bool (*denies)(const struct output *out);
+
 	/** @publish: As output_publish(). Optional. */
 	int (*publish)(struct output *out, struct err *err);
 

@@ -63,6 +63,11 @@ static int output_peer_answer(struct output *out, void *buf, size_t len, struct 
 	return 0;
 }
 
+static bool output_peer_denies(const struct output *out)
+{
+	return peer_denies(container_of(out, const struct output_peer, out)->peer);
+}
+
 static void output_peer_free(struct output *out)
 {
 	struct output_peer *o = output_peer_of(out);
@@ -75,6 +80,7 @@ static const struct output_ops peer_ops = {
 	.write = output_peer_write,
 	.finish = output_peer_finish,
 	.answer = output_peer_answer,
+	.denies = output_peer_denies,
 	.free = output_peer_free,
 };
 

@@ -71,6 +71,11 @@ bool output_answers(const struct output *out)
 	return out->ops->answer;
 }
 
+bool output_denies(const struct output *out)
+{
+	return out->ops->denies && out->ops->denies(out);
+}
+
 int output_answer(struct output *out, void *buf, size_t len, struct err *err)
 {
 	return out->ops->answer(out, buf, len, err);

@@ -73,6 +73,13 @@ bool output_has_reader(const struct output *out);
 bool output_answers(const struct output *out);
 
 /**
+ * output_denies() - the other end has said that this one is not let in
+ *
+ * In answer to who it is, before it has read a byte.
+ */
+bool output_denies(const struct output *out);
+
+/**
  * output_answer() - what they say: exactly @len bytes; can be cancelled
  *
  * Return: 0; -ECONNRESET when they close the connection before that; as peer_read().

@@ -466,6 +466,11 @@ bool peer_has_more(const struct peer *p)
 	return (p->tls && tls_socket_has_more(p->tls)) || poll(&fd, 1, 0) > 0;
 }
 
+bool peer_denies(const struct peer *p)
+{
+	return p->tls && tls_socket_denied(p->tls);
+}
+
 bool peer_is_gone(const struct peer *p)
 {
 	char c;

@@ -103,6 +103,9 @@ _must_check_ int peer_write_now(struct peer *p, const void *buf, size_t len, str
 /** peer_has_more() - peer_read_now() may have something */
 bool peer_has_more(const struct peer *p);
 
+/** peer_denies() - it has said by TLS that this end is not let in: it has read none of its data. */
+bool peer_denies(const struct peer *p);
+
 /** peer_is_gone() - it has closed the connection, as far as can be known by now. */
 bool peer_is_gone(const struct peer *p);
 

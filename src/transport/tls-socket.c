@@ -251,6 +251,16 @@ bool tls_socket_shaken(struct tls_socket *s)
 	return shaken;
 }
 
+bool tls_socket_denied(struct tls_socket *s)
+{
+	bool denied;
+
+	pthread_mutex_lock(&s->lock);
+	denied = tls_denied(s->tls);
+	pthread_mutex_unlock(&s->lock);
+	return denied;
+}
+
 bool tls_socket_has_more(struct tls_socket *s)
 {
 	bool more;

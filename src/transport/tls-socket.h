@@ -45,6 +45,9 @@ _must_check_ int tls_socket_finish(struct tls_socket *s, struct err *err);
 
 bool tls_socket_shaken(struct tls_socket *s);
 
+/** tls_socket_denied() - as tls_denied() */
+bool tls_socket_denied(struct tls_socket *s);
+
 /** tls_socket_has_more() - something was received that was not read */
 bool tls_socket_has_more(struct tls_socket *s);
 

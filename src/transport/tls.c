@@ -56,6 +56,7 @@ struct tls_buffer {
  * @failed: why, in TLS_FAILED
  * @ended: no more will come
  * @finished: what it has said had an authenticated end
+ * @denied: see tls_denied()
  * @refused, @alert: why the other end is not who it must be; what it is told
  * @subject: who it is
  */
@@ -66,7 +67,7 @@ struct tls {
 	gnutls_session_t session;
 	enum tls_state state;
 	struct err failed;
-	bool known, ended, finished;
+	bool known, ended, finished, denied;
 	char refused[256];
 	gnutls_alert_description_t alert;
 	char subject[SUBJECT_MAX];
@@ -331,12 +332,33 @@ static int tls_cut(struct tls *t, struct err *err)
 	return tls_keep(t, r, err);
 }
 
+/* Alerts that speak of who this end is; most have been there since TLS 1.0. */
+static bool tls_is_denial(gnutls_alert_description_t alert)
+{
+	switch (alert) {
+	case GNUTLS_A_BAD_CERTIFICATE:
+	case GNUTLS_A_UNSUPPORTED_CERTIFICATE:
+	case GNUTLS_A_CERTIFICATE_REVOKED:
+	case GNUTLS_A_CERTIFICATE_EXPIRED:
+	case GNUTLS_A_CERTIFICATE_UNKNOWN:
+	case GNUTLS_A_CERTIFICATE_REQUIRED:
+	case GNUTLS_A_UNKNOWN_CA:
+	case GNUTLS_A_ACCESS_DENIED:
+	case GNUTLS_A_UNKNOWN_PSK_IDENTITY:
+		return true;
+	default:
+		return false;
+	}
+}
+
 static int tls_other_refuses(struct tls *t, struct err *err)
 {
-	const char *alert = t->library->alert_get_name(t->library->alert_get(t->session));
+	gnutls_alert_description_t got = t->library->alert_get(t->session);
+	const char *alert = t->library->alert_get_name(got);
 	int r = err_fail(&t->failed, ERR_CONFIG, -EPROTO, "%s: refuses this end by TLS: %s",
 			 t->name, alert ? alert : "no reason given");
 
+	t->denied = tls_is_denial(got);
 	return tls_keep(t, r, err);
 }
 
@@ -510,6 +532,11 @@ int tls_shake(struct tls *t, struct err *err)
 	t->state = TLS_SHAKEN;
 	log_info("%s: speaks TLS 1.3%s%s", t->name, *t->subject ? " and is " : "", t->subject);
 	return 0;
+}
+
+bool tls_denied(const struct tls *t)
+{
+	return t->denied;
 }
 
 bool tls_shaken(const struct tls *t)

@@ -60,6 +60,14 @@ _must_check_ int tls_shake(struct tls *t, struct err *err);
 bool tls_shaken(const struct tls *t);
 
 /**
+ * tls_denied() - the other end has said that this one is not let in, for who it is
+ *
+ * With TLS 1.3 a client may have sent data by then. A server judges before it reads any: by RFC
+ * 8446, 6.2, these alerts are of certificates and keys, which are a part of the handshake.
+ */
+bool tls_denied(const struct tls *t);
+
+/**
  * tls_read() - after the handshake
  *
  * Return: bytes; 0 at the end that the other end has set; -EAGAIN, without a story, while more must

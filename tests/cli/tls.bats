@@ -146,6 +146,24 @@ table()
 	END
 }
 
+@test "tls: an end that is turned away after it has sent all has moved nothing" {
+	emu_start --state-size 4K
+	reference "$A"
+	receive tcp:127.0.0.1:0 --tls-creds "$certs/good"
+	python3 "$BATS_TEST_DIRNAME/late-relay.py" "${at##*:}" >relay.out 3>&- &
+	relay=$!
+	eventually test -s relay.out
+	read -r port <relay.out
+	migctl 78 --json save --tls-creds "$certs/stranger" --tls-hostname=server.example "$A" "tcp:localhost:$port"
+	expect_json '.outcome == "aborted"' '.owner == "source"'
+	[[ $stderr == *'refuses this end by TLS: '* ]]
+	expect_state "$A" stop
+	turned_away 'is not signed by the authority'
+	wait "$relay"
+	kill -TERM "$resume"
+	finish resume 75
+}
+
 @test "tls: keys: to know the key of a user is to be let in" {
 	table <<-END
 		psk|psk|-|

@@ -473,6 +473,8 @@ static void what_was_said_before_the_end_counts_after_a_failed_send(void **state
 					 -EPROTO);
 		}
 		assert_non_null(strstr(b->err[C].text, "refuses this end by TLS: "));
+		/* What it could not read is not who sent it. */
+		assert_false(tls_socket_denied(ends[C]));
 		tls_socket_free(ends[C]);
 		close(fd[C]);
 		part(b);
