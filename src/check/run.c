@@ -204,8 +204,10 @@ static enum run_end run_try_work(struct run_try *t, int timeout_ms, struct cance
 			end = RUN_STOPPED;
 		else
 			run_say_late(t, timeout_ms);
-		if (!run_kick(t, MAX(timeout_ms, RUN_GRACE_MS)))
+		if (!run_kick(t, MAX(timeout_ms, RUN_GRACE_MS))) {
+			check_broken(&t->check, "it does not end when it is interrupted");
 			return RUN_HANGS;
+		}
 	}
 	pthread_join(t->thread, NULL);
 	return end;

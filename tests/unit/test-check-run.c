@@ -22,18 +22,21 @@
 /* Long enough that only a rule that never ends is over its time. */
 #define TIME_MS 60000
 #define SHORT_MS 30
+/* As long as a rule is kicked at least, so that no more is waited for. */
+#define LEAVES_MS 2000
 
 /**
  * struct fake - a device
  * @stuck: leaves its present state by a reset alone
  * @dead: a reset fails, too
  * @resets: how many there were
+ * @leaves: the user interrupts the rule that hangs
  * @gate: an eventfd that the rule waits for which hangs
  */
 struct fake {
 	struct subject_dev d;
 	uint32_t state;
-	bool stuck, dead;
+	bool stuck, dead, leaves;
 	unsigned int resets, tried;
 	struct cancel cancel;
 	int gate, gone;
@@ -169,6 +172,8 @@ static void rule_hangs(struct check *c)
 	uint64_t count;
 
 	check_note(c, "hanging");
+	if (f->leaves)
+		cancel_request(&f->cancel);
 	while (read(f->gate, &count, sizeof(count)) < 0)
 		;
 	/* What it uses is the test's until this is read. */
@@ -355,6 +360,22 @@ static void a_rule_that_does_not_come_back_ends_the_run(void **state)
 	assert_int_equal(read(f->gone, &count, sizeof(count)), sizeof(count));
 }
 
+static void a_rule_that_a_signal_does_not_end_has_not_passed(void **state)
+{
+	static const struct check_rule rule = HARMLESS("a.hangs", rule_hangs);
+	struct fake *f = *state;
+	const uint64_t one = 1;
+	uint64_t count;
+
+	f->leaves = true;
+	assert_int_equal(run_rules(f, &rule, 1, 0, LEAVES_MS), -ETIMEDOUT);
+	assert_true(f->results.hangs);
+	assert_int_equal(f->results.v[0].verdict, CHECK_BROKEN);
+	assert_non_null(strstr(f->results.v[0].evidence, "it does not end when it is interrupted"));
+	assert_int_equal(write(f->gate, &one, sizeof(one)), sizeof(one));
+	assert_int_equal(read(f->gone, &count, sizeof(count)), sizeof(count));
+}
+
 static void a_signal_ends_the_run_with_the_device_at_home(void **state)
 {
 	static const struct check_rule rules[] = {
@@ -384,6 +405,7 @@ int main(void)
 		TEST(a_device_that_cannot_be_reset_ends_the_run),
 		TEST(a_rule_over_its_time_is_broken_and_interrupted),
 		TEST(a_rule_that_does_not_come_back_ends_the_run),
+		TEST(a_rule_that_a_signal_does_not_end_has_not_passed),
 		TEST(a_signal_ends_the_run_with_the_device_at_home),
 	};
 
