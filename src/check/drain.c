@@ -116,18 +116,24 @@ static bool drain_ended(struct check *c, int r, const struct subject_state *stat
 	}
 }
 
+bool drain_begin(struct check *c, struct subject *s, enum mig_state state,
+		 struct subject_session **ret)
+{
+	if (subject_go(s, state, ret) < 0)
+		return false;
+	if (!*ret)
+		check_broken(c, "no data fd in %s", subject_state_name(state));
+	return *ret;
+}
+
 bool drain_session(struct check *c, struct subject *s, const struct drain_pieces *pieces,
 		   struct subject_state *ret)
 {
 	_cleanup_session_ struct subject_session *x = NULL;
 	int r;
 
-	if (subject_go(s, MIG_STOP_COPY, &x) < 0)
+	if (!drain_begin(c, s, MIG_STOP_COPY, &x))
 		return false;
-	if (!x) {
-		check_broken(c, "no data fd in stop-copy");
-		return false;
-	}
 	r = drain_read(c, x, pieces, SUBJECT_STATE_MAX, ret);
 	if (!drain_ended(c, r, ret))
 		return false;

@@ -63,6 +63,14 @@ _must_check_ int drain_write(struct check *c, struct subject_session *x,
 			     const struct drain_pieces *pieces, const struct subject_state *from);
 
 /**
+ * drain_begin() - go to a state that has a session
+ *
+ * Return: whether @ret is the session; else a verdict was told.
+ */
+_must_check_ bool drain_begin(struct check *c, struct subject *s, enum mig_state state,
+			      struct subject_session **ret);
+
+/**
  * drain_session() - STOP_COPY from where it is, the whole stream, and STOP again
  *
  * Return: whether @ret is the whole stream; else a verdict was told, and @ret has what came.

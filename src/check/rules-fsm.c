@@ -14,6 +14,7 @@
 #include "base/macros.h"
 #include "base/units.h"
 #include "check/check.h"
+#include "check/drain.h"
 #include "fsm/fsm.h"
 
 #define FSM_BLOCK (64u << 10)
@@ -50,11 +51,11 @@ static bool rules_fsm_enter_resuming(struct check *c, struct subject_session **x
 
 	if (subject_save(c->device, FSM_BLOCK, &state) < 0)
 		return false;
-	if (subject_go(c->device, MIG_RESUMING, x) < 0) {
+	if (!drain_begin(c, c->device, MIG_RESUMING, x)) {
 		free(state.data);
 		return false;
 	}
-	while (*x && at < state.len && !check_stopped(c)) {
+	while (at < state.len && !check_stopped(c)) {
 		ssize_t n = subject_write(*x, state.data + at, MIN(FSM_BLOCK, state.len - at));
 
 		if (n <= 0) {
@@ -282,7 +283,7 @@ static void rules_fsm_failed_path(struct check *c)
 
 	if (subject_save(c->device, FSM_BLOCK, &state) < 0)
 		return;
-	if (subject_go(c->device, MIG_RESUMING, &x) < 0 || !x) {
+	if (!drain_begin(c, c->device, MIG_RESUMING, &x)) {
 		free(state.data);
 		return;
 	}

@@ -125,7 +125,7 @@ static void rules_load_to_running(struct check *c)
 	_cleanup_state_ struct subject_state state = { 0 };
 	int r;
 
-	if (!rules_load_save(c, &state) || subject_go(c->device, MIG_RESUMING, &x) < 0 || !x)
+	if (!rules_load_save(c, &state) || !drain_begin(c, c->device, MIG_RESUMING, &x))
 		return;
 	r = drain_write(c, x, &drain_by_block, &state);
 	if (r < 0) {
@@ -210,7 +210,7 @@ static void rules_load_reset(struct check *c)
 	_cleanup_session_ struct subject_session *x = NULL;
 	_cleanup_state_ struct subject_state state = { 0 }, after = { 0 };
 
-	if (!rules_load_save(c, &state) || subject_go(c->device, MIG_RESUMING, &x) < 0 || !x)
+	if (!rules_load_save(c, &state) || !drain_begin(c, c->device, MIG_RESUMING, &x))
 		return;
 	if (subject_write(x, state.data, (state.len + 1) / 2) < 0)
 		check_note(c, "half of its state was refused");

@@ -204,7 +204,7 @@ static void rules_precopy_info_only_there(struct check *c)
 		      rules_precopy_ask_plainly(c, x, &info), CHECK_ERRNOS(EINVAL));
 	x = subject_session_close(x);
 	if (subject_go(c->device, MIG_STOP, NULL) < 0 ||
-	    subject_go(c->device, MIG_STOP_COPY, &x) < 0 || !x)
+	    !drain_begin(c, c->device, MIG_STOP_COPY, &x))
 		return;
 	check_refused(c, "PRECOPY_INFO in stop-copy", rules_precopy_ask_plainly(c, x, &info),
 		      CHECK_ERRNOS(EINVAL));

@@ -140,9 +140,9 @@ static void rules_together_while_read(struct check *c, int (*act)(struct check *
 		pthread_t thread;
 		int r;
 
-		if (subject_go(c->device, MIG_STOP_COPY, &t.x) < 0)
+		if (!drain_begin(c, c->device, MIG_STOP_COPY, &t.x))
 			return;
-		if (!t.x || !rules_together_begin(&t, rules_together_read, &thread)) {
+		if (!rules_together_begin(&t, rules_together_read, &thread)) {
 			subject_session_close(t.x);
 			return;
 		}

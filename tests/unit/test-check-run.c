@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -15,6 +16,7 @@
 
 #include "base/macros.h"
 #include "check/check.h"
+#include "check/rules.h"
 #include "check/run.h"
 #include "check/subject-parts.h"
 #include "fsm/fsm.h"
@@ -30,13 +32,14 @@
  * @stuck: leaves its present state by a reset alone
  * @dead: a reset fails, too
  * @resets: how many there were
+ * @saves: STOP_COPY has a stream; RESUMING never has a data_fd
  * @leaves: the user interrupts the rule that hangs
  * @gate: an eventfd that the rule waits for which hangs
  */
 struct fake {
 	struct subject_dev d;
 	uint32_t state;
-	bool stuck, dead, leaves;
+	bool stuck, dead, leaves, saves;
 	unsigned int resets, tried;
 	struct cancel cancel;
 	int gate, gone;
@@ -60,16 +63,45 @@ static int fake_set(struct fake *f, uint32_t to)
 	return 0;
 }
 
+/* struct vfio_device_feature_mig_state */
+struct fake_state {
+	uint32_t state;
+	int32_t data_fd;
+};
+
+/* The stream of STOP_COPY, of which there is one. */
+static int fake_stream(void)
+{
+	int fd = memfd_create("stream", MFD_CLOEXEC);
+
+	assert_true(fd >= 0);
+	assert_int_equal(pwrite(fd, "state", 5, 0), 5);
+	return fd;
+}
+
 static int fake_feature(struct subject_dev *d, uint32_t flags, uint32_t argsz, void *data,
 			size_t len)
 {
+	struct fake_state *m = data;
+	struct fake *f = fake_of(d);
+	int r;
+
 	(void)argsz;
 	assert_int_equal(flags & 0xffffu, UAPI_FEATURE_MIG_DEVICE_STATE);
-	assert_true(len >= sizeof(uint32_t));
-	if (flags & UAPI_FEATURE_SET)
-		return fake_set(fake_of(d), *(uint32_t *)data);
-	*(uint32_t *)data = fake_of(d)->state;
+	assert_true(len >= sizeof(*m));
+	if (flags & UAPI_FEATURE_SET) {
+		r = fake_set(f, m->state);
+		if (r == 0 && f->saves && m->state == MIG_STOP_COPY)
+			m->data_fd = fake_stream();
+		return r;
+	}
+	m->state = f->state;
 	return 0;
+}
+
+static ssize_t fake_read(struct subject_session *x, void *buf, size_t len)
+{
+	return read(x->fd, buf, len);
 }
 
 static int fake_reset(struct subject_dev *d)
@@ -92,6 +124,7 @@ static void fake_close(struct subject_dev *d)
 static const struct subject_ops fake_ops = {
 	.feature = fake_feature,
 	.reset = fake_reset,
+	.read = fake_read,
 	.close = fake_close,
 };
 
@@ -391,6 +424,29 @@ static void a_signal_ends_the_run_with_the_device_at_home(void **state)
 	assert_int_equal(f->state, MIG_RUNNING);
 }
 
+static void a_rule_without_its_session_has_not_passed(void **state)
+{
+	struct fake *f = *state;
+	struct check_options opts = {
+		.allowed = 1u << CHECK_HARMLESS | 1u << CHECK_DESTRUCTIVE,
+		.selection.rules = "fsm.resuming-to-stop,fsm.resuming-again,"
+				   "fsm.failed-set-on-path,load.to-running,load.own-state",
+		.rounds = 1,
+		.seed = 1,
+		.timeout_ms = TIME_MS,
+		.release = "6.12.0",
+	};
+
+	opts.n_groups = check_groups(&opts.groups);
+	f->saves = true;
+	assert_int_equal(check_run(&f->d.s, NULL, &opts, &f->cancel, &f->results, &f->err), 0);
+	assert_int_equal(f->results.n, 5);
+	for (size_t i = 0; i < f->results.n; i++) {
+		assert_int_equal(f->results.v[i].verdict, CHECK_BROKEN);
+		assert_string_equal(f->results.v[i].reason, "no data fd in resuming");
+	}
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
 
 int main(void)
@@ -406,6 +462,7 @@ int main(void)
 		TEST(a_rule_over_its_time_is_broken_and_interrupted),
 		TEST(a_rule_that_does_not_come_back_ends_the_run),
 		TEST(a_rule_that_a_signal_does_not_end_has_not_passed),
+		TEST(a_rule_without_its_session_has_not_passed),
 		TEST(a_signal_ends_the_run_with_the_device_at_home),
 	};
 
