@@ -71,7 +71,12 @@ struct subject_dev *subject_dev(const struct subject *s);
 /** subject_log() - a line of evidence, where there is a rule */
 void subject_log(const struct subject_dev *d, const char *fmt, ...) _printf_(2, 3);
 
-/** subject_lost() - the question was not asked, or its answer is none. Return: -EREMOTEIO. */
+/**
+ * subject_lost() - the question was not asked, or its answer is none
+ * @what: it was, where @why does not say so; or NULL
+ *
+ * Return: -EREMOTEIO.
+ */
 int subject_lost(const struct subject_dev *d, const char *what, const struct err *why);
 
 /** subject_learn() - @d->s.needs from @d->s.caps, and what the device answers to PROBE */

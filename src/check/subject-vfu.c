@@ -34,7 +34,7 @@ static int subject_vfu_exchange(struct subject_dev *d, enum vfu_command command,
 				ret_len, &why);
 	d->conn->lost |= r < 0;
 	pthread_mutex_unlock(&d->conn->lock);
-	return r < 0 ? subject_lost(d, vfu_command_name(command), &why) : vfu_reply_code(&h);
+	return r < 0 ? subject_lost(d, NULL, &why) : vfu_reply_code(&h);
 }
 
 /* What came back, as much of it as there is room for. */

@@ -34,7 +34,8 @@ int subject_lost(const struct subject_dev *d, const char *what, const struct err
 	char reason[ERR_REASON_MAX];
 
 	if (d->s.check)
-		check_broken(d->s.check, "%s: %s%s", what, why->text, err_reason(why, reason));
+		check_broken(d->s.check, "%s%s%s%s", what ? what : "", what ? ": " : "", why->text,
+			     err_reason(why, reason));
 	return -EREMOTEIO;
 }
 

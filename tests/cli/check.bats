@@ -107,6 +107,12 @@ failed()
 	expect_json '.results[0].reason | startswith("it did not come on for 0.2 s")'
 }
 
+@test "check: a server that is silent is named with its command, once" {
+	emu_start --fault 'stall=stop:stop-copy*1'
+	migctl 1 --json check --timeout 200ms --rules fsm.running-to-stop-copy "$A"
+	expect_json '.results[0].reason == "DEVICE_FEATURE: the server was silent for 0.2 s"'
+}
+
 @test "check: a signal ends the run, and the device runs" {
 	emu_start --event-log log --fault "stall=stop:stop-copy*1"
 	start it check --rule-timeout 1h --rules fsm.running-to-stop-copy "$A"
