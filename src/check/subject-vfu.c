@@ -153,11 +153,17 @@ void subject_vfu_release(struct subject_dev *d)
 
 static int subject_vfu_revive(struct subject_dev *d, struct err *err)
 {
+	int r;
+
 	if (!d->conn->lost)
 		return 0;
 	vfu_client_close(&d->conn->client);
 	d->conn->lost = false;
-	return subject_vfu_connect(d, err);
+	r = subject_vfu_connect(d, err);
+	/* It was there: this is no wrong name. */
+	if (r < 0)
+		err->kind = ERR_DEVICE;
+	return r;
 }
 
 static int subject_vfu_reset(struct subject_dev *d)

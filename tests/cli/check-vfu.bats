@@ -65,7 +65,7 @@ broken()
 	python3 "$BATS_TEST_DIRNAME/misfit-server.py" it >said 2>&1 3>&- &
 	server=$!
 	eventually grep -q ready said
-	migctl 66 --json check vfio-user:it --rules vfu
+	migctl 81 --json check vfio-user:it --rules vfu
 	expect_json '[.results[] | select(.verdict == "fail") | .id] == ["vfu.version-minor", "vfu.version-major",
 		"vfu.version-first", "vfu.version-once", "vfu.version-no-json", "vfu.no-reply",
 		"vfu.size-below-header"]' \

@@ -113,6 +113,15 @@ failed()
 	expect_json '.results[0].reason == "DEVICE_FEATURE: the server was silent for 0.2 s"'
 }
 
+@test "check: a server that dies under a rule could not be brought back" {
+	emu_start --fault die-at=1
+	migctl 81 --json check --rules stream.ends "$A"
+	verdict_of stream.ends broken
+	expect_json '.outcome == "device-error"' '.error.note == "after stream.ends"' \
+		'.error.hint == "its server is gone: start it"'
+	emu_died
+}
+
 @test "check: a signal ends the run, and the device runs" {
 	emu_start --event-log log --fault "stall=stop:stop-copy*1"
 	start it check --rule-timeout 1h --rules fsm.running-to-stop-copy "$A"
