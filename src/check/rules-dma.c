@@ -8,8 +8,10 @@
  */
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/macros.h"
@@ -25,8 +27,6 @@
 #define DMA_BASE (UINT64_C(1) << 32)
 #define DMA_WORDS 4u
 #define DMA_LENGTH (DMA_WORDS * 64 * DMA_PAGE)
-/* More than any log takes: the kernel's is 256. */
-#define DMA_TOO_MANY 4096u
 
 _Static_assert(sizeof(struct uapi_log_range) == sizeof(struct vfu_log_range), "the same");
 
@@ -192,17 +192,21 @@ static void rules_dma_no_range(struct check *c)
 	rules_dma_refuses(c, "a start without a range", &range, 0, DMA_PAGE);
 }
 
+/* What the kernel takes is what fits into a page of its own, which may have 64 KiB. */
 static void rules_dma_too_many(struct check *c)
 {
-	_cleanup_free_ struct uapi_log_range *ranges = calloc(DMA_TOO_MANY, sizeof(*ranges));
+	const size_t n = (size_t)sysconf(_SC_PAGESIZE) / sizeof(struct uapi_log_range) + 1;
+	_cleanup_free_ struct uapi_log_range *ranges = calloc(n, sizeof(*ranges));
+	char what[48];
 
 	if (!ranges) {
-		check_broken(c, "no memory for %u ranges", DMA_TOO_MANY);
+		check_broken(c, "no memory for %zu ranges", n);
 		return;
 	}
-	for (uint64_t i = 0; i < DMA_TOO_MANY; i++)
+	for (uint64_t i = 0; i < n; i++)
 		ranges[i] = (struct uapi_log_range){ DMA_BASE + 2 * i * DMA_PAGE, DMA_PAGE };
-	rules_dma_refuses(c, "a start with 4096 ranges", ranges, DMA_TOO_MANY, DMA_PAGE);
+	snprintf(what, sizeof(what), "a start with %zu ranges", n);
+	rules_dma_refuses(c, what, ranges, (uint32_t)n, DMA_PAGE);
 }
 
 static void rules_dma_report_page_size(struct check *c)
@@ -273,7 +277,7 @@ static const struct check_rule rules[] = {
 	  "a range past the last address is refused", SOURCE_CORE, rules_dma_wraps },
 	{ "dma.no-range-refused", CHECK_MUST, CHECK_HARMLESS, DMA | CHECK_NEEDS_KERNEL,
 	  "a start without ranges is refused", SOURCE_CORE, rules_dma_no_range },
-	{ "dma.too-many-ranges-refused", CHECK_MUST, CHECK_HARMLESS, DMA,
+	{ "dma.too-many-ranges-refused", CHECK_MUST, CHECK_HARMLESS, DMA | CHECK_NEEDS_KERNEL,
 	  "more ranges than a page has room for are refused", SOURCE_CORE, rules_dma_too_many },
 	{ "dma.odd-page-size-refused", CHECK_SHOULD, CHECK_HARMLESS, DMA,
 	  "a start with a page size that is no power of two is refused", SOURCE_START,
