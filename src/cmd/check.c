@@ -10,6 +10,7 @@
 #include "check/run.h"
 #include "check/verdict.h"
 #include "device/device.h"
+#include "device/same.h"
 #include "engine/adopt.h"
 #include "ui/check-report.h"
 #include "ui/session.h"
@@ -245,6 +246,9 @@ static int cmd_check_devices(struct cmd_check_args *a, struct err *err)
 		r = device_find(&host_live, a->pair_spec, &a->pair, err);
 	if (r < 0)
 		return r;
+	if (a->pair && device_same(a->device, a->pair))
+		return err_fail(err, ERR_USAGE, -EINVAL, "--pair: %s and %s are one device",
+				device_name(a->device), device_name(a->pair));
 	return a->dry_run ? cmd_check_plan(a, err) : cmd_check_check(a, err);
 }
 

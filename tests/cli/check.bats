@@ -195,6 +195,10 @@ failed()
 	migctl 64 check --watch 1:2:5000 "$A"
 	migctl 64 check --rule-timeout 1ms "$A"
 	migctl 66 check vfio-user:nosuch
+	emu_start
+	ln -s emu alias
+	migctl 64 check --pair vfio-user:alias "$A"
+	[[ $stderr == 'vfiomigctl: --pair: vfio-user:emu and vfio-user:alias are one device' ]]
 }
 
 @test "check: --dry-run asks nothing of the device" {
