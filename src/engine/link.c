@@ -296,7 +296,12 @@ static int link_start_beat(struct link *l, struct err *err)
 /* The first bytes of all show what the other end is instead. Return: 0; -EPROTO. */
 static int link_check_speech(const struct link *l, struct err *err)
 {
-	return l->in_sequence ? 0 : speech_check(WIRE_MAGIC, l->in, l->in_got, err);
+	int r;
+
+	if (l->in_sequence)
+		return 0;
+	r = speech_check(WIRE_MAGIC, l->in, l->in_got, err);
+	return r < 0 ? r : speech_check_text(l->in, l->in_got, err);
 }
 
 static int link_ended(const struct link *l, struct err *err)

@@ -11,6 +11,9 @@
 #define TLS_TYPE_LAST 23u
 #define TLS_MAJOR 3u
 
+/* So much of a line of text is quoted. */
+#define TEXT_MAX 40u
+
 static const struct {
 	const char *start;
 	const char *name;
@@ -56,4 +59,27 @@ int speech_check(const char *own, const void *start, size_t len, struct err *err
 	return speech_is_tls(start, len)
 		       ? err_hint(err, -EPROTO, "--tls-creds DIR is for this end, too")
 		       : -EPROTO;
+}
+
+/* Return: how many characters of text it begins with, up to the end of the line. */
+static size_t speech_text(const char *start, size_t len)
+{
+	size_t n = 0;
+
+	while (n < len && start[n] >= ' ' && start[n] <= '~')
+		n++;
+	return n == len || start[n] == '\n' || start[n] == '\r' ? n : 0;
+}
+
+int speech_check_text(const void *start, size_t len, struct err *err)
+{
+	size_t n = speech_text(start, len);
+
+	if (n < SPEECH_MIN)
+		return 0;
+	err_fail(err, ERR_PEER, -EPROTO, "speaks something else: \"%.*s\"", (int)MIN(n, TEXT_MAX),
+		 (const char *)start);
+	return err_hint(err, -EPROTO,
+			"a login script or a banner may write it: only the protocol "
+			"may go to standard output");
 }

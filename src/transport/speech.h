@@ -28,5 +28,12 @@ const char *speech_name(const void *start, size_t len);
  */
 int speech_check(const char *own, const void *start, size_t len, struct err *err);
 
+/**
+ * speech_check_text() - the same for a line of text, as a login script or a banner of ssh(1) writes
+ *
+ * Return: 0 when it is none; -EPROTO (ERR_PEER) that quotes it.
+ */
+int speech_check_text(const void *start, size_t len, struct err *err);
+
 /** speech_is_tls() - or may be, as far as @len bytes tell */
 bool speech_is_tls(const void *start, size_t len);

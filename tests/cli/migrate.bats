@@ -150,7 +150,7 @@ table()
 	table 'other-digest 76 aborted source running aborted READY is for another image' \
 		'early-ready 76 aborted source running aborted READY is not due now' \
 		'commit 76 aborted source running aborted COMMIT is not due now' \
-		'junk 76 aborted source running none not a message' \
+		'junk 76 aborted source running none speaks something else: "junkjunk' \
 		'junk-later 76 aborted source running none not a message' \
 		'image 76 aborted source running none an image (save writes one' \
 		'oversize 76 aborted source running none VERDICT of 4294967295 bytes' \

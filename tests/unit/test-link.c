@@ -234,7 +234,10 @@ static void what_speaks_something_else_is_named(void **state)
 		{ "SSH-2.0-x", "SSH" },
 		{ "HTTP/1.1 400", "HTTP" },
 		{ "GET / HTTP", "HTTP" },
-		{ "nonsense", NULL },
+		{ "Welcome to host-7\r\nLast login", "\"Welcome to host-7\"" },
+		{ "a banner whose line is longer than this", "\"a banner whose line is longer th\"" },
+		{ "non\x01sense", NULL },
+		{ "ab\n", NULL },
 	};
 	struct bench *b = *state;
 
