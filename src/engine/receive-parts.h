@@ -151,3 +151,19 @@ int receive_answer(void *ctx, const struct wire_state *said, struct wire_state *
  * Return: 0: the machine has left PREPARED; -ECANCELED (ERR_IN_DOUBT).
  */
 _must_check_ int receive_await(struct receive *r, struct err *err);
+
+/*
+ * receive-late.c: another process's transaction
+ */
+
+/**
+ * receive_late_decision() - COMMIT has come by the one link, for a transaction of the journal
+ *
+ * A process of this host that waits for the word gets it. What is done is said to be (DONE); else
+ * nothing is, and the source goes on asking.
+ *
+ * Return: -EALREADY (ERR_ABORTED): DONE was said; -EBUSY: it is not done; -ESTALE: it is none of
+ * the journal's; as link_send() and journal_phase().
+ */
+_must_check_ int receive_late_decision(struct receive *r, const struct wire_decision *decision,
+				       struct err *err);

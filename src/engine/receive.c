@@ -580,6 +580,8 @@ static int receive_agree_alone(struct receive *r, struct err *err)
 	e = link_hear(r->link, &m, err);
 	if (e < 0)
 		return e;
+	if (link_peer(r->link)->role == WIRE_SOURCE && m.type == WIRE_COMMIT)
+		return receive_late_decision(r, &m.decision, err);
 	if (link_peer(r->link)->role != WIRE_SOURCE || m.type != WIRE_OFFER) {
 		err_fail(err, ERR_PEER, -EPROTO, "%s: %s is not what a move begins with",
 			 link_name(r->link), wire_name(m.type));

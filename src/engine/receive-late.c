@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <string.h>
+
+#include "base/hex.h"
+#include "base/log.h"
+#include "base/macros.h"
+#include "engine/receive-parts.h"
+#include "engine/recover-ask.h"
+
+/*
+ * A source that has lost its one link behind the decision starts its command once more, and with it
+ * another process here. The transaction is that of an earlier one, which waits for the source's word
+ * or has brought it to its end: the journal says which, and the process that waits is told.
+ */
+
+static struct wire_state receive_late_word(const struct wire_hello *hello,
+					   const struct wire_decision *decision)
+{
+	struct wire_state word = {
+		.generation = decision->generation,
+		.role = WIRE_SOURCE,
+		.phase = WIRE_PHASE_COMMITTED,
+	};
+
+	memcpy(word.txid, decision->txid, sizeof(word.txid));
+	memcpy(word.journal, hello->journal, sizeof(word.journal));
+	return word;
+}
+
+/* Where this end's journal and the process that works on it, if there is one, say it is. */
+static int receive_late_phase(struct receive *r, const struct wire_state *word,
+			      struct wire_state *ret, struct err *err)
+{
+	const struct receive_options *o = r->options;
+	struct err unheard = { 0 };
+	struct wire_state worker;
+	int e;
+
+	e = receive_phase(r, word->txid, WIRE_DESTINATION, ret, err);
+	if (e < 0 || ret->phase != WIRE_PHASE_BUSY)
+		return e;
+	if (recover_ask_worker(o->journal, word, o->peer.timeout_ms, r->cancel, &worker, &unheard) <
+	    0) {
+		log_info("%s", unheard.text);
+		return 0;
+	}
+	ret->phase = worker.phase;
+	ret->generation = worker.generation;
+	return 0;
+}
+
+static int receive_late_done(struct receive *r, const struct wire_decision *decision,
+			     const char *txid, struct err *err)
+{
+	const struct wire_message done = { .type = WIRE_DONE, .decision = *decision };
+	int e;
+
+	e = link_send(r->link, &done, err);
+	e = e < 0 ? e : link_finish(r->link, err);
+	if (e < 0)
+		return e;
+	r->result->load.verdict.owner = OWNER_DESTINATION;
+	return err_fail(err, ERR_ABORTED, -EALREADY,
+			"transaction %s: it has been here, and its source was told so", txid);
+}
+
+int receive_late_decision(struct receive *r, const struct wire_decision *decision, struct err *err)
+{
+	const struct wire_state word = receive_late_word(link_peer(r->link), decision);
+	char txid[2 * WIRE_ID_SIZE + 1];
+	struct wire_state here;
+	int e;
+
+	hex_encode(decision->txid, WIRE_ID_SIZE, txid);
+	e = receive_late_phase(r, &word, &here, err);
+	if (e < 0)
+		return e;
+	if (here.phase == WIRE_PHASE_DONE && here.generation == decision->generation)
+		return receive_late_done(r, decision, txid, err);
+	if (here.phase == WIRE_PHASE_NONE ||
+	    (here.phase != WIRE_PHASE_BUSY && here.generation != decision->generation))
+		return err_fail(err, ERR_ABORTED, -ESTALE,
+				"transaction %s: COMMIT decides nothing here", txid);
+	r->result->load.verdict.owner = OWNER_UNKNOWN;
+	err_fail(err, ERR_ABORTED, -EBUSY, "transaction %s: its record says %s", txid,
+		 wire_phase_name(here.phase));
+	return err_hint(err, -EBUSY, "vfiomigctl recover %s", txid);
+}
