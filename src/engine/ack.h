@@ -22,7 +22,7 @@ enum ack_answer {
  * ack_await() - the sender's: wait for the answer
  * @want: what accepts the image that was sent
  *
- * Return: enum ack_answer, where ACK_REFUSED is also of a receiver that lets this end not in; -EPROTO
+ * Return: enum ack_answer; a receiver that does not let this end in has refused, too. -EPROTO
  * (ERR_PEER) for no receipt or one for something else; or as output_answer().
  */
 _must_check_ int ack_await(struct output *out, const struct image_receipt *want, struct err *err);
