@@ -259,17 +259,17 @@ static void cmd_dirty_tell(struct cmd_dirty_args *a, uint64_t ns)
 {
 	char time[UNITS_MAX], dirty[UNITS_MAX], rate[UNITS_MAX], heat[DIRTY_HEAT + 1];
 	uint64_t bytes = a->tally.pages * a->page_size;
-	char line[256];
+	char line[256]; /* of 79 columns, the line of heat having 48 */
 
 	cmd_dirty_tell_status(a, ns);
 	if (a->inv->json || a->inv->verbosity < 0)
 		return;
 	if (a->rounds == 1) {
-		snprintf(line, sizeof(line), "%10s  %11s  %13s  WHERE\n", "TIME", "DIRTY", "RATE");
+		snprintf(line, sizeof(line), "%8s %8s %10s WHERE\n", "TIME", "DIRTY", "RATE");
 		lines_put(&a->lines, line);
 	}
 	dirty_heat_line(&a->tally, heat);
-	snprintf(line, sizeof(line), "%10s  %11s  %13s  |%s|\n",
+	snprintf(line, sizeof(line), "%8s %8s %10s |%s|\n",
 		 format_duration(time, a->elapsed_ns), format_bytes(dirty, bytes),
 		 format_rate(rate, bytes, ns), heat);
 	lines_put(&a->lines, line);

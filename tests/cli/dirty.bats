@@ -94,7 +94,9 @@ for at, byte in enumerate(open(sys.argv[1], "rb").read()):
 	kill -INT "$watcher"
 	finish watcher 0
 	[[ $output == *' TIME '* && $output == *'rounds  '* ]]
-	grep -qE '^ +[0-9.]+ m?s +128 KiB +[0-9.]+ .iB/s  \|.{48}\|$' <<<"$output"
+	grep -qE '^ +[0-9.]+ m?s +128 KiB +[0-9.]+ .iB/s +\|.{48}\|$' <<<"$output"
+	# Each line is one line of a terminal.
+	[[ -z $(grep -E '^.{80}' <<<"$output") ]]
 	migctl 71 dirty report --range 0+1M "$A"
 	migctl 0 -q dirty watch --interval 1ms --rounds 1 "$A"
 	[[ -z $output && -z $stderr ]]
