@@ -9,14 +9,17 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 
+#include "base/macros.h"
 #include "check/compare.h"
 #include "check/drain.h"
 
 #define SOURCE_END "uapi: VFIO_MIG_GET_PRECOPY_INFO, the permanent end of stream"
 #define SOURCE_STREAM "uapi: struct vfio_device_feature_mig_state, the stream is opaque and ordered"
 #define SOURCE_FROZEN "uapi: enum vfio_device_mig_state, STOP does not change internal state"
+#define SOURCE_VFU_READ "vfio-user: VFIO_USER_MIG_DATA_READ, size"
 #define SOURCE_SIZE "uapi: VFIO_DEVICE_FEATURE_MIG_DATA_SIZE"
 
 /* How often the end is asked for again. */
@@ -98,6 +101,35 @@ static void rules_stream_end_polls(struct check *c)
 	check_note(c, "poll at the end: %d, revents %#x", r, (unsigned int)p.revents);
 	if (r != 1 || !(p.revents & POLLIN))
 		check_violated(c, "poll at the end does not say readable");
+}
+
+/* Of a vfio-user server: a client may take such a read for the last one. */
+static void rules_stream_short_read(struct check *c)
+{
+	const size_t len = MIN((size_t)DRAIN_BLOCK, subject_block_max(c->device));
+	_cleanup_session_ struct subject_session *x = NULL;
+	_cleanup_free_ uint8_t *buf = malloc(len);
+	size_t at = 0, before = len;
+
+	if (!buf) {
+		check_broken(c, "no memory for %zu bytes", len);
+		return;
+	}
+	if (!rules_stream_begin(c, &x))
+		return;
+	while (at <= SUBJECT_STATE_MAX && !check_stopped(c)) {
+		ssize_t n = subject_read(x, buf, len);
+
+		if (n < 0)
+			check_broken(c, "read in stop-copy at byte %zu: %s", at, err_name((int)n));
+		else if (n && before < len)
+			check_violated(c, "%zd bytes at byte %zu, after a read gave %zu of %zu", n,
+				       at, before, len);
+		if (n <= 0 || before < len)
+			return;
+		before = (size_t)n;
+		at += before;
+	}
 }
 
 /* By itself, a device's sessions differ: lengths are all that can be compared. */
@@ -318,6 +350,9 @@ static const struct check_rule rules[] = {
 	  rules_stream_ends },
 	{ "stream.end-is-sticky", CHECK_MUST, CHECK_HARMLESS, 0,
 	  "after the end of stream every read says 0", SOURCE_END, rules_stream_sticky },
+	{ "stream.short-read-ends", CHECK_MUST, CHECK_HARMLESS, CHECK_NEEDS_VFU,
+	  "a read that gives less than was asked for is the last one with data", SOURCE_VFU_READ,
+	  rules_stream_short_read },
 	{ "stream.end-polls-readable", CHECK_MUST, CHECK_HARMLESS, CHECK_NEEDS_KERNEL,
 	  "at the end of stream poll() says readable", SOURCE_END, rules_stream_end_polls },
 	{ "stream.by-byte", CHECK_MUST, CHECK_HARMLESS, 0,

@@ -107,6 +107,17 @@ failed()
 	expect_json '.results[0].reason | startswith("it did not come on for 0.2 s")'
 }
 
+@test "check: of a server, a read that gives less than was asked for is the last one" {
+	emu_start
+	migctl 0 --json check --rules stream.short-read-ends "$A"
+	verdict_of stream.short-read-ends pass
+	emu_stop
+	emu_start --fault short-read
+	migctl 1 --json check --rules stream "$A"
+	[[ $(failed) == stream.short-read-ends ]]
+	expect_json '.results[] | select(.verdict == "fail") | .reason | test(" after a read gave [0-9]+ of 1048576$")'
+}
+
 @test "check: a server that is silent is named with its command, once" {
 	emu_start --fault 'stall=stop:stop-copy*1'
 	migctl 1 --json check --timeout 200ms --rules fsm.running-to-stop-copy "$A"
