@@ -284,7 +284,7 @@ static int cmd_check_run(struct invocation *inv, int argc, char **argv, struct e
 		return r;
 	if (a.list) {
 		inv->view = check_report_list;
-		check_report_rules(inv->report);
+		check_report_rules(inv->report, &a.check.selection);
 		return 0;
 	}
 	r = cmd_check_devices(&a, err);

@@ -15,13 +15,14 @@ static void check_json_rule(struct json_object *o, const struct check_rule *rule
 	report_string(o, "source", rule->source);
 }
 
-void check_report_rules(struct json_object *report)
+void check_report_rules(struct json_object *report, const struct check_selection *selection)
 {
 	struct json_object *list = report_array(report, "rules");
 	const struct check_rule *rule;
 
 	for (size_t i = 0; (rule = check_rule_at(i)); i++)
-		check_json_rule(report_append(list), rule);
+		if (check_selected(selection, rule->id))
+			check_json_rule(report_append(list), rule);
 }
 
 /* A line of text is an element. */

@@ -10,8 +10,8 @@
 #include "check/run.h"
 #include "ui/report.h"
 
-/** check_report_rules() - "rules": all that there are, for --list */
-void check_report_rules(struct json_object *report);
+/** check_report_rules() - "rules": those of a selection, for --list */
+void check_report_rules(struct json_object *report, const struct check_selection *selection);
 
 /** check_report_results() - "results", and "summary" with their number by verdict */
 void check_report_results(struct json_object *report, const struct check_results *results);

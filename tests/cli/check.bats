@@ -182,6 +182,9 @@ failed()
 	grep -q '^fsm.stop-copy-to-pre-copy  *MUST  *harmless$' <<<"$output"
 	migctl 0 --json check --list
 	expect_json '(.rules | length) > 70' '[.rules[].id] | length == (unique | length)'
+	migctl 0 --json check --list --rules 'stop,fsm.stop-again' --skip stop.is-frozen
+	expect_json '[.rules[].id] | sort == ["fsm.stop-again", "stop.pre-copy-runs-on",
+		"stop.session-changes-nothing", "stop.stop-copy-is-frozen"]'
 }
 
 @test "check: the manual page has the rules that there are" {
