@@ -269,9 +269,8 @@ static void cmd_dirty_tell(struct cmd_dirty_args *a, uint64_t ns)
 		lines_put(&a->lines, line);
 	}
 	dirty_heat_line(&a->tally, heat);
-	snprintf(line, sizeof(line), "%8s %8s %10s |%s|\n",
-		 format_duration(time, a->elapsed_ns), format_bytes(dirty, bytes),
-		 format_rate(rate, bytes, ns), heat);
+	snprintf(line, sizeof(line), "%8s %8s %10s |%s|\n", format_duration(time, a->elapsed_ns),
+		 format_bytes(dirty, bytes), format_rate(rate, bytes, ns), heat);
 	lines_put(&a->lines, line);
 }
 
