@@ -2,10 +2,11 @@
 #pragma once
 
 /*
- * Parts of `recover`: what the journal has, and answering other ends
+ * Parts of `recover`: what the journal has, answering other ends, and what has the devices then
  */
 
 #include "engine/recover.h"
+#include "cmd/after.h"
 #include "cmd/cmd.h"
 
 /** cmd_recover_view_list() - the report of cmd_recover_list() as text */
@@ -34,3 +35,34 @@ struct cmd_recover_serve {
 
 /** cmd_recover_serve_run() - Return: 0; as listener_open(), recover_answer(). */
 _must_check_ int cmd_recover_serve_run(struct cmd_recover_serve *s, struct err *err);
+
+/**
+ * cmd_recover_after_check() - before anything is asked or opened: can the devices be passed on?
+ *
+ * Return: 0, also where nothing is to be passed on; -EINVAL (ERR_USAGE) at a source; as
+ * cmd_after_check().
+ */
+_must_check_ int cmd_recover_after_check(struct cmd_after *after,
+					 const struct journal_record *record, struct err *err);
+
+/**
+ * struct cmd_recover_after - a transaction was brought to its end here
+ * @txid: as the user calls it
+ * @recover, @result: of recover_run(), which returned 0; the record is unlocked where the devices
+ *	are held or passed on
+ */
+struct cmd_recover_after {
+	struct invocation *inv;
+	const char *txid;
+	struct cmd_after *after;
+	const struct recover_options *recover;
+	struct recover_result *result;
+};
+
+/**
+ * cmd_recover_after_run() - devices that have the state now are passed on, or held if they must be
+ *
+ * The report is complete. Return: 0, also where there is nothing to pass on, which is warned of; as
+ * cmd_loaded_finish().
+ */
+_must_check_ int cmd_recover_after_run(const struct cmd_recover_after *a, struct err *err);

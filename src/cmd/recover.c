@@ -34,6 +34,7 @@ struct cmd_recover_args {
 	struct cmd_connection connection;
 	struct device_options options;
 	struct arc_retry retry;
+	struct cmd_after after;
 
 	struct journal *journal;
 	struct journal_item *items;
@@ -51,6 +52,10 @@ static void cmd_recover_check_args(const struct cmd_recover_args *a)
 	if (a->serve && (a->txid || a->list || a->peer || a->force || a->dry_run))
 		opts_misuse(program, "--serve only answers: it takes no TXID, and none of --list, "
 				     "--peer, --force and --dry-run");
+	if (cmd_after_acts(&a->after) && (!a->txid || a->dry_run || a->force == RECOVER_FORCE_DROP))
+		opts_misuse(program,
+			    "--background, --handover and -- COMMAND are for a TXID that is "
+			    "brought to its end, without --dry-run and --force=drop");
 	if (a->keep && !a->serve)
 		opts_misuse(program, "--keep is for --serve");
 	if (a->list && a->txid)
@@ -80,12 +85,19 @@ static void cmd_recover_parse(struct cmd_recover_args *a, int argc, char **argv)
 		{ "keep", .flag = &a->keep, .doc = "of --serve: answer until a signal ends it" },
 		{ "state-dir", .value = "DIR", .text = &a->state_dir,
 		  .doc = "the journal is in DIR" },
+		{ "handover", .value = "PATH", .text = &a->after.handover,
+		  .doc = "hand what is loaded over to the holder that listens at PATH, and exit" },
+		{ "background", .flag = &a->after.background,
+		  .doc = "hold what is loaded in the background: exit once it is held" },
+		{ "pid-file", .value = "FILE", .text = &a->after.pid_path,
+		  .doc = "of --background: the number of the process that holds" },
 		{ "dry-run", .flag = &a->dry_run,
 		  .doc = "ask, and say what would be done; change nothing" },
 		{ 0 },
 	};
 	const struct opt_arg args[] = { { "TXID", .text = &a->txid, .optional = true }, { 0 } };
 
+	cmd_after_split(a->inv, &a->after, &argc, argv);
 	cmd_parse(a->inv,
 		  &(struct cmd_line){
 			  .opts = opts,
@@ -95,6 +107,7 @@ static void cmd_recover_parse(struct cmd_recover_args *a, int argc, char **argv)
 			  .connection = &a->connection,
 		  },
 		  argc, argv);
+	cmd_after_settle(a->inv, &a->after);
 	cmd_recover_check_args(a);
 }
 
@@ -200,6 +213,9 @@ static void cmd_recover_view(FILE *f, struct json_object *report)
 		{ "forced", "forced", REPORT_TEXT },
 		{ "outcome", "outcome", REPORT_TEXT },
 		{ "owner", "owner", REPORT_TEXT },
+		{ "successor.command", "passed on to", REPORT_TEXT },
+		{ "successor.socket", "handed over to", REPORT_TEXT },
+		{ "successor.pid", "held by process", REPORT_TEXT },
 		{ "actions", "steps", REPORT_TEXT },
 	};
 	static const struct report_row columns[] = {
@@ -227,35 +243,6 @@ static const char *cmd_recover_user(void)
 	const struct passwd *pw = getpwuid(getuid());
 
 	return pw ? pw->pw_name : "an unknown user";
-}
-
-/* The lock of the record goes first: it is over, and to hold on is nothing of it. */
-static int cmd_recover_hold(struct cmd_recover_args *a, struct err *err)
-{
-	struct recover_set *set = &a->result.set;
-	struct cmd_devices d = { .n = set->n };
-
-	if (set->n > CMD_DEVICES_MAX)
-		return 0;
-	for (unsigned int i = 0; i < set->n; i++) {
-		d.v[i] = set->v[i].dev;
-		d.names[i] = device_name(d.v[i]);
-	}
-	snprintf(d.title, sizeof(d.title), "%u devices", d.n);
-	a->result.entry = journal_entry_free(a->result.entry);
-	if (a->inv->verbosity >= 0)
-		console_print("%s: held open until %s, because closing may lose the state",
-			      cmd_devices_title(&d), session_ended_by());
-	a->inv->show(a->inv, 0, err);
-	return cmd_devices_hold(a->inv, &d, err);
-}
-
-/* A destination's devices that have what was moved, and lose it when this process ends. */
-static bool cmd_recover_holds(const struct cmd_recover_args *a)
-{
-	return a->result.looked && !a->dry_run && a->recover.seen->role == WIRE_DESTINATION &&
-	       a->result.phase == WIRE_PHASE_DONE && a->result.was != WIRE_PHASE_DONE &&
-	       recover_devices_must_hold(&a->result.set);
 }
 
 static void cmd_recover_warn_force(const struct cmd_recover_args *a)
@@ -288,6 +275,9 @@ static int cmd_recover_connection(struct cmd_recover_args *a, struct uri *ret, b
 static int cmd_recover_one(struct cmd_recover_args *a, struct err *err)
 {
 	struct progress progress = cmd_progress(a->inv, NULL, a->txid);
+	const struct cmd_recover_after after = {
+		a->inv, a->txid, &a->after, &a->recover, &a->result,
+	};
 	struct uri peer;
 	bool named;
 	int r;
@@ -296,6 +286,9 @@ static int cmd_recover_one(struct cmd_recover_args *a, struct err *err)
 	a->inv->acts = a->inv->moves_state = true;
 	a->inv->outcome = OUTCOME_IN_DOUBT;
 	r = cmd_recover_find(a, err);
+	if (r < 0)
+		return r;
+	r = cmd_recover_after_check(&a->after, a->recover.seen, err);
 	if (r < 0)
 		return r;
 	r = cmd_recover_connection(a, &peer, &named, err);
@@ -316,7 +309,7 @@ static int cmd_recover_one(struct cmd_recover_args *a, struct err *err)
 		a->inv->outcome = err->kind == ERR_DEVICE ? OUTCOME_DEVICE_ERROR : OUTCOME_IN_DOUBT;
 	a->inv->owner = a->result.plan.owner;
 	cmd_recover_render(a);
-	return r >= 0 && cmd_recover_holds(a) ? cmd_recover_hold(a, err) : r;
+	return r < 0 ? r : cmd_recover_after_run(&after, err);
 }
 
 static int cmd_recover_serve(struct cmd_recover_args *a, struct err *err)
@@ -354,6 +347,7 @@ static int cmd_recover_dispatch(struct cmd_recover_args *a, struct err *err)
 	a->recover.force = a->force;
 	a->recover.by = cmd_recover_user();
 	a->recover.plan_only = a->dry_run;
+	a->recover.leave_stopped = cmd_after_passes(&a->after);
 	if (a->serve)
 		return cmd_recover_serve(a, err);
 	if (a->txid)
@@ -369,6 +363,7 @@ static int cmd_recover_run(struct invocation *inv, int argc, char **argv, struct
 
 	cmd_recover_parse(&a, argc, argv);
 	r = cmd_recover_dispatch(&a, err);
+	cmd_after_done(&a.after);
 	recover_result_done(&a.result);
 	journal_list_done(a.items, a.n_items);
 	journal_free(a.journal);
@@ -379,6 +374,7 @@ static int cmd_recover_run(struct invocation *inv, int argc, char **argv, struct
 const struct command cmd_recover = {
 	.name = "recover",
 	.args_doc = "[TXID]",
+	.more_doc = "[-- COMMAND [ARG...]]",
 	.summary = "bring a move between hosts to its end after a crash",
 	.doc = "Bring a move between hosts to its end after a crash of either end: finish it, or "
 	       "undo it.\v"

@@ -188,7 +188,7 @@ static int recover_act(struct recover_work *w, enum recover_action action, struc
 		recover_hear(w, WIRE_TELL);
 		return 0;
 	case RECOVER_START:
-		if (!set->record->run)
+		if (!set->record->run || w->options->leave_stopped)
 			return 0;
 		__attribute__((fallthrough));
 	default:

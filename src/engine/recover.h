@@ -20,6 +20,7 @@
  * @retry_ns: how long an arc that a device refuses for now is tried again
  * @by: who forces, for the record: "root"
  * @plan_only: change and tell nothing
+ * @leave_stopped: RECOVER_START is another process's, that the devices are passed on to
  */
 struct recover_options {
 	struct journal *journal;
@@ -31,6 +32,7 @@ struct recover_options {
 	enum recover_force force;
 	const char *by;
 	bool plan_only;
+	bool leave_stopped;
 };
 
 /**

@@ -401,6 +401,96 @@ killed_source()
 	phase here destination aborted
 }
 
+# lost: $B, which has lost what it was sent, and the image of it in the spool; the source has decided.
+lost()
+{
+	emu_start
+	reference "$A"
+	migctl 0 save -q --leave=stop "$A" image
+	put "$B" resuming
+	forge here destination prepared there "$B" "spool=\"$PWD/image\""
+	forge there source committed here "$A"
+}
+
+gone()
+{
+	[[ ! -e $1 ]]
+}
+
+@test "recover: --background, a process holds what was loaded again from the spool" {
+	local pid
+
+	lost
+	recover 0 --peer "exec:$tool recover --state-dir there --serve -" --background --pid-file it.pid
+	read -r pid <it.pid
+	started+=("$pid")
+	told phase 'done'
+	expect_json ".successor.pid == $pid" '.actions | index("load")'
+	[[ ! -e image ]]
+	# The record is not that process's.
+	migctl 0 recover --json --state-dir here
+	expect_json 'all(.transactions[]; .busy == false)'
+	kill -TERM "$pid"
+	eventually gone it.pid
+	is "$B" running
+}
+
+@test "recover: -- COMMAND has what was loaded again, stopped, and starts it itself" {
+	lost
+	# shellcheck disable=SC2016 # sh's
+	"$tool" --json recover --state-dir here --peer "exec:$tool recover --state-dir there --serve -" \
+		"$TXID" -- sh -c 'echo "$VFIOMIG_DEVICE_0 $VFIOMIG_STATE_0"' >out
+	[[ $(tail -n 1 out) == "$B stop" ]]
+	head -n -1 out | jq -e '.successor.command == "sh" and .phase == "done" and .owner == "destination"'
+	head -n -1 out | validate_reports || (($? == 77))
+	[[ ! -e image ]]
+	holds "$B"
+	# It is over: a second COMMAND would have nothing.
+	migctl 0 recover --state-dir here "$TXID" -- touch executed
+	expect_message "$TXID: nothing was brought back here that could be passed on: without -- COMMAND"
+	[[ ! -e executed ]]
+}
+
+@test "recover: what cannot be passed on is known before a device is touched" {
+	lost
+	serve there ask
+	recover 64 --peer unix:ask --background -- true
+	recover 64 --background --dry-run
+	recover 64 --background --force=drop
+	migctl 64 recover --state-dir here --background
+	[[ $stderr == *'are for a TXID that is brought to its end'* ]]
+	recover 64 --pid-file x
+	recover 69 --peer unix:ask --handover image
+	[[ $output == *"--handover: a server's device has no descriptor to pass on"* ]]
+	recover 73 --peer unix:ask --background --pid-file nosuch/pid
+	recover 66 --peer unix:ask -- ./nosuch
+	migctl 64 --json recover --state-dir there "$TXID" -- true
+	[[ $output == *"-- COMMAND is for a transaction's destination, and this end is its source"* ]]
+	phase here destination prepared
+	is "$B" resuming
+	[[ -e image ]]
+	kill "$server"
+	wait "$server" || true
+}
+
+@test "recover: a COMMAND that cannot be executed leaves what was loaded again held here" {
+	local holder
+
+	lost
+	printf '#!/nosuch/shell\n' >bad
+	chmod +x bad
+	"$tool" recover --state-dir here --peer "exec:$tool recover --state-dir there --serve -" \
+		"$TXID" -- ./bad >out 2>err 3>&- &
+	holder=$!
+	started+=("$holder")
+	eventually grep -q 'held open until' err
+	grep -q "bad: cannot be executed: .*; $B: loaded, and open here" err
+	phase here destination 'done'
+	kill -TERM "$holder"
+	wait "$holder" || true
+	holds "$B"
+}
+
 # logged ARG...: the tool, where $PWD/log is /dev/log; $logged is what that got.
 logged()
 {

@@ -7,6 +7,7 @@
 
 # shellcheck disable=SC2034,SC2154,SC2030,SC2031 # variables are lab.bash's and run's, or theirs
 load migsim.bash
+load ../../recover.bash
 
 setup()
 {
@@ -551,4 +552,59 @@ told()
 ready_again()
 {
 	[[ $(tail -n 1 told) == "ready device."*" device."*" iommufd."* ]]
+}
+
+#
+# recover: what receive has lost is loaded again, and has a new holder
+#
+
+# recovered ARG...: a destination that has decided loads $B from its spool, and passes it on by ARG...
+recovered()
+{
+	journal here
+	journal there
+	forge here destination committed there "$B" "spool=\"$PWD/state.img\""
+	migctl 0 --json recover --state-dir here "$TXID" "$@"
+	expect_json '.phase == "done"' '.actions | index("load")' '.owner == "destination"'
+	phase here destination 'done'
+}
+
+@test "recover --handover: the receiver has what was loaded again, stopped" {
+	receiver take
+	recovered --handover far
+	expect_json '.successor.socket == "far"' '.devices[0].state == "stop"'
+	expect_message "$B: stopped; to start it: vfiomigctl state hold:far/$B running"
+	same_state "$A" "$B"
+	expect_frozen "$B"
+	kill "$receiver"
+	finish receiver 143
+	lost
+}
+
+@test "recover --background: what was loaded again runs, and is held until a signal" {
+	local pid
+
+	recovered --background --pid-file it.pid
+	read -r pid <it.pid
+	expect_json ".successor.pid == $pid" '.devices[0].state == "running"'
+	eventually counts "$B"
+	kill -TERM "$pid"
+	eventually test ! -e it.pid
+	eventually lost
+}
+
+@test "recover: a receiver that refuses what was loaded again leaves it held here, stopped" {
+	receiver refuse
+	journal here
+	journal there
+	forge here destination committed there "$B" "spool=\"$PWD/state.img\""
+	start next "$VFIOMIGCTL" --json recover --state-dir here "$TXID" --handover far
+	eventually said 'held open until' next.err
+	same_state "$A" "$B"
+	phase here destination 'done'
+	kill -TERM "$next"
+	finish next 81
+	kill "$receiver"
+	finish receiver 143
+	lost
 }
