@@ -14,6 +14,7 @@
 #include "cmd/connection.h"
 #include "cmd/loaded.h"
 #include "cmd/plan.h"
+#include "cmd/receive-leftover.h"
 #include "cmd/render.h"
 #include "cmd/watch.h"
 
@@ -315,6 +316,18 @@ static int cmd_receive_listen(struct cmd_receive_args *a, const struct progress 
 	return 0;
 }
 
+/* Before a source may replace it. */
+static int cmd_receive_say_leftover(struct cmd_receive_args *a, struct err *err)
+{
+	const struct cmd_receive_leftover l = {
+		.journal = a->options.journal,
+		.state_dir = a->default_dir ? NULL : a->state_dir,
+		.keep = a->keep,
+	};
+
+	return cmd_receive_leftover_say(&l, a->l.devices.v, a->l.devices.n, err);
+}
+
 static int cmd_receive_prepare(struct cmd_receive_args *a, const struct progress *progress,
 			       struct err *err)
 {
@@ -324,6 +337,9 @@ static int cmd_receive_prepare(struct cmd_receive_args *a, const struct progress
 	if (r < 0)
 		return r;
 	r = cmd_receive_open_journal(a, err);
+	if (r < 0)
+		return r;
+	r = cmd_receive_say_leftover(a, err);
 	if (r < 0)
 		return r;
 	r = cmd_receive_find_spool(a, err);

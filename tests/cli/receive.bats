@@ -37,6 +37,13 @@ receive()
 	eventually said 'listening on' receive.err
 }
 
+# again [ARG...]: the same; what the one before has said is gone.
+again()
+{
+	rm receive.err
+	receive "$@"
+}
+
 # send STATUS STEP...: what it has heard is in $output.
 send()
 {
@@ -467,6 +474,33 @@ over()
 	[[ $output == *"$TXID, which has not been moved away"* ]]
 	kill -TERM "$receive"
 	finish receive 0
+	expect_state "$B" running
+}
+
+@test "receive: what an earlier start has left is said, with the command that brings it back" {
+	emulate
+	receive --keep
+	send 0 "${READY[@]}" close
+	eventually said 'is in doubt' receive.err
+	kill -TERM "$receive"
+	finish receive 80
+	again --keep
+	said "warning: $B: transaction $TXID, of an earlier start, is in doubt, and its state is here: vfiomigctl \
+recover --state-dir=state $TXID" receive.err
+	kill -TERM "$receive"
+	finish receive 0
+	# That command does; what it brings back is told of by --keep alone.
+	migctl 0 -q recover --state-dir=state --force=run "$TXID"
+	phase 'done'
+	again --keep
+	said "warning: $B: has the state of transaction $TXID, of an earlier start: the next move here \
+replaces it" receive.err
+	kill -TERM "$receive"
+	finish receive 0
+	again
+	[[ $(<receive.err) != *"$TXID"* ]]
+	kill -TERM "$receive"
+	finish receive 75
 	expect_state "$B" running
 }
 

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <stdio.h>
+
+#include "base/cleanup.h"
+#include "base/hex.h"
+#include "base/log.h"
+#include "device/device.h"
+#include "engine/leftover.h"
+#include "cmd/receive-leftover.h"
+
+/* It is over, so that `recover` has nothing to do: what is said is what became of the state. */
+static void cmd_receive_leftover_held(const struct device *dev, const char *txid)
+{
+	if (device_close_effect(dev) == CLOSE_KEEPS)
+		log_warn("%s: has the state of transaction %s, of an earlier start: the next move "
+			 "here replaces it",
+			 device_name(dev), txid);
+	else
+		log_warn("%s: the state of transaction %s, of an earlier start, is lost, unless "
+			 "another process holds it",
+			 device_name(dev), txid);
+}
+
+static void cmd_receive_leftover_device(const struct cmd_receive_leftover *l,
+					const struct device *dev, const struct journal_item *items,
+					size_t n)
+{
+	const struct journal_record *record;
+	enum leftover left = leftover_find(items, n, device_name(dev), &record);
+	char txid[2 * WIRE_ID_SIZE + 1];
+
+	if (left == LEFTOVER_NONE)
+		return;
+	hex_encode(record->txid, WIRE_ID_SIZE, txid);
+	if (left == LEFTOVER_OPEN)
+		log_warn("%s: transaction %s, of an earlier start, %s: vfiomigctl recover%s%s %s",
+			 device_name(dev), txid, leftover_story(record->role, record->phase),
+			 l->state_dir ? " --state-dir=" : "", l->state_dir ? l->state_dir : "",
+			 txid);
+	else if (l->keep)
+		cmd_receive_leftover_held(dev, txid);
+}
+
+int cmd_receive_leftover_say(const struct cmd_receive_leftover *l, struct device *const *devs,
+			     unsigned int n_devs, struct err *err)
+{
+	struct journal_item *items;
+	size_t n;
+	int r = journal_list(l->journal, &items, &n, err);
+
+	if (r < 0)
+		return r;
+	for (unsigned int i = 0; i < n_devs; i++)
+		cmd_receive_leftover_device(l, devs[i], items, n);
+	journal_list_done(items, n);
+	return 0;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * What an earlier transaction has left of a device
+ *
+ * A receiver that is started again knows nothing of the one before, and a state that this had, or
+ * was about to have, must not be replaced unnoticed. The journal knows: of all records with the
+ * device the newest one tells, since a later move of it, to here or away, ends the earlier story.
+ *
+ * Pure: no clock, thread or descriptor.
+ */
+
+#include "engine/journal.h"
+
+/** enum leftover - what may be done about it */
+enum leftover {
+	LEFTOVER_NONE, /* nothing is left, or a process is at work on it */
+	LEFTOVER_OPEN, /* it is not over: `recover` brings it to its end */
+	LEFTOVER_HELD, /* it is over, and its state came into the device */
+};
+
+/**
+ * leftover_find() - of device @name
+ * @items: as of journal_list()
+ * @ret: the newest record, unless LEFTOVER_NONE is returned
+ */
+enum leftover leftover_find(const struct journal_item *items, size_t n, const char *name,
+			    const struct journal_record **ret);
+
+/** leftover_story() - "is in doubt", what LEFTOVER_OPEN is by the record; NULL for the others */
+const char *leftover_story(enum wire_role role, enum wire_phase phase);
