@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/hex.h"
 #include "base/log.h"
 #include "base/macros.h"
@@ -10,8 +11,8 @@
 
 /*
  * A source that has lost its one link behind the decision starts its command once more, and with it
- * another process here. The transaction is that of an earlier one, which waits for the source's word
- * or has brought it to its end: the journal says which, and the process that waits is told.
+ * another process here. The transaction is that of an earlier one, which waits for the source's
+ * word or has brought it to its end: the journal says which, and the process that waits is told.
  */
 
 static struct wire_state receive_late_word(const struct wire_hello *hello,
@@ -26,6 +27,25 @@ static struct wire_state receive_late_word(const struct wire_hello *hello,
 	memcpy(word.txid, decision->txid, sizeof(word.txid));
 	memcpy(word.journal, hello->journal, sizeof(word.journal));
 	return word;
+}
+
+/* Between two looks at what another process does. */
+#define LATE_LOOK_MS 50
+
+/* That process starts the devices, which is all that is left until its record says DONE. */
+static int receive_late_await_start(struct receive *r, const uint8_t txid[WIRE_ID_SIZE],
+				    struct wire_state *ret, struct err *err)
+{
+	uint64_t until_ns = clock_ns() + (uint64_t)r->options->peer.timeout_ms * NSEC_PER_MSEC;
+	int e;
+
+	do {
+		e = cancel_pause(r->cancel, LATE_LOOK_MS, err);
+		if (e < 0)
+			return e;
+		e = receive_phase(r, txid, WIRE_DESTINATION, ret, err);
+	} while (e >= 0 && ret->phase == WIRE_PHASE_BUSY && clock_ns() < until_ns);
+	return e;
 }
 
 /* Where this end's journal and the process that works on it, if there is one, say it is. */
@@ -45,6 +65,8 @@ static int receive_late_phase(struct receive *r, const struct wire_state *word,
 		log_info("%s", unheard.text);
 		return 0;
 	}
+	if (worker.phase == WIRE_PHASE_COMMITTED)
+		return receive_late_await_start(r, word->txid, ret, err);
 	ret->phase = worker.phase;
 	ret->generation = worker.generation;
 	return 0;
@@ -83,7 +105,7 @@ int receive_late_decision(struct receive *r, const struct wire_decision *decisio
 		return err_fail(err, ERR_ABORTED, -ESTALE,
 				"transaction %s: COMMIT decides nothing here", txid);
 	r->result->load.verdict.owner = OWNER_UNKNOWN;
-	err_fail(err, ERR_ABORTED, -EBUSY, "transaction %s: its record says %s", txid,
-		 wire_phase_name(here.phase));
+	err_fail(err, ERR_ABORTED, -EBUSY, "transaction %s is not done here: its record says %s",
+		 txid, wire_phase_name(here.phase));
 	return err_hint(err, -EBUSY, "vfiomigctl recover %s", txid);
 }

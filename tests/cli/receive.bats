@@ -455,6 +455,22 @@ over()
 	((status == 0))
 	expect_state "$B" running
 	phase 'done'
+	# A source that has not heard it starts the command again, and with it another process.
+	run --separate-stderr timeout 100 "$SOURCE" \
+		"exec:exec $tool receive --state-dir=state --no-hold $B -" image hello hear:HELLO commit \
+		hear:DONE gone
+	echo "$output $stderr"
+	((status == 0))
+	[[ $stderr == *'it has been here, and its source was told so'* ]]
+	for steps in hello:generation=6 hello:txid=ffffffffffffffffffffffffffffffff; do
+		run --separate-stderr timeout 100 "$SOURCE" \
+			"exec:exec $tool receive --state-dir=state --no-hold $B -" image "$steps" \
+			hear:HELLO commit gone
+		echo "$output $stderr"
+		((status == 0))
+		[[ $stderr == *'COMMIT decides nothing here'* && $output != *DONE* ]]
+	done
+	expect_state "$B" running
 }
 
 @test "receive --keep: one after another, and none over a state that has come" {
