@@ -235,7 +235,7 @@ static void what_speaks_something_else_is_named(void **state)
 		{ "HTTP/1.1 400", "HTTP" },
 		{ "GET / HTTP", "HTTP" },
 		{ "Welcome to host-7\r\nLast login", "\"Welcome to host-7\"" },
-		{ "a line that is longer than a header", "\"a line that is longer than a head\"" },
+		{ "a line that is longer than a header", "\"a line that is longer than a hea\"" },
 		{ "non\x01sense", NULL },
 		{ "ab\n", NULL },
 	};
