@@ -302,6 +302,15 @@ static void rules_feature_data_size_args(struct check *c)
 	rules_feature_all_einval(c, rows, ARRAY_SIZE(rows));
 }
 
+/* The opt-in is of the open device, and what other rules are about is one without it. */
+static void rules_feature_opt_out(struct check *c)
+{
+	struct err err = { 0 };
+
+	if (subject_reopen(c->device, &err) < 0)
+		check_broken(c, "it cannot be opened again: %s", err.text);
+}
+
 static void rules_feature_precopy_v2(struct check *c)
 {
 	static const struct feature_row set = {
@@ -314,6 +323,7 @@ static void rules_feature_precopy_v2(struct check *c)
 	rules_feature_all_work(c, &set, 1);
 	rules_feature_all_work(c, &set, 1);
 	check_stays(c, MIG_RUNNING);
+	rules_feature_opt_out(c);
 }
 
 static void rules_feature_precopy_v2_get(struct check *c)
@@ -401,7 +411,8 @@ static const struct check_rule feature_rules[] = {
 	{ "feature.data-size-arguments", CHECK_MUST, CHECK_HARMLESS, CHECK_NEEDS_DATA_SIZE,
 	  "MIG_DATA_SIZE without room for it, and its SET, fail with EINVAL",
 	  FEATURE_CHECK_SOURCE, rules_feature_data_size_args },
-	{ "feature.precopy-info-v2", CHECK_MUST, CHECK_HARMLESS, CHECK_NEEDS_PRECOPY_V2,
+	{ "feature.precopy-info-v2", CHECK_MUST, CHECK_HARMLESS,
+	  CHECK_NEEDS_PRECOPY_V2 | CHECK_NEEDS_REOPEN,
 	  "the opt-in to PRECOPY_INFOv2 succeeds, also a second time",
 	  "uapi: VFIO_DEVICE_FEATURE_MIG_PRECOPY_INFOv2", rules_feature_precopy_v2 },
 	{ "feature.precopy-info-v2-get-refused", CHECK_MUST, CHECK_HARMLESS, CHECK_NEEDS_PRECOPY_V2,

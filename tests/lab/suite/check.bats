@@ -86,3 +86,14 @@ profile()
 		profile xe
 	fi
 }
+
+@test "check: the opt-in to PRECOPY_INFOv2 that a rule makes is no other rule's" {
+	[[ $LAB != 6.* ]] || skip "Linux 7 has it"
+	lab_setup migsim-v2
+	sim "$A" reinit_after 2
+	migctl 0 --json check --rules feature.precopy-info-v2,precopy "$A"
+	expect_came_to fail
+	expect_json '[.results[] | select(.id == "feature.precopy-info-v2" or .id == "precopy.reinit-needs-opt-in")
+		| .verdict] == ["pass", "pass"]'
+	expect_state "$A" running
+}
