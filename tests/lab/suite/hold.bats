@@ -298,14 +298,21 @@ stop, for " EBUSY "its driver may hang: see the kernel's log"
 	[[ ! -e h ]]
 }
 
+being_brought_back()
+{
+	record "$client" h '{"schema": 1, "request": "list"}'
+	[[ $output == *'"use": "recover"'* ]]
+}
+
 @test "hold: what the host asks for while it is brought back it gets afterwards" {
-	sim "$A" delay 'stop-copy stop 1000'
+	sim "$A" delay 'stop-copy stop 4000'
 	hold_start "$A"
 	sim "$A" fault 'stall-read 4096'
 	start save "$VFIOMIGCTL" save hold:h file
 	eventually stalled "$A"
 	kill -KILL "$save"
 	wait "$save" || true
+	eventually being_brought_back
 	echo 1 >"/sys/bus/mdev/devices/$A/remove"
 	devices=("$B")
 	finish holder 81 'found in stop-copy, brought to running' "$A: the host asks for it" \

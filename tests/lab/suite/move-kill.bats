@@ -132,7 +132,8 @@ recover_at()
 	if [[ $dir == near ]]; then phase_of near/*.source; else phase_of far/*.destination; fi
 	[[ $phase != none ]] || return 0
 	peer="exec:$VFIOMIGCTL -q recover --timeout 5s --state-dir $other --serve -"
-	[[ $dir != near ]] || has_ended "$receiving" || peer=unix:link
+	# A receiver that holds what it has been given listens no more.
+	[[ $dir != near || ! -S link ]] || has_ended "$receiving" || peer=unix:link
 	start recovering "$VFIOMIGCTL" recover --state-dir "$dir" --timeout 5s --peer "$peer" "$txid"
 	eventually recovering_is_over
 	if has_ended "$recovering"; then

@@ -311,7 +311,7 @@ troubled()
 # by_chance: $chance is what a link may do, and $kind a word for it.
 by_chance()
 {
-	chance=(delay "$((RANDOM % 20))ms" "$((RANDOM % 5))ms" loss "$((RANDOM % 4))%")
+	chance=(delay "$((1 + RANDOM % 20))ms" "$((RANDOM % 5))ms" loss "$((RANDOM % 4))%")
 	chance+=(duplicate "$((RANDOM % 6))%" corrupt "0.$((RANDOM % 3))%")
 	chance+=(reorder "$((60 + RANDOM % 40))%" "$((RANDOM % 50))%")
 	((RANDOM % 3)) || chance+=(rate "$((4 + RANDOM % 60))mbit")
