@@ -25,7 +25,7 @@
 
 #define DMA_PAGE UINT64_C(4096)
 #define DMA_BASE (UINT64_C(1) << 32)
-#define DMA_WORDS 4u
+#define DMA_WORDS ((size_t)4)
 #define DMA_LENGTH (DMA_WORDS * 64 * DMA_PAGE)
 
 _Static_assert(sizeof(struct uapi_log_range) == sizeof(struct vfu_log_range), "the same");
