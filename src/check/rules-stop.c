@@ -91,32 +91,38 @@ static void rules_stop_session_frozen(struct check *c)
 	rules_stop_stands(c, &first, "before and after a session");
 }
 
-/* Return: whether what is watched has moved; false also where a verdict was told. */
-static bool rules_stop_moves(struct check *c)
+/* Whether what is watched moves. */
+enum rules_stop_motion {
+	STOP_STANDS,
+	STOP_MOVES,
+	STOP_UNSEEN, /* it cannot be read: a verdict was told */
+};
+
+static enum rules_stop_motion rules_stop_look_on(struct check *c)
 {
 	struct rules_stop_look first = { 0 }, now = { 0 };
 
 	if (!rules_stop_take(c, &first))
-		return false;
+		return STOP_UNSEEN;
 	for (unsigned int i = 0; i < LOOKS && !check_stopped(c); i++) {
 		poll(NULL, 0, LOOK_MS);
 		if (!rules_stop_take(c, &now))
-			return false;
+			return STOP_UNSEEN;
 		if (memcmp(now.bytes, first.bytes, MIN(now.len, first.len)) != 0)
-			return true;
+			return STOP_MOVES;
 	}
-	return false;
+	return STOP_STANDS;
 }
 
 static void rules_stop_pre_copy_runs(struct check *c)
 {
-	if (!rules_stop_moves(c)) {
+	enum rules_stop_motion motion = rules_stop_look_on(c);
+
+	if (motion == STOP_STANDS)
 		check_skip(c, "what --watch names does not move in RUNNING either");
+	if (motion != STOP_MOVES || subject_go(c->device, MIG_PRE_COPY, NULL) < 0)
 		return;
-	}
-	if (subject_go(c->device, MIG_PRE_COPY, NULL) < 0)
-		return;
-	if (!rules_stop_moves(c))
+	if (rules_stop_look_on(c) == STOP_STANDS)
 		check_violated(c, "what is watched moved in RUNNING and stands still in PRE_COPY");
 }
 

@@ -118,6 +118,17 @@ failed()
 	expect_json '.results[] | select(.verdict == "fail") | .reason | test(" after a read gave [0-9]+ of 1048576$")'
 }
 
+@test "check: what --watch names and cannot be read is no verdict on the device" {
+	emu_start
+	migctl 1 --json check --rules stop --watch 99:0:8 "$A"
+	expect_json '.summary.broken == 4' \
+		'[.results[].evidence[-1]] | unique == ["what --watch names cannot be read: EINVAL"]'
+	migctl 0 --json check --rules stop.pre-copy-runs-on --watch 0:0:8 "$A"
+	verdict_of stop.pre-copy-runs-on skip
+	migctl 0 --json check --rules stop.pre-copy-runs-on --watch 0:8:8 "$A"
+	verdict_of stop.pre-copy-runs-on pass
+}
+
 @test "check: a server that is silent is named with its command, once" {
 	emu_start --fault 'stall=stop:stop-copy*1'
 	migctl 1 --json check --timeout 200ms --rules fsm.running-to-stop-copy "$A"
