@@ -133,6 +133,9 @@ static enum move_event migrate_send_offer(struct migrate *m)
 
 	if (source_manifest(&m->source, &manifest, m->err) < 0)
 		return MOVE_ON_FAILED;
+	/* What is compressed comes to less, and it is not known to how much. */
+	if (!m->source.options->zstd_level && !source_room(m->source.options, &manifest.expected))
+		manifest.expected = 0;
 	e = courier_offer(&m->courier, &manifest, m->err);
 	image_manifest_done(&manifest);
 	return e;

@@ -76,6 +76,22 @@ static int receive_offer_judge_held(struct receive *r, struct err *why)
 			r->held);
 }
 
+static int receive_offer_judge_manifest(struct receive *r, const struct image_manifest *m,
+					struct verdict *v, struct err *why)
+{
+	int e = receive_offer_judge_devices(r, m, v, why);
+
+	if (e < 0)
+		return e;
+	/*
+	 * The source's devices run still. A spool that runs full later stops them for nothing. One of
+	 * an earlier try is there yet, and makes room for this one.
+	 */
+	return r->options->spool && !r->spool && m->expected
+		       ? spool_check_room(r->options->spool, m->expected, why)
+		       : 0;
+}
+
 int receive_judge(struct receive *r, const char *offer, size_t len, struct verdict *v,
 		  struct err *why)
 {
@@ -85,7 +101,7 @@ int receive_judge(struct receive *r, const char *offer, size_t len, struct verdi
 
 	e = receive_offer_judge_held(r, why);
 	e = e < 0 ? e : image_manifest_decode(offer, len, &m, why);
-	e = e < 0 ? e : receive_offer_judge_devices(r, &m, v, why);
+	e = e < 0 ? e : receive_offer_judge_manifest(r, &m, v, why);
 	image_manifest_done(&m);
 	v->accepted = e >= 0;
 	if (e >= 0)

@@ -5,11 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/io.h"
 #include "base/log.h"
 #include "base/macros.h"
+#include "base/units.h"
 #include "engine/spool.h"
 
 /* Have the disk begin while more is on its way: the sync at the end is in the downtime. */
@@ -78,6 +80,23 @@ int spool_check(const char *dir, struct err *err)
 	if (faccessat(fd, ".", W_OK | X_OK, AT_EACCESS) < 0)
 		return spool_no_dir(dir, -errno, err);
 	return 0;
+}
+
+int spool_check_room(const char *dir, uint64_t expected, struct err *err)
+{
+	char wanted[UNITS_MAX], has[UNITS_MAX];
+	struct statvfs st;
+	uint64_t room;
+
+	/* A file system of no size has no limit of its own. */
+	if (statvfs(dir, &st) < 0 || !st.f_blocks)
+		return 0;
+	if (__builtin_mul_overflow((uint64_t)st.f_bavail, (uint64_t)st.f_frsize, &room) ||
+	    expected <= room)
+		return 0;
+	err_fail(err, ERR_OUTPUT, -ENOSPC, "spool folder %s: %s free, and the source expects %s",
+		 dir, format_bytes(has, room), format_bytes(wanted, expected));
+	return err_hint(err, -ENOSPC, "make room there, or name another folder with --spool");
 }
 
 static int spool_name(struct spool *s, const char *dir, const char *name, struct err *err)

@@ -26,6 +26,13 @@ struct spool;
 _must_check_ int spool_check(const char *dir, struct err *err);
 
 /**
+ * spool_check_room() - whether @dir, which is there, has room for a state of about @expected bytes
+ *
+ * Return: 0, also where the file system does not say; -ENOSPC (ERR_OUTPUT).
+ */
+_must_check_ int spool_check_room(const char *dir, uint64_t expected, struct err *err);
+
+/**
  * spool_open() - a new, empty file "NAME.image" in @dir, which is made (0700) if it is not there
  *
  * Replaces what an attempt before has left under that name.

@@ -369,6 +369,19 @@ static int manifest_decode_labels(struct json_object *root, struct image_labels 
 	return r < 0 ? err_set(err, -ENOMEM, "manifest") : 0;
 }
 
+/* Of an offer; json-c has the largest number for what is larger. */
+static int manifest_decode_expected(struct json_object *root, uint64_t *ret, struct err *err)
+{
+	struct json_object *v;
+
+	if (!json_object_object_get_ex(root, "expected_bytes", &v))
+		return 0;
+	if (!json_object_is_type(v, json_type_int) || json_object_get_int64(v) < 0)
+		return manifest_decode_refuse(err, "expected_bytes", "is not a number of bytes");
+	*ret = json_object_get_uint64(v);
+	return 0;
+}
+
 int image_manifest_decode(const char *text, size_t len, struct image_manifest *ret, struct err *err)
 {
 	_cleanup_(image_manifest_done) struct image_manifest m = { 0 };
@@ -391,6 +404,9 @@ int image_manifest_decode(const char *text, size_t len, struct image_manifest *r
 	if (r < 0)
 		return r;
 	r = manifest_decode_source(root, &m.source, err);
+	if (r < 0)
+		return r;
+	r = manifest_decode_expected(root, &m.expected, err);
 	if (r < 0)
 		return r;
 	r = manifest_decode_labels(root, &m.labels, err);

@@ -191,6 +191,12 @@ static int manifest_encode(struct json_object *root, const struct image_manifest
 	r = manifest_encode_add_text(root, "source", image_source_name(m->source), err);
 	if (r < 0)
 		return r;
+	if (m->expected) {
+		r = manifest_encode_add(root, "expected_bytes", json_object_new_uint64(m->expected),
+					err);
+		if (r < 0)
+			return r;
+	}
 	if (m->labels.n) {
 		r = manifest_encode_add(root, "labels", image_labels_json(&m->labels), err);
 		if (r < 0)

@@ -77,11 +77,14 @@ const char *image_source_name(enum image_source source);
  * @kernel, @tool: of the writer: release and version, or NULL
  * @labels: by which its user knows the image
  * @source: for receivers: who reads the image while it is written must not start a copy
+ * @expected: of an offer: bytes that the drivers expect their streams to come to, an estimate, for
+ *	receivers that keep a copy; 0: not said
  */
 struct image_manifest {
 	char *kernel;
 	char *tool;
 	enum image_source source;
+	uint64_t expected;
 	struct image_labels labels;
 	struct image_device *devices;
 	uint32_t n_devices;

@@ -212,7 +212,8 @@ class Receiver:
 
     def offer(self, payload):
         manifest = json.loads(payload)
-        say(f"offered {len(manifest['devices'])} devices, source {manifest.get('source')}")
+        say(f"offered {len(manifest['devices'])} devices, source {manifest.get('source')}, "
+            f"expects {manifest.get('expected_bytes')}")
         self.point("at-offer")
         if self.conduct == "abort-at-offer":
             self.link.tell(ABORT, abort("it is busy"))

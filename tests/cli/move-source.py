@@ -9,7 +9,7 @@ steps are taken one after another; "hear" steps print what comes, and fail if it
                           retries, journal
   hear:NAME               the next message but HEARTBEAT; VERDICT-yes and VERDICT-no, too
   gone                    the other end closes, whatever it says before
-  offer                   OFFER, of the image
+  offer[:N]               OFFER, of the image; N is its expected_bytes
   frames[:FROM-TO]        FRAMES, of the image from a byte to another (negative: from its end)
   flip:AT                 from now on the image has a byte flipped
   end, end:wrong          END
@@ -110,9 +110,12 @@ class Source:
     def hello(self, args=""):
         self.message(1, self.hello_bytes(args))
 
-    def offer(self, _=""):
+    def offer(self, expected=""):
         size = struct.unpack_from("<I", self.image, PAGE + 8)[0]
-        self.message(2, bytes(self.image[PAGE + 64:PAGE + 64 + size]))
+        manifest = bytes(self.image[PAGE + 64:PAGE + 64 + size])
+        if expected:
+            manifest = json.dumps(json.loads(manifest) | {"expected_bytes": int(expected)}).encode()
+        self.message(2, manifest)
 
     def frames(self, args=""):
         start, end = (int(x or 0) for x in args.split("..")) if args else (0, 0)

@@ -426,13 +426,14 @@ over()
 	over 0 completed destination running 'done'
 }
 
-@test "receive: a disk that is full aborts it, and the source hears why" {
+# cramped SIZE: a receiver whose spool is on a file system of SIZE alone.
+cramped()
+{
 	require root
-	emulate --state-size 3M
 	mkdir small
 	cat >full <<-END
 		#!/bin/bash
-		mount -t tmpfs -o size=1M,mode=700 tmpfs small && exec "$tool" "\$@"
+		mount -t tmpfs -o size=$1,mode=700 tmpfs small && exec "$tool" "\$@"
 	END
 	chmod +x full
 	unshare -m true || skip "no mount namespaces"
@@ -441,6 +442,35 @@ over()
 	receive=$!
 	started+=("$!")
 	eventually said 'listening on' receive.err
+}
+
+@test "receive: a spool without room for what is expected is refused before anything is touched" {
+	emulate --state-size 3M
+	cramped 1M
+	send 0 hello hear:HELLO offer:3000000 hear:VERDICT-no
+	[[ $output == *'spool folder small: 1.00 MiB free, and the source expects 2.86 MiB'* ]]
+	# One that does not say is heard, and so is one that fits.
+	send 0 hello:generation=8 hear:HELLO offer hear:VERDICT-yes abort gone
+	send 0 hello:generation=9 hear:HELLO offer:1000 hear:VERDICT-yes abort gone
+	phase none
+}
+
+@test "receive: a spool that runs full undoes the move, and the source's device runs again" {
+	emulate --state-size 3M
+	migctl 0 state -q "$A" running
+	cramped 1M
+	migctl 75 --json migrate --state-dir=there "$A" unix:r
+	expect_json '.outcome == "aborted"' '.owner == "source"' \
+		'.error.message | test("gives up: spool .*: No space left on device")'
+	expect_state "$A" running
+	wait "$receive" || true
+	expect_state "$B" stop
+	[[ -z $(ls state/*.destination 2>/dev/null) ]] || grep -q '"phase": *"aborted"' state/*.destination
+}
+
+@test "receive: a disk that is full aborts it, and the source hears why" {
+	emulate --state-size 3M
+	cramped 1M
 	send 0 "${BEGIN[@]}" frames gone
 	[[ $output == *'ABORT '*'No space left'* ]]
 	SPOOL=small/$TXID.image

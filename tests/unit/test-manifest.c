@@ -106,6 +106,7 @@ static void what_is_encoded_decodes_to_the_same(void **state)
 	struct image_manifest m = {
 		.kernel = (char *)"6.12.38+deb13-amd64",
 		.tool = (char *)"vfiomigctl 0.1 \"quoted\" \\ \xc3\xbc",
+		.expected = UINT64_C(5) << 40,
 		.devices = devices,
 		.n_devices = 2,
 	};
@@ -119,6 +120,7 @@ static void what_is_encoded_decodes_to_the_same(void **state)
 	assert_int_equal(image_manifest_decode(text, len, &back, NULL), 0);
 	assert_string_equal(back.kernel, m.kernel);
 	assert_string_equal(back.tool, m.tool);
+	assert_true(back.expected == m.expected);
 	assert_int_equal(back.n_devices, 2);
 	assert_same_device(&back.devices[0], &devices[0]);
 	assert_same_device(&back.devices[1], &devices[1]);
@@ -316,6 +318,10 @@ static void what_is_not_json_is_refused(void **state)
 		{ "{\"schema\":1}",  "0 devices, not 1 to 256" },
 		{ "{\"schema\":1,\"tool\":7}",       "\"tool\" is not a string" },
 		{ "{\"schema\":1,\"kernel\":null}",  "\"kernel\" is not a string" },
+		{ "{\"schema\":1,\"expected_bytes\":-1}",
+		  "\"expected_bytes\" is not a number of bytes" },
+		{ "{\"schema\":1,\"expected_bytes\":\"9\"}",
+		  "\"expected_bytes\" is not a number of bytes" },
 		{ "{\"schema\":1,\"devices\":{}}",   "\"devices\" is not a list" },
 		{ "{\"schema\":1,\"devices\":[]}",   "0 devices, not 1 to 256" },
 		{ "{\"schema\":1,\"devices\":[7]}",  "device 0: not an object" },

@@ -47,6 +47,26 @@ phase_is()
 	expect_copied
 }
 
+@test "migrate: the other end is told what the driver expects, but of what is compressed" {
+	local size
+
+	migctl 0 save --raw "$A" raw
+	size=$(stat -c %s raw)
+	receiver refuse refuse refuse refuse
+	migrate 75 "$A" "$at"
+	migrate 75 --compress=zstd "$A" "$at"
+	sim "$A" data_size none
+	migrate 75 "$A" "$at"
+	sim "$A" data_size over
+	migrate 75 "$A" "$at"
+	kill "$receiver" || true
+	wait "$receiver" || true
+	sed -n 's/.*source stops, expects //p' receiver.out | xargs | {
+		read -r exact compressed none over
+		((exact == size && over > size)) && [[ $compressed == None && $none == None ]]
+	}
+}
+
 @test "migrate: with pre-copy, in one set, of a device that keeps changing" {
 	sim "$A" dirty_rate 100000
 	receiver accept
