@@ -84,8 +84,8 @@ static int receive_offer_judge_manifest(struct receive *r, const struct image_ma
 	if (e < 0)
 		return e;
 	/*
-	 * The source's devices run still. A spool that runs full later stops them for nothing. One of
-	 * an earlier try is there yet, and makes room for this one.
+	 * The source's devices run still, and a spool that runs full later stops them for nothing.
+	 * That of an earlier try is there yet, and makes room for this one.
 	 */
 	return r->options->spool && !r->spool && m->expected
 		       ? spool_check_room(r->options->spool, m->expected, why)
