@@ -30,7 +30,8 @@
  * @out_cut: a message was written in part: nothing can follow it
  * @sent_ns: when something was written last
  * @state_lock: of @failed: what the link has failed with
- * @end_fd: readable once the thread is to end
+ * @ends: the thread is to end, by its next beat at the latest
+ * @end_fd: readable then, for it to end at once
  */
 struct link {
 	struct channel *channel;
@@ -53,6 +54,7 @@ struct link {
 	pthread_mutex_t state_lock;
 	struct err failed;
 
+	_Atomic bool ends;
 	int end_fd;
 	bool beating;
 	pthread_t beat;
@@ -269,7 +271,7 @@ static void *link_beat_thread(void *arg)
 	for (;;) {
 		int n = poll(&end, 1, (int)(every_ns / NSEC_PER_MSEC / 2));
 
-		if (n > 0 || (n < 0 && errno != EINTR))
+		if (n > 0 || (n < 0 && errno != EINTR) || l->ends)
 			return NULL;
 		link_beat_once(l, every_ns);
 	}
@@ -557,7 +559,9 @@ struct link *link_free(struct link *l)
 	if (!l)
 		return NULL;
 	if (l->beating) {
-		eventfd_write(l->end_fd, 1);
+		l->ends = true;
+		if (eventfd_write(l->end_fd, 1) < 0)
+			log_debug("eventfd: %s", err_name(-errno));
 		pthread_join(l->beat, NULL);
 	}
 	if (l->end_fd >= 0)
