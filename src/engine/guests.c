@@ -19,6 +19,9 @@
 /* A source opens its devices between HELLO and OFFER. */
 #define GUESTS_OFFER_TIMEOUTS 4u
 
+/* So often a thread is woken before that is given up. */
+#define GUESTS_SIGNALS 3u
+
 /* A recovery asks, is told, and goes. */
 #define GUESTS_QUESTIONS_MAX 16u
 
@@ -79,9 +82,11 @@ static void guests_signal(int fd)
 {
 	const uint64_t one = 1;
 
-	/* Fails only when the counter is full, and then it is readable anyway. */
-	if (write(fd, &one, sizeof(one)) < 0)
-		return;
+	/* With EAGAIN the counter is full, and readable anyway; else a thread would wait for ever. */
+	for (unsigned int i = 0; i < GUESTS_SIGNALS; i++)
+		if (write(fd, &one, sizeof(one)) >= 0 || errno == EAGAIN)
+			return;
+	log_warn("eventfd: %s", err_name(-errno));
 }
 
 static void guests_heed(int fd)
