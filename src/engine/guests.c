@@ -82,7 +82,7 @@ static void guests_signal(int fd)
 {
 	const uint64_t one = 1;
 
-	/* With EAGAIN the counter is full, and readable anyway; else a thread would wait for ever. */
+	/* With EAGAIN the counter is full, and readable anyway; else a thread would not wake. */
 	for (unsigned int i = 0; i < GUESTS_SIGNALS; i++)
 		if (write(fd, &one, sizeof(one)) >= 0 || errno == EAGAIN)
 			return;
