@@ -582,7 +582,11 @@ static int peer_end_tls(struct peer *p, struct err *err)
 	int r;
 
 	r = peer_flush(p, err);
-	r = r < 0 ? r : peer_await_confirmation(p, err);
+	if (r < 0)
+		return r;
+	r = peer_await_confirmation(p, err);
+	if (r == -ECONNRESET || r == -EPIPE)
+		return tls_socket_why_lost(p->tls, r, err);
 	r = r < 0 ? r : tls_socket_finish(p->tls, err);
 	if (r < 0)
 		return r;

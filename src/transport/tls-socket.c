@@ -231,6 +231,16 @@ int tls_socket_flush(struct tls_socket *s, struct err *err)
 	return r;
 }
 
+int tls_socket_why_lost(struct tls_socket *s, int lost, struct err *err)
+{
+	int r;
+
+	pthread_mutex_lock(&s->lock);
+	r = tls_socket_why_unsent(s, lost, err);
+	pthread_mutex_unlock(&s->lock);
+	return r;
+}
+
 int tls_socket_finish(struct tls_socket *s, struct err *err)
 {
 	int r;

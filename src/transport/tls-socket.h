@@ -40,6 +40,13 @@ _must_check_ ssize_t tls_socket_write(struct tls_socket *s, const void *buf, siz
 /** tls_socket_flush() - Return: 0 when all is sent; -EAGAIN, without a story; as above. */
 _must_check_ int tls_socket_flush(struct tls_socket *s, struct err *err);
 
+/**
+ * tls_socket_why_lost() - the connection is, by @lost: the other end may have said why
+ *
+ * Return: as tls_read() for an alert, else @lost (ERR_ABORTED).
+ */
+_must_check_ int tls_socket_why_lost(struct tls_socket *s, int lost, struct err *err);
+
 /** tls_socket_finish() - as tls_finish(); tls_socket_flush() sends it */
 _must_check_ int tls_socket_finish(struct tls_socket *s, struct err *err);
 
