@@ -33,7 +33,7 @@ static void cmd_receive_leftover_device(const struct cmd_receive_leftover *l,
 	if (left == LEFTOVER_NONE)
 		return;
 	hex_encode(record->txid, WIRE_ID_SIZE, txid);
-	if (left == LEFTOVER_OPEN)
+	if (left != LEFTOVER_HELD)
 		log_warn("%s: transaction %s, of an earlier start, %s: vfiomigctl recover%s%s %s",
 			 device_name(dev), txid, leftover_story(record->role, record->phase),
 			 l->state_dir ? " --state-dir=" : "", l->state_dir ? l->state_dir : "",

@@ -40,6 +40,9 @@ enum leftover leftover_find(const struct journal_item *items, size_t n, const ch
 	if (!newest || newest->busy)
 		return LEFTOVER_NONE;
 	*ret = &newest->record;
+	if (newest->record.phase == WIRE_PHASE_PREPARED ||
+	    newest->record.phase == WIRE_PHASE_COMMITTED)
+		return LEFTOVER_OWED;
 	if (leftover_story(newest->record.role, newest->record.phase))
 		return LEFTOVER_OPEN;
 	return newest->record.role == WIRE_DESTINATION && newest->record.phase == WIRE_PHASE_DONE

@@ -17,6 +17,7 @@
 enum leftover {
 	LEFTOVER_NONE, /* nothing is left, or a process is at work on it */
 	LEFTOVER_OPEN, /* it is not over: `recover` brings it to its end */
+	LEFTOVER_OWED, /* nor that, and its state may be this device's alone: none may replace it */
 	LEFTOVER_HELD, /* it is over, and its state came into the device */
 };
 
@@ -28,5 +29,5 @@ enum leftover {
 enum leftover leftover_find(const struct journal_item *items, size_t n, const char *name,
 			    const struct journal_record **ret);
 
-/** leftover_story() - "is in doubt", what LEFTOVER_OPEN is by the record; NULL for the others */
+/** leftover_story() - "is in doubt", what LEFTOVER_OPEN and _OWED are by the record; else NULL */
 const char *leftover_story(enum wire_role role, enum wire_phase phase);

@@ -2,8 +2,10 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "base/hex.h"
 #include "base/macros.h"
 #include "engine/compat.h"
+#include "engine/leftover.h"
 #include "engine/receive-parts.h"
 
 struct receive_differences {
@@ -76,6 +78,32 @@ static int receive_offer_judge_held(struct receive *r, struct err *why)
 			r->held);
 }
 
+/* Whoever has started this end anew may not have looked into the journal. */
+static int receive_offer_judge_owed(struct receive *r, struct err *why)
+{
+	const struct load_options *o = &r->options->load;
+	const struct journal_record *record;
+	struct journal_item *items;
+	char txid[2 * WIRE_ID_SIZE + 1];
+	size_t n;
+	int e;
+
+	e = journal_list(r->options->journal, &items, &n, why);
+	if (e < 0)
+		return e;
+	for (unsigned int i = 0; e >= 0 && i < o->n; i++) {
+		const char *name = device_name(o->devs[i]);
+
+		if (leftover_find(items, n, name, &record) != LEFTOVER_OWED)
+			continue;
+		hex_encode(record->txid, WIRE_ID_SIZE, txid);
+		e = err_fail(why, ERR_ABORTED, -EBUSY, "%s: transaction %s %s: `recover` it first",
+			     name, txid, leftover_story(record->role, record->phase));
+	}
+	journal_list_done(items, n);
+	return e;
+}
+
 static int receive_offer_judge_manifest(struct receive *r, const struct image_manifest *m,
 					struct verdict *v, struct err *why)
 {
@@ -100,6 +128,7 @@ int receive_judge(struct receive *r, const char *offer, size_t len, struct verdi
 	int e;
 
 	e = receive_offer_judge_held(r, why);
+	e = e < 0 ? e : receive_offer_judge_owed(r, why);
 	e = e < 0 ? e : image_manifest_decode(offer, len, &m, why);
 	e = e < 0 ? e : receive_offer_judge_manifest(r, &m, v, why);
 	image_manifest_done(&m);

@@ -533,6 +533,10 @@ cramped()
 	again --keep
 	said "warning: $B: transaction $TXID, of an earlier start, is in doubt, and its state is here: vfiomigctl \
 recover --state-dir=state $TXID" receive.err
+	# No other state may take its place before that.
+	send 0 hello:txid=ffffffffffffffffffffffffffffffff hear:HELLO offer hear:VERDICT-no
+	[[ $output == *"transaction $TXID is in doubt, and its state is here"* ]]
+	expect_state "$B" stop
 	kill -TERM "$receive"
 	finish receive 0
 	# That command does; what it brings back is told of by --keep alone.
