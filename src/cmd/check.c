@@ -133,6 +133,22 @@ static void cmd_check_settle(struct cmd_check_args *a)
 		o->release = a->kernel.release;
 }
 
+/* What cannot be read would break each rule that looks at it. */
+static int cmd_check_watch(struct cmd_check_args *a, struct subject *s, struct err *err)
+{
+	uint8_t bytes[SUBJECT_WATCH_MAX];
+	ssize_t n;
+
+	subject_set_watch(s, &a->watch);
+	if (!a->watch.len)
+		return 0;
+	n = subject_watch_read(s, bytes, sizeof(bytes));
+	if (n >= 0)
+		return 0;
+	return err_fail(err, ERR_USAGE, (int)n, "--watch=%s: %s has no such bytes to read",
+			a->watch_text, s->name);
+}
+
 static int cmd_check_open(struct cmd_check_args *a, struct device *dev, struct subject **ret,
 			  struct err *err)
 {
@@ -143,7 +159,11 @@ static int cmd_check_open(struct cmd_check_args *a, struct device *dev, struct s
 	r = subject_open(dev, &a->options, ret, err);
 	if (r < 0)
 		return r;
-	subject_set_watch(*ret, &a->watch);
+	r = cmd_check_watch(a, *ret, err);
+	if (r < 0) {
+		*ret = subject_close(*ret);
+		return r;
+	}
 	if (device_is_served(dev))
 		return 0;
 	r = adopt_check_explicit(dev, ADOPT_SET, false, err);
