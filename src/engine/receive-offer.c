@@ -78,7 +78,7 @@ static int receive_offer_judge_held(struct receive *r, struct err *why)
 			r->held);
 }
 
-/* Whoever has started this end anew may not have looked into the journal. */
+/* A user who has started this end anew may not have looked into the journal. */
 static int receive_offer_judge_owed(struct receive *r, struct err *why)
 {
 	const struct load_options *o = &r->options->load;
