@@ -117,6 +117,8 @@ static int cmd_loaded_hold(const struct cmd_loaded *a, struct err *err)
 	bool stopped = dev->mig->state == MIG_STOP;
 	int r;
 
+	/* From here on a signal ends the hold, and is not lost before that has begun. */
+	session_block_signals();
 	/* After a failure it is held for what may still be needed of it. */
 	if (effect == CLOSE_KEEPS)
 		why = a->result.verdict.status == HANDOVER_DONE && a->after.kind == CMD_AFTER_HOLD

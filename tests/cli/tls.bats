@@ -419,7 +419,10 @@ end()
 	exec 4>in
 	printf 'K\n' >&4
 	eventually said KEYUPDATE other.out
-	printf 'GET / HTTP/1.0\r\n\r\n' >&4
+	printf 'GET / HTTP/1.0\r\n\r\n' >&4 || {
+		cat other.out resume.err
+		return 1
+	}
 	eventually grep -qa 'speaks something else: HTTP' other.out
 	exec 4>&-
 	turned_away 'speaks something else: HTTP'

@@ -25,8 +25,9 @@ anew()
 	end_held
 	rm -rf near far link
 	((++state_seed))
-	is_in "$A" running || migctl 0 -q state "$A" running
-	is_in "$B" running || is_in "$B" stop || migctl 0 -q reset "$B"
+	# A process that was killed may have them open for a moment.
+	is_in "$A" running || eventually "$VFIOMIGCTL" -q state "$A" running
+	is_in "$B" running || is_in "$B" stop || eventually "$VFIOMIGCTL" -q reset "$B"
 	sim "$A" seed "$state_seed"
 	both_ran=''
 }

@@ -74,7 +74,8 @@ runs()
 	eventually runs
 	eventually counts "$B"
 	eventually phase 'done'
-	[[ ! -e state/spool/$txid.image ]]
+	# The record comes first: the spool is of use until then.
+	eventually test ! -e "state/spool/$txid.image"
 	# A signal that comes before that would be too late to stop, and lose no state.
 	eventually holds_on
 	kill -TERM "$receive"
