@@ -8,50 +8,12 @@
 #include "ui/json-reader.h"
 #include "ui/report.h"
 
-#define DEPTH_MAX 8
-
-/* A value takes 50 times its size in memory once it is parsed; a report has some thousand. */
-#define VALUES_MAX 65536u
-
-static int bench_baseline_bad(struct err *err, const char *why)
-{
-	return err_fail(err, ERR_IMAGE, -EBADMSG, "%s", why);
-}
-
-static bool bench_baseline_has_too_much(const char *text, size_t len)
-{
-	size_t values = 0;
-
-	for (size_t i = 0; i < len; i++)
-		values += text[i] == ',' || text[i] == '{' || text[i] == '[';
-	return len > BENCH_BASELINE_MAX || values > VALUES_MAX;
-}
-
-static int bench_baseline_read_json(const char *text, size_t len, struct json_object **ret,
-				    struct err *err)
-{
-	struct json_tokener *tokener;
-	enum json_tokener_error why;
-	size_t end;
-
-	if (bench_baseline_has_too_much(text, len))
-		return bench_baseline_bad(err, "more than a report can hold");
-	tokener = json_tokener_new_ex(DEPTH_MAX);
-	if (!tokener)
-		return err_set(err, -ENOMEM, "json_tokener");
-	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
-	*ret = json_tokener_parse_ex(tokener, text, (int)len);
-	why = json_tokener_get_error(tokener);
-	end = json_tokener_get_parse_end(tokener);
-	json_tokener_free(tokener);
-	while (end < len && (text[end] == '\n' || text[end] == ' '))
-		end++;
-	if (why == json_tokener_continue)
-		return bench_baseline_bad(err, "no JSON, or cut off");
-	if (why != json_tokener_success || end != len)
-		return bench_baseline_bad(err, "no JSON");
-	return 0;
-}
+/* A report has some thousand values. */
+static const struct json_limits bench_baseline_limits = {
+	.len = BENCH_BASELINE_MAX,
+	.values = 65536,
+	.depth = 8,
+};
 
 static void bench_baseline_read_summary(struct json_reader *r, enum bench_unit unit,
 					struct bench_summary *ret)
@@ -167,7 +129,7 @@ int bench_baseline_parse(const char *text, size_t len, struct bench_baseline *re
 	int r;
 
 	*ret = (struct bench_baseline){ 0 };
-	r = bench_baseline_read_json(text, len, &root, err);
+	r = json_reader_parse(text, len, &bench_baseline_limits, &root, err);
 	r = r < 0 ? r : bench_baseline_read(root, ret, err);
 	json_object_put(root);
 	return r;

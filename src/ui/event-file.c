@@ -6,50 +6,15 @@
 #include "ui/json-reader.h"
 #include "ui/report.h"
 
-#define DEPTH_MAX 16
+static const struct json_limits event_file_limits = {
+	.len = EVENT_FILE_MAX,
+	.values = EVENT_FILE_VALUES_MAX,
+	.depth = 16,
+};
 
 static int event_file_bad(struct err *err, const char *why)
 {
 	return err_fail(err, ERR_IMAGE, -EBADMSG, "%s", why);
-}
-
-/*
- * A value takes 50 times its size in memory once it is parsed: count them before. Those in strings
- * count, too.
- */
-static bool event_file_has_too_much(const char *text, size_t len)
-{
-	size_t values = 0;
-
-	for (size_t i = 0; i < len; i++)
-		values += text[i] == ',' || text[i] == '{' || text[i] == '[';
-	return values > EVENT_FILE_VALUES_MAX;
-}
-
-static int event_file_parse_json(const char *text, size_t len, struct json_object **ret,
-				 struct err *err)
-{
-	struct json_tokener *tokener;
-	enum json_tokener_error why;
-	size_t end;
-
-	if (len > EVENT_FILE_MAX || event_file_has_too_much(text, len))
-		return event_file_bad(err, "more than a report can hold");
-	tokener = json_tokener_new_ex(DEPTH_MAX);
-	if (!tokener)
-		return err_set(err, -ENOMEM, "json_tokener");
-	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
-	*ret = json_tokener_parse_ex(tokener, text, (int)len);
-	why = json_tokener_get_error(tokener);
-	end = json_tokener_get_parse_end(tokener);
-	json_tokener_free(tokener);
-	while (end < len && (text[end] == '\n' || text[end] == ' '))
-		end++;
-	if (why == json_tokener_continue)
-		return event_file_bad(err, "no JSON, or cut off");
-	if (why != json_tokener_success || end != len)
-		return event_file_bad(err, "no JSON");
-	return 0;
 }
 
 static int event_file_parse_names(struct event_file *file, struct json_object *devices,
@@ -138,7 +103,7 @@ int event_file_parse(const char *text, size_t len, struct event_file *ret, struc
 	int r;
 
 	*ret = (struct event_file){ 0 };
-	r = event_file_parse_json(text, len, &ret->root, err);
+	r = json_reader_parse(text, len, &event_file_limits, &ret->root, err);
 	if (r < 0)
 		return r;
 	r = event_file_parse_root(ret, err);

@@ -3,6 +3,46 @@
 
 #include "ui/json-reader.h"
 
+static int json_reader_bad(struct err *err, const char *why)
+{
+	return err_fail(err, ERR_IMAGE, -EBADMSG, "%s", why);
+}
+
+static bool json_reader_has_too_much(const char *text, size_t len, const struct json_limits *limits)
+{
+	size_t values = 0;
+
+	for (size_t i = 0; i < len; i++)
+		values += text[i] == ',' || text[i] == '{' || text[i] == '[';
+	return values > limits->values;
+}
+
+int json_reader_parse(const char *text, size_t len, const struct json_limits *limits,
+		      struct json_object **ret, struct err *err)
+{
+	struct json_tokener *tokener;
+	enum json_tokener_error why;
+	size_t end;
+
+	if (len > limits->len || json_reader_has_too_much(text, len, limits))
+		return json_reader_bad(err, "more than a report can hold");
+	tokener = json_tokener_new_ex(limits->depth);
+	if (!tokener)
+		return err_set(err, -ENOMEM, "json_tokener");
+	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+	*ret = json_tokener_parse_ex(tokener, text, (int)len);
+	why = json_tokener_get_error(tokener);
+	end = json_tokener_get_parse_end(tokener);
+	json_tokener_free(tokener);
+	while (end < len && (text[end] == '\n' || text[end] == ' '))
+		end++;
+	if (why == json_tokener_continue)
+		return json_reader_bad(err, "no JSON, or cut off");
+	if (why != json_tokener_success || end != len)
+		return json_reader_bad(err, "no JSON");
+	return 0;
+}
+
 void json_reader_fail(struct json_reader *r, const char *key, const char *want)
 {
 	if (r->failed)

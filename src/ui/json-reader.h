@@ -10,6 +10,7 @@
 
 #include <json-c/json.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -24,6 +25,25 @@ struct json_reader {
 	bool failed;
 	const char *key, *want;
 };
+
+/**
+ * struct json_limits - what a document may have
+ * @values: a value takes 50 times its size in memory once it is parsed: they are counted before,
+ *          those in strings too
+ */
+struct json_limits {
+	size_t len, values;
+	int depth;
+};
+
+/**
+ * json_reader_parse() - one document and nothing behind it but white space
+ * @ret: the caller's
+ *
+ * Return: 0; -EBADMSG (ERR_IMAGE); -ENOMEM.
+ */
+_must_check_ int json_reader_parse(const char *text, size_t len, const struct json_limits *limits,
+				   struct json_object **ret, struct err *err);
 
 /** json_reader_has() - there is such a member, and it is not null. */
 bool json_reader_has(const struct json_reader *r, const char *key);
