@@ -70,6 +70,7 @@ static void bad_stream_spoil(const struct subject_state *good, enum bad_stream k
 			     unsigned int variant, uint64_t seed, struct subject_state *bad,
 			     char text[BAD_STREAM_TEXT_MAX])
 {
+	static const char *const foreign[] = { "zeroes", "bytes ff", "random bytes" };
 	size_t at = MIN(good->len / 4 * variant, good->len - 1);
 	unsigned int bit = (unsigned int)(bad_stream_random(&seed) >> 32) % 8;
 	size_t max = BAD_STREAM_TEXT_MAX;
@@ -94,7 +95,7 @@ static void bad_stream_spoil(const struct subject_state *good, enum bad_stream k
 	case BAD_STREAM_FOREIGN:
 		bad_stream_fill(bad->data, bad->len, variant, seed);
 		snprintf(text, max, "%zu %s", bad->len,
-			 (const char *[]){ "zeroes", "bytes ff", "random bytes" }[variant]);
+			 foreign[MIN(variant, ARRAY_SIZE(foreign) - 1)]);
 		break;
 	}
 }

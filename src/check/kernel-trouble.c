@@ -40,7 +40,7 @@ bool kernel_trouble_in(const char *text)
 
 	for (size_t i = 0; i < ARRAY_SIZE(starts); i++)
 		if (!strncmp(text, starts[i], strlen(starts[i])))
-			return strncmp(text, "INFO: task ", 11) || strstr(text, "blocked");
+			return strncmp(text, "INFO: task ", 11) != 0 || strstr(text, "blocked");
 	return false;
 }
 

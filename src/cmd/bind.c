@@ -295,7 +295,7 @@ static int cmd_bind_act(struct cmd_bind_args *a, struct err *err)
 	a->options.records = RUN_RECORD_DIR;
 	a->options.rules = a->rules ? a->rules : UDEV_RULE_DIR;
 	a->options.force = a->force;
-	a->v = calloc(a->specs.n, sizeof(*a->v));
+	a->v = calloc(MAX(a->specs.n, (size_t)1), sizeof(*a->v));
 	if (!a->v)
 		return err_set(err, -ENOMEM, "devices");
 	r = cmd_bind_run_session(a, err);
