@@ -61,25 +61,35 @@ static bool rules_load_good(struct check *c, struct subject *s, const struct dra
 	return true;
 }
 
-static void rules_load_own(struct check *c)
+static void rules_load_into(struct check *c, struct subject *to)
 {
 	_cleanup_state_ struct subject_state state = { 0 };
 
 	if (rules_load_save(c, &state))
-		rules_load_good(c, c->device, &drain_by_block, &state);
+		rules_load_good(c, to, &drain_by_block, &state);
 }
 
-static void rules_load_equal(struct check *c)
+/* @way: what was done, for the verdict */
+static void rules_load_equal_in(struct check *c, struct subject *to, const char *way)
 {
 	_cleanup_state_ struct subject_state before = { 0 }, after = { 0 };
 	char text[COMPARE_TEXT_MAX];
 
-	if (!rules_load_save(c, &before) ||
-	    !rules_load_good(c, c->device, &drain_by_block, &before) ||
-	    !drain_session(c, c->device, &drain_by_block, &after))
+	if (!rules_load_save(c, &before) || !rules_load_good(c, to, &drain_by_block, &before) ||
+	    !drain_session(c, to, &drain_by_block, &after))
 		return;
 	if (compare_at(&before, &after) != COMPARE_SAME)
-		check_violated(c, "saved, loaded, saved: %s", compare_text(&before, &after, text));
+		check_violated(c, "%s: %s", way, compare_text(&before, &after, text));
+}
+
+static void rules_load_own(struct check *c)
+{
+	rules_load_into(c, c->device);
+}
+
+static void rules_load_equal(struct check *c)
+{
+	rules_load_equal_in(c, c->device, "saved, loaded, saved");
 }
 
 static void rules_load_brings_back(struct check *c)
@@ -234,24 +244,12 @@ static void rules_load_size(struct check *c)
 
 static void rules_load_pair(struct check *c)
 {
-	_cleanup_state_ struct subject_state state = { 0 };
-
-	if (rules_load_save(c, &state))
-		rules_load_good(c, c->pair, &drain_by_block, &state);
+	rules_load_into(c, c->pair);
 }
 
 static void rules_load_pair_equal(struct check *c)
 {
-	_cleanup_state_ struct subject_state before = { 0 }, after = { 0 };
-	char text[COMPARE_TEXT_MAX];
-
-	if (!rules_load_save(c, &before) ||
-	    !rules_load_good(c, c->pair, &drain_by_block, &before) ||
-	    !drain_session(c, c->pair, &drain_by_block, &after))
-		return;
-	if (compare_at(&before, &after) != COMPARE_SAME)
-		check_violated(c, "saved, loaded into the other, saved there: %s",
-			       compare_text(&before, &after, text));
+	rules_load_equal_in(c, c->pair, "saved, loaded into the other, saved there");
 }
 
 static void rules_load_pair_pre_copy(struct check *c)
