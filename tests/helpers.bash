@@ -216,6 +216,16 @@ has_ended()
 	[[ -z $stat || $stat == *') '[ZX]' '* ]]
 }
 
+# is_program PID NAME: it runs that program. A process may be gone at any moment, and bash ends at
+# $(<FILE) without the file, whatever the substitution is a part of.
+is_program()
+{
+	local comm=''
+
+	IFS='' read -r comm 2>/dev/null <"/proc/$1/comm" || true
+	[[ $comm == "$2" ]]
+}
+
 # eventually COMMAND...: until it succeeds. How long that takes is not for a test to judge, but it
 # must not wait for ever: each look at it takes a part of what this machine can do.
 eventually()

@@ -95,7 +95,7 @@ end_of()
 	local children=''
 
 	read -r children 2>/dev/null <"/proc/$1/task/$1/children" || true
-	[[ -n $children && $(</proc/"$1"/comm) == strace ]] && set -- "${children%% *}"
+	[[ -n $children ]] && is_program "$1" strace && set -- "${children%% *}"
 	echo "$1"
 }
 

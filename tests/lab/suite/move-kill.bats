@@ -26,10 +26,16 @@ anew()
 	rm -rf near far link
 	((++state_seed))
 	# A process that was killed may have them open for a moment.
-	is_in "$A" running || eventually "$VFIOMIGCTL" -q state "$A" running
+	is_in "$A" running || eventually quietly "$VFIOMIGCTL" -q state "$A" running ||
+		wrong "the source's device is not let go"
 	is_in "$B" running || is_in "$B" stop || eventually "$VFIOMIGCTL" -q reset "$B"
 	sim "$A" seed "$state_seed"
 	both_ran=''
+}
+
+quietly()
+{
+	"$@" 2>/dev/null
 }
 
 # runs DEVICE: the state that moves.
@@ -71,7 +77,7 @@ tool_of()
 	local stat line fields
 
 	tool_pid=$1
-	[[ $(</proc/"$1"/comm) == kill-nth ]] || return 0
+	is_program "$1" kill-nth || return 0
 	tool_pid=''
 	for stat in /proc/[0-9]*/stat; do
 		read -r line <"$stat" || continue
@@ -186,7 +192,7 @@ recover_both()
 wrong()
 {
 	echo "$place_is: $*" "$A: $(cat "$sysfs/$A/migsim/state")" "$B: $(cat "$sysfs/$B/migsim/state")"
-	tail -n +1 moving.err receiving.err near/*.source far/*.destination
+	tail -n +1 moving.err receiving.err recovering.err near/*.source far/*.destination
 	return 1
 }
 
@@ -218,7 +224,7 @@ collect()
 	local ended=0
 
 	if ! has_ended "${!1}"; then
-		[[ $1 != receiving ]] || held+=("$receiving")
+		held+=("${!1}")
 		return 0
 	fi
 	wait "${!1}" || ended=$?
