@@ -76,19 +76,33 @@ static int journal_file_write_aside(const struct journal_ops *ops, int dir, cons
 	return ops->fsync(fd) < 0 ? -errno : 0;
 }
 
-int journal_file_replace(const struct journal_ops *ops, int dir, const char *where,
+static void journal_file_aside_name(const char *name, char ret[NAME_MAX + 1])
+{
+	snprintf(ret, NAME_MAX + 1, ".%s.new", name);
+}
+
+int journal_file_prepare(const struct journal_ops *ops, int dir, const char *where,
 			 const char *name, const char *text, size_t len, struct err *err)
 {
 	char aside[NAME_MAX + 1];
 	int r;
 
-	snprintf(aside, sizeof(aside), ".%s.new", name);
+	journal_file_aside_name(name, aside);
 	r = journal_file_write_aside(ops, dir, aside, text, len);
-	if (r < 0) {
-		err_fail(err, ERR_SYSTEM, r, "%s/%s: not written", where, name);
-		ops->unlinkat(dir, aside, 0);
-		return r;
-	}
+	if (r >= 0)
+		return 0;
+	err_fail(err, ERR_SYSTEM, r, "%s/%s: not written", where, name);
+	ops->unlinkat(dir, aside, 0);
+	return r;
+}
+
+int journal_file_commit(const struct journal_ops *ops, int dir, const char *where, const char *name,
+			struct err *err)
+{
+	char aside[NAME_MAX + 1];
+	int r;
+
+	journal_file_aside_name(name, aside);
 	if (ops->renameat(dir, aside, dir, name) < 0) {
 		r = -errno;
 		err_fail(err, ERR_SYSTEM, r, "%s/%s: not renamed", where, name);
@@ -103,6 +117,22 @@ int journal_file_replace(const struct journal_ops *ops, int dir, const char *whe
 		return JOURNAL_UNSURE;
 	}
 	return JOURNAL_WRITTEN;
+}
+
+void journal_file_drop(const struct journal_ops *ops, int dir, const char *name)
+{
+	char aside[NAME_MAX + 1];
+
+	journal_file_aside_name(name, aside);
+	ops->unlinkat(dir, aside, 0);
+}
+
+int journal_file_replace(const struct journal_ops *ops, int dir, const char *where,
+			 const char *name, const char *text, size_t len, struct err *err)
+{
+	int r = journal_file_prepare(ops, dir, where, name, text, len, err);
+
+	return r < 0 ? r : journal_file_commit(ops, dir, where, name, err);
 }
 
 int journal_file_read(int dir, const char *where, const char *name, char **ret, size_t *ret_len,

@@ -43,6 +43,23 @@ _must_check_ int journal_file_replace(const struct journal_ops *ops, int dir, co
 				      struct err *err);
 
 /**
+ * journal_file_prepare() - the first half of it: the new content aside, durable
+ *
+ * Nothing reads it under that name, and whoever writes @name next replaces it. Return: 0; negative
+ * errno (ERR_SYSTEM), and there is nothing aside.
+ */
+_must_check_ int journal_file_prepare(const struct journal_ops *ops, int dir, const char *where,
+				      const char *name, const char *text, size_t len,
+				      struct err *err);
+
+/** journal_file_commit() - the second half: what is aside is @name. Return: as the whole. */
+_must_check_ int journal_file_commit(const struct journal_ops *ops, int dir, const char *where,
+				     const char *name, struct err *err);
+
+/** journal_file_drop() - what is aside goes. Best effort: it is in no way. */
+void journal_file_drop(const struct journal_ops *ops, int dir, const char *name);
+
+/**
  * journal_file_read() - all of @name in @dir, a regular file of at most JOURNAL_TEXT_MAX bytes
  * @ret: NUL-terminated behind its @ret_len bytes; the caller's
  *

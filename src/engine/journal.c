@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/hex.h"
 #include "base/io.h"
+#include "base/log.h"
 #include "base/macros.h"
 #include "base/units.h"
 #include "engine/journal-file.h"
@@ -41,11 +42,19 @@ struct journal {
 	const struct journal_ops *ops;
 };
 
+/**
+ * struct journal_entry
+ * @aside: the text that lies aside, durable, for the next write; NULL for none
+ * @aside_ns: its changed_ns
+ */
 struct journal_entry {
 	struct journal *journal;
 	struct journal_record record;
 	char name[JOURNAL_NAME_MAX];
 	int lock;
+	char *aside;
+	size_t aside_len;
+	uint64_t aside_ns;
 };
 
 static uint64_t journal_now_ns(void)
@@ -462,6 +471,9 @@ struct journal_entry *journal_entry_free(struct journal_entry *e)
 
 	if (!e)
 		return NULL;
+	if (e->aside)
+		journal_file_drop(e->journal->ops, e->journal->fd, e->name);
+	free(e->aside);
 	if (e->lock >= 0)
 		fcntl(e->lock, F_OFD_SETLK, &whole);
 	fd_closep(&e->lock);
@@ -501,14 +513,13 @@ static DIR *journal_opendir(struct journal *j)
 /* What a crash left of a record that never was, or of a lock. */
 static void journal_prune_orphan(struct journal *j, const char *lock_name)
 {
-	char name[JOURNAL_NAME_MAX], aside[JOURNAL_NAME_MAX + 8];
+	char name[JOURNAL_NAME_MAX];
 
 	snprintf(name, sizeof(name), "%.*s", (int)(strlen(lock_name) - strlen(JOURNAL_LOCK_SUFFIX)),
 		 lock_name);
 	if (journal_exists(j, name) || journal_is_busy(j, name))
 		return;
-	snprintf(aside, sizeof(aside), ".%s.new", name);
-	j->ops->unlinkat(j->fd, aside, 0);
+	journal_file_drop(j->ops, j->fd, name);
 	j->ops->unlinkat(j->fd, lock_name, 0);
 }
 
@@ -658,10 +669,55 @@ struct journal_record *journal_record(struct journal_entry *e)
 	return &e->record;
 }
 
+void journal_prepare(struct journal_entry *e, enum wire_phase next)
+{
+	struct journal *j = e->journal;
+	struct journal_record record = e->record;
+	struct err why = { 0 };
+	int r;
+
+	e->aside = mfree(e->aside);
+	record.phase = next;
+	record.changed_ns = e->aside_ns = journal_now_ns();
+	r = journal_text_encode(&record, &e->aside, &e->aside_len, &why);
+	if (r < 0)
+		return;
+	r = journal_file_prepare(j->ops, j->fd, j->dir, e->name, e->aside, e->aside_len, &why);
+	if (r >= 0)
+		return;
+	log_debug("%s, ahead of time: %s", why.text, err_name(r));
+	e->aside = mfree(e->aside);
+}
+
+/* Return: 1: what lies aside is what is to be written; 0; -ENOMEM and the like. */
+static int journal_is_aside(struct journal_entry *e, struct err *err)
+{
+	_cleanup_free_ char *text = NULL;
+	size_t len;
+	int r;
+
+	if (!e->aside)
+		return 0;
+	e->record.changed_ns = e->aside_ns;
+	r = journal_text_encode(&e->record, &text, &len, err);
+	if (r < 0)
+		return r;
+	return len == e->aside_len && memcmp(text, e->aside, len) == 0;
+}
+
 int journal_write(struct journal_entry *e, struct err *err)
 {
+	struct journal *j = e->journal;
+	int r = journal_is_aside(e, err);
+
+	if (r < 0)
+		return r;
+	/* Whatever comes of it, nothing is aside afterwards. */
+	e->aside = mfree(e->aside);
+	if (r > 0)
+		return journal_file_commit(j->ops, j->fd, j->dir, e->name, err);
 	e->record.changed_ns = journal_now_ns();
-	return journal_put(e->journal, e->name, &e->record, err);
+	return journal_put(j, e->name, &e->record, err);
 }
 
 /*

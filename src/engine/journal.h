@@ -157,6 +157,18 @@ struct journal_record *journal_record(struct journal_entry *e);
  */
 _must_check_ int journal_write(struct journal_entry *e, struct err *err);
 
+/**
+ * journal_prepare() - have journal_record()'s content, with @next as its phase, ready to be written
+ *
+ * For a moment at which nothing else is to be done: it goes aside, durably, where no reader takes
+ * it for the record. A journal_write() of just that content has only to give it its name. One of
+ * any other content, journal_lock() and journal_entry_free() do away with it.
+ *
+ * The time at which the record has changed is that of this call. Best effort: what fails here,
+ * journal_write() does anew, and tells.
+ */
+void journal_prepare(struct journal_entry *e, enum wire_phase next);
+
 /** journal_entry_free() - unlock it, for processes that were forked meanwhile as well */
 struct journal_entry *journal_entry_free(struct journal_entry *e);
 DEFINE_CLEANUP(struct journal_entry *, journal_entry_free)

@@ -584,6 +584,7 @@ static struct {
 	int calls;
 	enum call was;
 	int syncs; /* before it, and itself */
+	bool ahead; /* the file aside was synced before */
 } fault;
 
 /* Return: the call is not to be made, or its result is not to be told. */
@@ -676,7 +677,7 @@ static int expected(void)
 	case CALL_RENAMEAT:
 		return fault.error == ENOSPC ? -ENOSPC : JOURNAL_UNSURE;
 	case CALL_FSYNC:
-		return fault.syncs == 1 ? -fault.error : JOURNAL_UNSURE;
+		return fault.syncs == 1 && !fault.ahead ? -fault.error : JOURNAL_UNSURE;
 	case CALL_WRITE:
 		return fault.error == EINTR ? JOURNAL_WRITTEN : -fault.error;
 	case CALL_UNLINKAT:
@@ -714,34 +715,138 @@ static bool had_renamed(void)
 	return fault.was == CALL_FSYNC || (fault.was == CALL_RENAMEAT && fault.after);
 }
 
+static bool is_aside(uint8_t n)
+{
+	struct journal_record r = a_record(n, 0);
+	char path[128], hex[2 * WIRE_ID_SIZE + 1];
+
+	snprintf(path, sizeof(path), "%s/.%s.destination.new", folder,
+		 hex_encode(r.txid, WIRE_ID_SIZE, hex));
+	return access(path, F_OK) == 0;
+}
+
+/* One row: the call @at of a write fails, of which the first half was done before or not. */
+static int write_with_fault(int at, int error, bool after, bool ahead)
+{
+	struct journal *j = opened_faulty();
+	struct journal_entry *e = added(j, 1, WIRE_PHASE_PREPARED);
+	struct err err = { 0 };
+	bool hit;
+	int r;
+
+	if (ahead)
+		journal_prepare(e, WIRE_PHASE_COMMITTED);
+	assert_int_equal(is_aside(1), ahead);
+	fault_set(at, error, after);
+	fault.ahead = ahead;
+	journal_record(e)->phase = WIRE_PHASE_COMMITTED;
+	r = journal_write(e, &err);
+	hit = fault.calls > at;
+	journal_entry_free(e);
+	journal_free(j);
+	if (hit && !(fault.was == CALL_RENAMEAT && fault.after && r < 0))
+		assert_outcome(r, WIRE_PHASE_PREPARED, phase_now(1), had_renamed());
+	assert_int_equal(hit && r != JOURNAL_WRITTEN, err.text[0] != '\0');
+	assert_false(is_aside(1));
+	empty_folder();
+	return hit ? r : JOURNAL_WRITTEN;
+}
+
 static void a_write_tells_what_is_there_when_any_call_fails(void **state)
 {
 	static const int errors[] = { EIO, ENOSPC, EINTR };
-	unsigned int unsure = 0, refused = 0;
+
+	(void)state;
+	for (int ahead = 0; ahead < 2; ahead++) {
+		unsigned int unsure = 0, refused = 0;
+
+		for (int at = 0, hit = 1; hit; at++) {
+			for (size_t k = 0; k < 2 * ARRAY_SIZE(errors); k++) {
+				int r = write_with_fault(at, errors[k / 2], k % 2, ahead);
+
+				hit = fault.calls > at;
+				unsure += r == JOURNAL_UNSURE;
+				refused += r < 0;
+			}
+		}
+		assert_true(unsure > 5 && refused > (ahead ? 0 : 5));
+		/* Of a write that was prepared, only its second half is left to be done. */
+		if (ahead)
+			assert_int_equal(fault.calls, 2);
+	}
+}
+
+static void what_cannot_be_prepared_is_written_in_its_time(void **state)
+{
+	unsigned int hits = 0;
 
 	(void)state;
 	for (int at = 0, hit = 1; hit; at++) {
-		for (size_t k = 0; k < 2 * ARRAY_SIZE(errors); k++) {
-			struct journal *j = opened_faulty();
-			struct journal_entry *e = added(j, 1, WIRE_PHASE_PREPARED);
-			struct err err = { 0 };
-			int r;
+		struct journal *j = opened_faulty();
+		struct journal_entry *e = added(j, 1, WIRE_PHASE_PREPARED);
 
-			fault_set(at, errors[k / 2], k % 2);
-			journal_record(e)->phase = WIRE_PHASE_COMMITTED;
-			r = journal_write(e, &err);
-			hit = fault.calls > at;
-			journal_entry_free(e);
-			journal_free(j);
-			if (hit && !(fault.was == CALL_RENAMEAT && fault.after && r < 0))
-				assert_outcome(r, WIRE_PHASE_PREPARED, phase_now(1), had_renamed());
-			assert_int_equal(hit && r != JOURNAL_WRITTEN, err.text[0] != '\0');
-			unsure += r == JOURNAL_UNSURE;
-			refused += r < 0;
-			empty_folder();
-		}
+		fault_set(at, EIO, false);
+		journal_prepare(e, WIRE_PHASE_COMMITTED);
+		hit = fault.calls > at;
+		hits += (unsigned int)hit;
+		fault_set(-1, 0, false);
+		journal_record(e)->phase = WIRE_PHASE_COMMITTED;
+		assert_int_equal(journal_write(e, NULL), JOURNAL_WRITTEN);
+		/* Anew, if it has failed: what a sync has lost once is not believed to be there. */
+		assert_int_equal(fault.calls > 2, hit);
+		journal_entry_free(e);
+		journal_free(j);
+		assert_int_equal(phase_now(1), WIRE_PHASE_COMMITTED);
+		empty_folder();
 	}
-	assert_true(unsure > 5 && refused > 5);
+	assert_true(hits >= 3);
+}
+
+static void what_is_prepared_is_no_record(void **state)
+{
+	struct journal *j = opened();
+	struct journal_entry *e = added(j, 1, WIRE_PHASE_PREPARED);
+	struct journal_item *v;
+	size_t n;
+
+	(void)state;
+	journal_prepare(e, WIRE_PHASE_COMMITTED);
+	assert_true(is_aside(1));
+	assert_int_equal(journal_record(e)->phase, WIRE_PHASE_PREPARED);
+	assert_int_equal(journal_list(j, &v, &n, NULL), 0);
+	assert_int_equal(n, 1);
+	assert_int_equal(v[0].record.phase, WIRE_PHASE_PREPARED);
+	journal_list_done(v, n);
+	/* What never was of use goes with its lock. */
+	journal_entry_free(e);
+	assert_false(is_aside(1));
+	assert_int_equal(phase_now(1), WIRE_PHASE_PREPARED);
+	journal_free(j);
+}
+
+/* It is the content that counts, and not that something was prepared. */
+static void another_content_than_was_prepared_is_written_whole(void **state)
+{
+	struct journal *j = opened();
+	struct journal_record r = a_record(1, WIRE_PHASE_COMMITTED);
+	struct journal_entry *e = added(j, 1, WIRE_PHASE_PREPARED);
+
+	(void)state;
+	journal_prepare(e, WIRE_PHASE_COMMITTED);
+	journal_record(e)->phase = WIRE_PHASE_ABORTED;
+	assert_int_equal(journal_write(e, NULL), JOURNAL_WRITTEN);
+	assert_false(is_aside(1));
+	journal_prepare(e, WIRE_PHASE_COMMITTED);
+	journal_record(e)->phase = WIRE_PHASE_COMMITTED;
+	journal_record(e)->end.bytes = 4711;
+	assert_int_equal(journal_write(e, NULL), JOURNAL_WRITTEN);
+	assert_false(is_aside(1));
+	journal_entry_free(e);
+	assert_int_equal(journal_lock(j, r.txid, r.role, &e, NULL), 0);
+	assert_true(journal_record(e)->end.bytes == 4711);
+	assert_int_equal(journal_record(e)->phase, WIRE_PHASE_COMMITTED);
+	journal_entry_free(e);
+	journal_free(j);
 }
 
 static void a_record_that_is_not_added_is_not_there(void **state)
@@ -859,6 +964,19 @@ static void op_write(struct journal *j)
 		_exit(1);
 }
 
+static void op_prepare(struct journal *j)
+{
+	struct journal_record r = a_record(1, 0);
+	struct journal_entry *e;
+
+	if (journal_lock(j, r.txid, r.role, &e, NULL) < 0)
+		_exit(1);
+	journal_prepare(e, WIRE_PHASE_COMMITTED);
+	journal_record(e)->phase = WIRE_PHASE_COMMITTED;
+	if (journal_write(e, NULL) != JOURNAL_WRITTEN)
+		_exit(1);
+}
+
 static void op_add(struct journal *j)
 {
 	struct journal_record r = a_record(1, WIRE_PHASE_COMMITTED);
@@ -873,7 +991,11 @@ static void a_process_that_is_killed_leaves_the_old_or_the_new(void **state)
 	static const struct {
 		void (*op)(struct journal *j);
 		enum wire_phase was;
-	} rows[] = { { op_write, WIRE_PHASE_PREPARED }, { op_add, WIRE_PHASE_NONE } };
+	} rows[] = {
+		{ op_write, WIRE_PHASE_PREPARED },
+		{ op_prepare, WIRE_PHASE_PREPARED },
+		{ op_add, WIRE_PHASE_NONE },
+	};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -889,6 +1011,7 @@ static void a_process_that_is_killed_leaves_the_old_or_the_new(void **state)
 				hit = killed(rows[i].op, at, after);
 				/* Locks, the record and its name aside: nothing is in the way. */
 				now = phase_now(1);
+				assert_false(now != WIRE_PHASE_NONE && is_aside(1));
 				assert_true(now == rows[i].was || now == WIRE_PHASE_COMMITTED);
 				old += now == rows[i].was;
 				new += now == WIRE_PHASE_COMMITTED &&hit;
@@ -921,6 +1044,9 @@ int main(void)
 		TEST(a_list_is_by_age_and_names_what_is_damaged),
 		TEST(finished_records_go_when_there_are_many),
 		TEST(a_write_tells_what_is_there_when_any_call_fails),
+		TEST(what_cannot_be_prepared_is_written_in_its_time),
+		TEST(what_is_prepared_is_no_record),
+		TEST(another_content_than_was_prepared_is_written_whole),
 		TEST(a_record_that_is_not_added_is_not_there),
 		TEST(a_record_is_told_only_when_it_is_durable),
 		TEST(a_generation_is_given_once),
