@@ -116,7 +116,9 @@ static int receive_taken(struct load_carrier *c, const struct image_receipt *rec
 		return err_fail(err, ERR_PEER, -EPROTO,
 				"%s: END is of %llu bytes, and %llu have come", link_name(r->link),
 				(unsigned long long)r->end.bytes, (unsigned long long)r->bytes);
-	return r->spool ? spool_sync(r->spool, err) : 0;
+	if (r->spool)
+		spool_end(r->spool);
+	return 0;
 }
 
 /*
@@ -148,6 +150,9 @@ static int receive_accept(struct load_carrier *c, const struct image_receipt *re
 
 	(void)receipt; /* END was compared with it */
 	*received = move_received(r->state);
+	e = r->spool ? spool_sync(r->spool, err) : 0;
+	if (e < 0)
+		return e;
 	e = receive_check_source(r, err);
 	if (e < 0)
 		return e;
@@ -201,7 +206,11 @@ static enum move_event receive_failure(struct receive *r, const struct err *why)
 static void receive_refuse(struct load_carrier *c, const struct err *why)
 {
 	struct receive *r = receive_of(c);
+	struct err spool = { 0 };
 
+	/* What looks like a wish to stop may be the spool's. */
+	if (why->code == -ECANCELED && r->spool && spool_failure(r->spool, &spool) < 0)
+		why = &spool;
 	if (r->state != MOVE_D_ABORTED && r->state != MOVE_D_RENEWING)
 		receive_event(r, receive_failure(r, why));
 	if (!(r->due & MOVE_SEND_ABORT))
@@ -231,8 +240,9 @@ static const struct load_carrier_ops receive_carrier = {
 static int receive_open_spool(struct receive *r, struct err *err)
 {
 	r->spool = spool_free(r->spool);
-	return r->options->spool ? spool_open(r->options->spool, r->result->txid, &r->spool, err)
-				 : 0;
+	if (!r->options->spool)
+		return 0;
+	return spool_open(r->options->spool, r->result->txid, r->cancel, &r->spool, err);
 }
 
 static void receive_drop_spool(struct receive *r)

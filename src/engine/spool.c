@@ -8,24 +8,16 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include "base/io.h"
 #include "base/log.h"
 #include "base/macros.h"
 #include "base/units.h"
+#include "engine/spool-writer.h"
 #include "engine/spool.h"
 
-/* Have the disk begin while more is on its way: the sync at the end is in the downtime. */
-#define SPOOL_AHEAD ((uint64_t)8 << 20)
-
-/**
- * struct spool
- * @written: so far
- * @begun: the disk was told to write up to here
- */
 struct spool {
 	int dir, fd;
 	char *path, *file;
-	uint64_t written, begun;
+	struct spool_writer *writer;
 };
 
 static int spool_failed(const struct spool *s, enum err_kind kind, int code, struct err *err)
@@ -113,7 +105,8 @@ static int spool_name(struct spool *s, const char *dir, const char *name, struct
 	return 0;
 }
 
-int spool_open(const char *dir, const char *name, struct spool **ret, struct err *err)
+int spool_open(const char *dir, const char *name, struct cancel *cancel, struct spool **ret,
+	       struct err *err)
 {
 	_cleanup_(spool_freep) struct spool *s = calloc(1, sizeof(*s));
 	int r;
@@ -132,31 +125,40 @@ int spool_open(const char *dir, const char *name, struct spool **ret, struct err
 	s->fd = openat(s->dir, s->file, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (s->fd < 0)
 		return spool_failed(s, err_denied(-errno, ERR_OUTPUT), -errno, err);
+	/* Its name is durable before there is anything in it: later that would take longer. */
+	if (fsync(s->dir) < 0)
+		return spool_failed(s, ERR_IO, -errno, err);
+	r = spool_writer_new(s->fd, cancel, &s->writer, err);
+	if (r < 0)
+		return err_prefix(err, r, "spool %s", s->path);
 	*ret = TAKE_PTR(s);
 	return 0;
 }
 
 int spool_write(struct spool *s, const void *buf, size_t len, struct err *err)
 {
-	int r = write_full(s->fd, buf, len);
+	int r = spool_writer_put(s->writer, buf, len);
 
-	if (r < 0)
-		return spool_failed(s, ERR_IO, r, err);
-	s->written += len;
-	if (s->written - s->begun < SPOOL_AHEAD)
-		return 0;
-	/* A help alone: what it fails with, the sync reports. */
-	sync_file_range(s->fd, (off64_t)s->begun, (off64_t)(s->written - s->begun),
-			SYNC_FILE_RANGE_WRITE);
-	s->begun = s->written;
-	return 0;
+	return r < 0 ? spool_failed(s, ERR_IO, r, err) : 0;
+}
+
+void spool_end(struct spool *s)
+{
+	spool_writer_end(s->writer);
 }
 
 int spool_sync(struct spool *s, struct err *err)
 {
-	if (fsync(s->fd) < 0 || fsync(s->dir) < 0)
-		return spool_failed(s, ERR_IO, -errno, err);
-	return 0;
+	int r = spool_writer_wait(s->writer);
+
+	return r < 0 ? spool_failed(s, ERR_IO, r, err) : 0;
+}
+
+int spool_failure(const struct spool *s, struct err *err)
+{
+	int r = spool_writer_failure(s->writer);
+
+	return r < 0 ? spool_failed(s, ERR_IO, r, err) : 0;
 }
 
 const char *spool_path(const struct spool *s)
@@ -175,6 +177,7 @@ struct spool *spool_free(struct spool *s)
 {
 	if (!s)
 		return NULL;
+	spool_writer_free(s->writer);
 	if (s->fd >= 0)
 		close(s->fd);
 	if (s->dir >= 0)

@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <stddef.h>
 
+#include "base/cancel.h"
 #include "base/cleanup.h"
 #include "base/err.h"
 
@@ -34,18 +35,32 @@ _must_check_ int spool_check_room(const char *dir, uint64_t expected, struct err
 
 /**
  * spool_open() - a new, empty file "NAME.image" in @dir, which is made (0700) if it is not there
+ * @cancel: stopped, as cancel_stop() has it, when it cannot be written; spool_failure() says why.
+ *          May be NULL
  *
- * Replaces what an attempt before has left under that name.
+ * Replaces what an attempt before has left under that name. The name is durable afterwards.
  *
- * Return: 0; as spool_check(); -ENOSPC and the like (ERR_OUTPUT).
+ * Return: 0; as spool_check(); -ENOSPC and the like (ERR_OUTPUT); -EIO (ERR_IO); as
+ * spool_writer_new().
  */
-_must_check_ int spool_open(const char *dir, const char *name, struct spool **ret, struct err *err);
+_must_check_ int spool_open(const char *dir, const char *name, struct cancel *cancel,
+			    struct spool **ret, struct err *err);
 
-/** spool_write() - Return: 0; -ENOSPC and the like (ERR_IO). */
+/** spool_write() - copies it. Return: 0; -ENOSPC and the like (ERR_IO), also of bytes before. */
 _must_check_ int spool_write(struct spool *s, const void *buf, size_t len, struct err *err);
 
-/** spool_sync() - make it and its name durable. Return: 0; as fsync(), never to be retried. */
+/** spool_end() - that was all: it is on its way to the disk while other things are done */
+void spool_end(struct spool *s);
+
+/**
+ * spool_sync() - wait until all of it is durable; ends it
+ *
+ * Return: 0; as spool_write(), and as fsync(), never to be retried.
+ */
 _must_check_ int spool_sync(struct spool *s, struct err *err);
+
+/** spool_failure() - Return: 0; what it has failed with so far, as spool_write(). */
+_must_check_ int spool_failure(const struct spool *s, struct err *err);
 
 /** spool_path() - absolute */
 const char *spool_path(const struct spool *s);

@@ -477,6 +477,29 @@ cramped()
 	over 74 aborted source stop aborted
 }
 
+# It is written by a thread of its own, and synced while the driver judges: no READY before both.
+@test "receive: a spool that cannot be written or synced is told before READY" {
+	local call
+
+	require strace
+	emulate --state-size 3M
+	for call in fsync pwrite64; do
+		rm -rf state spool
+		ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0 strace -f -qqq -o trace \
+			-P "$PWD/$SPOOL" -e "trace=$call" -e "inject=$call:error=EIO" \
+			"$tool" --json receive --state-dir=state --spool=spool --no-hold "$B" unix:r \
+			>receive.out 2>receive.err 3>&- &
+		receive=$!
+		started+=("$!")
+		eventually said 'listening on' receive.err
+		send 0 "${BEGIN[@]}" frames end gone
+		[[ $output == *'ABORT '*"spool $PWD/$SPOOL: Input/output error"* ]]
+		[[ $output != *READY* ]]
+		said INJECTED trace
+		over 74 aborted source stop aborted
+	done
+}
+
 @test "receive: over standard input and output, as ssh starts it" {
 	emulate
 	run --separate-stderr timeout 100 "$SOURCE" \
