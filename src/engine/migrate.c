@@ -203,12 +203,23 @@ static enum move_event migrate_take(struct migrate *m)
 	return r < 0 ? migrate_stream_failed(m, r) : MOVE_ON_SENT;
 }
 
+/* While the other end has its devices judge the state: the decision has only to be named then. */
+static void migrate_record_ahead(struct migrate *m)
+{
+	journal_record(m->entry)->end = m->courier.sent;
+	journal_prepare(m->entry, move_phase_ahead(m->state));
+}
+
 static enum move_event migrate_send_end(struct migrate *m)
 {
 	const struct source_result *s = &m->result->source;
+	enum move_event e;
 
 	log_info("%s: all is sent", m->options->uri.text);
-	return courier_end(&m->courier, &s->receipt, s->written, m->err);
+	e = courier_end(&m->courier, &s->receipt, s->written, m->err);
+	if (e == COURIER_NONE)
+		migrate_record_ahead(m);
+	return e;
 }
 
 static enum move_event migrate_send_commit(struct migrate *m)

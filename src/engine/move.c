@@ -225,11 +225,12 @@ enum move_admission move_admits(enum move_state state, enum move_try offered)
 /**
  * struct move_meaning - of a state
  * @phase: what its record says; of a state in which one is written, what is written
+ * @ahead: what comes next, where the way there is a wait in which that can be made ready
  * @sent, @received: the source's, the destination's
  */
 struct move_meaning {
 	const char *name;
-	enum wire_phase phase;
+	enum wire_phase phase, ahead;
 	enum handover_sent sent;
 	enum handover_received received;
 };
@@ -240,7 +241,8 @@ static const struct move_meaning move_meanings[MOVE_NR_STATES] = {
 	[S(BEGINNING)] = { "beginning", WIRE_PHASE_BEGUN,     .sent = HANDOVER_SENDING },
 	[S(BEGUN)]     = { "begun",     WIRE_PHASE_BEGUN,     .sent = HANDOVER_SENDING },
 	[S(BROKEN)]    = { "broken",    WIRE_PHASE_BEGUN,     .sent = HANDOVER_SENDING },
-	[S(ENDED)]     = { "ended",     WIRE_PHASE_BEGUN,     .sent = HANDOVER_SENDING },
+	[S(ENDED)]     = { "ended",     WIRE_PHASE_BEGUN,     WIRE_PHASE_COMMITTED,
+			   .sent = HANDOVER_SENDING },
 	[S(DECIDING)]  = { "deciding",  WIRE_PHASE_COMMITTED, .sent = HANDOVER_ENDING },
 	[S(COMMITTED)] = { "committed", WIRE_PHASE_COMMITTED, .sent = HANDOVER_DOUBT },
 	[S(UNSURE)]    = { "unsure",    WIRE_PHASE_COMMITTED, .sent = HANDOVER_DOUBT },
@@ -251,9 +253,11 @@ static const struct move_meaning move_meanings[MOVE_NR_STATES] = {
 	[D(ACCEPTED)]   = { "accepted",   WIRE_PHASE_NONE,      .received = HANDOVER_IDLE },
 	[D(BEGINNING)]  = { "beginning",  WIRE_PHASE_BEGUN,     .received = HANDOVER_IDLE },
 	[D(LOADING)]    = { "loading",    WIRE_PHASE_BEGUN,     .received = HANDOVER_LOADING },
-	[D(JUDGING)]    = { "judging",    WIRE_PHASE_BEGUN,     .received = HANDOVER_LOADING },
+	[D(JUDGING)]    = { "judging",    WIRE_PHASE_BEGUN,     WIRE_PHASE_PREPARED,
+			    .received = HANDOVER_LOADING },
 	[D(PREPARING)]  = { "preparing",  WIRE_PHASE_PREPARED,  .received = HANDOVER_LOADING },
-	[D(PREPARED)]   = { "prepared",   WIRE_PHASE_PREPARED,  .received = HANDOVER_ANSWERING },
+	[D(PREPARED)]   = { "prepared",   WIRE_PHASE_PREPARED,  WIRE_PHASE_COMMITTED,
+			    .received = HANDOVER_ANSWERING },
 	[D(RENEWING)]   = { "renewing",   WIRE_PHASE_BEGUN,     .received = HANDOVER_LOADING },
 	[D(COMMITTING)] = { "committing", WIRE_PHASE_COMMITTED, .received = HANDOVER_ANSWERING },
 	[D(STARTING)]   = { "starting",   WIRE_PHASE_COMMITTED, .received = HANDOVER_OWNED },
@@ -266,6 +270,11 @@ static const struct move_meaning move_meanings[MOVE_NR_STATES] = {
 enum wire_phase move_phase(enum move_state state)
 {
 	return move_meanings[state].phase;
+}
+
+enum wire_phase move_phase_ahead(enum move_state state)
+{
+	return move_meanings[state].ahead;
 }
 
 enum handover_sent move_sent(enum move_state state)

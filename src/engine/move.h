@@ -159,6 +159,13 @@ enum move_admission move_admits(enum move_state state, enum move_try offered);
 /** move_phase() - what the record of a transaction in @state says */
 enum wire_phase move_phase(enum move_state state);
 
+/**
+ * move_phase_ahead() - what the record says once what is waited for in @state has come
+ *
+ * WIRE_PHASE_NONE where that is not to be written, or not known: nothing is to be made ready then.
+ */
+enum wire_phase move_phase_ahead(enum move_state state);
+
 /** move_sent(), move_received() - @state as engine/handover.h sees it */
 enum handover_sent move_sent(enum move_state state);
 enum handover_received move_received(enum move_state state);

@@ -120,6 +120,13 @@ void receive_link_failed(struct receive *r, const struct err *why);
 /** receive_record() - make @phase durable. Return: what that came to, its story in @r->failed */
 enum move_event receive_record(struct receive *r, enum wire_phase phase);
 
+/**
+ * receive_record_ahead() - have what the record says next ready, as journal_prepare(), if it is known
+ *
+ * For when this end waits anyway.
+ */
+void receive_record_ahead(struct receive *r);
+
 /** receive_moved_away() - the state that is held here has left by another transaction since */
 bool receive_moved_away(struct receive *r);
 

@@ -134,6 +134,19 @@ enum move_event receive_record(struct receive *r, enum wire_phase phase)
 	return e < 0 ? MOVE_ON_NOT_WRITTEN : MOVE_ON_UNSURE;
 }
 
+/* What fails here fails once more when it is written, and is told then. */
+void receive_record_ahead(struct receive *r)
+{
+	enum wire_phase next = move_phase_ahead(r->state);
+
+	if (next == WIRE_PHASE_NONE || !r->entry)
+		return;
+	pthread_mutex_lock(&r->journal_lock);
+	if (receive_record_fill(r, journal_record(r->entry)) >= 0)
+		journal_prepare(r->entry, next);
+	pthread_mutex_unlock(&r->journal_lock);
+}
+
 static bool receive_record_names(const struct receive *r, const struct journal_record *record)
 {
 	for (unsigned int i = 0; i < record->n_devices; i++)

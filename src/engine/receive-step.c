@@ -181,6 +181,8 @@ static void receive_step_send_abort(struct receive *r)
 static void receive_step_send_ready(struct receive *r)
 {
 	receive_step_send(r, WIRE_READY);
+	/* The source writes its decision meanwhile. */
+	receive_record_ahead(r);
 }
 
 static void receive_step_send_done(struct receive *r)

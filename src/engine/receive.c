@@ -118,6 +118,7 @@ static int receive_taken(struct load_carrier *c, const struct image_receipt *rec
 				(unsigned long long)r->end.bytes, (unsigned long long)r->bytes);
 	if (r->spool)
 		spool_end(r->spool);
+	receive_record_ahead(r);
 	return 0;
 }
 

@@ -237,6 +237,33 @@ static void the_state_says_who_owns(void **state)
 	assert_int_equal(handover_gives_up(move_received(MOVE_D_JUDGING)), HANDOVER_DISCARD);
 }
 
+/* Of what is made ready in a wait, all that ends it well makes use. */
+static void what_is_made_ready_is_what_the_next_write_says(void **state)
+{
+	static const struct {
+		enum move_state at;
+		enum move_event ends;
+		enum wire_phase ahead;
+	} rows[] = {
+		{ MOVE_S_ENDED, MOVE_ON_READY, WIRE_PHASE_COMMITTED },
+		{ MOVE_D_JUDGING, MOVE_ON_TAKEN, WIRE_PHASE_PREPARED },
+		{ MOVE_D_PREPARED, MOVE_ON_COMMIT, WIRE_PHASE_COMMITTED },
+	};
+	size_t n = 0;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct move_step step = move_step(rows[i].at, rows[i].ends, false);
+
+		assert_int_equal(move_phase_ahead(rows[i].at), rows[i].ahead);
+		assert_true(step.actions & MOVE_WRITE);
+		assert_int_equal(move_phase(step.next), rows[i].ahead);
+	}
+	for (unsigned int s = 0; s < MOVE_NR_STATES; s++)
+		n += move_phase_ahead(s) != WIRE_PHASE_NONE;
+	assert_int_equal(n, ARRAY_SIZE(rows));
+}
+
 static void the_newest_link_of_a_source_is_the_one_that_counts(void **state)
 {
 	const struct wire_hello known = { .txid = { 1 }, .generation = 2, .retries = 3 };
@@ -297,6 +324,7 @@ int main(void)
 		cmocka_unit_test(only_before_ready_there_is_another_try),
 		cmocka_unit_test(what_is_sent_is_heard),
 		cmocka_unit_test(the_state_says_who_owns),
+		cmocka_unit_test(what_is_made_ready_is_what_the_next_write_says),
 		cmocka_unit_test(the_newest_link_of_a_source_is_the_one_that_counts),
 		cmocka_unit_test(a_source_may_come_again_until_it_has_decided),
 	};
