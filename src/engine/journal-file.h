@@ -45,8 +45,9 @@ _must_check_ int journal_file_replace(const struct journal_ops *ops, int dir, co
 /**
  * journal_file_prepare() - the first half of it: the new content aside, durable
  *
- * Nothing reads it under that name, and whoever writes @name next replaces it. Return: 0; negative
- * errno (ERR_SYSTEM), and there is nothing aside.
+ * Nothing reads it under that name, and the next write of @name replaces it.
+ *
+ * Return: 0; negative errno (ERR_SYSTEM), and there is nothing aside.
  */
 _must_check_ int journal_file_prepare(const struct journal_ops *ops, int dir, const char *where,
 				      const char *name, const char *text, size_t len,

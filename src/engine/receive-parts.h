@@ -121,9 +121,9 @@ void receive_link_failed(struct receive *r, const struct err *why);
 enum move_event receive_record(struct receive *r, enum wire_phase phase);
 
 /**
- * receive_record_ahead() - have what the record says next ready, as journal_prepare(), if it is known
+ * receive_record_ahead() - have what the record will say ready, if it is known
  *
- * For when this end waits anyway.
+ * As journal_prepare(): for when this end waits anyway.
  */
 void receive_record_ahead(struct receive *r);
 

@@ -55,6 +55,6 @@ _must_check_ int spool_writer_wait(struct spool_writer *w);
 /** spool_writer_failure() - negative errno of the first call that has failed so far, or 0 */
 int spool_writer_failure(struct spool_writer *w);
 
-/** spool_writer_free() - what was not written by then never is; @fd stays open */
+/** spool_writer_free() - what was not written by then never is; the file stays open */
 struct spool_writer *spool_writer_free(struct spool_writer *w);
 DEFINE_CLEANUP(struct spool_writer *, spool_writer_free)
