@@ -16,6 +16,7 @@ void courier_init(struct courier *c)
 	c->link = NULL;
 	c->acquainted = false;
 	c->taking = false;
+	c->refuses = "gives up";
 	pthread_mutex_init(&c->lock, NULL);
 	c->met = COURIER_NONE;
 	c->why = (struct err){ 0 };
@@ -42,8 +43,8 @@ bool courier_can_redial(const struct courier *c)
 static enum move_event courier_refused(const struct courier *c, const struct wire_abort *abort,
 				       struct err *err)
 {
-	err_fail(err, ERR_ABORTED, -EREMOTEIO, "%s: the other end gives up: %s", link_name(c->link),
-		 *abort->reason ? abort->reason : "no reason given");
+	err_fail(err, ERR_ABORTED, -EREMOTEIO, "%s: the other end %s: %s", link_name(c->link),
+		 c->refuses, *abort->reason ? abort->reason : "no reason given");
 	return MOVE_ON_REFUSE;
 }
 
@@ -162,6 +163,7 @@ enum move_event courier_commit(struct courier *c, struct err *err)
 {
 	const struct wire_message m = { .type = WIRE_COMMIT, .decision = courier_decision(c) };
 
+	c->refuses = "does not say DONE";
 	return link_send(c->link, &m, err) < 0 ? courier_failed(c, err) : COURIER_NONE;
 }
 

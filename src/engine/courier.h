@@ -31,6 +31,7 @@
  * @sent: what END has said, valid after courier_end()
  * @lock: of @met, @why and @taking, and of hearing while the stream's threads may write
  * @taking: the other end's devices are in RESUMING, of this link
+ * @refuses: what the other end does by ABORT, for the story: behind COMMIT it ends nothing
  * @met: what has ended the stream, with its story @why; or COURIER_NONE
  * @verdict: what the other end says of the offer, once it was heard
  */
@@ -45,6 +46,7 @@ struct courier {
 	struct wire_end sent;
 	pthread_mutex_t lock;
 	bool taking;
+	const char *refuses;
 	enum move_event met;
 	struct err why;
 	struct verdict verdict;

@@ -133,10 +133,40 @@ static int guests_one_answer(struct visitor *visitor, const struct wire_message 
 	return r < 0 ? r : link_send(visitor->link, &m, err);
 }
 
+static int guests_one_say_done(struct visitor *visitor, struct err *err)
+{
+	const struct wire_message done = { .type = WIRE_DONE, .decision = visitor->said.decision };
+	int r = link_send(visitor->link, &done, err);
+
+	r = r < 0 ? r : link_finish(visitor->link, err);
+	if (r < 0)
+		return r;
+	log_info("%s: is told that its transaction is done", link_name(visitor->link));
+	return 0;
+}
+
+/* It brings a state, or a decision. Return: as guests_one_hear(). */
+static int guests_one_judge(struct visitor *visitor, struct err *err)
+{
+	const struct guests_options *o = &visitor->guests->options;
+	const struct wire_hello *hello = link_peer(visitor->link);
+	const struct wire_message *m = &visitor->said;
+	int r = 0;
+
+	if (m->type == WIRE_COMMIT)
+		r = o->ops->settle(o->ctx, hello, &m->decision, &visitor->cancel, err);
+	if (r == GUESTS_SETTLED)
+		return guests_one_say_done(visitor, err);
+	if (r < 0)
+		return r;
+	guests_one_enter(visitor, VISITOR_JUDGED);
+	r = o->ops->admit(o->ctx, hello, m, err);
+	return r < 0 ? r : 1;
+}
+
 /* Return: 1: it is to be received; 0: it has what it came for. */
 static int guests_one_hear(struct visitor *visitor, struct err *err)
 {
-	const struct guests_options *o = &visitor->guests->options;
 	struct wire_message *m = &visitor->said;
 	int r;
 
@@ -150,11 +180,8 @@ static int guests_one_hear(struct visitor *visitor, struct err *err)
 			if (r < 0)
 				return r;
 		}
-		if (m->type == WIRE_OFFER || m->type == WIRE_COMMIT || m->type == WIRE_ABORT) {
-			guests_one_enter(visitor, VISITOR_JUDGED);
-			r = o->ops->admit(o->ctx, link_peer(visitor->link), m, err);
-			return r < 0 ? r : 1;
-		}
+		if (m->type == WIRE_OFFER || m->type == WIRE_COMMIT || m->type == WIRE_ABORT)
+			return guests_one_judge(visitor, err);
 		if (m->type != WIRE_ASK && m->type != WIRE_TELL)
 			return err_fail(err, ERR_PEER, -EPROTO, "%s is not what a move begins with",
 					wire_name(m->type));

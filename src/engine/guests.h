@@ -17,6 +17,9 @@
 
 #define GUESTS_MAX 8u
 
+/* Of struct guests_ops. */
+#define GUESTS_SETTLED 1
+
 struct guests;
 struct visitor;
 
@@ -31,6 +34,15 @@ struct guests_ops {
 	 */
 	int (*admit)(void *ctx, const struct wire_hello *hello, const struct wire_message *first,
 		     struct err *why);
+
+	/**
+	 * @settle: COMMIT has come: of a transaction that is not the owner's to decide about now?
+	 * It may take its time, in which others are served, until @cancel.
+	 * Return: 0: it is the owner's, and admit() judges it; GUESTS_SETTLED: it is done here, and
+	 * the source is told so; or why that cannot be said, which it is told.
+	 */
+	int (*settle)(void *ctx, const struct wire_hello *hello,
+		      const struct wire_decision *decision, struct cancel *cancel, struct err *why);
 
 	/** @answer: ASK or TELL. Return: 0, or why there is no answer. */
 	int (*answer)(void *ctx, const struct wire_state *said, struct wire_state *ret,

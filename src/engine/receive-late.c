@@ -10,9 +10,10 @@
 #include "engine/recover-ask.h"
 
 /*
- * A source that has lost its one link behind the decision starts its command once more, and with it
- * another process here. The transaction is that of an earlier one, which waits for the source's
- * word or has brought it to its end: the journal says which, and the process that waits is told.
+ * A source that has lost its link behind the decision comes again, and may meet another process:
+ * it starts its command once more, or this end was killed and started again at the same address.
+ * The transaction is that of an earlier process, which waits for the source's word or has brought
+ * it to its end: the journal says which, and the process that waits is told.
  */
 
 static struct wire_state receive_late_word(const struct wire_hello *hello,
@@ -34,13 +35,13 @@ static struct wire_state receive_late_word(const struct wire_hello *hello,
 
 /* That process starts the devices, which is all that is left until its record says DONE. */
 static int receive_late_await_start(struct receive *r, const uint8_t txid[WIRE_ID_SIZE],
-				    struct wire_state *ret, struct err *err)
+				    struct cancel *cancel, struct wire_state *ret, struct err *err)
 {
 	uint64_t until_ns = clock_ns() + (uint64_t)r->options->peer.timeout_ms * NSEC_PER_MSEC;
 	int e;
 
 	do {
-		e = cancel_pause(r->cancel, LATE_LOOK_MS, err);
+		e = cancel_pause(cancel, LATE_LOOK_MS, err);
 		if (e < 0)
 			return e;
 		e = receive_phase(r, txid, WIRE_DESTINATION, ret, err);
@@ -50,7 +51,7 @@ static int receive_late_await_start(struct receive *r, const uint8_t txid[WIRE_I
 
 /* Where this end's journal and the process that works on it, if there is one, say it is. */
 static int receive_late_phase(struct receive *r, const struct wire_state *word,
-			      struct wire_state *ret, struct err *err)
+			      struct cancel *cancel, struct wire_state *ret, struct err *err)
 {
 	const struct receive_options *o = r->options;
 	struct err unheard = { 0 };
@@ -60,22 +61,48 @@ static int receive_late_phase(struct receive *r, const struct wire_state *word,
 	e = receive_phase(r, word->txid, WIRE_DESTINATION, ret, err);
 	if (e < 0 || ret->phase != WIRE_PHASE_BUSY)
 		return e;
-	if (recover_ask_worker(o->journal, word, o->peer.timeout_ms, r->cancel, &worker, &unheard) <
+	if (recover_ask_worker(o->journal, word, o->peer.timeout_ms, cancel, &worker, &unheard) <
 	    0) {
 		log_info("%s", unheard.text);
 		return 0;
 	}
 	if (worker.phase == WIRE_PHASE_COMMITTED)
-		return receive_late_await_start(r, word->txid, ret, err);
+		return receive_late_await_start(r, word->txid, cancel, ret, err);
 	ret->phase = worker.phase;
 	ret->generation = worker.generation;
 	return 0;
 }
 
-static int receive_late_done(struct receive *r, const struct wire_decision *decision,
-			     const char *txid, struct err *err)
+int receive_late_judge(struct receive *r, const struct wire_hello *hello,
+		       const struct wire_decision *decision, struct cancel *cancel, struct err *err)
+{
+	const struct wire_state word = receive_late_word(hello, decision);
+	char txid[2 * WIRE_ID_SIZE + 1];
+	struct wire_state here;
+	int e;
+
+	hex_encode(decision->txid, WIRE_ID_SIZE, txid);
+	e = receive_late_phase(r, &word, cancel, &here, err);
+	if (e < 0)
+		return e;
+	if (here.phase == WIRE_PHASE_DONE && here.generation == decision->generation)
+		return 0;
+	if (here.phase == WIRE_PHASE_NONE ||
+	    (here.phase != WIRE_PHASE_BUSY && here.generation != decision->generation))
+		return err_fail(err, ERR_ABORTED, -ESTALE,
+				"transaction %s: COMMIT decides nothing here", txid);
+	/* The source's user is told this, too. */
+	return err_fail(err, ERR_IN_DOUBT, -EBUSY,
+			"transaction %s is not done here: its record says %s; vfiomigctl recover "
+			"%s at the destination resolves it",
+			txid, wire_phase_name(here.phase), txid);
+}
+
+static int receive_late_say_done(struct receive *r, const struct wire_decision *decision,
+				 struct err *err)
 {
 	const struct wire_message done = { .type = WIRE_DONE, .decision = *decision };
+	char txid[2 * WIRE_ID_SIZE + 1];
 	int e;
 
 	e = link_send(r->link, &done, err);
@@ -84,28 +111,21 @@ static int receive_late_done(struct receive *r, const struct wire_decision *deci
 		return e;
 	r->result->load.verdict.owner = OWNER_DESTINATION;
 	return err_fail(err, ERR_ABORTED, -EALREADY,
-			"transaction %s: it has been here, and its source was told so", txid);
+			"transaction %s: it has been here, and its source was told so",
+			hex_encode(decision->txid, WIRE_ID_SIZE, txid));
 }
 
 int receive_late_decision(struct receive *r, const struct wire_decision *decision, struct err *err)
 {
-	const struct wire_state word = receive_late_word(link_peer(r->link), decision);
-	char txid[2 * WIRE_ID_SIZE + 1];
-	struct wire_state here;
-	int e;
+	int e = receive_late_judge(r, link_peer(r->link), decision, r->cancel, err);
 
-	hex_encode(decision->txid, WIRE_ID_SIZE, txid);
-	e = receive_late_phase(r, &word, &here, err);
-	if (e < 0)
-		return e;
-	if (here.phase == WIRE_PHASE_DONE && here.generation == decision->generation)
-		return receive_late_done(r, decision, txid, err);
-	if (here.phase == WIRE_PHASE_NONE ||
-	    (here.phase != WIRE_PHASE_BUSY && here.generation != decision->generation))
-		return err_fail(err, ERR_ABORTED, -ESTALE,
-				"transaction %s: COMMIT decides nothing here", txid);
-	r->result->load.verdict.owner = OWNER_UNKNOWN;
-	err_fail(err, ERR_ABORTED, -EBUSY, "transaction %s is not done here: its record says %s",
-		 txid, wire_phase_name(here.phase));
-	return err_hint(err, -EBUSY, "vfiomigctl recover %s", txid);
+	if (e >= 0)
+		return receive_late_say_done(r, decision, err);
+	link_abort(r->link, err);
+	if (e == -EBUSY) {
+		/* This process has no part in it, and ends as one that has moved nothing. */
+		r->result->load.verdict.owner = OWNER_UNKNOWN;
+		err->kind = ERR_ABORTED;
+	}
+	return e;
 }

@@ -146,11 +146,13 @@ _must_check_ int receive_judge(struct receive *r, const char *offer, size_t len,
  * receive-wait.c: after READY
  */
 
-/** receive_admit(), receive_answer() - of struct guests_ops */
+/** receive_admit(), receive_answer(), receive_settle() - of struct guests_ops */
 int receive_admit(void *ctx, const struct wire_hello *hello, const struct wire_message *first,
 		  struct err *why);
 int receive_answer(void *ctx, const struct wire_state *said, struct wire_state *ret,
 		   struct err *why);
+int receive_settle(void *ctx, const struct wire_hello *hello, const struct wire_decision *decision,
+		   struct cancel *cancel, struct err *why);
 
 /**
  * receive_await() - READY was said, or could not be: wait for the decision
@@ -164,13 +166,26 @@ _must_check_ int receive_await(struct receive *r, struct err *err);
  */
 
 /**
- * receive_late_decision() - COMMIT has come by the one link, for a transaction of the journal
+ * receive_late_judge() - from any thread: COMMIT has come for a transaction that is not @r's own
+ * @hello: of its bearer
  *
- * A process of this host that waits for the word gets it. What is done is said to be (DONE); else
- * nothing is, and the source goes on asking.
+ * A process of this host that waits for the word gets it. @cancel ends the wait for what it does.
  *
- * Return: -EALREADY (ERR_ABORTED): DONE was said; -EBUSY: it is not done; -ESTALE: it is none of
- * the journal's; as link_send() and journal_phase().
+ * Return: 0: it is done, and DONE may be said; -EBUSY (ERR_IN_DOUBT), with the phase that the
+ * journal says and what resolves it: it is not; -ESTALE (ERR_ABORTED): it is none of the journal's;
+ * as journal_phase().
+ */
+_must_check_ int receive_late_judge(struct receive *r, const struct wire_hello *hello,
+				    const struct wire_decision *decision, struct cancel *cancel,
+				    struct err *err);
+
+/**
+ * receive_late_decision() - COMMIT has come by the one link: it is judged, and answered
+ *
+ * What is done is said to be (DONE). Else the source is told where it stands by an ABORT that
+ * decides nothing (ERR_IN_DOUBT), and goes on asking.
+ *
+ * Return: -EALREADY (ERR_ABORTED): DONE was said; as receive_late_judge() and link_send().
  */
 _must_check_ int receive_late_decision(struct receive *r, const struct wire_decision *decision,
 				       struct err *err);

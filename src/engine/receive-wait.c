@@ -80,6 +80,23 @@ int receive_admit(void *ctx, const struct wire_hello *hello, const struct wire_m
 	return e;
 }
 
+/* What is known to this process it judges by its own state, whatever generation it is said of. */
+int receive_settle(void *ctx, const struct wire_hello *hello, const struct wire_decision *decision,
+		   struct cancel *cancel, struct err *why)
+{
+	struct receive *r = ctx;
+	bool own;
+	int e;
+
+	pthread_mutex_lock(&r->lock);
+	own = r->known && memcmp(r->txid, decision->txid, sizeof(r->txid)) == 0;
+	pthread_mutex_unlock(&r->lock);
+	if (own)
+		return 0;
+	e = receive_late_judge(r, hello, decision, cancel, why);
+	return e < 0 ? e : GUESTS_SETTLED;
+}
+
 /* What a source's journal says of the transaction decides it, once this end is PREPARED. */
 static enum move_event receive_wait_word_of(const struct receive *r, const struct wire_state *said)
 {

@@ -744,7 +744,11 @@ static int receive_serve(struct receive *r, struct err *err)
 
 static int receive_init(struct receive *r, struct err *err)
 {
-	static const struct guests_ops ops = { .admit = receive_admit, .answer = receive_answer };
+	static const struct guests_ops ops = {
+		.admit = receive_admit,
+		.settle = receive_settle,
+		.answer = receive_answer,
+	};
 	const struct guests_options guests = {
 		.ops = &ops,
 		.ctx = r,

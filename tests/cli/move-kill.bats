@@ -99,6 +99,80 @@ killed_at_calls()
 	((findings == 0))
 }
 
+# done_call: $point is the call, its name and which of that name in its thread, by which the
+# destination says DONE.
+done_call()
+{
+	local traced_by=(strace -f -qq -xx -s 8 -o trace.destination)
+
+	move_anew
+	"${traced_by[@]}" "$tool" receive "${receive_options[@]}" --state-dir there --timeout 30s \
+		"$B" "$move_link" >destination.out 2>destination.err 3>&- &
+	destination=$!
+	started+=("$destination")
+	eventually destination_listens
+	bounded -q migrate --state-dir here --timeout 30s "$A" "$move_link"
+	eventually has_ended "$destination"
+	read -r -a point < <(awk '
+		$2 ~ /^[a-z_0-9]+\(/ { sub(/\(.*/, "", $2); n[$1, $2]++ }
+		index($0, "\\x89\\x56\\x4d\\x50\\x08\\x00") { print $2, n[$1, $2]; exit }' trace.destination)
+	[[ ${#point[@]} == 2 ]]
+}
+
+# killed_before_done: it has started the state and recorded that, and dies with DONE unsaid.
+killed_before_done()
+{
+	move_anew
+	destination_starts "${point[@]}" error=EPIPE:signal=KILL
+	source_starts
+	eventually has_ended "$destination"
+	collect destination
+	[[ $status_destination == 137 ]]
+	record_of destination
+	[[ $phase == 'done' ]]
+	record_of source
+	[[ $phase == committed ]]
+}
+
+# destination_starts_again: what listens now is another process.
+destination_starts_again()
+{
+	: >destination.err
+	destination_starts
+}
+
+# both_done: the state runs at the destination, and both records say so.
+both_done()
+{
+	settled
+	((findings == 0))
+	[[ $phase == 'done' && $ran == destination ]]
+}
+
+@test "move: a destination that is killed before it says DONE, and started again, says it" {
+	move_setup
+	done_call
+	killed_before_done
+	destination_starts_again
+	finish source 0
+	both_done
+	end_started destination
+}
+
+@test "recover: a source that gave up asking hears DONE from a destination that was started again" {
+	move_setup
+	done_call
+	killed_before_done
+	kill -TERM "$source"
+	eventually said 'too late to stop' source.err
+	kill -TERM "$source"
+	finish source 80
+	destination_starts_again
+	bounded -q recover --state-dir here --timeout 5s "$txid"
+	both_done
+	end_started destination
+}
+
 @test "move: a source that is stopped anywhere, and then killed, or goes on" {
 	move_setup
 	move_calls

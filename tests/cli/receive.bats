@@ -577,6 +577,70 @@ replaces it" receive.err
 	expect_state "$B" running
 }
 
+# crash: it is killed, and what listens at its address next is another process.
+crash()
+{
+	kill -KILL "$receive"
+	wait "$receive" 2>/dev/null || true
+}
+
+@test "receive: killed when it was done, and started again, it says DONE" {
+	emulate
+	receive --keep
+	send 0 "${READY[@]}" commit hear:DONE
+	crash
+	again
+	send 0 hello hear:HELLO commit hear:DONE gone
+	send 0 hello:role=3 hear:HELLO ask:committed hear:TELL
+	[[ $output == *'TELL done' ]]
+	# What the journal does not have, or of another generation.
+	send 0 hello:txid=ffffffffffffffffffffffffffffffff hear:HELLO commit hear:ABORT gone
+	[[ $output == *'ABORT 75 transaction ffff'*': COMMIT decides nothing here'* ]]
+	send 0 hello:generation=6 hear:HELLO commit hear:ABORT gone
+	[[ $output != *DONE* ]]
+	expect_state "$B" running
+	# And it still waits for a source of its own.
+	send 0 hello:txid=ffffffffffffffffffffffffffffffff offer hear:HELLO hear:VERDICT-yes frames end \
+		hear:READY commit hear:DONE
+	finish receive 0
+	told txid ffffffffffffffffffffffffffffffff
+}
+
+@test "receive: killed when it was prepared, and started again, it says what resolves it" {
+	emulate
+	receive
+	send 0 "${READY[@]}" close
+	eventually said 'is in doubt' receive.err
+	crash
+	again
+	send 0 hello hear:HELLO commit hear:ABORT gone
+	[[ $output == *"ABORT 80 transaction $TXID is not done here: its record says prepared"*"vfiomigctl recover $TXID"* ]]
+	phase prepared
+	expect_state "$B" stop
+	migctl 0 -q recover --state-dir=state --force=run "$TXID"
+	send 0 hello hear:HELLO commit hear:DONE gone
+	expect_state "$B" running
+	kill -TERM "$receive"
+	finish receive 75
+}
+
+@test "receive: COMMIT for a process that waits beside it is passed on" {
+	emulate
+	receive
+	send 0 "${READY[@]}" close
+	eventually said 'is in doubt' receive.err
+	start beside receive --state-dir=state --no-hold "$A" unix:beside
+	eventually said 'listening on' beside.err
+	run --separate-stderr timeout 120 "$SOURCE" unix:beside image hello hear:HELLO commit \
+		hear:DONE gone
+	printf '%s\n' "$output" "$stderr"
+	((status == 0))
+	over 0 completed destination running 'done'
+	kill -TERM "$beside"
+	finish beside 75
+	expect_state "$A" stop
+}
+
 @test "receive --keep: what had left long ago is not what has come since" {
 	local generation receiver
 
