@@ -419,10 +419,9 @@ end()
 	exec 4>in
 	printf 'K\n' >&4
 	eventually said KEYUPDATE other.out
-	printf 'GET / HTTP/1.0\r\n\r\n' >&4 || {
-		cat other.out resume.err
-		return 1
-	}
+	# One line, which bash writes by one call: the client ends once the first bytes are refused, and
+	# a second call would end this test by SIGPIPE.
+	printf 'GET / HTTP/1.0\r\n' >&4
 	eventually grep -qa 'speaks something else: HTTP' other.out
 	exec 4>&-
 	turned_away 'speaks something else: HTTP'
