@@ -30,6 +30,7 @@ enum visitor_state {
 	VISITOR_NONE, /* the place is free */
 	VISITOR_COMES, /* its thread is at work; it has not said HELLO */
 	VISITOR_SPEAKS, /* its thread is at work; it has */
+	VISITOR_ASKS, /* its thread is at work; it was answered */
 	VISITOR_JUDGED, /* its thread is at work, and asks the owner whether it is to be received */
 	VISITOR_GONE, /* its thread ends, and is to be joined */
 	VISITOR_ARRIVED, /* likewise; it is to be received */
@@ -129,8 +130,11 @@ static int guests_one_answer(struct visitor *visitor, const struct wire_message 
 	struct wire_message m = { .type = WIRE_TELL };
 	int r;
 
-	r = o->ops->answer(o->ctx, &said->state, &m.state, err);
-	return r < 0 ? r : link_send(visitor->link, &m, err);
+	r = o->ops->answer(o->ctx, &said->state, &visitor->cancel, &m.state, err);
+	if (r < 0)
+		return r;
+	guests_one_enter(visitor, VISITOR_ASKS);
+	return link_send(visitor->link, &m, err);
 }
 
 static int guests_one_say_done(struct visitor *visitor, struct err *err)
@@ -153,7 +157,7 @@ static int guests_one_judge(struct visitor *visitor, struct err *err)
 	const struct wire_message *m = &visitor->said;
 	int r = 0;
 
-	if (m->type == WIRE_COMMIT)
+	if (m->type == WIRE_COMMIT && o->ops->settle)
 		r = o->ops->settle(o->ctx, hello, &m->decision, &visitor->cancel, err);
 	if (r == GUESTS_SETTLED)
 		return guests_one_say_done(visitor, err);
@@ -162,6 +166,16 @@ static int guests_one_judge(struct visitor *visitor, struct err *err)
 	guests_one_enter(visitor, VISITOR_JUDGED);
 	r = o->ops->admit(o->ctx, hello, m, err);
 	return r < 0 ? r : 1;
+}
+
+/* It has asked, and said no more. */
+static int guests_one_go(struct visitor *visitor)
+{
+	const struct guests_options *o = &visitor->guests->options;
+
+	if (o->ops->answered)
+		o->ops->answered(o->ctx);
+	return 0;
 }
 
 /* Return: 1: it is to be received; 0: it has what it came for. */
@@ -173,7 +187,7 @@ static int guests_one_hear(struct visitor *visitor, struct err *err)
 	for (unsigned int i = 0; i < GUESTS_QUESTIONS_MAX; i++) {
 		r = link_hear(visitor->link, m, err);
 		if (r < 0)
-			return i ? 0 : r;
+			return i ? guests_one_go(visitor) : r;
 		if (m->type == WIRE_OFFER) {
 			r = link_take_payload(visitor->link, &visitor->offer, &visitor->offer_len,
 					      err);
@@ -319,7 +333,7 @@ static struct visitor *guests_make_room(struct guests *g)
 	for (size_t i = 0; i < GUESTS_MAX; i++) {
 		struct visitor *visitor = &g->all[i];
 
-		if (visitor->state > VISITOR_SPEAKS)
+		if (visitor->state > VISITOR_ASKS)
 			continue;
 		if (!worst || visitor->state < worst->state ||
 		    (visitor->state == worst->state && visitor->since_ns < worst->since_ns))
@@ -638,7 +652,7 @@ static void guests_close(struct guests *g)
 	pthread_mutex_lock(&g->lock);
 	g->ends = true;
 	for (size_t i = 0; i < GUESTS_MAX; i++)
-		if (g->all[i].state == VISITOR_COMES || g->all[i].state == VISITOR_SPEAKS)
+		if (g->all[i].state >= VISITOR_COMES && g->all[i].state <= VISITOR_ASKS)
 			cancel_request(&g->all[i].cancel);
 	pthread_mutex_unlock(&g->lock);
 	guests_signal(g->wake_fd);

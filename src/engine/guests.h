@@ -2,13 +2,14 @@
 #pragma once
 
 /*
- * Those who connect to a destination, before and while it takes a state
+ * Those who connect to a destination, before and while it takes a state, or to `recover --serve`
  *
  * Each is listened to in a thread of its own, so that one that is slow, silent or speaks junk keeps
  * no source out, and what it may cost is bounded: a place of GUESTS_MAX, and the time in which it
  * has to say what it brings. When all places are taken, the visitor that has said the least for the
  * longest time has to go. One that brings a state, or a decision, waits to be received; one that
- * asks what is known of a transaction is answered at once.
+ * asks what is known of a transaction is answered at once, and may ask on for as long as its link
+ * holds and its place is not needed.
  */
 
 #include "base/cancel.h"
@@ -37,6 +38,7 @@ struct guests_ops {
 
 	/**
 	 * @settle: COMMIT has come: of a transaction that is not the owner's to decide about now?
+	 * May be NULL.
 	 * It may take its time, in which others are served, until @cancel.
 	 * Return: 0: it is the owner's, and admit() judges it; GUESTS_SETTLED: it is done here, and
 	 * the source is told so; or why that cannot be said, which it is told.
@@ -44,9 +46,12 @@ struct guests_ops {
 	int (*settle)(void *ctx, const struct wire_hello *hello,
 		      const struct wire_decision *decision, struct cancel *cancel, struct err *why);
 
-	/** @answer: ASK or TELL. Return: 0, or why there is no answer. */
-	int (*answer)(void *ctx, const struct wire_state *said, struct wire_state *ret,
-		      struct err *why);
+	/** @answer: ASK or TELL. @cancel: as of @settle. Return: 0, or why there is no answer. */
+	int (*answer)(void *ctx, const struct wire_state *said, struct cancel *cancel,
+		      struct wire_state *ret, struct err *why);
+
+	/** @answered: One that was answered has gone. May be NULL. */
+	void (*answered)(void *ctx);
 };
 
 /**

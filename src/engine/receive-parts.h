@@ -149,8 +149,8 @@ _must_check_ int receive_judge(struct receive *r, const char *offer, size_t len,
 /** receive_admit(), receive_answer(), receive_settle() - of struct guests_ops */
 int receive_admit(void *ctx, const struct wire_hello *hello, const struct wire_message *first,
 		  struct err *why);
-int receive_answer(void *ctx, const struct wire_state *said, struct wire_state *ret,
-		   struct err *why);
+int receive_answer(void *ctx, const struct wire_state *said, struct cancel *cancel,
+		   struct wire_state *ret, struct err *why);
 int receive_settle(void *ctx, const struct wire_hello *hello, const struct wire_decision *decision,
 		   struct cancel *cancel, struct err *why);
 

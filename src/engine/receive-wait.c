@@ -156,13 +156,14 @@ static void receive_wait_answer_own(struct receive *r, const struct wire_state *
 	pthread_mutex_unlock(&r->lock);
 }
 
-int receive_answer(void *ctx, const struct wire_state *said, struct wire_state *ret,
-		   struct err *why)
+int receive_answer(void *ctx, const struct wire_state *said, struct cancel *cancel,
+		   struct wire_state *ret, struct err *why)
 {
 	struct receive *r = ctx;
 	enum wire_role role = said->role == WIRE_DESTINATION ? WIRE_SOURCE : WIRE_DESTINATION;
 	bool own;
 
+	(void)cancel; /* RECEIVE_ANSWER_S is all that it takes */
 	own = role == WIRE_DESTINATION && receive_is(r, said->txid, said->generation);
 	pthread_mutex_lock(&r->lock);
 	own &= r->state != MOVE_D_AGREEING && r->state != MOVE_D_ACCEPTED;

@@ -12,22 +12,30 @@ static enum wire_role recover_ask_opposite(enum wire_role role)
 	return role == WIRE_SOURCE ? WIRE_DESTINATION : WIRE_SOURCE;
 }
 
-static int recover_ask_link(struct channel *channel, const struct wire_state *about, int timeout_ms,
-			    struct cancel *cancel, struct link **ret, struct err *err)
+struct wire_hello recover_ask_hello(const struct journal *j, int timeout_ms)
+{
+	struct wire_hello hello = {
+		.version = WIRE_VERSION,
+		.oldest = WIRE_OLDEST,
+		.role = WIRE_RECOVERY,
+		.timeout_ms = (uint32_t)timeout_ms,
+	};
+
+	memcpy(hello.journal, journal_id(j), WIRE_ID_SIZE);
+	return hello;
+}
+
+static int recover_ask_link(struct journal *j, struct channel *channel,
+			    const struct wire_state *about, int timeout_ms, struct cancel *cancel,
+			    struct link **ret, struct err *err)
 {
 	struct link_options opts = {
-		.hello = {
-			.version = WIRE_VERSION,
-			.oldest = WIRE_OLDEST,
-			.role = WIRE_RECOVERY,
-			.generation = about->generation,
-			.timeout_ms = (uint32_t)timeout_ms,
-		},
+		.hello = recover_ask_hello(j, timeout_ms),
 		.cancel = cancel,
 	};
 
+	opts.hello.generation = about->generation;
 	memcpy(opts.hello.txid, about->txid, WIRE_ID_SIZE);
-	memcpy(opts.hello.journal, about->journal, WIRE_ID_SIZE);
 	return link_new(channel, &opts, ret, err);
 }
 
@@ -48,15 +56,14 @@ int recover_ask_open(const struct recover_asking *q, const struct uri *uri,
 		     const struct peer_options *peer, struct cancel *cancel, struct link **ret,
 		     struct err *err)
 {
-	struct wire_state about = recover_ask_word(q);
+	const struct wire_state about = recover_ask_word(q);
 	struct channel *channel;
 	int r;
 
-	memcpy(about.journal, journal_id(q->journal), WIRE_ID_SIZE);
 	r = channel_open(uri, peer, cancel, &channel, err);
 	if (r < 0)
 		return r;
-	return recover_ask_link(channel, &about, peer->timeout_ms, cancel, ret, err);
+	return recover_ask_link(q->journal, channel, &about, peer->timeout_ms, cancel, ret, err);
 }
 
 static int recover_ask_unexpected(struct link *l, const struct wire_message *m, struct err *err)
@@ -144,7 +151,6 @@ int recover_ask_worker(struct journal *j, const struct wire_state *word, int tim
 	_cleanup_(link_freep) struct link *l = NULL;
 	char text[PATH_MAX + 64], hex[2 * WIRE_ID_SIZE + 1];
 	const struct peer_options peer = { .timeout_ms = timeout_ms };
-	struct wire_state about = *word;
 	struct channel *channel;
 	struct uri uri;
 	int r;
@@ -157,27 +163,27 @@ int recover_ask_worker(struct journal *j, const struct wire_state *word, int tim
 	r = channel_open(&uri, &peer, cancel, &channel, err);
 	if (r < 0)
 		return r;
-	memcpy(about.journal, journal_id(j), WIRE_ID_SIZE);
-	r = recover_ask_link(channel, &about, timeout_ms, cancel, &l, err);
+	r = recover_ask_link(j, channel, word, timeout_ms, cancel, &l, err);
 	if (r < 0)
 		return r;
 	return recover_ask_exchange(l, WIRE_TELL, word, ret, err);
 }
 
-/* What this end says of a transaction in which the other one has @word->role. */
-static int recover_ask_answer_of(struct journal *j, const struct wire_state *word, int timeout_ms,
-				 struct cancel *cancel, struct wire_state *ret, struct err *err)
+int recover_ask_journal(struct journal *j, const struct wire_state *word, struct wire_state *ret,
+			struct err *err)
+{
+	return journal_phase(j, word->txid, recover_ask_opposite(word->role), ret, err);
+}
+
+void recover_ask_busy(struct journal *j, const struct wire_state *word, int timeout_ms,
+		      struct cancel *cancel, struct wire_state *state)
 {
 	struct wire_state worker;
 	struct err unheard = { 0 };
-	int r;
 
-	r = journal_phase(j, word->txid, recover_ask_opposite(word->role), ret, err);
-	if (r < 0 || ret->phase != WIRE_PHASE_BUSY || word->role != WIRE_SOURCE)
-		return r;
-	if (recover_ask_worker(j, word, timeout_ms, cancel, &worker, &unheard) >= 0)
-		*ret = worker;
-	return 0;
+	if (state->phase == WIRE_PHASE_BUSY && word->role == WIRE_SOURCE &&
+	    recover_ask_worker(j, word, timeout_ms, cancel, &worker, &unheard) >= 0)
+		*state = worker;
 }
 
 static int recover_ask_serve(struct journal *j, struct link *l, int timeout_ms,
@@ -195,11 +201,12 @@ static int recover_ask_serve(struct journal *j, struct link *l, int timeout_ms,
 			return r;
 		if (m.type != WIRE_ASK && m.type != WIRE_TELL)
 			return recover_ask_unexpected(l, &m, err);
-		r = recover_ask_answer_of(j, &m.state, timeout_ms, cancel, &answer.state, err);
+		r = recover_ask_journal(j, &m.state, &answer.state, err);
 		if (r < 0) {
 			link_abort(l, err);
 			return r;
 		}
+		recover_ask_busy(j, &m.state, timeout_ms, cancel, &answer.state);
 		r = link_send(l, &answer, err);
 		if (r < 0)
 			return r;
@@ -209,12 +216,14 @@ static int recover_ask_serve(struct journal *j, struct link *l, int timeout_ms,
 int recover_answer(struct journal *j, struct channel *channel, int timeout_ms,
 		   struct cancel *cancel, struct err *err)
 {
+	const struct link_options opts = {
+		.hello = recover_ask_hello(j, timeout_ms),
+		.cancel = cancel,
+	};
 	_cleanup_(link_freep) struct link *l = NULL;
-	struct wire_state about = { 0 };
 	int r;
 
-	memcpy(about.journal, journal_id(j), WIRE_ID_SIZE);
-	r = recover_ask_link(channel, &about, timeout_ms, cancel, &l, err);
+	r = link_new(channel, &opts, &l, err);
 	if (r < 0)
 		return r;
 	return recover_ask_serve(j, l, timeout_ms, cancel, err);

@@ -57,6 +57,25 @@ _must_check_ int recover_ask(struct link *l, const struct recover_asking *q, enu
 enum recover_other recover_ask_judge(const struct journal_record *ours,
 				     const struct wire_state *answer, struct err *err);
 
+/** recover_ask_hello() - of an end that answers */
+struct wire_hello recover_ask_hello(const struct journal *j, int timeout_ms);
+
+/**
+ * recover_ask_journal() - what this end's journal says of a transaction, in answer to @word
+ *
+ * Return: 0; as journal_phase().
+ */
+_must_check_ int recover_ask_journal(struct journal *j, const struct wire_state *word,
+				     struct wire_state *ret, struct err *err);
+
+/**
+ * recover_ask_busy() - where @state says that a process of this end works on it, ask that
+ *
+ * @state stays where it cannot be asked. Does not change what other threads see of @j.
+ */
+void recover_ask_busy(struct journal *j, const struct wire_state *word, int timeout_ms,
+		      struct cancel *cancel, struct wire_state *state);
+
 /**
  * recover_answer() - answer ASK and TELL from the journal, until the other end has enough
  * @channel: taken in any case

@@ -335,6 +335,54 @@ for i in range(20):
 	wait "$server"
 }
 
+# mute N SOCKET: so many that connect, and keep the connection, and say nothing; $mute is the process.
+mute()
+{
+	python3 -c 'import signal, socket, sys
+s = [socket.socket(socket.AF_UNIX) for i in range(int(sys.argv[1]))]
+for one in s:
+    one.connect(sys.argv[2])
+print("connected", flush=True)
+signal.pause()' "$@" >mute.out 3>&- &
+	mute=$!
+	started+=("$mute")
+	eventually said connected mute.out
+}
+
+@test "recover: callers of an answering end that say nothing keep no other one out" {
+	local n
+
+	require python3
+	emu_start
+	forge there source committed here "$A"
+	serve there ask --keep
+	# More than there are places for.
+	for n in 1 12; do
+		mute "$n" ask
+		put "$B" stop
+		forge here destination prepared there "$B"
+		recover 0 --peer unix:ask
+		told phase 'done'
+		has_ended "$mute" && return 1
+		end_started mute
+	done
+	kill -TERM "$server"
+	wait "$server"
+	# Without --keep it ends with the first that was answered: one that asked nothing was not.
+	"$tool" recover --json --state-dir there --serve unix:ask --timeout 300ms >served.out \
+		2>served.err 3>&- &
+	server=$!
+	started+=("$server")
+	eventually test -S ask
+	mute 1 ask
+	eventually said 'turned away' served.err
+	put "$B" stop
+	forge here destination prepared there "$B"
+	recover 0 --peer unix:ask
+	wait "$server"
+	[[ $(jq .served served.out) == 1 ]]
+}
+
 @test "recover: through a command, as by ssh" {
 	emu_start
 	put "$B" stop
