@@ -56,8 +56,8 @@
  *	16  u64    generation
  *
  * ABORT, either's, 464 bytes: the transaction is not to be. The source's is its decision. The
- * destination's is a refusal, and is not sent after READY, but as the answer to a COMMIT that cannot
- * be carried out (kind 80): that ends nothing.
+ * destination's is a refusal, and is not sent after READY, but as the answer to a COMMIT that it
+ * cannot carry out (kind 80): that ends nothing.
  *
  *	 0  u32    kind       the sender's exit status, enum err_kind
  *	 4  u32    reserved   0
