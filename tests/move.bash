@@ -22,7 +22,7 @@ move_setup()
 	require strace
 	emu_start --state-size 96K --event-log events "$@"
 	bounded -q save --raw --leave=stop "$A" reference
-	findings=0 trials=0 killed=0 move_note='' move_spool=() move_source=()
+	findings=0 trials=0 killed=0 move_note='' move_spool=() move_source=() move_timeout=2s
 	receive_options=(--no-hold)
 	declare -gA tally=()
 }
@@ -40,21 +40,33 @@ move_anew()
 }
 
 # traced: what the tool is run under, to be killed at the Nth call NAME of one of its threads; or as
-# strace's "inject" says. Nothing for no name.
+# strace's "inject" says; what it starts is not. Nothing for no name.
 traced()
 {
 	traced=()
 	[[ -n ${1-} ]] || return 0
-	traced=(strace -f -q -o traced.log -e "trace=$1" -e
+	traced=(strace -f -b execve -q -o traced.log -e "trace=$1" -e
 		"inject=$1:${3-signal=KILL}:when=$2")
+}
+
+# recorded END: as traced, to have all of its calls in trace.END.
+recorded()
+{
+	traced=(strace -f -b execve -qq -y -o "trace.$1")
 }
 
 # destination_starts [NAME N [WHAT]]: and listens, unless it is killed before.
 destination_starts()
 {
 	traced "$@"
+	destination_runs
+}
+
+# destination_runs: under what "traced" says, as the other end of a move has it.
+destination_runs()
+{
 	"${traced[@]}" "$tool" receive "${receive_options[@]}" "${move_spool[@]}" --state-dir there \
-		--timeout 2s "$B" "$move_link" >destination.out 2>destination.err 3>&- &
+		--timeout "$move_timeout" "$B" "$move_link" >destination.out 2>destination.err 3>&- &
 	destination=$!
 	started+=("$destination")
 	eventually destination_listens
@@ -69,10 +81,20 @@ destination_listens()
 source_starts()
 {
 	traced "$@"
-	"${traced[@]}" "$tool" migrate "${move_source[@]}" --state-dir here --timeout 2s "$A" \
-		"$move_link" >source.out 2>source.err 3>&- &
+	source_runs
+}
+
+source_runs()
+{
+	"${traced[@]}" "$tool" migrate "${move_source[@]}" --state-dir here \
+		--timeout "$move_timeout" "$A" "$move_link" >source.out 2>source.err 3>&- &
 	source=$!
 	started+=("$source")
+}
+
+destination_ended()
+{
+	has_ended "$destination"
 }
 
 # record_of END: $phase is what its record says, "none" if there is none; $txid of the one there is.
@@ -104,7 +126,7 @@ end_of()
 source_is_over()
 {
 	has_ended "$source" && return
-	if has_ended "$destination"; then
+	if destination_ended; then
 		kill -TERM "$(end_of "$source")" 2>/dev/null || true
 	fi
 	return 1
@@ -114,7 +136,7 @@ source_is_over()
 # waits for the first one, and is told to end.
 destination_is_over()
 {
-	has_ended "$destination" && return
+	destination_ended && return
 	record_of destination
 	case $phase in
 	none) kill -TERM "$(end_of "$destination")" 2>/dev/null || true ;;
@@ -137,7 +159,7 @@ collect()
 # move_runs: both ends, until nothing more comes of it by itself.
 move_runs()
 {
-	if ! has_ended "$destination"; then
+	if ! destination_ended; then
 		[[ -n $source ]] || source_starts
 		eventually source_is_over || return
 		eventually destination_is_over || return
@@ -158,7 +180,7 @@ recover_end()
 	record_of "$end"
 	[[ $phase != none ]] || return 0
 	peer=(--peer "exec:$tool -q recover --timeout 5s --state-dir $other --serve -")
-	if [[ $end == source ]] && ! has_ended "$destination"; then
+	if [[ $end == source && $move_link != exec:* ]] && ! destination_ended; then
 		peer=(--peer "$move_link")
 	fi
 	echo "# recover $end ($phase) $*" >>recover.log
@@ -186,9 +208,7 @@ recover_both()
 		((over < 2)) || break
 	done
 	((over == 2)) || finding "not over after $n rounds of recover"
-	if [[ -n $destination ]] && ! has_ended "$destination"; then
-		eventually has_ended "$destination" || finding "the destination does not end"
-	fi
+	destination_ended || eventually destination_ended || finding "the destination does not end"
 }
 
 # finding WHAT...: of this trial; what is there is kept for people where $MOVE_FINDINGS names a
@@ -333,17 +353,16 @@ move_calls()
 {
 	local end
 
+	move_timeout=30s
 	move_anew
-	strace -f -qq -y -o trace.destination "$tool" receive "${receive_options[@]}" "${move_spool[@]}" \
-		--state-dir there --timeout 30s "$B" "$move_link" >destination.out 2>destination.err \
-		3>&- &
-	destination=$!
-	started+=("$destination")
-	eventually destination_listens
-	strace -f -qq -y -o trace.source "$tool" migrate "${move_source[@]}" --state-dir here \
-		--timeout 30s "$A" "$move_link" >source.out 2>source.err 3>&-
-	eventually has_ended "$destination"
-	wait "$destination"
+	recorded destination
+	destination_runs
+	recorded source
+	source_runs
+	eventually has_ended "$source"
+	wait "$source"
+	eventually destination_ended
+	move_timeout=2s
 	for end in source destination; do
 		calls_of trace.$end >$end.calls
 		calls_of trace.$end live >$end.live
@@ -402,7 +421,7 @@ killed_pair()
 	move_note="source killed at ${call[*]}, destination at ${at[*]}"
 	move_anew
 	destination_starts "${at[@]}"
-	has_ended "$destination" || source_starts "${call[@]}"
+	destination_ended || source_starts "${call[@]}"
 	move_runs || finding "never comes to an end"
 	if ((trials % 2)); then trial source; else trial destination; fi
 }
@@ -479,4 +498,54 @@ statuses()
 	7[0-9]/* | 6[4-9]/* | 127/*) ;;
 	*) finding "the destination's status is $status_destination" ;;
 	esac
+}
+
+#
+# Many of them
+#
+
+# sample N FILE: $lines are so many of its calls, by chance; 0: all of them.
+sample()
+{
+	local n
+
+	mapfile -t lines <"$2"
+	(($1)) || return 0
+	lines=()
+	for ((n = 0; n < $1; n++)); do
+		call_by_chance "$2"
+		lines+=("${call[*]}")
+	done
+}
+
+# killed_at_calls END: at so many of its system calls; every third time `recover` is killed as well.
+killed_at_calls()
+{
+	local again lines name nth point
+
+	move_calls
+	if ((MOVE_CALLS)); then sample "$MOVE_CALLS" "$1.live"; else sample 0 "$1.calls"; fi
+	for point in "${lines[@]}"; do
+		read -r name nth <<<"$point"
+		again=''
+		((trials % 3 < 2)) || again=yes
+		killed_at "$1" "$name" "$nth"
+	done
+	summary
+	((findings == 0))
+}
+
+# killed_in_pairs: $MOVE_PAIRS moves, both of whose ends are killed.
+killed_in_pairs()
+{
+	local again
+
+	move_calls
+	while ((trials < MOVE_PAIRS)); do
+		again=''
+		((trials % 3 < 2)) || again=yes
+		killed_pair
+	done
+	summary
+	((findings == 0))
 }

@@ -20,37 +20,6 @@ teardown()
 	emu_teardown
 }
 
-# sample N FILE: $lines are so many of its calls, by chance; 0: all of them.
-sample()
-{
-	local n
-
-	mapfile -t lines <"$2"
-	(($1)) || return 0
-	lines=()
-	for ((n = 0; n < $1; n++)); do
-		call_by_chance "$2"
-		lines+=("${call[*]}")
-	done
-}
-
-# killed_at_calls END: at so many of its system calls; every third time `recover` is killed as well.
-killed_at_calls()
-{
-	local name nth point
-
-	move_calls
-	if ((MOVE_CALLS)); then sample "$MOVE_CALLS" "$1.live"; else sample 0 "$1.calls"; fi
-	for point in "${lines[@]}"; do
-		read -r name nth <<<"$point"
-		again=''
-		((trials % 3 < 2)) || again=yes
-		killed_at "$1" "$name" "$nth"
-	done
-	summary
-	((findings == 0))
-}
-
 @test "move: what judges the others sees two that run, one, and none" {
 	A=vfio-user:a B=vfio-user:b
 	judged()
@@ -86,17 +55,8 @@ killed_at_calls()
 }
 
 @test "move: both ends are killed, anywhere" {
-	local again
-
 	move_setup
-	move_calls
-	for ((; trials < MOVE_PAIRS; )); do
-		again=''
-		((trials % 3 < 2)) || again=yes
-		killed_pair
-	done
-	summary
-	((findings == 0))
+	killed_in_pairs
 }
 
 # done_call: $point is the call, its name and which of that name in its thread, by which the
