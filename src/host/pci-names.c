@@ -17,6 +17,9 @@
  *			15b3 0001  a subsystem
  */
 
+/* Read at a time: the library's own choice is what stat() says, which may be as little as 1 KiB. */
+#define PCI_NAMES_READ (64 * 1024)
+
 /* Where distributions have it. */
 static const char *const databases[] = {
 	"/usr/share/misc/pci.ids",
@@ -81,10 +84,14 @@ void pci_ids_find(FILE *database, const struct pci_ids *ids, char *buf, size_t s
 
 void pci_ids_name(const struct pci_ids *ids, char *buf, size_t size)
 {
+	/* Used by @database until that is closed. */
+	_cleanup_free_ char *window = malloc(PCI_NAMES_READ);
 	_cleanup_file_ FILE *database = NULL;
 
 	for (size_t i = 0; !database && i < ARRAY_SIZE(databases); i++)
 		database = fopen(databases[i], "re");
+	if (database && window)
+		setvbuf(database, window, _IOFBF, PCI_NAMES_READ);
 	if (database)
 		pci_ids_find(database, ids, buf, size);
 	else if (size)
