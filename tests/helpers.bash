@@ -35,8 +35,20 @@ record()
 	read_file output "$kept.out"
 	read_file stderr "$kept.err"
 	drop_waits
-	IFS=$'\n' read -r -d '' -a lines <<<"$output" || true
+	split_lines lines "$output"
 	[[ -z $want ]] || expect_status "$want"
+}
+
+# split_lines NAME TEXT: the lines of it that are not empty, as the array NAME. "read" from a here-string
+# asks the kernel for one byte at a time, as that is a pipe.
+split_lines()
+{
+	local IFS=$'\n' noglob=${-//[!f]/}
+
+	set -f
+	# shellcheck disable=SC2206 # to be split
+	eval "$1=(\$2)"
+	[[ -n $noglob ]] || set +f
 }
 
 # read_file NAME FILE: as NAME=$(<FILE), without another process.
