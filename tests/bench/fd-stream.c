@@ -15,6 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "device/acquirer.h"
 #include "engine/load.h"
 #include "engine/save.h"
 #include "fsm/fsm.h"
@@ -164,7 +165,7 @@ int main(int argc, char **argv)
 		.dev_ops = &dev_ops,
 		.caps = MIG_CAP_STOP_COPY,
 	};
-	struct device dev = { .mig = &mig, .lock = -1 };
+	struct device dev = { .mig = &mig, .how = &acquirer_node, .lock = -1 };
 	struct err err = { 0 };
 	int r;
 
