@@ -35,23 +35,27 @@ static void load_tell_progress(const struct load_lane *lane, uint64_t bytes)
 	event_emit(lane->load->options->events, &e);
 }
 
-/* In the pipeline's thread. */
-static int load_put_frame(void *ctx, struct image_frame *frame, size_t len, struct err *err)
+static int load_put(struct load_lane *lane, const void *buf, size_t len, struct err *err)
 {
-	struct load_lane *lane = ctx;
 	struct member_result *result = lane->member->result;
 	int r;
 
 	/* For as long as this may take: with one CPU it is not the pipeline's thread. */
 	if (lane->load->set.n > 1)
 		cancel_name_thread(device_name(lane->member->dev));
-	r = mig_write(lane->member->dev->mig, frame->payload, len, err);
+	r = mig_write(lane->member->dev->mig, buf, len, err);
 	cancel_name_thread(NULL);
 	if (r < 0)
 		return r;
 	result->bytes += len;
 	load_tell_progress(lane, result->bytes);
 	return 0;
+}
+
+/* In the pipeline's thread. */
+static int load_put_frame(void *ctx, struct image_frame *frame, size_t len, struct err *err)
+{
+	return load_put(ctx, frame->payload, len, err);
 }
 
 /*
@@ -305,6 +309,15 @@ static int load_on_data(void *ctx, uint32_t device, const void *buf, size_t len,
 	return lane ? pipeline_put(lane->pipe, buf, len, err) : 0;
 }
 
+/* In whichever thread has it, past the pipeline, which then has nothing. */
+static int load_on_data_now(void *ctx, uint32_t device, const void *buf, size_t len,
+			    struct err *err)
+{
+	struct load_lane *lane = load_lane_of(ctx, device);
+
+	return lane ? load_put(lane, buf, len, err) : 0;
+}
+
 static int load_on_room(void *ctx, uint32_t device, size_t len, uint8_t **ret, struct err *err)
 {
 	struct load_lane *lane = load_lane_of(ctx, device);
@@ -330,16 +343,25 @@ static const struct image_sink load_sink = {
 	.end = load_on_end,
 };
 
+/* One device's stream from a file: who has read and checked a frame writes it, too. */
+static const struct image_sink load_one_sink = {
+	.turns = true,
+	.begin = load_on_begin,
+	.room = load_on_room,
+	.data = load_on_data_now,
+	.end = load_on_end,
+};
+
 /*
  * The two kinds of input
  */
 
 static int load_image(struct load *l, struct err *err)
 {
-	bool verify_only = l->options->verify_only;
+	bool verify_only = l->options->verify_only, file = input_rewindable(l->carrier->in);
 	int r;
 
-	if (input_rewindable(l->carrier->in) || verify_only) {
+	if (file || verify_only) {
 		r = scan_image(l->carrier->in, &verify_sink, l, l->cancel, l->options->transfer,
 			       err);
 		if (r < 0)
@@ -351,7 +373,8 @@ static int load_image(struct load *l, struct err *err)
 		if (r < 0)
 			return r;
 	}
-	return scan_image(l->carrier->in, &load_sink, l, l->cancel, NULL, err);
+	return scan_image(l->carrier->in, file && l->set.n == 1 ? &load_one_sink : &load_sink, l,
+			  l->cancel, NULL, err);
 }
 
 static int load_raw(struct load *l, struct err *err)

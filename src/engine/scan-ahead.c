@@ -32,7 +32,9 @@ struct ahead_slot {
  * @at: where the next one begins that no thread has
  * @claimed, @judged: sections so far
  * @slots: of section N the place is N modulo their number
+ * @turns: contents are wanted, so a section is judged by the thread that has it
  * @over: no more are claimed
+ * @stopped: nor are those judged that are claimed
  * @failed, @err: why it ends, if that is no section
  */
 struct ahead {
@@ -43,7 +45,8 @@ struct ahead {
 	uint64_t at;
 	uint64_t claimed, judged;
 	struct ahead_slot slots[SCAN_AHEAD_SLOTS];
-	bool over;
+	bool turns;
+	bool over, stopped;
 	int failed;
 	struct err err;
 };
@@ -51,6 +54,7 @@ struct ahead {
 /**
  * struct ahead_worker - one of the threads, and the section that it has
  * @buf: @room bytes, for all of it
+ * @content: of the one that is good
  */
 struct ahead_worker {
 	struct ahead *run;
@@ -58,6 +62,7 @@ struct ahead_worker {
 	struct image_checker checker;
 	uint8_t *buf;
 	size_t room;
+	const uint8_t *content;
 	uint64_t number, at;
 	struct image_head head;
 	uint8_t wire[IMAGE_SECTION_HEADER];
@@ -125,8 +130,9 @@ static enum ahead_verdict scan_ahead_check(struct ahead_worker *w)
 	memcpy(w->buf, w->wire, IMAGE_SECTION_HEADER);
 	n = input_read_at(w->run->opts->in, w->buf + IMAGE_SECTION_HEADER, rest,
 			  w->at + IMAGE_SECTION_HEADER, NULL);
-	return n == (ssize_t)rest && image_check_alone(&w->checker, &w->head, w->buf) ? AHEAD_GOOD
-										      : AHEAD_ODD;
+	if (n != (ssize_t)rest || !image_check_alone(&w->checker, &w->head, w->buf, &w->content))
+		return AHEAD_ODD;
+	return AHEAD_GOOD;
 }
 
 static struct ahead_slot *scan_ahead_slot(struct ahead *run, uint64_t number)
@@ -143,7 +149,7 @@ static void scan_ahead_judge(struct ahead *run)
 	int r;
 
 	while (!run->failed && (s = scan_ahead_slot(run, run->judged))->verdict == AHEAD_GOOD) {
-		r = image_parser_checked(o->parser, s->head, &err);
+		r = image_parser_checked(o->parser, s->head, NULL, &err);
 		if (r < 0) {
 			scan_ahead_end(run, r, &err);
 			return;
@@ -156,6 +162,54 @@ static void scan_ahead_judge(struct ahead *run)
 	}
 }
 
+/* The caller holds the lock. */
+static void scan_ahead_note(struct ahead_worker *w, enum ahead_verdict verdict)
+{
+	struct ahead_slot *s = scan_ahead_slot(w->run, w->number);
+
+	memcpy(s->head, w->wire, sizeof(s->head));
+	s->verdict = verdict;
+	if (verdict == AHEAD_ODD)
+		scan_ahead_end(w->run, 0, NULL);
+	scan_ahead_judge(w->run);
+}
+
+/* The caller's turn, and the lock is not held: a sink may be a device, which takes its time. */
+static int scan_ahead_deliver(const struct ahead_worker *w, struct err *err)
+{
+	const struct scan_ahead *o = w->run->opts;
+	int r = image_parser_checked(o->parser, w->wire, w->content, err);
+
+	if (r >= 0 && o->progress)
+		o->progress(o->ctx, image_parser_bytes(o->parser));
+	return r;
+}
+
+/* The caller holds the lock, which is let go meanwhile. */
+static void scan_ahead_take_turn(struct ahead_worker *w, enum ahead_verdict verdict)
+{
+	struct ahead *run = w->run;
+	struct err err = { 0 };
+	int r = 0;
+
+	while (run->judged != w->number && !run->stopped)
+		pthread_cond_wait(&run->judged_one, &run->lock);
+	if (run->stopped)
+		return;
+	if (verdict == AHEAD_GOOD) {
+		pthread_mutex_unlock(&run->lock);
+		r = scan_ahead_deliver(w, &err);
+		pthread_mutex_lock(&run->lock);
+	}
+	if (verdict == AHEAD_GOOD && r >= 0) {
+		run->judged++;
+		pthread_cond_broadcast(&run->judged_one);
+		return;
+	}
+	run->stopped = true;
+	scan_ahead_end(run, r, &err);
+}
+
 static void *scan_ahead_work(void *arg)
 {
 	struct ahead_worker *w = arg;
@@ -163,17 +217,15 @@ static void *scan_ahead_work(void *arg)
 
 	pthread_mutex_lock(&run->lock);
 	while (scan_ahead_claim(w)) {
-		struct ahead_slot *s = scan_ahead_slot(run, w->number);
 		enum ahead_verdict verdict;
 
 		pthread_mutex_unlock(&run->lock);
 		verdict = scan_ahead_check(w);
 		pthread_mutex_lock(&run->lock);
-		memcpy(s->head, w->wire, sizeof(s->head));
-		s->verdict = verdict;
-		if (verdict == AHEAD_ODD)
-			scan_ahead_end(run, 0, NULL);
-		scan_ahead_judge(run);
+		if (run->turns)
+			scan_ahead_take_turn(w, verdict);
+		else
+			scan_ahead_note(w, verdict);
 	}
 	pthread_mutex_unlock(&run->lock);
 	return NULL;
@@ -219,7 +271,10 @@ static void scan_ahead_run(struct ahead *run, struct ahead_worker *workers, unsi
 int scan_ahead(const struct scan_ahead *opts, struct err *err)
 {
 	_cleanup_free_ struct ahead_worker *workers = NULL;
-	struct ahead run = { .opts = opts };
+	struct ahead run = {
+		.opts = opts,
+		.turns = image_parser_wants_contents(opts->parser),
+	};
 
 	if (!image_parser_between(opts->parser, &run.at, &run.seed) ||
 	    !scan_ahead_worth(opts, run.at))

@@ -18,8 +18,9 @@
  * An input with an end (input_ends()) must end where the image does. One without (a pipe, a socket)
  * may stay open: nothing is read after the image's end.
  *
- * A file is read by several threads if the sink takes no contents, which says the same of any image
- * (engine/scan-ahead.h). The sink is then called in any of them, in one at a time.
+ * A file is read by several threads if the sink takes no contents, or knows turns, which says the
+ * same of any image (engine/scan-ahead.h). The sink is then called in any of them, never in two at
+ * once.
  *
  * Return: 0 when the image was complete; -ECANCELED; what the parser, the sink or the input said.
  */

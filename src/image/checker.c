@@ -60,13 +60,12 @@ int image_check_content(struct image_checker *c, const struct image_head *head, 
 	return 0;
 }
 
-bool image_check_alone(struct image_checker *c, const struct image_head *head, const uint8_t *buf)
+bool image_check_alone(struct image_checker *c, const struct image_head *head, const uint8_t *buf,
+		       const uint8_t **ret)
 {
-	const uint8_t *content;
-
 	return image_check_sum(c, head, buf, NULL) >= 0 &&
 	       image_check_padding(buf, IMAGE_SECTION_HEADER + head->size,
 				   image_section_length(head), NULL) >= 0 &&
 	       image_head_check(head, NULL) >= 0 &&
-	       image_check_content(c, head, buf, &content, NULL) >= 0;
+	       image_check_content(c, head, buf, ret, NULL) >= 0;
 }

@@ -45,5 +45,9 @@ _must_check_ int image_check_sum(struct image_checker *c, const struct image_hea
 _must_check_ int image_check_content(struct image_checker *c, const struct image_head *head,
 				     const uint8_t *buf, const uint8_t **ret, struct err *err);
 
-/** image_check_alone() - all of this is good of the whole section at @buf, and its fields are */
-bool image_check_alone(struct image_checker *c, const struct image_head *head, const uint8_t *buf);
+/**
+ * image_check_alone() - all of this is good of the whole section at @buf, and its fields are
+ * @ret: as of image_check_content(), where it is good
+ */
+bool image_check_alone(struct image_checker *c, const struct image_head *head, const uint8_t *buf,
+		       const uint8_t **ret);

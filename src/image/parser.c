@@ -51,7 +51,7 @@ struct image_parser {
 
 /*
  * A section that is complete in the input at @buf; @content is its payload, decompressed. Of one
- * that was checked elsewhere there is the header alone.
+ * that was checked elsewhere there are the header and, if the sink wants it, the content alone.
  */
 struct section {
 	struct image_head head;
@@ -218,9 +218,7 @@ static int parser_check_data(struct image_parser *p, struct section *s, struct e
 				"frame %" PRIu64 " of device %" PRIu32 " is for offset %" PRIu64
 				", not %" PRIu64,
 				head->sequence, head->device, head->offset, total->bytes);
-	if (!s->buf)
-		return 0;
-	r = image_check_content(&p->checker, head, s->buf, &s->content, err);
+	r = s->buf ? image_check_content(&p->checker, head, s->buf, &s->content, err) : 0;
 	if (r >= 0 && p->sums[head->device].running)
 		image_sha256_add(p->sums[head->device].running, s->content, head->raw_size);
 	return r;
@@ -503,7 +501,7 @@ int image_parser_filled(struct image_parser *p, size_t len, struct err *err)
 	return p->state == AT_EOF ? IMAGE_COMPLETE : IMAGE_MORE;
 }
 
-static bool parser_wants_contents(const struct image_parser *p)
+bool image_parser_wants_contents(const struct image_parser *p)
 {
 	if (p->sink->data)
 		return true;
@@ -517,16 +515,16 @@ bool image_parser_between(const struct image_parser *p, uint64_t *ret_at, uint64
 {
 	*ret_at = p->at;
 	*ret_seed = image_seed(&p->info);
-	return p->state == AT_SECTION && !parser_wants_contents(p);
+	return p->state == AT_SECTION && (p->sink->turns || !image_parser_wants_contents(p));
 }
 
 int image_parser_checked(struct image_parser *p, const uint8_t head[IMAGE_SECTION_HEADER],
-			 struct err *err)
+			 const uint8_t *content, struct err *err)
 {
-	struct section s = { 0 };
+	struct section s = { .content = content };
 	int r;
 
-	assert(p->state == AT_SECTION && !parser_wants_contents(p));
+	assert(p->state == AT_SECTION && (content || !image_parser_wants_contents(p)));
 	r = image_head_decode(head, &s.head, err);
 	assert(r < 0 || s.head.type == IMAGE_DATA);
 	r = r < 0 ? r : parser_check_place(p, &s, err);

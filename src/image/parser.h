@@ -48,6 +48,12 @@ struct image_sink {
 	/** @sum: also check the SHA-256 of streams that have one. Takes longer than the rest. */
 	bool sum;
 
+	/**
+	 * @turns: Several threads may take turns at calling the functions, whatever they are: each
+	 * brings contents that it has checked (image_parser_checked()).
+	 */
+	bool turns;
+
 	/** @begin: HEADER and MANIFEST are good. Called once, before any @data. */
 	int (*begin)(void *ctx, const struct image_info *info, const struct image_manifest *m,
 		     struct err *err);
@@ -117,14 +123,18 @@ _must_check_ int image_parser_filled(struct image_parser *p, size_t len, struct 
  * @ret_at: the place in the image where it begins; the parser may have some of it
  * @ret_seed: of its checksums
  *
- * Return: false where it may not: before and after the sections, and if the sink wants contents
- * or a SHA-256 of them is checked.
+ * Return: false where it may not: before and after the sections, and if the sink wants contents,
+ * or has a SHA-256 of them checked, and knows no turns.
  */
 bool image_parser_between(const struct image_parser *p, uint64_t *ret_at, uint64_t *ret_seed);
+
+/** image_parser_wants_contents() - for the sink, or for a SHA-256 that is checked */
+bool image_parser_wants_contents(const struct image_parser *p);
 
 /**
  * image_parser_checked() - what comes next is a DATA section for which image_check_alone() is true
  * @head: its header
+ * @content: what that gave; may be NULL unless image_parser_wants_contents()
  *
  * The parser forgets what it has of it, and takes it like one that it has checked by itself.
  * image_parser_restart() before bytes are brought to it again.
@@ -132,7 +142,8 @@ bool image_parser_between(const struct image_parser *p, uint64_t *ret_at, uint64
  * Return: 0, or as image_parser_filled().
  */
 _must_check_ int image_parser_checked(struct image_parser *p,
-				      const uint8_t head[IMAGE_SECTION_HEADER], struct err *err);
+				      const uint8_t head[IMAGE_SECTION_HEADER],
+				      const uint8_t *content, struct err *err);
 
 /**
  * image_parser_restart() - forget all of the section that has begun

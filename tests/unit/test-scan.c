@@ -2,7 +2,7 @@
 
 /*
  * Two ways to read a file say the same of it: one thread that pushes all of it to the parser, or
- * several that check frames by their place.
+ * several that check frames by their place. If the sink wants contents, they take turns.
  */
 
 #include <errno.h>
@@ -45,7 +45,7 @@ static int setup(void **state)
 	static struct fixture f;
 
 	f = (struct fixture){ .sink = heard_sink, .fd = memfd_create("image", MFD_CLOEXEC) };
-	f.sink.data = NULL;
+	f.sink.turns = true;
 	assert_true(f.fd >= 0);
 	assert_int_equal(cancel_init(&f.cancel, NULL), 0);
 	*state = &f;
@@ -87,7 +87,8 @@ struct scan_outcome {
 static void scan(struct fixture *f, unsigned int threads, unsigned int fail_at,
 		 struct scan_outcome *ret)
 {
-	*ret = (struct scan_outcome){ .heard.fail_at = fail_at };
+	heard_done(&ret->heard);
+	*ret = (struct scan_outcome){ .heard = { .keep = true, .fail_at = fail_at } };
 	assert_int_equal(input_rewind(f->in, NULL), 0);
 	ret->r =
 		scan_image_with(f->in, &f->sink, &ret->heard, &f->cancel, NULL, threads, &ret->err);
@@ -110,19 +111,30 @@ static void assert_same(const struct scan_outcome *a, const struct scan_outcome 
 		assert_int_equal(x->stored, y->stored);
 		assert_int_equal(x->frames, y->frames);
 		assert_memory_equal(x->digest, y->digest, sizeof(x->digest));
+		assert_int_equal(a->heard.streams[i].len, b->heard.streams[i].len);
+		if (a->heard.streams[i].len)
+			assert_memory_equal(a->heard.streams[i].p, b->heard.streams[i].p,
+					    a->heard.streams[i].len);
 	}
 }
 
-/* Return: what both said. */
+/* Return: what both said, of contents as well. */
 static int scan_both(struct fixture *f, const struct bytes *image, unsigned int fail_at)
 {
-	struct scan_outcome one, many;
+	struct scan_outcome one = { 0 }, many = { 0 };
+	int r;
 
 	open_file(f, image, 0);
-	scan(f, 1, fail_at, &one);
-	scan(f, THREADS, fail_at, &many);
-	assert_same(&one, &many);
-	return one.r;
+	for (int contents = 0; contents < 2; contents++) {
+		f->sink.data = contents ? heard_sink.data : NULL;
+		scan(f, 1, fail_at, &one);
+		scan(f, THREADS, fail_at, &many);
+		assert_same(&one, &many);
+	}
+	r = one.r;
+	heard_done(&one.heard);
+	heard_done(&many.heard);
+	return r;
 }
 
 static void a_good_image_is_good(void **state)
@@ -131,7 +143,7 @@ static void a_good_image_is_good(void **state)
 
 	for (size_t i = 0; i < ARRAY_SIZE(specs); i++) {
 		struct bytes image = image_make(&specs[i]);
-		struct scan_outcome many;
+		struct scan_outcome many = { 0 };
 
 		assert_int_equal(scan_both(f, &image, 0), 0);
 		open_file(f, &image, 12345);
@@ -140,6 +152,8 @@ static void a_good_image_is_good(void **state)
 		assert_int_equal(many.heard.ends, specs[i].n_devices);
 		for (uint32_t d = 0; d < specs[i].n_devices; d++)
 			assert_int_equal(many.heard.totals[d].bytes, specs[i].sizes[d]);
+		assert_streams(&many.heard, &specs[i]);
+		heard_done(&many.heard);
 		bytes_done(&image);
 	}
 }
@@ -285,17 +299,30 @@ static void a_cancel_ends_it(void **state)
 	bytes_done(&image);
 }
 
-static const struct image_sink nothing = { .sum = true };
+static int count_bytes(void *ctx, uint32_t device, const void *buf, size_t len, struct err *err)
+{
+	(void)device;
+	(void)buf;
+	(void)err;
+	*(size_t *)ctx += len;
+	return 0;
+}
+
+static const struct image_sink sinks[] = {
+	{ .sum = true },
+	{ .turns = true, .data = count_bytes },
+};
 
 /* Feeds a parser of @image up to its first DATA. */
-static struct image_parser *parse_start(const struct bytes *image)
+static struct image_parser *parse_start(const struct bytes *image, const struct image_sink *sink,
+					size_t *bytes)
 {
 	struct image_parser *p;
 	uint64_t place, seed;
 	size_t room, at = 0;
 	void *buf;
 
-	assert_int_equal(image_parser_new(&nothing, NULL, &p, NULL), 0);
+	assert_int_equal(image_parser_new(sink, bytes, &p, NULL), 0);
 	while (!image_parser_between(p, &place, &seed)) {
 		assert_int_equal(image_parser_buffer(p, &buf, &room, NULL), 0);
 		memcpy(buf, image->p + at, room);
@@ -319,18 +346,21 @@ static void all_data_in_a_row_is_checked_ahead(void **state)
 	uint8_t byte;
 
 	forge_sections(image.p, image.len, at, SECTIONS_MAX);
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+	for (size_t k = 0; k < ARRAY_SIZE(rows) * ARRAY_SIZE(sinks); k++) {
 		_cleanup_(image_parser_freep) struct image_parser *p = NULL;
 		struct scan_ahead ahead = { .cancel = &f->cancel, .threads = THREADS };
+		const struct image_sink *sink = &sinks[k / ARRAY_SIZE(rows)];
+		size_t i = k % ARRAY_SIZE(rows), bytes = 0;
 
 		if (rows[i].damaged)
 			image.p[at[rows[i].damaged] + AT_PAYLOAD] ^= 1;
 		open_file(f, &image, 0);
 		ahead.in = f->in;
-		ahead.parser = p = parse_start(&image);
+		ahead.parser = p = parse_start(&image, sink, &bytes);
 		assert_int_equal(scan_ahead(&ahead, NULL), 0);
 		assert_true(image_parser_between(p, &place, &seed));
 		assert_int_equal(place, at[rows[i].ends_at]);
+		assert_int_equal(bytes, sink->data ? image_parser_bytes(p) : 0);
 		assert_int_equal(input_read(f->in, &byte, 1, NULL), 1);
 		assert_int_equal(lseek(f->fd, 0, SEEK_CUR), place + 1);
 		if (rows[i].damaged)
