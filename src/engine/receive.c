@@ -46,6 +46,17 @@ static struct receive *receive_of(struct load_carrier *c)
 	return container_of(c, struct receive, carrier);
 }
 
+/*
+ * Nothing more comes. While the devices get the last of it the spool is synced, and the record that
+ * READY needs is made ready: one that is never written if END turns out to be of another image.
+ */
+static void receive_note_end(struct receive *r)
+{
+	if (r->spool)
+		spool_end(r->spool);
+	receive_record_ahead(r);
+}
+
 /* Return: 1: there are FRAMES; 0: END; or a failure, which the machine knows. */
 static int receive_next_frames(struct receive *r, struct err *err)
 {
@@ -58,8 +69,10 @@ static int receive_next_frames(struct receive *r, struct err *err)
 	receive_heard(r, &m);
 	if (m.type == WIRE_FRAMES && r->state == MOVE_D_LOADING)
 		return 1;
-	if (r->state == MOVE_D_JUDGING)
+	if (r->state == MOVE_D_JUDGING) {
+		receive_note_end(r);
 		return 0;
+	}
 	*err = r->failed;
 	return err->code;
 }
@@ -116,9 +129,6 @@ static int receive_taken(struct load_carrier *c, const struct image_receipt *rec
 		return err_fail(err, ERR_PEER, -EPROTO,
 				"%s: END is of %llu bytes, and %llu have come", link_name(r->link),
 				(unsigned long long)r->end.bytes, (unsigned long long)r->bytes);
-	if (r->spool)
-		spool_end(r->spool);
-	receive_record_ahead(r);
 	return 0;
 }
 
