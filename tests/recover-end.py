@@ -15,6 +15,7 @@ import subprocess
 import sys
 
 HELLO, HEARTBEAT, ASK, TELL = 1, 10, 11, 12
+MANDATORY = 1
 NAMES = {1: "HELLO", 9: "ABORT", 10: "HEARTBEAT", 11: "ASK", 12: "TELL"}
 
 path, phase, role, journal, txid, generation = sys.argv[1:7]
@@ -46,11 +47,13 @@ def read(peer, n):
 def hear(peer):
     while True:
         head = read(peer, 32)
-        magic, kind, _, size, _, _, checksum = struct.unpack("<4sHHIIQQ", head)
+        magic, kind, flags, size, _, _, checksum = struct.unpack("<4sHHIIQQ", head)
         payload = read(peer, size)
         assert magic == b"\x89VMP"
         assert checksum == xxh3(head[:24], xxh3(payload) if payload else 0)
-        if kind != HEARTBEAT:
+        if kind not in NAMES and not flags & MANDATORY:
+            print("skipped", kind, flush=True)
+        elif kind != HEARTBEAT:
             return kind, payload
 
 

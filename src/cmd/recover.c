@@ -180,6 +180,8 @@ static void cmd_recover_render(struct cmd_recover_args *a)
 							    : a->recover.seen;
 
 	cmd_recover_render_record(o, record);
+	if (*result->forced && !record->forced)
+		report_name(o, "forced", result->forced);
 	report_string(o, "phase_found", wire_phase_name(result->was));
 	report_string(o, "phase", wire_phase_name(result->phase));
 	if (result->asked)

@@ -43,6 +43,7 @@ enum visitor_state {
  * @thread: of VISITOR_COMES to VISITOR_ARRIVED; the door joins it
  * @since_ns: when it came to its state
  * @told: its cancel was requested for the work's sake
+ * @forced: what FORCED has said of the TELL that is to follow, or empty
  * @cancel: its own; requested when it has to go, when the work ends, and when its link is lost
  */
 struct visitor {
@@ -55,6 +56,7 @@ struct visitor {
 	struct peer *peer;
 	struct link *link;
 	struct wire_message said;
+	struct wire_forced forced;
 	char *offer;
 	size_t offer_len;
 };
@@ -127,10 +129,16 @@ static int guests_one_answer(struct visitor *visitor, const struct wire_message 
 			     struct err *err)
 {
 	const struct guests_options *o = &visitor->guests->options;
+	const struct guests_question q = {
+		.said = &said->state,
+		.forced = said->type == WIRE_TELL ? visitor->forced.by : "",
+		.cancel = &visitor->cancel,
+	};
 	struct wire_message m = { .type = WIRE_TELL };
 	int r;
 
-	r = o->ops->answer(o->ctx, &said->state, &visitor->cancel, &m.state, err);
+	r = o->ops->answer(o->ctx, &q, &m.state, err);
+	visitor->forced = (struct wire_forced){ 0 };
 	if (r < 0)
 		return r;
 	guests_one_enter(visitor, VISITOR_ASKS);
@@ -196,6 +204,10 @@ static int guests_one_hear(struct visitor *visitor, struct err *err)
 		}
 		if (m->type == WIRE_OFFER || m->type == WIRE_COMMIT || m->type == WIRE_ABORT)
 			return guests_one_judge(visitor, err);
+		if (m->type == WIRE_FORCED) {
+			visitor->forced = m->forced;
+			continue;
+		}
 		if (m->type != WIRE_ASK && m->type != WIRE_TELL)
 			return err_fail(err, ERR_PEER, -EPROTO, "%s is not what a move begins with",
 					wire_name(m->type));
@@ -250,6 +262,7 @@ static void guests_one_done(struct visitor *visitor)
 	visitor->peer = peer_free(visitor->peer);
 	free(visitor->offer);
 	visitor->offer = NULL;
+	visitor->forced = (struct wire_forced){ 0 };
 	cancel_done(&visitor->cancel);
 }
 

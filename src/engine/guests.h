@@ -25,6 +25,18 @@ struct guests;
 struct visitor;
 
 /**
+ * struct guests_question - ASK or TELL has come
+ * @said: what it says
+ * @forced: a user has decided so, as FORCED before it has told; or empty
+ * @cancel: the answer is not waited for any longer
+ */
+struct guests_question {
+	const struct wire_state *said;
+	const char *forced;
+	struct cancel *cancel;
+};
+
+/**
  * struct guests_ops - what its owner says to them; called in the guests' threads, several at once
  */
 struct guests_ops {
@@ -46,9 +58,9 @@ struct guests_ops {
 	int (*settle)(void *ctx, const struct wire_hello *hello,
 		      const struct wire_decision *decision, struct cancel *cancel, struct err *why);
 
-	/** @answer: ASK or TELL. @cancel: as of @settle. Return: 0, or why there is no answer. */
-	int (*answer)(void *ctx, const struct wire_state *said, struct cancel *cancel,
-		      struct wire_state *ret, struct err *why);
+	/** @answer: Return: 0, or why there is no answer. */
+	int (*answer)(void *ctx, const struct guests_question *q, struct wire_state *ret,
+		      struct err *why);
 
 	/** @answered: One that was answered has gone. May be NULL. */
 	void (*answered)(void *ctx);

@@ -54,6 +54,7 @@ static int receive_late_phase(struct receive *r, const struct wire_state *word,
 			      struct cancel *cancel, struct wire_state *ret, struct err *err)
 {
 	const struct receive_options *o = r->options;
+	const struct recover_word relayed = { .says = *word };
 	struct err unheard = { 0 };
 	struct wire_state worker;
 	int e;
@@ -61,8 +62,8 @@ static int receive_late_phase(struct receive *r, const struct wire_state *word,
 	e = receive_phase(r, word->txid, WIRE_DESTINATION, ret, err);
 	if (e < 0 || ret->phase != WIRE_PHASE_BUSY)
 		return e;
-	if (recover_ask_worker(o->journal, word, o->peer.timeout_ms, cancel, &worker, &unheard) <
-	    0) {
+	if (recover_ask_worker(o->journal, &relayed, o->peer.timeout_ms, cancel, &worker,
+			       &unheard) < 0) {
 		log_info("%s", unheard.text);
 		return 0;
 	}

@@ -26,12 +26,14 @@
  * @returned: it has come
  * @done: it is over, and its state is here: a COMMIT that comes again is answered
  * @word: what `recover` has brought for a destination that is PREPARED; MOVE_NR_EVENTS for nothing
+ * @word_by: who has forced that; empty for a word of the source's
  * @word_fd: readable then
  * @journal_lock: one thread at a time uses the journal
  * @due: enum move_action, what is still to be carried out
  * @visitor, @link: whom the worker listens to, NULL for none; without a visitor it is the one link
  * @tries: how often its source may still come again
  * @end: of END; @bytes: of FRAMES so far
+ * @forced: as @word_by, of the word that was followed; for the record
  * @failed: the story of what has failed at this end, or was heard of the other; code 0 for none
  * @lost: the link was, as the machine has heard
  * @said_doubt: the user knows that it is in doubt
@@ -53,6 +55,7 @@ struct receive {
 	uint32_t retries;
 	bool known, awaited, returned, done;
 	enum move_event word;
+	struct wire_forced word_by;
 	pthread_cond_t changed;
 	int word_fd;
 
@@ -65,6 +68,7 @@ struct receive {
 	struct spool *spool;
 	struct wire_end end;
 	uint64_t bytes;
+	struct wire_forced forced;
 	struct err failed;
 	bool lost, said_doubt;
 	char doubt[64 + RECEIVE_TXID_TEXT];
@@ -149,8 +153,8 @@ _must_check_ int receive_judge(struct receive *r, const char *offer, size_t len,
 /** receive_admit(), receive_answer(), receive_settle() - of struct guests_ops */
 int receive_admit(void *ctx, const struct wire_hello *hello, const struct wire_message *first,
 		  struct err *why);
-int receive_answer(void *ctx, const struct wire_state *said, struct cancel *cancel,
-		   struct wire_state *ret, struct err *why);
+int receive_answer(void *ctx, const struct guests_question *q, struct wire_state *ret,
+		   struct err *why);
 int receive_settle(void *ctx, const struct wire_hello *hello, const struct wire_decision *decision,
 		   struct cancel *cancel, struct err *why);
 

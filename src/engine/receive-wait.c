@@ -141,14 +141,15 @@ static enum wire_phase receive_wait_phase_now(enum move_state state)
 	return WIRE_PHASE_BUSY;
 }
 
-static void receive_wait_answer_own(struct receive *r, const struct wire_state *said,
+static void receive_wait_answer_own(struct receive *r, const struct guests_question *q,
 				    struct wire_state *ret)
 {
 	const uint64_t one = 1;
 
 	pthread_mutex_lock(&r->lock);
 	if (r->state == MOVE_D_PREPARED) {
-		r->word = receive_wait_word_of(r, said);
+		r->word = receive_wait_word_of(r, q->said);
+		snprintf(r->word_by.by, sizeof(r->word_by.by), "%s", q->forced);
 		if (r->word != MOVE_NR_EVENTS && write(r->word_fd, &one, sizeof(one)) >= 0)
 			receive_wait_for_answer(r);
 	}
@@ -156,14 +157,14 @@ static void receive_wait_answer_own(struct receive *r, const struct wire_state *
 	pthread_mutex_unlock(&r->lock);
 }
 
-int receive_answer(void *ctx, const struct wire_state *said, struct cancel *cancel,
-		   struct wire_state *ret, struct err *why)
+int receive_answer(void *ctx, const struct guests_question *q, struct wire_state *ret,
+		   struct err *why)
 {
 	struct receive *r = ctx;
+	const struct wire_state *said = q->said;
 	enum wire_role role = said->role == WIRE_DESTINATION ? WIRE_SOURCE : WIRE_DESTINATION;
 	bool own;
 
-	(void)cancel; /* RECEIVE_ANSWER_S is all that it takes */
 	own = role == WIRE_DESTINATION && receive_is(r, said->txid, said->generation);
 	pthread_mutex_lock(&r->lock);
 	own &= r->state != MOVE_D_AGREEING && r->state != MOVE_D_ACCEPTED;
@@ -173,7 +174,7 @@ int receive_answer(void *ctx, const struct wire_state *said, struct cancel *canc
 	*ret = (struct wire_state){ .generation = said->generation, .role = WIRE_DESTINATION };
 	memcpy(ret->txid, said->txid, sizeof(ret->txid));
 	memcpy(ret->journal, journal_id(r->options->journal), sizeof(ret->journal));
-	receive_wait_answer_own(r, said, ret);
+	receive_wait_answer_own(r, q, ret);
 	return 0;
 }
 
@@ -189,6 +190,7 @@ static enum move_event receive_wait_take_word(struct receive *r)
 	pthread_mutex_lock(&r->lock);
 	word = r->word;
 	r->word = MOVE_NR_EVENTS;
+	r->forced = r->word_by;
 	pthread_mutex_unlock(&r->lock);
 	if (read(r->word_fd, &count, sizeof(count)) < 0 && errno != EAGAIN)
 		log_debug("eventfd: %s", err_name(-errno));
@@ -197,11 +199,16 @@ static enum move_event receive_wait_take_word(struct receive *r)
 
 static void receive_wait_follow_word(struct receive *r, enum move_event word)
 {
-	log_info("transaction %s: recover brings the source's word: %s", r->result->txid,
-		 word == MOVE_ON_COMMIT ? "committed" : "aborted");
+	if (*r->forced.by)
+		log_warn("transaction %s: recover brings a word that was forced: %s",
+			 r->result->txid, r->forced.by);
+	else
+		log_info("transaction %s: recover brings the source's word: %s", r->result->txid,
+			 word == MOVE_ON_COMMIT ? "committed" : "aborted");
 	if (word == MOVE_ON_REFUSE)
-		err_fail(&r->failed, ERR_ABORTED, -ECANCELED,
-			 "the source has given it up, as recover says");
+		err_fail(&r->failed, ERR_ABORTED, -ECANCELED, "%s",
+			 *r->forced.by ? "it was given up by recover --force=drop"
+				       : "the source has given it up, as recover says");
 	receive_event(r, word);
 }
 

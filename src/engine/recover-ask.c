@@ -145,7 +145,17 @@ enum recover_other recover_ask_judge(const struct journal_record *ours,
 	return others[answer->phase];
 }
 
-int recover_ask_worker(struct journal *j, const struct wire_state *word, int timeout_ms,
+static int recover_ask_say_forced(struct link *l, const char *by, struct err *err)
+{
+	struct wire_message m = { .type = WIRE_FORCED };
+
+	if (!by)
+		return 0;
+	snprintf(m.forced.by, sizeof(m.forced.by), "%s", by);
+	return link_send(l, &m, err);
+}
+
+int recover_ask_worker(struct journal *j, const struct recover_word *word, int timeout_ms,
 		       struct cancel *cancel, struct wire_state *ret, struct err *err)
 {
 	_cleanup_(link_freep) struct link *l = NULL;
@@ -156,17 +166,20 @@ int recover_ask_worker(struct journal *j, const struct wire_state *word, int tim
 	int r;
 
 	snprintf(text, sizeof(text), "unix:%s/%s.sock", journal_dir(j),
-		 hex_encode(word->txid, WIRE_ID_SIZE, hex));
+		 hex_encode(word->says.txid, WIRE_ID_SIZE, hex));
 	r = uri_parse(text, URI_UNIX, &uri, err);
 	if (r < 0)
 		return r;
 	r = channel_open(&uri, &peer, cancel, &channel, err);
 	if (r < 0)
 		return r;
-	r = recover_ask_link(j, channel, word, timeout_ms, cancel, &l, err);
+	r = recover_ask_link(j, channel, &word->says, timeout_ms, cancel, &l, err);
 	if (r < 0)
 		return r;
-	return recover_ask_exchange(l, WIRE_TELL, word, ret, err);
+	r = recover_ask_say_forced(l, word->forced, err);
+	if (r < 0)
+		return r;
+	return recover_ask_exchange(l, WIRE_TELL, &word->says, ret, err);
 }
 
 int recover_ask_journal(struct journal *j, const struct wire_state *word, struct wire_state *ret,
@@ -178,11 +191,12 @@ int recover_ask_journal(struct journal *j, const struct wire_state *word, struct
 void recover_ask_busy(struct journal *j, const struct wire_state *word, int timeout_ms,
 		      struct cancel *cancel, struct wire_state *state)
 {
+	const struct recover_word relayed = { .says = *word };
 	struct wire_state worker;
 	struct err unheard = { 0 };
 
 	if (state->phase == WIRE_PHASE_BUSY && word->role == WIRE_SOURCE &&
-	    recover_ask_worker(j, word, timeout_ms, cancel, &worker, &unheard) >= 0)
+	    recover_ask_worker(j, &relayed, timeout_ms, cancel, &worker, &unheard) >= 0)
 		*state = worker;
 }
 

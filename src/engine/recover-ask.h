@@ -88,12 +88,21 @@ _must_check_ int recover_answer(struct journal *j, struct channel *channel, int 
 				struct cancel *cancel, struct err *err);
 
 /**
+ * struct recover_word - what is passed on to a process of this end
+ * @forced: what a user has forced, and who and when, if it is no other end's word; or NULL
+ */
+struct recover_word {
+	struct wire_state says;
+	const char *forced;
+};
+
+/**
  * recover_ask_worker() - pass a word on to the process of this end that works on a transaction
  *
  * It listens at TXID.sock in the journal's folder while it is in doubt.
  *
  * Return: 0, with its answer; as recover_ask_open() and recover_ask().
  */
-_must_check_ int recover_ask_worker(struct journal *j, const struct wire_state *word,
+_must_check_ int recover_ask_worker(struct journal *j, const struct recover_word *word,
 				    int timeout_ms, struct cancel *cancel, struct wire_state *ret,
 				    struct err *err);

@@ -34,17 +34,18 @@ static int recover_serve_admit(void *ctx, const struct wire_hello *hello,
 			"%s is for `vfiomigctl receive`: this is recover", wire_name(first->type));
 }
 
-static int recover_serve_answer(void *ctx, const struct wire_state *said, struct cancel *cancel,
-				struct wire_state *ret, struct err *why)
+static int recover_serve_answer(void *ctx, const struct guests_question *q, struct wire_state *ret,
+				struct err *why)
 {
 	struct recover_serve *s = ctx;
 	int r;
 
 	pthread_mutex_lock(&s->journal_lock);
-	r = recover_ask_journal(s->options->journal, said, ret, why);
+	r = recover_ask_journal(s->options->journal, q->said, ret, why);
 	pthread_mutex_unlock(&s->journal_lock);
 	if (r >= 0)
-		recover_ask_busy(s->options->journal, said, s->options->timeout_ms, cancel, ret);
+		recover_ask_busy(s->options->journal, q->said, s->options->timeout_ms, q->cancel,
+				 ret);
 	return r;
 }
 

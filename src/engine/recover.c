@@ -131,7 +131,8 @@ static void recover_hear(struct recover_work *w, enum wire_type type)
 
 /* The record */
 
-static void recover_sign(const struct recover_work *w, struct journal_record *record)
+/* Who forces what, and when, for the record; empty where nothing is forced. */
+static void recover_signature(const struct recover_work *w, char buf[WIRE_FORCED_SIZE])
 {
 	static const char *const words[RECOVER_NR_FORCES] = {
 		[RECOVER_FORCE_RUN] = "run",
@@ -139,13 +140,23 @@ static void recover_sign(const struct recover_work *w, struct journal_record *re
 	};
 	const time_t now = time(NULL);
 	struct tm tm;
-	char when[32], *text;
+	char when[32];
 
-	if (!w->options->force || record->forced)
+	*buf = '\0';
+	if (!w->options->force)
 		return;
 	strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &tm));
-	if (asprintf(&text, "%s by %s at %s", words[w->options->force], w->options->by, when) >= 0)
-		record->forced = text;
+	snprintf(buf, WIRE_FORCED_SIZE, "%s by %.64s at %s", words[w->options->force],
+		 w->options->by, when);
+}
+
+static void recover_sign(const struct recover_work *w, struct journal_record *record)
+{
+	char by[WIRE_FORCED_SIZE];
+
+	recover_signature(w, by);
+	if (*by && !record->forced)
+		record->forced = strdup(by);
 }
 
 static int recover_write(struct recover_work *w, enum wire_phase phase, struct err *err)
@@ -318,7 +329,7 @@ static int recover_say(const struct recover_work *w, struct err *err)
 
 /* A process of this end works on it: it knows what to do, and may have missed the word. */
 
-static enum wire_phase recover_word(const struct recover_work *w)
+static enum wire_phase recover_word_phase(const struct recover_work *w)
 {
 	switch (w->options->force) {
 	case RECOVER_FORCE_RUN:
@@ -364,20 +375,22 @@ static void recover_judge_worker(struct recover_result *result, enum wire_phase 
 static int recover_relay(struct recover_work *w, struct err *err)
 {
 	const struct journal_record *seen = w->options->seen;
-	struct wire_state answer, word = {
-		.generation = seen->generation,
-		.role = WIRE_SOURCE,
+	struct recover_word word = {
+		.says = { .generation = seen->generation, .role = WIRE_SOURCE },
+		.forced = w->options->force ? w->result->forced : NULL,
 	};
+	struct wire_state answer;
 	int r;
 
 	recover_judge_worker(w->result, seen->phase);
 	if (!w->options->force)
 		recover_hear(w, WIRE_ASK);
-	word.phase = recover_word(w);
-	if (word.phase == WIRE_PHASE_NONE || w->options->plan_only)
+	word.says.phase = recover_word_phase(w);
+	if (word.says.phase == WIRE_PHASE_NONE || w->options->plan_only)
 		return recover_say(w, err);
-	memcpy(word.txid, seen->txid, WIRE_ID_SIZE);
-	memcpy(word.journal, seen->peer_journal, WIRE_ID_SIZE);
+	recover_signature(w, w->result->forced);
+	memcpy(word.says.txid, seen->txid, WIRE_ID_SIZE);
+	memcpy(word.says.journal, seen->peer_journal, WIRE_ID_SIZE);
 	r = recover_ask_worker(w->options->journal, &word, w->options->link.timeout_ms, w->cancel,
 			       &answer, err);
 	if (r < 0)

@@ -43,6 +43,7 @@ struct recover_options {
  * @asked: the other end was, or could not be; @other: what it says; @unheard: why it says nothing
  * @planned: there is a plan, @plan
  * @relayed: a process of this end works on it and was told what the other end says
+ * @forced: what that was told of who has forced it; or empty
  */
 struct recover_result {
 	struct journal_entry *entry;
@@ -53,6 +54,7 @@ struct recover_result {
 	enum recover_other other;
 	char unheard[RECOVER_STORY_MAX];
 	bool planned, relayed;
+	char forced[WIRE_FORCED_SIZE];
 	struct recover_plan plan;
 };
 

@@ -91,6 +91,7 @@ static const struct wire_kind wire_kinds[WIRE_NR_TYPES] = {
 	[WIRE_ASK] = { "ASK", WIRE_PHASE_SIZE, true, true },
 	[WIRE_TELL] = { "TELL", WIRE_PHASE_SIZE, true, true },
 	[WIRE_TAKING] = { "TAKING", 0, true, false },
+	[WIRE_FORCED] = { "FORCED", WIRE_FORCED_SIZE, true, false },
 };
 
 bool wire_known(unsigned int type)
@@ -265,6 +266,13 @@ static size_t message_put_state(const struct wire_state *s, uint8_t *buf)
 	return sizeof(w);
 }
 
+static size_t message_put_forced(const struct wire_forced *f, uint8_t *buf)
+{
+	memset(buf, 0, WIRE_FORCED_SIZE);
+	memcpy(buf, f->by, strnlen(f->by, sizeof(f->by) - 1));
+	return WIRE_FORCED_SIZE;
+}
+
 static size_t message_put_payload(const struct wire_message *m, uint8_t *buf)
 {
 	switch (m->type) {
@@ -281,6 +289,8 @@ static size_t message_put_payload(const struct wire_message *m, uint8_t *buf)
 	case WIRE_ASK:
 	case WIRE_TELL:
 		return message_put_state(&m->state, buf);
+	case WIRE_FORCED:
+		return message_put_forced(&m->forced, buf);
 	default:
 		assert(m->type == WIRE_HEARTBEAT || m->type == WIRE_TAKING);
 		return 0;
@@ -372,6 +382,18 @@ static int message_get_state(const struct wire_header *h, const void *payload,
 	return 0;
 }
 
+static int message_get_forced(const void *payload, struct wire_forced *ret, struct err *err)
+{
+	const char *by = payload;
+	size_t len = strnlen(by, WIRE_FORCED_SIZE);
+
+	if (len == WIRE_FORCED_SIZE)
+		return err_fail(err, ERR_PEER, -EPROTO, "FORCED by a name that does not end");
+	memcpy(ret->by, by, len);
+	make_printable(ret->by);
+	return 0;
+}
+
 int wire_decode(const struct wire_header *h, const void *payload, struct wire_message *ret,
 		struct err *err)
 {
@@ -392,6 +414,8 @@ int wire_decode(const struct wire_header *h, const void *payload, struct wire_me
 	case WIRE_ASK:
 	case WIRE_TELL:
 		return message_get_state(h, payload, &ret->state, err);
+	case WIRE_FORCED:
+		return message_get_forced(payload, &ret->forced, err);
 	default:
 		return 0;
 	}

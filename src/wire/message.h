@@ -12,7 +12,8 @@
  *	 0  u8[4]  magic      89 56 4d 50  ("\x89VMP")
  *	 4  u16    type       enum wire_type
  *	 6  u16    flags      WIRE_MANDATORY: who does not know @type ends the transaction, else it
- *	                      skips the message. All types have it but HEARTBEAT and TAKING.
+ *	                      skips the message. All types have it but HEARTBEAT, TAKING and
+ *	                      FORCED.
  *	 8  u32    size       payload bytes that follow, at most WIRE_PAYLOAD_MAX, of FRAMES
  *	                      WIRE_FRAMES_MAX
  *	12  u32    reserved   0
@@ -77,6 +78,12 @@
  *	28  u32    phase      what its journal says of it, enum wire_phase
  *	32  u8[16] journal    the id of that journal
  *	48  u8[16] reserved   0
+ *
+ * FORCED, of `recover`, 128 bytes: the TELL that follows is what a user has decided without the
+ * other end. It is no word of its own: who does not know it takes the TELL as any other, and has
+ * nothing of it in its record.
+ *
+ *	 0  u8[128] by        what, who and when, text, at least its last byte 0
  */
 
 #include <stdbool.h>
@@ -96,6 +103,7 @@
 #define WIRE_ABORT_SIZE 464u
 #define WIRE_REASON_SIZE 456u
 #define WIRE_PHASE_SIZE 64u
+#define WIRE_FORCED_SIZE 128u
 
 /* The largest OFFER: as IMAGE_MANIFEST_MAX. Checked before anything is allocated. */
 #define WIRE_PAYLOAD_MAX (4u << 20)
@@ -117,6 +125,7 @@ enum wire_type {
 	WIRE_ASK = 11,
 	WIRE_TELL = 12,
 	WIRE_TAKING = 13,
+	WIRE_FORCED = 14,
 	WIRE_NR_TYPES
 };
 
@@ -185,6 +194,10 @@ struct wire_state {
 	uint8_t journal[WIRE_ID_SIZE];
 };
 
+struct wire_forced {
+	char by[WIRE_FORCED_SIZE]; /* printable */
+};
+
 /**
  * struct wire_message - one message, decoded
  * @size: of the payload; of OFFER, VERDICT and FRAMES the payload itself is with the caller
@@ -198,6 +211,7 @@ struct wire_message {
 		struct wire_decision decision;
 		struct wire_abort abort;
 		struct wire_state state;
+		struct wire_forced forced;
 	};
 };
 

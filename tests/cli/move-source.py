@@ -16,6 +16,7 @@ steps are taken one after another; "hear" steps print what comes, and fail if it
   commit[:other|:old]     COMMIT; of another transaction, of another generation
   abort                   ABORT
   ask:PHASE, tell:PHASE   ASK and TELL, of a source with that record
+  forced:BY               FORCED, for the TELL that follows
   unknown[:mandatory]     a message of a type that no version has
   oversize                the header of an OFFER of 4 GiB less one
   bad-sum                 COMMIT with a wrong checksum
@@ -152,6 +153,9 @@ class Source:
 
     def tell(self, phase):
         self.state(12, phase)
+
+    def forced(self, by):
+        self.message(14, by.encode()[:127].ljust(128, b"\0"), flags=0)
 
     def unknown(self, how=""):
         self.message(99, b"what is this", flags=1 if how else 0)

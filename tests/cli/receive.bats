@@ -193,6 +193,53 @@ over()
 	done
 }
 
+# forced_by TEXT: so the record says; empty: it was the source's own word.
+forced_by()
+{
+	local found
+
+	found=$(sed -n 's/^ *"forced": *"\(.*\)",$/\1/p' "$RECORD")
+	[[ $found == "$1" ]] || {
+		echo "forced: $found"
+		return 1
+	}
+}
+
+# in_doubt STEP...: at the socket for recover, of a receiver that waits for the source's word.
+in_doubt()
+{
+	rm -rf state spool
+	set_state "$B" running
+	receive
+	send 0 "${READY[@]}" close
+	eventually test -S "state/$TXID.sock"
+	run --separate-stderr "$SOURCE" "unix:state/$TXID.sock" image hello:role=3 hear:HELLO "$@"
+	printf '%s\n' "$output"
+	((status == 0))
+}
+
+@test "receive: a word that a user has forced is in the record, with who has" {
+	emulate
+	in_doubt "forced:run by ann" tell:committed hear:TELL
+	over 0 completed destination running 'done'
+	forced_by 'run by ann'
+	[[ $stderr == *'brings a word that was forced: run by ann'* ]]
+	in_doubt ask:begun hear:TELL "forced:drop by ann" tell:aborted hear:TELL
+	over 75 aborted source stop aborted
+	forced_by 'drop by ann'
+	# One that decides nothing leaves nothing for the next word, which is the source's.
+	in_doubt "forced:run by ann" tell:prepared hear:TELL tell:committed hear:TELL
+	over 0 completed destination running 'done'
+	forced_by ''
+	# A peer of before that word, and one that says it of a question.
+	in_doubt tell:committed hear:TELL
+	over 0 completed destination running 'done'
+	forced_by ''
+	in_doubt "forced:run by ann" ask:committed hear:TELL
+	finish receive 0
+	forced_by ''
+}
+
 @test "receive: words that decide nothing change nothing" {
 	emulate
 	receive

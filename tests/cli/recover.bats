@@ -284,21 +284,28 @@ put()
 	[[ ! -e image ]]
 }
 
+# lock RECORD: as a process that works on that transaction; $locker is it.
+lock()
+{
+	# As fcntl(2) has it: F_OFD_SETLK, a write lock over all of the file.
+	python3 -c 'import fcntl, signal, struct, sys
+f = open(sys.argv[1] + ".lock", "w+")
+fcntl.fcntl(f, 37, struct.pack("hhqqi4x", fcntl.F_WRLCK, 0, 0, 0, 0))
+f.write("4711\n")
+f.flush()
+print("locked", flush=True)
+signal.pause()' "$1" >locker.out 3>&- &
+	locker=$!
+	started+=("$locker")
+	eventually grep -q locked locker.out
+}
+
 @test "recover: a process that works on a transaction is not disturbed" {
 	require python3
 	emu_start
 	put "$A" stop
 	forge here source begun there "$A"
-	# As fcntl(2) has it: F_OFD_SETLK, a write lock over all of the file.
-	python3 -c 'import fcntl, signal, struct
-f = open("here/'"$TXID"'.source.lock", "w+")
-fcntl.fcntl(f, 37, struct.pack("hhqqi4x", fcntl.F_WRLCK, 0, 0, 0, 0))
-f.write("4711\n")
-f.flush()
-print("locked", flush=True)
-signal.pause()' >locker.out 3>&- &
-	locker=$!
-	eventually grep -q locked locker.out
+	lock "here/$TXID.source"
 	recover 71
 	[[ $stderr == *"process 4711 works on it"* ]]
 	migctl 0 recover --json --state-dir here
@@ -309,8 +316,7 @@ signal.pause()' >locker.out 3>&- &
 	serve here ask
 	migctl 80 recover --json --state-dir there --peer unix:ask "$TXID"
 	told other_end busy
-	kill "$locker"
-	wait "$locker" || true
+	end_started locker
 	wait "$server"
 	recover 0
 	is "$A" running
@@ -447,6 +453,35 @@ killed_source()
 	[[ $status == 75 ]]
 	is "$B" stop
 	phase here destination aborted
+}
+
+@test "recover: what a receiver that waits is forced to is in its record" {
+	require strace
+	emu_start
+	killed_source 9
+	recover 0 --force=run
+	told relayed true
+	[[ $(jq -r .forced <<<"$output") == "run by $(id -un) at 20"* ]]
+	eventually grep -q "$B: running; held open" receive.err
+	grep -q 'warning: .*brings a word that was forced: run by' receive.err
+	kill "$receiver"
+	wait "$receiver"
+	phase here destination 'done'
+	grep -q "\"forced\": *\"run by $(id -un) at 20" "here/$TXID.destination"
+	is "$B" running
+}
+
+@test "recover: a receiver of before FORCED takes the word all the same" {
+	require python3
+	emu_start
+	forge here destination prepared there "$B"
+	lock "here/$TXID.destination"
+	# DONE, of a destination; by the specification alone, which says what is skipped.
+	other_end "here/$TXID.sock" 4 2 "$(journal_id here)"
+	recover 0 --force=run
+	told relayed true
+	[[ $(<other.log) == $'skipped 14\nTELL 1 3' ]]
+	end_started locker
 }
 
 # lost: $B, which has lost what it was sent, and the image of it in the spool; the source has decided.

@@ -118,6 +118,7 @@ static void the_others_lie_as_they_are_drawn(void **state)
 	struct wire_message no = { .type = WIRE_ABORT, .abort = { 65, "no" } };
 	struct wire_message ask = { .type = WIRE_ASK, .state = { "TX", 9, 2, 3, "JOURNAL" } };
 	struct wire_message beat = { .type = WIRE_HEARTBEAT }, taking = { .type = WIRE_TAKING };
+	struct wire_message forced = { .type = WIRE_FORCED, .forced = { "run by root" } };
 	uint8_t wire[ROOM];
 
 	(void)state;
@@ -139,6 +140,13 @@ static void the_others_lie_as_they_are_drawn(void **state)
 	assert_int_equal(wire_encode(&taking, 0, wire), 32);
 	assert_int_equal(wire[4], 13);
 	assert_int_equal(wire[6], 0);
+	memset(wire, 0xff, sizeof(wire));
+	assert_int_equal(wire_encode(&forced, 0, wire), 32 + 128);
+	assert_int_equal(wire[4], 14);
+	assert_int_equal(wire[6], 0);
+	assert_string_equal((char *)wire + 32, "run by root");
+	for (int i = 32 + 12; i < 32 + 128; i++)
+		assert_int_equal(wire[i], 0);
 }
 
 static void what_is_said_is_understood(void **state)
@@ -153,6 +161,7 @@ static void what_is_said_is_understood(void **state)
 		{ .type = WIRE_TAKING },
 		{ .type = WIRE_ASK, .state = { "e", 4, WIRE_SOURCE, WIRE_PHASE_BUSY, "j" } },
 		{ .type = WIRE_TELL, .state = { "e", 4, WIRE_DESTINATION, 0, "j" } },
+		{ .type = WIRE_FORCED, .forced = { "drop by me" } },
 	};
 	struct wire_message got;
 	struct err err = { 0 };
@@ -185,7 +194,7 @@ static void what_cannot_be_is_refused(void **state)
 		{ 0, 'V', true, "not a message" },
 		{ 3, 'I', true, "not a message" },
 		{ 4, 0, true, "a message of type 0, which this version does not know" },
-		{ 4, 14, true, "a message of type 14, which this version does not know" },
+		{ 4, 15, true, "a message of type 15, which this version does not know" },
 		{ 5, 1, true, "a message of type 257, which this version does not know" },
 		{ 8, 95, true, "HELLO of 95 bytes, not 96" },
 		{ 8, 97, true, "HELLO of 97 bytes, not 96" },
