@@ -4,7 +4,7 @@
 # Both ends of a move, killed. Which of their system calls is chosen by chance, from a seed that is
 # always the same here; `scripts/sweep move` and `move-pairs` try all, and others.
 
-# shellcheck disable=SC2034,SC2154 # variables are move.bash's
+# shellcheck disable=SC2034,SC2154,SC2030,SC2031 # variables are move.bash's
 load ../move
 
 : "${MOVE_SEED:=14}" "${MOVE_CALLS:=12}" "${MOVE_PAIRS:=6}" "${MOVE_STOPS:=4}" "${MOVE_ERRORS:=6}"
