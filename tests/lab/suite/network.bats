@@ -59,6 +59,10 @@ teardown()
 {
 	local status=0
 
+	[[ ! -e moved ]] || {
+		print_again
+		cat moved
+	}
 	heal || status=1
 	lab_teardown || status=1
 	expect_no_misuse || status=1
@@ -331,6 +335,18 @@ move_once()
 	same_state "$2" "$4"
 }
 
+# print_no_more, print_again: what is said meanwhile is in "moved" alone. Of a hundred moves it would
+# take bats as long to print as the moves take.
+print_no_more()
+{
+	exec 5>&1 >moved
+}
+
+print_again()
+{
+	exec >&5 5>&-
+}
+
 @test "network: moves back and forth, over links of all kinds by chance" {
 	local n=0 moves=${NETWORK_MOVES:-30} seed=${NETWORK_SEED:-14} chance
 
@@ -341,9 +357,12 @@ move_once()
 		by_chance
 		echo "# move $n of seed $seed: ${trust[0]} ${chance[*]}"
 		trouble "${chance[@]}"
+		print_no_more
 		sim "$A" seed $((RANDOM + 1))
 		move_once near "$A" far "$B"
 		move_once far "$B" near "$A"
+		print_again
+		rm moved
 		((n += 2))
 	done
 	echo "# $n moves of seed $seed, all whole"
