@@ -332,19 +332,26 @@ recover_killed()
 }
 
 # calls_of TRACE [WHICH]: a line for each system call in it (of strace -y): its name, and which of
-# that name in its thread. WHICH: "live": since the journal is open; "journal": those on its files
-# that can fail and leave things as they were; close(2) cannot.
+# that name in its thread. Not those by which other processes are looked at, which may be thousands
+# and change nothing. WHICH: "live": since the journal is open; "journal": those on its files that can
+# fail and leave things as they were; close(2) cannot.
 calls_of()
 {
 	awk -v which="${2-}" '
-		/[\/"](here|there)[\/">]/ { live = 1; journal = 1 }
+		$2 ~ /^execve/ { print_it = which == ""; journal = 0 }
+		$2 !~ /^execve/ {
+			journal = /[\/"](here|there)[\/">]/
+			live = live || journal
+			print_it = which == "" || (which == "live" && live) ||
+				(which == "journal" && journal && $2 !~ /^close/)
+		}
+		/[<"]\/proc\/[0-9]/ { print_it = 0 }
 		$2 ~ /^[a-z_0-9]+\(/ {
 			sub(/\(.*/, "", $2)
 			n[$1, $2]++
-			if (which == "" || (which == "live" && live) || (which == "journal" && journal && $2 !~ /^(close|execve)$/))
+			if (print_it)
 				print $2, n[$1, $2]
-		}
-		{ journal = 0 }' "$1" | sort -u
+		}' "$1" | sort -u
 }
 
 # move_calls: all system calls of a move where nothing breaks, in source.calls and destination.calls;
