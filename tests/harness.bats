@@ -113,6 +113,121 @@ tool()
 	[[ ${lines[1]} == 0.*$'\tidle' && ${lines[2]} == *$'\ttotal' ]]
 }
 
+# suite: a file of tests, each of which ends in another way. They are indented: the lines of a
+# here-document that begin with @test would be taken for tests of this file.
+suite()
+{
+	sed 's/^-//' >suite.bats <<-'END'
+		setup_file() { export OF_FILE=1; }
+		setup() { echo "in setup"; mine=$OF_FILE; }
+		teardown() { echo "in teardown"; [[ ${torn-} != badly ]]; }
+		helper() {
+			echo "in helper"
+			[[ a == b ]]
+		}
+		-@test "good: has what it needs" {
+			[[ $OF_FILE$mine == 11 && -d $BATS_TEST_TMPDIR && $BATS_TEST_NUMBER == 1 ]]
+			[[ -d $BATS_FILE_TMPDIR && $BATS_TEST_FILENAME == "$BATS_TEST_DIRNAME/suite.bats" ]]
+			: >"$BATS_TEST_TMPDIR/file"
+		}
+		-@test "has a folder of its own, and no other test's variables" {
+			[[ ! -e $BATS_TEST_TMPDIR/file && -z ${theirs-} ]]
+			theirs=yes
+		}
+		-@test "bad: in the middle" {
+			[[ -z ${theirs-} ]]
+			false
+			echo "not to be seen"
+		}
+		-@test "bad: in a function" {
+			helper
+			true
+		}
+		-@test "bad: in a sum" {
+			((0))
+		}
+		-@test "bad: ended before its end" {
+			exit 0
+		}
+		-@test "bad: no such command" {
+			nosuchcommand
+		}
+		-@test "bad: torn down badly" {
+			torn=badly
+		}
+		-@test "bad: run expects a status" {
+			run -1 true
+		}
+		-@test "bad: run expects a failure" {
+			run ! true
+		}
+		-@test "run: all of its forms" {
+			both() { echo a; echo; echo b >&2; cd /; exit 3; }
+			run both
+			[[ $status == 3 && ${#lines[@]} == 2 && $output == $'a\n\nb' && $PWD != / ]]
+			run -3 --separate-stderr both
+			[[ $output == a && $stderr == b && ${lines[*]} == a ]]
+			run ! helper
+		}
+		-@test "conditions do not fail" {
+			if helper; then false; fi
+			! helper
+			helper || true
+			theirs=$(false; echo "went on")
+			[[ $theirs == "went on" ]]
+		}
+		-@test "skipped: for a reason" {
+			skip "that there is"
+		}
+		-@test "skipped: for none" {
+			skip
+		}
+	END
+}
+
+@test "run-bats: each test ends as it does with bats" {
+	type -P bats >/dev/null || skip "needs bats"
+	suite
+	record -1 bats --formatter tap suite.bats
+	grep -E '^(1\.\.|ok|not ok)' <<<"$output" >of-bats
+	record -1 "$top/tests/run-bats" suite.bats
+	printf '%s\n' "$output"
+	grep -E '^(1\.\.|ok|not ok)' <<<"$output" >ours
+	diff of-bats ours
+	[[ $(grep -c '^not ok .* bad: ' ours) == 8 && $(grep -c '^not ok' ours) == 8 ]]
+}
+
+@test "run-bats: of a test that fails its output is shown, and where that was" {
+	local line
+
+	suite
+	record -1 "$top/tests/run-bats" suite.bats
+	line=$(grep -n 'a == b' suite.bats)
+	[[ $output == *"not ok 4 bad: in a function
+# in setup
+# in helper
+# \`[[ a == b ]]' failed
+#   line ${line%%:*} of $PWD/suite.bats
+#   line "*" of $PWD/suite.bats
+# in teardown
+not ok 5 "* ]]
+	[[ $output != *"not to be seen"* ]]
+}
+
+@test "run-bats: what goes wrong outside of tests fails a file" {
+	local text
+
+	# shellcheck disable=SC2016 # for that shell
+	# Each with a test that passes; the last one with one that is killed, which bats loses.
+	for text in 'echo "x' '@test unquoted {' 'setup_file() { false; }' 'teardown_file() { false; }' \
+		'load nosuch' 'nosuchcommand' 'setup() { kill -KILL "$BASHPID"; }'; do
+		printf '%s\n-@test "good" {\n\ttrue\n}\n' "$text" | sed 's/^-//' >bad.bats
+		record -1 "$top/tests/run-bats" bad.bats
+		printf '%s\n' "$output"
+		[[ $output == *'Bail out! '* || $output == *'not ok '* ]]
+	done
+}
+
 @test "lab: a command's output and status, byte for byte" {
 	lab "$top/tests/lab/run" -- sh -c 'printf "a\nb"; echo c >&2; exit 3'
 	[[ $status -eq 3 && $output == $'a\nb' && $stderr == c ]]

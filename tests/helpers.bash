@@ -4,8 +4,6 @@
 # What all bats tests share: setup() loads it.
 
 bats_require_minimum_version 1.5.0
-# That was for bats itself, see run-test.
-unset BASH_COMPAT
 
 : "${VFIOMIGCTL:=vfiomigctl}"
 
