@@ -317,22 +317,32 @@ static int cmd_hold_detach(struct cmd_hold_args *a, struct hold *hold, struct er
 	return r;
 }
 
-/* @r: 0 after a signal, else why there is nothing left to hold */
-static int cmd_hold_end(struct cmd_hold_args *a, int r, struct err *err)
+/* What is waited for is left to its thread: to close it would wait, too. */
+static void cmd_hold_forget_forsaken(struct cmd_hold_args *a)
 {
-	struct err hangs = { 0 };
-	int h = hold_end(a->holding.hold, &hangs);
-
-	/* What is waited for is left to its thread: to close it would wait, too. */
 	for (unsigned int i = a->n; i-- > 0;)
 		if (hold_is_forsaken(a->holding.hold, a->v[i]))
 			cmd_hold_forget(a, i);
+}
+
+/* @r: 0 after a signal, else why there is nothing left to hold */
+static int cmd_hold_end(struct cmd_hold_args *a, int r, struct err *err)
+{
+	struct err calls = { 0 }, closing = { 0 };
+	const struct err *hangs = NULL;
+
+	if (hold_end(a->holding.hold, &calls) < 0)
+		hangs = &calls;
+	cmd_hold_forget_forsaken(a);
 	if (r >= 0)
 		cmd_hold_warn_end(a);
-	if (r < 0 || h >= 0)
+	if (hold_close(a->holding.hold, &closing) < 0 && !hangs)
+		hangs = &closing;
+	cmd_hold_forget_forsaken(a);
+	if (r < 0 || !hangs)
 		return r;
-	*err = hangs;
-	return h;
+	*err = *hangs;
+	return err->code;
 }
 
 static int cmd_hold_hold(struct cmd_hold_args *a, struct hold *hold, struct err *err)

@@ -236,14 +236,15 @@ static const char *hold_serve_use(const struct lease *l)
 	return lease_idle(l) ? "idle" : "read";
 }
 
-static struct json_object *hold_serve_state(const struct hold *h, const struct hold_place *p)
+static struct json_object *hold_serve_state(const struct hold *h, struct hold_place *p)
 {
+	char what[CANCEL_TEXT_MAX + 32], hangs[CANCEL_TEXT_MAX + 96] = "";
 	const int changer = p->lease.changer;
 	const struct hold_client *c = changer < 0 ? NULL : &h->clients[changer];
-	const struct hold_state s = {
+	struct hold_state s = {
 		.name = p->name,
 		.driver = device_driver(p->dev),
-		.state = hold_state_of(p),
+		.state = hold_place_state(p),
 		.use = hold_serve_use(&p->lease),
 		.by = c && *c->by ? c->by : NULL,
 		.pid = c ? (int)c->pid : 0,
@@ -251,6 +252,10 @@ static struct json_object *hold_serve_state(const struct hold *h, const struct h
 		.restored = p->restored,
 	};
 
+	if (hold_place_hangs(p, what, sizeof(what))) {
+		snprintf(hangs, sizeof(hangs), "its driver has not come back from %s", what);
+		s.note = hangs;
+	}
 	return hold_state_write(&s);
 }
 
@@ -266,7 +271,7 @@ static void hold_serve_list(struct hold *h, struct hold_client *c)
 }
 
 static void hold_serve_reply_device(const struct hold *h, struct hold_client *c,
-				    const struct hold_place *p, const char *word,
+				    struct hold_place *p, const char *word,
 				    const struct hold_fds *fds)
 {
 	struct json_object *o = hold_reply_new(word);
@@ -275,15 +280,17 @@ static void hold_serve_reply_device(const struct hold *h, struct hold_client *c,
 	hold_serve_answer(c, o, fds);
 }
 
-/* Where the client finds it, which is where it goes back to when the client is lost. */
-static void hold_serve_note_found(struct hold_place *p, const struct hold_request *req)
+/*
+ * Where the client finds it, which is where it goes back to when the client is lost. Return: false
+ * when that is not known yet.
+ */
+static bool hold_serve_note_found(struct hold_place *p, const struct hold_request *req)
 {
-	struct mig_dev *mig = p->dev->mig;
+	enum hold_asked asked = hold_place_ask(p);
 
 	p->if_lost = req->if_lost;
-	p->found = MIG_ERROR;
-	if (mig->caps && mig_refresh(mig, NULL) >= 0)
-		p->found = mig_settled(mig->state);
+	p->found = asked == HOLD_ASKED_KNOWN ? mig_settled(p->dev->mig->state) : MIG_ERROR;
+	return asked != HOLD_ASKED_NOT_YET;
 }
 
 static int hold_serve_busy(const struct hold *h, const struct hold_place *p, struct err *err)
@@ -295,22 +302,30 @@ static int hold_serve_busy(const struct hold *h, const struct hold_place *p, str
 	return err_hint(err, -EBUSY, "wait for that one to end");
 }
 
-/* An arc takes milliseconds: a client is not refused for that. One that hangs is none of those. */
+/*
+ * A call to a driver takes milliseconds: a client is not refused for that. One that hangs is none
+ * of those.
+ */
 static int hold_serve_not_yet(struct hold_client *c, const struct hold_place *p,
 			      const struct hold_request *req, struct err *err)
 {
 	char what[CANCEL_TEXT_MAX + 32], who[HOLD_BY_MAX + 24];
 
-	if (!hold_recover_is_late(p->recover)) {
+	if (!hold_call_is_late(p->call)) {
 		c->waits_for = p;
 		c->asked = *req;
 		snprintf(c->by, sizeof(c->by), "%s", req->by);
-		log_info("%s: %s waits until it is brought back", p->name,
-			 hold_name_client(c, who));
+		log_info("%s: %s waits until it is %s", p->name, hold_name_client(c, who),
+			 p->lease.changer == LEASE_RECOVERS ? "brought back" : "free");
 		return 0;
 	}
-	err_set(err, -EBUSY, "%s: being brought back since a client was lost; its driver is in %s",
-		p->name, hold_recover_waits_for(p->recover, what, sizeof(what)));
+	hold_call_waits_for(p->call, what, sizeof(what));
+	if (p->lease.changer == LEASE_RECOVERS)
+		err_set(err, -EBUSY,
+			"%s: being brought back since a client was lost; its driver is in %s",
+			p->name, what);
+	else
+		err_set(err, -EBUSY, "%s: its driver has not come back from %s", p->name, what);
 	return err_hint(err, -EBUSY, "its driver may hang: see the kernel's log");
 }
 
@@ -328,15 +343,15 @@ static int hold_serve_get(struct hold *h, unsigned int client, const struct hold
 	if (!p)
 		return err->code;
 	had = p->lease.changer == (int)client;
+	if (p->call)
+		return hold_serve_not_yet(c, p, req, err);
 	if (!device_fds(p->dev))
 		return err_set(err, -EOPNOTSUPP, "%s: a server's device cannot be lent", p->name);
-	if (change && p->lease.changer == LEASE_NONE)
-		hold_serve_note_found(p, req);
+	if (change && p->lease.changer == LEASE_NONE && !hold_serve_note_found(p, req))
+		return hold_serve_not_yet(c, p, req, err);
 	verdict = lease_step(&p->lease, (int)client, change ? LEASE_ASKS_CHANGE : LEASE_ASKS_READ);
 	if (verdict == LEASE_BUSY)
 		return hold_serve_busy(h, p, err);
-	if (verdict == LEASE_NOT_YET)
-		return hold_serve_not_yet(c, p, req, err);
 	snprintf(c->by, sizeof(c->by), "%s", req->by);
 	fds = hold_fds_of(device_fds(p->dev));
 	hold_serve_reply_device(h, c, p, "get", &fds);
@@ -354,52 +369,19 @@ static int hold_serve_get(struct hold *h, unsigned int client, const struct hold
 	return 0;
 }
 
-/* What was done about a device that a client has left, as the next one is told. */
-static void hold_serve_note(struct hold *h, struct hold_place *p, const char *what)
-{
-	snprintf(p->note, sizeof(p->note), "the last client, %s; %.300s", p->lost, what);
-	hold_tell(h, HOLD_NEWS_CLIENT_LOST, p, "%s", p->note);
-}
-
-/* Whether a client that has given the device back in order has left a session open. */
-static bool hold_serve_left_session(const struct hold_place *p)
-{
-	struct mig_dev *mig = p->dev->mig;
-
-	return mig->caps && mig_refresh(mig, NULL) >= 0 &&
-	       lease_recovery(LEASE_CHANGE_ENDED, p->if_lost, p->found, mig->state).needed;
-}
-
-/*
- * A client that is lost may have a call under way in another process still: even to ask for the
- * device's state may wait for that. @verdict: LEASE_LOST, or LEASE_CHANGE_ENDED.
- */
+/* @verdict: LEASE_LOST, or LEASE_CHANGE_ENDED. */
 static void hold_serve_change_over(struct hold *h, struct hold_place *p, enum lease_verdict verdict,
 				   const struct hold_client *c)
 {
-	const struct hold_recover_order order = {
-		.mig = p->dev->mig,
-		.end = verdict,
-		.if_lost = p->if_lost,
-		.found = p->found,
-		.drain_ns = h->opts.drain_ns,
-	};
-	char who[HOLD_BY_MAX + 24], what[256], reason[ERR_REASON_MAX];
-	struct err err = { 0 };
+	char who[HOLD_BY_MAX + 24];
 
-	if (verdict != LEASE_LOST && !hold_serve_left_session(p))
-		return;
 	snprintf(p->lost, sizeof(p->lost), "%s, %s", hold_name_client(c, who),
 		 verdict == LEASE_LOST ? "ended in the middle of changing it"
 				       : "left it in the middle of a session");
-	if (hold_recover_start(&order, &p->recover, &err) >= 0) {
-		lease_recover(&p->lease);
-		return;
-	}
-	snprintf(what, sizeof(what), "it is left as it is: %.120s%s", err.text,
-		 err_reason(&err, reason));
-	p->restored = HOLD_RESTORED_NO;
-	hold_serve_note(h, p, what);
+	if (verdict == LEASE_LOST)
+		hold_place_lost(h, p);
+	else
+		hold_place_given_back(h, p);
 }
 
 /* An eventfd of the client's may have taken the place of ours. */
@@ -414,7 +396,7 @@ static void hold_serve_lease_over(struct hold *h, struct hold_place *p, enum lea
 	if (verdict == LEASE_LOST || verdict == LEASE_CHANGE_ENDED)
 		hold_serve_change_over(h, p, verdict, c);
 	if (verdict != LEASE_NOT_HIS && lease_idle(&p->lease))
-		hold_arm(p);
+		hold_place_arm(p);
 }
 
 static int hold_serve_release(struct hold *h, unsigned int client, const struct hold_request *req,
@@ -460,26 +442,6 @@ static int hold_serve_copy_fds(const struct hold_fds *fds, struct hold_fds *ret,
 	return 0;
 }
 
-static int hold_serve_take(struct hold *h, struct hold_client *c, const struct hold_request *req,
-			   struct acquired *acq, struct err *err)
-{
-	struct hold_place *p;
-	struct device *dev;
-	char who[HOLD_BY_MAX + 24];
-	int r = device_adopt(h->opts.host, req->name, acq,
-			     req->shared ? DEVICE_SHARED : DEVICE_SOLE, &h->opts.device, &dev, err);
-
-	if (r < 0)
-		return r;
-	r = hold_take(h, dev, err);
-	if (r < 0)
-		return r;
-	p = hold_serve_find(h, device_name(dev), err);
-	hold_tell(h, HOLD_NEWS_TAKEN, p, "given by %s", hold_name_client(c, who));
-	hold_serve_reply_device(h, c, p, "give", NULL);
-	return 0;
-}
-
 /* With copies, so that what is found out not to be a device's is not closed for good here. */
 static int hold_serve_give(struct hold *h, unsigned int client, const struct hold_request *req,
 			   struct hold_fds *fds, struct err *err)
@@ -493,7 +455,7 @@ static int hold_serve_give(struct hold *h, unsigned int client, const struct hol
 	r = hold_serve_copy_fds(fds, &copies, err);
 	if (r >= 0) {
 		acq = hold_fds_take(fds);
-		r = hold_serve_take(h, &h->clients[client], req, &acq, err);
+		r = hold_adopt(h, client, req, &acq, err);
 	}
 	hold_serve_close_fds(h, &copies);
 	return r;
@@ -545,6 +507,7 @@ void hold_drop(struct hold *h, unsigned int client)
 
 	closer_put_socket(&h->closer, TAKE_FD(c->fd));
 	c->waits_for = NULL;
+	hold_adopt_orphan(c);
 	for (unsigned int i = 0; i < HOLD_DEVICES_MAX; i++) {
 		struct hold_place *p = &h->places[i];
 
@@ -565,37 +528,25 @@ void hold_serve_waiting(struct hold *h, const struct hold_place *p)
 		c->waits_for = NULL;
 		if (hold_serve_get(h, i, &c->asked, &err) < 0)
 			hold_serve_refuse(c, &err);
-		if (c->deaf)
-			hold_drop(h, i);
+		hold_serve_deaf(h, i);
 	}
 }
 
-/* The clients that wait are answered in any case: there may be no such device here any more. */
-void hold_serve_recovered(struct hold *h, struct hold_place *p)
+void hold_serve_adopted(struct hold *h, unsigned int client, struct hold_place *p,
+			const struct err *why)
 {
-	char what[HOLD_TEXT_MAX];
+	struct hold_client *c = &h->clients[client];
 
-	p->restored = hold_recover_end(p->recover, what) ? HOLD_RESTORED_YES : HOLD_RESTORED_NO;
-	p->recover = NULL;
-	lease_recovered(&p->lease);
-	hold_serve_note(h, p, what);
-	if (lease_idle(&p->lease))
-		hold_arm(p);
-	if (p->state == HOLD_PLACE_OWED)
-		hold_give_up(h, p);
-	hold_serve_waiting(h, p);
+	if (p)
+		hold_serve_reply_device(h, c, p, "give", NULL);
+	else
+		hold_serve_refuse(c, why);
 }
 
-void hold_serve_late(struct hold *h, struct hold_place *p)
+void hold_serve_deaf(struct hold *h, unsigned int client)
 {
-	char what[CANCEL_TEXT_MAX + 32];
-
-	hold_recover_note_late(p->recover);
-	hold_tell(h, HOLD_NEWS_HANGS, p,
-		  "the last client, %s; its driver has not come back from %s: it is lent to none "
-		  "until then",
-		  p->lost, hold_recover_waits_for(p->recover, what, sizeof(what)));
-	hold_serve_waiting(h, p);
+	if (h->clients[client].deaf)
+		hold_drop(h, client);
 }
 
 /* One message a turn: the others have theirs in between. */

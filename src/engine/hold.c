@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -62,36 +61,6 @@ static bool hold_is_held(const struct hold_place *p)
 	return p->state != HOLD_PLACE_FREE;
 }
 
-/* A device that others have open, too, is interrupted for them: an eventfd of theirs may be set. */
-void hold_arm(struct hold_place *p)
-{
-	if (device_ownership(p->dev) != DEVICE_SOLE && !p->alone)
-		return;
-	for (unsigned int i = 0; i < DEVICE_NR_IRQS; i++) {
-		struct err err = { 0 };
-
-		if (p->irqs[i] < 0)
-			p->irqs[i] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-		if (p->irqs[i] >= 0 &&
-		    device_irq_arm(p->dev, (enum device_irq)i, p->irqs[i], &err) >= 0)
-			continue;
-		log_debug("%s", err.text);
-		if (p->irqs[i] >= 0)
-			close(p->irqs[i]);
-		p->irqs[i] = -1;
-	}
-}
-
-static void hold_leave(struct hold_place *p)
-{
-	for (unsigned int i = 0; i < DEVICE_NR_IRQS; i++)
-		if (p->irqs[i] >= 0)
-			close(p->irqs[i]);
-	if (p->owned)
-		device_free(p->dev);
-	*p = (struct hold_place){ .state = HOLD_PLACE_FREE };
-}
-
 static struct hold_place *hold_find_room(struct hold *h, const char *name, struct err *err)
 {
 	struct hold_place *room = NULL;
@@ -134,7 +103,7 @@ int hold_add(struct hold *h, struct device *dev, struct err *err)
 		.watch = device_watch_fd(dev) < 0 ? HOLD_WATCH_NONE : HOLD_WATCH_ALL,
 	};
 	strcpy(p->name, name);
-	hold_arm(p);
+	hold_place_arm(p);
 	return 0;
 }
 
@@ -146,9 +115,7 @@ int hold_take(struct hold *h, struct device *dev, struct err *err)
 		device_free(dev);
 		return r;
 	}
-	for (unsigned int i = 0; i < HOLD_DEVICES_MAX; i++)
-		if (h->places[i].dev == dev)
-			h->places[i].owned = true;
+	hold_find_device(h, dev)->owned = true;
 	return 0;
 }
 
@@ -217,41 +184,36 @@ void hold_leave_socket(struct hold *h)
 	closer_leave(&h->closer);
 }
 
-/* A driver that hangs keeps no other device, and not this process, from its end. */
-static void hold_settle(struct hold_place *p)
+/* Return: the first failure, which is in @err. */
+static int hold_settle(struct hold *h, struct err *err)
 {
-	char what[HOLD_TEXT_MAX];
+	int r = 0;
 
-	if (hold_recover_await(p->recover)) {
-		(void)hold_recover_end(p->recover, what);
-		log_info("%s: %s", p->name, what);
-	} else {
-		hold_recover_forsake(p->recover);
-		p->state = HOLD_PLACE_FORSAKEN;
+	for (unsigned int i = 0; i < HOLD_DEVICES_MAX; i++) {
+		struct err one = { 0 };
+
+		if (!hold_is_held(&h->places[i]) || hold_place_settle(&h->places[i], &one) >= 0 ||
+		    r < 0)
+			continue;
+		r = one.code;
+		if (err)
+			*err = one;
 	}
-	p->recover = NULL;
+	return r;
 }
 
 int hold_end(struct hold *h, struct err *err)
 {
-	char what[CANCEL_TEXT_MAX + 32];
-	int r = 0;
+	hold_adopt_done(h);
+	return hold_settle(h, err);
+}
 
-	for (unsigned int i = 0; i < HOLD_DEVICES_MAX; i++) {
-		struct hold_place *p = &h->places[i];
-
-		if (!hold_is_held(p) || !p->recover)
-			continue;
-		hold_recover_waits_for(p->recover, what, sizeof(what));
-		hold_settle(p);
-		if (p->state != HOLD_PLACE_FORSAKEN)
-			continue;
-		r = r < 0 ? r : -EBUSY;
-		err_fail(err, ERR_DEVICE, r, "%s: its driver has not come back from %s", p->name,
-			 what);
-		err_hint(err, r, "see the kernel's log; its state stays as it is until then");
-	}
-	return r;
+int hold_close(struct hold *h, struct err *err)
+{
+	for (unsigned int i = 0; i < HOLD_DEVICES_MAX; i++)
+		if (hold_is_held(&h->places[i]) && h->places[i].state != HOLD_PLACE_FORSAKEN)
+			hold_place_close(&h->places[i]);
+	return hold_settle(h, err);
 }
 
 bool hold_is_forsaken(const struct hold *h, const struct device *dev)
@@ -274,9 +236,10 @@ struct hold *hold_free(struct hold *h)
 	for (unsigned int i = 0; i < LEASE_CLIENTS_MAX; i++)
 		closer_put_socket(&h->closer, h->clients[i].fd);
 	closer_done(&h->closer);
+	hold_adopt_done(h);
 	for (unsigned int i = 0; i < HOLD_DEVICES_MAX; i++)
 		if (hold_is_held(&h->places[i]) && h->places[i].state != HOLD_PLACE_FORSAKEN)
-			hold_leave(&h->places[i]);
+			hold_place_leave(&h->places[i]);
 	free(h->path);
 	free(h);
 	return NULL;
@@ -291,22 +254,33 @@ unsigned int hold_count(const struct hold *h)
 	return n;
 }
 
-static const struct hold_place *hold_place_at(const struct hold *h, unsigned int i)
+/* Return: the place of device number @i, HOLD_DEVICES_MAX past the last. */
+static unsigned int hold_nth(const struct hold *h, unsigned int i)
 {
-	for (unsigned int at = 0; at < HOLD_DEVICES_MAX; at++)
+	unsigned int at;
+
+	for (at = 0; at < HOLD_DEVICES_MAX; at++)
 		if (hold_is_held(&h->places[at]) && !i--)
-			return &h->places[at];
-	return NULL;
+			break;
+	return at;
 }
 
 struct device *hold_device(const struct hold *h, unsigned int i, const char **ret_name)
 {
-	const struct hold_place *p = hold_place_at(h, i);
+	unsigned int at = hold_nth(h, i);
 
-	if (!p)
+	if (at == HOLD_DEVICES_MAX)
 		return NULL;
-	*ret_name = p->name;
-	return p->dev;
+	*ret_name = h->places[at].name;
+	return h->places[at].dev;
+}
+
+struct hold_place *hold_find_device(struct hold *h, const struct device *dev)
+{
+	for (unsigned int i = 0; i < HOLD_DEVICES_MAX; i++)
+		if (hold_is_held(&h->places[i]) && h->places[i].dev == dev)
+			return &h->places[i];
+	return NULL;
 }
 
 bool hold_has(const struct hold *h, const char *name)
@@ -326,35 +300,52 @@ static void hold_fill_one(struct hold *h, struct pollfd *p, unsigned int *n, int
 	h->polled[(*n)++] = what;
 }
 
+static void hold_fill_call(struct hold *h, struct pollfd *p, unsigned int *n,
+			   const struct hold_call *call, struct hold_poll done,
+			   struct hold_poll late)
+{
+	if (!call)
+		return;
+	hold_fill_one(h, p, n, hold_call_done_fd(call), POLLIN, done);
+	hold_fill_one(h, p, n, hold_call_late_fd(call), POLLIN, late);
+}
+
+static void hold_fill_place(struct hold *h, struct pollfd *p, unsigned int *n, unsigned int i)
+{
+	const struct hold_place *place = &h->places[i];
+
+	if (place->watch != HOLD_WATCH_NONE && place->state != HOLD_PLACE_CLOSING)
+		hold_fill_one(h, p, n, device_watch_fd(place->dev),
+			      place->watch == HOLD_WATCH_ALL ? POLLIN | POLLRDHUP : POLLRDHUP,
+			      (struct hold_poll){ HOLD_POLL_WATCH, i, 0 });
+	for (unsigned int irq = 0; irq < DEVICE_NR_IRQS; irq++)
+		hold_fill_one(h, p, n, place->irqs[irq], POLLIN,
+			      (struct hold_poll){ HOLD_POLL_IRQ, i, irq });
+	hold_fill_call(h, p, n, place->call, (struct hold_poll){ HOLD_POLL_CALLED, i, 0 },
+		       (struct hold_poll){ HOLD_POLL_LATE, i, 0 });
+}
+
+/* One that waits for its answer is heard again once it has that, or when it ends. */
+static bool hold_client_waits(const struct hold_client *c)
+{
+	return c->waits_for || c->adoption;
+}
+
 unsigned int hold_fill(struct hold *h, struct pollfd p[HOLD_POLL_MAX])
 {
 	unsigned int n = 0;
 
-	for (unsigned int i = 0; i < HOLD_DEVICES_MAX; i++) {
-		struct hold_place *place = &h->places[i];
-
-		if (!hold_is_held(place))
-			continue;
-		if (place->watch != HOLD_WATCH_NONE)
-			hold_fill_one(h, p, &n, device_watch_fd(place->dev),
-				      place->watch == HOLD_WATCH_ALL ? POLLIN | POLLRDHUP
-								     : POLLRDHUP,
-				      (struct hold_poll){ HOLD_POLL_WATCH, i, 0 });
-		for (unsigned int irq = 0; irq < DEVICE_NR_IRQS; irq++)
-			hold_fill_one(h, p, &n, place->irqs[irq], POLLIN,
-				      (struct hold_poll){ HOLD_POLL_IRQ, i, irq });
-		if (!place->recover)
-			continue;
-		hold_fill_one(h, p, &n, hold_recover_done_fd(place->recover), POLLIN,
-			      (struct hold_poll){ HOLD_POLL_RECOVERED, i, 0 });
-		hold_fill_one(h, p, &n, hold_recover_late_fd(place->recover), POLLIN,
-			      (struct hold_poll){ HOLD_POLL_LATE, i, 0 });
-	}
-	/* One that waits for its answer is heard again once it has that, or when it ends. */
-	for (unsigned int i = 0; i < LEASE_CLIENTS_MAX; i++)
+	for (unsigned int i = 0; i < HOLD_DEVICES_MAX; i++)
+		if (hold_is_held(&h->places[i]))
+			hold_fill_place(h, p, &n, i);
+	for (unsigned int i = 0; i < LEASE_CLIENTS_MAX; i++) {
+		hold_fill_call(h, p, &n, hold_adopt_call(h, i),
+			       (struct hold_poll){ HOLD_POLL_ADOPTED, i, 0 },
+			       (struct hold_poll){ HOLD_POLL_ADOPTS_LATE, i, 0 });
 		hold_fill_one(h, p, &n, h->clients[i].fd,
-			      h->clients[i].waits_for ? POLLRDHUP : POLLIN,
+			      hold_client_waits(&h->clients[i]) ? POLLRDHUP : POLLIN,
 			      (struct hold_poll){ HOLD_POLL_CLIENT, i, 0 });
+	}
 	/* Without a descriptor for it a client that waits is only found again and again. */
 	hold_fill_one(h, p, &n, h->listener >= 0 && hold_keep_spare(h) ? h->listener : -1, POLLIN,
 		      (struct hold_poll){ HOLD_POLL_LISTENER, 0, 0 });
@@ -384,41 +375,12 @@ static void hold_watch_ready(struct hold *h, struct hold_place *p, short revents
 		p->alone = true;
 		/* A client that has it may have taken them: then they come back with the lease. */
 		if (lease_idle(&p->lease))
-			hold_arm(p);
+			hold_place_arm(p);
 		return;
 	}
 	p->state = HOLD_PLACE_FREE;
 	hold_tell(h, HOLD_NEWS_GONE, p, "its server is gone, and the state with it");
-	hold_leave(p);
-}
-
-const char *hold_state_of(const struct hold_place *p)
-{
-	struct mig_dev *mig = p->dev->mig;
-
-	/* A driver may hold its lock for as long as a client's call takes. */
-	if (p->recover || p->lease.changer != LEASE_NONE || !mig->caps || device_is_served(p->dev))
-		return NULL;
-	return mig_refresh(mig, NULL) < 0 ? NULL : fsm_name(mig->state);
-}
-
-/* What is told when a device is closed for the host. */
-void hold_give_up(struct hold *h, struct hold_place *p)
-{
-	const char *state = hold_state_of(p);
-	enum close_effect effect = device_close_effect(p->dev);
-	bool used = !lease_idle(&p->lease);
-	char was[64] = "";
-
-	if (state)
-		snprintf(was, sizeof(was), " (it was in %s)", state);
-	device_close(p->dev);
-	p->state = HOLD_PLACE_FREE; /* the listener counts it no more */
-	hold_tell(h, HOLD_NEWS_GIVEN_UP, p, "closed, so that the host can have it%s%s%s", was,
-		  effect == CLOSE_KEEPS ? "; its driver keeps its state"
-					: "; the state that it held is lost",
-		  used ? "; a client has it open still, and the host waits for that one" : "");
-	hold_leave(p);
+	hold_place_leave(p);
 }
 
 /* The kernel asks again every few seconds: once is enough to say. */
@@ -433,10 +395,8 @@ static void hold_requested(struct hold *h, struct hold_place *p)
 	hold_broadcast(h, p, "request", release ? "release" : "refuse");
 	if (!release)
 		p->state = HOLD_PLACE_REFUSED;
-	else if (p->recover)
-		p->state = HOLD_PLACE_OWED;
 	else
-		hold_give_up(h, p);
+		hold_place_give_up(h, p);
 }
 
 static void hold_interrupted(struct hold *h, struct hold_place *p, unsigned int irq)
@@ -454,37 +414,52 @@ static void hold_interrupted(struct hold *h, struct hold_place *p, unsigned int 
 	hold_broadcast(h, p, "bus-error", NULL);
 }
 
-static void hold_ready_one(struct hold *h, const struct hold_poll *what, short revents)
+static void hold_client_ready(struct hold *h, unsigned int i, short revents)
+{
+	const struct hold_client *c = &h->clients[i];
+
+	if (c->fd < 0)
+		return;
+	if (!hold_client_waits(c))
+		hold_serve(h, i);
+	else if (revents & (POLLRDHUP | POLLHUP | POLLERR))
+		hold_drop(h, i);
+}
+
+/* Of a place: what came before it in this turn may have ended it. */
+static void hold_place_ready(struct hold *h, const struct hold_poll *what, short revents)
 {
 	struct hold_place *p = &h->places[what->i];
 
+	if (!hold_is_held(p))
+		return;
+	if (what->kind == HOLD_POLL_WATCH)
+		hold_watch_ready(h, p, revents);
+	else if (what->kind == HOLD_POLL_IRQ)
+		hold_interrupted(h, p, what->irq);
+	else if (p->call && what->kind == HOLD_POLL_CALLED)
+		hold_place_ended(h, p);
+	else if (p->call && what->kind == HOLD_POLL_LATE)
+		hold_place_late(h, p);
+}
+
+static void hold_ready_one(struct hold *h, const struct hold_poll *what, short revents)
+{
 	switch (what->kind) {
 	case HOLD_POLL_LISTENER:
 		hold_accept(h);
 		break;
 	case HOLD_POLL_CLIENT:
-		if (h->clients[what->i].fd < 0)
-			break;
-		if (!h->clients[what->i].waits_for)
-			hold_serve(h, what->i);
-		else if (revents & (POLLRDHUP | POLLHUP | POLLERR))
-			hold_drop(h, what->i);
+		hold_client_ready(h, what->i, revents);
 		break;
-	case HOLD_POLL_WATCH:
-		if (hold_is_held(p))
-			hold_watch_ready(h, p, revents);
+	case HOLD_POLL_ADOPTED:
+		hold_adopt_ready(h, what->i);
 		break;
-	case HOLD_POLL_IRQ:
-		if (hold_is_held(p))
-			hold_interrupted(h, p, what->irq);
+	case HOLD_POLL_ADOPTS_LATE:
+		hold_adopt_late(h, what->i);
 		break;
-	case HOLD_POLL_RECOVERED:
-		hold_serve_recovered(h, p);
-		break;
-	case HOLD_POLL_LATE:
-		if (p->recover)
-			hold_serve_late(h, p);
-		break;
+	default:
+		hold_place_ready(h, what, revents);
 	}
 }
 
@@ -498,30 +473,43 @@ int hold_ready(struct hold *h, const struct pollfd *p, unsigned int n)
 	return before && !hold_count(h) ? HOLD_LOST_ALL : 0;
 }
 
-char *hold_describe(const struct hold *h, unsigned int i, char buf[HOLD_DESCRIPTION_MAX])
+/* Return: how much of @buf there is by now. */
+static size_t hold_describe_user(const struct hold *h, struct hold_place *p, char *buf, size_t size)
 {
-	const struct hold_place *p = hold_place_at(h, i);
 	char who[HOLD_BY_MAX + 24], what[CANCEL_TEXT_MAX + 32];
-	const char *state;
-	int n;
+	int n = 0;
 
-	if (!p)
-		return NULL;
-	state = hold_state_of(p);
-	n = snprintf(buf, HOLD_DESCRIPTION_MAX, "%s: held%s%s", p->name, state ? ", in " : "",
-		     state ? state : "");
-	if (p->recover)
-		n += snprintf(buf + n, HOLD_DESCRIPTION_MAX - (size_t)n,
-			      "; being brought back, its driver is in %s",
-			      hold_recover_waits_for(p->recover, what, sizeof(what)));
+	if (p->lease.changer == LEASE_RECOVERS)
+		n = snprintf(buf, size, "; being brought back, its driver is in %s",
+			     hold_call_waits_for(p->call, what, sizeof(what)));
 	else if (p->lease.changer != LEASE_NONE)
-		n += snprintf(buf + n, HOLD_DESCRIPTION_MAX - (size_t)n, "; changed by %s",
-			      hold_name_client(&h->clients[p->lease.changer], who));
+		n = snprintf(buf, size, "; changed by %s",
+			     hold_name_client(&h->clients[p->lease.changer], who));
+	else if (hold_place_hangs(p, what, sizeof(what)))
+		n = snprintf(buf, size, "; its driver has not come back from %s", what);
+	return MIN((size_t)n, size);
+}
+
+char *hold_describe(struct hold *h, unsigned int i, char buf[HOLD_DESCRIPTION_MAX])
+{
+	unsigned int at = hold_nth(h, i);
+	char who[HOLD_BY_MAX + 24];
+	struct hold_place *p;
+	const char *state;
+	size_t n;
+
+	if (at == HOLD_DEVICES_MAX)
+		return NULL;
+	p = &h->places[at];
+	state = hold_place_state(p);
+	n = (size_t)snprintf(buf, HOLD_DESCRIPTION_MAX, "%s: held%s%s", p->name,
+			     state ? ", in " : "", state ? state : "");
+	n += hold_describe_user(h, p, buf + n, HOLD_DESCRIPTION_MAX - n);
 	for (int c = 0; c < LEASE_CLIENTS_MAX && n < HOLD_DESCRIPTION_MAX; c++)
 		if (p->lease.readers >> c & 1)
-			n += snprintf(buf + n, HOLD_DESCRIPTION_MAX - (size_t)n, "; read by %s",
-				      hold_name_client(&h->clients[c], who));
+			n += (size_t)snprintf(buf + n, HOLD_DESCRIPTION_MAX - n, "; read by %s",
+					      hold_name_client(&h->clients[c], who));
 	if (lease_idle(&p->lease))
-		snprintf(buf + n, HOLD_DESCRIPTION_MAX - (size_t)n, "; no client has it");
+		snprintf(buf + n, HOLD_DESCRIPTION_MAX - n, "; no client has it");
 	return buf;
 }

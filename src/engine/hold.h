@@ -13,8 +13,8 @@
  * The caller polls what hold_fill() asks for and calls hold_ready(). Neither waits for a client:
  * one that does not read its answers loses its connection. Nor for what clients send: their
  * connections and what came with their messages are closed by a child (base/closer.h). Nor for a
- * driver's arcs: those that make up for a client that was lost are taken in a thread of their own
- * (engine/hold-recover.h).
+ * driver: what is asked of it, its interrupts, its closing and the arcs that make up for a client
+ * that was lost have a thread (engine/hold-call.h).
  */
 
 #include <poll.h>
@@ -27,7 +27,7 @@
 #define HOLD_UIDS_MAX 64u
 
 /* The most descriptors that hold_fill() asks for. */
-#define HOLD_POLL_MAX (1 + 64 + 5 * HOLD_DEVICES_MAX)
+#define HOLD_POLL_MAX (1 + 3 * 64 + 5 * HOLD_DEVICES_MAX)
 
 /* What to do when the host asks for a device. */
 enum hold_on_request {
@@ -43,7 +43,7 @@ enum hold_news_kind {
 	HOLD_NEWS_BUS_ERROR, /* a device's ERR interrupt */
 	HOLD_NEWS_ALONE, /* what lent a device, or used it beside us, is gone; it is held still */
 	HOLD_NEWS_GONE, /* a server is gone, and its device with it */
-	HOLD_NEWS_HANGS, /* a device that is brought back for long: its driver may hang */
+	HOLD_NEWS_HANGS, /* the driver of a device has not come back for long */
 	HOLD_NR_NEWS
 };
 
@@ -87,7 +87,7 @@ struct hold;
 _must_check_ int hold_new(const struct hold_options *opts, struct hold **ret, struct err *err);
 
 /**
- * hold_end() - let no device be brought back any more; before hold_free()
+ * hold_end() - let no call to a driver be under way any more; before hold_free()
  *
  * Waits a moment for what is under way. A device whose driver does not come back is forsaken: it is
  * neither to be closed nor to be asked from here on, and its thread ends with this process.
@@ -96,14 +96,21 @@ _must_check_ int hold_new(const struct hold_options *opts, struct hold **ret, st
  */
 _must_check_ int hold_end(struct hold *h, struct err *err);
 
-/** hold_is_forsaken() - by hold_end() */
+/**
+ * hold_close() - after hold_end(): close all devices at the same time, none waits for another
+ *
+ * Those of hold_add() stay the caller's to free. Return: as hold_end().
+ */
+_must_check_ int hold_close(struct hold *h, struct err *err);
+
+/** hold_is_forsaken() - by hold_end() or hold_close() */
 bool hold_is_forsaken(const struct hold *h, const struct device *dev);
 
 /**
  * hold_free() - close the socket, remove its file, let the clients go
  *
  * Devices of hold_add() stay open and the caller's; those that are the holder's are closed, but for
- * forsaken ones.
+ * forsaken ones. Waits for what is under way, without hold_end().
  */
 struct hold *hold_free(struct hold *h);
 DEFINE_CLEANUP(struct hold *, hold_free)
@@ -171,4 +178,4 @@ int hold_ready(struct hold *h, const struct pollfd *p, unsigned int n);
  *
  * Return: @buf; NULL past the last.
  */
-char *hold_describe(const struct hold *h, unsigned int i, char buf[HOLD_DESCRIPTION_MAX]);
+char *hold_describe(struct hold *h, unsigned int i, char buf[HOLD_DESCRIPTION_MAX]);

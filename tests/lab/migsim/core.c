@@ -148,11 +148,38 @@ static int open_device(struct vfio_device *vdev)
 	return ret;
 }
 
+/* A device that is being removed has no attributes any more: its close is released by a parameter. */
+static unsigned int closes_released;
+static DECLARE_WAIT_QUEUE_HEAD(close_released);
+
+static int release_closes(const char *value, const struct kernel_param *param)
+{
+	WRITE_ONCE(closes_released, closes_released + 1);
+	wake_up_all(&close_released);
+	return 0;
+}
+module_param_call(release_closes, release_closes, NULL, NULL, 0200);
+
+/* There is no way to fail; a process that is killed meanwhile has it closed. @lock is held. */
+static void stall_close(struct migsim *m)
+{
+	unsigned int before = READ_ONCE(closes_released);
+	struct migsim_fault fault;
+
+	if (!migsim_fault_take(m, MIGSIM_FAULT_STALL_CLOSE, 0, &fault))
+		return;
+	migsim_unlock(m);
+	if (wait_event_killable(close_released, READ_ONCE(closes_released) != before))
+		pr_debug("%s: closed by a signal\n", m->name);
+	migsim_lock(m);
+}
+
 static void close_device(struct vfio_device *vdev)
 {
 	struct migsim *m = vdev_to_migsim(vdev);
 
 	migsim_lock(m);
+	stall_close(m);
 	m->opened = false;
 	if (m->v1)
 		migsim_v1_close(m);

@@ -33,6 +33,9 @@ static const struct {
 	[MIGSIM_FAULT_STALL_ARC] = { "stall-arc", "a" },
 	[MIGSIM_FAULT_RESET] = { "reset", "ec" },
 	[MIGSIM_FAULT_GET] = { "get", "ec" },
+	[MIGSIM_FAULT_STALL_GET] = { "stall-get", "" },
+	[MIGSIM_FAULT_STALL_IRQS] = { "stall-irqs", "" },
+	[MIGSIM_FAULT_STALL_CLOSE] = { "stall-close", "" },
 };
 
 static const char *const ends[] = { "stay", "done", "error" };
@@ -273,6 +276,13 @@ int migsim_stall(struct migsim *m)
 	ret = wait_event_killable(m->released, READ_ONCE(m->releases) != before);
 	migsim_lock(m);
 	return ret;
+}
+
+int migsim_stall_call(struct migsim *m, enum migsim_fault_kind kind)
+{
+	struct migsim_fault fault;
+
+	return migsim_fault_take(m, kind, 0, &fault) ? migsim_stall(m) : 0;
 }
 
 int migsim_stall_io(struct migsim *m)

@@ -233,7 +233,9 @@ int migsim_set_irqs(struct migsim *m, unsigned long arg)
 			return PTR_ERR(data);
 	}
 	migsim_lock(m);
-	err = irq_set(m, &set, data);
+	err = migsim_stall_call(m, MIGSIM_FAULT_STALL_IRQS);
+	if (!err)
+		err = irq_set(m, &set, data);
 	migsim_unlock(m);
 	kfree(data);
 	return err;

@@ -277,6 +277,7 @@ enum migsim_fault_kind {
 	MIGSIM_FAULT_ARC, MIGSIM_FAULT_READ, MIGSIM_FAULT_WRITE, MIGSIM_FAULT_READ_ERROR,
 	MIGSIM_FAULT_WRITE_ERROR, MIGSIM_FAULT_END, MIGSIM_FAULT_EMPTY, MIGSIM_FAULT_STALL_READ,
 	MIGSIM_FAULT_STALL_WRITE, MIGSIM_FAULT_STALL_ARC, MIGSIM_FAULT_RESET, MIGSIM_FAULT_GET,
+	MIGSIM_FAULT_STALL_GET, MIGSIM_FAULT_STALL_IRQS, MIGSIM_FAULT_STALL_CLOSE,
 };
 enum migsim_arc_end { MIGSIM_ARC_STAY, MIGSIM_ARC_DONE, MIGSIM_ARC_ERROR };
 
@@ -309,6 +310,8 @@ bool migsim_fault_arc(struct migsim *m, enum migsim_fault_kind kind,
 u64 migsim_fault_next(struct migsim *m, enum migsim_fault_kind kind, u64 done);
 /* Sleeps until somebody writes "release"; drops and retakes @lock. 0 or -ERESTARTSYS (killed). */
 int migsim_stall(struct migsim *m);
+/* The same where a fault of @kind is armed. */
+int migsim_stall_call(struct migsim *m, enum migsim_fault_kind kind);
 /* The same for reads and writes, where any signal ends it, as in a driver that waits for data. */
 int migsim_stall_io(struct migsim *m);
 /* Sleeps the arc's delay, if it has one; drops and retakes @lock. */

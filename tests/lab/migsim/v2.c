@@ -634,8 +634,9 @@ static int get_state(struct vfio_device *vdev, enum vfio_device_mig_state *state
 	int ret = 0;
 
 	migsim_lock(m);
+	ret = migsim_stall_call(m, MIGSIM_FAULT_STALL_GET);
 	*state = m->mig_state;
-	if (migsim_fault_take(m, MIGSIM_FAULT_GET, 0, &fault))
+	if (!ret && migsim_fault_take(m, MIGSIM_FAULT_GET, 0, &fault))
 		ret = -fault.code;
 	migsim_unlock(m);
 	return ret;

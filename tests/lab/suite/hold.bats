@@ -298,6 +298,112 @@ stop, for " EBUSY "its driver may hang: see the kernel's log"
 	[[ ! -e h ]]
 }
 
+# lists UUID TEXT: what the holder tells of a device has TEXT in it.
+lists()
+{
+	record "$client" h '{"schema": 1, "request": "list"}'
+	[[ $output == *"\"name\": \"$1\""*"$2"* ]]
+}
+
+@test "hold: a driver that does not say where its device is holds up no other" {
+	hold_start "$A" "$B"
+	sim "$A" fault stall-get
+	lists "$A" '"state": null, "use": "idle"'
+	stalled "$A"
+	migctl 0 state "hold:h/$B" stop
+	migctl 71 state "hold:h/$A" stop
+	expect_message "$A: its driver has not come back from asking for its state, for " EBUSY \
+		"its driver may hang: see the kernel's log"
+	lists "$A" '"note": "its driver has not come back from asking for its state, for '
+	kill -USR1 "$holder"
+	eventually says holder.err \
+		"$A: held; its driver has not come back from asking for its state, for "
+	says holder.err "$A: its driver has not come back from asking for its state, for "
+	sim "$A" release 1
+	eventually lists "$A" '"state": "running"'
+	migctl 0 state "hold:h/$A" stop
+	hold_end
+}
+
+@test "hold: what a client asks for while a driver is asked it gets afterwards" {
+	hold_start -v "$A"
+	sim "$A" fault stall-get
+	start change "$VFIOMIGCTL" state hold:h stop
+	eventually stalled "$A"
+	eventually says holder.err ') waits until it is free'
+	sim "$A" release 1
+	finish change 0
+	expect_state "$A" stop
+	hold_end
+}
+
+@test "hold: a session that is left by a release is ended when its driver says where it is" {
+	hold_start "$A"
+	cat >leave.py <<-'END'
+		import fcntl, socket, struct, sys
+
+		s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+		s.connect("h")
+		s.send(b'{"schema":1,"request":"get","use":"change","if_lost":"return"}')
+		_, fds, _, _ = socket.recv_fds(s, 65536, 4)
+		# SET of STOP_COPY (3) by VFIO_DEVICE_FEATURE; feature 2
+		fcntl.ioctl(fds[0], 0x3B75, bytearray(struct.pack("IIIi", 16, 1 << 17 | 2, 3, -1)))
+		with open(sys.argv[1], "w") as fault:
+		    fault.write("stall-get")
+		s.send(b'{"schema":1,"request":"release"}')
+		print(s.recv(65536).decode())
+	END
+	record -0 python3 leave.py "$sysfs/$A/migsim/fault"
+	[[ $output == *'"reply":"release"'* ]]
+	sim "$A" release 1
+	eventually says holder.err 'left it in the middle of a session; found in stop-copy'
+	lists "$A" '"state": "stop"'
+	hold_end
+}
+
+@test "hold: a driver that hangs in SET_IRQS holds up no other" {
+	sim "$A" fault stall-irqs
+	hold_start "$A" "$B"
+	stalled "$A"
+	migctl 0 state "hold:h/$B" stop
+	migctl 71 state "hold:h/$A" stop
+	expect_message "$A: its driver has not come back from setting its interrupts, for "
+	sim "$A" release 1
+	eventually migctl 0 state "hold:h/$A" stop
+	echo 1 >"/sys/bus/mdev/devices/$A/remove"
+	devices=("$B")
+	says holder.err "$A: closed, so that the host can have it (it was in stop)"
+	hold_end
+}
+
+@test "hold: a driver that hangs when it is closed holds up no other" {
+	hold_start "$A" "$B"
+	sim "$A" fault stall-close
+	start removal bash -c "echo 1 >/sys/bus/mdev/devices/$A/remove"
+	eventually says holder.err "$A: its driver has not come back from closing it, for "
+	migctl 0 state "hold:h/$B" stop
+	migctl 71 state "hold:h/$A" stop
+	expect_message "$A: its driver has not come back from closing it, for "
+	[[ $(<holder.err) != *"$A: closed"* ]]
+	echo 1 >/sys/module/migsim/parameters/release_closes
+	eventually says holder.err "$A: closed, so that the host can have it (it was in running)"
+	finish removal 0
+	devices=("$B")
+	hold_end
+}
+
+@test "hold: a device whose driver hangs at its close keeps no other from that" {
+	sim "$B" reset_on_open 1
+	hold_start "$A" "$B"
+	sim "$A" fault stall-close
+	sim "$B" seed 7
+	kill -TERM "$holder"
+	finish holder 81 "vfiomigctl: $A: its driver has not come back from closing it, for " \
+		"see the kernel's log"
+	expect_shown "$B" seed 0
+	[[ ! -e h ]]
+}
+
 being_brought_back()
 {
 	record "$client" h '{"schema": 1, "request": "list"}'
