@@ -99,6 +99,21 @@ enum op_verdict op_judge_set(uint32_t from, uint32_t to, unsigned int caps, int 
 									     : OP_OFF_PATH;
 }
 
+bool op_may_be_busy(uint32_t from, uint32_t to, unsigned int caps)
+{
+	enum mig_state at = (enum mig_state)from;
+
+	for (unsigned int i = 0; op_model_legal(at, to, caps) && at != to && i < FSM_ARCS_MAX;
+	     i++) {
+		enum mig_state next = fsm_next(at, (enum mig_state)to, caps);
+
+		if (fsm_runs(at) && !fsm_runs(next))
+			return true;
+		at = next;
+	}
+	return false;
+}
+
 const char *op_verdict_text(enum op_verdict verdict)
 {
 	switch (verdict) {

@@ -8,6 +8,7 @@
  * the driver's, and that they crash nothing is all that is asked. Pure.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -53,6 +54,15 @@ enum op_verdict {
  */
 enum op_verdict op_judge_set(uint32_t from, uint32_t to, unsigned int caps, int result,
 			     uint32_t after);
+
+/**
+ * op_may_be_busy() - a SET may say EBUSY or EAGAIN for now, and is made again
+ *
+ * Where a device that runs is stopped on the way: it may have page requests to answer first. The
+ * text names no errno for that; it lets a SET fail, which a device that could not refuse would have
+ * to block instead.
+ */
+bool op_may_be_busy(uint32_t from, uint32_t to, unsigned int caps);
 
 /** op_verdict_text() - "was taken, although there is no such arc" */
 const char *op_verdict_text(enum op_verdict verdict);

@@ -100,7 +100,7 @@ static void rules_fsm_way(struct check *c)
 	if (!rules_fsm_pair_of(c->rule->id, &from, &to) || !rules_fsm_enter(c, from, &old))
 		return;
 	snprintf(what, sizeof(what), "%s -> %s", fsm_name(from), fsm_name(to));
-	if (check_worked(c, what, subject_set(c->device, to, &x)) && check_stays(c, to))
+	if (check_worked(c, what, subject_take(c->device, from, to, &x)) && check_stays(c, to))
 		rules_fsm_judge_fd(c, from, to, x);
 	subject_session_close(old);
 	subject_session_close(x);
@@ -243,7 +243,7 @@ static int64_t rules_fsm_stream_length(struct check *c, bool one_set)
 	if (subject_go(c->device, MIG_RUNNING, NULL) < 0)
 		return -EREMOTEIO;
 	if (one_set) {
-		r = subject_set(c->device, MIG_STOP_COPY, &x);
+		r = subject_take(c->device, MIG_RUNNING, MIG_STOP_COPY, &x);
 		if (!check_worked(c, "running -> stop-copy", r))
 			return r;
 		if (!x && subject_session_of(c->device, &x) < 0)
@@ -305,7 +305,8 @@ static void rules_fsm_failed_path(struct check *c)
 static void rules_fsm_rounds(struct check *c)
 {
 	for (unsigned int i = 0; i < c->rounds && !check_stopped(c); i++) {
-		if (!check_worked(c, "running -> stop", subject_set(c->device, MIG_STOP, NULL)) ||
+		if (!check_worked(c, "running -> stop",
+				  subject_take(c->device, MIG_RUNNING, MIG_STOP, NULL)) ||
 		    !check_stays(c, MIG_STOP) ||
 		    !check_worked(c, "stop -> running",
 				  subject_set(c->device, MIG_RUNNING, NULL)) ||
@@ -319,6 +320,7 @@ static void rules_fsm_times(struct check *c)
 	static const enum mig_state way[] = { MIG_RUNNING_P2P, MIG_STOP,	MIG_STOP_COPY,
 					      MIG_STOP,	       MIG_RUNNING_P2P, MIG_RUNNING };
 	char text[160] = "", took[UNITS_MAX];
+	enum mig_state from = MIG_RUNNING;
 	size_t at = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(way); i++) {
@@ -327,11 +329,12 @@ static void rules_fsm_times(struct check *c)
 
 		if (!fsm_supported(way[i], c->device->caps))
 			continue;
-		r = subject_set(c->device, way[i], NULL);
+		r = subject_take(c->device, from, way[i], NULL);
 		if (r < 0) {
 			check_broken(c, "SET of %s: %s", fsm_name(way[i]), err_name(r));
 			return;
 		}
+		from = way[i];
 		at += (size_t)snprintf(text + at, sizeof(text) - at, "%s-> %s %s", at ? ", " : "",
 				       fsm_name(way[i]), format_duration(took, clock_ns() - start));
 		if (at >= sizeof(text))

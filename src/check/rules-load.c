@@ -180,7 +180,7 @@ static int rules_load_read_pre_copy(struct check *c, struct subject_session *x,
 
 	if (r < 0)
 		return r;
-	r = subject_set(c->device, MIG_STOP_COPY, NULL);
+	r = subject_take(c->device, MIG_PRE_COPY, MIG_STOP_COPY, NULL);
 	if (r < 0)
 		return r;
 	return drain_read(c, x, &drain_by_block, SUBJECT_STATE_MAX, ret);

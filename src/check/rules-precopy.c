@@ -99,7 +99,8 @@ static void rules_precopy_goes_on(struct check *c)
 	if (!rules_precopy_begin(c, MIG_PRE_COPY, &x) || rules_precopy_drain(c, x, &state) < 0)
 		return;
 	early = state.len;
-	if (!check_worked(c, "SET stop-copy", subject_set(c->device, MIG_STOP_COPY, NULL)))
+	if (!check_worked(c, "SET stop-copy",
+			  subject_take(c->device, MIG_PRE_COPY, MIG_STOP_COPY, NULL)))
 		return;
 	r = drain_read(c, x, &drain_by_block, SUBJECT_STATE_MAX, &state);
 	if (r == DRAIN_NOTHING_NOW || r < 0)
@@ -198,7 +199,8 @@ static void rules_precopy_info_only_there(struct check *c)
 
 	if (!rules_precopy_begin(c, MIG_PRE_COPY, &x) ||
 	    !rules_precopy_told(c, rules_precopy_ask_plainly(c, x, &info)) ||
-	    !check_worked(c, "SET stop-copy", subject_set(c->device, MIG_STOP_COPY, NULL)))
+	    !check_worked(c, "SET stop-copy",
+			  subject_take(c->device, MIG_PRE_COPY, MIG_STOP_COPY, NULL)))
 		return;
 	check_refused(c, "PRECOPY_INFO in stop-copy, after pre-copy",
 		      rules_precopy_ask_plainly(c, x, &info), CHECK_ERRNOS(EINVAL));

@@ -213,13 +213,13 @@ static void rules_session_reset_ends_resuming(struct check *c)
 }
 
 /* An arc inside the saving group. Return: whether it worked and gave no fd. */
-static bool rules_session_keep(struct check *c, enum mig_state to)
+static bool rules_session_keep(struct check *c, enum mig_state from, enum mig_state to)
 {
 	_cleanup_session_ struct subject_session *other = NULL;
 	char what[64];
 
 	snprintf(what, sizeof(what), "SET %s", subject_state_name(to));
-	if (!check_worked(c, what, subject_set(c->device, to, &other)))
+	if (!check_worked(c, what, subject_take(c->device, from, to, &other)))
 		return false;
 	if (other)
 		check_violated(c, "%s returned another data fd", what);
@@ -230,15 +230,19 @@ static void rules_session_one_fd(struct check *c)
 {
 	_cleanup_session_ struct subject_session *x = NULL;
 	_cleanup_state_ struct subject_state state = { 0 };
+	enum mig_state at = MIG_PRE_COPY;
 	int r;
 
 	if (!rules_session_begin(c, MIG_PRE_COPY, &x))
 		return;
 	if ((c->device->caps & MIG_CAP_P2P) &&
-	    (!rules_session_keep(c, MIG_PRE_COPY_P2P) || !rules_session_keep(c, MIG_PRE_COPY) ||
-	     !rules_session_keep(c, MIG_PRE_COPY_P2P)))
+	    (!rules_session_keep(c, at, MIG_PRE_COPY_P2P) ||
+	     !rules_session_keep(c, MIG_PRE_COPY_P2P, MIG_PRE_COPY) ||
+	     !rules_session_keep(c, at, MIG_PRE_COPY_P2P)))
 		return;
-	if (!rules_session_keep(c, MIG_STOP_COPY))
+	if (c->device->caps & MIG_CAP_P2P)
+		at = MIG_PRE_COPY_P2P;
+	if (!rules_session_keep(c, at, MIG_STOP_COPY))
 		return;
 	r = drain_read(c, x, &drain_by_block, SUBJECT_STATE_MAX, &state);
 	if (r < 0)

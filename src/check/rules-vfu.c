@@ -570,10 +570,13 @@ static bool rules_vfu_set(struct check *c, struct subject_raw *x, enum mig_state
 		.id = 20, .command = VFU_FEATURE, .payload = payload, .len = sizeof(payload)
 	};
 	struct subject_message m;
+	unsigned int tries = 0;
 
 	memcpy(payload, &set, sizeof(set));
 	memcpy(payload + sizeof(set), &state, sizeof(state));
-	rules_vfu_ask(x, &s, &m);
+	do
+		rules_vfu_ask(x, &s, &m);
+	while (rules_vfu_is_error(&m) && subject_again(c->device, -(int)m.h.error, &tries));
 	if (m.heard == SUBJECT_HEARD_MESSAGE && !rules_vfu_is_error(&m))
 		return true;
 	check_broken(c, "SET %s is refused", subject_state_name(to));

@@ -4,6 +4,7 @@
 
 #include "base/macros.h"
 #include "check/check.h"
+#include "check/op-model.h"
 #include "check/subject-parts.h"
 #include "fsm/fsm.h"
 
@@ -15,18 +16,31 @@ static bool subject_walk_has_session(enum mig_state state)
 	return fsm_saving(state) || state == MIG_RESUMING;
 }
 
-/* One arc; one that is refused for now is tried again. */
-static int subject_walk_try(struct subject *s, enum mig_state to, struct subject_session **ret)
+bool subject_again(struct subject *s, int result, unsigned int *tries)
 {
 	struct cancel *cancel = subject_dev(s)->cancel;
-	int r = subject_set(s, to, ret);
 
-	for (unsigned int i = 0; (r == -EBUSY || r == -EAGAIN) && i < SUBJECT_RETRIES; i++) {
-		if (cancel && cancel_pause(cancel, SUBJECT_RETRY_MS, NULL) < 0)
-			break;
+	if ((result != -EBUSY && result != -EAGAIN) || (*tries)++ >= SUBJECT_RETRIES)
+		return false;
+	return !cancel || cancel_pause(cancel, SUBJECT_RETRY_MS, NULL) >= 0;
+}
+
+/* One SET; one that is refused for now is made again. */
+static int subject_walk_try(struct subject *s, enum mig_state to, struct subject_session **ret)
+{
+	unsigned int tries = 0;
+	int r;
+
+	do
 		r = subject_set(s, to, ret);
-	}
+	while (subject_again(s, r, &tries));
 	return r;
+}
+
+int subject_take(struct subject *s, enum mig_state from, uint32_t to, struct subject_session **ret)
+{
+	return op_may_be_busy(from, to, s->caps) ? subject_walk_try(s, to, ret)
+						 : subject_set(s, to, ret);
 }
 
 /**

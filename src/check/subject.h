@@ -121,6 +121,21 @@ struct subject_session;
 int subject_set(struct subject *s, uint32_t to, struct subject_session **ret);
 
 /**
+ * subject_again() - wait, if a question with this result is to be asked again: EBUSY, EAGAIN
+ * @tries: 0 before the first question; counts
+ *
+ * Return: false for another result, and when the time for that is up.
+ */
+bool subject_again(struct subject *s, int result, unsigned int *tries);
+
+/**
+ * subject_take() - one SET from @from; again for a while, where op_may_be_busy(), when it is busy
+ *
+ * A device that refuses for now breaks no rule, and stays on the path. As subject_set() else.
+ */
+int subject_take(struct subject *s, enum mig_state from, uint32_t to, struct subject_session **ret);
+
+/**
  * subject_go() - arc by arc to a state, where a rule begins
  * @ret: the session that is open there, or NULL; may be NULL
  *

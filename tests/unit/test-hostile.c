@@ -197,6 +197,38 @@ static void a_set_is_judged_by_the_state_machine(void **state)
 			fail_msg("row %zu", i);
 }
 
+static void only_what_stops_a_device_may_be_busy(void **state)
+{
+	static const struct {
+		enum mig_state from, to;
+		bool may;
+	} rows[] = {
+		/* clang-format off */
+		{ MIG_RUNNING,      MIG_STOP,         true },
+		{ MIG_RUNNING,      MIG_RUNNING_P2P,  false },
+		{ MIG_RUNNING,      MIG_PRE_COPY,     false },
+		{ MIG_RUNNING,      MIG_RESUMING,     true },
+		{ MIG_RUNNING_P2P,  MIG_STOP,         true },
+		{ MIG_PRE_COPY,     MIG_STOP_COPY,    true },
+		{ MIG_PRE_COPY_P2P, MIG_STOP_COPY,    true },
+		{ MIG_PRE_COPY,     MIG_RUNNING,      false },
+		{ MIG_STOP,         MIG_RUNNING,      false },
+		{ MIG_STOP,         MIG_STOP_COPY,    false },
+		{ MIG_STOP_COPY,    MIG_RUNNING,      false },
+		{ MIG_RESUMING,     MIG_STOP,         false },
+		/* no way, and none to go */
+		{ MIG_RUNNING,      MIG_RUNNING,      false },
+		{ MIG_RUNNING,      MIG_ERROR,        false },
+		{ MIG_RUNNING,      (enum mig_state)9, false },
+		/* clang-format on */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		if (op_may_be_busy(rows[i].from, rows[i].to, 7) != rows[i].may)
+			fail_msg("row %zu", i);
+}
+
 static void operations_are_of_all_kinds_and_within_bounds(void **state)
 {
 	unsigned int kinds[OP_NR_KINDS] = { 0 }, states[MIG_NR_STATES] = { 0 }, others = 0;
@@ -260,6 +292,7 @@ int main(void)
 		cmocka_unit_test(a_failure_is_left_with_what_it_needs),
 		cmocka_unit_test(a_failure_that_does_not_come_again_keeps_all),
 		cmocka_unit_test(a_set_is_judged_by_the_state_machine),
+		cmocka_unit_test(only_what_stops_a_device_may_be_busy),
 		cmocka_unit_test(operations_are_of_all_kinds_and_within_bounds),
 		cmocka_unit_test(the_kernels_faults_are_told_from_its_chatter),
 	};
