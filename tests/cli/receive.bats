@@ -524,6 +524,29 @@ cramped()
 	over 74 aborted source stop aborted
 }
 
+# Of every size, the piece that is written at a time included, and however it comes.
+@test "receive: what is in the spool is what was sent" {
+	local sizes=(300K 1M 2300K 9M) options=('' --compress=zstd) size option
+
+	emu_start --state-size 300K
+	for size in "${sizes[@]}"; do
+		for option in "${options[@]}"; do
+			emu_stop
+			rm -rf image state spool decided
+			emu_start --state-size "$size"
+			# shellcheck disable=SC2086 # one option or none
+			migctl 0 -q save $option --leave=stop "$A" image
+			receive
+			send 0 "${READY[@]}" file:decided commit hear:DONE gone &
+			eventually phase prepared
+			cmp image "$SPOOL"
+			: >decided
+			wait $!
+			over 0 completed destination running 'done'
+		done
+	done
+}
+
 # It is written by a thread of its own, and synced while the driver judges: no READY before both.
 @test "receive: a spool that cannot be written or synced is told before READY" {
 	local call
