@@ -231,9 +231,9 @@ complete -c vfiomigctl -n '__vfiomigctl_command migrate receive recover' -l stat
 
 complete -c vfiomigctl -n '__vfiomigctl_command resume' -l raw -d "FILE is a bare stream, not an image"
 complete -c vfiomigctl -n '__vfiomigctl_command resume receive' -l run -d "start the device even if no DMA is mapped for it"
-complete -c vfiomigctl -n '__vfiomigctl_command resume receive' -l stop -d "leave the device stopped"
+complete -c vfiomigctl -n '__vfiomigctl_command resume receive recover' -l stop -d "leave the device stopped"
 complete -c vfiomigctl -n '__vfiomigctl_command resume' -l clone -d "start it even if the sender's device runs on, or may"
-complete -c vfiomigctl -n '__vfiomigctl_command resume receive' -l no-hold -d "exit at once; for devices that keep their state"
+complete -c vfiomigctl -n '__vfiomigctl_command resume receive recover' -l no-hold -d "exit at once; for devices that keep their state"
 complete -c vfiomigctl -n '__vfiomigctl_command resume receive recover' -l handover -r -F -d "hand the device over to the holder at a socket"
 complete -c vfiomigctl -n '__vfiomigctl_command resume receive recover' -l background -d "hold the device in the background"
 complete -c vfiomigctl -n '__vfiomigctl_command resume receive recover hold' -l pid-file -r -F -d "the number of the process in the background"
@@ -306,6 +306,7 @@ complete -c vfiomigctl -n '__vfiomigctl_command recover' -l list -d "show all tr
 complete -c vfiomigctl -n '__vfiomigctl_command recover' -l peer -r -a '(__vfiomigctl_forms exec: fd: unix: tcp: vsock:)' -d "ask the other end there"
 complete -c vfiomigctl -n '__vfiomigctl_command recover' -l force -x -a 'run drop' -d "the other end is gone for ever"
 complete -c vfiomigctl -n '__vfiomigctl_command recover' -l serve -r -a '(__vfiomigctl_forms - fd: unix: tcp: vsock:)' -d "answer what another end asks there"
+complete -c vfiomigctl -n '__vfiomigctl_command recover' -l run -d "start the devices, even if receive was not to"
 complete -c vfiomigctl -n '__vfiomigctl_command recover' -l keep -d "of --serve: answer until a signal ends it"
 complete -c vfiomigctl -n '__vfiomigctl_at 1 recover' -a '(__vfiomigctl_txids)' -x
 

@@ -87,6 +87,21 @@ static int cmd_after_check_device(const struct cmd_after *after, const struct de
 			       : "the device is lent, and stays its holder's");
 }
 
+/* A state lives as long as a process holds the device. */
+static int cmd_after_check_exit(const struct cmd_devices *d, struct err *err)
+{
+	const struct device *dev;
+	enum close_effect effect = cmd_devices_effect(d, &dev);
+
+	if (effect == CLOSE_KEEPS)
+		return 0;
+	err_fail(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "%s: --no-hold: %s, and the state is lost then",
+		 device_name(dev), device_close_text(effect));
+	return err_hint(err, -EOPNOTSUPP,
+			"hold it elsewhere: --background, --handover=PATH; or name a device that "
+			"is held already: hold:PATH, fd:N");
+}
+
 static int cmd_after_check_socket(const char *path, struct err *err)
 {
 	int r = hold_check(path, path, err);
@@ -110,6 +125,8 @@ int cmd_after_check(struct cmd_after *after, const struct cmd_devices *d, struct
 			return r;
 	}
 	switch (after->kind) {
+	case CMD_AFTER_EXIT:
+		return cmd_after_check_exit(d, err);
 	case CMD_AFTER_EXEC:
 		return cmd_consumer_check(after->command[0], err);
 	case CMD_AFTER_GIVE:

@@ -53,7 +53,8 @@ bool cmd_after_passes(const struct cmd_after *after);
 /**
  * cmd_after_check() - what can be known before a device is opened
  *
- * Return: 0; what cmd_after_pass() is going to fail with.
+ * Return: 0; what cmd_after_pass() is going to fail with; -EOPNOTSUPP (ERR_UNSUPPORTED) for
+ * --no-hold of a device that loses its state by that.
  */
 _must_check_ int cmd_after_check(struct cmd_after *after, const struct cmd_devices *d,
 				 struct err *err);

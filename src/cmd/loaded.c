@@ -58,21 +58,6 @@ void cmd_loaded_render_device(struct json_object *o, const struct load_result *r
 		render_recovery(o, &m->recovery);
 }
 
-/* A state lives as long as a process holds the device. */
-static int cmd_loaded_check_hold(const struct cmd_loaded *a, struct err *err)
-{
-	const struct device *dev;
-	enum close_effect effect = cmd_devices_effect(&a->devices, &dev);
-
-	if (a->after.kind != CMD_AFTER_EXIT || effect == CLOSE_KEEPS)
-		return 0;
-	err_fail(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "%s: --no-hold: %s, and the state is lost then",
-		 device_name(dev), device_close_text(effect));
-	return err_hint(err, -EOPNOTSUPP,
-			"hold it elsewhere: --background, --handover=PATH; or name a device that "
-			"is held already: hold:PATH, fd:N");
-}
-
 /* Why the device does not run, to follow "stopped". */
 static const char *cmd_loaded_why_stopped(const struct cmd_loaded *a)
 {
@@ -291,9 +276,7 @@ static enum load_start cmd_loaded_start(const struct cmd_loaded *a)
 
 int cmd_loaded_check(struct cmd_loaded *a, struct err *err)
 {
-	int r = cmd_loaded_check_hold(a, err);
-
-	return r < 0 ? r : cmd_after_check(&a->after, &a->devices, err);
+	return cmd_after_check(&a->after, &a->devices, err);
 }
 
 int cmd_loaded_look(struct cmd_loaded *a, struct err *err)

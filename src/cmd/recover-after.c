@@ -3,15 +3,39 @@
 #include <stdio.h>
 
 #include "base/log.h"
+#include "base/macros.h"
 #include "fsm/fsm.h"
 #include "cmd/loaded.h"
 #include "cmd/recover-parts.h"
 
-static const char *cmd_recover_after_option(const struct cmd_after *after)
+const char *cmd_recover_wish_option(const struct cmd_recover_wish *wish)
 {
-	if (after->command)
-		return "-- COMMAND";
-	return after->handover ? "--handover" : "--background";
+	const struct {
+		const char *name;
+		bool given;
+	} options[] = {
+		{ "-- COMMAND", wish->after.command },
+		{ "--handover", wish->after.handover },
+		{ "--background", wish->after.background },
+		{ "--no-hold", wish->after.no_hold },
+		{ "--run", wish->run },
+		{ "--stop", wish->stop },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(options); i++)
+		if (options[i].given)
+			return options[i].name;
+	return NULL;
+}
+
+/* What is passed on its new holder starts, once it has mapped the memory for it. */
+enum recover_start cmd_recover_wish_start(const struct cmd_recover_wish *wish)
+{
+	if (wish->stop)
+		return RECOVER_START_NONE;
+	if (wish->run)
+		return RECOVER_START_ALL;
+	return cmd_after_passes(&wish->after) ? RECOVER_START_NONE : RECOVER_START_AS_RECEIVED;
 }
 
 /* Find the devices without opening one. What cannot be found, recover_run() says and judges. */
@@ -26,20 +50,20 @@ static void cmd_recover_after_find(const struct journal_record *record, struct c
 	}
 }
 
-int cmd_recover_after_check(struct cmd_after *after, const struct journal_record *record,
+int cmd_recover_after_check(struct cmd_recover_wish *wish, const struct journal_record *record,
 			    struct err *err)
 {
 	struct cmd_devices d = { 0 };
 	int r;
 
-	if (!cmd_after_acts(after))
+	if (!cmd_recover_wish_option(wish))
 		return 0;
 	if (record->role != WIRE_DESTINATION)
 		return err_fail(err, ERR_USAGE, -EINVAL,
 				"%s is for a transaction's destination, and this end is its source",
-				cmd_recover_after_option(after));
+				cmd_recover_wish_option(wish));
 	cmd_recover_after_find(record, &d);
-	r = cmd_after_check(after, &d, err);
+	r = cmd_after_check(&wish->after, &d, err);
 	cmd_devices_done(&d);
 	return r;
 }
@@ -79,9 +103,10 @@ static bool cmd_recover_after_has(const struct cmd_recover_after *a)
 /* The caller must not believe that COMMAND ran, or that a process holds the devices for it. */
 static int cmd_recover_after_nothing(const struct cmd_recover_after *a)
 {
-	if (cmd_after_acts(a->after))
-		log_warn("%s: nothing was brought back here that could be passed on: without %s",
-			 a->txid, cmd_recover_after_option(a->after));
+	const char *option = cmd_recover_wish_option(a->wish);
+
+	if (option && !a->recover->plan_only)
+		log_warn("%s: nothing was brought back here: without %s", a->txid, option);
 	return 0;
 }
 
@@ -91,15 +116,15 @@ int cmd_recover_after_run(const struct cmd_recover_after *a, struct err *err)
 	struct cmd_loaded l = {
 		.inv = a->inv,
 		.options = *a->recover->device,
-		.after = *a->after,
-		/* That they do not start was decided when they were received. */
+		.after = a->wish->after,
+		/* That they do not start was decided when they were received, or by the user. */
 		.stop = true,
 	};
 	int r;
 
 	if (!cmd_recover_after_has(a))
 		return cmd_recover_after_nothing(a);
-	if (!cmd_after_acts(a->after) && !recover_devices_must_hold(&result->set))
+	if (!cmd_after_acts(&a->wish->after) && !recover_devices_must_hold(&result->set))
 		return 0;
 	cmd_recover_after_devices(&result->set, &l.devices);
 	l.result.opened = l.result.accepted = l.result.hold = true;
@@ -109,6 +134,6 @@ int cmd_recover_after_run(const struct cmd_recover_after *a, struct err *err)
 	/* The transaction is over: neither its lock nor a fork's copy of it outlives this. */
 	result->entry = journal_entry_free(result->entry);
 	r = cmd_loaded_finish(&l, 0, err);
-	*a->after = l.after;
+	a->wish->after = l.after;
 	return r;
 }

@@ -37,12 +37,25 @@ struct cmd_recover_serve {
 _must_check_ int cmd_recover_serve_run(struct cmd_recover_serve *s, struct err *err);
 
 /**
- * cmd_recover_after_check() - before anything is asked or opened: can the devices be passed on?
- *
- * Return: 0, also where nothing is to be passed on; -EINVAL (ERR_USAGE) at a source; as
- * cmd_after_check().
+ * struct cmd_recover_wish - what is to become of a destination's devices; as on the command line
  */
-_must_check_ int cmd_recover_after_check(struct cmd_after *after,
+struct cmd_recover_wish {
+	struct cmd_after after;
+	bool run, stop;
+};
+
+/** cmd_recover_wish_option() - the option by which there is one; NULL for none */
+const char *cmd_recover_wish_option(const struct cmd_recover_wish *wish);
+
+/** cmd_recover_wish_start() - what they come to for the devices' start */
+enum recover_start cmd_recover_wish_start(const struct cmd_recover_wish *wish);
+
+/**
+ * cmd_recover_after_check() - before anything is asked or opened: can that be?
+ *
+ * Return: 0, also where nothing is wished; -EINVAL (ERR_USAGE) at a source; as cmd_after_check().
+ */
+_must_check_ int cmd_recover_after_check(struct cmd_recover_wish *wish,
 					 const struct journal_record *record, struct err *err);
 
 /**
@@ -54,7 +67,7 @@ _must_check_ int cmd_recover_after_check(struct cmd_after *after,
 struct cmd_recover_after {
 	struct invocation *inv;
 	const char *txid;
-	struct cmd_after *after;
+	struct cmd_recover_wish *wish;
 	const struct recover_options *recover;
 	struct recover_result *result;
 };

@@ -34,7 +34,7 @@ struct cmd_recover_args {
 	struct cmd_connection connection;
 	struct device_options options;
 	struct arc_retry retry;
-	struct cmd_after after;
+	struct cmd_recover_wish wish;
 
 	struct journal *journal;
 	struct journal_item *items;
@@ -52,10 +52,18 @@ static void cmd_recover_check_args(const struct cmd_recover_args *a)
 	if (a->serve && (a->txid || a->list || a->peer || a->force || a->dry_run))
 		opts_misuse(program, "--serve only answers: it takes no TXID, and none of --list, "
 				     "--peer, --force and --dry-run");
-	if (cmd_after_acts(&a->after) && (!a->txid || a->dry_run || a->force == RECOVER_FORCE_DROP))
+	if (cmd_after_acts(&a->wish.after) &&
+	    (!a->txid || a->dry_run || a->force == RECOVER_FORCE_DROP))
 		opts_misuse(program,
 			    "--background, --handover and -- COMMAND are for a TXID that is "
 			    "brought to its end, without --dry-run and --force=drop");
+	if (a->wish.run && a->wish.stop)
+		opts_misuse(program, "--run and --stop exclude each other");
+	if (cmd_recover_wish_option(&a->wish) && (!a->txid || a->force == RECOVER_FORCE_DROP))
+		opts_misuse(program,
+			    "%s is for a TXID that is brought to its end, without "
+			    "--force=drop",
+			    cmd_recover_wish_option(&a->wish));
 	if (a->keep && !a->serve)
 		opts_misuse(program, "--keep is for --serve");
 	if (a->list && a->txid)
@@ -85,11 +93,16 @@ static void cmd_recover_parse(struct cmd_recover_args *a, int argc, char **argv)
 		{ "keep", .flag = &a->keep, .doc = "of --serve: answer until a signal ends it" },
 		{ "state-dir", .value = "DIR", .text = &a->state_dir,
 		  .doc = "the journal is in DIR" },
-		{ "handover", .value = "PATH", .text = &a->after.handover,
+		{ "run", .flag = &a->wish.run,
+		  .doc = "start the devices, even if receive was not to" },
+		{ "stop", .flag = &a->wish.stop, .doc = "leave the devices stopped" },
+		{ "no-hold", .flag = &a->wish.after.no_hold,
+		  .doc = "exit at once; for devices that keep their state" },
+		{ "handover", .value = "PATH", .text = &a->wish.after.handover,
 		  .doc = "hand what is loaded over to the holder that listens at PATH, and exit" },
-		{ "background", .flag = &a->after.background,
+		{ "background", .flag = &a->wish.after.background,
 		  .doc = "hold what is loaded in the background: exit once it is held" },
-		{ "pid-file", .value = "FILE", .text = &a->after.pid_path,
+		{ "pid-file", .value = "FILE", .text = &a->wish.after.pid_path,
 		  .doc = "of --background: the number of the process that holds" },
 		{ "dry-run", .flag = &a->dry_run,
 		  .doc = "ask, and say what would be done; change nothing" },
@@ -97,7 +110,7 @@ static void cmd_recover_parse(struct cmd_recover_args *a, int argc, char **argv)
 	};
 	const struct opt_arg args[] = { { "TXID", .text = &a->txid, .optional = true }, { 0 } };
 
-	cmd_after_split(a->inv, &a->after, &argc, argv);
+	cmd_after_split(a->inv, &a->wish.after, &argc, argv);
 	cmd_parse(a->inv,
 		  &(struct cmd_line){
 			  .opts = opts,
@@ -107,7 +120,7 @@ static void cmd_recover_parse(struct cmd_recover_args *a, int argc, char **argv)
 			  .connection = &a->connection,
 		  },
 		  argc, argv);
-	cmd_after_settle(a->inv, &a->after);
+	cmd_after_settle(a->inv, &a->wish.after);
 	cmd_recover_check_args(a);
 }
 
@@ -278,7 +291,7 @@ static int cmd_recover_one(struct cmd_recover_args *a, struct err *err)
 {
 	struct progress progress = cmd_progress(a->inv, NULL, a->txid);
 	const struct cmd_recover_after after = {
-		a->inv, a->txid, &a->after, &a->recover, &a->result,
+		a->inv, a->txid, &a->wish, &a->recover, &a->result,
 	};
 	struct uri peer;
 	bool named;
@@ -290,7 +303,7 @@ static int cmd_recover_one(struct cmd_recover_args *a, struct err *err)
 	r = cmd_recover_find(a, err);
 	if (r < 0)
 		return r;
-	r = cmd_recover_after_check(&a->after, a->recover.seen, err);
+	r = cmd_recover_after_check(&a->wish, a->recover.seen, err);
 	if (r < 0)
 		return r;
 	r = cmd_recover_connection(a, &peer, &named, err);
@@ -349,7 +362,7 @@ static int cmd_recover_dispatch(struct cmd_recover_args *a, struct err *err)
 	a->recover.force = a->force;
 	a->recover.by = cmd_recover_user();
 	a->recover.plan_only = a->dry_run;
-	a->recover.leave_stopped = cmd_after_passes(&a->after);
+	a->recover.start = cmd_recover_wish_start(&a->wish);
 	if (a->serve)
 		return cmd_recover_serve(a, err);
 	if (a->txid)
@@ -365,7 +378,7 @@ static int cmd_recover_run(struct invocation *inv, int argc, char **argv, struct
 
 	cmd_recover_parse(&a, argc, argv);
 	r = cmd_recover_dispatch(&a, err);
-	cmd_after_done(&a.after);
+	cmd_after_done(&a.wish.after);
 	recover_result_done(&a.result);
 	journal_list_done(a.items, a.n_items);
 	journal_free(a.journal);

@@ -226,3 +226,14 @@ bool recover_plan(enum wire_role role, enum wire_phase phase, enum recover_devic
 		ret->actions |= RECOVER_TELL;
 	return !row->none;
 }
+
+bool recover_starts(enum recover_start start, bool run)
+{
+	static const bool starts[RECOVER_NR_STARTS][2] = {
+		[RECOVER_START_AS_RECEIVED] = { false, true },
+		[RECOVER_START_ALL] = { true, true },
+		[RECOVER_START_NONE] = { false, false },
+	};
+
+	return starts[start][run];
+}

@@ -99,3 +99,14 @@ struct recover_plan {
 bool recover_plan(enum wire_role role, enum wire_phase phase, enum recover_devices devices,
 		  bool spooled, enum recover_other other, enum recover_force force,
 		  struct recover_plan *ret);
+
+/** enum recover_start - whether RECOVER_START starts a destination's devices: the user's wish */
+enum recover_start {
+	RECOVER_START_AS_RECEIVED, /* as `receive` was to: what the record says */
+	RECOVER_START_ALL,
+	RECOVER_START_NONE, /* also of what is passed on: its new holder starts it */
+	RECOVER_NR_STARTS
+};
+
+/** recover_starts() - Return: whether they are. @run: the record's */
+bool recover_starts(enum recover_start start, bool run);

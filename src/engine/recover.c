@@ -198,10 +198,6 @@ static int recover_act(struct recover_work *w, enum recover_action action, struc
 	case RECOVER_TELL:
 		recover_hear(w, WIRE_TELL);
 		return 0;
-	case RECOVER_START:
-		if (!set->record->run || w->options->leave_stopped)
-			return 0;
-		__attribute__((fallthrough));
 	default:
 		return recover_devices_do(set, action, w->options->device, &w->retry, w->cancel,
 					  err);
@@ -236,6 +232,8 @@ static void recover_plan_now(struct recover_work *w)
 	result->planned = recover_plan(record->role, record->phase, result->set.place,
 				       result->set.spooled, result->other, w->options->force,
 				       &result->plan);
+	if (!recover_starts(w->options->start, record->run))
+		result->plan.actions &= ~(unsigned int)RECOVER_START;
 }
 
 static bool recover_is_over(enum wire_phase phase)

@@ -20,7 +20,7 @@
  * @retry_ns: how long an arc that a device refuses for now is tried again
  * @by: who forces, for the record: "root"
  * @plan_only: change and tell nothing
- * @leave_stopped: RECOVER_START is another process's, that the devices are passed on to
+ * @start: of a destination's devices
  */
 struct recover_options {
 	struct journal *journal;
@@ -31,8 +31,8 @@ struct recover_options {
 	uint64_t retry_ns;
 	enum recover_force force;
 	const char *by;
+	enum recover_start start;
 	bool plan_only;
-	bool leave_stopped;
 };
 
 /**

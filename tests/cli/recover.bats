@@ -530,7 +530,7 @@ gone()
 	holds "$B"
 	# It is over: a second COMMAND would have nothing.
 	migctl 0 recover --state-dir here "$TXID" -- touch executed
-	expect_message "$TXID: nothing was brought back here that could be passed on: without -- COMMAND"
+	expect_message "$TXID: nothing was brought back here: without -- COMMAND"
 	[[ ! -e executed ]]
 }
 
@@ -554,6 +554,39 @@ gone()
 	[[ -e image ]]
 	kill "$server"
 	wait "$server" || true
+}
+
+@test "recover: --run and --stop say anew which devices start" {
+	local row option received want steps
+
+	emu_start
+	serve there ask --keep
+	forge there source committed here "$A"
+	for row in '- true running' '- false stop' '--stop true stop' '--run false running' \
+		'--no-hold true running'; do
+		read -r option received want <<<"$row"
+		[[ $option != - ]] || option=--timeout=30s
+		put "$B" stop
+		forge here destination prepared there "$B"
+		sed -i "1d;\$d;s/\"run\": true/\"run\": $received/" "here/$TXID.destination"
+		seal "here/$TXID.destination" "$(<"here/$TXID.destination")"
+		recover 0 --peer unix:ask "$option"
+		phase here destination 'done'
+		is "$B" "$want"
+		steps=$(jq -c '.actions | index("start") != null' <<<"$output")
+		[[ $steps/$want == true/running || $steps/$want == false/stop ]]
+	done
+	# It is over, and there is nothing to start.
+	migctl 0 recover --state-dir here --run "$TXID"
+	expect_message "$TXID: nothing was brought back here: without --run"
+	recover 64 --run --stop
+	recover 64 --run --force=drop
+	recover 64 --no-hold --background
+	migctl 64 recover --state-dir here --stop
+	migctl 64 --json recover --state-dir there "$TXID" --run
+	[[ $output == *"--run is for a transaction's destination, and this end is its source"* ]]
+	kill "$server"
+	wait "$server"
 }
 
 @test "recover: a COMMAND that cannot be executed leaves what was loaded again held here" {

@@ -349,6 +349,17 @@ static void force_does_what_it_says(void **state)
 }
 
 /* The case that each line of the documentation speaks of. */
+static void what_starts_is_what_was_received_unless_it_is_said_anew(void **state)
+{
+	(void)state;
+	assert_false(recover_starts(RECOVER_START_AS_RECEIVED, false));
+	assert_true(recover_starts(RECOVER_START_AS_RECEIVED, true));
+	for (int run = 0; run < 2; run++) {
+		assert_true(recover_starts(RECOVER_START_ALL, run));
+		assert_false(recover_starts(RECOVER_START_NONE, run));
+	}
+}
+
 static void what_the_page_says(void **state)
 {
 	static const struct {
@@ -421,6 +432,7 @@ int main(void)
 		cmocka_unit_test(the_report_says_what_was_done),
 		cmocka_unit_test(force_does_what_it_says),
 		cmocka_unit_test(what_the_page_says),
+		cmocka_unit_test(what_starts_is_what_was_received_unless_it_is_said_anew),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

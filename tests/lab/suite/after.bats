@@ -593,6 +593,16 @@ recovered()
 	eventually lost
 }
 
+@test "recover --no-hold: a device that loses its state by that is refused, and not touched" {
+	journal here
+	journal there
+	forge here destination committed there "$B" "spool=\"$PWD/state.img\""
+	migctl 69 --json recover --state-dir here --no-hold "$TXID"
+	expect_message "$B: --no-hold: closing it" 'the state is lost then' '--handover=PATH'
+	phase here destination committed
+	[[ -e state.img ]]
+}
+
 @test "recover: a receiver that refuses what was loaded again leaves it held here, stopped" {
 	receiver refuse
 	journal here
