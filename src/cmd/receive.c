@@ -27,6 +27,7 @@ struct cmd_receive_args {
 	bool no_spool, keep;
 	struct cmd_connection connection;
 	char *default_dir, *default_spool;
+	struct err unfit;
 	struct receive_options options;
 	struct receive_result result;
 };
@@ -328,32 +329,61 @@ static int cmd_receive_say_leftover(struct cmd_receive_args *a, struct err *err)
 	return cmd_receive_leftover_say(&l, a->l.devices.v, a->l.devices.n, err);
 }
 
-static int cmd_receive_prepare(struct cmd_receive_args *a, const struct progress *progress,
-			       struct err *err)
+/* Else the first source would find out, with its devices stopped. */
+static int cmd_receive_check_here(struct cmd_receive_args *a, struct err *err)
 {
 	int r;
 
 	r = cmd_loaded_prepare(&a->l, err);
 	if (r < 0)
 		return r;
+	r = cmd_receive_find_spool(a, err);
+	if (r < 0 || a->l.load.verify_only)
+		return r;
+	return a->options.spool ? spool_check(a->options.spool, err) : 0;
+}
+
+/*
+ * Of the one link, once a source has offered its state by it: the source is told what is wrong
+ * here, such as another process that has the device. To look at a device may take as long as the
+ * source waits for HELLO.
+ */
+static int cmd_receive_fit(void *ctx, struct err *err)
+{
+	struct cmd_receive_args *a = ctx;
+	const struct load_options *load = &a->l.load;
+
+	if (a->unfit.code) {
+		*err = a->unfit;
+		return err->code;
+	}
+	for (unsigned int i = 0; i < load->n; i++) {
+		int r = cmd_plan_check(load->devs[i], load->device, err);
+
+		if (r < 0)
+			return r;
+	}
+	return cmd_loaded_look(&a->l, err);
+}
+
+static int cmd_receive_prepare(struct cmd_receive_args *a, const struct progress *progress,
+			       struct err *err)
+{
+	bool alone = !cmd_receive_listens(a) && !a->l.load.verify_only;
+	int r;
+
 	r = cmd_receive_open_journal(a, err);
 	if (r < 0)
 		return r;
 	r = cmd_receive_say_leftover(a, err);
 	if (r < 0)
 		return r;
-	r = cmd_receive_find_spool(a, err);
-	if (r < 0 || a->l.load.verify_only)
-		return r;
-	/* Else the first source would find out, with its devices stopped. */
-	r = a->options.spool ? spool_check(a->options.spool, err) : 0;
-	if (r < 0)
-		return r;
-	r = cmd_loaded_look(&a->l, err);
-	if (r < 0)
-		return r;
+	r = cmd_receive_check_here(a, alone ? &a->unfit : err);
 	a->options.load = a->l.load;
-	return cmd_receive_listen(a, progress, err);
+	if (alone || r < 0 || a->l.load.verify_only)
+		return alone ? 0 : r;
+	r = cmd_loaded_look(&a->l, err);
+	return r < 0 ? r : cmd_receive_listen(a, progress, err);
 }
 
 struct cmd_receive_work {
@@ -416,6 +446,7 @@ static int cmd_receive_receive_and_hold(struct cmd_receive_args *a, struct err *
 	if (r < 0)
 		return r;
 	a->options.keep = a->keep;
+	a->options.fit = cmd_receive_fit;
 	a->options.told = cmd_receive_told;
 	a->options.ctx = a;
 	a->connection.peer.timeout_ms = l->options.acquire.timeout_ms;

@@ -120,6 +120,14 @@ static int receive_offer_judge_manifest(struct receive *r, const struct image_ma
 		       : 0;
 }
 
+/* Those of a process that listens were looked at before it did. */
+static int receive_offer_judge_here(struct receive *r, struct err *why)
+{
+	const struct receive_options *o = r->options;
+
+	return o->fit && !o->listener ? o->fit(o->ctx, why) : 0;
+}
+
 int receive_judge(struct receive *r, const char *offer, size_t len, struct verdict *v,
 		  struct err *why)
 {
@@ -129,6 +137,7 @@ int receive_judge(struct receive *r, const char *offer, size_t len, struct verdi
 
 	e = receive_offer_judge_held(r, why);
 	e = e < 0 ? e : receive_offer_judge_owed(r, why);
+	e = e < 0 ? e : receive_offer_judge_here(r, why);
 	e = e < 0 ? e : image_manifest_decode(offer, len, &m, why);
 	e = e < 0 ? e : receive_offer_judge_manifest(r, &m, v, why);
 	image_manifest_done(&m);

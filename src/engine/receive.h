@@ -32,6 +32,8 @@ enum receive_news {
  * @peer: how to speak at @uri
  * @spool: the folder for a copy of the image, or NULL
  * @keep: serve one transaction after the other, until it is cancelled
+ * @fit: of @uri, before what is offered by it is judged: whether the devices can take anything.
+ *	May be NULL. Return: 0, or why not, which the source is told.
  * @told: may be NULL; called in the worker's thread
  */
 struct receive_result;
@@ -43,6 +45,7 @@ struct receive_options {
 	struct peer_options peer;
 	const char *spool;
 	bool keep;
+	int (*fit)(void *ctx, struct err *err);
 	void (*told)(void *ctx, enum receive_news news, const struct receive_result *result);
 	void *ctx;
 };

@@ -596,6 +596,47 @@ cramped()
 	expect_state "$B" running
 }
 
+# by_command STATUS DEV STEP...: a source that starts a receiver by a command; what that says is in the
+# file command.err, its status in the file ended.
+by_command()
+{
+	local want=$1 dev=$2
+
+	shift 2
+	rm -f ended
+	run --separate-stderr timeout 120 "$SOURCE" "exec:$tool receive --state-dir=state --timeout 1s \
+		$dev - 2>command.err; echo \$? >ended" image "$@"
+	printf '%s\n' "$output" "$stderr"
+	eventually test -s ended
+	[[ $status == 0 && $(<ended) == "$want" ]]
+}
+
+@test "receive: by a second command, a device that the first one holds is named to the source" {
+	emulate
+	"$SOURCE" "exec:exec $tool receive --state-dir=state $B - 2>first.err" image "${READY[@]}" commit \
+		hear:DONE file:over >first.out 2>&1 3>&- &
+	first=$!
+	eventually said 'held open' first.err
+	by_command 76 "$B" hello:txid=ffffffffffffffffffffffffffffffff hear:HELLO offer hear:VERDICT-no
+	[[ $output == *"VERDICT-no $B: VERSION: the server was silent"* ]]
+	grep -q "^vfiomigctl: $B: .*it may be busy with another client" command.err
+	# The tool's own source says so, too, and runs on.
+	set_state "$A" running
+	migctl 75 migrate --state-dir=there "$A" \
+		"exec:exec $tool receive --state-dir=state --timeout 1s $B - 2>command.err"
+	expect_message "the other end cannot take it: $B: VERSION: the server was silent"
+	expect_state "$A" running
+	# A source that has not heard DONE gets it all the same.
+	by_command 75 "$B" hello:txid=$TXID hear:HELLO commit hear:DONE gone
+	# What else is wrong here it hears as well.
+	ln -s nosuch/folder nowhere
+	by_command 78 "$B --spool=nowhere" hello:txid=ffffffffffffffffffffffffffffffff hear:HELLO offer \
+		hear:VERDICT-no
+	[[ $output == *'VERDICT-no spool folder nowhere'* ]]
+	: >over
+	wait "$first"
+}
+
 @test "receive --keep: one after another, and none over a state that has come" {
 	emulate
 	receive --keep

@@ -129,3 +129,26 @@ holders()
 	[[ ! -e state/spool/$txid.image && ! -e state/$txid.sock ]]
 	[[ $stderr == *'the test wants it; the device was reset and is in stop' ]]
 }
+
+@test "receive: by a second command, the process that holds the device is named to the source" {
+	local other=ffffffffffffffffffffffffffffffff
+
+	receive --run
+	send offer hear:VERDICT-yes frames end hear:READY commit hear:DONE gone
+	eventually holds_on
+	record "$source_py" "exec:$VFIOMIGCTL receive --state-dir=state $B - 2>command.err; echo \$? >ended" \
+		image hello:txid=$other hear:HELLO offer hear:VERDICT-no gone
+	printf '%s\n' "$output" "$stderr" "$(<command.err)"
+	[[ $status == 0 && $output == *"$B: "*"pid $receive,"* ]]
+	eventually test -s ended
+	[[ $(<ended) == 71 && $(<command.err) == *"$B: "*"pid $receive,"* ]]
+	# The state that came first is not touched.
+	eventually counts "$B"
+	phase 'done'
+	# And its source is told that it is done by any process here.
+	record "$source_py" "exec:$VFIOMIGCTL receive --state-dir=state $B - 2>command.err" \
+		image hello hear:HELLO commit hear:DONE gone
+	((status == 0))
+	kill "$receive"
+	finish receive 0
+}
