@@ -23,6 +23,8 @@ struct cancel_slot {
 
 static _Thread_local struct cancel_slot cancel_slot;
 static _Thread_local char cancel_who[CANCEL_WHO_MAX];
+/* Kicks are not blocked in this thread. */
+static _Thread_local bool cancel_open;
 
 /* Without SA_RESTART: all that it is for is the EINTR. */
 static void cancel_kicked(int signal)
@@ -199,7 +201,7 @@ static void cancel_begin(struct cancel *c, enum cancel_call call)
 	memcpy(slot->waiting.who, cancel_who, sizeof(cancel_who));
 	pthread_mutex_lock(&c->lock);
 	/* Under the lock, so that the list is in the order of both. */
-	slot->waiting.since_ns = clock_ns();
+	slot->waiting.since_ns = call == CANCEL_CALL_FIXED ? clock_ns() : 0;
 	slot->waiting.number = ++c->calls_begun;
 	TAILQ_INSERT_TAIL(&c->calls, slot, next);
 	pthread_mutex_unlock(&c->lock);
@@ -219,15 +221,23 @@ static void cancel_end(struct cancel *c)
 void cancel_interruptible_begin(struct cancel *c, const char *what)
 {
 	snprintf(cancel_slot.waiting.what, sizeof(cancel_slot.waiting.what), "%s", what);
-	cancel_mask_kicks(SIG_UNBLOCK);
+	if (!cancel_open)
+		cancel_mask_kicks(SIG_UNBLOCK);
+	cancel_open = true;
 	cancel_begin(c, CANCEL_CALL_KICKABLE);
 }
 
-/* In this order: no kick is under way any more when they are blocked. */
+/*
+ * In this order: no kick is under way any more when they are blocked. Only after a request are there
+ * any: who has sent one has made it, or seen it, while this call was in the list.
+ */
 void cancel_interruptible_end(struct cancel *c)
 {
 	cancel_end(c);
+	if (!atomic_load(&c->requested))
+		return;
 	cancel_mask_kicks(SIG_BLOCK);
+	cancel_open = false;
 }
 
 void cancel_call_begin(struct cancel *c, const char *fmt, ...)
@@ -248,6 +258,13 @@ void cancel_call_end(struct cancel *c)
 		cancel_end(c);
 }
 
+/* The caller holds the lock. */
+static void cancel_look_at(struct cancel_slot *slot, uint64_t now)
+{
+	if (!slot->waiting.since_ns)
+		slot->waiting.since_ns = now;
+}
+
 bool cancel_next_waiting(struct cancel *c, struct cancel_waiting *waiting)
 {
 	struct cancel_slot *slot;
@@ -256,8 +273,10 @@ bool cancel_next_waiting(struct cancel *c, struct cancel_waiting *waiting)
 	for (slot = TAILQ_FIRST(&c->calls); slot; slot = TAILQ_NEXT(slot, next))
 		if (slot->waiting.number > waiting->number)
 			break;
-	if (slot)
+	if (slot) {
+		cancel_look_at(slot, clock_ns());
 		*waiting = slot->waiting;
+	}
 	pthread_mutex_unlock(&c->lock);
 	return slot;
 }
@@ -290,15 +309,18 @@ unsigned int cancel_count_waiting(struct cancel *c)
 }
 
 /* The caller holds @c->lock. What began first is found first. */
-static const struct cancel_slot *cancel_find_stalled(const struct cancel *c)
+static const struct cancel_slot *cancel_find_stalled(struct cancel *c)
 {
 	const uint64_t timeout_ns = (uint64_t)c->call_timeout_ms * NSEC_PER_MSEC, now = clock_ns();
-	const struct cancel_slot *slot;
+	struct cancel_slot *slot;
 
-	for (slot = TAILQ_FIRST(&c->calls); slot; slot = TAILQ_NEXT(slot, next))
-		if (slot->waiting.call == CANCEL_CALL_KICKABLE &&
-		    now - slot->waiting.since_ns >= timeout_ns)
+	for (slot = TAILQ_FIRST(&c->calls); slot; slot = TAILQ_NEXT(slot, next)) {
+		if (slot->waiting.call != CANCEL_CALL_KICKABLE)
+			continue;
+		cancel_look_at(slot, now);
+		if (now - slot->waiting.since_ns >= timeout_ns)
 			break;
+	}
 	return slot;
 }
 

@@ -15,7 +15,9 @@
  * A call that can neither poll nor look, a read of a device's stream, is made between
  * cancel_interruptible_begin() and cancel_interruptible_end(): there, and only there, cancel_kick()
  * ends it with EINTR. It has to be kicked until it is over, since a kick just before the call is
- * lost. Where such a call may not take for ever, the kick also is what finds out that it has,
+ * lost. There are many such calls, and most are short: that one begins and ends takes no system
+ * call, not even a clock, as some machines have no other, so its time runs from the first look that
+ * another thread has at it. Where such a call may not take for ever, the kick also is what finds out that it has,
  * and requests the cancel itself. A call that nothing can end, an arc, is made between
  * cancel_call_begin() and cancel_call_end(), so that another thread can say what is waited for.
  *
@@ -52,7 +54,7 @@ enum cancel_call {
 /**
  * struct cancel_waiting - such a call, as another thread sees it
  * @what: it is, in words
- * @since_ns: it began, CLOCK_MONOTONIC
+ * @since_ns: it began, CLOCK_MONOTONIC; of one that can be kicked, when it was first looked at
  * @who: the name of its thread, see cancel_name_thread()
  * @number: no other call has it; later calls have larger ones
  */
@@ -136,6 +138,9 @@ void cancel_name_thread(const char *who);
 /**
  * cancel_interruptible_begin() - this thread's next call may be kicked. It has one at a time.
  * @what: it waits for, in words
+ *
+ * The signal that kicks stays unblocked in this thread until a call of @c ends that was requested
+ * to stop: before that nothing sends it.
  */
 void cancel_interruptible_begin(struct cancel *c, const char *what);
 void cancel_interruptible_end(struct cancel *c);

@@ -769,6 +769,52 @@ static void a_call_under_way_can_be_named(void **state)
 	assert_int_equal(cancel_waiting(&k->c).call, CANCEL_CALL_NONE);
 }
 
+static bool kicks_are_blocked(void)
+{
+	sigset_t now;
+
+	assert_int_equal(pthread_sigmask(SIG_SETMASK, NULL, &now), 0);
+	return sigismember(&now, CANCEL_SIGNAL);
+}
+
+/* A thread with all signals blocked, as those that touch devices are. */
+static void *make_calls(void *arg)
+{
+	struct cancel *c = arg;
+	struct cancel_waiting w;
+	sigset_t all;
+
+	sigfillset(&all);
+	assert_int_equal(pthread_sigmask(SIG_SETMASK, &all, NULL), 0);
+	for (int i = 0; i < 2; i++) {
+		cancel_interruptible_begin(c, "reading");
+		assert_false(kicks_are_blocked());
+		w = cancel_waiting(c);
+		assert_true(w.since_ns && w.since_ns <= clock_ns());
+		assert_true(cancel_waiting(c).since_ns == w.since_ns);
+		cancel_interruptible_end(c);
+	}
+	for (int i = 0; i < 2; i++) {
+		cancel_interruptible_begin(c, "reading");
+		assert_false(kicks_are_blocked());
+		cancel_request(c);
+		cancel_kick(c);
+		cancel_interruptible_end(c);
+		/* What is done after a request is not interrupted by it. */
+		assert_true(kicks_are_blocked());
+	}
+	return NULL;
+}
+
+static void kicks_are_blocked_behind_the_last_call_that_has_them(void **state)
+{
+	struct canceller *k = *state;
+	pthread_t thread;
+
+	assert_int_equal(pthread_create(&thread, NULL, make_calls, &k->c), 0);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+}
+
 /* A device of a set: a thread that reads from a pipe of its own, in which there is nothing. */
 struct set_device {
 	struct cancel *cancel;
@@ -1411,6 +1457,7 @@ int main(void)
 		CANCEL_TEST(what_is_past_the_point_of_no_return_is_not_kicked),
 		CANCEL_TEST(a_second_request_ends_the_waits_past_the_point_of_no_return),
 		CANCEL_TEST(a_call_under_way_can_be_named),
+		CANCEL_TEST(kicks_are_blocked_behind_the_last_call_that_has_them),
 		CANCEL_TEST(all_devices_of_a_set_are_kicked),
 		CANCEL_TEST(an_arc_is_not_kicked_with_the_reads_of_its_set),
 		CANCEL_TEST(a_device_that_stalls_is_named_to_the_others),
