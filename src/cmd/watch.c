@@ -5,7 +5,7 @@
 static void cmd_watch_listen(struct cmd_watch *w)
 {
 	events_init(&w->events);
-	events_listen(&w->events, transfer_on_event, &w->transfer);
+	events_listen_figures(&w->events, transfer_on_event, &w->transfer);
 	if (w->log)
 		events_listen(&w->events, event_log_on_event, w->log);
 }

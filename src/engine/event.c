@@ -14,7 +14,7 @@ void events_done(struct events *events)
 	pthread_mutex_destroy(&events->lock);
 }
 
-void events_listen(struct events *events, event_fn *fn, void *ctx)
+void events_listen_figures(struct events *events, event_fn *fn, void *ctx)
 {
 	assert(events->n < EVENT_LISTENERS_MAX);
 	events->listeners[events->n].fn = fn;
@@ -22,12 +22,18 @@ void events_listen(struct events *events, event_fn *fn, void *ctx)
 	events->n++;
 }
 
+void events_listen(struct events *events, event_fn *fn, void *ctx)
+{
+	events_listen_figures(events, fn, ctx);
+	events->dates_progress = true;
+}
+
 void event_emit(struct events *events, struct event *e)
 {
 	if (!events)
 		return;
 	pthread_mutex_lock(&events->lock);
-	e->ns = clock_ns();
+	e->ns = e->kind == EVENT_PROGRESS && !events->dates_progress ? 0 : clock_ns();
 	for (unsigned int i = 0; i < events->n; i++)
 		events->listeners[i].fn(events->listeners[i].ctx, e);
 	pthread_mutex_unlock(&events->lock);

@@ -11,6 +11,7 @@
  */
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -127,12 +128,14 @@ typedef void event_fn(void *ctx, const struct event *e);
 
 /**
  * struct events - who listens
+ * @dates_progress: one of them wants to know when progress was made
  *
  * Listeners are added before the first event, and outlive the last one.
  */
 struct events {
 	pthread_mutex_t lock;
 	unsigned int n;
+	bool dates_progress;
 	struct {
 		event_fn *fn;
 		void *ctx;
@@ -142,6 +145,14 @@ struct events {
 void events_init(struct events *events);
 void events_done(struct events *events);
 void events_listen(struct events *events, event_fn *fn, void *ctx);
+
+/**
+ * events_listen_figures() - the same, for one that does not look at the time of EVENT_PROGRESS
+ *
+ * Each frame makes one, and to ask for the time takes a system call on some machines. Where all
+ * listeners are of this kind, its time is 0.
+ */
+void events_listen_figures(struct events *events, event_fn *fn, void *ctx);
 
 /** event_emit() - @e to all listeners; its time is set here. @events may be NULL. */
 void event_emit(struct events *events, struct event *e);

@@ -93,6 +93,29 @@ static void copy(void *ctx, const struct event *e)
 	*(struct event *)ctx = *e;
 }
 
+/* Progress has a time only where a listener wants it; all else has one for every listener. */
+static void progress_is_dated_for_those_who_look(void **state)
+{
+	for (int dated = 0; dated < 2; dated++) {
+		struct event got[2], e = { .kind = EVENT_PROGRESS }, stream = { .kind = EVENT_STREAM };
+		uint64_t before = clock_ns();
+		struct events events;
+
+		(void)state;
+		events_init(&events);
+		events_listen_figures(&events, copy, &got[0]);
+		if (dated)
+			events_listen(&events, copy, &got[1]);
+		event_emit(&events, &e);
+		for (int i = 0; i <= dated; i++)
+			assert_in_range(got[i].ns, dated ? before : 0, dated ? clock_ns() : 0);
+		event_emit(&events, &stream);
+		for (int i = 0; i <= dated; i++)
+			assert_in_range(got[i].ns, before, clock_ns());
+		events_done(&events);
+	}
+}
+
 static void a_record_gets_its_time_and_nothing_else(void **state)
 {
 	struct event e = { .kind = EVENT_PHASE, .device = EVENT_SET, .phase = PHASE_STOP }, got;
@@ -145,6 +168,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_listener_has_one_record_at_a_time_in_the_order_of_their_times),
 		cmocka_unit_test(a_record_gets_its_time_and_nothing_else),
+		cmocka_unit_test(progress_is_dated_for_those_who_look),
 		cmocka_unit_test(events_may_have_no_listener),
 		cmocka_unit_test(there_is_room_for_all_that_listen),
 	};
