@@ -2,8 +2,10 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <paths.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/cleanup.h"
 #include "base/io.h"
@@ -75,6 +77,15 @@ void pipe_widen(int fd)
 
 	if (room >= 0 && room < PIPE_ROOM)
 		fcntl(fd, F_SETPIPE_SZ, PIPE_ROOM);
+}
+
+bool socket_is_tcp(int fd)
+{
+	int protocol;
+	socklen_t len = sizeof(protocol);
+
+	return getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &len) == 0 &&
+	       protocol == IPPROTO_TCP;
 }
 
 int fd_take_standard(struct err *err)

@@ -8,6 +8,7 @@
  * fd: a retry there can lose stream data (xe), and a short read has a meaning.
  */
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -38,6 +39,9 @@ _must_check_ int read_text(int dirfd, const char *path, char **ret);
  * (pipe-user-pages-soft) as they are.
  */
 void pipe_widen(int fd);
+
+/** socket_is_tcp() - false of all that is no socket, too */
+bool socket_is_tcp(int fd);
 
 /**
  * fd_take_standard() - make sure that descriptors 0, 1 and 2 are in use

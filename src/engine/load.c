@@ -4,12 +4,14 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/cpus.h"
 #include "base/log.h"
 #include "base/macros.h"
 #include "engine/kept.h"
 #include "engine/load-input.h"
 #include "engine/load-parts.h"
 #include "engine/load-refusal.h"
+#include "engine/load-threads.h"
 #include "engine/scan.h"
 #include "fsm/fsm.h"
 
@@ -113,7 +115,14 @@ static int load_enter_resuming(struct load *l, struct err *err)
 
 static int load_make_pipelines(struct load *l, struct err *err)
 {
+	const struct load_threads_facts facts = {
+		.devices = l->set.n,
+		.served = device_is_served(l->set.members[0].dev),
+		.carried = input_is_carried(l->carrier->in),
+		.cpus = cpus_usable(),
+	};
 	struct pipeline_options opts = {
+		.threads = load_threads(&facts),
 		.frames = LOAD_FRAMES,
 		.sink = load_put_frame,
 		.cancel = l->cancel,

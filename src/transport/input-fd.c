@@ -53,6 +53,7 @@ static int input_fd_look_at(struct input_fd *f, struct err *err)
 		return err_fail(err, ERR_USAGE, -EINVAL, "%s: is a terminal, not an image", name);
 	f->start = lseek(f->fd, 0, SEEK_CUR);
 	f->in.rewindable = f->in.ends = S_ISREG(st.st_mode) && f->start >= 0;
+	f->in.carried = socket_is_tcp(f->fd);
 	pipe_widen(f->fd);
 	return 0;
 }

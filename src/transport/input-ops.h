@@ -26,11 +26,12 @@ struct input_ops {
  * struct input
  * @rewindable: it can be read twice
  * @ends: it has an end of its own, see input_ends()
+ * @carried: see input_is_carried()
  */
 struct input {
 	const struct input_ops *ops;
 	char *name;
-	bool rewindable, ends;
+	bool rewindable, ends, carried;
 };
 
 /** input_name_it() - what messages call it: a copy of @name */

@@ -75,6 +75,7 @@ int input_from_peer(struct peer *peer, uint8_t *start, size_t len, struct input 
 	}
 	in = &p->in;
 	in->ops = &peer_ops;
+	in->carried = peer_is_plain_tcp(peer);
 	p->peer = peer;
 	p->start = start;
 	p->len = len;

@@ -33,6 +33,11 @@ bool input_ends(const struct input *in)
 	return in->ends;
 }
 
+bool input_is_carried(const struct input *in)
+{
+	return in->carried;
+}
+
 int input_rewind(struct input *in, struct err *err)
 {
 	if (!in->rewindable)

@@ -57,6 +57,13 @@ bool input_rewindable(const struct input *in);
  */
 bool input_ends(const struct input *in);
 
+/**
+ * input_is_carried() - by TCP as it is: what carries it takes time of a CPU beside that of who reads
+ *
+ * The sender's, if that is on this host, and the kernel's in any case.
+ */
+bool input_is_carried(const struct input *in);
+
 /** input_rewind() - back to where it was when it was opened. */
 _must_check_ int input_rewind(struct input *in, struct err *err);
 

@@ -133,6 +133,11 @@ int peer_fd(const struct peer *p)
 	return p->fd;
 }
 
+bool peer_is_plain_tcp(const struct peer *p)
+{
+	return !p->tls && socket_is_tcp(p->fd);
+}
+
 /*
  * Connecting
  */

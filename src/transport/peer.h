@@ -124,6 +124,9 @@ const char *peer_name(const struct peer *p);
 const char *peer_nameless(const char *text, const char *name);
 int peer_fd(const struct peer *p);
 
+/** peer_is_plain_tcp() - neither TLS over it nor a UNIX socket */
+bool peer_is_plain_tcp(const struct peer *p);
+
 /** peer_events() - what to poll() peer_fd() for before peer_read_now() */
 short peer_events(const struct peer *p);
 

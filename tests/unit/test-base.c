@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -1337,6 +1338,30 @@ static void a_pipe_gets_more_room_and_keeps_what_it_has(void **state)
 
 /* log */
 
+static void tcp_is_told_from_all_else(void **state)
+{
+	int tcp = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int tcp6 = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int udp = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int local = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fds[2];
+
+	(void)state;
+	assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+	assert_true(socket_is_tcp(tcp));
+	assert_true(tcp6 < 0 || socket_is_tcp(tcp6));
+	assert_false(socket_is_tcp(udp));
+	assert_false(socket_is_tcp(local));
+	assert_false(socket_is_tcp(fds[0]));
+	assert_false(socket_is_tcp(-1));
+	close(tcp);
+	close(tcp6);
+	close(udp);
+	close(local);
+	close(fds[0]);
+	close(fds[1]);
+}
+
 static void only_what_was_asked_for_is_logged(void **state)
 {
 	static const struct {
@@ -1479,6 +1504,7 @@ int main(void)
 		cmocka_unit_test(a_standard_descriptor_is_never_somebody_elses),
 		cmocka_unit_test(an_inherited_descriptor_is_not_passed_on),
 		cmocka_unit_test(a_pipe_gets_more_room_and_keeps_what_it_has),
+		cmocka_unit_test(tcp_is_told_from_all_else),
 		cmocka_unit_test(only_what_was_asked_for_is_logged),
 		cmocka_unit_test(sockets_have_paths),
 		cmocka_unit_test(a_listener_with_too_many_at_its_door_is_given_up),
