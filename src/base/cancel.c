@@ -228,8 +228,8 @@ void cancel_interruptible_begin(struct cancel *c, const char *what)
 }
 
 /*
- * In this order: no kick is under way any more when they are blocked. Only after a request are there
- * any: who has sent one has made it, or seen it, while this call was in the list.
+ * In this order: no kick is under way any more when they are blocked. There are none before a
+ * request: whatever thread has sent one had made it, or seen it, while this call was in the list.
  */
 void cancel_interruptible_end(struct cancel *c)
 {

@@ -15,11 +15,12 @@
  * A call that can neither poll nor look, a read of a device's stream, is made between
  * cancel_interruptible_begin() and cancel_interruptible_end(): there, and only there, cancel_kick()
  * ends it with EINTR. It has to be kicked until it is over, since a kick just before the call is
- * lost. There are many such calls, and most are short: that one begins and ends takes no system
- * call, not even a clock, as some machines have no other, so its time runs from the first look that
- * another thread has at it. Where such a call may not take for ever, the kick also is what finds out that it has,
- * and requests the cancel itself. A call that nothing can end, an arc, is made between
- * cancel_call_begin() and cancel_call_end(), so that another thread can say what is waited for.
+ * lost. Where such a call may not take for ever, the kick also is what finds out that it has, and
+ * requests the cancel itself. There are many of these calls, and most are short: so to begin and to
+ * end one takes no system call, not even a clock, which is one on some machines, and its time runs
+ * from the first look that another thread has at it. A call that nothing can end, an arc, is made
+ * between cancel_call_begin() and cancel_call_end(), so that another thread can say what is waited
+ * for.
  *
  * What fails in the work stops the rest of it by cancel_stop(), which is a request as well, but one
  * that the work itself has made: where the work can be begun anew, cancel_resume() takes it back.

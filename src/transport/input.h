@@ -58,9 +58,10 @@ bool input_rewindable(const struct input *in);
 bool input_ends(const struct input *in);
 
 /**
- * input_is_carried() - by TCP as it is: what carries it takes time of a CPU beside that of who reads
+ * input_is_carried() - by TCP as it is, without TLS
  *
- * The sender's, if that is on this host, and the kernel's in any case.
+ * What carries it takes time of a CPU beside that of the reader: the sender, if that is on this
+ * host, and the kernel in any case.
  */
 bool input_is_carried(const struct input *in);
 

@@ -97,7 +97,8 @@ static void copy(void *ctx, const struct event *e)
 static void progress_is_dated_for_those_who_look(void **state)
 {
 	for (int dated = 0; dated < 2; dated++) {
-		struct event got[2], e = { .kind = EVENT_PROGRESS }, stream = { .kind = EVENT_STREAM };
+		struct event got[2], e = { .kind = EVENT_PROGRESS },
+				     stream = { .kind = EVENT_STREAM };
 		uint64_t before = clock_ns();
 		struct events events;
 
