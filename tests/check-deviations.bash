@@ -26,6 +26,18 @@ deviation_row()
 	return 1
 }
 
+# deviation_options TABLE NAME: in `options`, what it takes to try the rules of its row. One that
+# hangs is tried by these alone, with little time: no other rule is to be late by that.
+deviation_options()
+{
+	deviation_row "$1" "$2" || return
+	options=()
+	[[ ${rules[*]} != *hostile.* ]] || options=(--hostile --rounds 30)
+	case $2 in
+	*-hangs | *-stalls) options+=(--rule-timeout 2s --rules "$(IFS=,; echo "${rules[*]}")") ;;
+	esac
+}
+
 # deviation_told REPORT: the rules that are told of, a line each.
 deviation_told()
 {
@@ -35,7 +47,7 @@ deviation_told()
 # deviation_judge TABLE NAME REPORT: whether the report is what the table says. What is not is printed.
 deviation_judge()
 {
-	local rules also id told bad=0
+	local id told bad=0
 
 	deviation_row "$1" "$2" || return
 	told=$'\n'$(deviation_told "$3")$'\n'

@@ -104,9 +104,34 @@ static void emu_device_fall_into_error(struct emu_device *d)
 	d->moved = 0;
 }
 
+/* What a stream that is wrong in its lengths does to a device that trusts them. */
+static int emu_device_trust(struct emu_device *d, struct err *err)
+{
+	if (emu_device_deviates(d, DEVIATE_EXTENT_HANGS))
+		return EMU_STALLED;
+	if (emu_device_deviates(d, DEVIATE_EXTENT_RUNS)) {
+		d->state = MIG_RUNNING;
+		return EMU_DONE;
+	}
+	d->killed = true;
+	emu_device_fall_into_error(d);
+	return err_set(err, -EIO, "--deviate extent-kills");
+}
+
+static bool emu_device_trusts(const struct emu_device *d)
+{
+	return emu_device_deviates(d, DEVIATE_EXTENT_HANGS) ||
+	       emu_device_deviates(d, DEVIATE_EXTENT_RUNS) ||
+	       emu_device_deviates(d, DEVIATE_EXTENT_KILLS);
+}
+
 static int emu_device_finish_load(struct emu_device *d, struct err *err)
 {
-	int r = emu_load_finish(&d->load, &d->config->deviations, &d->running_ns, err);
+	int r;
+
+	if (emu_load_is_beyond(&d->load) && emu_device_trusts(d))
+		return emu_device_trust(d, err);
+	r = emu_load_finish(&d->load, &d->config->deviations, &d->running_ns, err);
 
 	if (r >= 0 && emu_device_deviates(d, DEVIATE_LOAD_FORGOTTEN)) {
 		emu_content_reset(&d->content);
@@ -139,7 +164,8 @@ static int emu_device_take_arc(struct emu_device *d, enum mig_state to, struct e
 
 	if (d->state == MIG_RESUMING) {
 		r = emu_device_finish_load(d, err);
-		if (r < 0)
+		/* Or a deviation has led elsewhere. */
+		if (r != EMU_DONE || d->state != MIG_RESUMING)
 			return r;
 	}
 	if (!fsm_runs(to) && fsm_runs(d->state) && d->content.n_blocks)
@@ -167,6 +193,11 @@ static int emu_device_fault_at_arc(struct emu_device *d, enum mig_state to, stru
 	if (f) {
 		emu_fault_used(f);
 		return EMU_STALLED;
+	}
+	if (fsm_runs(to) && !fsm_runs(d->state) && emu_device_deviates(d, DEVIATE_BUSY_TO_RUN)) {
+		d->busy = !d->busy;
+		if (d->busy)
+			return err_set(err, -EBUSY, "--deviate busy-to-run");
 	}
 	f = emu_faults_arc(&d->faults, FAULT_ERROR, d->state, to);
 	if (f) {
@@ -275,6 +306,12 @@ int emu_device_set_state(struct emu_device *d, uint32_t to, uint64_t *ret_delay_
 	d->state_before = from;
 	if (to == MIG_ERROR || to >= MIG_NR_STATES)
 		return emu_device_set_impossible(d, to, err);
+	if (d->state == to && fsm_saving(d->state) && d->moved &&
+	    emu_device_deviates(d, DEVIATE_AGAIN_STOPS)) {
+		d->state = MIG_STOP;
+		d->moved = 0;
+		return EMU_DONE;
+	}
 	while (d->state != to) {
 		next = emu_device_next(d, (enum mig_state)to);
 		if (next == MIG_ERROR) {
@@ -312,6 +349,8 @@ static void emu_device_do_reset(struct emu_device *d)
 		d->state = emu_device_deviates(d, DEVIATE_RESET_STOPS) ? MIG_STOP : MIG_RUNNING;
 	else
 		emu_load_begin(&d->load, &d->content, d->config->state_size);
+	if (d->killed)
+		d->state = MIG_ERROR;
 	d->state_before = d->state;
 	emu_device_tell(d, &event, 0);
 }

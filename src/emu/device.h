@@ -55,6 +55,8 @@ struct emu_config {
  * struct emu_device - one device
  * @state_before: the last SET
  * @n_saves, @n_loads: sessions since it was made
+ * @busy: of DEVIATE_BUSY_TO_RUN: it has refused once
+ * @killed: of DEVIATE_EXTENT_KILLS
  * @save_longer: this session's stream has had the byte of DEVIATE_LENGTH_DIFFERS
  * @running_ns: for how long it ran since its last reset, here and where its state came from
  * @credit: for dirtying: bytes times nanoseconds
@@ -75,7 +77,7 @@ struct emu_device {
 	uint8_t pci[EMU_CONFIG_SIZE];
 	uint64_t now_ns, running_ns, ready_ns, moved, n_resets, n_reads;
 	uint64_t n_saves, n_loads;
-	bool save_longer;
+	bool save_longer, busy, killed;
 	uint64_t dirtied_ns;
 	unsigned __int128 credit;
 	struct emu_events events;

@@ -67,6 +67,12 @@ void emu_load_begin(struct emu_load *l, struct emu_content *content, uint64_t st
 
 void emu_load_write(struct emu_load *l, const void *buf, size_t len);
 
+/** emu_load_is_beyond() - the stream spoke of blocks that are not there, or out of turn */
+static inline bool emu_load_is_beyond(const struct emu_load *l)
+{
+	return l->wrong == LOAD_NO_SUCH_BLOCKS || l->wrong == LOAD_OUT_OF_TURN;
+}
+
 /**
  * emu_load_finish() - judge what came
  * @off: what is overlooked on purpose

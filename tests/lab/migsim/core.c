@@ -58,6 +58,8 @@ void migsim_reset(struct migsim *m)
 	make_blank(m);
 	if (migsim_deviates(m, MIGSIM_DEVIATE_RESET_STAYS))
 		migsim_set(m, was);
+	if (m->killed && migsim_deviates(m, MIGSIM_DEVIATE_LENGTH_KILLS))
+		migsim_error(m);
 }
 
 /* VFIO's core warns about a driver that is in a state which its flags do not allow. */

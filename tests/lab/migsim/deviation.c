@@ -44,6 +44,11 @@ static const char *const names[] = {
 	[MIGSIM_DEVIATE_BAD_STICKS] = "bad-sticks",
 	[MIGSIM_DEVIATE_BAD_RUNS] = "bad-runs",
 	[MIGSIM_DEVIATE_RESET_STAYS] = "reset-stays",
+	[MIGSIM_DEVIATE_LENGTH_RUNS] = "length-runs",
+	[MIGSIM_DEVIATE_LENGTH_KILLS] = "length-kills",
+	[MIGSIM_DEVIATE_LENGTH_STALLS] = "length-stalls",
+	[MIGSIM_DEVIATE_LENGTH_LOGS] = "length-logs",
+	[MIGSIM_DEVIATE_AGAIN_STOPS] = "again-stops",
 };
 static_assert(ARRAY_SIZE(names) == MIGSIM_DEVIATIONS && MIGSIM_DEVIATIONS <= 64);
 
@@ -69,6 +74,7 @@ int migsim_deviation_store(struct migsim *m, const char *buf)
 
 	if (sysfs_streq(buf, "none")) {
 		WRITE_ONCE(m->deviations, 0);
+		WRITE_ONCE(m->killed, false);
 		return 0;
 	}
 	i = __sysfs_match_string(names, ARRAY_SIZE(names), buf);

@@ -141,6 +141,7 @@ struct migsim_loader {
 	u8 registers[MIGSIM_REGISTERS_MAX];
 	size_t registers_len;
 	bool final_begun, complete;
+	bool beyond;		/* a header spoke of contents that are not there */
 	int bad;		/* positive errno since the first wrong byte, or 0 */
 };
 
@@ -172,6 +173,7 @@ struct migsim {
 	unsigned int fault_count;
 	u64 hits;
 	u64 deviations;			/* 1 << enum migsim_deviation */
+	bool killed;			/* by such a header, for one of them, too */
 	bool bad_once;			/* a load was refused: for one of them */
 	wait_queue_head_t released;
 	unsigned int releases;
@@ -352,6 +354,11 @@ enum migsim_deviation {
 	MIGSIM_DEVIATE_BAD_STICKS,
 	MIGSIM_DEVIATE_BAD_RUNS,
 	MIGSIM_DEVIATE_RESET_STAYS,
+	MIGSIM_DEVIATE_LENGTH_RUNS,
+	MIGSIM_DEVIATE_LENGTH_KILLS,
+	MIGSIM_DEVIATE_LENGTH_STALLS,
+	MIGSIM_DEVIATE_LENGTH_LOGS,
+	MIGSIM_DEVIATE_AGAIN_STOPS,
 	MIGSIM_DEVIATIONS,
 };
 

@@ -282,6 +282,15 @@ void migsim_loader_start(struct migsim *m, struct migsim_loader *l)
 	memset(l, 0, sizeof(*l));
 }
 
+/* Lengths and places that a driver which trusts them goes astray with. */
+static bool header_is_beyond(const struct record *r)
+{
+	u64 size = le64_to_cpu(r->size), length = le64_to_cpu(r->length);
+
+	return !memcmp(r->magic, magic, sizeof(magic)) &&
+	       (length > size || le64_to_cpu(r->offset) > size - length);
+}
+
 static bool header_ok(const struct record *r)
 {
 	u64 size = le64_to_cpu(r->size), offset = le64_to_cpu(r->offset);
@@ -304,6 +313,7 @@ static bool load_header(struct migsim_loader *l)
 	struct record r;
 
 	memcpy(&r, l->header, sizeof(r));
+	l->beyond |= header_is_beyond(&r);
 	if (!header_ok(&r))
 		return false;
 	l->kind = le32_to_cpu(r.kind);

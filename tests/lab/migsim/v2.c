@@ -492,11 +492,31 @@ static bool has_session(enum vfio_device_mig_state state)
 	       state == VFIO_DEVICE_STATE_RESUMING;
 }
 
+/* What becomes of a driver that goes by the lengths of a stream; @ret: of one that does not. */
+static int trust_lengths(struct migsim *m, int ret)
+{
+	if (migsim_deviates(m, MIGSIM_DEVIATE_LENGTH_LOGS))
+		pr_err("refcount_t: underflow in %s, on purpose\n", m->name);
+	if (migsim_deviates(m, MIGSIM_DEVIATE_LENGTH_STALLS))
+		migsim_stall(m);
+	if (migsim_deviates(m, MIGSIM_DEVIATE_LENGTH_KILLS)) {
+		m->killed = true;
+		migsim_error(m);
+	}
+	if (!migsim_deviates(m, MIGSIM_DEVIATE_LENGTH_RUNS))
+		return ret;
+	migsim_v2_end(m, true);
+	migsim_set(m, VFIO_DEVICE_STATE_RUNNING);
+	return 0;
+}
+
 /* The end of a load, and what deviations make of a bad one. */
 static int finish_load(struct migsim *m)
 {
 	int ret = migsim_loader_finish(m, &m->loader);
 
+	if (m->loader.beyond)
+		ret = trust_lengths(m, ret);
 	if (ret && m->loader.bad && migsim_deviates(m, MIGSIM_DEVIATE_BAD_FORGOTTEN))
 		return 0;
 	if (!ret && m->bad_once && migsim_deviates(m, MIGSIM_DEVIATE_BAD_STICKS))
@@ -522,6 +542,8 @@ static struct file *take_arc(struct migsim *m, enum vfio_device_mig_state to)
 		ret = finish_load(m);
 		if (ret)
 			return ERR_PTR(ret);
+		if (m->mig_state != from)
+			return NULL;
 	}
 	if (has_session(from) && !has_session(to))
 		migsim_v2_end(m, true);
@@ -602,11 +624,18 @@ static struct file *walk(struct migsim *m, enum vfio_device_mig_state to)
 	}
 	if (!(m->habits.caps & VFIO_MIGRATION_STOP_COPY))
 		return ERR_PTR(-EINVAL);
+	if (m->mig_state == to && to != VFIO_DEVICE_STATE_RESUMING && m->session && m->saver.done &&
+	    migsim_deviates(m, MIGSIM_DEVIATE_AGAIN_STOPS)) {
+		migsim_v2_end(m, true);
+		migsim_set(m, VFIO_DEVICE_STATE_STOP);
+		return NULL;
+	}
 	while (m->mig_state != to && !IS_ERR(file)) {
 		ret = vfio_mig_get_next_state(&m->vdev, m->mig_state, to, &next);
 		file = ret ? ERR_PTR(ret) : walk_arc(m, next);
-		if (next == VFIO_DEVICE_STATE_RUNNING && m->mig_state == VFIO_DEVICE_STATE_STOP)
-			break;	/* cancel-stops */
+		/* A deviation has led elsewhere. */
+		if (!IS_ERR(file) && m->mig_state != next)
+			break;
 	}
 	return file;
 }

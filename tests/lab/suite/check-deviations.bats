@@ -37,7 +37,7 @@ check_all()
 }
 
 @test "check: each deviation of a driver is found by the rules that it breaks, and by no other" {
-	local name only=() bad=0
+	local name options bad=0
 
 	while read -r name _; do
 		[[ $name && $name != '#' ]] || continue
@@ -45,10 +45,10 @@ check_all()
 		sim "$A" deviation none
 		"$VFIOMIGCTL" -q reset "$A"
 		sim "$A" deviation "$name"
+		deviation_options "$table" "$name"
 		# A reset that does not leave RESUMING ends the run: no way leads home.
-		only=()
-		[[ $name != reset-stays ]] || only=(--rules session.reset-ends-stop-copy)
-		check_all "${only[@]}"
+		[[ $name != reset-stays ]] || options=(--rules session.reset-ends-stop-copy)
+		check_all "${options[@]}"
 		deviation_judge "$table" "$name" report.json || bad=1
 	done <"$table"
 	((!bad))
