@@ -44,6 +44,8 @@ struct subject_ops {
 
 extern const struct subject_ops subject_v2_ops, subject_vfu_ops;
 
+#define SUBJECT_LOST_MAX 256
+
 /**
  * struct subject_dev
  * @dev: the caller's
@@ -51,6 +53,7 @@ extern const struct subject_ops subject_v2_ops, subject_vfu_ops;
  * @forked: shares fd and connection with another one, which closes them
  * @loaded: it has been in RESUMING since it was opened or reset: what it holds may be anything
  * @opted_in: to PRECOPY_INFOv2
+ * @lost: what subject_lost() was last told, "" for nothing
  * @sessions: that are open
  */
 struct subject_dev {
@@ -62,6 +65,7 @@ struct subject_dev {
 	struct subject_watch watch;
 	struct subject_conn *conn;
 	bool forked, loaded, opted_in;
+	char lost[SUBJECT_LOST_MAX];
 	LIST_HEAD(, subject_session) sessions;
 };
 
@@ -75,9 +79,11 @@ void subject_log(const struct subject_dev *d, const char *fmt, ...) _printf_(2, 
  * subject_lost() - the question was not asked, or its answer is none
  * @what: it was, where @why does not say so; or NULL
  *
+ * The reason is told by check_broken(), or where no rule is being tried by what fails of this.
+ *
  * Return: -EREMOTEIO.
  */
-int subject_lost(const struct subject_dev *d, const char *what, const struct err *why);
+int subject_lost(struct subject_dev *d, const char *what, const struct err *why);
 
 /** subject_learn() - @d->s.needs from @d->s.caps, and what the device answers to PROBE */
 void subject_learn(struct subject_dev *d, bool can_reset);

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/macros.h"
@@ -139,6 +141,20 @@ int subject_go(struct subject *s, enum mig_state to, struct subject_session **re
  * Home
  */
 
+/* Where there was no answer, @fmt is not all: what came instead is the reason. */
+_printf_(4, 5) static int subject_walk_fail(const struct subject *s, int r, struct err *err,
+					    const char *fmt, ...)
+{
+	const char *lost = r == -EREMOTEIO ? subject_dev(s)->lost : "";
+	char what[96];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(what, sizeof(what), fmt, ap);
+	va_end(ap);
+	return err_fail(err, ERR_DEVICE, r, "%s: %s%s%s", s->name, what, *lost ? ": " : "", lost);
+}
+
 /* A reset leaves RUNNING behind, but of some vfio-user servers what it was. */
 static int subject_walk_reset(struct subject *s, struct err *err)
 {
@@ -146,12 +162,12 @@ static int subject_walk_reset(struct subject *s, struct err *err)
 	int r = subject_reset(s);
 
 	if (r < 0)
-		return err_fail(err, ERR_DEVICE, r, "%s: the reset", s->name);
+		return subject_walk_fail(s, r, err, "the reset");
 	r = subject_walk_to(s, MIG_RUNNING, &w);
 	subject_session_close(w.x);
 	if (r < 0)
-		return err_fail(err, ERR_DEVICE, r, "%s: it is in %s after a reset", s->name,
-				subject_state_name(w.at));
+		return subject_walk_fail(s, r, err, "it is in %s after a reset",
+					 subject_state_name(w.at));
 	return 0;
 }
 
@@ -169,8 +185,7 @@ static int subject_walk_back(struct subject *s, struct err *err)
 
 	subject_session_close(w.x);
 	if (r < 0)
-		return err_fail(err, ERR_DEVICE, r, "%s: it stays in %s", s->name,
-				subject_state_name(w.at));
+		return subject_walk_fail(s, r, err, "it stays in %s", subject_state_name(w.at));
 	return 0;
 }
 
@@ -196,7 +211,7 @@ int subject_home(struct subject *s, bool may_lose, struct err *err)
 		return r;
 	r = subject_get(s, &state);
 	if (r < 0)
-		return err_fail(err, ERR_DEVICE, r, "%s: its state cannot be asked for", s->name);
+		return subject_walk_fail(s, r, err, "its state cannot be asked for");
 	if (!may_lose && (state == MIG_ERROR || state == MIG_RESUMING))
 		return subject_walk_no_way(s, state, err);
 	if (may_lose && subject_walk_needs_reset(s, state) && subject_walk_reset(s, err) >= 0)

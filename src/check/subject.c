@@ -29,13 +29,14 @@ void subject_log(const struct subject_dev *d, const char *fmt, ...)
 	check_record_add(d->s.check->record, "%s", text);
 }
 
-int subject_lost(const struct subject_dev *d, const char *what, const struct err *why)
+int subject_lost(struct subject_dev *d, const char *what, const struct err *why)
 {
 	char reason[ERR_REASON_MAX];
 
+	snprintf(d->lost, sizeof(d->lost), "%s%s%.120s%.80s", what ? what : "", what ? ": " : "",
+		 why->text, err_reason(why, reason));
 	if (d->s.check)
-		check_broken(d->s.check, "%s%s%s%s", what ? what : "", what ? ": " : "", why->text,
-			     err_reason(why, reason));
+		check_broken(d->s.check, "%s", d->lost);
 	return -EREMOTEIO;
 }
 
