@@ -235,6 +235,7 @@ static void main_show_text(struct invocation *inv)
 	FILE *f;
 
 	if (!inv->stdout_taken) {
+		fputs(inv->unshown ? inv->unshown : "", stdout);
 		inv->view(stdout, inv->report);
 		return;
 	}

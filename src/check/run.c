@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/macros.h"
+#include "base/trace.h"
 #include "check/record.h"
 #include "check/run.h"
 #include "check/verdict.h"
@@ -278,6 +279,14 @@ static int run_go_home(struct run *run, const struct check_rule *rule, struct er
 	return r;
 }
 
+static void run_tell(const struct run *run, const struct check_result *result)
+{
+	const struct check_listener *l = &run->opts->listener;
+
+	if (l->result)
+		l->result(l->ctx, result);
+}
+
 static struct check_result *run_add(struct run *run, const struct check_rule *rule)
 {
 	struct check_result *result = &run->results->v[run->results->n++];
@@ -308,6 +317,7 @@ static void run_keep(struct run *run, struct run_try *t, uint64_t ns)
 	run_judge(run, result);
 	log_info("%s: %s%s%s", t->check.rule->id, check_verdict_name(result->verdict),
 		 *reason ? ": " : "", reason);
+	run_tell(run, result);
 }
 
 static void run_skip(struct run *run, const struct check_rule *rule, const char *reason)
@@ -316,6 +326,18 @@ static void run_skip(struct run *run, const struct check_rule *rule, const char 
 
 	result->verdict = CHECK_SKIP;
 	result->reason = strdup(reason);
+	run_tell(run, result);
+}
+
+/* Of what follows in a trace. */
+static void run_mark(const struct run *run, const struct check_rule *rule)
+{
+	struct trace_record r;
+
+	if (!trace_wanted())
+		return;
+	trace_begin(&r, "rule", rule->id, run->device->fd);
+	trace_end(&r, 0, 0);
 }
 
 static int run_try_rule(struct run *run, const struct check_rule *rule, struct err *err)
@@ -328,6 +350,7 @@ static int run_try_rule(struct run *run, const struct check_rule *rule, struct e
 		return err->code;
 	t->work = run_rule;
 	run_begin(t);
+	run_mark(run, rule);
 	log_debug("%s", rule->id);
 	end = run_try_work(t, run->opts->timeout_ms, run->cancel, err);
 	if (end != RUN_STOPPED && end != RUN_NOT_BEGUN)
@@ -416,6 +439,8 @@ int check_run(struct subject *device, struct subject *pair, const struct check_o
 	ret->v = calloc(MAX(ret->selected, (size_t)1), sizeof(*ret->v));
 	if (!ret->v)
 		return err_set(err, -ENOMEM, "results");
+	if (opts->listener.begun)
+		opts->listener.begun(opts->listener.ctx, ret->selected);
 	r = run_start(&run, err);
 	if (r < 0)
 		return r;

@@ -21,6 +21,19 @@
 #include "check/rules.h"
 #include "check/subject.h"
 
+struct check_result;
+
+/**
+ * struct check_listener - hears of a run, in its thread, while no rule is being tried
+ * @begun: with the number of rules that are to be tried; as @result, may be NULL
+ * @result: of each rule that was tried or skipped, in their order
+ */
+struct check_listener {
+	void (*begun)(void *ctx, size_t selected);
+	void (*result)(void *ctx, const struct check_result *result);
+	void *ctx;
+};
+
 /**
  * struct check_options
  * @groups, @n_groups: of rules, in their order
@@ -40,6 +53,7 @@ struct check_options {
 	int timeout_ms;
 	bool strict;
 	const char *driver, *release;
+	struct check_listener listener;
 };
 
 /**

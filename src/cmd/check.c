@@ -13,6 +13,7 @@
 #include "device/same.h"
 #include "engine/adopt.h"
 #include "ui/check-report.h"
+#include "ui/check-stream.h"
 #include "ui/session.h"
 #include "cmd/cmd.h"
 #include "cmd/plan.h"
@@ -26,6 +27,7 @@
  * @spec, @pair_spec: as the user calls the devices; NULL for none
  * @timeout_ns, @rounds, @seed: as they were given, or by default
  * @ran: the results are there
+ * @stream: shows them as they come
  */
 struct cmd_check_args {
 	struct invocation *inv;
@@ -39,6 +41,7 @@ struct cmd_check_args {
 
 	struct device *device, *pair;
 	struct check_results results;
+	struct check_stream stream;
 	bool ran;
 	struct cancel cancel;
 };
@@ -285,6 +288,17 @@ static void cmd_check_view(FILE *f, struct json_object *report)
 		check_report_text(f, report);
 }
 
+/* JSON and JUnit are one document each, which is shown at the end. */
+static void cmd_check_stream(struct cmd_check_args *a)
+{
+	const struct invocation *inv = a->inv;
+
+	if (inv->json || a->junit || inv->verbosity < 0)
+		return;
+	a->stream.format = a->tap ? CHECK_STREAM_TAP : CHECK_STREAM_TEXT;
+	a->check.listener = check_stream_listener(&a->stream);
+}
+
 static int cmd_check_run(struct invocation *inv, int argc, char **argv, struct err *err)
 {
 	struct cmd_check_args a = {
@@ -299,6 +313,7 @@ static int cmd_check_run(struct invocation *inv, int argc, char **argv, struct e
 	cmd_check_settle(&a);
 	inv->view = a.tap ? check_report_tap : a.junit ? check_report_junit : cmd_check_view;
 	inv->judges = inv->shows_partial = true;
+	cmd_check_stream(&a);
 	r = check_selection_check(&a.check.selection, err);
 	if (r < 0)
 		return r;
@@ -308,6 +323,9 @@ static int cmd_check_run(struct invocation *inv, int argc, char **argv, struct e
 		return 0;
 	}
 	r = cmd_check_devices(&a, err);
+	inv->unshown = check_stream_rest(&a.stream);
+	inv->show(inv, r, err);
+	check_stream_done(&a.stream);
 	check_results_done(&a.results);
 	/* A thread that hangs in the driver has the devices still. */
 	if (!a.results.hangs) {

@@ -42,6 +42,7 @@ enum cmd_syslog {
  * @stdout_taken: standard output carries data: nothing else may go there
  * @report: the command's document; main()'s to show and free
  * @view: shows @report as text, to standard output or, when that carries data, standard error
+ * @unshown: text that goes before that of @view; NULL for none
  * @add_result: main()'s: puts status, outcome, owner and error into the report, for a command that
  *              needs it whole before it is shown
  * @show: main()'s: shows the report now, for a command that goes on after its result; NULL once
@@ -73,6 +74,7 @@ struct invocation {
 	struct stat input, output;
 	struct json_object *report;
 	void (*view)(FILE *f, struct json_object *report);
+	const char *unshown;
 	void (*add_result)(struct invocation *inv, int result, const struct err *err);
 	void (*show)(struct invocation *inv, int result, const struct err *err);
 	void (*say_error)(struct invocation *inv, struct err *err);

@@ -62,6 +62,14 @@ static void check_json_result(struct json_object *o, const struct check_result *
 	report_uint(o, "ns", result->ns);
 }
 
+struct json_object *check_report_result(const struct check_result *result)
+{
+	struct json_object *o = json_object_new_object();
+
+	check_json_result(o, result);
+	return o;
+}
+
 void check_report_results(struct json_object *report, const struct check_results *results)
 {
 	struct json_object *list = report_array(report, "results"), *summary;

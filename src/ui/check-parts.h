@@ -2,11 +2,12 @@
 #pragma once
 
 /*
- * Reading a check's report; for ui/check-*.c only
+ * Reading a check's report, and parts of its views; for ui/check-*.c only
  */
 
 #include <json-c/json.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 
 /** check_parts_text() - member @key as text, "" where there is none */
@@ -23,3 +24,12 @@ size_t check_parts_length(struct json_object *array);
 
 /** check_parts_is() - the verdict of a result is @verdict */
 bool check_parts_is(struct json_object *result, const char *verdict);
+
+/** check_text_result() - one result, as text */
+void check_text_result(FILE *f, struct json_object *result);
+
+/** check_tap_begin() - the version and the plan */
+void check_tap_begin(FILE *f, uint64_t selected);
+
+/** check_tap_result() - one result as TAP 14, of this number from 1 */
+void check_tap_result(FILE *f, struct json_object *result, size_t number);

@@ -38,7 +38,7 @@ static void check_text_evidence(FILE *f, struct json_object *result)
 			json_object_get_string(json_object_array_get_idx(lines, i)));
 }
 
-static void check_text_result(FILE *f, struct json_object *result)
+void check_text_result(FILE *f, struct json_object *result)
 {
 	const char *reason = check_parts_text(result, "reason");
 
@@ -56,7 +56,7 @@ static void check_text_summary(FILE *f, struct json_object *summary, size_t trie
 						"known", "fail", "broken" };
 	uint64_t selected = check_parts_count(summary, "selected");
 
-	fprintf(f, "%" PRIu64 " rules", selected);
+	fprintf(f, "%" PRIu64 " rule%s", selected, selected == 1 ? "" : "s");
 	for (size_t i = 0; i < ARRAY_SIZE(verdicts); i++)
 		if (check_parts_count(summary, verdicts[i]))
 			fprintf(f, ", %" PRIu64 " %s", check_parts_count(summary, verdicts[i]),
@@ -72,7 +72,5 @@ void check_report_text(FILE *f, struct json_object *report)
 
 	if (!results)
 		return;
-	for (size_t i = 0; i < check_parts_length(results); i++)
-		check_text_result(f, json_object_array_get_idx(results, i));
 	check_text_summary(f, check_parts_list(report, "summary"), check_parts_length(results));
 }

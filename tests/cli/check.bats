@@ -86,7 +86,7 @@ failed()
 	migctl 1 check --rules fsm.stop-to-running-p2p "$A"
 	[[ $output == "fail    fsm.stop-to-running-p2p: stop -> running-p2p failed: EPERM"$'\n'* ]]
 	grep -q '^        | SET running-p2p: EPERM$' <<<"$output"
-	grep -q '^1 rules, 1 fail$' <<<"$output"
+	grep -q '^1 rule, 1 fail$' <<<"$output"
 }
 
 @test "check: a device that cannot be brought home ends the run" {
@@ -150,6 +150,67 @@ failed()
 	kill -INT "$it"
 	finish it 75
 	expect_state "$A" running
+}
+
+# A run of two rules, of which the second does not end, in the background: $it.
+start_endless()
+{
+	emu_start --event-log log --fault "stall=stop:stop-copy*1"
+	start it check "$@" --rule-timeout 1h --rules fsm.running-to-stop,fsm.running-to-stop-copy "$A"
+	eventually grep -q "begin stop stop-copy" log
+}
+
+@test "check: each rule is shown when it has ended, and TAP that is cut off is whole" {
+	start_endless
+	[[ $(<it.out) == 'pass    fsm.running-to-stop' ]]
+	kill -INT "$it"
+	finish it 75
+	[[ $(<it.out) == *$'\n2 rules, 1 pass, 1 not tried' ]]
+	emu_stop
+	start_endless --tap
+	[[ $(<it.out) == $'TAP version 14\n1..2\nok 1 - fsm.running-to-stop: '* ]]
+	kill -INT "$it"
+	finish it 75
+	[[ $(wc -l <it.out) == 4 && $(tail -n 1 it.out) == 'Bail out! interrupted' ]]
+	emu_stop
+	start_endless --junit
+	[[ ! -s it.out ]]
+	kill -INT "$it"
+	finish it 75
+	grep -q '<error message="interrupted" type="ended">' it.out
+}
+
+@test "check: a reader that does not read holds up no rule, and gets all in the end" {
+	cat >slow.py <<-'END'
+		import fcntl, os, subprocess, sys, time
+
+		def events():
+		    with open("log") as log:
+		        return sum(" begin " in line for line in log)
+
+		command = sys.argv[1:]
+		whole = subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout
+		each = events()
+		read, write = os.pipe()
+		fcntl.fcntl(write, fcntl.F_SETPIPE_SZ, 4096)
+		it = subprocess.Popen(command, stdout=write)
+		os.close(write)
+		while events() < 2 * each:
+		    time.sleep(0.01)
+		with open(read, "rb") as reader:
+		    assert reader.read() == whole
+		assert len(whole) > 4096 and it.wait() == 0
+	END
+	emu_start --event-log log
+	record -0 python3 slow.py "$tool" check --tap --rules fsm --skip fsm.arc-times "$A"
+}
+
+@test "check: a trace tells which rule begins" {
+	emu_start
+	migctl 0 --trace t check --rules fsm.running-to-stop,fsm.rounds "$A"
+	[[ $(grep -o ' rule fsm.*' t | head -n 1) == ' rule fsm.running-to-stop = 0 '* ]]
+	migctl 0 --trace t.json check --rules fsm.rounds "$A"
+	jq -es '[.[] | select(.call == "rule").name] == ["fsm.rounds"]' t.json
 }
 
 @test "check: TAP is what a harness and a YAML parser read" {
