@@ -91,34 +91,49 @@ static void rules_fsm_judge_fd(struct check *c, enum mig_state from, enum mig_st
 			       fsm_name(to), subject_session_fd(x));
 }
 
-static void rules_fsm_way(struct check *c)
+/* From the first state of the rule's pair to the second; @judge says what that must come to. */
+static void rules_fsm_try(struct check *c, void (*judge)(struct check *c, const char *what,
+							 enum mig_state from, enum mig_state to))
 {
-	struct subject_session *x = NULL, *old;
+	struct subject_session *old;
 	enum mig_state from, to;
 	char what[48];
 
 	if (!rules_fsm_pair_of(c->rule->id, &from, &to) || !rules_fsm_enter(c, from, &old))
 		return;
 	snprintf(what, sizeof(what), "%s -> %s", fsm_name(from), fsm_name(to));
+	judge(c, what, from, to);
+	subject_session_close(old);
+}
+
+static void rules_fsm_judge_way(struct check *c, const char *what, enum mig_state from,
+				enum mig_state to)
+{
+	struct subject_session *x = NULL;
+
 	if (check_worked(c, what, subject_take(c->device, from, to, &x)) && check_stays(c, to))
 		rules_fsm_judge_fd(c, from, to, x);
-	subject_session_close(old);
 	subject_session_close(x);
+}
+
+static void rules_fsm_judge_none(struct check *c, const char *what, enum mig_state from,
+				 enum mig_state to)
+{
+	struct subject_session *x = NULL;
+
+	check_refused(c, what, subject_set(c->device, to, &x), CHECK_ERRNOS(EINVAL));
+	check_stays(c, from);
+	subject_session_close(x);
+}
+
+static void rules_fsm_way(struct check *c)
+{
+	rules_fsm_try(c, rules_fsm_judge_way);
 }
 
 static void rules_fsm_none(struct check *c)
 {
-	struct subject_session *x = NULL, *old;
-	enum mig_state from, to;
-	char what[48];
-
-	if (!rules_fsm_pair_of(c->rule->id, &from, &to) || !rules_fsm_enter(c, from, &old))
-		return;
-	snprintf(what, sizeof(what), "%s -> %s", fsm_name(from), fsm_name(to));
-	check_refused(c, what, subject_set(c->device, to, &x), CHECK_ERRNOS(EINVAL));
-	check_stays(c, from);
-	subject_session_close(old);
-	subject_session_close(x);
+	rules_fsm_try(c, rules_fsm_judge_none);
 }
 
 /* "fsm.stop-again" */
