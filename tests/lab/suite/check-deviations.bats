@@ -22,6 +22,16 @@ setup()
 	sim "$A" reset_on_open 1
 }
 
+# shaped UUID ATTRIBUTE VALUE...: as setup() has them, but for these.
+shaped()
+{
+	local uuid=$1 i attributes=(profile none size 256 initial_bytes 64 poll 1 reset_on_open 1 "${@:2}")
+
+	for ((i = 0; i < ${#attributes[@]}; i += 2)); do
+		sim "$uuid" "${attributes[i]}" "${attributes[i + 1]}"
+	done
+}
+
 # check_all [OPTION...]: of $A, with the counter watched, into report.json.
 check_all()
 {
@@ -34,6 +44,25 @@ check_all()
 	check_all
 	[[ $status == 0 ]]
 	[[ -z $(deviation_told report.json) ]]
+}
+
+# CHECK_RUNS of them, from CHECK_SEED on (scripts/sweep check).
+@test "check: a driver as it should be is told of by no rule, whatever the seed" {
+	local n own shape shapes=('caps 7' 'caps 1' 'caps 3' 'caps 5' 'size 70001 initial_bytes 5000'
+		'check stop' 'dma_logging 1' 'read_max 100 write_max 100')
+
+	for ((n = 0; n < ${CHECK_RUNS:-1}; n++)); do
+		own=$((${CHECK_SEED:-1} + n))
+		read -r -a shape <<<"${shapes[n % ${#shapes[@]}]}"
+		shaped "$A" "${shape[@]}"
+		shaped "$B" "${shape[@]}"
+		check_all --hostile --pair "$B" --seed "$own" || status=$?
+		[[ $status == 0 && -z $(deviation_told report.json) ]] || {
+			echo "seed $own, ${shape[*]}: status $status, told of:" $(deviation_told report.json)
+			return 1
+		}
+	done
+	echo "# $n checks" >&3
 }
 
 @test "check: each deviation of a driver is found by the rules that it breaks, and by no other" {
