@@ -64,6 +64,13 @@ decoded()
 	[[ $output == *"(no guest's driver: nothing more is saved)"* ]]
 }
 
+# Whose streams are of no magic number, and are made by what is public of them alone.
+@test "decode: virtio and mlx5, by encoders that know nothing of the decoders" {
+	record -0 python3 "$BATS_TEST_DIRNAME/decode-encoder.py" \
+		"${top_builddir:-.}/tests/lab/tools/decode-dump" 1 30
+	[[ $output == '60 streams' ]]
+}
+
 @test "decode: qat, sections in sections" {
 	decoded "(qat(section(b'CONFIG', 1, section(b'gencap', 0, pack('<I', 0xff)))) +
 		qat(section(b'ETRBAR', 1, section(b'bnk0', 0, bytes(9))))).ljust(4096, b'\\0')"
