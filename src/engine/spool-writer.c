@@ -15,6 +15,10 @@
 /* A huge page each: the kernel then pins one instead of 512 for every write. */
 #define SPOOL_WRITER_PIECE ((size_t)2 << 20)
 #define SPOOL_WRITER_PIECES 4u
+#define SPOOL_WRITER_POOL (SPOOL_WRITER_PIECES * SPOOL_WRITER_PIECE)
+
+/* Of madvise(), MADV_POPULATE_WRITE: headers may lack it, and kernels before 5.14 refuse it. */
+#define SPOOL_WRITER_POPULATE 23
 
 /* What every disk takes offsets and lengths in. */
 #define SPOOL_WRITER_BLOCK ((size_t)4096)
@@ -165,6 +169,8 @@ static void *spool_writer_thread(void *arg)
 {
 	struct spool_writer *w = arg;
 
+	/* Have the pages before a device waits, and keep the caller waiting for none. A help. */
+	madvise(w->pool, SPOOL_WRITER_POOL, SPOOL_WRITER_POPULATE);
 	pthread_mutex_lock(&w->lock);
 	while (w->phase < SPOOL_WRITER_DONE) {
 		if (w->written < w->filled)
@@ -184,19 +190,17 @@ static void *spool_writer_thread(void *arg)
 
 int spool_writer_new(int fd, struct cancel *cancel, struct spool_writer **ret, struct err *err)
 {
-	const size_t room = SPOOL_WRITER_PIECES * SPOOL_WRITER_PIECE;
 	struct spool_writer *w = calloc(1, sizeof(*w));
 	int r;
 
 	if (w)
-		w->pool = aligned_alloc(SPOOL_WRITER_PIECE, room);
+		w->pool = aligned_alloc(SPOOL_WRITER_PIECE, SPOOL_WRITER_POOL);
 	if (!w || !w->pool) {
 		free(w);
 		return err_set(err, -ENOMEM, "spool");
 	}
-	/* Both are help: pages come in any size, and here rather than while a device waits. */
-	madvise(w->pool, room, MADV_HUGEPAGE);
-	memset(w->pool, 0, room);
+	/* A help: pages of any size do. */
+	madvise(w->pool, SPOOL_WRITER_POOL, MADV_HUGEPAGE);
 	w->fd = fd;
 	w->cancel = cancel;
 	w->direct = spool_writer_set_direct(w, true);

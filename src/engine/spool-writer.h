@@ -23,7 +23,7 @@ struct spool_writer;
  * @fd: the caller's; outlives the writer, and nothing else writes to it
  * @cancel: stopped, as cancel_stop() has it, when a write fails; NULL for none
  *
- * All memory that it will ever have is there afterwards.
+ * All memory that it will ever have is allocated afterwards.
  *
  * Return: 0; -ENOMEM; -EAGAIN for a thread that there cannot be.
  */
