@@ -111,6 +111,7 @@ static int receive_offer_judge_manifest(struct receive *r, const struct image_ma
 
 	if (e < 0)
 		return e;
+	r->expected = m->expected;
 	/*
 	 * The source's devices run still, and a spool that runs full later stops them for nothing.
 	 * That of an earlier try is there yet, and makes room for this one.

@@ -32,6 +32,8 @@
  * @due: enum move_action, what is still to be carried out
  * @visitor, @link: whom the worker listens to, NULL for none; without a visitor it is the one link
  * @tries: how often its source may still come again
+ * @room: bytes for @spool when it was opened; 0 where that is not known
+ * @expected: what its source says that the state comes to; 0 where it does not
  * @end: of END; @bytes: of FRAMES so far
  * @forced: as @word_by, of the word that was followed; for the record
  * @failed: the story of what has failed at this end, or was heard of the other; code 0 for none
@@ -66,6 +68,7 @@ struct receive {
 	uint32_t tries;
 	struct journal_entry *entry;
 	struct spool *spool;
+	uint64_t room, expected;
 	struct wire_end end;
 	uint64_t bytes;
 	struct wire_forced forced;
@@ -164,6 +167,19 @@ int receive_settle(void *ctx, const struct wire_hello *hello, const struct wire_
  * Return: 0: the machine has left PREPARED; -ECANCELED (ERR_IN_DOUBT).
  */
 _must_check_ int receive_await(struct receive *r, struct err *err);
+
+/*
+ * receive-room.c
+ */
+
+/** receive_room_look() - how much the spool's folder has for what is to come */
+void receive_room_look(struct receive *r);
+
+/** receive_room_say() - to a user who wants to know more: of a source that says no size */
+void receive_room_say(const struct receive *r);
+
+/** receive_room_judge() - writing the spool has come to @code. Return: it, with the room before */
+int receive_room_judge(const struct receive *r, int code, struct err *err);
 
 /*
  * receive-late.c: another process's transaction

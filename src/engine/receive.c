@@ -93,7 +93,7 @@ static ssize_t receive_read(void *ctx, void *buf, size_t len, struct err *err)
 		return n;
 	r->bytes += (uint64_t)n;
 	e = r->spool ? spool_write(r->spool, buf, (size_t)n, err) : 0;
-	return e < 0 ? e : n;
+	return e < 0 ? receive_room_judge(r, e, err) : n;
 }
 
 static int receive_open(struct load_carrier *c, const struct load_judge *judge, struct err *err)
@@ -163,7 +163,7 @@ static int receive_accept(struct load_carrier *c, const struct image_receipt *re
 	*received = move_received(r->state);
 	e = r->spool ? spool_sync(r->spool, err) : 0;
 	if (e < 0)
-		return e;
+		return receive_room_judge(r, e, err);
 	e = receive_check_source(r, err);
 	if (e < 0)
 		return e;
@@ -220,8 +220,10 @@ static void receive_refuse(struct load_carrier *c, const struct err *why)
 	struct err spool = { 0 };
 
 	/* What looks like a wish to stop may be the spool's. */
-	if (why->code == -ECANCELED && r->spool && spool_failure(r->spool, &spool) < 0)
+	if (why->code == -ECANCELED && r->spool && spool_failure(r->spool, &spool) < 0) {
+		receive_room_judge(r, spool.code, &spool);
 		why = &spool;
+	}
 	if (r->state != MOVE_D_ABORTED && r->state != MOVE_D_RENEWING)
 		receive_event(r, receive_failure(r, why));
 	if (!(r->due & MOVE_SEND_ABORT))
@@ -250,10 +252,18 @@ static const struct load_carrier_ops receive_carrier = {
 
 static int receive_open_spool(struct receive *r, struct err *err)
 {
+	int e;
+
 	r->spool = spool_free(r->spool);
 	if (!r->options->spool)
 		return 0;
-	return spool_open(r->options->spool, r->result->txid, r->cancel, &r->spool, err);
+	e = spool_open(r->options->spool, r->result->txid, r->cancel, &r->spool, err);
+	if (e < 0)
+		return e;
+	receive_room_look(r);
+	if (!r->expected)
+		receive_room_say(r);
+	return 0;
 }
 
 static void receive_drop_spool(struct receive *r)

@@ -473,7 +473,7 @@ in_doubt()
 	over 0 completed destination running 'done'
 }
 
-# cramped SIZE: a receiver whose spool is on a file system of SIZE alone.
+# cramped SIZE [OPTION...]: a receiver whose spool is on a file system of SIZE alone.
 cramped()
 {
 	require root
@@ -484,7 +484,7 @@ cramped()
 	END
 	chmod +x full
 	unshare -m true || skip "no mount namespaces"
-	unshare -m ./full --json receive --state-dir=state --spool=small --no-hold "$B" unix:r \
+	unshare -m ./full "${@:2}" --json receive --state-dir=state --spool=small --no-hold "$B" unix:r \
 		>receive.out 2>receive.err 3>&- &
 	receive=$!
 	started+=("$!")
@@ -505,11 +505,12 @@ cramped()
 @test "receive: a spool that runs full undoes the move, and the source's device runs again" {
 	emulate --state-size 3M
 	migctl 0 state -q "$A" running
-	cramped 1M
+	cramped 1M -v
 	migctl 75 --json migrate --state-dir=there "$A" unix:r
 	expect_json '.outcome == "aborted"' '.owner == "source"' \
-		'.error.message | test("gives up: spool .*: No space left on device")'
+		'.error.message | test("gives up: 1.00 MiB were free at first: spool .*: No space left on device")'
 	expect_state "$A" running
+	said 'spool folder small: 1.00 MiB free; the source does not say how much it sends' receive.err
 	wait "$receive" || true
 	expect_state "$B" stop
 	[[ -z $(ls state/*.destination 2>/dev/null) ]] || grep -q '"phase": *"aborted"' state/*.destination
