@@ -9,14 +9,16 @@
 
 /**
  * struct hold_adoption - a device that a client gives
- * @req, @opts: as it is given; the thread's, with what follows, until the call has ended
+ * @req: as it is given; the thread's, with what follows, until the call has ended
+ * @host, @opts: the holder's, which may end before the thread does
  * @dev: what was made of @acq; NULL while it is not known to be a device
  * @result, @err: of that
  * @client: that is to be answered, or -1
  */
 struct hold_adoption {
 	struct hold_request req;
-	const struct hold_options *opts;
+	const struct host *host;
+	struct device_options opts;
 	struct acquired acq;
 	struct device *dev;
 	int result;
@@ -30,9 +32,9 @@ static void hold_adopt_run(void *ctx, struct cancel *cancel)
 	struct hold_adoption *a = ctx;
 
 	cancel_call_begin(cancel, "being asked what it is");
-	a->result = device_adopt(a->opts->host, a->req.name, &a->acq,
-				 a->req.shared ? DEVICE_SHARED : DEVICE_SOLE, &a->opts->device,
-				 &a->dev, &a->err);
+	a->result = device_adopt(a->host, a->req.name, &a->acq,
+				 a->req.shared ? DEVICE_SHARED : DEVICE_SOLE, &a->opts, &a->dev,
+				 &a->err);
 	if (a->result >= 0 && !a->dev->mig->caps && mig_query(a->dev->mig, NULL) < 0)
 		log_debug("%s: cannot migrate", a->req.name);
 	cancel_call_end(cancel);
@@ -153,7 +155,8 @@ int hold_adopt(struct hold *h, unsigned int client, const struct hold_request *r
 	if (r >= 0) {
 		*a = (struct hold_adoption){
 			.req = *req,
-			.opts = &h->opts,
+			.host = h->opts.host,
+			.opts = h->opts.device,
 			.acq = *acq,
 			.client = (int)client,
 		};
