@@ -58,7 +58,7 @@ check_all()
 		shaped "$B" "${shape[@]}"
 		check_all --hostile --pair "$B" --seed "$own" || status=$?
 		[[ $status == 0 && -z $(deviation_told report.json) ]] || {
-			echo "seed $own, ${shape[*]}: status $status, told of:" $(deviation_told report.json)
+			echo "seed $own, ${shape[*]}: status $status, told of: $(deviation_told report.json | tr "\n" " ")"
 			return 1
 		}
 	done
