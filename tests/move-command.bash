@@ -39,9 +39,13 @@ destination_runs()
 	fi
 }
 
+# destination_starts [NAME N]: as in move.bash; what strace says is not in the source's file, which is
+# written to meanwhile.
 destination_starts()
 {
 	traced "$@"
+	traced=("${traced[@]/%traced.log/traced.far}")
+	rm -f traced.far
 	destination_runs
 }
 
@@ -101,7 +105,7 @@ collect()
 {
 	if [[ $1 == destination ]]; then
 		status_destination=''
-		! said 'killed by SIGKILL' traced.log || status_destination=137
+		! said 'killed by SIGKILL' traced.far || status_destination=137
 		return
 	fi
 	status_source=0
