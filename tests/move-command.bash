@@ -1,13 +1,14 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A move by one command, `migrate DEV 'exec:... receive DEV -'`: what of move.bash is different where
-# the source starts its other end.
+# A move by one command, `migrate DEV 'exec:... receive DEV -'`: what of move.bash is different
+# where the source starts its other end.
 #
 # There are two kinds of command by turns: `receive` itself, which the source may signal as it ends;
 # and two pipes to a `receive` of a session of its own, as ssh(1) has it on another host. strace
-# leaves what the source starts alone. A source that has decided starts the command again until it is
-# heard, so that there may be several destinations, one after another: only the first one is killed.
+# leaves what the source starts alone. A source that has decided starts the command again until it
+# is heard, so that there may be several destinations, one after another: only the first one is
+# killed.
 
 # shellcheck disable=SC2034,SC2154 # variables are move.bash's
 load "${BASH_SOURCE[0]%/*}/move.bash"
@@ -39,8 +40,8 @@ destination_runs()
 	fi
 }
 
-# destination_starts [NAME N]: as in move.bash; what strace says is not in the source's file, which is
-# written to meanwhile.
+# destination_starts [NAME N]: as in move.bash; what strace says is not in the source's file, which
+# is written to meanwhile.
 destination_starts()
 {
 	traced "$@"
@@ -82,8 +83,8 @@ destination_ended()
 	[[ -n $source ]] && has_ended "$herald" && destinations_ended
 }
 
-# source_is_over: it has ended; where it was told nothing by a second destination either, it is asked
-# to, as in move.bash.
+# source_is_over: it has ended; where it was told nothing by a second destination either, it is
+# asked to, as in move.bash.
 source_is_over()
 {
 	has_ended "$source" && has_ended "$herald" && return

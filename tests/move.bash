@@ -333,8 +333,8 @@ recover_killed()
 
 # calls_of TRACE [WHICH]: a line for each system call in it (of strace -y): its name, and which of
 # that name in its thread. Not those by which other processes are looked at, which may be thousands
-# and change nothing. WHICH: "live": since the journal is open; "journal": those on its files that can
-# fail and leave things as they were; close(2) cannot.
+# and change nothing. WHICH: "live": since the journal is open; "journal": those on its files that
+# can fail and leave things as they were; close(2) cannot.
 calls_of()
 {
 	awk -v which="${2-}" '

@@ -335,8 +335,8 @@ move_once()
 	same_state "$2" "$4"
 }
 
-# print_no_more, print_again: what is said meanwhile is in "moved" alone. Of a hundred moves it would
-# take bats as long to print as the moves take.
+# print_no_more, print_again: what is said meanwhile is in "moved" alone. Of a hundred moves it
+# would take bats as long to print as the moves take.
 print_no_more()
 {
 	exec 5>&1 >moved
