@@ -144,6 +144,8 @@ holds_open()
 	exec 9<>fifo
 	head -c 5000 state.img >&9
 	start resume "$VFIOMIGCTL" --json resume --no-hold "$B" fifo
+	# Not yet the shell that it is made of, which has the FIFO, too.
+	eventually is_program "$resume" vfiomigctl
 	eventually holds_open "$resume" "$PWD/fifo"
 	kill -INT "$resume"
 	finish resume 75
