@@ -187,6 +187,13 @@ msix_flags=0x72
 	((status == 0))
 }
 
+@test "dirty tells what a queue was told to write, until it is no longer" {
+	require python3
+	record "$lab/pci-suite/dma-log" "$A" "$VFIOMIGCTL"
+	echo "$output$stderr"
+	((status == 0))
+}
+
 @test "the driver tells of registers that are written while the function is stopped" {
 	allow_misuse
 	own "$A" '"$ctl" -q state fd:9 running-p2p; write_words 1 2 3'
