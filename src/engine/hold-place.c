@@ -224,7 +224,9 @@ static void hold_place_recover(struct hold *h, struct hold_place *p, enum lease_
  */
 void hold_place_lost(struct hold *h, struct hold_place *p)
 {
-	hold_place_recover(h, p, LEASE_LOST);
+	/* What a client has while it is closed for the host is not brought back any more. */
+	if (!p->call)
+		hold_place_recover(h, p, LEASE_LOST);
 }
 
 /* Whether a client that has given the device back in order has left a session open. */
@@ -239,7 +241,7 @@ void hold_place_given_back(struct hold *h, struct hold_place *p)
 {
 	_cleanup_free_ struct hold_errand *e = NULL;
 
-	if (!p->dev->mig->caps)
+	if (p->call || !p->dev->mig->caps)
 		return;
 	e = hold_place_try(p, HOLD_ERRAND_JUDGE);
 	if (e)
