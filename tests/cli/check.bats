@@ -155,6 +155,7 @@ failed()
 # A run of two rules, of which the second does not end, in the background: $it.
 start_endless()
 {
+	rm -f log # of the emulator before
 	emu_start --event-log log --fault "stall=stop:stop-copy*1"
 	start it check "$@" --rule-timeout 1h --rules fsm.running-to-stop,fsm.running-to-stop-copy "$A"
 	eventually grep -q "begin stop stop-copy" log
