@@ -25,12 +25,17 @@ struct port {
 	struct emu_conn *conn;
 };
 
-/* @polls: two of each port, and the signals' */
+/**
+ * struct server
+ * @polls: one of each port, and the signals'
+ * @ahead_ns: of the system's clock, by what SIGUSR1 has left out
+ */
 struct server {
 	struct port *ports;
 	uint32_t n;
 	int signal_fd, log_fd;
 	struct pollfd *polls;
+	uint64_t ahead_ns;
 };
 
 static void emu_server_port_done(struct port *p)
@@ -80,6 +85,7 @@ static int emu_server_open_signals(struct server *s, struct err *err)
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGUSR1);
 	s->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	return s->signal_fd < 0 ? err_set(err, -errno, "signalfd") : 0;
 }
@@ -207,6 +213,36 @@ static void emu_server_run_port(struct port *p, short revents, uint64_t now_ns)
 		emu_server_accept_client(p);
 }
 
+static uint64_t emu_server_now_ns(const struct server *s)
+{
+	return clock_ns() + s->ahead_ns;
+}
+
+/* The clock goes to when the next reply is due, and with it all that happens by then. */
+static void emu_server_leave_out_delay(struct server *s)
+{
+	uint64_t until = UINT64_MAX, now_ns = emu_server_now_ns(s);
+
+	for (uint32_t i = 0; i < s->n; i++)
+		if (s->ports[i].conn)
+			until = MIN(until, emu_conn_waits_until(s->ports[i].conn));
+	if (until != UINT64_MAX && until > now_ns)
+		s->ahead_ns += until - now_ns;
+}
+
+/* Return: whether to go on. */
+static bool emu_server_hear_signal(struct server *s)
+{
+	struct signalfd_siginfo info;
+
+	if (read(s->signal_fd, &info, sizeof(info)) != sizeof(info))
+		return true;
+	if (info.ssi_signo != SIGUSR1)
+		return false;
+	emu_server_leave_out_delay(s);
+	return true;
+}
+
 int emu_serve(const struct emu_options *o, struct err *err)
 {
 	_cleanup_(emu_server_done) struct server s = { .signal_fd = -1, .log_fd = -1 };
@@ -217,16 +253,16 @@ int emu_serve(const struct emu_options *o, struct err *err)
 	if (r < 0)
 		return r;
 	for (;;) {
-		now_ns = clock_ns();
+		now_ns = emu_server_now_ns(&s);
 		emu_server_set_polls(&s, now_ns);
 		r = poll(s.polls, s.n + 1, emu_server_timeout_ms(&s, now_ns));
 		if (r < 0 && errno != EINTR)
 			return err_set(err, -errno, "poll");
 		if (r < 0)
 			continue;
-		if (s.polls[s.n].revents)
+		if (s.polls[s.n].revents && !emu_server_hear_signal(&s))
 			return 0;
-		now_ns = clock_ns();
+		now_ns = emu_server_now_ns(&s);
 		for (uint32_t i = 0; i < s.n; i++)
 			emu_server_run_port(&s.ports[i], s.polls[i].revents, now_ns);
 	}

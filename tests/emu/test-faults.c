@@ -400,6 +400,30 @@ static void an_arc_takes_as_long_as_it_is_told_to(void **state)
 	emu_stop(&e);
 }
 
+/* The signal may come before the command does; and each leaves out one reply's delay. */
+static void a_delay_is_over_when_it_is_told_so(void **state)
+{
+	static struct message reply;
+	const uint32_t stop[] = { 16, SET | 2, STOP, UINT32_MAX };
+	struct pollfd p = { .events = POLLIN };
+	unsigned int signals = 0;
+	struct emu e;
+
+	(void)state;
+	emu_start(&e, 1, "--delay", "running:stop=3600s", NULL);
+	p.fd = wire_open(&e, 0);
+	wire_send(p.fd, 7, FEATURE, 0, stop, sizeof(stop));
+	while (!poll(&p, 1, 10) && signals++ < 1000)
+		assert_int_equal(kill(e.pid, SIGUSR1), 0);
+	assert_int_equal(p.revents, POLLIN);
+	wire_receive(p.fd, &reply);
+	assert_int_equal(reply.id, 7);
+	assert_int_equal(reply.error, 0);
+	assert_int_equal(wire_state(p.fd), STOP);
+	close(p.fd);
+	emu_stop(&e);
+}
+
 static void the_stream_is_no_faster_than_its_rate(void **state)
 {
 	struct stream s = { 0 };
@@ -483,6 +507,7 @@ int main(void)
 		cmocka_unit_test(garbage_is_no_message),
 		cmocka_unit_test(a_fault_can_be_one_device_s_alone),
 		cmocka_unit_test(an_arc_takes_as_long_as_it_is_told_to),
+		cmocka_unit_test(a_delay_is_over_when_it_is_told_so),
 		cmocka_unit_test(the_stream_is_no_faster_than_its_rate),
 		cmocka_unit_test(a_strict_device_refuses_while_stopped_what_libvfio_user_does),
 	};
