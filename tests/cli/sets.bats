@@ -582,22 +582,25 @@ interrupt()
 # Killed
 #
 
-# kill_at AT [OPTION...]: SIGKILL there, as interrupt; then state tells of each device where it is,
-# and the next save of the set is as good as any.
-kill_at()
+# without_delays COMMAND...: meanwhile none of the emulator's lasts.
+without_delays()
 {
-	local at=${1//./ } n said numbers=([1]=stop [2]=running [3]=stop-copy [4]=resuming
-		[5]=running-p2p [6]=pre-copy [7]=pre-copy-p2p)
+	local hurry
 
-	shift
-	echo "--- SIGKILL at $at $*"
-	emulate 3 --delay 1@running:running-p2p=50ms --delay 1@running-p2p:stop=50ms \
-		--delay 1@stop:stop-copy=50ms --delay 1@stop:running-p2p=50ms
-	members 3
-	start save save "$@" "${members[@]}" file
-	eventually happened "$at" "${members[1]}"
-	kill -KILL "$save"
-	finish save 137
+	while kill -USR1 "$emu" 2>/dev/null; do
+		sleep 0.02
+	done 3>&- &
+	hurry=$!
+	"$@"
+	kill "$hurry"
+	wait "$hurry" || true
+}
+
+usable_after_kill()
+{
+	local n said numbers=([1]=stop [2]=running [3]=stop-copy [4]=resuming [5]=running-p2p
+		[6]=pre-copy [7]=pre-copy-p2p)
+
 	for n in 0 1 2; do
 		migctl 0 --json state "${members[n]}"
 		said=$(jq -r .state <<<"$output")
@@ -607,6 +610,23 @@ kill_at()
 	done
 	migctl 0 --json save --force "${members[@]}" file
 	judge_set 0 completed/source running
+}
+
+# kill_at AT WHAT [OPTION...]: SIGKILL there, as interrupt, while WHAT takes an hour; then state
+# tells of each device where it is, and the next save of the set is as good as any.
+kill_at()
+{
+	local at=${1//./ } what=$2
+
+	shift 2
+	echo "--- SIGKILL at $at, in $what $*"
+	emulate 3 "$what"
+	members 3
+	start save save "$@" "${members[@]}" file
+	eventually happened "$at" "${members[1]}"
+	kill -KILL "$save"
+	finish save 137
+	without_delays usable_after_kill
 	bounded -q verify file
 	rm file
 	emu_stop
@@ -615,15 +635,15 @@ kill_at()
 @test "save: killed in any phase: the next command says where each device is" {
 	require python3
 	table kill_at <<-'END'
-		begin.running.running-p2p
-		end.running.running-p2p
-		begin.running-p2p.stop
-		end.running-p2p.stop
-		begin.stop.stop-copy
-		end.stop.stop-copy
-		begin.stop.running-p2p
-		begin.running.pre-copy         --pre-copy
-		end.pre-copy.pre-copy-p2p      --pre-copy
+		begin.running.running-p2p      --delay=1@running:running-p2p=1h
+		end.running.running-p2p        --delay=1@running-p2p:stop=1h
+		begin.running-p2p.stop         --delay=1@running-p2p:stop=1h
+		end.running-p2p.stop           --delay=1@stop:stop-copy=1h
+		begin.stop.stop-copy           --delay=1@stop:stop-copy=1h
+		end.stop.stop-copy             --data-rate=1@1K
+		begin.stop.running-p2p         --delay=1@stop:running-p2p=1h
+		begin.running.pre-copy         --delay=1@running:pre-copy=1h            --pre-copy
+		end.pre-copy.pre-copy-p2p      --delay=1@pre-copy-p2p:stop-copy=1h      --pre-copy
 	END
 }
 
