@@ -11,6 +11,8 @@
  * emu_serve() - until a signal says that it is enough
  *
  * That are SIGTERM, SIGINT and SIGHUP. SIGUSR1 has the next reply that is held back by a delay sent
- * at once: the devices' clock leaves the time out. All four must be blocked. Return: 0, or negative errno.
+ * at once: the devices' clock leaves the time out. All four must be blocked.
+ *
+ * Return: 0, or negative errno.
  */
 _must_check_ int emu_serve(const struct emu_options *o, struct err *err);
