@@ -247,6 +247,25 @@ static int hold_message_read(const char *text, size_t len, struct hold_packet *r
 	return r;
 }
 
+/*
+ * Where the other end has closed, and has not read all, the kernel tells of that first, once, and
+ * gives out what the other end has said only then: why a client is turned away, most of all.
+ */
+static ssize_t hold_message_receive(int sock, struct msghdr *msg)
+{
+	const size_t room = msg->msg_controllen;
+	bool reset = false;
+	ssize_t n;
+
+	for (;;) {
+		msg->msg_controllen = room;
+		n = recvmsg(sock, msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+		if (n >= 0 || (errno != EINTR && (errno != ECONNRESET || reset)))
+			return n;
+		reset = reset || errno == ECONNRESET;
+	}
+}
+
 int hold_receive(int sock, struct hold_packet *ret, struct err *err)
 {
 	union {
@@ -255,16 +274,18 @@ int hold_receive(int sock, struct hold_packet *ret, struct err *err)
 	} control;
 	_cleanup_free_ char *text = malloc(HOLD_MESSAGE_MAX);
 	struct iovec iov = { .iov_base = text, .iov_len = HOLD_MESSAGE_MAX };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.room };
+	struct msghdr msg = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control.room,
+		.msg_controllen = sizeof(control.room),
+	};
 	ssize_t n;
 
 	*ret = HOLD_PACKET_NONE;
 	if (!text)
 		return err_set(err, -ENOMEM, "a message");
-	do {
-		msg.msg_controllen = sizeof(control.room);
-		n = recvmsg(sock, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-	} while (n < 0 && errno == EINTR);
+	n = hold_message_receive(sock, &msg);
 	if (n < 0)
 		return err_set(err, -errno, "reading a message");
 	ret->n_surplus = hold_message_take_fds(&msg, ret->surplus);

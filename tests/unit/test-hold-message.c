@@ -80,6 +80,26 @@ static void a_request_arrives_as_it_was_sent(void **state)
 	hold_packet_done(&p);
 }
 
+/* Its request lies there unread, which the kernel tells of before the answer. */
+static void who_is_turned_away_hears_why(void **state)
+{
+	int *v = *state;
+	const struct hold_request sent = { .verb = HOLD_LIST };
+	struct hold_packet p;
+	struct err err = { 0 }, why = { 0 };
+
+	assert_int_equal(hold_send(v[0], hold_request_write(&sent), NULL), 0);
+	err_set(&why, -EPERM, "not this user");
+	assert_int_equal(hold_send(v[1], hold_reply_error(&why), NULL), 0);
+	close(v[1]);
+	v[1] = -1;
+	assert_int_equal(hold_receive(v[0], &p, &err), 0);
+	assert_int_equal(hold_reply_read(p.o, HOLD_LIST, &err), -EPERM);
+	hold_packet_done(&p);
+	assert_int_equal(hold_receive(v[0], &p, &err), -ECONNRESET);
+	hold_packet_done(&p);
+}
+
 static void what_is_given_says_whose_it_is_too(void **state)
 {
 	const int *v = *state;
@@ -287,6 +307,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_request_arrives_as_it_was_sent, socket_pair,
+						close_pair),
+		cmocka_unit_test_setup_teardown(who_is_turned_away_hears_why, socket_pair,
 						close_pair),
 		cmocka_unit_test_setup_teardown(what_is_given_says_whose_it_is_too, socket_pair,
 						close_pair),
