@@ -12,17 +12,21 @@
 #include "ui/check-report.h"
 #include "ui/check-stream.h"
 
-/* PIPE_BUF bytes do not wait once poll() says that there is room. */
+/*
+ * PIPE_BUF bytes do not wait once poll() says that a pipe has room; a terminal that is stopped is
+ * waited for. What cannot be written now is tried with what comes next, and at the end, where why
+ * is told.
+ */
 static void check_stream_show(struct check_stream *s)
 {
 	struct pollfd p = { .fd = STDOUT_FILENO, .events = POLLOUT };
 
-	while (!s->error && s->shown < s->len && poll(&p, 1, 0) > 0) {
+	while (s->shown < s->len && poll(&p, 1, 0) > 0) {
 		ssize_t n =
 			write(p.fd, s->text + s->shown, MIN(s->len - s->shown, (size_t)PIPE_BUF));
 
 		if (n < 0 && errno != EINTR)
-			s->error = -errno;
+			return;
 		if (n > 0)
 			s->shown += (size_t)n;
 	}
@@ -55,11 +59,15 @@ static void check_stream_begun(void *ctx, size_t selected)
 	if (s->format != CHECK_STREAM_TAP)
 		return;
 	f = open_memstream(&text, &len);
-	if (!f)
+	if (!f) {
+		s->error = -ENOMEM;
 		return;
+	}
 	check_tap_begin(f, selected);
 	if (fclose(f) == 0)
 		check_stream_add(s, text, len);
+	else
+		s->error = -ENOMEM;
 }
 
 static void check_stream_result(void *ctx, const struct check_result *result)
@@ -73,8 +81,10 @@ static void check_stream_result(void *ctx, const struct check_result *result)
 	if (s->format == CHECK_STREAM_NONE)
 		return;
 	f = open_memstream(&text, &len);
-	if (!f)
+	if (!f) {
+		s->error = -ENOMEM;
 		return;
+	}
 	o = check_report_result(result);
 	if (s->format == CHECK_STREAM_TAP)
 		check_tap_result(f, o, ++s->n);
@@ -83,6 +93,8 @@ static void check_stream_result(void *ctx, const struct check_result *result)
 	json_object_put(o);
 	if (fclose(f) == 0)
 		check_stream_add(s, text, len);
+	else
+		s->error = -ENOMEM;
 }
 
 struct check_listener check_stream_listener(struct check_stream *s)

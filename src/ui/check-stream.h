@@ -24,6 +24,7 @@ enum check_stream_format {
  * @format: set by the caller, with zeroes else; check_stream_done()
  * @n: results so far
  * @text: of them, @len bytes, of which @shown are written
+ * @error: -ENOMEM: there was no memory for a result, which is not shown, nor are those behind it
  */
 struct check_stream {
 	enum check_stream_format format;
