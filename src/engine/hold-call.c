@@ -134,9 +134,13 @@ static bool hold_call_ends_within(const struct hold_call *c, int timeout_ms)
 	return n > 0;
 }
 
-bool hold_call_wait(const struct hold_call *c)
+bool hold_call_wait(struct hold_call *c)
 {
-	return hold_call_ends_within(c, HOLD_CALL_MOMENT_MS);
+	if (hold_call_ends_within(c, HOLD_CALL_MOMENT_MS))
+		return true;
+	/* The time of a call that can be interrupted runs from the first look at it. */
+	(void)cancel_waiting(&c->cancel);
+	return false;
 }
 
 int hold_call_done_fd(const struct hold_call *c)

@@ -35,8 +35,12 @@ struct hold_call;
 _must_check_ int hold_call_start(const struct hold_call_work *work, struct hold_call **ret,
 				 struct err *err);
 
-/** hold_call_wait() - for a moment, as its caller has others to serve. Return: it has ended. */
-bool hold_call_wait(const struct hold_call *c);
+/**
+ * hold_call_wait() - for a moment, as its caller has others to serve
+ *
+ * What it is in then is timed from there at the latest. Return: it has ended.
+ */
+bool hold_call_wait(struct hold_call *c);
 
 /** hold_call_done_fd() - readable once the thread is through with the device */
 int hold_call_done_fd(const struct hold_call *c);

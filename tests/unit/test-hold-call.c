@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "base/cancel.h"
+#include "base/clock.h"
 #include "engine/hold-call.h"
 #include "engine/hold-recover.h"
 #include "fake-dev.h"
@@ -104,9 +105,9 @@ static void a_driver_that_hangs_is_named_and_not_waited_for(void **state)
 	assert_int_equal(fake_free(f), 0);
 }
 
-/* Reads @fds[0], which a kick ends, and what is written ends, too. */
+/* Reads @fds[0], which a kick ends, and what is written ends, too. @begun tells that it does. */
 struct blocked {
-	int fds[2], dropped[2];
+	int fds[2], begun[2], dropped[2];
 	ssize_t got;
 };
 
@@ -116,6 +117,7 @@ static void run_blocked(void *ctx, struct cancel *cancel)
 	char byte;
 
 	cancel_interruptible_begin(cancel, "reading");
+	assert_int_equal(write(b->begun[1], "", 1), 1);
 	b->got = read(b->fds[0], &byte, 1);
 	cancel_interruptible_end(cancel);
 }
@@ -138,6 +140,7 @@ static struct hold_call *block(struct blocked *b, bool kickable)
 	struct hold_call *c = NULL;
 
 	assert_int_equal(pipe(b->fds), 0);
+	assert_int_equal(pipe(b->begun), 0);
 	assert_int_equal(pipe(b->dropped), 0);
 	assert_int_equal(hold_call_start(&work, &c, NULL), 0);
 	return c;
@@ -147,6 +150,7 @@ static void unblock(struct blocked *b)
 {
 	for (int i = 0; i < 2; i++) {
 		close(b->fds[i]);
+		close(b->begun[i]);
 		close(b->dropped[i]);
 	}
 }
@@ -164,6 +168,29 @@ static void what_can_be_interrupted_ends_when_it_is_late(void **state)
 	}
 	hold_call_end(c);
 	assert_int_equal(b.got, -1);
+	unblock(&b);
+}
+
+static void what_can_be_interrupted_is_timed_from_the_first_wait(void **state)
+{
+	struct blocked b = { .got = 0 };
+	struct hold_call *c = block(&b, false);
+	uint64_t before;
+	char what[64];
+
+	(void)state;
+	assert_true(readable(b.begun[0], -1));
+	assert_false(hold_call_wait(c));
+	before = clock_ns();
+	while (clock_ns() - before < NSEC_PER_SEC) {
+		assert_true(readable(hold_call_late_fd(c), -1));
+		hold_call_note_late(c);
+	}
+	hold_call_waits_for(c, what, sizeof(what));
+	assert_ptr_equal(strstr(what, "reading, for "), what);
+	assert_string_not_equal(what, "reading, for 0 s");
+	assert_int_equal(write(b.fds[1], "", 1), 1);
+	hold_call_end(c);
 	unblock(&b);
 }
 
@@ -188,6 +215,7 @@ int main(void)
 		cmocka_unit_test(its_end_tells_what_was_found_and_done),
 		cmocka_unit_test(a_driver_that_hangs_is_named_and_not_waited_for),
 		cmocka_unit_test(what_can_be_interrupted_ends_when_it_is_late),
+		cmocka_unit_test(what_can_be_interrupted_is_timed_from_the_first_wait),
 		cmocka_unit_test(what_was_forsaken_is_dropped_at_its_end),
 	};
 
