@@ -113,5 +113,6 @@ int cmd_devices_hold(struct invocation *inv, const struct cmd_devices *d, struct
 			return r;
 	}
 	holding.hold = hold;
+	hold_begin(hold);
 	return cmd_holding_run(&holding, err);
 }

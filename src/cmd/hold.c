@@ -364,6 +364,7 @@ static int cmd_hold_hold(struct cmd_hold_args *a, struct hold *hold, struct err 
 	r = a->background ? cmd_hold_detach(a, hold, err) : CMD_DETACH_CHILD;
 	if (r != CMD_DETACH_CHILD)
 		return r;
+	hold_begin(hold);
 	if (a->inv->show)
 		a->inv->show(a->inv, 0, err);
 	if (a->inv->verbosity >= 0)

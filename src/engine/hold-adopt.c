@@ -64,6 +64,7 @@ static struct hold_place *hold_adopt_take(struct hold *h, struct hold_adoption *
 	if (a->result < 0 || hold_take(h, a->dev, &a->err) < 0)
 		return NULL;
 	p = hold_find_device(h, a->dev);
+	hold_place_arm(p);
 	if (a->client < 0)
 		hold_tell(h, HOLD_NEWS_TAKEN, p, "given by a client that is gone");
 	else

@@ -103,7 +103,6 @@ int hold_add(struct hold *h, struct device *dev, struct err *err)
 		.watch = device_watch_fd(dev) < 0 ? HOLD_WATCH_NONE : HOLD_WATCH_ALL,
 	};
 	strcpy(p->name, name);
-	hold_place_arm(p);
 	return 0;
 }
 
@@ -117,6 +116,13 @@ int hold_take(struct hold *h, struct device *dev, struct err *err)
 	}
 	hold_find_device(h, dev)->owned = true;
 	return 0;
+}
+
+void hold_begin(struct hold *h)
+{
+	for (unsigned int i = 0; i < HOLD_DEVICES_MAX; i++)
+		if (hold_is_held(&h->places[i]))
+			hold_place_arm(&h->places[i]);
 }
 
 /* The current directory may be another one by the time the file is removed. */

@@ -110,7 +110,7 @@ bool hold_is_forsaken(const struct hold *h, const struct device *dev);
  * hold_free() - close the socket, remove its file, let the clients go
  *
  * Devices of hold_add() stay open and the caller's; those that are the holder's are closed, but for
- * forsaken ones. Waits for what is under way, without hold_end().
+ * forsaken ones. Waits for ever where hold_begin() was called, and hold_end() was not.
  */
 struct hold *hold_free(struct hold *h);
 DEFINE_CLEANUP(struct hold *, hold_free)
@@ -127,6 +127,14 @@ _must_check_ int hold_add(struct hold *h, struct device *dev, struct err *err);
 
 /** hold_take() - the same; @dev is the holder's from here on, also after a failure */
 _must_check_ int hold_take(struct hold *h, struct device *dev, struct err *err);
+
+/**
+ * hold_begin() - hear of what the host does to the devices that are held by now
+ *
+ * Once, when the loop of hold_fill() and hold_ready() begins. Before that no call is under way: a
+ * process that goes on in a child by fork() does so before. Afterwards hold_end() has to come.
+ */
+void hold_begin(struct hold *h);
 
 /**
  * hold_listen() - serve clients at @path

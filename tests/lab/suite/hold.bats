@@ -376,6 +376,21 @@ lists()
 	hold_end
 }
 
+@test "hold --background: interrupts that a driver takes long to set are heard" {
+	local pid
+
+	sim "$A" fault stall-irqs
+	migctl 0 hold --background --pid-file=it.pid --socket=h "$A"
+	read -r pid <it.pid
+	eventually stalled "$A"
+	sim "$A" release 1
+	eventually lists "$A" '"state": "running"'
+	echo 1 >"/sys/bus/mdev/devices/$A/remove"
+	devices=("$B")
+	eventually has_ended "$pid"
+	[[ ! -e h && ! -e it.pid ]]
+}
+
 @test "hold: a driver that hangs when it is closed holds up no other" {
 	hold_start "$A" "$B"
 	sim "$A" fault stall-close

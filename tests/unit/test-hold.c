@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <fcntl.h>
+#include <paths.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "base/macros.h"
+#include "device/acquirer.h"
+#include "device/kernel-dev.h"
+#include "engine/hold-parts.h"
+
+enum driver_call {
+	DRIVER_GET,
+	DRIVER_INFO, /* the first that setting an interrupt asks */
+	DRIVER_CLOSE,
+};
+
+/**
+ * struct driver - one that takes as long as the test says
+ * @slow: bits of the calls that say by a byte of @begun that they wait for one of @gate
+ */
+struct driver {
+	unsigned int slow;
+	int begun[2], gate[2];
+};
+
+struct driven {
+	struct kernel_dev k;
+	const struct driver *driver;
+};
+
+static void driver_open(struct driver *d, unsigned int slow)
+{
+	d->slow = slow;
+	assert_int_equal(pipe(d->begun), 0);
+	assert_int_equal(pipe(d->gate), 0);
+}
+
+static void driver_done(struct driver *d)
+{
+	for (int i = 0; i < 2; i++) {
+		close(d->begun[i]);
+		close(d->gate[i]);
+	}
+}
+
+/* In the thread of a call. */
+static void driver_take(const struct mig_dev *dev, enum driver_call call)
+{
+	const struct driver *d = container_of(dev, struct driven, k.dev)->driver;
+	char byte = 0;
+
+	if (!(d->slow & 1u << call))
+		return;
+	while (write(d->begun[1], &byte, 1) != 1)
+		continue;
+	while (read(d->gate[0], &byte, 1) != 1)
+		continue;
+}
+
+static int driver_query(struct mig_dev *dev, struct err *err)
+{
+	return err_set(err, -ENOTTY, "%s: cannot migrate", dev->name);
+}
+
+static int driver_get_state(struct mig_dev *dev, enum mig_state *ret, struct err *err)
+{
+	(void)err;
+	driver_take(dev, DRIVER_GET);
+	*ret = MIG_RUNNING;
+	return 0;
+}
+
+static void driver_close(struct mig_dev *dev)
+{
+	struct driven *own = container_of(dev, struct driven, k.dev);
+
+	driver_take(dev, DRIVER_CLOSE);
+	kernel_dev_done(&own->k);
+	free(own);
+}
+
+/* Of no bus that has these interrupts. */
+static int driver_info(struct mig_dev *dev, struct dev_info *ret, struct err *err)
+{
+	(void)err;
+	driver_take(dev, DRIVER_INFO);
+	*ret = (struct dev_info){ 0 };
+	return 0;
+}
+
+static const struct mig_ops driver_ops = {
+	.name = "driven",
+	.query = driver_query,
+	.get_state = driver_get_state,
+	.close = driver_close,
+};
+
+static const struct dev_ops driver_dev_ops = { .info = driver_info };
+
+static const struct acquirer acquirer_driven = { .ownership = DEVICE_SOLE };
+
+/* An open device in RUNNING; one that cannot migrate has no @caps. */
+static struct device *driven_new(const char *name, unsigned int caps, const struct driver *d)
+{
+	struct acquired acq = ACQUIRED_NONE;
+	struct device *dev = calloc(1, sizeof(*dev));
+	struct driven *own = calloc(1, sizeof(*own));
+
+	assert_non_null(dev);
+	assert_non_null(own);
+	acq.fd = open(_PATH_DEVNULL, O_RDWR | O_CLOEXEC);
+	assert_int_equal(kernel_dev_init(&own->k, &driver_ops, &acq, name, NULL), 0);
+	own->driver = d;
+	own->k.dev.dev_ops = &driver_dev_ops;
+	own->k.dev.caps = caps;
+	own->k.dev.state = MIG_RUNNING;
+	own->k.dev.state_known = true;
+	dev->spec = strdup(name);
+	dev->how = &acquirer_driven;
+	dev->lock = -1;
+	dev->mig = &own->k.dev;
+	return dev;
+}
+
+static struct hold *hold_of(struct device *dev)
+{
+	const struct hold_options opts = { .on_request = ON_REQUEST_RELEASE };
+	struct hold *h = NULL;
+
+	assert_int_equal(hold_new(&opts, &h, NULL), 0);
+	assert_int_equal(hold_add(h, dev, NULL), 0);
+	return h;
+}
+
+/* @dev: the caller's again */
+static void hold_over(struct hold *h, struct device *dev)
+{
+	assert_int_equal(hold_end(h, NULL), 0);
+	hold_free(h);
+	device_free(dev);
+}
+
+/* One turn of the loop. A driver goes on with what it has begun by then. */
+static void turn(struct hold *h, const struct driver *d)
+{
+	struct pollfd p[HOLD_POLL_MAX + 1];
+	unsigned int n = hold_fill(h, p);
+	char byte;
+
+	p[n] = (struct pollfd){ .fd = d->begun[0], .events = POLLIN };
+	assert_true(poll(p, n + 1, -1) > 0);
+	if (p[n].revents) {
+		assert_int_equal(read(d->begun[0], &byte, 1), 1);
+		assert_int_equal(write(d->gate[1], &byte, 1), 1);
+	}
+	hold_ready(h, p, n);
+}
+
+static void no_call_is_under_way_before_it_begins(void **state)
+{
+	struct pollfd p[HOLD_POLL_MAX];
+	struct device *dev;
+	struct driver d;
+	struct hold *h;
+
+	(void)state;
+	driver_open(&d, 1u << DRIVER_INFO);
+	dev = driven_new("a", MIG_CAP_STOP_COPY, &d);
+	h = hold_of(dev);
+	assert_int_equal(hold_fill(h, p), 0);
+	hold_begin(h);
+	/* Both interrupts, and the call that sets them. */
+	assert_int_equal(hold_fill(h, p), DEVICE_NR_IRQS + 2);
+	while (hold_fill(h, p))
+		turn(h, &d);
+	hold_over(h, dev);
+	driver_done(&d);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(no_call_is_under_way_before_it_begins),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
