@@ -75,12 +75,20 @@ struct hold_errand {
 	struct hold_recover recover;
 };
 
+/* Where a device is. */
+enum hold_asked {
+	HOLD_ASKED_NOT_YET, /* a call is under way, or there was none */
+	HOLD_ASKED_KNOWN, /* the backend has it by now */
+	HOLD_ASKED_IN_VAIN, /* its driver does not say, or is not to be asked now */
+};
+
 /**
  * struct hold_place - a device
  * @owned: the holder's to free
  * @if_lost, @found: of the changing client: what it asked for, and where it found the device
  * @note, @restored: what the last one left behind, and whether it was made up for
  * @call, @errand: the device is theirs, until that has ended; NULL for none
+ * @heard: what a call has found out that the loop did not wait for: for those who do
  * @lost: of a recovery: the client that it makes up for, and how that has ended
  * @over: of one that is closed: what is told of that
  * @irqs: eventfds; -1 for none
@@ -98,6 +106,7 @@ struct hold_place {
 	enum hold_restored restored;
 	struct hold_call *call;
 	struct hold_errand *errand;
+	enum hold_asked heard;
 	char lost[HOLD_LOST_MAX];
 	char over[HOLD_OVER_MAX];
 	int irqs[DEVICE_NR_IRQS];
@@ -182,12 +191,6 @@ void hold_broadcast(struct hold *h, const struct hold_place *p, const char *even
 
 /** hold_place_arm() - have its interrupts come here, where it is this process's alone */
 void hold_place_arm(struct hold_place *p);
-
-enum hold_asked {
-	HOLD_ASKED_KNOWN, /* the backend has it by now */
-	HOLD_ASKED_IN_VAIN, /* its driver does not say, or is not to be asked now */
-	HOLD_ASKED_NOT_YET, /* a call is under way */
-};
 
 /** hold_place_ask() - where is it? */
 enum hold_asked hold_place_ask(struct hold_place *p);

@@ -131,6 +131,18 @@ const char *hold_place_hangs(struct hold_place *p, char *buf, size_t size)
  * Where it is
  */
 
+static enum hold_asked hold_place_asked(const struct hold_errand *e)
+{
+	return e->known ? HOLD_ASKED_KNOWN : HOLD_ASKED_IN_VAIN;
+}
+
+/* While its interrupts are set it stays where it is: no client has it. */
+static void hold_place_forget_heard(struct hold_place *p)
+{
+	if (!p->call || p->errand->kind != HOLD_ERRAND_ARM)
+		p->heard = HOLD_ASKED_NOT_YET;
+}
+
 enum hold_asked hold_place_ask(struct hold_place *p)
 {
 	_cleanup_free_ struct hold_errand *e = NULL;
@@ -139,9 +151,12 @@ enum hold_asked hold_place_ask(struct hold_place *p)
 		return HOLD_ASKED_NOT_YET;
 	if (!p->dev->mig->caps || device_is_served(p->dev))
 		return HOLD_ASKED_IN_VAIN;
+	/* A driver that takes long each time would be asked again for ever. */
+	if (p->heard != HOLD_ASKED_NOT_YET)
+		return p->heard;
 	e = hold_place_try(p, HOLD_ERRAND_ASK);
 	if (e)
-		return e->known ? HOLD_ASKED_KNOWN : HOLD_ASKED_IN_VAIN;
+		return hold_place_asked(e);
 	return p->call ? HOLD_ASKED_NOT_YET : HOLD_ASKED_IN_VAIN;
 }
 
@@ -312,23 +327,16 @@ void hold_place_give_up(struct hold *h, struct hold_place *p)
 		hold_place_close_for_host(h, p, state);
 }
 
-/* What the host waits for it gets now. What was found out by this errand is not asked again. */
-static void hold_place_pay(struct hold *h, struct hold_place *p, const struct hold_errand *e)
-{
-	if (e->kind == HOLD_ERRAND_ASK || e->kind == HOLD_ERRAND_JUDGE)
-		hold_place_close_for_host(h, p, e->known ? fsm_name(p->dev->mig->state) : NULL);
-	else
-		hold_place_give_up(h, p);
-}
-
 void hold_place_ended(struct hold *h, struct hold_place *p)
 {
 	_cleanup_free_ struct hold_errand *e = hold_place_take_errand(p);
 
 	switch (e->kind) {
 	case HOLD_ERRAND_ASK:
+		p->heard = hold_place_asked(e);
 		break;
 	case HOLD_ERRAND_JUDGE:
+		p->heard = hold_place_asked(e);
 		hold_place_judge(h, p, e);
 		break;
 	case HOLD_ERRAND_ARM:
@@ -341,13 +349,15 @@ void hold_place_ended(struct hold *h, struct hold_place *p)
 		hold_place_closed(h, p);
 		break;
 	}
+	/* What the host waits for it gets now. */
 	if (p->state == HOLD_PLACE_OWED && !p->call)
-		hold_place_pay(h, p, e);
+		hold_place_give_up(h, p);
 	/* What was to be set meanwhile was not. */
 	else if (p->state != HOLD_PLACE_FREE && e->kind != HOLD_ERRAND_ARM && lease_idle(&p->lease))
 		hold_place_arm(p);
 	/* The clients that wait are answered in any case: there may be no such device any more. */
 	hold_serve_waiting(h, p);
+	hold_place_forget_heard(p);
 }
 
 void hold_place_late(struct hold *h, struct hold_place *p)

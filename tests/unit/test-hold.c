@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -15,6 +16,7 @@
 
 #include "base/macros.h"
 #include "device/acquirer.h"
+#include "device/hold-client.h"
 #include "device/kernel-dev.h"
 #include "engine/hold-parts.h"
 
@@ -26,21 +28,24 @@ enum driver_call {
 
 /**
  * struct driver - one that takes as long as the test says
+ * @gets: how often it was asked where its device is
  * @slow: bits of the calls that say by a byte of @begun that they wait for one of @gate
  */
 struct driver {
 	unsigned int slow;
 	int begun[2], gate[2];
+	atomic_uint gets;
 };
 
 struct driven {
 	struct kernel_dev k;
-	const struct driver *driver;
+	struct driver *driver;
 };
 
 static void driver_open(struct driver *d, unsigned int slow)
 {
 	d->slow = slow;
+	atomic_init(&d->gets, 0);
 	assert_int_equal(pipe(d->begun), 0);
 	assert_int_equal(pipe(d->gate), 0);
 }
@@ -75,6 +80,7 @@ static int driver_query(struct mig_dev *dev, struct err *err)
 static int driver_get_state(struct mig_dev *dev, enum mig_state *ret, struct err *err)
 {
 	(void)err;
+	atomic_fetch_add(&container_of(dev, struct driven, k.dev)->driver->gets, 1);
 	driver_take(dev, DRIVER_GET);
 	*ret = MIG_RUNNING;
 	return 0;
@@ -110,7 +116,7 @@ static const struct dev_ops driver_dev_ops = { .info = driver_info };
 static const struct acquirer acquirer_driven = { .ownership = DEVICE_SOLE };
 
 /* An open device in RUNNING; one that cannot migrate has no @caps. */
-static struct device *driven_new(const char *name, unsigned int caps, const struct driver *d)
+static struct device *driven_new(const char *name, unsigned int caps, struct driver *d)
 {
 	struct acquired acq = ACQUIRED_NONE;
 	struct device *dev = calloc(1, sizeof(*dev));
@@ -187,10 +193,82 @@ static void no_call_is_under_way_before_it_begins(void **state)
 	driver_done(&d);
 }
 
+/* A socket in a folder of its own. Return: a connection to it. */
+static int lend(struct hold *h, char path[static 64])
+{
+	const struct hold_wait wait = { .timeout_ms = -1 };
+	int sock = -1;
+
+	snprintf(path, 64, "/tmp/test-hold-XXXXXX");
+	assert_non_null(mkdtemp(path));
+	strcat(path, "/h");
+	assert_int_equal(hold_listen(h, path, NULL), 0);
+	assert_int_equal(hold_connect(path, path, &wait, &sock, NULL), 0);
+	return sock;
+}
+
+static void lend_no_more(int sock, char *path)
+{
+	close(sock);
+	*strrchr(path, '/') = '\0';
+	assert_int_equal(rmdir(path), 0);
+}
+
+static bool readable(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	return poll(&p, 1, 0) > 0;
+}
+
+/* More turns than it takes: a driver that is asked again and again is found out by that. */
+#define TURNS 20
+
+static void expect_lent(struct hold *h, struct driver *d, int sock)
+{
+	_cleanup_(hold_packet_done) struct hold_packet packet = HOLD_PACKET_NONE;
+	const struct hold_request req = { .verb = HOLD_GET, .use = HOLD_USE_CHANGE };
+
+	assert_int_equal(hold_send(sock, hold_request_write(&req), NULL), 0);
+	for (int i = 0; i < TURNS && !readable(sock); i++)
+		turn(h, d);
+	assert_int_equal(hold_receive(sock, &packet, NULL), 0);
+	assert_int_equal(hold_reply_read(packet.o, HOLD_GET, NULL), 0);
+	assert_true(packet.fds.v[HOLD_FD_DEVICE] >= 0);
+}
+
+static void a_driver_that_takes_long_is_asked_once_for_who_waits(void **state)
+{
+	static const unsigned int slow[] = {
+		1u << DRIVER_GET,
+		1u << DRIVER_GET | 1u << DRIVER_INFO,
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(slow); i++) {
+		struct device *dev;
+		struct driver d;
+		struct hold *h;
+		char path[64];
+		int sock;
+
+		driver_open(&d, slow[i]);
+		dev = driven_new("a", MIG_CAP_STOP_COPY, &d);
+		h = hold_of(dev);
+		sock = lend(h, path);
+		expect_lent(h, &d, sock);
+		assert_int_equal(atomic_load(&d.gets), 1);
+		hold_over(h, dev);
+		lend_no_more(sock, path);
+		driver_done(&d);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(no_call_is_under_way_before_it_begins),
+		cmocka_unit_test(a_driver_that_takes_long_is_asked_once_for_who_waits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
