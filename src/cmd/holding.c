@@ -34,10 +34,9 @@ static void cmd_holding_tell_manager(const struct cmd_holding *c)
 static void cmd_holding_unstore(const struct cmd_holding *c, const char *gone)
 {
 	const struct device *dev;
-	const char *name;
 
 	cmd_stored_drop(gone);
-	for (unsigned int i = 0; c->stores && (dev = hold_device(c->hold, i, &name)); i++)
+	for (unsigned int i = 0; c->stores && (dev = hold_device(c->hold, i)); i++)
 		cmd_stored_put(dev);
 }
 

@@ -271,14 +271,18 @@ static unsigned int hold_nth(const struct hold *h, unsigned int i)
 	return at;
 }
 
-struct device *hold_device(const struct hold *h, unsigned int i, const char **ret_name)
+/* Else a thread closes it, or has it for good: its descriptors may be others' by now. */
+static bool hold_is_open(const struct hold_place *p)
 {
-	unsigned int at = hold_nth(h, i);
+	return hold_is_held(p) && p->state != HOLD_PLACE_CLOSING && p->state != HOLD_PLACE_FORSAKEN;
+}
 
-	if (at == HOLD_DEVICES_MAX)
-		return NULL;
-	*ret_name = h->places[at].name;
-	return h->places[at].dev;
+struct device *hold_device(const struct hold *h, unsigned int i)
+{
+	for (unsigned int at = 0; at < HOLD_DEVICES_MAX; at++)
+		if (hold_is_open(&h->places[at]) && !i--)
+			return h->places[at].dev;
+	return NULL;
 }
 
 struct hold_place *hold_find_device(struct hold *h, const struct device *dev)

@@ -155,12 +155,13 @@ void hold_leave_socket(struct hold *h);
 unsigned int hold_count(const struct hold *h);
 
 /**
- * hold_device() - device number @i
- * @ret_name: what it is called; the holder's
+ * hold_device() - number @i of the devices that are open
+ *
+ * One that is being closed is none of them, though it counts as held until that has ended.
  *
  * Return: NULL past the last.
  */
-struct device *hold_device(const struct hold *h, unsigned int i, const char **ret_name);
+struct device *hold_device(const struct hold *h, unsigned int i);
 
 /** hold_has() - a device of that name is held */
 bool hold_has(const struct hold *h, const char *name);

@@ -264,11 +264,39 @@ static void a_driver_that_takes_long_is_asked_once_for_who_waits(void **state)
 	}
 }
 
+static void what_is_being_closed_is_not_handed_out(void **state)
+{
+	struct device *closing, *other;
+	struct driver d;
+	struct hold *h;
+
+	(void)state;
+	driver_open(&d, 1u << DRIVER_CLOSE);
+	closing = driven_new("a", 0, &d);
+	h = hold_of(closing);
+	other = driven_new("b", 0, &d);
+	assert_int_equal(hold_add(h, other, NULL), 0);
+	assert_ptr_equal(hold_device(h, 0), closing);
+	assert_ptr_equal(hold_device(h, 1), other);
+	hold_place_give_up(h, hold_find_device(h, closing));
+	assert_int_equal(hold_count(h), 2);
+	assert_ptr_equal(hold_device(h, 0), other);
+	assert_null(hold_device(h, 1));
+	while (hold_count(h) > 1)
+		turn(h, &d);
+	assert_ptr_equal(hold_device(h, 0), other);
+	device_free(closing);
+	d.slow = 0;
+	hold_over(h, other);
+	driver_done(&d);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(no_call_is_under_way_before_it_begins),
 		cmocka_unit_test(a_driver_that_takes_long_is_asked_once_for_who_waits),
+		cmocka_unit_test(what_is_being_closed_is_not_handed_out),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
