@@ -305,3 +305,12 @@ not ok 5 "* ]]
 	printf '%s\n%s\n' "$output" "$stderr"
 	((status == 0))
 }
+
+@test "run-bats: a test sees no variable of it but those of bats" {
+	# "@test" at the beginning of a line would be a test of this file.
+	printf '%s\n' '@test "names" {' "compgen -v | grep '^[a-z]' | grep -v '^run_bats_' >names || true" \
+		'}' >names.bats
+	record -0 env -i PATH="$PATH" "$top/tests/run-bats" names.bats
+	cat names
+	[[ -e names && ! -s names ]]
+}
