@@ -51,7 +51,8 @@ int cmd_devices_find(const struct invocation *inv, struct cmd_devices *d,
 void cmd_devices_done(struct cmd_devices *d)
 {
 	for (unsigned int i = 0; i < d->n; i++)
-		d->v[i] = device_free(d->v[i]);
+		if (!d->forsaken[i])
+			d->v[i] = device_free(d->v[i]);
 	acquire_shared_done(&d->shared);
 }
 
@@ -93,7 +94,21 @@ enum close_effect cmd_devices_effect(const struct cmd_devices *d, const struct d
 	return worst;
 }
 
-int cmd_devices_hold(struct invocation *inv, const struct cmd_devices *d, struct err *err)
+/* @r: what the hold has ended with, which a driver that hangs does not hide. Return: as that. */
+static int cmd_devices_end_hold(struct cmd_devices *d, struct hold *hold, int r, struct err *err)
+{
+	struct err hangs = { 0 };
+	int end = hold_end(hold, &hangs);
+
+	for (unsigned int i = 0; i < d->n; i++)
+		d->forsaken[i] = hold_is_forsaken(hold, d->v[i]);
+	if (r < 0 || end >= 0)
+		return r;
+	*err = hangs;
+	return end;
+}
+
+int cmd_devices_hold(struct invocation *inv, struct cmd_devices *d, struct err *err)
 {
 	_cleanup_(hold_freep) struct hold *hold = NULL;
 	struct cmd_holding holding = { .inv = inv };
@@ -114,5 +129,6 @@ int cmd_devices_hold(struct invocation *inv, const struct cmd_devices *d, struct
 	}
 	holding.hold = hold;
 	hold_begin(hold);
-	return cmd_holding_run(&holding, err);
+	r = cmd_holding_run(&holding, err);
+	return cmd_devices_end_hold(d, hold, r, err);
 }

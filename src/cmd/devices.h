@@ -17,6 +17,7 @@
  * @file: the last of them
  * @n: of the others; @specs, @names: what the user calls them, and what the kernel does
  * @v: found by cmd_devices_find()
+ * @forsaken: by cmd_devices_hold(): its driver has not come back, and a thread has it for good
  * @title: what they are called together: the name of the only one, or "3 devices"
  * @shared: what they are opened through together
  */
@@ -27,6 +28,7 @@ struct cmd_devices {
 	const char *specs[CMD_DEVICES_MAX];
 	const char *names[CMD_DEVICES_MAX];
 	struct device *v[CMD_DEVICES_MAX];
+	bool forsaken[CMD_DEVICES_MAX];
 	char title[32];
 	struct acquire_shared shared;
 };
@@ -63,9 +65,9 @@ enum close_effect cmd_devices_effect(const struct cmd_devices *d, const struct d
 /**
  * cmd_devices_hold() - keep all open, until a signal ends it
  *
- * A device that the host asks for is closed, and the others are held on.
+ * A device that the host asks for is closed, and the others are held on. One whose driver has not
+ * come back at the end is forsaken: cmd_devices_done() leaves it to the end of this process.
  *
- * Return: as cmd_holding_run().
+ * Return: as cmd_holding_run(); -EBUSY (ERR_DEVICE) after a signal for a driver that hangs.
  */
-_must_check_ int cmd_devices_hold(struct invocation *inv, const struct cmd_devices *d,
-				  struct err *err);
+_must_check_ int cmd_devices_hold(struct invocation *inv, struct cmd_devices *d, struct err *err);

@@ -94,7 +94,7 @@ static void cmd_loaded_say_let_go(const struct cmd_loaded *a)
 		 cmd_devices_title(&a->devices), device_close_text(effect));
 }
 
-static int cmd_loaded_hold(const struct cmd_loaded *a, struct err *err)
+static int cmd_loaded_hold(struct cmd_loaded *a, struct err *err)
 {
 	const struct device *dev;
 	enum close_effect effect = cmd_devices_effect(&a->devices, &dev);
@@ -167,7 +167,7 @@ void cmd_loaded_heed(struct cmd_loaded *a)
 }
 
 /* Keep a state that did not start, since there may be no other copy. Return: @r, why it did not. */
-static int cmd_loaded_hold_failed(const struct cmd_loaded *a, int r, struct err *err)
+static int cmd_loaded_hold_failed(struct cmd_loaded *a, int r, struct err *err)
 {
 	const struct progress progress = cmd_progress(a->inv, NULL, cmd_devices_title(&a->devices));
 	struct err gone = { 0 };

@@ -213,7 +213,7 @@ int cmd_source_plan_adopt(const struct source_options *o, struct err *err)
 }
 
 /* A device in doubt that closing may reset would lose what may be the only copy: hold it. */
-void cmd_source_hold(struct invocation *inv, const struct cmd_devices *d, int r, struct err *err)
+void cmd_source_hold(struct invocation *inv, struct cmd_devices *d, int r, struct err *err)
 {
 	const struct device *dev;
 	enum close_effect effect = cmd_devices_effect(d, &dev);

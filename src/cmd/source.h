@@ -54,4 +54,4 @@ _must_check_ int cmd_source_plan(struct json_object *report, const struct source
 _must_check_ int cmd_source_plan_adopt(const struct source_options *o, struct err *err);
 
 /** cmd_source_hold() - in doubt: a device that closing may reset may have the only copy */
-void cmd_source_hold(struct invocation *inv, const struct cmd_devices *d, int r, struct err *err);
+void cmd_source_hold(struct invocation *inv, struct cmd_devices *d, int r, struct err *err);

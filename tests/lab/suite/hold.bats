@@ -657,6 +657,19 @@ the state that it held is lost; a client has it open still, and the host waits f
 	finish resume 81 "$A: the host asks for it" "$A: closed, so that the host can have it"
 }
 
+@test "resume: a driver that hangs in SET_IRQS does not keep it from its end" {
+	hold_start "$A" "$B"
+	migctl 0 save "hold:h/$A" file
+	hold_end
+	sim "$A" fault stall-irqs
+	start resume "$VFIOMIGCTL" --json resume "$A" file
+	eventually stalled "$A"
+	kill -TERM "$resume"
+	finish resume 81 \
+		"vfiomigctl: $A: its driver has not come back from setting its interrupts, for " \
+		"see the kernel's log"
+}
+
 @test "hold: a device that is handed over lives on with the holder" {
 	hold_start
 	[[ $(<holder.out) != *'"device"'* ]]
