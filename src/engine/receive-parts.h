@@ -26,7 +26,7 @@
  * @returned: it has come
  * @done: it is over, and its state is here: a COMMIT that comes again is answered
  * @word: what `recover` has brought for a destination that is PREPARED; MOVE_NR_EVENTS for nothing
- * @word_by: who has forced that; empty for a word of the source's
+ * @word_by: who has forced that; empty for a word of the source's, and for nothing
  * @word_fd: readable then
  * @journal_lock: one thread at a time uses the journal
  * @due: enum move_action, what is still to be carried out

@@ -27,11 +27,11 @@ static int receive_record_fill(const struct receive *r, struct journal_record *r
 	ret->run = r->carrier.in ? r->result->load.starts
 				 : r->options->load.start != LOAD_STARTS_NONE;
 	ret->end = r->end;
-	if (*r->forced.by && !ret->forced) {
-		ret->forced = strdup(r->forced.by);
-		if (!ret->forced)
-			return -ENOMEM;
-	}
+	/* Of the word that is followed now, and not of one that was not written, or an earlier try. */
+	free(ret->forced);
+	ret->forced = *r->forced.by ? strdup(r->forced.by) : NULL;
+	if (*r->forced.by && !ret->forced)
+		return -ENOMEM;
 	free(ret->spool);
 	ret->spool = r->spool ? strdup(spool_path(r->spool)) : NULL;
 	if (r->spool && !ret->spool)

@@ -48,7 +48,7 @@ void receive_start_over(struct receive *r, const struct wire_hello *hello)
 	r->known = true;
 	r->returned = r->done = false;
 	r->word = MOVE_NR_EVENTS;
-	r->forced = (struct wire_forced){ 0 };
+	r->forced = r->word_by = (struct wire_forced){ 0 };
 	r->state = MOVE_D_AGREEING;
 	hex_encode(hello->txid, WIRE_ID_SIZE, r->result->txid);
 	pthread_mutex_unlock(&r->lock);

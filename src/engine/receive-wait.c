@@ -145,12 +145,15 @@ static void receive_wait_answer_own(struct receive *r, const struct guests_quest
 				    struct wire_state *ret)
 {
 	const uint64_t one = 1;
+	enum move_event word;
 
 	pthread_mutex_lock(&r->lock);
-	if (r->state == MOVE_D_PREPARED) {
-		r->word = receive_wait_word_of(r, q->said);
+	word = r->state == MOVE_D_PREPARED ? receive_wait_word_of(r, q->said) : MOVE_NR_EVENTS;
+	/* What decides nothing leaves a word alone that was not taken yet. */
+	if (word != MOVE_NR_EVENTS) {
+		r->word = word;
 		snprintf(r->word_by.by, sizeof(r->word_by.by), "%s", q->forced);
-		if (r->word != MOVE_NR_EVENTS && write(r->word_fd, &one, sizeof(one)) >= 0)
+		if (write(r->word_fd, &one, sizeof(one)) >= 0)
 			receive_wait_for_answer(r);
 	}
 	ret->phase = receive_wait_phase_now(r->state);
@@ -182,18 +185,20 @@ int receive_answer(void *ctx, const struct guests_question *q, struct wire_state
  * The worker
  */
 
+/* The eventfd is read first: a word that comes behind that is found, or wakes the next poll(). */
 static enum move_event receive_wait_take_word(struct receive *r)
 {
 	enum move_event word;
 	uint64_t count;
 
-	pthread_mutex_lock(&r->lock);
-	word = r->word;
-	r->word = MOVE_NR_EVENTS;
-	r->forced = r->word_by;
-	pthread_mutex_unlock(&r->lock);
 	if (read(r->word_fd, &count, sizeof(count)) < 0 && errno != EAGAIN)
 		log_debug("eventfd: %s", err_name(-errno));
+	pthread_mutex_lock(&r->lock);
+	word = r->word;
+	r->forced = r->word_by;
+	r->word = MOVE_NR_EVENTS;
+	r->word_by = (struct wire_forced){ 0 };
+	pthread_mutex_unlock(&r->lock);
 	return word;
 }
 

@@ -240,6 +240,39 @@ in_doubt()
 	forced_by ''
 }
 
+@test "receive: a word that decides nothing leaves no name to the decision that follows" {
+	emulate
+	receive
+	send 0 "${READY[@]}" close
+	eventually said 'is in doubt' receive.err
+	send 0 hello:role=3,journal=ffffffffffffffffffffffffffffffff hear:HELLO "forced:run by ann" \
+		tell:committed hear:TELL
+	[[ $output == *'TELL prepared' ]]
+	send 0 hello hear:HELLO commit hear:DONE
+	over 0 completed destination running 'done'
+	forced_by ''
+	[[ $stderr != *ann* ]]
+}
+
+@test "receive --keep: who has forced one move is not in the record of the next one" {
+	emulate
+	receive --keep
+	send 0 "${READY[@]}" close
+	eventually said 'is in doubt' receive.err
+	send 0 hello:role=3 hear:HELLO "forced:drop by ann" tell:aborted hear:TELL
+	eventually said 'is aborted' receive.err
+	forced_by 'drop by ann'
+	TXID=ffffffffffffffffffffffffffffffff
+	RECORD=state/$TXID.destination
+	send 0 "hello:txid=$TXID,generation=8" "${READY[@]:1}" commit hear:DONE
+	eventually said "$TXID is done" receive.err
+	phase 'done'
+	forced_by ''
+	kill -TERM "$receive"
+	finish receive 0
+	expect_state "$B" running
+}
+
 @test "receive: words that decide nothing change nothing" {
 	emulate
 	receive
