@@ -5,8 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/io.h"
 #include "base/macros.h"
 #include "engine/journal-file.h"
@@ -17,12 +19,21 @@ static int journal_file_openat(int dir, const char *name, int flags, mode_t mode
 	return openat(dir, name, flags, mode);
 }
 
+static uint64_t journal_file_now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return (uint64_t)ts.tv_sec * NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
+}
+
 const struct journal_ops journal_system_ops = {
 	.openat = journal_file_openat,
 	.write = write,
 	.fsync = fsync,
 	.renameat = renameat,
 	.unlinkat = unlinkat,
+	.now_ns = journal_file_now_ns,
 };
 
 /*

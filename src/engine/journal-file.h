@@ -10,6 +10,7 @@
  */
 
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "base/err.h"
@@ -17,6 +18,7 @@
 
 /**
  * struct journal_ops - the system calls that change the journal, as the manual has them
+ * @now_ns: none of them: what dates a record; since 1970
  *
  * In the order in which a write makes them. Return: as the calls, with errno.
  */
@@ -26,6 +28,7 @@ struct journal_ops {
 	int (*fsync)(int fd);
 	int (*renameat)(int old_dir, const char *old_name, int new_dir, const char *new_name);
 	int (*unlinkat)(int dir, const char *name, int flags);
+	uint64_t (*now_ns)(void);
 };
 
 extern const struct journal_ops journal_system_ops;

@@ -8,7 +8,6 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -35,6 +34,9 @@
 
 #define JOURNAL_NAME_MAX 64u
 
+/* Twice the time in which a link that says nothing is lost: a record's date is not older. */
+#define JOURNAL_ASIDE_NS (60 * NSEC_PER_SEC)
+
 struct journal {
 	char *dir;
 	int fd;
@@ -56,14 +58,6 @@ struct journal_entry {
 	size_t aside_len;
 	uint64_t aside_ns;
 };
-
-static uint64_t journal_now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	return (uint64_t)ts.tv_sec * NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
-}
 
 /* The folder */
 
@@ -599,7 +593,7 @@ static int journal_add_locked(struct journal_entry *e, const struct journal_reco
 	size_t len;
 	int r;
 
-	now.changed_ns = journal_now_ns();
+	now.changed_ns = e->journal->ops->now_ns();
 	if (!now.begun_ns)
 		now.begun_ns = journal_begin_ns(e->journal, now.changed_ns);
 	r = journal_text_encode(&now, &text, &len, err);
@@ -678,7 +672,7 @@ void journal_prepare(struct journal_entry *e, enum wire_phase next)
 
 	e->aside = mfree(e->aside);
 	record.phase = next;
-	record.changed_ns = e->aside_ns = journal_now_ns();
+	record.changed_ns = e->aside_ns = j->ops->now_ns();
 	r = journal_text_encode(&record, &e->aside, &e->aside_len, &why);
 	if (r < 0)
 		return;
@@ -689,6 +683,14 @@ void journal_prepare(struct journal_entry *e, enum wire_phase next)
 	e->aside = mfree(e->aside);
 }
 
+/* Its date is not that of what is to be written now; also by a clock that was set back. */
+static bool journal_aside_is_old(const struct journal_entry *e)
+{
+	const uint64_t now = e->journal->ops->now_ns();
+
+	return now < e->aside_ns || now - e->aside_ns > JOURNAL_ASIDE_NS;
+}
+
 /* Return: 1: what lies aside is what is to be written; 0; -ENOMEM and the like. */
 static int journal_is_aside(struct journal_entry *e, struct err *err)
 {
@@ -696,7 +698,7 @@ static int journal_is_aside(struct journal_entry *e, struct err *err)
 	size_t len;
 	int r;
 
-	if (!e->aside)
+	if (!e->aside || journal_aside_is_old(e))
 		return 0;
 	e->record.changed_ns = e->aside_ns;
 	r = journal_text_encode(&e->record, &text, &len, err);
@@ -716,7 +718,7 @@ int journal_write(struct journal_entry *e, struct err *err)
 	e->aside = mfree(e->aside);
 	if (r > 0)
 		return journal_file_commit(j->ops, j->fd, j->dir, e->name, err);
-	e->record.changed_ns = journal_now_ns();
+	e->record.changed_ns = j->ops->now_ns();
 	return journal_put(j, e->name, &e->record, err);
 }
 

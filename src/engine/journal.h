@@ -164,8 +164,8 @@ _must_check_ int journal_write(struct journal_entry *e, struct err *err);
  * it for the record. A journal_write() of just that content has only to give it its name. One of
  * any other content, journal_lock() and journal_entry_free() do away with it.
  *
- * The time at which the record has changed is that of this call. Best effort: what fails here,
- * journal_write() does anew, and tells.
+ * The time at which the record has changed is that of this call: a journal_write() that comes more
+ * than a minute later writes all anew, as one does that is left with what has failed here.
  */
 void journal_prepare(struct journal_entry *e, enum wire_phase next);
 

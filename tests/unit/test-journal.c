@@ -645,12 +645,21 @@ static int fault_unlinkat(int dir, const char *name, int flags)
 	return fault_result(fault_hits(CALL_UNLINKAT), unlinkat(dir, name, flags));
 }
 
+/* What the day's clock says; a test sets it. */
+static uint64_t today_ns = UINT64_C(1700000000) * NSEC_PER_SEC;
+
+static uint64_t fault_now_ns(void)
+{
+	return today_ns;
+}
+
 static const struct journal_ops fault_ops = {
 	.openat = fault_openat,
 	.write = fault_write,
 	.fsync = fault_fsync,
 	.renameat = fault_renameat,
 	.unlinkat = fault_unlinkat,
+	.now_ns = fault_now_ns,
 };
 
 static void fault_set(int at, int error, bool after)
@@ -847,6 +856,39 @@ static void another_content_than_was_prepared_is_written_whole(void **state)
 	assert_int_equal(journal_record(e)->phase, WIRE_PHASE_COMMITTED);
 	journal_entry_free(e);
 	journal_free(j);
+}
+
+/* A destination may be in doubt for hours; and the clock may be set meanwhile. */
+static void what_was_prepared_long_ago_is_written_with_its_own_date(void **state)
+{
+	static const struct {
+		int64_t waited_s;
+		bool ahead; /* what lies aside is good, with the date at which it was prepared */
+	} rows[] = { { 0, true }, { 59, true }, { 61, false }, { 86400, false }, { -1, false } };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct journal_record r = a_record(1, 0);
+		struct journal *j = opened_faulty();
+		struct journal_entry *e = added(j, 1, WIRE_PHASE_PREPARED);
+		uint64_t prepared_ns = today_ns;
+
+		journal_prepare(e, WIRE_PHASE_COMMITTED);
+		today_ns += (uint64_t)(rows[i].waited_s * (int64_t)NSEC_PER_SEC);
+		fault_set(-1, 0, false);
+		journal_record(e)->phase = WIRE_PHASE_COMMITTED;
+		assert_int_equal(journal_write(e, NULL), JOURNAL_WRITTEN);
+		assert_int_equal(fault.calls == 2, rows[i].ahead);
+		assert_false(is_aside(1));
+		journal_entry_free(e);
+		assert_int_equal(journal_lock(j, r.txid, r.role, &e, NULL), 0);
+		assert_int_equal(journal_record(e)->phase, WIRE_PHASE_COMMITTED);
+		assert_true(journal_record(e)->changed_ns ==
+			    (rows[i].ahead ? prepared_ns : today_ns));
+		journal_entry_free(e);
+		journal_free(j);
+		empty_folder();
+	}
 }
 
 static void a_record_that_is_not_added_is_not_there(void **state)
@@ -1047,6 +1089,7 @@ int main(void)
 		TEST(what_cannot_be_prepared_is_written_in_its_time),
 		TEST(what_is_prepared_is_no_record),
 		TEST(another_content_than_was_prepared_is_written_whole),
+		TEST(what_was_prepared_long_ago_is_written_with_its_own_date),
 		TEST(a_record_that_is_not_added_is_not_there),
 		TEST(a_record_is_told_only_when_it_is_durable),
 		TEST(a_generation_is_given_once),
