@@ -190,12 +190,13 @@ static int guests_one_go(struct visitor *visitor)
 static int guests_one_hear(struct visitor *visitor, struct err *err)
 {
 	struct wire_message *m = &visitor->said;
+	unsigned int answers = 0;
 	int r;
 
 	for (unsigned int i = 0; i < GUESTS_QUESTIONS_MAX; i++) {
 		r = link_hear(visitor->link, m, err);
 		if (r < 0)
-			return i ? guests_one_go(visitor) : r;
+			return answers ? guests_one_go(visitor) : r;
 		if (m->type == WIRE_OFFER) {
 			r = link_take_payload(visitor->link, &visitor->offer, &visitor->offer_len,
 					      err);
@@ -214,6 +215,7 @@ static int guests_one_hear(struct visitor *visitor, struct err *err)
 		r = guests_one_answer(visitor, m, err);
 		if (r < 0)
 			return r;
+		answers++;
 	}
 	return err_fail(err, ERR_PEER, -EPROTO, "too many questions");
 }

@@ -329,6 +329,10 @@ signal.pause()' "$1" >locker.out 3>&- &
 	put "$B" stop
 	forge here destination prepared there "$B"
 	serve there ask
+	# One names who has forced a word, and says none.
+	"$BATS_TEST_DIRNAME/move-source.py" unix:ask /dev/null hello:role=3 hear:HELLO \
+		'forced:run by ann' close
+	eventually said 'turned away: ' serve.err
 	python3 -c 'import socket
 for i in range(20):
     s = socket.socket(socket.AF_UNIX)
