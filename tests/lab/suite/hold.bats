@@ -372,7 +372,7 @@ lists()
 	eventually migctl 0 state "hold:h/$A" stop
 	echo 1 >"/sys/bus/mdev/devices/$A/remove"
 	devices=("$B")
-	says holder.err "$A: closed, so that the host can have it (it was in stop)"
+	eventually says holder.err "$A: closed, so that the host can have it (it was in stop)"
 	hold_end
 }
 
