@@ -27,7 +27,7 @@ static int receive_record_fill(const struct receive *r, struct journal_record *r
 	ret->run = r->carrier.in ? r->result->load.starts
 				 : r->options->load.start != LOAD_STARTS_NONE;
 	ret->end = r->end;
-	/* Of the word that is followed now, and not of one that was not written, or an earlier try. */
+	/* Of the word that is followed now: an earlier try's, or one not written, says nothing. */
 	free(ret->forced);
 	ret->forced = *r->forced.by ? strdup(r->forced.by) : NULL;
 	if (*r->forced.by && !ret->forced)

@@ -167,9 +167,9 @@ static void a_byte_that_is_lost_or_changed_is_noticed(void **state)
 		assert_int_equal(journal_text_decode(text, i, &back, &err), -EBADMSG);
 		assert_int_equal(err_status(&err), ERR_IMAGE);
 		for (unsigned int bit = 0; bit < 8; bit++) {
-			text[i] ^= (char)(1u << bit);
+			text[i] = (char)(text[i] ^ (1 << bit));
 			assert_int_equal(journal_text_decode(text, len, &back, &err), -EBADMSG);
-			text[i] ^= (char)(1u << bit);
+			text[i] = (char)(text[i] ^ (1 << bit));
 		}
 	}
 	free(text);
@@ -551,8 +551,8 @@ static void finished_records_go_when_there_are_many(void **state)
 	journal_entry_free(e);
 	for (uint8_t n = 1; n <= 10; n++)
 		journal_entry_free(added(j, n, WIRE_PHASE_COMMITTED));
-	for (uint8_t n = 11; n <= 11 + JOURNAL_KEPT + 5; n++)
-		journal_entry_free(added(j, n, WIRE_PHASE_ABORTED));
+	for (unsigned int n = 11; n <= 11 + JOURNAL_KEPT + 5; n++)
+		journal_entry_free(added(j, (uint8_t)n, WIRE_PHASE_ABORTED));
 	/* A lock whose record was never written. */
 	memset(r.txid, 0xee, sizeof(r.txid));
 	snprintf(path, sizeof(path), "%s/%s.source.lock", folder,

@@ -131,8 +131,8 @@ static int teardown(void **state)
 }
 
 /*
- * One says @phase of the journal @journal, with @forced before it, in any thread. Return: what it is
- * answered; BUSY for nothing, which is no answer while none but these tests is at work.
+ * One says @phase of the journal @journal, with @forced before it, in any thread. Return: what it
+ * is answered; BUSY for nothing, which is no answer while none but these tests is at work.
  */
 static enum wire_phase say(enum wire_phase phase, uint8_t journal, const char *forced)
 {
