@@ -88,6 +88,23 @@ static int recover_connect(struct recover_work *w, struct err *err)
 	return recover_ask_open(&q, w->options->peer, &w->options->link, w->cancel, &w->link, err);
 }
 
+/*
+ * A link that is lost stops who waits for it as a signal does. Here that is an answer: the rest is
+ * stopped by a signal alone.
+ */
+static int recover_check(struct recover_work *w, struct err *err)
+{
+	int r = cancel_check(w->cancel, err);
+
+	if (r >= 0)
+		return r;
+	w->link = link_free(w->link);
+	if (!cancel_resume(w->cancel))
+		return r;
+	*err = (struct err){ 0 };
+	return 0;
+}
+
 static int recover_exchange(struct recover_work *w, enum wire_type type, struct wire_state *ret,
 			    struct err *err)
 {
@@ -95,7 +112,8 @@ static int recover_exchange(struct recover_work *w, enum wire_type type, struct 
 	int r;
 
 	if (!w->link) {
-		r = recover_connect(w, err);
+		r = recover_check(w, err);
+		r = r < 0 ? r : recover_connect(w, err);
 		if (r < 0)
 			return r;
 	}
@@ -211,7 +229,7 @@ static int recover_carry_out(struct recover_work *w, struct err *err)
 
 	/* From here on a signal is too late: what has begun is brought to its end. */
 	if (left & ~(unsigned int)RECOVER_TELL) {
-		r = cancel_check(w->cancel, err);
+		r = recover_check(w, err);
 		if (r < 0)
 			return r;
 		cancel_close(w->cancel);
@@ -429,7 +447,7 @@ static int recover_work(struct recover_work *w, struct err *err)
 		return r;
 	result->looked = true;
 	recover_hear(w, WIRE_ASK);
-	r = cancel_check(w->cancel, err);
+	r = recover_check(w, err);
 	if (r < 0)
 		return r;
 	r = recover_rounds(w, err);
