@@ -18,7 +18,7 @@
  */
 
 /* Read at a time: the library's own choice is what stat() says, which may be as little as 1 KiB. */
-#define PCI_NAMES_READ (64 * 1024)
+#define PCI_NAMES_READ ((size_t)64 << 10)
 
 /* Where distributions have it. */
 static const char *const databases[] = {
