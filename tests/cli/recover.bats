@@ -403,14 +403,15 @@ signal.pause()' "$@" >mute.out 3>&- &
 	is "$B" running
 }
 
-# killed_source N: a move of $A to a receiver of $B that listens at "in", whose source is killed at
-# its Nth fsync: at the 9th its decision is in its record, and was not said. The receiver is in doubt.
+# killed_source CALL N: a move of $A to a receiver of $B that listens at "in", whose source is killed
+# at its Nth such call, which is not made. At the 4th renameat READY was heard, and nothing decided; at
+# the 9th fsync its decision is in its record, and was not said. The receiver is in doubt.
 killed_source()
 {
 	"$tool" receive --state-dir here "$B" unix:in >receive.out 2>receive.err 3>&- &
 	receiver=$!
 	eventually test -S in
-	strace -f -qq -o trace -e trace=fsync -e "inject=fsync:signal=KILL:when=$1" \
+	strace -f -qq -o trace -e "trace=$1" -e "inject=$1:error=EIO:signal=KILL:when=$2" \
 		"$tool" migrate --state-dir there/new "$A" unix:in >migrate.out 2>&1 3>&- || true
 	eventually grep -q 'is in doubt' receive.err
 	TXID=$(basename here/*.destination .destination)
@@ -419,7 +420,7 @@ killed_source()
 @test "recover: a receiver that waits for the word of a source that was killed after its decision" {
 	command -v strace >/dev/null || skip "no strace"
 	emu_start
-	killed_source 9
+	killed_source fsync 9
 	phase there/new source committed
 	is "$A" stop
 	serve there/new ask --keep
@@ -444,7 +445,7 @@ killed_source()
 @test "recover: a receiver that waits for the word of a source that was killed before its decision" {
 	command -v strace >/dev/null || skip "no strace"
 	emu_start
-	killed_source 8
+	killed_source renameat 4
 	phase there/new source begun
 	is "$A" stop
 	migctl 0 recover --json --state-dir there/new "$TXID"
@@ -462,7 +463,7 @@ killed_source()
 @test "recover: what a receiver that waits is forced to is in its record" {
 	require strace
 	emu_start
-	killed_source 9
+	killed_source fsync 9
 	recover 0 --force=run
 	told relayed true
 	[[ $(jq -r .forced <<<"$output") == "run by $(id -un) at 20"* ]]
