@@ -141,11 +141,13 @@ static enum wire_phase receive_wait_phase_now(enum move_state state)
 	return WIRE_PHASE_BUSY;
 }
 
-static void receive_wait_answer_own(struct receive *r, const struct guests_question *q,
+/* Return: whether it is under way still. */
+static bool receive_wait_answer_own(struct receive *r, const struct guests_question *q,
 				    struct wire_state *ret)
 {
 	const uint64_t one = 1;
 	enum move_event word;
+	bool under_way;
 
 	pthread_mutex_lock(&r->lock);
 	word = r->state == MOVE_D_PREPARED ? receive_wait_word_of(r, q->said) : MOVE_NR_EVENTS;
@@ -157,7 +159,9 @@ static void receive_wait_answer_own(struct receive *r, const struct guests_quest
 			receive_wait_for_answer(r);
 	}
 	ret->phase = receive_wait_phase_now(r->state);
+	under_way = r->state != MOVE_D_AGREEING;
 	pthread_mutex_unlock(&r->lock);
+	return under_way;
 }
 
 int receive_answer(void *ctx, const struct guests_question *q, struct wire_state *ret,
@@ -177,8 +181,10 @@ int receive_answer(void *ctx, const struct guests_question *q, struct wire_state
 	*ret = (struct wire_state){ .generation = said->generation, .role = WIRE_DESTINATION };
 	memcpy(ret->txid, said->txid, sizeof(ret->txid));
 	memcpy(ret->journal, journal_id(r->options->journal), sizeof(ret->journal));
-	receive_wait_answer_own(r, q, ret);
-	return 0;
+	if (receive_wait_answer_own(r, q, ret))
+		return 0;
+	/* The worker may come to the end of it before this thread is awake: the record has that. */
+	return receive_phase(r, said->txid, role, ret, why);
 }
 
 /*

@@ -284,6 +284,35 @@ static void a_forced_word_that_was_not_written_does_not_name_the_next_one(void *
 	assert_committed(NULL);
 }
 
+static enum wire_phase answered;
+
+static void *bring_drop(void *arg)
+{
+	(void)arg;
+	answered = say(WIRE_PHASE_ABORTED, PEER_JOURNAL, "");
+	return NULL;
+}
+
+/* As the worker does, which is at the next transaction before the bearer's thread wakes. */
+static void the_bearer_hears_of_an_end_that_is_past(void **state)
+{
+	pthread_t bearer;
+
+	(void)state;
+	assert_int_equal(pthread_create(&bearer, NULL, bring_drop, NULL), 0);
+	while (!is_brought())
+		pause_shortly();
+	journal_record(end.r.entry)->phase = WIRE_PHASE_ABORTED;
+	assert_int_equal(journal_write(end.r.entry, NULL), JOURNAL_WRITTEN);
+	end.r.entry = journal_entry_free(end.r.entry);
+	pthread_mutex_lock(&end.r.lock);
+	end.r.state = MOVE_D_AGREEING;
+	pthread_cond_broadcast(&end.r.changed);
+	pthread_mutex_unlock(&end.r.lock);
+	pthread_join(bearer, NULL);
+	assert_int_equal(answered, WIRE_PHASE_ABORTED);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -292,6 +321,7 @@ int main(void)
 		TEST(a_name_without_a_word_is_not_kept),
 		TEST(a_word_that_comes_while_it_looks_is_not_lost),
 		TEST(a_forced_word_that_was_not_written_does_not_name_the_next_one),
+		TEST(the_bearer_hears_of_an_end_that_is_past),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
