@@ -30,7 +30,7 @@ static void cmd_receive_leftover_device(const struct cmd_receive_leftover *l,
 	enum leftover left = leftover_find(items, n, device_name(dev), &record);
 	char txid[2 * WIRE_ID_SIZE + 1];
 
-	if (left == LEFTOVER_NONE)
+	if (left == LEFTOVER_NONE || left == LEFTOVER_GONE)
 		return;
 	hex_encode(record->txid, WIRE_ID_SIZE, txid);
 	if (left != LEFTOVER_HELD)

@@ -8,6 +8,7 @@ const char *leftover_story(enum wire_role role, enum wire_phase phase)
 	static const char *const source[WIRE_NR_PHASES] = {
 		[WIRE_PHASE_BEGUN] = "was cut off while this device's state was sent",
 		[WIRE_PHASE_COMMITTED] = "has moved this device's state away, unconfirmed",
+		[WIRE_PHASE_DONE] = "has moved this device's state away",
 	};
 	static const char *const destination[WIRE_NR_PHASES] = {
 		[WIRE_PHASE_BEGUN] = "was cut off while its state came",
@@ -43,9 +44,8 @@ enum leftover leftover_find(const struct journal_item *items, size_t n, const ch
 	if (newest->record.phase == WIRE_PHASE_PREPARED ||
 	    newest->record.phase == WIRE_PHASE_COMMITTED)
 		return LEFTOVER_OWED;
-	if (leftover_story(newest->record.role, newest->record.phase))
-		return LEFTOVER_OPEN;
-	return newest->record.role == WIRE_DESTINATION && newest->record.phase == WIRE_PHASE_DONE
-		       ? LEFTOVER_HELD
-		       : LEFTOVER_NONE;
+	if (newest->record.phase == WIRE_PHASE_DONE)
+		return newest->record.role == WIRE_DESTINATION ? LEFTOVER_HELD : LEFTOVER_GONE;
+	return leftover_story(newest->record.role, newest->record.phase) ? LEFTOVER_OPEN
+									 : LEFTOVER_NONE;
 }

@@ -19,6 +19,7 @@ enum leftover {
 	LEFTOVER_OPEN, /* it is not over: `recover` brings it to its end */
 	LEFTOVER_OWED, /* nor that, and its state may be this device's alone: none may replace it */
 	LEFTOVER_HELD, /* it is over, and its state came into the device */
+	LEFTOVER_GONE, /* it is over, and has moved the device's state away */
 };
 
 /**
@@ -29,5 +30,5 @@ enum leftover {
 enum leftover leftover_find(const struct journal_item *items, size_t n, const char *name,
 			    const struct journal_record **ret);
 
-/** leftover_story() - "is in doubt", what LEFTOVER_OPEN and _OWED are by the record; else NULL */
+/** leftover_story() - "is in doubt", what all but LEFTOVER_HELD are by the record; else NULL */
 const char *leftover_story(enum wire_role role, enum wire_phase phase);

@@ -11,6 +11,7 @@
 #include "base/macros.h"
 #include "engine/courier.h"
 #include "engine/journal.h"
+#include "engine/leftover.h"
 #include "engine/migrate.h"
 #include "engine/migrate-record.h"
 
@@ -27,6 +28,7 @@
  * @left: how often the channel may still be dialled again
  * @pause_ms: before the next dial
  * @patience_ns: when the wait for the other end's last word ends, CLOCK_MONOTONIC; 0: not yet known
+ * @left_over: by an earlier transaction, for which this one is refused
  * @begun: the image was begun, and its streams have to be given up before another one
  * @settled: the devices were touched
  */
@@ -43,6 +45,7 @@ struct migrate {
 	unsigned int left;
 	int pause_ms;
 	uint64_t patience_ns;
+	enum leftover left_over;
 	bool begun, settled;
 };
 
@@ -96,6 +99,49 @@ static int migrate_open_journal(struct migrate *m, struct err *err)
 	return r < 0 ? r : journal_open(dir, &m->journal, err);
 }
 
+static int migrate_refuse(struct migrate *m, const char *name, const struct journal_record *record,
+			  enum leftover what, struct err *err)
+{
+	char txid[MIGRATE_TXID_MAX];
+
+	m->left_over = what;
+	hex_encode(record->txid, WIRE_ID_SIZE, txid);
+	err_fail(err, what == LEFTOVER_OWED ? ERR_IN_DOUBT : ERR_USAGE, -EALREADY,
+		 "%s: transaction %s %s", name, txid, leftover_story(record->role, record->phase));
+	if (what == LEFTOVER_OWED)
+		return err_hint(err, -EALREADY, "vfiomigctl recover --state-dir=%s %s",
+				journal_dir(m->journal), txid);
+	return err_hint(err, -EALREADY,
+			"the other end may run it: reset this device, or start it first if it has "
+			"another state since");
+}
+
+/*
+ * What has left must not leave once more: two ends would run it. A device that runs has another
+ * state since; in STOP it is the one that has left.
+ */
+static int migrate_check_left(struct migrate *m, enum leftover what, struct err *err)
+{
+	const struct source_options *o = &m->options->source;
+	const struct journal_record *record;
+	struct journal_item *items;
+	size_t n;
+	int r = journal_list(m->journal, &items, &n, err);
+
+	if (r < 0)
+		return r;
+	for (unsigned int i = 0; r >= 0 && i < o->n; i++) {
+		const char *name = device_name(o->devs[i]);
+
+		if (what == LEFTOVER_GONE && o->devs[i]->mig->state != MIG_STOP)
+			continue;
+		if (leftover_find(items, n, name, &record) == what)
+			r = migrate_refuse(m, name, record, what, err);
+	}
+	journal_list_done(items, n);
+	return r;
+}
+
 static int migrate_open_all(struct migrate *m, struct err *err)
 {
 	const struct migrate_options *o = m->options;
@@ -113,13 +159,15 @@ static int migrate_open_all(struct migrate *m, struct err *err)
 	r = migrate_open_journal(m, err);
 	if (r < 0)
 		return r;
-	r = migrate_identify(m, err);
+	r = migrate_check_left(m, LEFTOVER_OWED, err);
+	r = r < 0 ? r : migrate_identify(m, err);
 	if (r < 0)
 		return r;
 	if (courier_dial(&m->courier, err) != MOVE_ON_LINKED)
 		return err->code;
 	r = source_open(&m->source, err);
-	return r < 0 ? r : source_check(&m->source, err);
+	r = r < 0 ? r : source_check(&m->source, err);
+	return r < 0 ? r : migrate_check_left(m, LEFTOVER_GONE, err);
 }
 
 /*
@@ -506,7 +554,11 @@ static void migrate_tell_doubt(const struct migrate *m)
 	else
 		err_note(m->err, code, "%s stays stopped, since the other end may run its state",
 			 device_name(o->devs[0]));
-	err_hint(m->err, code, "vfiomigctl recover %s", migrate_txid(m, txid));
+	if (m->options->state_dir)
+		err_hint(m->err, code, "vfiomigctl recover --state-dir=%s %s",
+			 journal_dir(m->journal), migrate_txid(m, txid));
+	else
+		err_hint(m->err, code, "vfiomigctl recover %s", migrate_txid(m, txid));
 }
 
 /* The error's kind becomes the verdict's. Return: 0 for a move that is done, else the error. */
@@ -546,6 +598,17 @@ static int migrate_judge_check(struct migrate *m)
 	if (m->result->answered)
 		m->err->kind = ERR_UNSUPPORTED;
 	return m->err->code;
+}
+
+/* Nothing was touched, and yet the state may not be this end's. */
+static void migrate_judge_left(struct migrate *m)
+{
+	struct handover_verdict *verdict = &m->result->verdict;
+
+	if (m->left_over == LEFTOVER_NONE)
+		return;
+	verdict->outcome = m->left_over == LEFTOVER_OWED ? OUTCOME_IN_DOUBT : OUTCOME_ABORTED;
+	verdict->owner = m->left_over == LEFTOVER_OWED ? OWNER_UNKNOWN : OWNER_DESTINATION;
 }
 
 static void migrate_note(struct migrate *m)
@@ -593,6 +656,7 @@ int migrate_run(const struct migrate_options *options, struct cancel *cancel,
 	migrate_note(&m);
 	actions_end(m.source.set.actions, m.state == MOVE_S_DONE ? NULL : err);
 	r = options->check_only ? migrate_judge_check(&m) : migrate_judge(&m);
+	migrate_judge_left(&m);
 	migrate_done(&m);
 	return r;
 }

@@ -654,3 +654,41 @@ socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(b"nothing", "log")' || t
 	INVOCATION_ID=1 logged recover --state-dir here
 	[[ $logged == nothing ]]
 }
+
+#
+# What has left must not leave once more
+#
+
+@test "migrate: a device whose state may have moved is not moved once more" {
+	emu_start
+	put "$A" stop
+	forge here source committed there "$A"
+	migctl 80 migrate --json --state-dir here "$A" unix:nobody
+	told outcome in-doubt
+	told owner unknown
+	expect_message "$A: transaction $TXID has moved this device's state away, unconfirmed" \
+		"vfiomigctl recover --state-dir=$PWD/here $TXID"
+	is "$A" stop
+	phase here source committed
+}
+
+@test "migrate: a state that has moved leaves once only, and the next one of its device does" {
+	emu_start --devices 4
+	start receive receive --no-hold --state-dir there "$B" unix:b
+	eventually test -S b
+	migctl 0 migrate --state-dir here "$A" unix:b
+	wait "$receive"
+	start receive receive --no-hold --keep --state-dir there vfio-user:emu.2 unix:c
+	eventually test -S c
+	migctl 64 migrate --json --state-dir here "$A" unix:c
+	told outcome aborted
+	told owner destination
+	expect_message "has moved this device's state away" "reset this device"
+	is "$A" stop
+	is vfio-user:emu.2 running
+	put "$A" running
+	migctl 0 migrate --state-dir here "$A" unix:c
+	is "$A" stop
+	kill "$receive"
+	wait "$receive"
+}

@@ -32,7 +32,7 @@ static void each_phase_of_each_end_has_its_answer(void **state)
 	} rows[] = {
 		{ WIRE_SOURCE, WIRE_PHASE_BEGUN, LEFTOVER_OPEN },
 		{ WIRE_SOURCE, WIRE_PHASE_COMMITTED, LEFTOVER_OWED },
-		{ WIRE_SOURCE, WIRE_PHASE_DONE, LEFTOVER_NONE },
+		{ WIRE_SOURCE, WIRE_PHASE_DONE, LEFTOVER_GONE },
 		{ WIRE_SOURCE, WIRE_PHASE_ABORTED, LEFTOVER_NONE },
 		{ WIRE_DESTINATION, WIRE_PHASE_BEGUN, LEFTOVER_OPEN },
 		{ WIRE_DESTINATION, WIRE_PHASE_PREPARED, LEFTOVER_OWED },
@@ -73,7 +73,8 @@ static void the_newest_record_of_the_device_tells(void **state)
 	assert_ptr_equal(found, &items[1].record);
 	/* It has been moved away since. */
 	items[3].record.devices = &disk;
-	assert_int_equal(leftover_find(items, 4, "disk", &found), LEFTOVER_NONE);
+	assert_int_equal(leftover_find(items, 4, "disk", &found), LEFTOVER_GONE);
+	assert_ptr_equal(found, &items[3].record);
 }
 
 static void what_is_at_work_or_cannot_be_read_is_no_leftover(void **state)
