@@ -79,11 +79,16 @@ kill_at_calls()
 # A test that ends well has ended all of its processes; what a failed one leaves is ended here.
 lab_teardown()
 {
-	local left uuid
+	local left uuid looks
 
 	[[ -n ${before-} ]] || return 0
 	exec 8>&-
 	leftovers
+	# What ends with a process of the test's takes a moment more than that.
+	for ((looks = 0; looks < 150 && ${#leftovers[@]} > 0; looks++)); do
+		nap 20
+		leftovers
+	done
 	left=${leftovers[*]}
 	while ((${#leftovers[@]} > 0)); do
 		kill -KILL "${leftovers[@]}" 2>/dev/null || true
