@@ -147,10 +147,8 @@ static int guests_one_answer(struct visitor *visitor, const struct wire_message 
 
 static int guests_one_say_done(struct visitor *visitor, struct err *err)
 {
-	const struct wire_message done = { .type = WIRE_DONE, .decision = visitor->said.decision };
-	int r = link_send(visitor->link, &done, err);
+	int r = link_say_done(visitor->link, &visitor->said.decision, err);
 
-	r = r < 0 ? r : link_finish(visitor->link, err);
 	if (r < 0)
 		return r;
 	log_info("%s: is told that its transaction is done", link_name(visitor->link));

@@ -554,6 +554,14 @@ int link_finish(struct link *l, struct err *err)
 	return r < 0 ? link_fail(l, r, err) : 0;
 }
 
+int link_say_done(struct link *l, const struct wire_decision *decision, struct err *err)
+{
+	const struct wire_message done = { .type = WIRE_DONE, .decision = *decision };
+	int r = link_send(l, &done, err);
+
+	return r < 0 ? r : link_finish(l, err);
+}
+
 struct link *link_free(struct link *l)
 {
 	if (!l)

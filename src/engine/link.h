@@ -111,5 +111,9 @@ _must_check_ int link_take_payload(struct link *l, char **ret, size_t *ret_len, 
 /** link_finish() - nothing more is said: as channel_finish(). */
 _must_check_ int link_finish(struct link *l, struct err *err);
 
+/** link_say_done() - DONE of @decision, which was another process's to carry out, and no more */
+_must_check_ int link_say_done(struct link *l, const struct wire_decision *decision,
+			       struct err *err);
+
 struct link *link_free(struct link *l);
 DEFINE_CLEANUP(struct link *, link_free)

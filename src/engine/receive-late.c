@@ -102,12 +102,9 @@ int receive_late_judge(struct receive *r, const struct wire_hello *hello,
 static int receive_late_say_done(struct receive *r, const struct wire_decision *decision,
 				 struct err *err)
 {
-	const struct wire_message done = { .type = WIRE_DONE, .decision = *decision };
 	char txid[2 * WIRE_ID_SIZE + 1];
-	int e;
+	int e = link_say_done(r->link, decision, err);
 
-	e = link_send(r->link, &done, err);
-	e = e < 0 ? e : link_finish(r->link, err);
 	if (e < 0)
 		return e;
 	r->result->load.verdict.owner = OWNER_DESTINATION;
