@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -23,19 +22,9 @@
 #include "base/macros.h"
 #include "engine/journal-file.h"
 #include "engine/journal-text.h"
+#include "folder.h"
 
 static char folder[32];
-
-static void empty_folder(void)
-{
-	DIR *dir = opendir(folder);
-
-	assert_non_null(dir);
-	for (const struct dirent *d = readdir(dir); d; d = readdir(dir))
-		if (strcmp(d->d_name, ".") != 0 && strcmp(d->d_name, "..") != 0)
-			assert_int_equal(unlinkat(dirfd(dir), d->d_name, 0), 0);
-	closedir(dir);
-}
 
 static int setup(void **state)
 {
@@ -47,7 +36,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	(void)state;
-	empty_folder();
+	folder_empty(folder);
 	return rmdir(folder);
 }
 
@@ -757,7 +746,7 @@ static int write_with_fault(int at, int error, bool after, bool ahead)
 		assert_outcome(r, WIRE_PHASE_PREPARED, phase_now(1), had_renamed());
 	assert_int_equal(hit && r != JOURNAL_WRITTEN, err.text[0] != '\0');
 	assert_false(is_aside(1));
-	empty_folder();
+	folder_empty(folder);
 	return hit ? r : JOURNAL_WRITTEN;
 }
 
@@ -806,7 +795,7 @@ static void what_cannot_be_prepared_is_written_in_its_time(void **state)
 		journal_entry_free(e);
 		journal_free(j);
 		assert_int_equal(phase_now(1), WIRE_PHASE_COMMITTED);
-		empty_folder();
+		folder_empty(folder);
 	}
 	assert_true(hits >= 3);
 }
@@ -887,7 +876,7 @@ static void what_was_prepared_long_ago_is_written_with_its_own_date(void **state
 			    (rows[i].ahead ? prepared_ns : today_ns));
 		journal_entry_free(e);
 		journal_free(j);
-		empty_folder();
+		folder_empty(folder);
 	}
 }
 
@@ -912,7 +901,7 @@ static void a_record_that_is_not_added_is_not_there(void **state)
 		if (phase_now(1) == WIRE_PHASE_NONE)
 			journal_entry_free(added(j, 1, WIRE_PHASE_COMMITTED));
 		journal_free(j);
-		empty_folder();
+		folder_empty(folder);
 	}
 }
 
@@ -970,7 +959,7 @@ static void a_folder_without_an_id_is_not_opened(void **state)
 		if (!hit)
 			journal_free(j);
 		journal_free(opened());
-		empty_folder();
+		folder_empty(folder);
 	}
 	assert_true(failed >= 5);
 }
@@ -1060,7 +1049,7 @@ static void a_process_that_is_killed_leaves_the_old_or_the_new(void **state)
 				if (now == WIRE_PHASE_NONE)
 					journal_entry_free(added(j, 1, WIRE_PHASE_BEGUN));
 				journal_free(j);
-				empty_folder();
+				folder_empty(folder);
 			}
 		}
 		assert_true(old >= 5 && new >= 3);

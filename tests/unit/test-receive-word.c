@@ -9,7 +9,6 @@
  * which there are none.
  */
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -31,6 +30,7 @@
 #include "base/macros.h"
 #include "engine/journal-file.h"
 #include "engine/receive-parts.h"
+#include "folder.h"
 
 #define PEER_JOURNAL 0xa5
 #define OTHER_JOURNAL 0x5a
@@ -105,17 +105,6 @@ static int setup(void **state)
 	return r->word_fd < 0;
 }
 
-static void empty_folder(void)
-{
-	DIR *dir = opendir(folder);
-
-	assert_non_null(dir);
-	for (const struct dirent *d = readdir(dir); d; d = readdir(dir))
-		if (strcmp(d->d_name, ".") != 0 && strcmp(d->d_name, "..") != 0)
-			assert_int_equal(unlinkat(dirfd(dir), d->d_name, 0), 0);
-	closedir(dir);
-}
-
 static int teardown(void **state)
 {
 	(void)state;
@@ -126,7 +115,7 @@ static int teardown(void **state)
 	pthread_cond_destroy(&end.r.changed);
 	pthread_mutex_destroy(&end.r.journal_lock);
 	pthread_mutex_destroy(&end.r.lock);
-	empty_folder();
+	folder_empty(folder);
 	return rmdir(folder);
 }
 
