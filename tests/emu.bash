@@ -314,6 +314,8 @@ start()
 	local name=$1
 
 	shift
+	# The process that opens them may come to it late: what an earlier one said is gone by then.
+	: >"$name.out" 2>"$name.err"
 	"$tool" "$@" >"$name.out" 2>"$name.err" 3>&- 9>&- &
 	started+=("$!")
 	printf -v "$name" %s "$!"

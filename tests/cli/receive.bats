@@ -37,13 +37,6 @@ receive()
 	eventually said 'listening on' receive.err
 }
 
-# again [ARG...]: the same; what the one before has said is gone.
-again()
-{
-	rm receive.err
-	receive "$@"
-}
-
 # send STATUS STEP...: what it has heard is in $output.
 send()
 {
@@ -698,7 +691,7 @@ by_command()
 	eventually said 'is in doubt' receive.err
 	kill -TERM "$receive"
 	finish receive 80
-	again --keep
+	receive --keep
 	said "warning: $B: transaction $TXID, of an earlier start, is in doubt, and its state is here: vfiomigctl \
 recover --state-dir=state $TXID" receive.err
 	# No other state may take its place before that.
@@ -710,12 +703,12 @@ recover --state-dir=state $TXID" receive.err
 	# That command does; what it brings back is told of by --keep alone.
 	migctl 0 -q recover --state-dir=state --force=run "$TXID"
 	phase 'done'
-	again --keep
+	receive --keep
 	said "warning: $B: has the state of transaction $TXID, of an earlier start: the next move here \
 replaces it" receive.err
 	kill -TERM "$receive"
 	finish receive 0
-	again
+	receive
 	[[ $(<receive.err) != *"$TXID"* ]]
 	kill -TERM "$receive"
 	finish receive 75
@@ -734,7 +727,7 @@ crash()
 	receive --keep
 	send 0 "${READY[@]}" commit hear:DONE
 	crash
-	again
+	receive
 	send 0 hello hear:HELLO commit hear:DONE gone
 	send 0 hello:role=3 hear:HELLO ask:committed hear:TELL
 	[[ $output == *'TELL done' ]]
@@ -757,7 +750,7 @@ crash()
 	send 0 "${READY[@]}" close
 	eventually said 'is in doubt' receive.err
 	crash
-	again
+	receive
 	send 0 hello hear:HELLO commit hear:ABORT gone
 	[[ $output == *"ABORT 80 transaction $TXID is not done here: its record says prepared"*"vfiomigctl recover $TXID"* ]]
 	phase prepared
