@@ -195,7 +195,7 @@ spec_server()
 		        c.sendall(struct.pack("<HHIII", msg, command, 16 + len(reply),
 		                              33 if error else 1, error) + reply)
 	END
-	rm -f spec
+	rm -f spec ready
 	python3 server.py "$@" >ready 2>server.err 3>&- &
 	started+=("$!")
 	eventually grep -qs ready ready

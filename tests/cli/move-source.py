@@ -59,6 +59,7 @@ class Source:
         self.txid = bytes.fromhex("00112233445566778899aabbccddeeff")
         self.generation = 7
         self.role = 1
+        self.child = None
         self.left = []
         self.journal = bytes(range(16))
         self.connect(uri)
@@ -230,6 +231,9 @@ class Source:
             while True:
                 self.tell_what(*self.hear_any())
         except (Gone, ConnectionError):
+            # A command has then said all that it says.
+            if self.child:
+                self.child.wait()
             print("gone", flush=True)
 
 

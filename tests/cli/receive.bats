@@ -581,7 +581,7 @@ cramped()
 	require strace
 	emulate --state-size 3M
 	for call in fsync pwrite64; do
-		rm -rf state spool
+		rm -rf state spool receive.err
 		ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0 strace -f -qqq -o trace \
 			-P "$PWD/$SPOOL" -e "trace=$call" -e "inject=$call:error=EIO" \
 			"$tool" --json receive --state-dir=state --spool=spool --no-hold "$B" unix:r \
