@@ -16,8 +16,11 @@
 
 /* Most arcs take milliseconds. A driver that takes longer may hang. */
 #define HOLD_CALL_LATE_S 2
-/* What the loop waits itself: long for a question, short for those who wait for an answer. */
-#define HOLD_CALL_MOMENT_MS 100
+/*
+ * What the loop waits itself, once for a call: long for a question, on a busy machine too; short for
+ * those who wait for an answer.
+ */
+#define HOLD_CALL_MOMENT_MS 500
 
 /**
  * struct hold_call
