@@ -727,6 +727,12 @@ make_pair()
 	dismiss owner
 }
 
+# has_children: its guardian, which gives itself that name, and the reader of the stream.
+has_children()
+{
+	guardian=$(pgrep -P "$save" vfiomig-guard) && reader=$(pgrep -P "$save" -x sh)
+}
+
 @test "pid: a guardian does not stop a device that its owner has started" {
 	local C guardian reader
 
@@ -735,8 +741,7 @@ make_pair()
 	consume owner "$C"
 	expect_answer owner set $STOP set
 	stuck_save save "$owner" "$C"
-	guardian=$(pgrep -P "$save" vfiomig-guard)
-	reader=$(pgrep -P "$save" -x sh)
+	eventually has_children
 	expect_answer owner set $RUNNING set
 	kill -KILL "$save"
 	eventually has_ended "$guardian"
