@@ -124,13 +124,14 @@ static void cmd_recover_parse(struct cmd_recover_args *a, int argc, char **argv)
 	cmd_recover_check_args(a);
 }
 
+/* The default folder may come with the first move; one that a user names is there, or mistyped. */
 static int cmd_recover_open(struct cmd_recover_args *a, struct err *err)
 {
 	_cleanup_free_ char *dir = NULL;
 	int r;
 
 	if (a->state_dir)
-		return journal_open(a->state_dir, &a->journal, err);
+		return journal_find(a->state_dir, &a->journal, err);
 	r = journal_default_dir(&dir, err);
 	return r < 0 ? r : journal_open(dir, &a->journal, err);
 }

@@ -223,8 +223,9 @@ static int journal_find_id(struct journal *j, struct err *err)
 	return 0;
 }
 
-int journal_open_by(const char *dir, const struct journal_ops *ops, struct journal **ret,
-		    struct err *err)
+/* @dir is there, or the failure says that it is not. */
+static int journal_enter(const char *dir, const struct journal_ops *ops, struct journal **ret,
+			 struct err *err)
 {
 	_cleanup_(journal_freep) struct journal *j = calloc(1, sizeof(*j));
 	int r;
@@ -233,9 +234,6 @@ int journal_open_by(const char *dir, const struct journal_ops *ops, struct journ
 		return err_set(err, -ENOMEM, "journal");
 	j->fd = -1;
 	j->ops = ops;
-	r = journal_make_dir(dir, err);
-	if (r < 0)
-		return r;
 	j->dir = realpath(dir, NULL);
 	if (j->dir)
 		j->fd = open(j->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -251,9 +249,27 @@ int journal_open_by(const char *dir, const struct journal_ops *ops, struct journ
 	return 0;
 }
 
+int journal_open_by(const char *dir, const struct journal_ops *ops, struct journal **ret,
+		    struct err *err)
+{
+	int r = journal_make_dir(dir, err);
+
+	return r < 0 ? r : journal_enter(dir, ops, ret, err);
+}
+
 int journal_open(const char *dir, struct journal **ret, struct err *err)
 {
 	return journal_open_by(dir, &journal_system_ops, ret, err);
+}
+
+int journal_find(const char *dir, struct journal **ret, struct err *err)
+{
+	int r = journal_enter(dir, &journal_system_ops, ret, err);
+
+	if (r != -ENOENT && r != -ENOTDIR)
+		return r;
+	err_fail(err, ERR_MISSING, r, "journal's folder %s", dir);
+	return err_hint(err, r, "name the folder that migrate or receive was given");
 }
 
 struct journal *journal_free(struct journal *j)

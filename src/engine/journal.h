@@ -90,7 +90,14 @@ _must_check_ int journal_default_dir(char **ret, struct err *err);
  */
 _must_check_ int journal_open(const char *dir, struct journal **ret, struct err *err);
 
-/** journal_open_by() - the same with other system calls, for tests; @ops outlive it */
+/**
+ * journal_find() - the same, but of a folder that is there already: none is made
+ *
+ * Return: as journal_open(); -ENOENT, -ENOTDIR (ERR_MISSING).
+ */
+_must_check_ int journal_find(const char *dir, struct journal **ret, struct err *err);
+
+/** journal_open_by() - journal_open() with other system calls, for tests; @ops outlive it */
 _must_check_ int journal_open_by(const char *dir, const struct journal_ops *ops,
 				 struct journal **ret, struct err *err);
 

@@ -85,6 +85,26 @@ put()
 	[[ $stderr == *"others may write to it"*"chmod 0700 $PWD/here"* ]]
 }
 
+@test "recover: a folder that is named is there, and the default one may come with the first move" {
+	local row
+
+	# None of these may be answered from a journal that was made just now.
+	for row in --list 0011 --serve=-; do
+		migctl 66 recover --state-dir nodir "$row"
+		expect_message "journal's folder nodir: No such file or directory (ENOENT)" \
+			'name the folder that migrate or receive was given'
+	done
+	: >file
+	migctl 66 recover --state-dir file/dir
+	expect_message "journal's folder file/dir: Not a directory (ENOTDIR)"
+	[[ ! -e nodir ]]
+	require root
+	unshare -m true 2>/dev/null || skip "no mount namespaces here"
+	# shellcheck disable=SC2016 # sh's
+	record -0 unshare -m sh -c 'mount -t tmpfs none /var/lib && exec "$@"' sh "$tool" recover
+	[[ $output == "no transactions in /var/lib/vfiomigctl" ]]
+}
+
 @test "recover: a source that has not decided gives its devices back, also where none answers" {
 	emu_start
 	put "$A" stop

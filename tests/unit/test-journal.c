@@ -289,6 +289,38 @@ static void the_folder_is_made_and_keeps_its_id(void **state)
 	}
 }
 
+static void a_folder_that_is_named_is_there_or_missing(void **state)
+{
+	static const struct {
+		const char *path;
+		int code;
+	} rows[] = { { "gone", -ENOENT }, { "gone/too", -ENOENT }, { "file/in", -ENOTDIR } };
+	char path[64], id[WIRE_ID_SIZE];
+	struct journal *j = opened();
+	struct stat st;
+
+	(void)state;
+	memcpy(id, journal_id(j), sizeof(id));
+	journal_free(j);
+	assert_int_equal(journal_find(folder, &j, NULL), 0);
+	assert_memory_equal(id, journal_id(j), sizeof(id));
+	journal_free(j);
+	snprintf(path, sizeof(path), "%s/file", folder);
+	assert_int_equal(close(open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600)), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct err err = { 0 };
+
+		snprintf(path, sizeof(path), "%s/%s", folder, rows[i].path);
+		assert_int_equal(journal_find(path, &j, &err), rows[i].code);
+		assert_int_equal(err_status(&err), ERR_MISSING);
+		assert_true(err.system);
+		assert_non_null(strstr(err.text, path));
+		assert_true(stat(path, &st) < 0);
+	}
+	snprintf(path, sizeof(path), "%s/file", folder);
+	assert_int_equal(unlink(path), 0);
+}
+
 static void a_folder_that_others_may_write_is_refused(void **state)
 {
 	static const mode_t modes[] = { 0720, 0702, 0777, 01777 };
@@ -1066,6 +1098,7 @@ int main(void)
 		TEST(another_version_is_named),
 		TEST(a_record_that_none_would_read_is_not_written),
 		TEST(the_folder_is_made_and_keeps_its_id),
+		TEST(a_folder_that_is_named_is_there_or_missing),
 		TEST(a_folder_that_others_may_write_is_refused),
 		TEST(the_default_folder_is_the_users_own),
 		TEST(what_is_added_later_began_later_by_any_clock),

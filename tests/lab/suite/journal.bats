@@ -75,8 +75,14 @@ phase_is()
 }
 
 @test "journal: a journal that was just made outlives a power cut, with its id" {
-	migctl 0 recover --state-dir live/new/one
+	"$VFIOMIG_EMU" --socket "$PWD/emu" >emu.out 2>&1 3>&- &
+	emulator=$!
+	eventually grep -q ready emu.out
+	start receiving "$VFIOMIGCTL" receive --state-dir live/new/one --no-spool vfio-user:emu unix:link
+	eventually test -S link
 	power_cut
+	kill "$receiving" "$emulator"
+	wait "$receiving" "$emulator" || true
 	record -0 cmp live/new/one/id after/new/one/id
 }
 
