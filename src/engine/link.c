@@ -488,15 +488,18 @@ int link_take_payload(struct link *l, char **ret, size_t *ret_len, struct err *e
  * The beginning and the end
  */
 
-static int link_greet(struct link *l, struct err *err)
+static int link_say_hello(struct link *l, struct err *err)
 {
-	struct wire_message m = { .type = WIRE_HELLO, .hello = l->options.hello };
-	int r;
+	const struct wire_message m = { .type = WIRE_HELLO, .hello = l->options.hello };
 
-	r = link_send(l, &m, err);
-	if (r < 0)
-		return r;
-	r = link_hear(l, &m, err);
+	return link_send(l, &m, err);
+}
+
+static int link_hear_hello(struct link *l, struct err *err)
+{
+	struct wire_message m;
+	int r = link_hear(l, &m, err);
+
 	if (r < 0)
 		return r;
 	if (m.type != WIRE_HELLO) {
@@ -509,8 +512,8 @@ static int link_greet(struct link *l, struct err *err)
 	return r < 0 ? link_fail(l, err_prefix(err, r, "%s", link_name(l)), err) : 0;
 }
 
-int link_new(struct channel *channel, const struct link_options *opts, struct link **ret,
-	     struct err *err)
+int link_begin(struct channel *channel, const struct link_options *opts, struct link **ret,
+	       struct err *err)
 {
 	struct err own = { 0 };
 	struct link *l = calloc(1, sizeof(*l));
@@ -527,13 +530,36 @@ int link_new(struct channel *channel, const struct link_options *opts, struct li
 	l->heard_ns = l->sent_ns = clock_ns();
 	pthread_mutex_init(&l->out_lock, NULL);
 	pthread_mutex_init(&l->state_lock, NULL);
-	r = link_greet(l, err);
-	r = r < 0 ? r : link_start_beat(l, err);
+	r = link_say_hello(l, err);
 	if (r < 0) {
 		link_free(l);
 		return r;
 	}
 	*ret = l;
+	return 0;
+}
+
+int link_meet(struct link *l, struct err *err)
+{
+	struct err own = { 0 };
+	int r;
+
+	err = err ? err : &own; /* the story is kept in any case */
+	r = link_hear_hello(l, err);
+	return r < 0 ? r : link_start_beat(l, err);
+}
+
+int link_new(struct channel *channel, const struct link_options *opts, struct link **ret,
+	     struct err *err)
+{
+	_cleanup_(link_freep) struct link *l = NULL;
+	int r;
+
+	r = link_begin(channel, opts, &l, err);
+	r = r < 0 ? r : link_meet(l, err);
+	if (r < 0)
+		return r;
+	*ret = TAKE_PTR(l);
 	return 0;
 }
 

@@ -40,6 +40,25 @@ struct link_options {
 _must_check_ int link_new(struct channel *channel, const struct link_options *opts,
 			  struct link **ret, struct err *err);
 
+/**
+ * link_begin() - the first half of link_new(): say HELLO
+ * @channel: taken in any case
+ *
+ * For an end that has a last word for one that does not say HELLO: link_abort(). A source must
+ * have none once it has decided.
+ *
+ * Return: 0; as channel_write().
+ */
+_must_check_ int link_begin(struct channel *channel, const struct link_options *opts,
+			    struct link **ret, struct err *err);
+
+/**
+ * link_meet() - the second half: hear the other end's HELLO, before anything else is said or heard
+ *
+ * Return: as link_new(). @l stays the caller's in any case.
+ */
+_must_check_ int link_meet(struct link *l, struct err *err);
+
 /** link_peer() - what the other end's HELLO says */
 const struct wire_hello *link_peer(const struct link *l);
 
