@@ -38,10 +38,20 @@ enum visitor_state {
 	VISITOR_RECEIVED,
 };
 
+/* Why a visitor has to go while its thread waits for it. */
+enum visitor_farewell {
+	VISITOR_MAY_STAY,
+	VISITOR_IS_SILENT, /* its time is over, without a HELLO */
+	VISITOR_IS_IDLE, /* likewise, with nothing behind it */
+	VISITOR_GIVES_WAY, /* another one needs its place */
+	VISITOR_IS_CLOSED_ON, /* none is listened to any more */
+};
+
 /**
  * struct visitor
  * @thread: of VISITOR_COMES to VISITOR_ARRIVED; the door joins it
  * @since_ns: when it came to its state
+ * @farewell: why its cancel was requested, if that was for this visitor alone
  * @told: its cancel was requested for the work's sake
  * @forced: what FORCED has said of the TELL that is to follow, or empty
  * @cancel: its own; requested when it has to go, when the work ends, and when its link is lost
@@ -50,6 +60,7 @@ struct visitor {
 	struct guests *guests;
 	enum visitor_state state;
 	uint64_t since_ns;
+	enum visitor_farewell farewell;
 	bool told;
 	pthread_t thread;
 	struct cancel cancel;
@@ -112,6 +123,73 @@ static void guests_one_enter(struct visitor *visitor, enum visitor_state state)
 	visitor->since_ns = clock_ns();
 	pthread_cond_broadcast(&visitor->guests->changed);
 	pthread_mutex_unlock(&visitor->guests->lock);
+}
+
+/* How long it may be in its state; UINT64_MAX for as long as it likes. */
+static uint64_t guests_one_patience_ns(const struct visitor *visitor)
+{
+	const uint64_t ns = (uint64_t)visitor->guests->options.timeout_ms * NSEC_PER_MSEC;
+
+	switch (visitor->state) {
+	case VISITOR_COMES:
+		return ns;
+	case VISITOR_SPEAKS:
+		return ns * GUESTS_OFFER_TIMEOUTS;
+	default:
+		return UINT64_MAX;
+	}
+}
+
+/* Under the lock. Return: VISITOR_MAY_STAY while its time is not over. */
+static enum visitor_farewell guests_one_is_late(const struct visitor *visitor, uint64_t now)
+{
+	if (now - visitor->since_ns < guests_one_patience_ns(visitor))
+		return VISITOR_MAY_STAY;
+	return visitor->state == VISITOR_COMES ? VISITOR_IS_SILENT : VISITOR_IS_IDLE;
+}
+
+/* Under the lock. The first reason is the one that it is told. */
+static void guests_one_dismiss(struct visitor *visitor, enum visitor_farewell why)
+{
+	if (!visitor->farewell)
+		visitor->farewell = why;
+	cancel_request(&visitor->cancel);
+}
+
+static enum visitor_farewell guests_one_farewell(struct visitor *visitor)
+{
+	enum visitor_farewell why;
+
+	pthread_mutex_lock(&visitor->guests->lock);
+	why = visitor->farewell;
+	/* Its channel has a clock, too, which may be the first to ring. */
+	if (!why)
+		why = guests_one_is_late(visitor, clock_ns());
+	pthread_mutex_unlock(&visitor->guests->lock);
+	return why;
+}
+
+/* A wait that was ended says no more than that. Return: as @r, with why it was ended. */
+static int guests_one_explain(struct visitor *visitor, int r, struct err *err)
+{
+	const double timeout = visitor->guests->options.timeout_ms / 1e3;
+
+	if (r != -ECANCELED && r != -ETIMEDOUT)
+		return r;
+	switch (guests_one_farewell(visitor)) {
+	case VISITOR_IS_SILENT:
+		return err_fail(err, ERR_ABORTED, -ETIMEDOUT, "no HELLO within %g s", timeout);
+	case VISITOR_IS_IDLE:
+		return err_fail(err, ERR_ABORTED, -ETIMEDOUT,
+				"nothing behind its HELLO within %g s",
+				GUESTS_OFFER_TIMEOUTS * timeout);
+	case VISITOR_GIVES_WAY:
+		return err_fail(err, ERR_ABORTED, -ECANCELED, "silent while others waited");
+	case VISITOR_IS_CLOSED_ON:
+		return err_fail(err, ERR_ABORTED, -ECANCELED, "nothing more is heard here");
+	default:
+		return r;
+	}
 }
 
 /* For the user as much as for the visitor, which may have gone. */
@@ -228,7 +306,8 @@ static int guests_one_talk(struct visitor *visitor, struct err *err)
 	r = channel_from_peer(TAKE_PTR(visitor->peer), &channel, err);
 	if (r < 0)
 		return r;
-	r = link_new(channel, &options, &visitor->link, err);
+	r = link_begin(channel, &options, &visitor->link, err);
+	r = r < 0 ? r : link_meet(visitor->link, err);
 	if (r < 0)
 		return r;
 	guests_one_enter(visitor, VISITOR_SPEAKS);
@@ -245,8 +324,10 @@ static void *guests_one_thread(void *arg)
 	int r;
 
 	r = guests_one_talk(visitor, &err);
-	if (r < 0)
+	if (r < 0) {
+		r = guests_one_explain(visitor, r, &err);
 		guests_one_turn_away(visitor, name ? name : "a guest", &err);
+	}
 	guests_one_enter(visitor, r > 0 ? VISITOR_ARRIVED : VISITOR_GONE);
 	guests_signal(visitor->guests->wake_fd);
 	return NULL;
@@ -289,16 +370,6 @@ static void guests_one_join(struct visitor *visitor)
 	guests_one_enter(visitor, VISITOR_NONE);
 }
 
-static bool guests_one_is_late(const struct visitor *visitor, uint64_t now)
-{
-	uint64_t ns = (uint64_t)visitor->guests->options.timeout_ms * NSEC_PER_MSEC;
-
-	if (visitor->state == VISITOR_SPEAKS)
-		ns *= GUESTS_OFFER_TIMEOUTS;
-	return (visitor->state == VISITOR_COMES || visitor->state == VISITOR_SPEAKS) &&
-	       now - visitor->since_ns >= ns;
-}
-
 /*
  * What the work wants, and what the link of the visitor that was received has come to, are told to
  * each other. Under the lock.
@@ -324,11 +395,13 @@ static void guests_look_round(struct guests *g)
 
 	for (size_t i = 0; i < GUESTS_MAX; i++) {
 		struct visitor *visitor = &g->all[i];
+		enum visitor_farewell late;
 		bool over;
 
 		pthread_mutex_lock(&g->lock);
-		if (guests_one_is_late(visitor, now))
-			cancel_request(&visitor->cancel);
+		late = guests_one_is_late(visitor, now);
+		if (late)
+			guests_one_dismiss(visitor, late);
 		guests_pass_on(g, visitor);
 		over = visitor->state == VISITOR_GONE || visitor->state == VISITOR_ARRIVED;
 		pthread_mutex_unlock(&g->lock);
@@ -353,7 +426,7 @@ static struct visitor *guests_make_room(struct guests *g)
 			worst = visitor;
 	}
 	if (worst && worst->state != VISITOR_NONE)
-		cancel_request(&worst->cancel);
+		guests_one_dismiss(worst, VISITOR_GIVES_WAY);
 	pthread_mutex_unlock(&g->lock);
 	if (worst && guests_one_is(worst) != VISITOR_NONE)
 		guests_one_join(worst);
@@ -366,6 +439,7 @@ static void guests_seat(struct guests *g, struct listener *l, struct visitor *vi
 	int r;
 
 	visitor->guests = g;
+	visitor->farewell = VISITOR_MAY_STAY;
 	visitor->told = false;
 	r = cancel_init(&visitor->cancel, &err);
 	r = r < 0 ? r : listener_accept(l, &visitor->cancel, &visitor->peer, &err);
@@ -404,11 +478,9 @@ static int guests_patience(struct guests *g)
 	pthread_mutex_lock(&g->lock);
 	for (size_t i = 0; i < GUESTS_MAX; i++) {
 		const struct visitor *visitor = &g->all[i];
-		uint64_t ns = (uint64_t)g->options.timeout_ms * NSEC_PER_MSEC;
+		const uint64_t ns = guests_one_patience_ns(visitor);
 
-		if (visitor->state == VISITOR_SPEAKS)
-			ns *= GUESTS_OFFER_TIMEOUTS;
-		if (visitor->state == VISITOR_COMES || visitor->state == VISITOR_SPEAKS)
+		if (ns != UINT64_MAX)
 			deadline = MIN(deadline, visitor->since_ns + ns);
 	}
 	pthread_mutex_unlock(&g->lock);
@@ -666,7 +738,7 @@ static void guests_close(struct guests *g)
 	g->ends = true;
 	for (size_t i = 0; i < GUESTS_MAX; i++)
 		if (g->all[i].state >= VISITOR_COMES && g->all[i].state <= VISITOR_ASKS)
-			cancel_request(&g->all[i].cancel);
+			guests_one_dismiss(&g->all[i], VISITOR_IS_CLOSED_ON);
 	pthread_mutex_unlock(&g->lock);
 	guests_signal(g->wake_fd);
 	pthread_join(g->door, NULL);

@@ -71,10 +71,8 @@ static int recover_ask_unexpected(struct link *l, const struct wire_message *m, 
 	if (m->type == WIRE_ABORT)
 		return err_fail(err, ERR_ABORTED, -ECONNABORTED, "%s: %s", link_name(l),
 				m->abort.reason);
-	err_fail(err, ERR_PEER, -EPROTO, "%s: %s where an answer is due", link_name(l),
-		 wire_name(m->type));
-	link_abort(l, err);
-	return -EPROTO;
+	return err_fail(err, ERR_PEER, -EPROTO, "%s: %s where an answer is due", link_name(l),
+			wire_name(m->type));
 }
 
 static int recover_ask_exchange(struct link *l, enum wire_type type, const struct wire_state *word,
@@ -89,8 +87,11 @@ static int recover_ask_exchange(struct link *l, enum wire_type type, const struc
 	r = link_hear(l, &m, err);
 	if (r < 0)
 		return r;
-	if (m.type != WIRE_TELL)
-		return recover_ask_unexpected(l, &m, err);
+	if (m.type != WIRE_TELL) {
+		r = recover_ask_unexpected(l, &m, err);
+		link_abort(l, err);
+		return r;
+	}
 	if (memcmp(m.state.txid, word->txid, WIRE_ID_SIZE) != 0 ||
 	    m.state.role != recover_ask_opposite(word->role))
 		return err_fail(err, ERR_PEER, -EPROTO, "%s: answers something else than was asked",
@@ -216,10 +217,8 @@ static int recover_ask_serve(struct journal *j, struct link *l, int timeout_ms,
 		if (m.type != WIRE_ASK && m.type != WIRE_TELL)
 			return recover_ask_unexpected(l, &m, err);
 		r = recover_ask_journal(j, &m.state, &answer.state, err);
-		if (r < 0) {
-			link_abort(l, err);
+		if (r < 0)
 			return r;
-		}
 		recover_ask_busy(j, &m.state, timeout_ms, cancel, &answer.state);
 		r = link_send(l, &answer, err);
 		if (r < 0)
@@ -237,8 +236,13 @@ int recover_answer(struct journal *j, struct channel *channel, int timeout_ms,
 	_cleanup_(link_freep) struct link *l = NULL;
 	int r;
 
-	r = link_new(channel, &opts, &l, err);
+	r = link_begin(channel, &opts, &l, err);
 	if (r < 0)
 		return r;
-	return recover_ask_serve(j, l, timeout_ms, cancel, err);
+	r = link_meet(l, err);
+	r = r < 0 ? r : recover_ask_serve(j, l, timeout_ms, cancel, err);
+	/* One that is silent, or breaks the protocol, may be there to read why it has no answer. */
+	if (r < 0)
+		link_abort(l, err);
+	return r;
 }

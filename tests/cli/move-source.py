@@ -23,6 +23,7 @@ steps are taken one after another; "hear" steps print what comes, and fail if it
   junk:N                  N bytes of no protocol
   slow:N                  the first N bytes of HELLO, and then nothing
   beat                    HEARTBEAT
+  beats                   HEARTBEAT every 50 ms from now on
   file:NAME               goes on once a file of this name is there
   close                   closes the connection; a new one is made by
   connect[:URI]
@@ -36,6 +37,7 @@ import socket
 import struct
 import subprocess
 import sys
+import threading
 import time
 
 XXH = ctypes.CDLL("libxxhash.so.0").XXH3_64bits_withSeed
@@ -176,6 +178,14 @@ class Source:
 
     def beat(self, _=""):
         self.message(10, flags=0)
+
+    def beats(self, _=""):
+        def go_on():
+            while True:
+                self.beat()
+                time.sleep(0.05)
+
+        threading.Thread(target=go_on, daemon=True).start()
 
     def file(self, name):
         while not os.path.exists(name):

@@ -413,6 +413,59 @@ signal.pause()' "$@" >mute.out 3>&- &
 	[[ $(jq .served served.out) == 1 ]]
 }
 
+# told_why STORY URI STEP...: one that takes these steps and no other is told by ABORT.
+told_why()
+{
+	local story=$1 uri=$2
+
+	shift 2
+	"$BATS_TEST_DIRNAME/move-source.py" "$uri" /dev/null "$@" hear:HELLO hear:ABORT gone >told.out \
+		2>told.err || {
+		cat told.err
+		return 1
+	}
+	grep -qx "ABORT 75 .*$story" told.out || {
+		cat told.out
+		return 1
+	}
+}
+
+@test "recover: a caller that is silent is told so when its time is over, and the log says who it was" {
+	local steps story uri
+
+	require python3
+	emu_start
+	serve there ask --keep --timeout 200ms
+	start receive receive --keep --timeout 200ms --state-dir here "$B" unix:in
+	eventually test -S in
+	while IFS='|' read -r steps story; do
+		for uri in unix:ask unix:in; do
+			# Where the machine stands still for long, it may be another story.
+			# shellcheck disable=SC2086 # none, one or two
+			eventually told_why "$story" "$uri" $steps
+		done
+		grep -q "(process [0-9]* of user $(id -u)): turned away: $story" serve.err
+		grep -q "turned away: $story" receive.err
+	done <<-'END'
+		|no HELLO within 0.2 s
+		hello:role=3 beats|nothing behind its HELLO within 0.8 s
+		hello:role=3|\(silent for 0.2 s\|was not heard for 200 ms\)
+	END
+	told_why 'no HELLO within 0.2 s' unix:ask slow:20
+	# What ends, or makes room, is told as much.
+	"$BATS_TEST_DIRNAME/move-source.py" unix:ask /dev/null hear:HELLO hear:ABORT >ended.out 3>&- &
+	eventually said HELLO ended.out
+	kill -TERM "$server"
+	wait "$server"
+	wait "$!" || true
+	run ! grep -q interrupted serve.err receive.err ended.out
+	kill -TERM "$receive"
+	finish receive 0
+	# Over two pipes, of which there is no name.
+	told_why 'standard input and output: silent for 0.2 s' \
+		"exec:$tool -q recover --state-dir there --timeout 200ms --serve -"
+}
+
 @test "recover: through a command, as by ssh" {
 	emu_start
 	put "$B" stop
