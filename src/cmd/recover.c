@@ -261,15 +261,6 @@ static const char *cmd_recover_user(void)
 	return pw ? pw->pw_name : "an unknown user";
 }
 
-static void cmd_recover_warn_force(const struct cmd_recover_args *a)
-{
-	if (a->force == RECOVER_FORCE_RUN)
-		log_warn("%s: if the other end runs it, too, there are two of it from now on",
-			 a->txid);
-	if (a->force == RECOVER_FORCE_DROP)
-		log_warn("%s: if the other end does not have it, it is lost from now on", a->txid);
-}
-
 /* Where the other end is asked, if that is said anywhere, and by which credentials. */
 static int cmd_recover_connection(struct cmd_recover_args *a, struct uri *ret, bool *ret_named,
 				  struct err *err)
@@ -310,7 +301,6 @@ static int cmd_recover_one(struct cmd_recover_args *a, struct err *err)
 	r = cmd_recover_connection(a, &peer, &named, err);
 	if (r < 0)
 		return r;
-	cmd_recover_warn_force(a);
 	a->recover.peer = named ? &peer : NULL;
 	r = cancel_init(&a->cancel, err);
 	if (r < 0)

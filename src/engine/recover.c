@@ -177,6 +177,16 @@ static void recover_sign(const struct recover_work *w, struct journal_record *re
 		record->forced = strdup(by);
 }
 
+/* Of what is done: what is refused, or only planned, makes no two of what was one. */
+static void recover_warn_forced(const struct recover_work *w)
+{
+	if (w->options->force == RECOVER_FORCE_RUN)
+		log_warn("%s: if the other end runs it, too, there are two of it from now on",
+			 w->txid);
+	if (w->options->force == RECOVER_FORCE_DROP)
+		log_warn("%s: if the other end does not have it, it is lost from now on", w->txid);
+}
+
 static int recover_write(struct recover_work *w, enum wire_phase phase, struct err *err)
 {
 	struct journal_record *record = recover_record(w);
@@ -269,6 +279,8 @@ static int recover_rounds(struct recover_work *w, struct err *err)
 		recover_plan_now(w);
 		if (!w->result->planned || w->options->plan_only)
 			return 0;
+		if (!round)
+			recover_warn_forced(w);
 		r = recover_carry_out(w, err);
 		if (r < 0)
 			return r;
@@ -411,6 +423,7 @@ static int recover_relay(struct recover_work *w, struct err *err)
 			       &answer, err);
 	if (r < 0)
 		return err_prefix(err, r, "transaction %s", w->txid);
+	recover_warn_forced(w);
 	recover_judge_worker(w->result, answer.phase);
 	return recover_say(w, err);
 }

@@ -287,6 +287,36 @@ put()
 	phase here source aborted
 }
 
+@test "recover: --force warns where something is done, and not where it is refused" {
+	local row dir role phase dev force want says
+
+	emu_start
+	while read -r dir role phase dev force want says; do
+		rm -f "$dir/$TXID".*
+		[[ $phase == - ]] || forge "$dir" "$role" "$phase" there "$dev"
+		put "$dev" stop
+		# shellcheck disable=SC2086 # of two words
+		migctl "$want" recover --state-dir "$dir" ${force//,/ } "$TXID"
+		if [[ $says == - ]]; then
+			[[ $stderr != *warning* ]]
+		else
+			[[ $(grep -c "warning: .*${says//,/ }" <<<"$stderr") == 1 ]]
+		fi
+	done <<-END
+		here source aborted $A --force=run 64 -
+		here source done $A --force=drop 64 -
+		here destination done $B --force=drop 64 -
+		here destination begun $B --force=run 81 -
+		here destination prepared $B --force=run,--dry-run 0 -
+		here source - $A --force=run 66 -
+		here destination prepared $B --force=run,--bogus 64 -
+		here source committed $A --force=run 0 two,of,it
+		here source committed $A --force=drop 0 it,is,lost
+		here destination prepared $B --force=run 0 two,of,it
+		here destination begun $B --force=drop 0 it,is,lost
+	END
+}
+
 @test "recover: what a destination's devices have lost is loaded from its spool" {
 	emu_start --state-size 300K
 	"$tool" save -q --leave=stop "$A" image
@@ -539,6 +569,7 @@ killed_source()
 	killed_source fsync 9
 	recover 0 --force=run
 	told relayed true
+	[[ $stderr == *'there are two of it from now on'* ]]
 	[[ $(jq -r .forced <<<"$output") == "run by $(id -un) at 20"* ]]
 	eventually grep -q "$B: running; held open" receive.err
 	grep -q 'warning: .*brings a word that was forced: run by' receive.err
