@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/macros.h"
 #include "base/printable.h"
+#include "base/printed.h"
 #include "base/suggest.h"
 #include "base/trace.h"
 #include "ui/syslog-record.h"
@@ -299,7 +300,7 @@ static void main_show(struct invocation *inv, int r, const struct err *err)
 		report_json(stdout, inv->report, true);
 	else if (main_has_result(inv, r, err) && inv->view && inv->verbosity >= 0)
 		main_show_text(inv);
-	fflush(stdout);
+	printed_flush();
 }
 
 static void main_print_error(struct err *err)
@@ -322,17 +323,19 @@ static void main_say_error(struct invocation *inv, struct err *err)
 
 /*
  * What was printed and never arrived is a failure too: a report cut short by a full disk. But where
- * something was done to a device, the status says what became of that, and nothing else.
+ * something was done to a device, the status says what became of that, and nothing else. So does
+ * one that says what went wrong: only a report that speaks of findings is missed. Return: the exit
+ * status; @status is that of the work.
  */
-static int main_close_stdout(const struct invocation *inv)
+static int main_close_stdout(const struct invocation *inv, int status)
 {
+	const bool program = inv->json || inv->for_program;
 	struct err err = { 0 };
 
-	if (fflush(stdout) == 0 && !ferror(stdout))
-		return 0;
-	err_fail(&err, ERR_IO, -errno, "standard output: the report is lost");
+	if (printed_finish(program ? PRINTED_FOR_PROGRAM : PRINTED_FOR_PEOPLE, &err) >= 0)
+		return status;
 	main_print_error(&err);
-	return inv->acts ? 0 : ERR_IO;
+	return inv->acts || status > ERR_NONCONFORMING ? status : ERR_IO;
 }
 
 /* A reader that has stopped reading loses the end, and keeps nothing from ending. */
@@ -381,7 +384,7 @@ int main(int argc, char **argv)
 		main_print_error(&err);
 	report_done(inv->report);
 	trace_finish(RESULT_WAIT_MS);
-	status = main_close_stdout(inv);
+	status = main_close_stdout(inv, r < 0 ? err_status(&err) : 0);
 	main_finish_lines(inv);
-	return r < 0 ? err_status(&err) : status;
+	return status;
 }

@@ -10,6 +10,7 @@
 
 #include "base/cleanup.h"
 #include "base/opts.h"
+#include "base/printed.h"
 #include "base/units.h"
 
 /* What argp calls an option that has no letter: its place in the flat table. */
@@ -322,7 +323,7 @@ int opts_parse(const struct opt_line *line, int argc, char **argv)
 		opts_misuse(line->program, "%s", err.text);
 	if (r == OPTS_READ)
 		return next;
-	exit(fflush(stdout) == 0 ? EXIT_SUCCESS : ERR_IO);
+	printed_exit();
 }
 
 void opts_misuse(const char *program, const char *fmt, ...)

@@ -337,7 +337,6 @@ static int cmd_bench_run(struct invocation *inv, int argc, char **argv, struct e
 
 	cmd_bench_parse(&a, argc, argv);
 	inv->view = a.markdown ? bench_report_markdown : bench_report_view;
-	inv->acts = !a.dry_run;
 	inv->judges = true;
 	r = cancel_init(&a.cancel, err);
 	if (r < 0)

@@ -312,6 +312,7 @@ static int cmd_check_run(struct invocation *inv, int argc, char **argv, struct e
 	cmd_check_parse(&a, argc, argv);
 	cmd_check_settle(&a);
 	inv->view = a.tap ? check_report_tap : a.junit ? check_report_junit : cmd_check_view;
+	inv->for_program = a.tap || a.junit;
 	inv->judges = inv->shows_partial = true;
 	cmd_check_stream(&a);
 	r = check_selection_check(&a.check.selection, err);

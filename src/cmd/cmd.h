@@ -50,6 +50,7 @@ enum cmd_syslog {
  * @say_error: main()'s: says the error now, for a command that goes on after a failure; main() says
  *             it no more, as @error_said tells
  * @input, @output: the files behind FILE, if @has_input, @has_output: they must not be the same
+ * @for_program: the text of @view has a format that programs read: as of @json, all of it counts
  * @acts: the command does something to a device: the status speaks of that alone
  * @judges: ERR_NONCONFORMING is its result, too: the report says why, and is shown as text
  * @shows_partial: what the report has by the time of any failure is shown as text, too
@@ -79,6 +80,7 @@ struct invocation {
 	void (*show)(struct invocation *inv, int result, const struct err *err);
 	void (*say_error)(struct invocation *inv, struct err *err);
 	bool error_said;
+	bool for_program;
 	bool acts;
 	bool judges;
 	bool shows_partial;

@@ -56,6 +56,7 @@ struct cmd_dirty_args {
 
 /**
  * struct cmd_dirty_action
+ * @acts: what becomes of a log is what it is for, and not what it shows
  * @across: its log is to outlive this process, or comes from another one
  * @takes: the log's content, which its owner may want itself
  * @logs, @reports, @watches: has the options of that
@@ -64,7 +65,7 @@ struct cmd_dirty_action {
 	const char *name;
 	int (*work)(struct cmd_dirty_args *a, struct err *err);
 	void (*render)(struct cmd_dirty_args *a, struct json_object *o);
-	bool across, takes, logs, reports, watches;
+	bool acts, across, takes, logs, reports, watches;
 };
 
 /*
@@ -274,12 +275,26 @@ static void cmd_dirty_tell(struct cmd_dirty_args *a, uint64_t ns)
 	lines_put(&a->lines, line);
 }
 
+/* Of cmd_dirty_check_reader() and cmd_dirty_rounds(). */
+#define CMD_DIRTY_READER_LEFT 1
+
+static int cmd_dirty_check_reader(struct cmd_dirty_args *a, struct err *err)
+{
+	const int r = lines_finish(&a->lines, 0);
+
+	if (r == -EPIPE)
+		return CMD_DIRTY_READER_LEFT;
+	if (r == 0 || r == -ETIMEDOUT)
+		return 0;
+	return err_fail(err, ERR_IO, r, "standard output: the report is lost");
+}
+
 static int cmd_dirty_rounds(struct cmd_dirty_args *a, struct err *err)
 {
 	uint64_t last = a->start_ns, now;
-	int r;
+	int r = 0;
 
-	while (!a->rounds_max || a->rounds < a->rounds_max) {
+	while (!r && (!a->rounds_max || a->rounds < a->rounds_max)) {
 		r = cancel_pause(&a->cancel, (int)(a->interval_ns / NSEC_PER_MSEC), err);
 		if (r < 0)
 			return r;
@@ -293,11 +308,15 @@ static int cmd_dirty_rounds(struct cmd_dirty_args *a, struct err *err)
 		a->dirty_pages += a->tally.pages;
 		cmd_dirty_tell(a, now - last);
 		last = now;
+		r = cmd_dirty_check_reader(a, err);
 	}
-	return 0;
+	return r;
 }
 
-/* A signal is how a watch ends: no failure, and it leaves no log behind. */
+/*
+ * A signal is how a watch ends, or that its reader has seen enough: no failure, and it leaves no
+ * log behind.
+ */
 static int cmd_dirty_watch(struct cmd_dirty_args *a, struct err *err)
 {
 	struct err why = { 0 };
@@ -326,10 +345,10 @@ static int cmd_dirty_probe(struct cmd_dirty_args *a, struct err *err)
 static const struct cmd_dirty_action cmd_dirty_actions[] = {
 	/* clang-format off */
 	{ .name = "start", .work = cmd_dirty_start, .render = cmd_dirty_render_log,
-	  .across = true, .logs = true },
+	  .acts = true, .across = true, .logs = true },
 	{ .name = "report", .work = cmd_dirty_report, .render = cmd_dirty_render_report,
 	  .across = true, .takes = true, .logs = true, .reports = true },
-	{ .name = "stop", .work = cmd_dirty_stop, .across = true, .takes = true },
+	{ .name = "stop", .work = cmd_dirty_stop, .acts = true, .across = true, .takes = true },
 	{ .name = "watch", .work = cmd_dirty_watch, .render = cmd_dirty_render_watch,
 	  .logs = true, .watches = true },
 	{ .name = "probe", .work = cmd_dirty_probe, .render = cmd_dirty_render_probe },
@@ -503,7 +522,7 @@ static int cmd_dirty_run(struct invocation *inv, int argc, char **argv, struct e
 
 	cmd_dirty_parse(&a, argc, argv);
 	inv->view = cmd_dirty_view;
-	inv->acts = true;
+	inv->acts = a.action->acts;
 	report_string(inv->report, "action", a.action->name);
 	r = cmd_dirty_settle(&a, err);
 	if (r < 0)

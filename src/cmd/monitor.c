@@ -300,6 +300,15 @@ static void cmd_monitor_show_json(struct cmd_monitor_args *a, int r, const struc
 	free(text);
 }
 
+/*
+ * What people read has no end but by them: a reader that goes, such as head(1), has seen enough.
+ * With --until it would have to be told that it has come to that.
+ */
+static bool cmd_monitor_is_enough(struct cmd_monitor_args *a)
+{
+	return !a->inv->json && !a->options.until_text && lines_finish(&a->log.out, 0) == -EPIPE;
+}
+
 /* How long the result waits for a reader that is slow. */
 #define MONITOR_WAIT_MS 5000
 
@@ -313,6 +322,10 @@ static int cmd_monitor_watch_all(struct cmd_monitor_args *a, struct err *err)
 		return r;
 	monitor_log_init(&a->log, a->inv->json, a->inv->verbosity < 0);
 	r = session_run(cmd_monitor_work, a, &a->cancel, NULL, err);
+	if (r < 0 && cmd_monitor_is_enough(a)) {
+		*err = (struct err){ 0 };
+		r = 0;
+	}
 	s = cmd_monitor_write_picture(a, r < 0 ? &why : err);
 	if (r < 0 && s < 0)
 		log_warn("%s: not drawn: %s", a->svg, why.text);

@@ -4,6 +4,7 @@
 
 #include "base/cleanup.h"
 #include "base/opts.h"
+#include "base/printed.h"
 #include "emu/deviation.h"
 #include "emu/options.h"
 #include "emu/profile.h"
@@ -29,7 +30,7 @@ static void emu_options_settle(struct emu_args *a)
 			emu_profile_list(stdout);
 		else
 			emu_deviation_list(stdout);
-		exit(fflush(stdout) == 0 ? EXIT_SUCCESS : ERR_IO);
+		printed_exit();
 	}
 	if (!o->path)
 		opts_misuse(PROGRAM, "no --socket");

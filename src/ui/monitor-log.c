@@ -33,7 +33,7 @@ int monitor_log_check(struct monitor_log *log, struct err *err)
 
 	if (r == 0 || r == -ETIMEDOUT)
 		return 0;
-	return err_fail(err, ERR_IO, r, "standard output");
+	return err_fail(err, ERR_IO, r, "standard output: the report is lost");
 }
 
 /* The local time of day in text, the whole of it in JSON. */
