@@ -497,7 +497,7 @@ static int link_say_hello(struct link *l, struct err *err)
 
 static int link_hear_hello(struct link *l, struct err *err)
 {
-	struct wire_message m;
+	struct wire_message m = { 0 };
 	int r = link_hear(l, &m, err);
 
 	if (r < 0)
