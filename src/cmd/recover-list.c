@@ -9,20 +9,41 @@
 #include "fsm/fsm.h"
 #include "cmd/recover-parts.h"
 
-/* What is left to do, by the record alone. */
+#define P(name) (1u << WIRE_PHASE_##name)
+#define ANY (~0u)
+
+/**
+ * struct cmd_recover_next - what is left to do, by the record alone; the first row that fits
+ * @phases, @told: sets of struct journal_record's
+ */
+static const struct cmd_recover_next {
+	enum wire_role role;
+	unsigned int phases, told;
+	const char *text;
+} cmd_recover_nexts[] = {
+	{ WIRE_SOURCE, P(BEGUN) | P(COMMITTED), P(DONE), "stop the devices: it has moved" },
+	{ WIRE_SOURCE, P(BEGUN), ANY, "give the devices back" },
+	{ WIRE_SOURCE, P(COMMITTED), P(ABORTED), "look there: it was given up" },
+	{ WIRE_SOURCE, P(COMMITTED), ANY, "hear that the destination has it" },
+	{ WIRE_DESTINATION, P(PREPARED), P(DONE), "start the devices" },
+	{ WIRE_DESTINATION, P(PREPARED), P(ABORTED), "discard what was loaded" },
+	{ WIRE_DESTINATION, P(PREPARED), ANY, "ask the source" },
+	{ WIRE_DESTINATION, P(BEGUN), ANY, "discard what was loaded" },
+	{ WIRE_DESTINATION, P(COMMITTED), P(ABORTED), "stop the devices: it has not moved" },
+	{ WIRE_DESTINATION, P(COMMITTED), ANY, "start the devices" },
+};
+
+/* Return: NULL for nothing. */
 static const char *cmd_recover_list_next(const struct journal_record *record)
 {
-	static const char *const source[WIRE_NR_PHASES] = {
-		[WIRE_PHASE_BEGUN] = "give the devices back",
-		[WIRE_PHASE_COMMITTED] = "hear that the destination has it",
-	};
-	static const char *const destination[WIRE_NR_PHASES] = {
-		[WIRE_PHASE_BEGUN] = "discard what was loaded",
-		[WIRE_PHASE_PREPARED] = "ask the source",
-		[WIRE_PHASE_COMMITTED] = "start the devices",
-	};
+	for (size_t i = 0; i < ARRAY_SIZE(cmd_recover_nexts); i++) {
+		const struct cmd_recover_next *next = &cmd_recover_nexts[i];
 
-	return (record->role == WIRE_SOURCE ? source : destination)[record->phase];
+		if (next->role == record->role && next->phases & 1u << record->phase &&
+		    next->told & 1u << record->told)
+			return next->text;
+	}
+	return NULL;
 }
 
 static void cmd_recover_list_time(struct json_object *o, const char *key, uint64_t ns)
@@ -64,6 +85,8 @@ void cmd_recover_render_record(struct json_object *o, const struct journal_recor
 		report_name(o, "peer", record->peer);
 	if (record->spool)
 		report_name(o, "spool", record->spool);
+	if (record->told)
+		report_string(o, "told", wire_phase_name(record->told));
 	if (record->forced)
 		report_name(o, "forced", record->forced);
 	cmd_recover_list_time(o, "begun", record->begun_ns);

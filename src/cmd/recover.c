@@ -226,6 +226,7 @@ static void cmd_recover_view(FILE *f, struct json_object *report)
 		{ "other_end", "the other end", REPORT_TEXT },
 		{ "peer", "at", REPORT_TEXT },
 		{ "unheard", "why", REPORT_TEXT },
+		{ "told", "it has said", REPORT_TEXT },
 		{ "forced", "forced", REPORT_TEXT },
 		{ "outcome", "outcome", REPORT_TEXT },
 		{ "owner", "owner", REPORT_TEXT },

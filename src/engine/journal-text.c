@@ -186,7 +186,11 @@ static int journal_text_add_words(struct json_object *o, const struct journal_re
 			     err);
 	if (r < 0)
 		return r;
-	return journal_text_add(o, "run", json_object_new_boolean(record->run), err);
+	r = journal_text_add(o, "run", json_object_new_boolean(record->run), err);
+	if (r < 0 || !record->told)
+		return r;
+	return journal_text_add(o, "told", json_object_new_string(wire_phase_name(record->told)),
+				err);
 }
 
 /* @json between the first line and the last. */
@@ -364,10 +368,19 @@ static int journal_text_get_number(struct json_object *o, const char *key, uint6
 	return 0;
 }
 
+/* A phase that a record may have, from @first on. NULL is none. */
+static bool journal_text_get_phase(const char *text, enum wire_phase first, enum wire_phase *ret)
+{
+	for (*ret = first; *ret <= WIRE_PHASE_ABORTED; ++*ret)
+		if (text && strcmp(text, wire_phase_name(*ret)) == 0)
+			return true;
+	return false;
+}
+
 static int journal_text_get_words(struct json_object *o, struct journal_record *ret,
 				  struct err *err)
 {
-	const char *role, *phase;
+	const char *role, *phase, *told;
 	struct json_object *v;
 	int r;
 
@@ -382,14 +395,16 @@ static int journal_text_get_words(struct json_object *o, struct journal_record *
 		ret->role = WIRE_DESTINATION;
 	if (!role || strcmp(role, journal_role_name(ret->role)) != 0)
 		return journal_text_bad(err, "\"role\" is neither end");
-	for (ret->phase = WIRE_PHASE_BEGUN; ret->phase <= WIRE_PHASE_ABORTED; ret->phase++)
-		if (phase && strcmp(phase, wire_phase_name(ret->phase)) == 0)
-			break;
-	if (ret->phase > WIRE_PHASE_ABORTED)
+	if (!journal_text_get_phase(phase, WIRE_PHASE_BEGUN, &ret->phase))
 		return journal_text_bad(err, "\"phase\" is none");
 	if (!json_object_object_get_ex(o, "run", &v) || !json_object_is_type(v, json_type_boolean))
 		return journal_text_bad(err, "\"run\" is neither true nor false");
 	ret->run = json_object_get_boolean(v);
+	r = journal_text_get_string(o, "told", &told, err);
+	if (r < 0)
+		return r;
+	if (told && !journal_text_get_phase(told, WIRE_PHASE_DONE, &ret->told))
+		return journal_text_bad(err, "\"told\" is neither done nor aborted");
 	return 0;
 }
 

@@ -53,6 +53,8 @@ struct journal_device {
  * @end: the image, once END was sent or heard
  * @spool: path of the image, the destination's
  * @run: the destination starts its devices once it is committed
+ * @told: how it is over at the other end, by that one's word to what answers for this end:
+ *	WIRE_PHASE_DONE, WIRE_PHASE_ABORTED; WIRE_PHASE_NONE where it has not said so
  * @forced: who has decided without the other end, and when: "run by root at 2026-..."
  * @begun_ns, @changed_ns: since 1970; @begun_ns in the order in which they were added
  */
@@ -66,6 +68,7 @@ struct journal_record {
 	struct wire_end end;
 	char *spool;
 	bool run;
+	enum wire_phase told;
 	char *forced;
 	uint64_t begun_ns, changed_ns;
 	struct journal_device *devices;

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/macros.h"
 #include "engine/receive-parts.h"
+#include "engine/recover-ask.h"
 
 /* Between two looks at a link that may have fallen silent. */
 #define RECEIVE_LOOK_MS 250
@@ -164,6 +165,20 @@ static bool receive_wait_answer_own(struct receive *r, const struct guests_quest
 	return under_way;
 }
 
+/* Another transaction's: for the recover of this end that it is left to. */
+static int receive_wait_answer_other(struct receive *r, const struct guests_question *q,
+				     struct wire_state *ret, struct err *why)
+{
+	int e;
+
+	pthread_mutex_lock(&r->journal_lock);
+	if (!*q->forced)
+		recover_ask_note(r->options->journal, q->said);
+	e = recover_ask_journal(r->options->journal, q->said, ret, why);
+	pthread_mutex_unlock(&r->journal_lock);
+	return e;
+}
+
 int receive_answer(void *ctx, const struct guests_question *q, struct wire_state *ret,
 		   struct err *why)
 {
@@ -177,7 +192,7 @@ int receive_answer(void *ctx, const struct guests_question *q, struct wire_state
 	own &= r->state != MOVE_D_AGREEING && r->state != MOVE_D_ACCEPTED;
 	pthread_mutex_unlock(&r->lock);
 	if (!own)
-		return receive_phase(r, said->txid, role, ret, why);
+		return receive_wait_answer_other(r, q, ret, why);
 	*ret = (struct wire_state){ .generation = said->generation, .role = WIRE_DESTINATION };
 	memcpy(ret->txid, said->txid, sizeof(ret->txid));
 	memcpy(ret->journal, journal_id(r->options->journal), sizeof(ret->journal));

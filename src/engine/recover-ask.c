@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/hex.h"
+#include "base/log.h"
 #include "engine/recover-ask.h"
 
 static enum wire_role recover_ask_opposite(enum wire_role role)
@@ -189,6 +190,44 @@ int recover_ask_journal(struct journal *j, const struct wire_state *word, struct
 	return journal_phase(j, word->txid, recover_ask_opposite(word->role), ret, err);
 }
 
+static bool recover_ask_is_over(enum wire_phase phase)
+{
+	return phase == WIRE_PHASE_DONE || phase == WIRE_PHASE_ABORTED;
+}
+
+static int recover_ask_write_told(struct journal_entry *e, const struct wire_state *word,
+				  struct err *err)
+{
+	struct journal_record *record = journal_record(e);
+	int r;
+
+	if (recover_ask_is_over(record->phase) || record->told == word->phase ||
+	    recover_ask_judge(record, word, NULL) == RECOVER_OTHER_UNREACHABLE)
+		return 0;
+	record->told = word->phase;
+	r = journal_write(e, err);
+	return r == JOURNAL_UNSURE ? -EIO : r;
+}
+
+void recover_ask_note(struct journal *j, const struct wire_state *word)
+{
+	_cleanup_(journal_entry_freep) struct journal_entry *e = NULL;
+	char hex[2 * WIRE_ID_SIZE + 1], reason[ERR_REASON_MAX];
+	struct err err = { 0 };
+	int r;
+
+	if (!recover_ask_is_over(word->phase))
+		return;
+	r = journal_lock(j, word->txid, recover_ask_opposite(word->role), &e, &err);
+	if (r == -ENOENT || r == -EBUSY)
+		return;
+	r = r < 0 ? r : recover_ask_write_told(e, word, &err);
+	if (r < 0)
+		log_warn("transaction %s: that the other end is %s could not be noted: %s%s",
+			 hex_encode(word->txid, WIRE_ID_SIZE, hex), wire_phase_name(word->phase),
+			 err.text, err_reason(&err, reason));
+}
+
 void recover_ask_busy(struct journal *j, const struct wire_state *word, int timeout_ms,
 		      struct cancel *cancel, struct wire_state *state)
 {
@@ -204,18 +243,20 @@ void recover_ask_busy(struct journal *j, const struct wire_state *word, int time
 static int recover_ask_serve(struct journal *j, struct link *l, int timeout_ms,
 			     struct cancel *cancel, struct err *err)
 {
-	for (;;) {
+	for (bool answered = false;; answered = true) {
 		struct wire_message m, answer = { .type = WIRE_TELL };
 		int r;
 
 		r = link_hear(l, &m, err);
-		/* The other end has enough. */
-		if (r == -ECONNRESET || (r >= 0 && m.type == WIRE_ABORT))
+		/* The other end has enough: it says so, goes, or ends us, whose command this is. */
+		if (r == -ECONNRESET || (r >= 0 && m.type == WIRE_ABORT) ||
+		    (answered && (r == -ECANCELED || r == -ETIMEDOUT)))
 			return 0;
 		if (r < 0)
 			return r;
 		if (m.type != WIRE_ASK && m.type != WIRE_TELL)
 			return recover_ask_unexpected(l, &m, err);
+		recover_ask_note(j, &m.state);
 		r = recover_ask_journal(j, &m.state, &answer.state, err);
 		if (r < 0)
 			return r;

@@ -61,6 +61,15 @@ enum recover_other recover_ask_judge(const struct journal_record *ours,
 struct wire_hello recover_ask_hello(const struct journal *j, int timeout_ms);
 
 /**
+ * recover_ask_note() - @word has come: that it is over at the other end goes into our record
+ *
+ * For the next recover here, which may not be able to ask, see recover_recall(). Of a record that
+ * is over, or that a process of this end works on, nothing is noted, nor is the word of another
+ * journal. That it cannot be written is warned of, and keeps no answer back.
+ */
+void recover_ask_note(struct journal *j, const struct wire_state *word);
+
+/**
  * recover_ask_journal() - what this end's journal says of a transaction, in answer to @word
  *
  * Return: 0; as journal_phase().

@@ -227,6 +227,20 @@ bool recover_plan(enum wire_role role, enum wire_phase phase, enum recover_devic
 	return !row->none;
 }
 
+enum recover_other recover_recall(enum recover_other heard, enum wire_phase told)
+{
+	if (!(1u << heard & (NO_WORD | SAYS(NONE))))
+		return heard;
+	switch (told) {
+	case WIRE_PHASE_DONE:
+		return RECOVER_OTHER_DONE;
+	case WIRE_PHASE_ABORTED:
+		return RECOVER_OTHER_ABORTED;
+	default:
+		return heard;
+	}
+}
+
 bool recover_starts(enum recover_start start, bool run)
 {
 	static const bool starts[RECOVER_NR_STARTS][2] = {

@@ -100,6 +100,15 @@ bool recover_plan(enum wire_role role, enum wire_phase phase, enum recover_devic
 		  bool spooled, enum recover_other other, enum recover_force force,
 		  struct recover_plan *ret);
 
+/**
+ * recover_recall() - what is to be made of what was heard of the other end just now
+ * @told: how it was over there, as it has said before; WIRE_PHASE_NONE where it has not
+ *
+ * A record that is over stays so: where the other end says nothing now, is busy with it still, or
+ * has forgotten it, what it has said counts.
+ */
+enum recover_other recover_recall(enum recover_other heard, enum wire_phase told);
+
 /** enum recover_start - whether RECOVER_START starts a destination's devices: the user's wish */
 enum recover_start {
 	RECOVER_START_AS_RECEIVED, /* as `receive` was to: what the record says */

@@ -41,6 +41,8 @@ static int recover_serve_answer(void *ctx, const struct guests_question *q, stru
 	int r;
 
 	pthread_mutex_lock(&s->journal_lock);
+	if (!*q->forced)
+		recover_ask_note(s->options->journal, q->said);
 	r = recover_ask_journal(s->options->journal, q->said, ret, why);
 	pthread_mutex_unlock(&s->journal_lock);
 	if (r >= 0)

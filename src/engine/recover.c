@@ -123,6 +123,17 @@ static int recover_exchange(struct recover_work *w, enum wire_type type, struct 
 	return r;
 }
 
+static void recover_remember(struct recover_work *w)
+{
+	struct recover_result *result = w->result;
+	const enum recover_other heard = result->other;
+
+	result->other = recover_recall(heard, recover_seen(w)->told);
+	if (result->other != heard)
+		log_info("%s: the other end says %s now, and has said: %s", w->txid,
+			 recover_other_name(heard), recover_other_name(result->other));
+}
+
 /*
  * Whatever is in its way, that there is no answer is an answer. To what is told none is needed: a
  * receiver that learnt by the question that it may go on has done so, and may be gone.
@@ -139,11 +150,13 @@ static void recover_hear(struct recover_work *w, enum wire_type type)
 			log_info("%s: the other end was not told: %s", w->txid, err.text);
 		else
 			recover_unheard(w, &err);
+		recover_remember(w);
 		return;
 	}
 	w->result->other = recover_ask_judge(q.record, &answer, &err);
 	if (w->result->other == RECOVER_OTHER_UNREACHABLE)
 		recover_unheard(w, &err);
+	recover_remember(w);
 	log_info("%s: the other end says: %s", w->txid, recover_other_name(w->result->other));
 }
 
@@ -338,6 +351,22 @@ static int recover_say_device(const struct recover_work *w, struct err *err)
 	return err_hint(err, -EBUSY, "look at the devices at both ends");
 }
 
+/* It was told, and has noted that at most: what is left there is its own user's to start. */
+static void recover_say_left_open(const struct recover_work *w)
+{
+	const struct recover_result *result = w->result;
+	const bool source = recover_seen(w)->role == WIRE_SOURCE;
+
+	/* One that says COMMITTED may be a receive that starts its devices just now. */
+	if (w->options->plan_only || !recover_is_over(result->phase) ||
+	    !(result->plan.actions & RECOVER_TELL) ||
+	    (source && result->other == RECOVER_OTHER_COMMITTED))
+		return;
+	log_note("%s: over here; at the %s it is %s until vfiomigctl recover %s is run there",
+		 w->txid, source ? "destination" : "source", recover_other_name(result->other),
+		 w->txid);
+}
+
 static int recover_say(const struct recover_work *w, struct err *err)
 {
 	const struct recover_plan *plan = &w->result->plan;
@@ -351,6 +380,7 @@ static int recover_say(const struct recover_work *w, struct err *err)
 	case OUTCOME_DEVICE_ERROR:
 		return recover_say_device(w, err);
 	default:
+		recover_say_left_open(w);
 		return 0;
 	}
 }

@@ -506,6 +506,129 @@ told_why()
 	is "$B" running
 }
 
+# noted DIR ROLE PHASE WANT: what the record says of this end, and of what the other one has said.
+noted()
+{
+	phase "$1" "$2" "$3" || return
+	grep -q "\"told\": *\"$4\"" "$1/$TXID.$2" || {
+		cat "$1/$TXID.$2"
+		return 1
+	}
+}
+
+@test "recover: a source that was told DONE while it only answered ends by itself, and forces nothing" {
+	emu_start
+	put "$A" stop
+	put "$B" stop
+	forge here destination prepared there "$B"
+	forge there source committed here "$A" 'peer="unix:nowhere"'
+	# ASK prepared, TELL committed; the state starts here; TELL done, and the source only answers.
+	recover 0 --peer "exec:$tool -q recover --state-dir there --serve -"
+	told phase 'done'
+	told other_end committed
+	expect_message "$TXID: over here; at the source it is committed until vfiomigctl recover $TXID"
+	is "$B" running
+	is "$A" stop
+	noted there source committed 'done'
+	COLUMNS=200 migctl 0 recover --state-dir there
+	[[ $output == *committed*"stop the devices: it has moved"* ]]
+	# None can be asked from there, and none need be: else it were in doubt, and --force=run its way out.
+	migctl 0 recover --json --state-dir there --dry-run "$TXID"
+	told phase committed
+	migctl 0 recover --json --state-dir there "$TXID"
+	told phase 'done'
+	told owner destination
+	told other_end 'done'
+	told told 'done'
+	[[ $(jq -r .unheard <<<"$output") == *nowhere* ]]
+	is "$A" stop
+	is "$B" running
+	migctl 64 recover --state-dir there --force=run "$TXID"
+	is "$A" stop
+}
+
+@test "recover: a destination that was told that its source gave up discards by itself" {
+	emu_start
+	put "$A" stop
+	put "$B" stop
+	forge here source begun there "$A"
+	forge there destination prepared here "$B"
+	serve there ask
+	recover 0 --peer unix:ask
+	wait "$server"
+	told phase aborted
+	expect_message "over here; at the destination it is prepared until vfiomigctl recover $TXID is run there"
+	is "$A" running
+	noted there destination prepared aborted
+	migctl 0 recover --json --state-dir there "$TXID"
+	told phase aborted
+	told owner source
+	is "$B" stop
+}
+
+@test "recover: a source that was told that its destination was forced to run never runs it" {
+	emu_start
+	put "$A" stop
+	put "$B" stop
+	forge here destination prepared there "$B"
+	forge there source begun here "$A"
+	serve there ask
+	recover 0 --peer unix:ask --force=run
+	wait "$server"
+	is "$B" running
+	noted there source begun 'done'
+	# What has not decided would take its devices back without being told.
+	migctl 0 recover --json --state-dir there "$TXID"
+	told phase 'done'
+	told owner destination
+	is "$A" stop
+}
+
+@test "recover: what is noted of a word is the other end's own, by the specification alone" {
+	local journal row says uri
+
+	require python3
+	emu_start
+	journal=$(journal_id there)
+	serve here ask --keep
+	start receive receive --keep --state-dir here "$A" unix:in
+	eventually test -S in
+	# Another journal's, another transaction's of the same id, one that a user has forced, and one that can be
+	# taken back, by force.
+	for row in "hello:role=3,journal=${journal//[0-9]/a} tell:done" \
+		"hello:role=3,journal=$journal,generation=8 tell:done" \
+		"hello:role=3,journal=$journal forced:run tell:done" \
+		"hello:role=3,journal=$journal tell:committed"; do
+		for uri in unix:ask unix:in; do
+			forge here destination prepared there "$B"
+			# shellcheck disable=SC2086 # steps
+			"$BATS_TEST_DIRNAME/move-source.py" "$uri" /dev/null $row hear:HELLO hear:TELL close
+			run ! noted here destination prepared 'done'
+			run ! noted here destination prepared committed
+		done
+	done
+	for uri in unix:ask unix:in; do
+		for says in 'done' aborted; do
+			forge here destination prepared there "$B"
+			"$BATS_TEST_DIRNAME/move-source.py" "$uri" /dev/null "hello:role=3,journal=$journal" \
+				"tell:$says" hear:HELLO hear:TELL close
+			noted here destination prepared "$says"
+			# It stays what it is, and is not written once more.
+			"$BATS_TEST_DIRNAME/move-source.py" "$uri" /dev/null "hello:role=3,journal=$journal" \
+				"ask:$says" hear:HELLO hear:TELL close
+			noted here destination prepared "$says"
+		done
+	done
+	# What is over is not touched.
+	forge here destination aborted there "$B"
+	"$BATS_TEST_DIRNAME/move-source.py" unix:ask /dev/null "hello:role=3,journal=$journal" tell:done \
+		hear:HELLO hear:TELL close
+	run ! noted here destination aborted 'done'
+	kill -TERM "$receive" "$server"
+	finish receive 0
+	wait "$server"
+}
+
 # killed_source CALL N: a move of $A to a receiver of $B that listens at "in", whose source is killed
 # at its Nth such call, which is not made. At the 4th renameat READY was heard, and nothing decided; at
 # the 9th fsync its decision is in its record, and was not said. The receiver is in doubt.

@@ -88,6 +88,7 @@ static void assert_same(const struct journal_record *a, const struct journal_rec
 	assert_int_equal(a->role, b->role);
 	assert_int_equal(a->phase, b->phase);
 	assert_int_equal(a->run, b->run);
+	assert_int_equal(a->told, b->told);
 	assert_text(a->peer, b->peer);
 	assert_text(a->spool, b->spool);
 	assert_text(a->forced, b->forced);
@@ -123,12 +124,17 @@ static struct journal_entry *added(struct journal *j, uint8_t n, enum wire_phase
 
 static void a_record_is_read_as_it_was_written(void **state)
 {
+	static const enum wire_phase told[] = { WIRE_PHASE_NONE, WIRE_PHASE_DONE,
+						WIRE_PHASE_ABORTED };
 	struct journal_record r = a_record(7, WIRE_PHASE_PREPARED), back;
 	size_t len;
 	char *text;
 
 	(void)state;
-	for (int forced = 0; forced < 2; forced++) {
+	for (size_t i = 0; i < ARRAY_SIZE(told); i++) {
+		const bool forced = i > 0;
+
+		r.told = told[i];
 		r.forced = forced ? forced_by : NULL;
 		r.role = forced ? WIRE_SOURCE : WIRE_DESTINATION;
 		assert_int_equal(journal_text_encode(&r, &text, &len, NULL), 0);
@@ -199,6 +205,9 @@ static void what_cannot_be_is_refused_by_name(void **state)
 		{ REST("\"source\"", "\"none\"", "1", "[" DEVICE "]"), "\"phase\" is none" },
 		{ REST("\"source\"", "\"busy\"", "1", "[" DEVICE "]"), "\"phase\" is none" },
 		{ REST("\"source\"", "\"done\\u0000\"", "1", "[]"), "\"phase\" is no string" },
+		{ REST("\"source\"", "\"begun\",\"told\":\"begun\"", "1", "[]"),
+		  "\"told\" is neither done nor aborted" },
+		{ REST("\"source\"", "\"begun\",\"told\":5", "1", "[]"), "\"told\" is no string" },
 		{ REST("\"source\"", "\"done\"", "-1", "[" DEVICE "]"), "\"generation\"" },
 		{ REST("\"source\"", "\"done\"", "1.5", "[" DEVICE "]"), "\"generation\"" },
 		{ REST("\"source\"", "\"done\"", "1", "{}"), "without \"devices\"" },

@@ -416,6 +416,26 @@ static void what_the_page_says(void **state)
 	}
 }
 
+/* Only what is over is for ever; and only where the other end says less now. */
+static void what_was_over_stays_over(void **state)
+{
+	static const enum recover_other over[WIRE_NR_PHASES] = {
+		[WIRE_PHASE_DONE] = RECOVER_OTHER_DONE,
+		[WIRE_PHASE_ABORTED] = RECOVER_OTHER_ABORTED,
+	};
+	static const bool less[RECOVER_NR_OTHERS] = {
+		[RECOVER_OTHER_NONE] = true,
+		[RECOVER_OTHER_BUSY] = true,
+		[RECOVER_OTHER_UNREACHABLE] = true,
+	};
+
+	(void)state;
+	for (enum recover_other heard = 0; heard < RECOVER_NR_OTHERS; heard++)
+		for (enum wire_phase told = 0; told < WIRE_NR_PHASES; told++)
+			assert_int_equal(recover_recall(heard, told),
+					 over[told] && less[heard] ? over[told] : heard);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -432,6 +452,7 @@ int main(void)
 		cmocka_unit_test(the_report_says_what_was_done),
 		cmocka_unit_test(force_does_what_it_says),
 		cmocka_unit_test(what_the_page_says),
+		cmocka_unit_test(what_was_over_stays_over),
 		cmocka_unit_test(what_starts_is_what_was_received_unless_it_is_said_anew),
 	};
 
