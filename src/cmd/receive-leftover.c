@@ -22,37 +22,36 @@ static void cmd_receive_leftover_held(const struct device *dev, const char *txid
 			 device_name(dev), txid);
 }
 
-static void cmd_receive_leftover_device(const struct cmd_receive_leftover *l,
-					const struct device *dev, const struct journal_item *items,
-					size_t n)
+struct cmd_receive_leftover_walk {
+	const struct cmd_receive_leftover *options;
+	struct device *const *devs;
+};
+
+static int cmd_receive_leftover_device(void *ctx, unsigned int i, enum leftover left,
+				       const struct journal_record *record, struct err *err)
 {
-	const struct journal_record *record;
-	enum leftover left = leftover_find(items, n, device_name(dev), &record);
+	const struct cmd_receive_leftover_walk *w = ctx;
+	const struct cmd_receive_leftover *l = w->options;
 	char txid[2 * WIRE_ID_SIZE + 1];
 
+	(void)err;
 	if (left == LEFTOVER_NONE || left == LEFTOVER_GONE)
-		return;
+		return 0;
 	hex_encode(record->txid, WIRE_ID_SIZE, txid);
 	if (left != LEFTOVER_HELD)
 		log_warn("%s: transaction %s, of an earlier start, %s: vfiomigctl recover%s%s %s",
-			 device_name(dev), txid, leftover_story(record->role, record->phase),
+			 device_name(w->devs[i]), txid, leftover_story(record->role, record->phase),
 			 l->state_dir ? " --state-dir=" : "", l->state_dir ? l->state_dir : "",
 			 txid);
 	else if (l->keep)
-		cmd_receive_leftover_held(dev, txid);
+		cmd_receive_leftover_held(w->devs[i], txid);
+	return 0;
 }
 
 int cmd_receive_leftover_say(const struct cmd_receive_leftover *l, struct device *const *devs,
 			     unsigned int n_devs, struct err *err)
 {
-	struct journal_item *items;
-	size_t n;
-	int r = journal_list(l->journal, &items, &n, err);
+	struct cmd_receive_leftover_walk w = { l, devs };
 
-	if (r < 0)
-		return r;
-	for (unsigned int i = 0; i < n_devs; i++)
-		cmd_receive_leftover_device(l, devs[i], items, n);
-	journal_list_done(items, n);
-	return 0;
+	return leftover_each(l->journal, devs, n_devs, cmd_receive_leftover_device, &w, err);
 }

@@ -7,10 +7,10 @@
  * A receiver that is started again knows nothing of the one before, and a state that this had, or
  * was about to have, must not be replaced unnoticed. The journal knows: of all records with the
  * device the newest one tells, since a later move of it, to here or away, ends the earlier story.
- *
- * Pure: no clock, thread or descriptor.
+ * But for a move away that was not decided, or was given up: a state that had come is still there.
  */
 
+#include "device/device.h"
 #include "engine/journal.h"
 
 /** enum leftover - what may be done about it */
@@ -23,7 +23,7 @@ enum leftover {
 };
 
 /**
- * leftover_find() - of device @name
+ * leftover_find() - of device @name; pure
  * @items: as of journal_list()
  * @ret: the newest record, unless LEFTOVER_NONE is returned
  */
@@ -32,3 +32,20 @@ enum leftover leftover_find(const struct journal_item *items, size_t n, const ch
 
 /** leftover_story() - "is in doubt", what all but LEFTOVER_HELD are by the record; else NULL */
 const char *leftover_story(enum wire_role role, enum wire_phase phase);
+
+/**
+ * leftover_fn - what is left of the device with index @i, one of all
+ * @record: which says so; NULL with LEFTOVER_NONE
+ *
+ * Return: 0: go on; anything else ends the walk.
+ */
+typedef int leftover_fn(void *ctx, unsigned int i, enum leftover left,
+			const struct journal_record *record, struct err *err);
+
+/**
+ * leftover_each() - the journal is read once, and @fn called for each of @devs in their order
+ *
+ * The devices need not be open. Return: 0; what @fn has ended it with; as journal_list().
+ */
+_must_check_ int leftover_each(struct journal *j, struct device *const *devs, unsigned int n_devs,
+			       leftover_fn *fn, void *ctx, struct err *err);

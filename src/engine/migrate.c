@@ -116,6 +116,22 @@ static int migrate_refuse(struct migrate *m, const char *name, const struct jour
 			"another state since");
 }
 
+struct migrate_check {
+	struct migrate *migrate;
+	enum leftover what;
+};
+
+static int migrate_check_device(void *ctx, unsigned int i, enum leftover left,
+				const struct journal_record *record, struct err *err)
+{
+	const struct migrate_check *c = ctx;
+	const struct device *dev = c->migrate->options->source.devs[i];
+
+	if (left != c->what || (left == LEFTOVER_GONE && dev->mig->state != MIG_STOP))
+		return 0;
+	return migrate_refuse(c->migrate, device_name(dev), record, left, err);
+}
+
 /*
  * What has left must not leave once more: two ends would run it. A device that runs has another
  * state since; in STOP it is the one that has left.
@@ -123,23 +139,9 @@ static int migrate_refuse(struct migrate *m, const char *name, const struct jour
 static int migrate_check_left(struct migrate *m, enum leftover what, struct err *err)
 {
 	const struct source_options *o = &m->options->source;
-	const struct journal_record *record;
-	struct journal_item *items;
-	size_t n;
-	int r = journal_list(m->journal, &items, &n, err);
+	struct migrate_check c = { m, what };
 
-	if (r < 0)
-		return r;
-	for (unsigned int i = 0; r >= 0 && i < o->n; i++) {
-		const char *name = device_name(o->devs[i]);
-
-		if (what == LEFTOVER_GONE && o->devs[i]->mig->state != MIG_STOP)
-			continue;
-		if (leftover_find(items, n, name, &record) == what)
-			r = migrate_refuse(m, name, record, what, err);
-	}
-	journal_list_done(items, n);
-	return r;
+	return leftover_each(m->journal, o->devs, o->n, migrate_check_device, &c, err);
 }
 
 static int migrate_open_all(struct migrate *m, struct err *err)

@@ -79,29 +79,25 @@ static int receive_offer_judge_held(struct receive *r, struct err *why)
 }
 
 /* A user who has started this end anew may not have looked into the journal. */
+static int receive_offer_judge_left(void *ctx, unsigned int i, enum leftover left,
+				    const struct journal_record *record, struct err *why)
+{
+	const struct receive *r = ctx;
+	char txid[2 * WIRE_ID_SIZE + 1];
+
+	if (left != LEFTOVER_OWED)
+		return 0;
+	return err_fail(why, ERR_ABORTED, -EBUSY, "%s: transaction %s %s: `recover` it first",
+			device_name(r->options->load.devs[i]),
+			hex_encode(record->txid, WIRE_ID_SIZE, txid),
+			leftover_story(record->role, record->phase));
+}
+
 static int receive_offer_judge_owed(struct receive *r, struct err *why)
 {
-	const struct load_options *o = &r->options->load;
-	const struct journal_record *record;
-	struct journal_item *items;
-	char txid[2 * WIRE_ID_SIZE + 1];
-	size_t n;
-	int e;
+	const struct receive_options *o = r->options;
 
-	e = journal_list(r->options->journal, &items, &n, why);
-	if (e < 0)
-		return e;
-	for (unsigned int i = 0; e >= 0 && i < o->n; i++) {
-		const char *name = device_name(o->devs[i]);
-
-		if (leftover_find(items, n, name, &record) != LEFTOVER_OWED)
-			continue;
-		hex_encode(record->txid, WIRE_ID_SIZE, txid);
-		e = err_fail(why, ERR_ABORTED, -EBUSY, "%s: transaction %s %s: `recover` it first",
-			     name, txid, leftover_story(record->role, record->phase));
-	}
-	journal_list_done(items, n);
-	return e;
+	return leftover_each(o->journal, o->load.devs, o->load.n, receive_offer_judge_left, r, why);
 }
 
 static int receive_offer_judge_manifest(struct receive *r, const struct image_manifest *m,

@@ -77,6 +77,44 @@ static void the_newest_record_of_the_device_tells(void **state)
 	assert_ptr_equal(found, &items[3].record);
 }
 
+static void a_move_away_that_changes_nothing_leaves_a_state_that_had_come(void **state)
+{
+	static const struct {
+		enum wire_role role;
+		enum wire_phase phase;
+		bool busy;
+		bool passes;
+	} rows[] = {
+		{ WIRE_SOURCE, WIRE_PHASE_ABORTED, false, true },
+		{ WIRE_SOURCE, WIRE_PHASE_BEGUN, true, true },
+		{ WIRE_SOURCE, WIRE_PHASE_COMMITTED, true, false },
+		{ WIRE_DESTINATION, WIRE_PHASE_ABORTED, false, false },
+		{ WIRE_DESTINATION, WIRE_PHASE_BEGUN, true, false },
+		{ WIRE_DESTINATION, WIRE_PHASE_PREPARED, true, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct journal_item items[] = {
+			item(WIRE_SOURCE, WIRE_PHASE_DONE, 1),
+			item(WIRE_DESTINATION, WIRE_PHASE_DONE, 2),
+			item(rows[i].role, rows[i].phase, 3),
+			item(rows[i].role, rows[i].phase, 4),
+		};
+		const struct journal_record *found = NULL;
+
+		items[2].busy = items[3].busy = rows[i].busy;
+		assert_int_equal(leftover_find(items, 4, "disk", &found),
+				 rows[i].passes ? LEFTOVER_HELD : LEFTOVER_NONE);
+		assert_ptr_equal(found, rows[i].passes ? &items[1].record : NULL);
+		/* What had left, or was cut off, was over when the device was to move once more. */
+		items[1].record.role = WIRE_SOURCE;
+		assert_int_equal(leftover_find(items, 4, "disk", &found), LEFTOVER_NONE);
+		items[1].record.phase = WIRE_PHASE_BEGUN;
+		assert_int_equal(leftover_find(items, 4, "disk", &found), LEFTOVER_NONE);
+	}
+}
+
 static void what_is_at_work_or_cannot_be_read_is_no_leftover(void **state)
 {
 	struct journal_item items[] = {
@@ -100,6 +138,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_phase_of_each_end_has_its_answer),
 		cmocka_unit_test(the_newest_record_of_the_device_tells),
+		cmocka_unit_test(a_move_away_that_changes_nothing_leaves_a_state_that_had_come),
 		cmocka_unit_test(what_is_at_work_or_cannot_be_read_is_no_leftover),
 	};
 
