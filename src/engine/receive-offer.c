@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/hex.h"
 #include "base/macros.h"
 #include "engine/compat.h"
-#include "engine/leftover.h"
 #include "engine/receive-parts.h"
 
 struct receive_differences {
@@ -67,37 +67,46 @@ static int receive_offer_judge_devices(struct receive *r, const struct image_man
 	return why->code;
 }
 
-/* A state that has come here, and has not left since, is not to be lost by another one. */
-static int receive_offer_judge_held(struct receive *r, struct err *why)
+static int receive_offer_refuse_held(const char *name, const char *txid, struct err *why)
 {
-	if (!r->held_order || receive_moved_away(r))
-		return 0;
 	return err_fail(why, ERR_ABORTED, -EBUSY,
-			"the devices have the state of transaction %s, which has not been moved "
-			"away since",
-			r->held);
+			"%s: has the state of transaction %s, which has not been moved away since",
+			name, txid);
 }
 
-/* A user who has started this end anew may not have looked into the journal. */
-static int receive_offer_judge_left(void *ctx, unsigned int i, enum leftover left,
-				    const struct journal_record *record, struct err *why)
+/*
+ * A state that has come here, by this process or by another one, and has not left since, is not to
+ * be lost by another one. One that was there at the start the user was told of.
+ */
+static int receive_offer_judge_device_left(void *ctx, unsigned int i, enum leftover left,
+					   const struct journal_record *record, struct err *why)
 {
-	const struct receive *r = ctx;
+	struct receive *r = ctx;
+	const char *name = device_name(r->options->load.devs[i]);
 	char txid[2 * WIRE_ID_SIZE + 1];
 
-	if (left != LEFTOVER_OWED)
+	if (left == LEFTOVER_GONE)
+		r->held[0] = '\0';
+	if (left != LEFTOVER_OWED && left != LEFTOVER_HELD)
 		return 0;
-	return err_fail(why, ERR_ABORTED, -EBUSY, "%s: transaction %s %s: `recover` it first",
-			device_name(r->options->load.devs[i]),
-			hex_encode(record->txid, WIRE_ID_SIZE, txid),
-			leftover_story(record->role, record->phase));
+	hex_encode(record->txid, WIRE_ID_SIZE, txid);
+	if (left == LEFTOVER_OWED)
+		return err_fail(why, ERR_ABORTED, -EBUSY,
+				"%s: transaction %s %s: `recover` it first", name, txid,
+				leftover_story(record->role, record->phase));
+	if (!memcmp(record->txid, r->found[i], WIRE_ID_SIZE))
+		return 0;
+	return receive_offer_refuse_held(name, txid, why);
 }
 
-static int receive_offer_judge_owed(struct receive *r, struct err *why)
+/* The journal forgets what is over once it has many later ones; this process does not. */
+static int receive_offer_judge_left(struct receive *r, struct err *why)
 {
-	const struct receive_options *o = r->options;
+	int e = receive_each_left(r, receive_offer_judge_device_left, why);
 
-	return leftover_each(o->journal, o->load.devs, o->load.n, receive_offer_judge_left, r, why);
+	if (e < 0 || !*r->held)
+		return e;
+	return receive_offer_refuse_held(device_name(r->options->load.devs[0]), r->held, why);
 }
 
 static int receive_offer_judge_manifest(struct receive *r, const struct image_manifest *m,
@@ -132,8 +141,7 @@ int receive_judge(struct receive *r, const char *offer, size_t len, struct verdi
 	char reason[ERR_REASON_MAX], text[sizeof(why->text) + sizeof(reason)];
 	int e;
 
-	e = receive_offer_judge_held(r, why);
-	e = e < 0 ? e : receive_offer_judge_owed(r, why);
+	e = receive_offer_judge_left(r, why);
 	e = e < 0 ? e : receive_offer_judge_here(r, why);
 	e = e < 0 ? e : image_manifest_decode(offer, len, &m, why);
 	e = e < 0 ? e : receive_offer_judge_manifest(r, &m, v, why);

@@ -8,6 +8,7 @@
 #include <pthread.h>
 
 #include "engine/guests.h"
+#include "engine/leftover.h"
 #include "engine/load-carrier.h"
 #include "engine/receive.h"
 #include "engine/spool.h"
@@ -39,9 +40,8 @@
  * @failed: the story of what has failed at this end, or was heard of the other; code 0 for none
  * @lost: the link was, as the machine has heard
  * @said_doubt: the user knows that it is in doubt
- * @order: our own journal's number for the transaction, once it has a record
- * @held: the transaction whose state the devices have since
- * @held_order: @order of that; 0 for none
+ * @found: of each device the transaction whose state it had at the start; zeroes for none
+ * @held: the transaction whose state this process has put into the devices; empty for none
  */
 struct receive {
 	const struct receive_options *options;
@@ -75,8 +75,8 @@ struct receive {
 	struct err failed;
 	bool lost, said_doubt;
 	char doubt[64 + RECEIVE_TXID_TEXT];
+	uint8_t (*found)[WIRE_ID_SIZE];
 	char held[RECEIVE_TXID_TEXT];
-	uint64_t order, held_order;
 };
 
 /*
@@ -134,8 +134,8 @@ enum move_event receive_record(struct receive *r, enum wire_phase phase);
  */
 void receive_record_ahead(struct receive *r);
 
-/** receive_moved_away() - the state that is held here has left by another transaction since */
-bool receive_moved_away(struct receive *r);
+/** receive_each_left() - as leftover_each(), of the devices here; @fn has @r, and the journal locked */
+_must_check_ int receive_each_left(struct receive *r, leftover_fn *fn, struct err *err);
 
 /** receive_phase() - from any thread: what the journal says of another transaction */
 _must_check_ int receive_phase(struct receive *r, const uint8_t txid[WIRE_ID_SIZE],

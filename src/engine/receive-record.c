@@ -52,10 +52,7 @@ static int receive_record_fill(const struct receive *r, struct journal_record *r
 	return 0;
 }
 
-/*
- * A number of our own journal tells later which of our own moves came after it: the source's is of
- * another journal, and may be of any size.
- */
+/* The source's generation is of another journal than ours, and may be of any size. */
 static int receive_record_add(struct receive *r, struct journal_record *record, bool *ret_there,
 			      struct err *err)
 {
@@ -64,9 +61,6 @@ static int receive_record_add(struct receive *r, struct journal_record *record, 
 	if (r->generation > INT64_MAX)
 		return err_fail(err, ERR_PEER, -ERANGE, "transaction %s: generation %" PRIu64,
 				r->result->txid, r->generation);
-	e = journal_generation(r->options->journal, 0, &r->order, err);
-	if (e < 0)
-		return e;
 	e = journal_add(r->options->journal, record, &r->entry, err);
 	*ret_there = e == -EEXIST;
 	if (!*ret_there)
@@ -152,40 +146,15 @@ void receive_record_ahead(struct receive *r)
 	pthread_mutex_unlock(&r->journal_lock);
 }
 
-static bool receive_record_names(const struct receive *r, const struct journal_record *record)
+int receive_each_left(struct receive *r, leftover_fn *fn, struct err *err)
 {
-	for (unsigned int i = 0; i < record->n_devices; i++)
-		for (unsigned int j = 0; j < r->options->load.n; j++)
-			if (!strcmp(record->devices[i].name, device_name(r->options->load.devs[j])))
-				return true;
-	return false;
-}
-
-bool receive_moved_away(struct receive *r)
-{
-	struct journal_item *items;
-	struct err err = { 0 };
-	bool away = false;
-	size_t n;
+	const struct receive_options *o = r->options;
 	int e;
 
 	pthread_mutex_lock(&r->journal_lock);
-	e = journal_list(r->options->journal, &items, &n, &err);
+	e = leftover_each(o->journal, o->load.devs, o->load.n, fn, r, err);
 	pthread_mutex_unlock(&r->journal_lock);
-	if (e < 0)
-		return false;
-	for (size_t i = 0; i < n; i++) {
-		const struct journal_record *record = &items[i].record;
-
-		if (items[i].damaged || record->role != WIRE_SOURCE ||
-		    record->generation <= r->held_order)
-			continue;
-		away |= (record->phase == WIRE_PHASE_COMMITTED ||
-			 record->phase == WIRE_PHASE_DONE) &&
-			receive_record_names(r, record);
-	}
-	journal_list_done(items, n);
-	return away;
+	return e;
 }
 
 int receive_phase(struct receive *r, const uint8_t txid[WIRE_ID_SIZE], enum wire_role role,

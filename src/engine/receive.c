@@ -700,7 +700,6 @@ static void receive_end(struct receive *r, int e)
 	if (e >= 0) {
 		receive_linger(r);
 		memcpy(r->held, r->result->txid, sizeof(r->held));
-		r->held_order = r->order;
 	}
 	guests_close_socket(r->guests);
 	receive_forget(r, false);
@@ -762,7 +761,26 @@ static int receive_serve(struct receive *r, struct err *err)
  * The whole
  */
 
-static int receive_init(struct receive *r, struct err *err)
+static int receive_note_found(void *ctx, unsigned int i, enum leftover left,
+			      const struct journal_record *record, struct err *err)
+{
+	struct receive *r = ctx;
+
+	(void)err;
+	if (left == LEFTOVER_HELD)
+		memcpy(r->found[i], record->txid, sizeof(r->found[i]));
+	return 0;
+}
+
+static int receive_find_held(struct receive *r, struct err *err)
+{
+	r->found = calloc(r->options->load.n, sizeof(*r->found));
+	if (!r->found)
+		return err_set(err, -ENOMEM, "receive");
+	return receive_each_left(r, receive_note_found, err);
+}
+
+static int receive_open_guests(struct receive *r, struct err *err)
 {
 	static const struct guests_ops ops = {
 		.admit = receive_admit,
@@ -778,13 +796,21 @@ static int receive_init(struct receive *r, struct err *err)
 	};
 	int e;
 
-	r->word_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (r->word_fd < 0)
-		return err_set(err, -errno, "eventfd");
 	e = guests_new(&guests, &r->guests, err);
 	if (e < 0 || !r->options->listener)
 		return e;
 	return guests_listen(r->guests, r->options->listener, err);
+}
+
+static int receive_init(struct receive *r, struct err *err)
+{
+	int e;
+
+	r->word_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (r->word_fd < 0)
+		return err_set(err, -errno, "eventfd");
+	e = receive_find_held(r, err);
+	return e < 0 ? e : receive_open_guests(r, err);
 }
 
 static void receive_done(struct receive *r)
@@ -795,6 +821,7 @@ static void receive_done(struct receive *r)
 	spool_free(r->spool);
 	if (r->word_fd >= 0)
 		close(r->word_fd);
+	free(r->found);
 	pthread_cond_destroy(&r->changed);
 	pthread_mutex_destroy(&r->journal_lock);
 	pthread_mutex_destroy(&r->lock);

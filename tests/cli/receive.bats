@@ -48,6 +48,12 @@ send()
 	((status == want))
 }
 
+# offered STEP...: a second source comes, with another transaction.
+offered()
+{
+	send 0 hello:txid=ffffffffffffffffffffffffffffffff,generation=9 hear:HELLO offer "$@"
+}
+
 # What both say until the first of the state, and until READY.
 BEGIN=(hello hear:HELLO offer hear:VERDICT-yes)
 READY=("${BEGIN[@]}" frames end hear:READY)
@@ -676,12 +682,55 @@ by_command()
 	send 0 hello hear:HELLO commit hear:DONE
 	send 0 hello:role=3 hear:HELLO ask:committed hear:TELL
 	[[ $output == *'TELL done' ]]
-	send 0 hello:txid=ffffffffffffffffffffffffffffffff,generation=8 hear:HELLO offer \
-		hear:VERDICT-no
+	offered hear:VERDICT-no
+	[[ $output == *"$TXID, which has not been moved away"* ]]
+	# Records of what is over go, when there are many later ones.
+	rm "$RECORD"
+	offered hear:VERDICT-no
 	[[ $output == *"$TXID, which has not been moved away"* ]]
 	kill -TERM "$receive"
 	finish receive 0
 	expect_state "$B" running
+}
+
+# A folder of records is of all receivers of a host: what another one has brought is as safe.
+@test "receive: a state that another receive has brought since the start is not replaced either" {
+	local options
+
+	emulate
+	for options in --keep ''; do
+		rm -rf state spool
+		set_state "$B" running
+		# shellcheck disable=SC2086 # one option or none
+		receive $options
+		start beside receive --state-dir=state --no-hold "$B" unix:beside
+		eventually said 'listening on' beside.err
+		run --separate-stderr timeout 120 "$SOURCE" unix:beside image "${READY[@]}" commit hear:DONE
+		printf '%s\n' "$output" "$stderr"
+		((status == 0))
+		finish beside 0
+		reference "$B"
+		offered hear:VERDICT-no
+		[[ $output == *"VERDICT-no $B: has the state of transaction $TXID, which has not been moved away"* ]]
+		# A migrate that was given up has moved nothing away.
+		migctl 75 migrate --state-dir=state "$B" \
+			"exec:$python $BATS_TEST_DIRNAME/move-receiver.py - abort-late 2>receiver.out"
+		grep -lq '"phase": *"aborted"' state/*.source
+		offered hear:VERDICT-no
+		[[ $output == *"$TXID, which has not been moved away"* ]]
+		holds "$B"
+		kill -TERM "$receive"
+		eventually has_ended "$receive"
+		wait "$receive" || true
+		rm receive.err
+	done
+	# One that was there at the start is replaced, as it says.
+	receive --keep
+	said "$TXID, of an earlier start: the next move here replaces it" receive.err
+	send 0 hello:txid=ffffffffffffffffffffffffffffffff,generation=9 "${READY[@]:1}" commit hear:DONE
+	eventually said 'is done' receive.err
+	kill -TERM "$receive"
+	finish receive 0
 }
 
 @test "receive: what an earlier start has left is said, with the command that brings it back" {
