@@ -100,7 +100,7 @@ static int receive_offer_judge_device_left(void *ctx, unsigned int i, enum lefto
 }
 
 /* The journal forgets what is over once it has many later ones; this process does not. */
-static int receive_offer_judge_left(struct receive *r, struct err *why)
+int receive_judge_left(struct receive *r, struct err *why)
 {
 	int e = receive_each_left(r, receive_offer_judge_device_left, why);
 
@@ -141,7 +141,7 @@ int receive_judge(struct receive *r, const char *offer, size_t len, struct verdi
 	char reason[ERR_REASON_MAX], text[sizeof(why->text) + sizeof(reason)];
 	int e;
 
-	e = receive_offer_judge_left(r, why);
+	e = receive_judge_left(r, why);
 	e = e < 0 ? e : receive_offer_judge_here(r, why);
 	e = e < 0 ? e : image_manifest_decode(offer, len, &m, why);
 	e = e < 0 ? e : receive_offer_judge_manifest(r, &m, v, why);

@@ -134,7 +134,7 @@ enum move_event receive_record(struct receive *r, enum wire_phase phase);
  */
 void receive_record_ahead(struct receive *r);
 
-/** receive_each_left() - as leftover_each(), of the devices here; @fn has @r, and the journal locked */
+/** receive_each_left() - as leftover_each(), of @r's devices; @fn has @r, and the journal locked */
 _must_check_ int receive_each_left(struct receive *r, leftover_fn *fn, struct err *err);
 
 /** receive_phase() - from any thread: what the journal says of another transaction */
@@ -144,6 +144,9 @@ _must_check_ int receive_phase(struct receive *r, const uint8_t txid[WIRE_ID_SIZ
 /*
  * receive-offer.c
  */
+
+/** receive_judge_left() - may what is here be lost? Return: 0; -EBUSY (ERR_ABORTED): it may not */
+_must_check_ int receive_judge_left(struct receive *r, struct err *why);
 
 /** receive_judge() - whether the devices fit what is offered. @why: as @v->reason, with its kind */
 _must_check_ int receive_judge(struct receive *r, const char *offer, size_t len, struct verdict *v,

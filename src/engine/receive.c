@@ -336,7 +336,9 @@ static int receive_try(struct receive *r, struct err *err)
 	r->failed = (struct err){ 0 };
 	r->lost = false;
 	r->result->spool[0] = '\0';
-	e = receive_open_spool(r, err);
+	/* Another process may have brought a state since this one was agreed on. */
+	e = receive_judge_left(r, err);
+	e = e < 0 ? e : receive_open_spool(r, err);
 	if (e < 0) {
 		r->failed = *err;
 		receive_event(r, MOVE_ON_FAILED);

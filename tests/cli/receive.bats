@@ -693,6 +693,17 @@ by_command()
 	expect_state "$B" running
 }
 
+# beside: another receiver for the same device, and the source that brings it a state.
+beside()
+{
+	start beside receive --state-dir=state --no-hold "$B" unix:beside
+	eventually said 'listening on' beside.err
+	run --separate-stderr timeout 120 "$SOURCE" unix:beside image "${READY[@]}" commit hear:DONE
+	printf '%s\n' "$output" "$stderr"
+	((status == 0))
+	finish beside 0
+}
+
 # A folder of records is of all receivers of a host: what another one has brought is as safe.
 @test "receive: a state that another receive has brought since the start is not replaced either" {
 	local options
@@ -703,12 +714,7 @@ by_command()
 		set_state "$B" running
 		# shellcheck disable=SC2086 # one option or none
 		receive $options
-		start beside receive --state-dir=state --no-hold "$B" unix:beside
-		eventually said 'listening on' beside.err
-		run --separate-stderr timeout 120 "$SOURCE" unix:beside image "${READY[@]}" commit hear:DONE
-		printf '%s\n' "$output" "$stderr"
-		((status == 0))
-		finish beside 0
+		beside
 		reference "$B"
 		offered hear:VERDICT-no
 		[[ $output == *"VERDICT-no $B: has the state of transaction $TXID, which has not been moved away"* ]]
@@ -731,6 +737,23 @@ by_command()
 	eventually said 'is done' receive.err
 	kill -TERM "$receive"
 	finish receive 0
+}
+
+@test "receive: nor is one that another receive has brought since it was offered" {
+	emulate
+	receive
+	"$SOURCE" unix:r image hello:txid=ffffffffffffffffffffffffffffffff hear:HELLO offer hear:VERDICT-yes \
+		file:brought frames gone >source.out 2>source.err 3>&- &
+	source=$!
+	started+=("$source")
+	eventually said VERDICT-yes source.out
+	beside
+	reference "$B"
+	: >brought
+	finish source 0
+	[[ $output == *"ABORT 75 $B: has the state of transaction $TXID"* ]]
+	finish receive 75
+	holds "$B"
 }
 
 @test "receive: what an earlier start has left is said, with the command that brings it back" {
