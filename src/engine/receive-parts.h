@@ -21,6 +21,7 @@
  * @lock: of what follows, up to @changed, which other threads than the worker read
  * @state: the worker alone changes it
  * @txid, @generation, @peer_journal: of the transaction; kept until another one is agreed on
+ * @name: @txid in hexadecimal
  * @retries: of the HELLO of its newest try
  * @known: they are of one
  * @awaited: it was broken off, and its source may come again: no other one is taken
@@ -31,6 +32,8 @@
  * @word_fd: readable then
  * @journal_lock: one thread at a time uses the journal
  * @due: enum move_action, what is still to be carried out
+ * @begun: the first of its state has come: @result is of it, and not of the one before
+ * @source: who has offered it
  * @visitor, @link: whom the worker listens to, NULL for none; without a visitor it is the one link
  * @tries: how often its source may still come again
  * @room: bytes for @spool when it was opened; 0 where that is not known
@@ -53,6 +56,7 @@ struct receive {
 	pthread_mutex_t lock;
 	enum move_state state;
 	uint8_t txid[WIRE_ID_SIZE], peer_journal[WIRE_ID_SIZE];
+	char name[RECEIVE_TXID_TEXT];
 	uint64_t generation;
 	uint32_t retries;
 	bool known, awaited, returned, done;
@@ -63,6 +67,8 @@ struct receive {
 
 	pthread_mutex_t journal_lock;
 	unsigned int due;
+	bool begun;
+	char source[128];
 	struct visitor *visitor;
 	struct link *link;
 	uint32_t tries;

@@ -60,7 +60,7 @@ static int receive_record_add(struct receive *r, struct journal_record *record, 
 
 	if (r->generation > INT64_MAX)
 		return err_fail(err, ERR_PEER, -ERANGE, "transaction %s: generation %" PRIu64,
-				r->result->txid, r->generation);
+				r->name, r->generation);
 	e = journal_add(r->options->journal, record, &r->entry, err);
 	*ret_there = e == -EEXIST;
 	if (!*ret_there)
@@ -76,11 +76,11 @@ static int receive_record_check(struct receive *r, struct err *err)
 
 	if (record->phase != WIRE_PHASE_BEGUN && record->phase != WIRE_PHASE_ABORTED)
 		return err_fail(err, ERR_ABORTED, -EALREADY,
-				"transaction %s: it has been here, its record says %s",
-				r->result->txid, wire_phase_name(record->phase));
+				"transaction %s: it has been here, its record says %s", r->name,
+				wire_phase_name(record->phase));
 	if (record->generation > r->generation)
 		return err_fail(err, ERR_ABORTED, -ESTALE, "transaction %s: of an old generation",
-				r->result->txid);
+				r->name);
 	return 0;
 }
 

@@ -23,8 +23,9 @@ static void receive_step_enter(struct receive *r, enum move_state state)
 	r->state = state;
 	pthread_cond_broadcast(&r->changed);
 	pthread_mutex_unlock(&r->lock);
-	r->result->state = state;
-	log_debug("transaction %s: %s", r->result->txid, move_state_name(state));
+	if (r->begun)
+		r->result->state = state;
+	log_debug("transaction %s: %s", r->name, move_state_name(state));
 	event_emit(r->options->load.events, &e);
 }
 
@@ -50,10 +51,11 @@ void receive_start_over(struct receive *r, const struct wire_hello *hello)
 	r->word = MOVE_NR_EVENTS;
 	r->forced = r->word_by = (struct wire_forced){ 0 };
 	r->state = MOVE_D_AGREEING;
-	hex_encode(hello->txid, WIRE_ID_SIZE, r->result->txid);
+	hex_encode(hello->txid, WIRE_ID_SIZE, r->name);
 	pthread_mutex_unlock(&r->lock);
-	snprintf(r->doubt, sizeof(r->doubt), "vfiomigctl recover %s", r->result->txid);
-	r->result->state = MOVE_D_AGREEING;
+	snprintf(r->doubt, sizeof(r->doubt), "vfiomigctl recover %s", r->name);
+	if (r->begun)
+		r->result->state = MOVE_D_AGREEING;
 	r->due = 0;
 	r->failed = (struct err){ 0 };
 	r->lost = r->said_doubt = false;
@@ -81,7 +83,7 @@ void receive_lost(struct receive *r, const struct err *why)
 {
 	char reason[ERR_REASON_MAX];
 
-	log_info("transaction %s: the link is lost: %s%s", r->result->txid, why->text,
+	log_info("transaction %s: the link is lost: %s%s", r->name, why->text,
 		 err_reason(why, reason));
 	if (!r->failed.code)
 		r->failed = *why;

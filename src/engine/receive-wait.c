@@ -46,11 +46,10 @@ static int receive_wait_admit_offer(struct receive *r, const struct wire_hello *
 		return 0;
 	case MOVE_STALE:
 		return err_fail(why, ERR_ABORTED, -ESTALE,
-				"transaction %s: it is not offered by its newest link",
-				r->result->txid);
+				"transaction %s: it is not offered by its newest link", r->name);
 	default:
 		return err_fail(why, ERR_ABORTED, -EBUSY, "transaction %s is under way here",
-				r->result->txid);
+				r->name);
 	}
 }
 
@@ -226,10 +225,10 @@ static enum move_event receive_wait_take_word(struct receive *r)
 static void receive_wait_follow_word(struct receive *r, enum move_event word)
 {
 	if (*r->forced.by)
-		log_warn("transaction %s: recover brings a word that was forced: %s",
-			 r->result->txid, r->forced.by);
+		log_warn("transaction %s: recover brings a word that was forced: %s", r->name,
+			 r->forced.by);
 	else
-		log_info("transaction %s: recover brings the source's word: %s", r->result->txid,
+		log_info("transaction %s: recover brings the source's word: %s", r->name,
 			 word == MOVE_ON_COMMIT ? "committed" : "aborted");
 	if (word == MOVE_ON_REFUSE)
 		err_fail(&r->failed, ERR_ABORTED, -ECANCELED, "%s",
@@ -247,8 +246,7 @@ static int receive_wait_open_socket(struct receive *r, struct err *err)
 	struct uri uri;
 	int e;
 
-	if (asprintf(&text, "unix:%s/%s.sock", journal_dir(r->options->journal), r->result->txid) <
-	    0) {
+	if (asprintf(&text, "unix:%s/%s.sock", journal_dir(r->options->journal), r->name) < 0) {
 		text = NULL;
 		return err_set(err, -ENOMEM, "recovery socket");
 	}
@@ -325,7 +323,7 @@ static int receive_wait_meet(struct receive *r)
 		return 0;
 	r->visitor = visitor;
 	r->link = visitor_link(visitor);
-	log_info("%s: has come for transaction %s", link_name(r->link), r->result->txid);
+	log_info("%s: has come for transaction %s", link_name(r->link), r->name);
 	receive_heard(r, visitor_said(visitor));
 	return 1;
 }
@@ -347,7 +345,7 @@ static int receive_wait_poll(struct receive *r, struct err *err)
 		return 0;
 	err_fail(err, ERR_IN_DOUBT, e,
 		 "transaction %s: interrupted while only the source knows what was decided",
-		 r->result->txid);
+		 r->name);
 	return err_hint(err, e, "%s", r->doubt);
 }
 

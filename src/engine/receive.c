@@ -17,6 +17,18 @@
 /* How long a source that has gone is waited for on its own word, at most. */
 #define RECEIVE_PATIENCE_MAX_MS (5u * 60 * 1000)
 
+static void receive_result_init(struct receive_result *result, enum move_state state)
+{
+	*result = (struct receive_result){ .state = state };
+	result->load.verdict =
+		handover_gave_up(HANDOVER_ANSWERED, HANDOVER_STOPS, HANDOVER_IDLE, MIG_FATE_BACK);
+}
+
+void receive_result_done(struct receive_result *result)
+{
+	load_result_done(&result->load);
+}
+
 static void receive_tell(struct receive *r, enum receive_news news)
 {
 	if (r->options->told)
@@ -257,7 +269,7 @@ static int receive_open_spool(struct receive *r, struct err *err)
 	r->spool = spool_free(r->spool);
 	if (!r->options->spool)
 		return 0;
-	e = spool_open(r->options->spool, r->result->txid, r->cancel, &r->spool, err);
+	e = spool_open(r->options->spool, r->name, r->cancel, &r->spool, err);
 	if (e < 0)
 		return e;
 	receive_room_look(r);
@@ -312,7 +324,6 @@ static int receive_load(struct receive *r, struct err *err)
 		.link = HANDOVER_ANSWERED,
 		.doubt = r->doubt,
 	};
-	load_result_done(&r->result->load);
 	e = load_run(&o, r->cancel, &r->result->load, err);
 	if (e < 0)
 		return receive_give_up(r, e, err);
@@ -326,16 +337,28 @@ static int receive_load(struct receive *r, struct err *err)
 	return 0;
 }
 
+/* Those that offer and go, or are refused, leave the result of the one before alone. */
+static void receive_begin(struct receive *r)
+{
+	struct receive_result *result = r->result;
+
+	r->begun = true;
+	receive_result_done(result);
+	receive_result_init(result, r->state);
+	memcpy(result->txid, r->name, sizeof(result->txid));
+	memcpy(result->source, r->source, sizeof(result->source));
+}
+
 /* FRAMES were heard. What was of an earlier try is not of this one. */
 static int receive_try(struct receive *r, struct err *err)
 {
 	int e;
 
+	receive_begin(r);
 	r->bytes = 0;
 	r->end = (struct wire_end){ 0 };
 	r->failed = (struct err){ 0 };
 	r->lost = false;
-	r->result->spool[0] = '\0';
 	/* Another process may have brought a state since this one was agreed on. */
 	e = receive_judge_left(r, err);
 	e = e < 0 ? e : receive_open_spool(r, err);
@@ -453,11 +476,11 @@ static int receive_agree_on(struct receive *r, const char *offer, size_t len, st
 	struct err others = { 0 };
 	int e;
 
-	strncpy(r->result->source, link_name(r->link), sizeof(r->result->source) - 1);
+	strncpy(r->source, link_name(r->link), sizeof(r->source) - 1);
 	e = receive_judge_offer(r, offer, len, err);
 	if (e < 0)
 		return e;
-	err_fail(&others, ERR_ABORTED, -EBUSY, "transaction %s is under way here", r->result->txid);
+	err_fail(&others, ERR_ABORTED, -EBUSY, "transaction %s is under way here", r->name);
 	if (guests_turn_away(r->guests, r->link, &others))
 		return receive_left(r, err);
 	return receive_await_frames(r, err);
@@ -488,8 +511,7 @@ static int receive_next_guest(struct receive *r, uint64_t until_ns, struct err *
 			return e;
 		if (until_ns && clock_ns() >= until_ns)
 			return err_fail(err, ERR_ABORTED, -ETIMEDOUT,
-					"transaction %s: the source has not come again",
-					r->result->txid);
+					"transaction %s: the source has not come again", r->name);
 	}
 	r->link = visitor_link(r->visitor);
 	return 0;
@@ -581,7 +603,7 @@ static int receive_agree(struct receive *r, uint64_t until_ns, struct err *err)
 		e = receive_agree_with_guest(r, err);
 		if (e >= 0 || renewed)
 			return e;
-		log_warn("%s: %s%s", r->result->source, peer_nameless(err->text, r->result->source),
+		log_warn("%s: %s%s", r->source, peer_nameless(err->text, r->source),
 			 err_reason(err, reason));
 		receive_leave(r);
 		*err = (struct err){ 0 };
@@ -684,7 +706,7 @@ static void receive_linger(struct receive *r)
 
 	if (!r->link || (link_check(r->link, NULL) >= 0 && link_finish(r->link, &err) >= 0))
 		return;
-	log_info("transaction %s: the source may not have heard that it is done", r->result->txid);
+	log_info("transaction %s: the source may not have heard that it is done", r->name);
 	if (!r->options->listener || r->options->keep)
 		return;
 	until_ns = receive_patience(r);
@@ -701,8 +723,9 @@ static void receive_end(struct receive *r, int e)
 	r->entry = journal_entry_free(r->entry);
 	if (e >= 0) {
 		receive_linger(r);
-		memcpy(r->held, r->result->txid, sizeof(r->held));
+		memcpy(r->held, r->name, sizeof(r->held));
 	}
+	r->begun = false;
 	guests_close_socket(r->guests);
 	receive_forget(r, false);
 }
@@ -716,15 +739,15 @@ static void receive_close_devices(const struct receive *r)
 		device_close(o->devs[i]);
 }
 
-/* Whether another transaction can be served after this one. */
+/* Whether another transaction can be served after this one, or after what keeps one from coming. */
 static bool receive_serves_on(struct receive *r, int e)
 {
 	enum move_state state = r->result->state;
 
 	if (!r->options->keep || atomic_load(&r->cancel->asked))
 		return false;
-	return e >= 0 ||
-	       (state == MOVE_D_ABORTED && r->result->load.verdict.status == HANDOVER_AS_FAILED);
+	return e >= 0 || (r->begun && state == MOVE_D_ABORTED &&
+			  r->result->load.verdict.status == HANDOVER_AS_FAILED);
 }
 
 /* To be stopped while nothing is under way is how a service ends. */
@@ -736,6 +759,7 @@ static bool receive_is_idle(const struct receive *r, int e)
 static int receive_serve(struct receive *r, struct err *err)
 {
 	char reason[ERR_REASON_MAX];
+	bool serves_on;
 	int e;
 
 	for (;;) {
@@ -744,11 +768,12 @@ static int receive_serve(struct receive *r, struct err *err)
 			*err = (struct err){ 0 };
 			return 0;
 		}
+		serves_on = receive_serves_on(r, e);
 		receive_end(r, e);
-		if (!receive_serves_on(r, e))
+		if (!serves_on)
 			return e;
 		if (e < 0)
-			log_warn("transaction %s: %s%s", r->result->txid, err->text,
+			log_warn("transaction %s: %s%s", r->name, err->text,
 				 err_reason(err, reason));
 		receive_tell(r, RECEIVE_OVER);
 		receive_close_devices(r);
@@ -829,11 +854,6 @@ static void receive_done(struct receive *r)
 	pthread_mutex_destroy(&r->lock);
 }
 
-void receive_result_done(struct receive_result *result)
-{
-	load_result_done(&result->load);
-}
-
 int receive_run(const struct receive_options *options, struct cancel *cancel,
 		struct receive_result *ret, struct err *err)
 {
@@ -847,9 +867,7 @@ int receive_run(const struct receive_options *options, struct cancel *cancel,
 	};
 	int e;
 
-	*ret = (struct receive_result){ .state = MOVE_D_AGREEING };
-	ret->load.verdict =
-		handover_gave_up(HANDOVER_ANSWERED, HANDOVER_STOPS, HANDOVER_IDLE, MIG_FATE_BACK);
+	receive_result_init(ret, r.state);
 	pthread_mutex_init(&r.lock, NULL);
 	pthread_mutex_init(&r.journal_lock, NULL);
 	pthread_cond_init(&r.changed, NULL);

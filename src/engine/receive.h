@@ -53,9 +53,9 @@ struct receive_options {
 #define RECEIVE_TXID_TEXT (2 * WIRE_ID_SIZE + 1)
 
 /**
- * struct receive_result - what came of it, of several of the last
+ * struct receive_result - what came of the transaction; of several, of the last that has begun
  * @load: as of load_run(); load_result_done() frees it
- * @txid: in hexadecimal; empty until a transaction has begun
+ * @txid: in hexadecimal; empty until the first of a state has come
  * @state: where the machine has come to
  * @source: the name of the link
  * @spool: path of the copy that is kept, or empty

@@ -688,9 +688,10 @@ by_command()
 	rm "$RECORD"
 	offered hear:VERDICT-no
 	[[ $output == *"$TXID, which has not been moved away"* ]]
+	# The report is of what was received, not of who was refused since.
 	kill -TERM "$receive"
-	finish receive 0
-	expect_state "$B" running
+	over 0 completed destination running none
+	told txid "$TXID" && told phase 'done' && told owner destination
 }
 
 # beside: another receiver for the same device, and the source that brings it a state.

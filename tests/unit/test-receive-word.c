@@ -98,7 +98,7 @@ static int setup(void **state)
 	r->generation = 7;
 	memset(r->txid, 1, sizeof(r->txid));
 	memset(r->peer_journal, PEER_JOURNAL, sizeof(r->peer_journal));
-	hex_encode(r->txid, WIRE_ID_SIZE, r->result->txid);
+	hex_encode(r->txid, WIRE_ID_SIZE, r->name);
 	r->word = MOVE_NR_EVENTS;
 	r->word_fd = eventfd(0, EFD_CLOEXEC);
 	add_record();
