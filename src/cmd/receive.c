@@ -224,6 +224,7 @@ static void cmd_receive_told(void *ctx, enum receive_news news, const struct rec
 			 text, result->txid);
 		break;
 	case RECEIVE_OVER:
+		transfer_rest(a->l.load.transfer);
 		snprintf(text, sizeof(text), "transaction %s is %s; listening", result->txid,
 			 wire_phase_name(move_phase(result->state)));
 		if (a->l.inv->verbosity >= 0)
@@ -308,6 +309,7 @@ static int cmd_receive_listen(struct cmd_receive_args *a, const struct progress 
 	if (a->l.inv->verbosity >= 0)
 		console_print("%s: listening on %s", cmd_devices_title(&a->l.devices),
 			      listener_name(a->options.listener));
+	transfer_rest(a->l.load.transfer);
 	progress_event(progress, "listening", "address", listener_name(a->options.listener));
 	snprintf(status, sizeof(status), "listening on %s", listener_name(a->options.listener));
 	cmd_receive_say_status(status);

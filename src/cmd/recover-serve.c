@@ -39,6 +39,7 @@ int cmd_recover_serve_run(struct cmd_recover_serve *s, struct err *err)
 	struct progress progress = cmd_progress(s->inv, NULL, "recover");
 	int r;
 
+	progress.idle = true;
 	r = cancel_init(&s->cancel, err);
 	if (r < 0)
 		return r;

@@ -197,6 +197,7 @@ static int cmd_resume_listen_at(struct cmd_resume_args *a, const struct uri *uri
 	if (a->l.inv->verbosity >= 0)
 		console_print("%s: listening on %s", cmd_devices_title(&a->l.devices),
 			      listener_name(a->l.load.listener));
+	transfer_rest(a->l.load.transfer);
 	progress_event(progress, "listening", "address", listener_name(a->l.load.listener));
 	cmd_resume_say_listening(listener_name(a->l.load.listener));
 	return 0;

@@ -7,6 +7,7 @@ void transfer_start(struct transfer *t)
 {
 	*t = (struct transfer){ .start_ns = clock_ns() };
 	atomic_init(&t->state, MIG_NR_STATES);
+	atomic_init(&t->idle, false);
 	atomic_init(&t->phase, PHASE_NR);
 }
 
@@ -29,8 +30,26 @@ void transfer_done(struct transfer *t)
 	t->n = 0;
 }
 
+static void transfer_forget(struct transfer_device *d)
+{
+	atomic_store(&d->state, MIG_NR_STATES);
+	atomic_store(&d->bytes, 0);
+	atomic_store(&d->expected, 0);
+	atomic_store(&d->exact, false);
+}
+
+void transfer_rest(struct transfer *t)
+{
+	for (unsigned int i = 0; i < t->n; i++)
+		transfer_forget(&t->devices[i]);
+	atomic_store(&t->bytes, 0);
+	atomic_store(&t->phase, PHASE_NR);
+	atomic_store(&t->idle, true);
+}
+
 void transfer_scanned(struct transfer *t, uint64_t bytes)
 {
+	atomic_store(&t->idle, false);
 	atomic_store(&t->bytes, bytes);
 }
 
@@ -81,6 +100,9 @@ void transfer_on_event(void *transfer, const struct event *e)
 {
 	struct transfer *t = transfer;
 
+	/* Moves go from state to state also while they are agreed on. */
+	if (e->kind != EVENT_MOVE)
+		atomic_store(&t->idle, false);
 	if (e->kind == EVENT_PHASE)
 		atomic_store(&t->phase, e->phase);
 	else if (e->kind == EVENT_DECISION)

@@ -46,6 +46,7 @@ struct transfer_decision {
 
 /**
  * struct transfer - how far it is
+ * @idle: nothing is under way: another end has to begin something
  * @bytes, @expected, @exact, @state: where @n is 0: of the file that is scanned; else @bytes are
  *     what was scanned before the first device was opened
  * @n, @devices: of the set; 0 for a scan without devices
@@ -53,6 +54,7 @@ struct transfer_decision {
  */
 struct transfer {
 	uint64_t start_ns;
+	atomic_bool idle;
 	_Atomic uint64_t bytes;
 	_Atomic uint64_t expected;
 	atomic_bool exact;
@@ -72,6 +74,13 @@ _must_check_ int transfer_init(struct transfer *t, unsigned int n, struct err *e
 
 /** transfer_done() - also after a transfer_init() that failed, or transfer_start() */
 void transfer_done(struct transfer *t);
+
+/**
+ * transfer_rest() - nothing is under way, and nothing known of what was, until the next event
+ *
+ * The devices may be open still: they are nothing that is to be brought back.
+ */
+void transfer_rest(struct transfer *t);
 
 /** transfer_scanned() - so many bytes of the image's streams were read and checked. */
 void transfer_scanned(struct transfer *t, uint64_t bytes);

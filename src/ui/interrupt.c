@@ -10,6 +10,8 @@ static const char *interrupt_decision(const struct interrupt *i)
 {
 	if (i->again)
 		return "waiting for nothing that can be left out";
+	if (i->idle)
+		return "ending, nothing is under way";
 	return i->too_late ? "too late to stop, finishing" : "unwinding";
 }
 

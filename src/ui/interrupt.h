@@ -16,6 +16,7 @@
  * struct interrupt - what is known when the signal comes
  * @signal: its number
  * @again: it is not the first
+ * @idle: the work waits for others to begin something
  * @too_late: the work is past its point of no return
  * @waiting, @waiting_ns: the call under way, and for how long
  * @calls: under way in all
@@ -24,7 +25,7 @@
  */
 struct interrupt {
 	int signal;
-	bool again, too_late, several;
+	bool again, idle, too_late, several;
 	struct cancel_waiting waiting;
 	uint64_t waiting_ns;
 	unsigned int calls;

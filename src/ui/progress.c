@@ -47,6 +47,11 @@ const char *progress_state(const struct progress *p)
 	return fsm_name((enum mig_state)state);
 }
 
+bool progress_is_idle(const struct progress *p)
+{
+	return p->idle || (p->transfer && atomic_load(&p->transfer->idle));
+}
+
 bool progress_several(const struct progress *p)
 {
 	return p->transfer && p->transfer->n > 1;

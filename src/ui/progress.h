@@ -36,12 +36,13 @@ struct progress_last {
  * @name: in front of each line; of several devices, what they are called together: "3 devices"
  * @names: of the devices of @transfer; may be NULL where there is one, which then is @name
  * @timeout_ms: for how long a silent peer is waited for, 0 where there is none
+ * @idle: all that it does is to answer others: nothing of its own is ever under way
  * @transfer: NULL for work that moves no bytes
  */
 struct progress {
 	enum progress_mode mode;
 	struct lines *status;
-	bool quiet;
+	bool quiet, idle;
 	const char *command;
 	const char *kind;
 	const char *name;
@@ -74,6 +75,9 @@ void progress_interrupted(const struct progress *p, const char *text);
 
 /** progress_state() - the state of all devices in words, NULL where none is open or they differ */
 const char *progress_state(const struct progress *p);
+
+/** progress_is_idle() - nothing is under way that would have to be unwound */
+bool progress_is_idle(const struct progress *p);
 
 /** progress_several() - the work is on more than one device */
 bool progress_several(const struct progress *p);

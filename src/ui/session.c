@@ -144,6 +144,7 @@ static void session_ask_to_stop(struct watch *w, int signal)
 		return;
 	i.waiting_ns = clock_ns() - i.waiting.since_ns;
 	i.state = progress_state(w->progress);
+	i.idle = progress_is_idle(w->progress) && i.waiting.call == CANCEL_CALL_NONE;
 	i.several = progress_several(w->progress);
 	i.timeout_ms = w->progress->timeout_ms;
 	progress_interrupted(w->progress, interrupt_text(&i, text));

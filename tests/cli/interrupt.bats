@@ -211,6 +211,27 @@ ticked()
 	done
 }
 
+@test "a command that waits for others to come ends, and speaks of nothing to unwind" {
+	local command
+
+	emu_start
+	for command in 'receive --keep --state-dir=state D unix:at' 'receive --state-dir=state D unix:at' \
+		'resume --listen D unix:at' 'recover --serve=unix:at --state-dir=state'; do
+		echo "$command"
+		rm -f some.err at
+		# shellcheck disable=SC2086 # words
+		start some ${command/D/"$A"}
+		eventually test -S at
+		eventually blocks_signals "$some"
+		kill -TERM "$some"
+		eventually has_ended "$some"
+		wait "$some" || true
+		cat some.err
+		said 'Terminated: ending, nothing is under way' some.err
+		[[ $(<some.err) != *unwinding* && $(<some.err) != *silent* ]]
+	done
+}
+
 # blocks_signals PID: its session has begun, as SIGWINCH tells: a shell blocks others for a moment.
 blocks_signals()
 {

@@ -692,6 +692,7 @@ by_command()
 	kill -TERM "$receive"
 	over 0 completed destination running none
 	told txid "$TXID" && told phase 'done' && told owner destination
+	[[ $stderr == *"$B: Terminated: ending, nothing is under way"* ]]
 }
 
 # beside: another receiver for the same device, and the source that brings it a state.

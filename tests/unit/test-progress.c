@@ -82,6 +82,8 @@ static void a_signal_is_answered_by_what_is_under_way(void **state)
 		const char *want;
 	} rows[] = {
 		{ { .signal = SIGINT }, "Interrupt: unwinding" },
+		{ { .signal = SIGTERM, .idle = true, .timeout_ms = 500 },
+		  "Terminated: ending, nothing is under way" },
 		{ { .signal = SIGTERM, .state = "stop-copy", .timeout_ms = 30000 },
 		  "Terminated: unwinding; the device is in stop-copy; a silent "
 		  "peer is waited for 30.0 s at most, after a second signal no longer" },
@@ -296,6 +298,16 @@ static void figures_of_devices_are_of_their_events(void **state)
 	assert_int_equal(t.decision.round, 3);
 	assert_int_equal(t.decision.left, 11);
 	assert_int_equal(t.decision.dirty_rate, 4);
+	assert_false(t.idle);
+	/* What is over is not under way, and what is agreed on not yet. */
+	transfer_rest(&t);
+	transfer_on_event(&t, &(struct event){ EVENT_MOVE, .device = EVENT_SET });
+	assert_true(t.idle);
+	assert_int_equal(t.phase, PHASE_NR);
+	assert_int_equal(t.devices[1].state, MIG_NR_STATES);
+	assert_int_equal(t.devices[1].bytes, 0);
+	transfer_on_event(&t, &events[0]);
+	assert_false(t.idle);
 	transfer_done(&t);
 }
 
