@@ -305,14 +305,12 @@ static void main_show(struct invocation *inv, int r, const struct err *err)
 
 static void main_print_error(struct err *err)
 {
-	char reason[ERR_REASON_MAX];
+	char story[ERR_STORY_MAX];
 
 	make_printable(err->text);
 	make_printable(err->note);
 	make_printable(err->hint);
-	console_print("%s: %s%s%s%s%s%s", program_invocation_short_name, err->text,
-		      err_reason(err, reason), *err->note ? "; " : "", err->note,
-		      *err->hint ? "; " : "", err->hint);
+	console_print("%s: %s", program_invocation_short_name, err_story(err, story));
 }
 
 static void main_say_error(struct invocation *inv, struct err *err)

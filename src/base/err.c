@@ -111,6 +111,15 @@ char *err_reason(const struct err *e, char buf[ERR_REASON_MAX])
 	return buf;
 }
 
+char *err_story(const struct err *e, char buf[ERR_STORY_MAX])
+{
+	char reason[ERR_REASON_MAX];
+
+	snprintf(buf, ERR_STORY_MAX, "%s%s%s%s%s%s", e->text, err_reason(e, reason),
+		 *e->note ? "; " : "", e->note, *e->hint ? "; " : "", e->hint);
+	return buf;
+}
+
 const char *err_name(int code)
 {
 	const char *name = strerrorname_np(-code);

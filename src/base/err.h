@@ -106,5 +106,11 @@ enum err_kind err_denied(int code, enum err_kind kind);
 /** err_reason() - ": No space left on device (ENOSPC)"; "" where no call failed. Return: @buf. */
 char *err_reason(const struct err *e, char buf[ERR_REASON_MAX]);
 
+/* Large enough for err_story(). */
+#define ERR_STORY_MAX (sizeof(struct err) + ERR_REASON_MAX)
+
+/** err_story() - all there is to say: "text: reason (ERRNO); note; hint". Return: @buf. */
+char *err_story(const struct err *e, char buf[ERR_STORY_MAX]);
+
 /** err_name() - "EINVAL" for -EINVAL; never NULL. */
 const char *err_name(int code);

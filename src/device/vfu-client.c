@@ -285,9 +285,11 @@ int vfu_client_open(struct vfu_client *c, const char *path, int timeout_ms, stru
 	c->message_fit = vfu_message_fit(fd);
 	r = vfu_client_negotiate(c, cancel, err);
 	if (r < 0) {
-		if (r == -ETIMEDOUT)
+		if (r == -ETIMEDOUT) {
 			err_note(err, r,
 				 "it may be busy with another client: most serve one at a time");
+			err_hint(err, r, "end that client first, or wait longer (--timeout)");
+		}
 		vfu_client_close(c);
 		return err_classify(err, ERR_PEER, r);
 	}

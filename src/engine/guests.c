@@ -195,10 +195,9 @@ static int guests_one_explain(struct visitor *visitor, int r, struct err *err)
 /* For the user as much as for the visitor, which may have gone. */
 static void guests_one_turn_away(struct visitor *visitor, const char *name, const struct err *why)
 {
-	char reason[ERR_REASON_MAX];
+	char story[ERR_STORY_MAX];
 
-	log_warn("%s: turned away: %s%s", name, peer_nameless(why->text, name),
-		 err_reason(why, reason));
+	log_warn("%s: turned away: %s", name, peer_nameless(err_story(why, story), name));
 	if (visitor->link)
 		link_abort(visitor->link, why);
 }

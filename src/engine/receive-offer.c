@@ -138,7 +138,7 @@ int receive_judge(struct receive *r, const char *offer, size_t len, struct verdi
 		  struct err *why)
 {
 	struct image_manifest m = { 0 };
-	char reason[ERR_REASON_MAX], text[sizeof(why->text) + sizeof(reason)];
+	char story[ERR_STORY_MAX];
 	int e;
 
 	e = receive_judge_left(r, why);
@@ -149,6 +149,5 @@ int receive_judge(struct receive *r, const char *offer, size_t len, struct verdi
 	v->accepted = e >= 0;
 	if (e >= 0)
 		return 0;
-	snprintf(text, sizeof(text), "%s%s", why->text, err_reason(why, reason));
-	return verdict_refuse(v, text, why) < 0 ? why->code : e;
+	return verdict_refuse(v, err_story(why, story), why) < 0 ? why->code : e;
 }

@@ -586,7 +586,7 @@ static int receive_go_on(struct receive *r, struct err *err)
 /* Until a source's first FRAMES; what becomes of those that do not fit is said to them. */
 static int receive_agree(struct receive *r, uint64_t until_ns, struct err *err)
 {
-	char reason[ERR_REASON_MAX];
+	char story[ERR_STORY_MAX];
 	bool renewed = r->state == MOVE_D_RENEWING;
 	int e = 0;
 
@@ -603,8 +603,7 @@ static int receive_agree(struct receive *r, uint64_t until_ns, struct err *err)
 		e = receive_agree_with_guest(r, err);
 		if (e >= 0 || renewed)
 			return e;
-		log_warn("%s: %s%s", r->source, peer_nameless(err->text, r->source),
-			 err_reason(err, reason));
+		log_warn("%s: %s", r->source, peer_nameless(err_story(err, story), r->source));
 		receive_leave(r);
 		*err = (struct err){ 0 };
 		e = receive_go_on(r, err);
@@ -758,7 +757,7 @@ static bool receive_is_idle(const struct receive *r, int e)
 
 static int receive_serve(struct receive *r, struct err *err)
 {
-	char reason[ERR_REASON_MAX];
+	char story[ERR_STORY_MAX];
 	bool serves_on;
 	int e;
 
@@ -773,8 +772,7 @@ static int receive_serve(struct receive *r, struct err *err)
 		if (!serves_on)
 			return e;
 		if (e < 0)
-			log_warn("transaction %s: %s%s", r->name, err->text,
-				 err_reason(err, reason));
+			log_warn("transaction %s: %s", r->name, err_story(err, story));
 		receive_tell(r, RECEIVE_OVER);
 		receive_close_devices(r);
 		*err = (struct err){ 0 };

@@ -651,13 +651,18 @@ by_command()
 	first=$!
 	eventually said 'held open' first.err
 	by_command 76 "$B" hello:txid=ffffffffffffffffffffffffffffffff hear:HELLO offer hear:VERDICT-no
-	[[ $output == *"VERDICT-no $B: VERSION: the server was silent"* ]]
-	grep -q "^vfiomigctl: $B: .*it may be busy with another client" command.err
+	[[ $output == *"VERDICT-no $B: VERSION: the server was silent"*"it may be busy with another client"* ]]
+	grep -q "^vfiomigctl: $B: .*it may be busy with another client.*; end that client first" command.err
+	# So is one that listens, before it does.
+	migctl 76 receive --state-dir=state --timeout=1s "$B" unix:r
+	expect_message "$B: VERSION: the server was silent" 'it may be busy with another client' \
+		'end that client first'
 	# The tool's own source says so, too, and runs on.
 	set_state "$A" running
 	migctl 75 migrate --state-dir=there "$A" \
 		"exec:exec $tool receive --state-dir=state --timeout 1s $B - 2>command.err"
-	expect_message "the other end cannot take it: $B: VERSION: the server was silent"
+	expect_message "the other end cannot take it: $B: VERSION: the server was silent" \
+		'it may be busy with another client'
 	expect_state "$A" running
 	# A source that has not heard DONE gets it all the same.
 	by_command 75 "$B" hello:txid=$TXID hear:HELLO commit hear:DONE gone

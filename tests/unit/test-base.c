@@ -48,7 +48,7 @@ static void a_failure_is_recorded_and_its_code_handed_on(void **state)
 
 static void only_what_the_system_said_is_shown(void **state)
 {
-	char reason[ERR_REASON_MAX];
+	char reason[ERR_REASON_MAX], story[ERR_STORY_MAX];
 	struct err e = { 0 };
 	int r = -ENOSPC;
 
@@ -63,6 +63,13 @@ static void only_what_the_system_said_is_shown(void **state)
 
 	err_fail(&e, ERR_OUTPUT, r, "file");
 	assert_string_equal(err_reason(&e, reason), ": No space left on device (ENOSPC)");
+	assert_string_equal(err_story(&e, story), "file: No space left on device (ENOSPC)");
+	err_hint(&e, -ENOSPC, "make room");
+	assert_string_equal(err_story(&e, story),
+			    "file: No space left on device (ENOSPC); make room");
+	err_note(&e, -ENOSPC, "it runs");
+	assert_string_equal(err_story(&e, story),
+			    "file: No space left on device (ENOSPC); it runs; make room");
 	err_prefix(&e, r, "outer");
 	assert_string_equal(err_reason(&e, reason), ": No space left on device (ENOSPC)");
 	errno = EACCES;
