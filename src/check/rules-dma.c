@@ -258,7 +258,7 @@ static void rules_dma_while_saved(struct check *c)
 
 #define DMA CHECK_NEEDS_DMA_LOG
 
-static const struct check_rule rules[] = {
+static const struct check_rule rules_dma[] = {
 	{ "dma.starts-and-stops", CHECK_MUST, CHECK_HARMLESS, DMA,
 	  "logging of one range can be started, stopped and started again", SOURCE_START,
 	  rules_dma_starts },
@@ -292,4 +292,4 @@ static const struct check_rule rules[] = {
 	  "the log can be read while the device is saved", SOURCE_REPORT, rules_dma_while_saved },
 };
 
-const struct check_group check_dma_rules = CHECK_GROUP(rules);
+const struct check_group check_dma_rules = CHECK_GROUP(rules_dma);

@@ -346,7 +346,7 @@ static void rules_hostile_operations(struct check *c)
 		   (unsigned long long)c->seed);
 }
 
-static const struct check_rule rules[] = {
+static const struct check_rule rules_hostile[] = {
 	{ "hostile.mutated-streams", CHECK_MUST, CHECK_HOSTILE, CHECK_NEEDS_RESET,
 	  "no stream that is loaded hurts the kernel, or a device beyond what a reset mends",
 	  SOURCE_LEAVE, rules_hostile_mutants },
@@ -355,4 +355,4 @@ static const struct check_rule rules[] = {
 	  SOURCE_FSM, rules_hostile_operations },
 };
 
-const struct check_group check_hostile_rules = CHECK_GROUP(rules);
+const struct check_group check_hostile_rules = CHECK_GROUP(rules_hostile);

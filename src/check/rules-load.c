@@ -272,7 +272,7 @@ static void rules_load_pair_runs(struct check *c)
 		check_violated(c, "GET of the other device does not say running");
 }
 
-static const struct check_rule rules[] = {
+static const struct check_rule rules_load[] = {
 	{ "load.own-state", CHECK_MUST, CHECK_DESTRUCTIVE, 0,
 	  "a state that the device gave can be loaded into it", SOURCE_RESUMING, rules_load_own },
 	{ "load.yields-equal-stream", CHECK_SHOULD, CHECK_DESTRUCTIVE, 0,
@@ -336,4 +336,4 @@ static const struct check_rule rules[] = {
 	  "the other device can go to RUNNING with the state", SOURCE_LEAVE, rules_load_pair_runs },
 };
 
-const struct check_group check_load_rules = CHECK_GROUP(rules);
+const struct check_group check_load_rules = CHECK_GROUP(rules_load);

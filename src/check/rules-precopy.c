@@ -362,7 +362,7 @@ static void rules_precopy_cancel(struct check *c)
 		check_violated(c, "PRE_COPY again returned no data fd");
 }
 
-static const struct check_rule rules[] = {
+static const struct check_rule rules_precopy[] = {
 	{ "precopy.temporary-end-is-enomsg", CHECK_SHOULD, CHECK_HARMLESS,
 	  CHECK_NEEDS_KERNEL | CHECK_NEEDS_PRE_COPY,
 	  "at the temporary end of stream read() fails with ENOMSG", SOURCE_END,
@@ -416,4 +416,4 @@ static const struct check_rule rules[] = {
 	  rules_precopy_v2 },
 };
 
-const struct check_group check_precopy_rules = CHECK_GROUP(rules);
+const struct check_group check_precopy_rules = CHECK_GROUP(rules_precopy);

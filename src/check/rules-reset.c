@@ -141,7 +141,7 @@ static void rules_reset_close_pre_copy_p2p(struct check *c)
 
 #define CLOSE_NEEDS (CHECK_NEEDS_KERNEL | CHECK_NEEDS_REOPEN)
 
-static const struct check_rule rules[] = {
+static const struct check_rule rules_reset[] = {
 	{ "reset.in-running", CHECK_MUST, CHECK_DESTRUCTIVE, CHECK_NEEDS_RESET,
 	  "a reset in RUNNING leaves the device in RUNNING", SOURCE_RESET, rules_reset_running },
 	{ "reset.in-running-p2p", CHECK_MUST, CHECK_DESTRUCTIVE,
@@ -188,4 +188,4 @@ static const struct check_rule rules[] = {
 	  rules_reset_close_pre_copy_p2p },
 };
 
-const struct check_group check_reset_rules = CHECK_GROUP(rules);
+const struct check_group check_reset_rules = CHECK_GROUP(rules_reset);

@@ -300,7 +300,7 @@ static void rules_session_none_in_running(struct check *c)
 		      CHECK_ERRNOS());
 }
 
-static const struct check_rule rules[] = {
+static const struct check_rule rules_session[] = {
 	{ "session.saving-reads-only", CHECK_SHOULD, CHECK_HARMLESS, CHECK_NEEDS_KERNEL,
 	  "the data fd of STOP_COPY is O_RDONLY and refuses write()", SOURCE_COMMON,
 	  rules_session_reads_only },
@@ -360,4 +360,4 @@ static const struct check_rule rules[] = {
 	  SOURCE_SESSION, rules_session_close_early },
 };
 
-const struct check_group check_session_rules = CHECK_GROUP(rules);
+const struct check_group check_session_rules = CHECK_GROUP(rules_session);

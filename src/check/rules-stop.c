@@ -126,7 +126,7 @@ static void rules_stop_pre_copy_runs(struct check *c)
 		check_violated(c, "what is watched moved in RUNNING and stands still in PRE_COPY");
 }
 
-static const struct check_rule rules[] = {
+static const struct check_rule rules_stop[] = {
 	{ "stop.is-frozen", CHECK_MUST, CHECK_HARMLESS, CHECK_NEEDS_WATCH,
 	  "in STOP the device does not change its internal state", SOURCE_STOP, rules_stop_frozen },
 	{ "stop.stop-copy-is-frozen", CHECK_MUST, CHECK_HARMLESS, CHECK_NEEDS_WATCH,
@@ -140,4 +140,4 @@ static const struct check_rule rules[] = {
 	  rules_stop_session_frozen },
 };
 
-const struct check_group check_stop_rules = CHECK_GROUP(rules);
+const struct check_group check_stop_rules = CHECK_GROUP(rules_stop);

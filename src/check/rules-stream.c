@@ -344,7 +344,7 @@ static void rules_stream_size_anywhere(struct check *c)
 	}
 }
 
-static const struct check_rule rules[] = {
+static const struct check_rule rules_stream[] = {
 	{ "stream.ends", CHECK_MUST, CHECK_HARMLESS, 0,
 	  "in STOP_COPY reads go on to an end of stream, without ENOMSG", SOURCE_END,
 	  rules_stream_ends },
@@ -381,4 +381,4 @@ static const struct check_rule rules[] = {
 	  "MIG_DATA_SIZE can be asked for in each state", SOURCE_SIZE, rules_stream_size_anywhere },
 };
 
-const struct check_group check_stream_rules = CHECK_GROUP(rules);
+const struct check_group check_stream_rules = CHECK_GROUP(rules_stream);

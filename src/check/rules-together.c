@@ -275,7 +275,7 @@ static void rules_together_sessions(struct check *c)
 	rules_together_judge(c, at, half);
 }
 
-static const struct check_rule rules[] = {
+static const struct check_rule rules_together[] = {
 	{ "together.two-sets", CHECK_MUST, CHECK_HARMLESS, 0,
 	  "SETs of two threads are answered, and the device is in a state that it has", SOURCE_SET,
 	  rules_together_two_set },
@@ -291,4 +291,4 @@ static const struct check_rule rules[] = {
 	  rules_together_sessions },
 };
 
-const struct check_group check_together_rules = CHECK_GROUP(rules);
+const struct check_group check_together_rules = CHECK_GROUP(rules_together);

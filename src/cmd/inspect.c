@@ -227,7 +227,7 @@ static int cmd_inspect_on_end(void *ctx, const struct image_receipt *receipt, st
 	return 0;
 }
 
-static const struct image_sink sink = {
+static const struct image_sink inspect_sink = {
 	.begin = cmd_inspect_on_begin,
 	.end = cmd_inspect_on_end,
 	.device_end = cmd_inspect_on_device_end,
@@ -270,7 +270,7 @@ static int cmd_inspect_run(struct invocation *inv, int argc, char **argv, struct
 	if (r < 0)
 		return r;
 	a.scan.inv = inv;
-	a.scan.sink = a.decode ? &decoding_sink : &sink;
+	a.scan.sink = a.decode ? &decoding_sink : &inspect_sink;
 	a.scan.ctx = &a;
 	a.scan.finish = cmd_inspect_on_finish;
 	r = image_scan_run(&a.scan, err);

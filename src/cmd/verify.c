@@ -33,7 +33,7 @@ static int cmd_verify_on_end(void *ctx, const struct image_receipt *receipt, str
 }
 
 /* The SHA-256 is checked too, where the image has one: it was written to be compared. */
-static const struct image_sink sink = {
+static const struct image_sink verify_sink = {
 	.sum = true,
 	.begin = cmd_verify_on_begin,
 	.end = cmd_verify_on_end,
@@ -44,7 +44,7 @@ static int cmd_verify_scan(struct invocation *inv, const char *file, struct err 
 	struct image_scan scan = {
 		.inv = inv,
 		.file = file,
-		.sink = &sink,
+		.sink = &verify_sink,
 		.ctx = inv->report,
 	};
 	int r;

@@ -47,7 +47,7 @@ static void input_command_free(struct input *in)
 	free(c);
 }
 
-static const struct input_ops command_ops = {
+static const struct input_ops input_command_ops = {
 	.read = input_command_read,
 	.free = input_command_free,
 };
@@ -63,7 +63,7 @@ int input_command_open(const struct uri *uri, struct cancel *cancel, struct inpu
 	if (!c)
 		return err_set(err, -ENOMEM, "%s", uri->text);
 	in = &c->in;
-	in->ops = &command_ops;
+	in->ops = &input_command_ops;
 	in->ends = true;
 	c->command = SUBPROCESS_NONE;
 	c->cancel = cancel;

@@ -115,7 +115,7 @@ static void input_fd_free(struct input *in)
 	free(f);
 }
 
-static const struct input_ops fd_ops = {
+static const struct input_ops input_fd_ops = {
 	.read = input_fd_read,
 	.seek = input_fd_seek,
 	.read_at = input_fd_read_at,
@@ -132,7 +132,7 @@ int input_fd_open(const struct uri *uri, struct cancel *cancel, struct input **r
 	if (!f)
 		return err_set(err, -ENOMEM, "%s", uri->text);
 	in = &f->in;
-	in->ops = &fd_ops;
+	in->ops = &input_fd_ops;
 	f->fd = -1;
 	f->cancel = cancel;
 	r = input_name_it(in, uri->kind == URI_STDIO ? "standard input" : uri->text, err);

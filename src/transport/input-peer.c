@@ -54,7 +54,7 @@ static void input_peer_free(struct input *in)
 	free(p);
 }
 
-static const struct input_ops peer_ops = {
+static const struct input_ops input_peer_ops = {
 	.read = input_peer_read,
 	.answer = input_peer_answer,
 	.free = input_peer_free,
@@ -74,7 +74,7 @@ int input_from_peer(struct peer *peer, uint8_t *start, size_t len, struct input 
 		return r;
 	}
 	in = &p->in;
-	in->ops = &peer_ops;
+	in->ops = &input_peer_ops;
 	in->carried = peer_is_plain_tcp(peer);
 	p->peer = peer;
 	p->start = start;

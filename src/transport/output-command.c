@@ -73,7 +73,7 @@ static void output_command_free(struct output *out)
 	free(o);
 }
 
-static const struct output_ops command_ops = {
+static const struct output_ops output_command_ops = {
 	.write = output_command_write,
 	.finish = output_command_finish,
 	.free = output_command_free,
@@ -90,7 +90,7 @@ int output_command_open(const struct uri *uri, struct cancel *cancel, struct out
 	if (!o)
 		return err_set(err, -ENOMEM, "%s", uri->text);
 	out = &o->out;
-	out->ops = &command_ops;
+	out->ops = &output_command_ops;
 	out->has_reader = true;
 	o->command = SUBPROCESS_NONE;
 	o->cancel = cancel;

@@ -124,7 +124,7 @@ static void output_fd_free(struct output *out)
 	free(o);
 }
 
-static const struct output_ops fd_ops = {
+static const struct output_ops output_fd_ops = {
 	.write = output_fd_write,
 	.publish = output_fd_publish,
 	.free = output_fd_free,
@@ -153,7 +153,7 @@ int output_fd_open(const struct uri *uri, struct cancel *cancel, struct output *
 	if (!o)
 		return err_set(err, -ENOMEM, "%s", uri->text);
 	out = &o->out;
-	out->ops = &fd_ops;
+	out->ops = &output_fd_ops;
 	o->to.fd = -1;
 	o->cancel = cancel;
 	r = output_name_it(out, uri->kind == URI_STDIO ? "standard output" : uri->text, err);

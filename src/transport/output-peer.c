@@ -76,7 +76,7 @@ static void output_peer_free(struct output *out)
 	free(o);
 }
 
-static const struct output_ops peer_ops = {
+static const struct output_ops output_peer_ops = {
 	.write = output_peer_write,
 	.finish = output_peer_finish,
 	.answer = output_peer_answer,
@@ -95,7 +95,7 @@ int output_connect(const struct uri *uri, const struct peer_options *opts, struc
 	if (!o)
 		return err_set(err, -ENOMEM, "%s", uri->text);
 	out = &o->out;
-	out->ops = &peer_ops;
+	out->ops = &output_peer_ops;
 	out->has_reader = true;
 	r = output_name_it(out, uri->text, err);
 	if (r < 0)
