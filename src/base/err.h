@@ -59,7 +59,7 @@ struct err {
 	bool system;
 	char text[512];
 	char note[512];
-	char hint[256];
+	char hint[512];
 };
 
 /** err_record() - record a new failure, the way err_set() and err_fail() do. Return: @code. */

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "device/device.h"
 #include "engine/leftover.h"
+#include "engine/recover-hint.h"
 #include "cmd/receive-leftover.h"
 
 /* It is over, so that `recover` has nothing to do: what is said is what became of the state. */
@@ -32,17 +33,19 @@ static int cmd_receive_leftover_device(void *ctx, unsigned int i, enum leftover 
 {
 	const struct cmd_receive_leftover_walk *w = ctx;
 	const struct cmd_receive_leftover *l = w->options;
-	char txid[2 * WIRE_ID_SIZE + 1];
+	char txid[2 * WIRE_ID_SIZE + 1], command[RECOVER_HINT_MAX];
+	bool asks;
 
 	(void)err;
 	if (left == LEFTOVER_NONE || left == LEFTOVER_GONE)
 		return 0;
 	hex_encode(record->txid, WIRE_ID_SIZE, txid);
+	asks = recover_hint_asks(record->role, record->phase, record->peer);
 	if (left != LEFTOVER_HELD)
-		log_warn("%s: transaction %s, of an earlier start, %s: vfiomigctl recover%s%s %s",
+		log_warn("%s: transaction %s, of an earlier start, %s: %s%s",
 			 device_name(w->devs[i]), txid, leftover_story(record->role, record->phase),
-			 l->state_dir ? " --state-dir=" : "", l->state_dir ? l->state_dir : "",
-			 txid);
+			 recover_hint_command(command, l->journal, asks, txid),
+			 asks ? ", with recover --serve=URI at the other end" : "");
 	else if (l->keep)
 		cmd_receive_leftover_held(w->devs[i], txid);
 	return 0;

@@ -10,12 +10,10 @@
 
 /**
  * struct cmd_receive_leftover
- * @state_dir: as on the command line, or NULL
  * @keep: it is a service that was started again: a state that had come is told of, too
  */
 struct cmd_receive_leftover {
 	struct journal *journal;
-	const char *state_dir;
 	bool keep;
 };
 

@@ -8,6 +8,7 @@
 #include "base/macros.h"
 #include "base/sd-notify.h"
 #include "engine/receive.h"
+#include "engine/recover-hint.h"
 #include "engine/spool.h"
 #include "ui/session.h"
 #include "cmd/cmd.h"
@@ -201,7 +202,7 @@ static void cmd_receive_told(void *ctx, enum receive_news news, const struct rec
 {
 	struct cmd_receive_args *a = ctx;
 	const char *title = cmd_devices_title(&a->l.devices);
-	char text[256];
+	char text[256], command[RECOVER_HINT_MAX];
 
 	switch (news) {
 	case RECEIVE_BEGINS:
@@ -220,8 +221,8 @@ static void cmd_receive_told(void *ctx, enum receive_news news, const struct rec
 			 "transaction %s is in doubt: the source's word is "
 			 "waited for",
 			 result->txid);
-		log_warn("%s: %s, as long as it takes; vfiomigctl recover %s asks for it", title,
-			 text, result->txid);
+		log_warn("%s: %s, as long as it takes; %s asks for it", title, text,
+			 recover_hint_command(command, a->options.journal, true, result->txid));
 		break;
 	case RECEIVE_OVER:
 		transfer_rest(a->l.load.transfer);
@@ -324,7 +325,6 @@ static int cmd_receive_say_leftover(struct cmd_receive_args *a, struct err *err)
 {
 	const struct cmd_receive_leftover l = {
 		.journal = a->options.journal,
-		.state_dir = a->default_dir ? NULL : a->state_dir,
 		.keep = a->keep,
 	};
 

@@ -291,6 +291,15 @@ const char *journal_dir(const struct journal *j)
 	return j->dir;
 }
 
+const char *journal_named_dir(const struct journal *j)
+{
+	_cleanup_free_ char *dir = NULL, *real = NULL;
+
+	if (journal_default_dir(&dir, NULL) >= 0)
+		real = realpath(dir, NULL);
+	return real && strcmp(real, j->dir) == 0 ? NULL : j->dir;
+}
+
 /* A damaged one is not begun anew: old COMMITs would be heeded again. */
 static int journal_last_generation(struct journal *j, uint64_t *ret, struct err *err)
 {

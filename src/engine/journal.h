@@ -110,6 +110,9 @@ const uint8_t *journal_id(const struct journal *j);
 /** journal_dir() - its path, from the root */
 const char *journal_dir(const struct journal *j);
 
+/** journal_named_dir() - journal_dir(); NULL for the default one, which need not be named */
+const char *journal_named_dir(const struct journal *j);
+
 /**
  * journal_generation() - a number larger than any that this journal has given or seen
  * @seen: one of the other end's

@@ -14,6 +14,7 @@
 #include "engine/leftover.h"
 #include "engine/migrate.h"
 #include "engine/migrate-record.h"
+#include "engine/recover-hint.h"
 
 /* Between two dials that fail, doubled each time. */
 #define MIGRATE_PAUSE_MS 100
@@ -99,6 +100,17 @@ static int migrate_open_journal(struct migrate *m, struct err *err)
 	return r < 0 ? r : journal_open(dir, &m->journal, err);
 }
 
+/* Return: @code. */
+static int migrate_hint_recover(const struct migrate *m, enum wire_role role, enum wire_phase phase,
+				const char *peer, const char *txid, int code, struct err *err)
+{
+	const bool asks = recover_hint_asks(role, phase, peer);
+	char command[RECOVER_HINT_MAX];
+
+	return err_hint(err, code, "%s%s", recover_hint_command(command, m->journal, asks, txid),
+			asks ? ", with recover --serve=URI at the other end" : "");
+}
+
 static int migrate_refuse(struct migrate *m, const char *name, const struct journal_record *record,
 			  enum leftover what, struct err *err)
 {
@@ -109,8 +121,8 @@ static int migrate_refuse(struct migrate *m, const char *name, const struct jour
 	err_fail(err, what == LEFTOVER_OWED ? ERR_IN_DOUBT : ERR_USAGE, -EALREADY,
 		 "%s: transaction %s %s", name, txid, leftover_story(record->role, record->phase));
 	if (what == LEFTOVER_OWED)
-		return err_hint(err, -EALREADY, "vfiomigctl recover --state-dir=%s %s",
-				journal_dir(m->journal), txid);
+		return migrate_hint_recover(m, record->role, record->phase, record->peer, txid,
+					    -EALREADY, err);
 	return err_hint(err, -EALREADY,
 			"the other end may run it: reset this device, or start it first if it has "
 			"another state since");
@@ -545,6 +557,7 @@ static void migrate_go(struct migrate *m, enum move_event event)
 static void migrate_tell_doubt(const struct migrate *m)
 {
 	const struct source_options *o = &m->options->source;
+	const char *peer = m->entry ? journal_record(m->entry)->peer : NULL;
 	char txid[MIGRATE_TXID_MAX];
 	int code = m->err->code;
 
@@ -556,11 +569,8 @@ static void migrate_tell_doubt(const struct migrate *m)
 	else
 		err_note(m->err, code, "%s stays stopped, since the other end may run its state",
 			 device_name(o->devs[0]));
-	if (m->options->state_dir)
-		err_hint(m->err, code, "vfiomigctl recover --state-dir=%s %s",
-			 journal_dir(m->journal), migrate_txid(m, txid));
-	else
-		err_hint(m->err, code, "vfiomigctl recover %s", migrate_txid(m, txid));
+	migrate_hint_recover(m, WIRE_SOURCE, WIRE_PHASE_COMMITTED, peer, migrate_txid(m, txid),
+			     code, m->err);
 }
 
 /* The error's kind becomes the verdict's. Return: 0 for a move that is done, else the error. */

@@ -78,8 +78,9 @@ int receive_late_judge(struct receive *r, const struct wire_hello *hello,
 		       const struct wire_decision *decision, struct cancel *cancel, struct err *err)
 {
 	const struct wire_state word = receive_late_word(hello, decision);
-	char txid[2 * WIRE_ID_SIZE + 1];
+	char txid[2 * WIRE_ID_SIZE + 1], command[RECOVER_HINT_MAX];
 	struct wire_state here;
+	bool asks;
 	int e;
 
 	hex_encode(decision->txid, WIRE_ID_SIZE, txid);
@@ -92,11 +93,14 @@ int receive_late_judge(struct receive *r, const struct wire_hello *hello,
 	    (here.phase != WIRE_PHASE_BUSY && here.generation != decision->generation))
 		return err_fail(err, ERR_ABORTED, -ESTALE,
 				"transaction %s: COMMIT decides nothing here", txid);
+	asks = recover_hint_asks(WIRE_DESTINATION, here.phase, NULL);
 	/* The source's user is told this, too. */
 	return err_fail(err, ERR_IN_DOUBT, -EBUSY,
-			"transaction %s is not done here: its record says %s; vfiomigctl recover "
-			"%s at the destination resolves it",
-			txid, wire_phase_name(here.phase), txid);
+			"transaction %s is not done here: its record says %s; %s at the "
+			"destination resolves it%s",
+			txid, wire_phase_name(here.phase),
+			recover_hint_command(command, r->options->journal, asks, txid),
+			asks ? ", with vfiomigctl recover --serve=URI at the source" : "");
 }
 
 static int receive_late_say_done(struct receive *r, const struct wire_decision *decision,

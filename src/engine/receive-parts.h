@@ -11,6 +11,7 @@
 #include "engine/leftover.h"
 #include "engine/load-carrier.h"
 #include "engine/receive.h"
+#include "engine/recover-hint.h"
 #include "engine/spool.h"
 #include "wire/verdict.h"
 
@@ -80,7 +81,7 @@ struct receive {
 	struct wire_forced forced;
 	struct err failed;
 	bool lost, said_doubt;
-	char doubt[64 + RECEIVE_TXID_TEXT];
+	char doubt[RECOVER_HINT_MAX + 64];
 	uint8_t (*found)[WIRE_ID_SIZE];
 	char held[RECEIVE_TXID_TEXT];
 };

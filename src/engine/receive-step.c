@@ -41,6 +41,8 @@ bool receive_is(struct receive *r, const uint8_t txid[WIRE_ID_SIZE], uint64_t ge
 
 void receive_start_over(struct receive *r, const struct wire_hello *hello)
 {
+	char command[RECOVER_HINT_MAX];
+
 	pthread_mutex_lock(&r->lock);
 	memcpy(r->txid, hello->txid, sizeof(r->txid));
 	memcpy(r->peer_journal, hello->journal, sizeof(r->peer_journal));
@@ -53,7 +55,9 @@ void receive_start_over(struct receive *r, const struct wire_hello *hello)
 	r->state = MOVE_D_AGREEING;
 	hex_encode(hello->txid, WIRE_ID_SIZE, r->name);
 	pthread_mutex_unlock(&r->lock);
-	snprintf(r->doubt, sizeof(r->doubt), "vfiomigctl recover %s", r->name);
+	snprintf(r->doubt, sizeof(r->doubt),
+		 "%s, with vfiomigctl recover --serve=URI at the source",
+		 recover_hint_command(command, r->options->journal, true, r->name));
 	if (r->begun)
 		r->result->state = MOVE_D_AGREEING;
 	r->due = 0;

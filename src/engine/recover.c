@@ -8,6 +8,7 @@
 #include "base/hex.h"
 #include "base/log.h"
 #include "base/macros.h"
+#include "engine/recover-hint.h"
 #include "engine/recover.h"
 
 /* One to do what the record allows, one for what the other end says when it was told. */
@@ -310,14 +311,17 @@ static int recover_say_doubt(const struct recover_work *w, struct err *err)
 	const struct recover_result *result = w->result;
 	const bool source = recover_seen(w)->role == WIRE_SOURCE;
 	const char *there = source ? "destination" : "source";
+	const struct journal *j = w->options->journal;
+	char command[RECOVER_HINT_MAX], serve[RECOVER_HINT_MAX];
 
 	if (result->other == RECOVER_OTHER_UNREACHABLE) {
 		err_fail(err, ERR_IN_DOUBT, -EHOSTUNREACH, "transaction %s: in doubt: %s", w->txid,
 			 result->unheard);
 		return err_hint(err, -EHOSTUNREACH,
-				"run recover --serve URI at the %s and recover --peer URI here; "
-				"if it is gone for ever, --force=run or --force=drop",
-				there);
+				"run %s at the %s, and %s here; if it is gone for ever, "
+				"--force=run or --force=drop",
+				recover_hint_serve(serve, NULL), there,
+				recover_hint_command(command, j, true, w->txid));
 	}
 	err_fail(err, ERR_IN_DOUBT, -EAGAIN, "transaction %s: in doubt: %s here, %s at the %s",
 		 w->txid, wire_phase_name(result->phase), recover_other_name(result->other), there);
@@ -325,7 +329,11 @@ static int recover_say_doubt(const struct recover_work *w, struct err *err)
 		return err_hint(err, -EAGAIN,
 				"it was done there long ago, or that journal was lost: look at the "
 				"devices there, then --force=run or --force=drop here");
-	return err_hint(err, -EAGAIN, "run vfiomigctl recover %s at the %s", w->txid, there);
+	recover_hint_command(command, NULL, source, w->txid);
+	if (source)
+		return err_hint(err, -EAGAIN, "run %s here, and %s at the destination",
+				recover_hint_serve(serve, j), command);
+	return err_hint(err, -EAGAIN, "run %s at the source", command);
 }
 
 static int recover_say_device(const struct recover_work *w, struct err *err)

@@ -161,7 +161,7 @@ over()
 	eventually said 'is in doubt' receive.err
 	kill -TERM "$receive"
 	over 80 in-doubt unknown stop prepared spooled
-	[[ $output == *"vfiomigctl recover $TXID"* ]]
+	[[ $output == *"vfiomigctl recover --state-dir=$PWD/state --peer=URI $TXID, with "*" at the source"* ]]
 }
 
 @test "receive: recover brings the source's word by the socket in the journal's folder" {
@@ -772,7 +772,7 @@ beside()
 	finish receive 80
 	receive --keep
 	said "warning: $B: transaction $TXID, of an earlier start, is in doubt, and its state is here: vfiomigctl \
-recover --state-dir=state $TXID" receive.err
+recover --state-dir=$PWD/state --peer=URI $TXID, with recover --serve=URI at the other end" receive.err
 	# No other state may take its place before that.
 	send 0 hello:txid=ffffffffffffffffffffffffffffffff hear:HELLO offer hear:VERDICT-no
 	[[ $output == *"transaction $TXID is in doubt, and its state is here"* ]]
@@ -831,7 +831,7 @@ crash()
 	crash
 	receive
 	send 0 hello hear:HELLO commit hear:ABORT gone
-	[[ $output == *"ABORT 80 transaction $TXID is not done here: its record says prepared"*"vfiomigctl recover $TXID"* ]]
+	[[ $output == *"ABORT 80 transaction $TXID is not done here: its record says prepared"*"vfiomigctl recover --state-dir=$PWD/state --peer=URI $TXID at the destination"* ]]
 	phase prepared
 	expect_state "$B" stop
 	migctl 0 -q recover --state-dir=state --force=run "$TXID"

@@ -103,6 +103,12 @@ put()
 	# shellcheck disable=SC2016 # sh's
 	record -0 unshare -m sh -c 'mount -t tmpfs none /var/lib && exec "$@"' sh "$tool" recover
 	[[ $output == "no transactions in /var/lib/vfiomigctl" ]]
+	# Nor need it be named in what is advised.
+	forge here destination prepared there "$A"
+	# shellcheck disable=SC2016
+	record -80 unshare -m sh -c 'mount -t tmpfs none /var/lib && cp -a here /var/lib/vfiomigctl && exec "$@"' \
+		sh "$tool" recover "$TXID"
+	expect_message "and vfiomigctl recover --peer=URI $TXID here;"
 }
 
 @test "recover: a source that has not decided gives its devices back, also where none answers" {
@@ -189,7 +195,7 @@ put()
 	serve there ask --keep
 	# The source has not decided, nor given up.
 	recover 80 --peer unix:ask
-	[[ $stderr == *"run vfiomigctl recover $TXID at the source"* ]]
+	[[ $stderr == *"run vfiomigctl recover $TXID at the source" ]]
 	is "$B" stop
 	migctl 0 recover --json --state-dir there "$TXID"
 	told phase aborted
@@ -504,6 +510,57 @@ told_why()
 	recover 0 --peer "exec:$tool recover --state-dir there --serve -"
 	told phase 'done'
 	is "$B" running
+}
+
+# advised PATTERN: $advice, the arguments of the command that was advised, URI filled in.
+advised()
+{
+	advice=$(grep -o "vfiomigctl recover [^,;]*$1" <<<"$stderr") || {
+		echo "not advised: $1" "$stderr"
+		return 1
+	}
+	advice=${advice#vfiomigctl }
+	advice=${advice//URI/unix:ask}
+}
+
+@test "recover: what is advised can be run as it is printed, at either end" {
+	local advice side
+
+	emu_start
+	for side in source destination; do
+		put "$A" stop
+		put "$B" stop
+		forge here source committed there "$A"
+		forge there destination prepared here "$B"
+		if [[ $side == source ]]; then
+			# It is told where the destination answers, and can decide nothing there.
+			migctl 80 recover --state-dir here --peer "exec:$tool -q recover --state-dir there --serve -" \
+				"$TXID"
+			[[ $stderr == *'; run '*' here, and '*' at the destination' ]]
+			advised --serve=URI
+			[[ $advice == *"--state-dir=$PWD/here "* ]]
+		else
+			migctl 80 recover --state-dir there "$TXID"
+			[[ $stderr == *'; run '*' at the source, and '*' here; if it is gone for ever, --force='* ]]
+			advised --serve=URI
+			# Its own folder the other end knows best.
+			[[ $advice != *--state-dir* ]]
+			advice+=" --state-dir here"
+		fi
+		# shellcheck disable=SC2086 # words
+		"$tool" $advice >serve.out 2>serve.err 3>&- &
+		server=$!
+		started+=("$server")
+		eventually test -S ask
+		advised "$TXID"
+		[[ $side == source || $advice == *"--state-dir=$PWD/there "* ]]
+		[[ $side == destination ]] || advice+=" --state-dir there"
+		# shellcheck disable=SC2086
+		migctl 0 $advice
+		wait "$server"
+		is "$B" running
+		is "$A" stop
+	done
 }
 
 # noted DIR ROLE PHASE WANT: what the record says of this end, and of what the other one has said.

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "base/macros.h"
+#include "engine/recover-hint.h"
 #include "engine/recover-plan.h"
 
 struct known {
@@ -416,6 +417,25 @@ static void what_the_page_says(void **state)
 	}
 }
 
+static void judge_asks(const struct known *k, const struct recover_plan *p, bool is_plan)
+{
+	(void)is_plan;
+	if (k->devices != RECOVER_HOLD || k->spooled || k->force ||
+	    k->other != RECOVER_OTHER_UNREACHABLE)
+		return;
+	assert_int_equal(recover_hint_asks(k->role, k->phase, NULL),
+			 p->outcome == OUTCOME_IN_DOUBT);
+	assert_false(recover_hint_asks(k->role, k->phase, "unix:a"));
+}
+
+/* A command that needs no answer is advised without an address, and only such a one. */
+static void what_waits_for_a_word_is_told_to_ask(void **state)
+{
+	(void)state;
+	for_all(judge_asks);
+	assert_true(recover_hint_asks(WIRE_DESTINATION, WIRE_PHASE_BUSY, NULL));
+}
+
 /* Only what is over is for ever; and only where the other end says less now. */
 static void what_was_over_stays_over(void **state)
 {
@@ -452,6 +472,7 @@ int main(void)
 		cmocka_unit_test(the_report_says_what_was_done),
 		cmocka_unit_test(force_does_what_it_says),
 		cmocka_unit_test(what_the_page_says),
+		cmocka_unit_test(what_waits_for_a_word_is_told_to_ask),
 		cmocka_unit_test(what_was_over_stays_over),
 		cmocka_unit_test(what_starts_is_what_was_received_unless_it_is_said_anew),
 	};
