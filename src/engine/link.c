@@ -197,13 +197,12 @@ static int link_say_now(struct link *l, const struct wire_message *m, struct err
 void link_abort(struct link *l, const struct err *why)
 {
 	struct wire_message m = { .type = WIRE_ABORT };
-	char reason[ERR_REASON_MAX], text[sizeof(why->text) + sizeof(reason)];
+	char story[ERR_STORY_MAX];
 	struct err err = { 0 };
-	int len;
 
 	m.abort.kind = (uint32_t)err_status(why);
-	len = snprintf(text, sizeof(text), "%s%s", why->text, err_reason(why, reason));
-	memcpy(m.abort.reason, text, MIN((size_t)len, sizeof(m.abort.reason) - 1));
+	err_story(why, story);
+	memcpy(m.abort.reason, story, MIN(strlen(story), sizeof(m.abort.reason) - 1));
 	if (link_say_now(l, &m, &err) < 0)
 		log_info("%s: could not be told why", link_name(l));
 }
