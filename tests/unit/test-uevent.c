@@ -12,6 +12,7 @@
 
 #include "base/macros.h"
 #include "host/uevent.h"
+#include "effort.h"
 
 #define VF "/devices/pci0000:00/0000:00:03.0/0000:01:10.0"
 
@@ -122,7 +123,7 @@ static void storm_is_read_to_its_end(void **state)
 	char message[256];
 
 	(void)state;
-	for (unsigned int i = 0; i < 100000; i++) {
+	for (unsigned int i = 0; i < 100000; i += effort_share()) {
 		int n = snprintf(message, sizeof(message),
 				 "add@/devices/pci0000:00/0000:%02x:%02x.%x%cSUBSYSTEM=pci%c"
 				 "SEQNUM=%u",
