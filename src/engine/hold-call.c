@@ -17,8 +17,8 @@
 /* Most arcs take milliseconds. A driver that takes longer may hang. */
 #define HOLD_CALL_LATE_S 2
 /*
- * What the loop waits itself, once for a call: long for a question, on a busy machine too; short for
- * those who wait for an answer.
+ * What the loop waits itself, once for a call: long for a question, on a busy machine too; short
+ * for those who wait for an answer.
  */
 #define HOLD_CALL_MOMENT_MS 500
 
