@@ -2,38 +2,16 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/macros.h"
-#include "device/kernel-dev.h"
 #include "engine/actions-actor.h"
+#include "engine/actions-guard.h"
 #include "engine/event.h"
 #include "fsm/fsm.h"
 
 #define ACTORS_MAX 2
-
-/*
- * How long the guardian waits for devices before it lets their owners go on without them: for all
- * of it, for a look at all or the way to their barrier, and for the way from there.
- */
-#define GUARD_PATIENCE_MS 30000
-#define GUARD_ROUND_MS 2000
-#define GUARD_RETURN_MS 25000
-
-/* Of a look at a device that does not say where it is. */
-#define GUARD_UNKNOWN 255
-
-/* How long a device may refuse an arc on its way back. */
-#define GUARD_RETRY_NS (10 * NSEC_PER_SEC)
-
-/** struct actions_mark - one device's; its own thread's while that is at work */
-struct actions_mark {
-	struct actions *actions;
-	unsigned int index;
-	struct guard_mark mark;
-};
 
 /**
  * struct actions
@@ -42,7 +20,7 @@ struct actions_mark {
  * @phase: prepared for, or under way
  * @script: one of the actors, or NULL
  * @stage: what was done last
- * @marks: of each member that is guarded, as the guardian was told last
+ * @guard: NULL where nothing would stay half-way
  */
 struct actions {
 	const struct actions_options *options;
@@ -59,290 +37,8 @@ struct actions {
 	struct actions_script *script;
 	enum action_stage stage;
 	enum phase phase;
-	struct guardian *guardian;
-	struct actions_mark *marks;
+	struct actions_guard *guard;
 };
-
-/*
- * The guardian's work, in a process of its own: no other thread, no listener, no cancel
- */
-
-static bool actions_guards(const struct member *m)
-{
-	return guard_duty(device_ownership(m->dev)) == GUARD_BY_GUARDIAN && m->dev->mig;
-}
-
-static bool actions_any(const struct member *m)
-{
-	return m->dev->mig;
-}
-
-/* What the tool has done to it since the guardian was forked is no other process's doing. */
-static void actions_guard_detach(struct member *m)
-{
-	struct mig_dev *mig = m->dev->mig;
-
-	mig->cancel = NULL;
-	mig->on_arc = NULL;
-	mig->on_step = NULL;
-	mig->state_known = mig->moved = false;
-}
-
-static bool actions_guard_bring(struct member *m, enum mig_state want, enum mig_holds holds)
-{
-	struct arc_retry retry = { .budget_ns = GUARD_RETRY_NS };
-	struct mig_recovery recovery;
-
-	return mig_recover(m->dev->mig, want, holds, &retry, &recovery, NULL) && !recovery.reset;
-}
-
-/**
- * struct guard_work
- * @met: of each device, before anything is done
- * @lost: any of the set has lost its own state, or may have
- */
-struct guard_work {
-	const struct actions *a;
-	enum guard_note note;
-	const uint8_t *marks;
-	enum mig_state met[GUARDIAN_MARKS_MAX];
-	bool lost;
-};
-
-static struct guard_facts actions_guard_facts(const struct guard_work *w, const struct member *m)
-{
-	return (struct guard_facts){
-		.note = w->note,
-		.mark = guard_mark_unpack(w->marks[m->index]),
-		.met = w->met[m->index],
-		.at = m->dev->mig->state,
-		.found = mig_settled(m->result->found),
-		.any_lost = w->lost,
-	};
-}
-
-/* What is done to one device. Return: an exit status. */
-typedef int actions_guard_step(const struct guard_work *w, struct member *m);
-
-static int actions_guard_look(const struct guard_work *w, struct member *m)
-{
-	(void)w;
-	return mig_refresh(m->dev->mig, NULL) < 0 ? GUARD_UNKNOWN : (int)m->dev->mig->state;
-}
-
-/* None runs in full before all can answer. */
-static int actions_guard_quiesce(const struct guard_work *w, struct member *m)
-{
-	struct mig_dev *mig = m->dev->mig;
-	struct guard_facts facts;
-	struct guard_plan plan;
-
-	if (!(mig->caps & MIG_CAP_P2P) || mig_refresh(mig, NULL) < 0)
-		return 0;
-	facts = actions_guard_facts(w, m);
-	plan = guard_plan(&facts);
-	if (plan.act && plan.holds == MIG_HOLDS_OWN && plan.want == MIG_RUNNING &&
-	    mig->state != MIG_RUNNING && mig->state != MIG_ERROR)
-		(void)actions_guard_bring(m, MIG_RUNNING_P2P, plan.holds);
-	return 0;
-}
-
-/* Return: 0 when it is where it was found, or where its owner has put it, with its own state. */
-static int actions_guard_return(const struct guard_work *w, struct member *m)
-{
-	struct mig_dev *mig = m->dev->mig;
-	struct guard_facts facts;
-	struct guard_plan plan;
-
-	if (mig_refresh(mig, NULL) < 0)
-		return 1;
-	facts = actions_guard_facts(w, m);
-	plan = guard_plan(&facts);
-	if (!plan.act)
-		return !plan.whole;
-	return !(actions_guard_bring(m, plan.want, plan.holds) && plan.holds == MIG_HOLDS_OWN &&
-		 plan.want == guard_home(&facts.mark, facts.found));
-}
-
-/* Return: 0 when it is where it was found, with its own state. */
-static int actions_guard_settle(const struct guard_work *w, struct member *m)
-{
-	const struct guard_mark mark = guard_mark_unpack(w->marks[m->index]);
-	const enum mig_state home = guard_home(&mark, mig_settled(m->result->found));
-
-	switch (guard_duty(device_ownership(m->dev))) {
-	case GUARD_BY_GUARDIAN:
-		return actions_guard_return(w, m);
-	case GUARD_BY_LENDER:
-		return !device_returned(m->dev, home, GUARD_RETURN_MS);
-	case GUARD_BY_CLOSE:
-		return !guard_whole_after_close(&mark, home, device_close_effect(m->dev));
-	}
-	return 1;
-}
-
-/*
- * In a process a device, so that a driver that does not come back costs the others nothing: those
- * that have not ended in time are killed.
- */
-static void actions_guard_each(const struct guard_work *w, bool (*concerns)(const struct member *),
-			       actions_guard_step *step, int patience_ms,
-			       int status[static GUARDIAN_MARKS_MAX])
-{
-	uint64_t end = clock_ns() + (uint64_t)patience_ms * NSEC_PER_MSEC;
-	pid_t pids[GUARDIAN_MARKS_MAX];
-
-	for (unsigned int i = 0; i < w->a->n; i++) {
-		struct member *m = &w->a->members[i];
-
-		pids[i] = -1;
-		if (!concerns(m))
-			continue;
-		pids[i] = fork();
-		if (!pids[i])
-			_exit(step(w, m));
-	}
-	for (unsigned int i = 0; i < w->a->n; i++)
-		status[i] = pids[i] < 0 ? GUARDIAN_NOT_RECOVERED
-					: guardian_await(pids[i], clock_ms_until(end));
-}
-
-static int actions_guard_recover(void *ctx, uint8_t told, const uint8_t *marks)
-{
-	struct guard_work w = {
-		.a = ctx,
-		.note = told < GUARD_NR_NOTES ? (enum guard_note)told : GUARD_LOADED,
-		.marks = marks,
-	};
-	int status[GUARDIAN_MARKS_MAX];
-	bool all = true;
-
-	if (w.note == GUARD_SETTLED)
-		return 0;
-	for (unsigned int i = 0; i < w.a->n; i++)
-		if (actions_guards(&w.a->members[i]))
-			actions_guard_detach(&w.a->members[i]);
-	actions_guard_each(&w, actions_guards, actions_guard_look, GUARD_ROUND_MS, status);
-	for (unsigned int i = 0; i < w.a->n; i++) {
-		const struct guard_mark mark = guard_mark_unpack(marks[i]);
-		bool known = status[i] >= 0 && status[i] < MIG_NR_STATES;
-
-		w.met[i] = known ? (enum mig_state)status[i] : MIG_ERROR;
-		if (actions_guards(&w.a->members[i]))
-			w.lost |= guard_lost(w.note, &mark, w.met[i]);
-	}
-	if (w.a->n > 1)
-		actions_guard_each(&w, actions_guards, actions_guard_quiesce, GUARD_ROUND_MS,
-				   status);
-	actions_guard_each(&w, actions_any, actions_guard_settle, GUARD_RETURN_MS, status);
-	for (unsigned int i = 0; i < w.a->n; i++)
-		all &= status[i] == 0;
-	return all ? 0 : 1;
-}
-
-/* The script learns of it, whatever it was told before: it undoes only what it has done itself. */
-static void actions_guard_after(void *ctx, uint8_t told, int recovered)
-{
-	struct err killed = { .text = "vfiomigctl was killed" };
-	const struct action_facts facts = { .failure = &killed, .recovered = recovered == 0 };
-	const struct actions *a = ctx;
-
-	(void)told;
-	if (a->script)
-		(void)actions_script_ops.act(a->script, ACTION_ABORT, &facts, NULL);
-}
-
-/*
- * What the guardian is told of the devices
- */
-
-static int actions_mark(const struct actions *a, unsigned int index, struct err *err)
-{
-	return guardian_mark(a->guardian, index, guard_mark_pack(&a->marks[index].mark), err);
-}
-
-/* Without a guardian to hear of it the phase itself does not begin: actions_before(). */
-static void actions_on_step(void *ctx, enum mig_state from, enum mig_state to)
-{
-	struct actions_mark *m = ctx;
-
-	m->mark.from = from;
-	m->mark.to = to;
-	if (actions_mark(m->actions, m->index, NULL) < 0)
-		log_debug("guardian: gone");
-}
-
-static int actions_watch_steps(struct actions *a, struct err *err)
-{
-	a->marks = calloc(a->n, sizeof(*a->marks));
-	if (!a->marks)
-		return err_set(err, -ENOMEM, "calloc");
-	for (unsigned int i = 0; i < a->n; i++) {
-		struct mig_dev *mig = a->members[i].dev->mig;
-
-		if (!actions_any(&a->members[i]))
-			continue;
-		a->marks[i] = (struct actions_mark){
-			.actions = a,
-			.index = i,
-			.mark = { .from = mig->state, .to = mig->state },
-		};
-		mig->on_step = actions_on_step;
-		mig->on_step_ctx = &a->marks[i];
-		if (actions_mark(a, i, err) < 0)
-			return err->code;
-	}
-	return 0;
-}
-
-static void actions_unwatch_steps(struct actions *a)
-{
-	for (unsigned int i = 0; a->marks && i < a->n; i++) {
-		if (a->members[i].dev->mig)
-			a->members[i].dev->mig->on_step = NULL;
-	}
-	free(a->marks);
-}
-
-static size_t actions_guard_fds(const struct actions *a, int *fds)
-{
-	size_t n = 0;
-
-	for (unsigned int i = 0; i < a->n; i++)
-		if (actions_guards(&a->members[i])) {
-			n += kernel_dev_fds(a->members[i].dev->mig, fds + n);
-			if (a->members[i].dev->lock >= 0)
-				fds[n++] = a->members[i].dev->lock;
-		}
-	return n;
-}
-
-static int actions_start_guardian(struct actions *a, struct actions_freeze *freeze, struct err *err)
-{
-	_cleanup_free_ int *fds = calloc(a->n + 1, (KERNEL_DEV_FDS_MAX + 1) * sizeof(*fds));
-	struct guardian_options o = {
-		.freezers = freeze ? freeze->freezers : NULL,
-		.n_freezers = freeze ? freeze->n : 0,
-		.fds = fds,
-		.patience_ms = GUARD_PATIENCE_MS,
-		.recover = actions_guard_recover,
-		.after = actions_guard_after,
-		.ctx = a,
-	};
-	int r;
-
-	if (!fds)
-		return err_set(err, -ENOMEM, "calloc");
-	o.n_fds = actions_guard_fds(a, fds);
-	r = guardian_start(&o, &a->guardian, err);
-	if (r < 0)
-		return r;
-	if (freeze)
-		freeze->guardian = a->guardian;
-	if (a->script)
-		actions_script_guard(a->script, a->guardian);
-	return actions_watch_steps(a, err);
-}
 
 /*
  * The actors
@@ -450,8 +146,7 @@ static int actions_look_at(struct actions *a, struct member *m, struct err *err)
 		log_info("%s: its owner has stopped it", mig->name);
 		m->with_owner = true;
 		m->want = MIG_STOP;
-		a->marks[m->index].mark = (struct guard_mark){ MIG_STOP, MIG_STOP, true };
-		return actions_mark(a, m->index, err);
+		return actions_guard_owner_stopped(a->guard, m->index, true, err);
 	}
 	if (mig->state != before)
 		return actions_refuse_state(m, before, err);
@@ -467,9 +162,9 @@ static int actions_look_after(struct actions *a, enum action action, struct err 
 {
 	if (action != ACTION_PRE_STOP)
 		return 0;
-	for (unsigned int i = 0; a->guardian && i < a->n; i++) {
+	for (unsigned int i = 0; a->guard && i < a->n; i++) {
 		struct member *m = &a->members[i];
-		int r = actions_guards(m) ? actions_look_at(a, m, err) : 0;
+		int r = actions_guard_has(m) ? actions_look_at(a, m, err) : 0;
 
 		if (r < 0)
 			return r;
@@ -490,8 +185,7 @@ static void actions_look_again(struct actions *a)
 		if (mig_refresh(m->dev->mig, &why) < 0)
 			log_warn("%s", why.text);
 		m->dev->mig->moved = false;
-		a->marks[m->index].mark.owner_stopped = false;
-		if (actions_mark(a, m->index, &why) < 0)
+		if (actions_guard_owner_stopped(a->guard, m->index, false, &why) < 0)
 			log_debug("%s", why.text);
 	}
 }
@@ -552,7 +246,7 @@ int actions_before(struct actions *a, enum phase phase, struct err *err)
 	if (!a)
 		return 0;
 	a->phase = phase;
-	r = a->guardian && action_needs_guard(phase) ? guardian_check(a->guardian, err) : 0;
+	r = action_needs_guard(phase) ? actions_guard_check(a->guard, err) : 0;
 	if (r < 0)
 		return r;
 	moves = phase == PHASE_QUIESCE ? actions_any_runs(a) : actions_any_starts(a);
@@ -589,7 +283,7 @@ void actions_after(struct actions *a, enum phase phase)
 
 int actions_note(struct actions *a, enum guard_note note, struct err *err)
 {
-	return a && a->guardian ? guardian_note(a->guardian, (uint8_t)note, err) : 0;
+	return a ? actions_guard_note(a->guard, note, err) : 0;
 }
 
 void actions_end(struct actions *a, const struct err *failure)
@@ -657,10 +351,10 @@ static int actions_add_actors(struct actions *a, struct actions_freeze **ret_fre
 	return 0;
 }
 
-static bool actions_need_guardian(const struct actions *a)
+static bool actions_need_guard(const struct actions *a)
 {
 	for (unsigned int i = 0; i < a->n; i++)
-		if (actions_guards(&a->members[i]))
+		if (actions_guard_has(&a->members[i]))
 			return true;
 	return a->n_actors;
 }
@@ -675,7 +369,11 @@ static int actions_begin_guard(struct actions *a, const uint8_t *image_id, struc
 		return r;
 	if (a->script && image_id)
 		actions_script_image(a->script, image_id);
-	return actions_need_guardian(a) ? actions_start_guardian(a, freeze, err) : 0;
+	if (!actions_need_guard(a))
+		return 0;
+	return actions_guard_new(
+		&(struct actions_guard_options){ a->members, a->n, freeze, a->script }, &a->guard,
+		err);
 }
 
 int actions_new(const struct actions_options *o, struct member *members, unsigned int n,
@@ -715,7 +413,6 @@ struct actions *actions_free(struct actions *a)
 		return NULL;
 	for (unsigned int i = a->n_actors; i-- > 0;)
 		a->actors[i].ops->free(a->actors[i].ctx);
-	actions_unwatch_steps(a);
-	guardian_free(a->guardian);
+	actions_guard_free(a->guard);
 	return mfree(a);
 }
