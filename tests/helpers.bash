@@ -7,6 +7,9 @@ bats_require_minimum_version 1.5.0
 
 : "${VFIOMIGCTL:=vfiomigctl}"
 
+# shellcheck source=tests/read-file.bash
+source "${BASH_SOURCE[0]%/*}/read-file.bash"
+
 # That of a version manager is found by a script, which takes longer than many a test (in the lab
 # ten times as long as python itself). $python is for who starts it by another program.
 # shellcheck disable=SC2034 # for the tests
@@ -47,18 +50,6 @@ split_lines()
 	# shellcheck disable=SC2206 # to be split
 	eval "$1=(\$2)"
 	[[ -n $noglob ]] || set +f
-}
-
-# read_file NAME FILE: as NAME=$(<FILE), without another process.
-read_file()
-{
-	local read_text=''
-
-	IFS='' read -r -d '' read_text <"$2" || true
-	while [[ $read_text == *$'\n' ]]; do
-		read_text=${read_text%$'\n'}
-	done
-	printf -v "$1" %s "$read_text"
 }
 
 # drop_waits: $stderr without the names of calls that took the driver long. On a machine that is
