@@ -121,6 +121,14 @@ static int tls_socket_why_unsent(struct tls_socket *s, int sent, struct err *err
 	return (int)n;
 }
 
+/* Return: 0 when all is sent; -EAGAIN, without a story; why nothing can be. */
+static int tls_socket_flush_locked(struct tls_socket *s, struct err *err)
+{
+	int r = tls_socket_send(s);
+
+	return r < 0 && r != -EAGAIN ? tls_socket_why_unsent(s, r, err) : r;
+}
+
 /* An end that has closed may have said why: what it said is read before a failed send counts. */
 static int tls_socket_shake_locked(struct tls_socket *s, struct err *err)
 {
@@ -179,9 +187,9 @@ static ssize_t tls_socket_write_locked(struct tls_socket *s, const void *buf, si
 	n = tls_write(s->tls, buf, len, err);
 	if (n < 0)
 		return n;
-	r = tls_socket_send(s);
+	r = tls_socket_flush_locked(s, err);
 	if (r < 0 && r != -EAGAIN)
-		return tls_socket_why_unsent(s, r, err);
+		return r;
 	return n ? n : -EAGAIN;
 }
 
@@ -224,9 +232,7 @@ int tls_socket_flush(struct tls_socket *s, struct err *err)
 	int r;
 
 	pthread_mutex_lock(&s->lock);
-	r = tls_socket_send(s);
-	if (r < 0 && r != -EAGAIN)
-		r = tls_socket_why_unsent(s, r, err);
+	r = tls_socket_flush_locked(s, err);
 	pthread_mutex_unlock(&s->lock);
 	return r;
 }
