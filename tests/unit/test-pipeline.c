@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "engine/pipeline.h"
+#include "effort.h"
 
 /* What the sink saw, and how it behaves. */
 struct sink {
@@ -503,7 +504,7 @@ static void what_is_put_goes_on_in_whole_frames_or_where_it_lies(void **state)
 	/* clang-format on */
 	struct sink *s = *state;
 
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i += effort_share()) {
 		struct stream stream = { .in_order = true };
 		const struct pipeline_options opts = {
 			.threads = s->threads,
@@ -555,7 +556,7 @@ static void room_is_filled_in_pieces(void **state)
 	static const size_t pieces[] = { 4, 400000, FULL };
 	struct sink *s = *state;
 
-	for (size_t i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++) {
+	for (size_t i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i += effort_share()) {
 		struct stream stream = { .in_order = true };
 		const struct pipeline_options opts = {
 			.threads = s->threads,
