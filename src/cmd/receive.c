@@ -304,7 +304,7 @@ static int cmd_receive_listen(struct cmd_receive_args *a, const struct progress 
 
 	if (!cmd_receive_listens(a))
 		return 0;
-	r = listener_open(&a->options.uri, &a->options.peer, &a->options.listener, err);
+	r = listener_open_soon(&a->options.uri, &a->options.peer, &a->options.listener, err);
 	if (r < 0)
 		return r;
 	if (a->l.inv->verbosity >= 0)

@@ -191,7 +191,7 @@ static int cmd_resume_listen_at(struct cmd_resume_args *a, const struct uri *uri
 	r = cmd_loaded_look(&a->l, err);
 	if (r < 0)
 		return r;
-	r = listener_open(uri, &a->connection.peer, &a->l.load.listener, err);
+	r = listener_open_soon(uri, &a->connection.peer, &a->l.load.listener, err);
 	if (r < 0)
 		return r;
 	if (a->l.inv->verbosity >= 0)

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -195,6 +196,22 @@ int listener_open(const struct uri *uri, const struct peer_options *opts, struct
 		return r;
 	*ret = TAKE_PTR(l);
 	return 0;
+}
+
+int listener_open_soon(const struct uri *uri, const struct peer_options *opts,
+		       struct listener **ret, struct err *err)
+{
+	/* Few: at a UNIX socket each of them connects to what listens there. */
+	static const int pauses_ms[] = { 100, 300, 600 };
+
+	for (size_t i = 0;; i++) {
+		int r = listener_open(uri, opts, ret, err);
+
+		if (r != -EADDRINUSE || i == ARRAY_SIZE(pauses_ms))
+			return r;
+		*err = (struct err){ 0 };
+		poll(NULL, 0, pauses_ms[i]);
+	}
 }
 
 const char *listener_name(const struct listener *l)

@@ -31,6 +31,18 @@ _must_check_ int listener_open(const struct uri *uri, const struct peer_options 
 			       struct listener **ret, struct err *err);
 
 /**
+ * listener_open_soon() - the same at an address that may be about to be free
+ * @err: not NULL
+ *
+ * A receiver has said its last word before it ends: what hears it may start the next one at once. So
+ * an address that is in use is tried again for a second, which no signal cuts short.
+ *
+ * Return: as listener_open().
+ */
+_must_check_ int listener_open_soon(const struct uri *uri, const struct peer_options *opts,
+				    struct listener **ret, struct err *err);
+
+/**
  * listener_name() - where it listens, in the form that a sender understands: with the real port.
  */
 const char *listener_name(const struct listener *l);

@@ -448,6 +448,31 @@ in_doubt()
 	over 0 completed destination running 'done'
 }
 
+# receive_whose CALL WHEN: the receiver at "r", of which that call says that the address is in use.
+receive_whose()
+{
+	ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0 strace -f -qqq -o trace -e "trace=$1" \
+		-e "inject=$1:error=EADDRINUSE:when=$2" \
+		"$tool" receive --state-dir=state --no-hold "$B" unix:r >receive.out 2>receive.err 3>&- &
+	receive=$!
+	started+=("$!")
+}
+
+@test "receive: an address that is in use is tried again, for the one before may be about to end" {
+	require strace
+	emulate
+	receive_whose bind 1..2
+	eventually said 'listening on' receive.err
+	[[ $(grep -c INJECTED trace) == 2 ]]
+	migctl 0 -q migrate --state-dir=there "$A" unix:r
+	wait "$receive"
+	rm receive.err
+	receive_whose bind 1+
+	finish receive 71
+	[[ $stderr == *'unix:r: cannot listen: Address already in use (EADDRINUSE)'* ]]
+	expect_state "$B" running
+}
+
 @test "receive: READY that was not heard is forgotten when the state is offered again" {
 	emulate
 	receive
