@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -17,6 +16,7 @@
 #include "base/macros.h"
 #include "base/units.h"
 #include "engine/journal-file.h"
+#include "engine/journal-folder.h"
 #include "engine/journal-text.h"
 
 /*
@@ -77,83 +77,6 @@ int journal_default_dir(char **ret, struct err *err)
 		return err_hint(err, -ENOENT, "name one with --state-dir");
 	}
 	return n < 0 ? err_set(err, -ENOMEM, "journal") : 0;
-}
-
-/* A folder that is made is in its parent durably before anything is in it. */
-static int journal_sync_parent(const char *path, struct err *err)
-{
-	_cleanup_free_ char *parent = strdup(path);
-	_cleanup_fd_ int fd = -1;
-	char *slash = parent ? strrchr(parent, '/') : NULL;
-
-	if (!parent)
-		return err_set(err, -ENOMEM, "%s", path);
-	if (slash)
-		slash[slash == parent] = '\0';
-	fd = open(slash ? parent : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0 || fsync(fd) < 0)
-		return err_fail(err, ERR_CONFIG, -errno, "%s: its folder cannot be synced", path);
-	return 0;
-}
-
-static int journal_no_dir(const char *dir, int code, struct err *err)
-{
-	err_fail(err, err_denied(code, ERR_CONFIG), code, "journal's folder %s", dir);
-	return err_hint(err, code, "name another one with --state-dir");
-}
-
-static int journal_make_one(const char *path, struct err *err)
-{
-	if (mkdir(path, 0700) == 0)
-		return journal_sync_parent(path, err);
-	return errno == EEXIST ? 0 : journal_no_dir(path, -errno, err);
-}
-
-/* With all that leads to it. */
-static int journal_make_dir(const char *dir, struct err *err)
-{
-	_cleanup_free_ char *path = strdup(dir);
-	size_t len = strlen(dir);
-
-	if (!path || !len)
-		return err_fail(err, ERR_CONFIG, path ? -ENOENT : -ENOMEM, "\"%s\": no folder",
-				dir);
-	while (len > 1 && path[len - 1] == '/')
-		path[--len] = '\0';
-	for (size_t i = 1; i <= len; i++) {
-		const char c = path[i];
-		int r;
-
-		if ((c && c != '/') || path[i - 1] == '/')
-			continue;
-		path[i] = '\0';
-		r = journal_make_one(path, err);
-		if (r < 0)
-			return r;
-		path[i] = c;
-	}
-	return 0;
-}
-
-static int journal_check_dir(int fd, const char *dir, struct err *err)
-{
-	struct stat st;
-
-	if (fstat(fd, &st) < 0)
-		return err_fail(err, ERR_CONFIG, -errno, "%s", dir);
-	if (st.st_uid != geteuid()) {
-		err_fail(err, ERR_CONFIG, -EACCES, "%s: the journal of user %u, not of user %u",
-			 dir, st.st_uid, geteuid());
-		return err_hint(err, -EACCES, "name another folder with --state-dir");
-	}
-	if (st.st_mode & 022) {
-		err_fail(err, ERR_CONFIG, -EACCES,
-			 "%s: others may write to it (mode %04o), and what is in it decides who "
-			 "runs a device",
-			 dir, st.st_mode & 07777);
-		return err_hint(err, -EACCES, "chmod 0700 %s, and look at what is in it", dir);
-	}
-	return 0;
 }
 
 static int journal_lock_dir(struct journal *j, struct err *err)
@@ -234,12 +157,7 @@ static int journal_enter(const char *dir, const struct journal_ops *ops, struct 
 		return err_set(err, -ENOMEM, "journal");
 	j->fd = -1;
 	j->ops = ops;
-	j->dir = realpath(dir, NULL);
-	if (j->dir)
-		j->fd = open(j->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (j->fd < 0)
-		return journal_no_dir(dir, -errno, err);
-	r = journal_check_dir(j->fd, j->dir, err);
+	r = journal_folder_open(dir, &j->dir, &j->fd, err);
 	if (r < 0)
 		return r;
 	r = journal_find_id(j, err);
@@ -252,7 +170,7 @@ static int journal_enter(const char *dir, const struct journal_ops *ops, struct 
 int journal_open_by(const char *dir, const struct journal_ops *ops, struct journal **ret,
 		    struct err *err)
 {
-	int r = journal_make_dir(dir, err);
+	int r = journal_folder_make(dir, err);
 
 	return r < 0 ? r : journal_enter(dir, ops, ret, err);
 }
