@@ -127,6 +127,18 @@ void receive_lost(struct receive *r, const struct err *why);
  */
 void receive_link_failed(struct receive *r, const struct err *why);
 
+/** receive_has_returned() - its source has come again: the link that it had is of no use */
+bool receive_has_returned(struct receive *r);
+
+/** receive_failure() - what a failure of the load is to the machine, which may know it already */
+enum move_event receive_failure(struct receive *r, const struct err *why);
+
+/*
+ * receive-carrier.c: how a state comes to the load
+ */
+
+extern const struct load_carrier_ops receive_carrier_ops;
+
 /*
  * receive-record.c: the journal
  */

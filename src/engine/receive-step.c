@@ -94,6 +94,33 @@ void receive_lost(struct receive *r, const struct err *why)
 	receive_event(r, why->kind == ERR_PEER ? MOVE_ON_BREACH : MOVE_ON_LOST);
 }
 
+bool receive_has_returned(struct receive *r)
+{
+	bool returned;
+
+	pthread_mutex_lock(&r->lock);
+	returned = r->returned;
+	pthread_mutex_unlock(&r->lock);
+	return returned;
+}
+
+enum move_event receive_failure(struct receive *r, const struct err *why)
+{
+	struct err lost = { 0 };
+
+	if (r->state >= MOVE_D_STARTING)
+		return MOVE_ON_FAILED;
+	if (r->link && link_check(r->link, &lost) < 0) {
+		r->failed = lost;
+		return lost.kind == ERR_PEER ? MOVE_ON_BREACH : MOVE_ON_LOST;
+	}
+	if (!r->failed.code)
+		r->failed = *why;
+	if (receive_has_returned(r))
+		return MOVE_ON_LOST;
+	return atomic_load(&r->cancel->asked) ? MOVE_ON_CANCEL : MOVE_ON_FAILED;
+}
+
 /* The cancel that a lost link has requested ends no work that its last words have begun. */
 static bool receive_step_hear_last_words(struct receive *r)
 {
