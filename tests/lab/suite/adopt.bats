@@ -765,3 +765,19 @@ has_children()
 	expect_message "$C: its owner (consumer, pid $owner) has ended meanwhile"
 	[[ ! -e it ]]
 }
+
+@test "pid: nor does one that serves on, after a move that was given up" {
+	local C source_py=$top_srcdir/tests/cli/move-source.py
+
+	make_device C migsim-v2
+	consume owner "$C"
+	expect_answer owner set $STOP set
+	migctl 0 -q save --leave=stop "pid:$owner" image
+	start receive "$VFIOMIGCTL" receive --keep --state-dir=state "pid:$owner" unix:it
+	eventually listens receive
+	record -0 "$source_py" unix:it image hello hear:HELLO offer hear:VERDICT-yes frames abort gone
+	eventually grep -q ' is aborted$' receive.err
+	dismiss owner
+	finish receive 75
+	[[ $stderr == *"$C: its owner (consumer, pid $owner) has ended meanwhile"* && ! -e it ]]
+}
