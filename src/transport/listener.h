@@ -34,8 +34,8 @@ _must_check_ int listener_open(const struct uri *uri, const struct peer_options 
  * listener_open_soon() - the same at an address that may be about to be free
  * @err: not NULL
  *
- * A receiver has said its last word before it ends: what hears it may start the next one at once. So
- * an address that is in use is tried again for a second, which no signal cuts short.
+ * A receiver has said its last word before it ends: what hears it may start the next one at once.
+ * So an address that is in use is tried again for a second, which no signal cuts short.
  *
  * Return: as listener_open().
  */
