@@ -951,7 +951,7 @@ socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(b"nothing", "log")' || t
 	told outcome in-doubt
 	told owner unknown
 	expect_message "$A: transaction $TXID has moved this device's state away, unconfirmed" \
-		"vfiomigctl recover --state-dir=$PWD/here $TXID"
+		"vfiomigctl recover --state-dir=$PWD/here --peer=URI $TXID"
 	is "$A" stop
 	phase here source committed
 }
