@@ -82,15 +82,13 @@ static void guests_pass_on(struct guests *g, struct visitor *visitor)
 /* Those whose threads have ended are joined, those whose time is over have to go. */
 static void guests_look_round(struct guests *g)
 {
-	uint64_t now = clock_ns();
-
 	for (size_t i = 0; i < GUESTS_MAX; i++) {
 		struct visitor *visitor = &g->all[i];
 		enum visitor_farewell late;
 		bool over;
 
 		pthread_mutex_lock(&g->house.lock);
-		late = visitor_is_late(visitor, now);
+		late = visitor_is_late(visitor);
 		if (late)
 			visitor_dismiss(visitor, late);
 		guests_pass_on(g, visitor);

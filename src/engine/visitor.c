@@ -52,9 +52,9 @@ uint64_t visitor_patience_ns(const struct visitor *visitor)
 	}
 }
 
-enum visitor_farewell visitor_is_late(const struct visitor *visitor, uint64_t now)
+enum visitor_farewell visitor_is_late(const struct visitor *visitor)
 {
-	if (now - visitor->since_ns < visitor_patience_ns(visitor))
+	if (clock_ns() - visitor->since_ns < visitor_patience_ns(visitor))
 		return VISITOR_MAY_STAY;
 	return visitor->state == VISITOR_COMES ? VISITOR_IS_SILENT : VISITOR_IS_IDLE;
 }
@@ -74,7 +74,7 @@ static enum visitor_farewell visitor_reason(struct visitor *visitor)
 	why = visitor->farewell;
 	/* Its channel has a clock, too, which may be the first to ring. */
 	if (!why)
-		why = visitor_is_late(visitor, clock_ns());
+		why = visitor_is_late(visitor);
 	pthread_mutex_unlock(&visitor->house->lock);
 	return why;
 }
@@ -148,8 +148,10 @@ static int visitor_judge(struct visitor *visitor, struct err *err)
 	const struct wire_message *m = &visitor->said;
 	int r = 0;
 
-	if (m->type == WIRE_COMMIT && o->ops->settle)
+	if (m->type == WIRE_COMMIT && o->ops->settle) {
+		visitor_enter(visitor, VISITOR_ASKS);
 		r = o->ops->settle(o->ctx, hello, &m->decision, &visitor->cancel, err);
+	}
 	if (r == GUESTS_SETTLED)
 		return visitor_say_done(visitor, err);
 	if (r < 0)
@@ -159,11 +161,13 @@ static int visitor_judge(struct visitor *visitor, struct err *err)
 	return r < 0 ? r : 1;
 }
 
-/* It has asked, and said no more. */
-static int visitor_go(struct visitor *visitor)
+/* It was answered, and says no more. Return: 0; @r when it has to go, and does not know why. */
+static int visitor_go(struct visitor *visitor, int r)
 {
 	const struct guests_options *o = visitor->house->options;
 
+	if (visitor_reason(visitor) == VISITOR_GIVES_WAY)
+		return r;
 	if (o->ops->answered)
 		o->ops->answered(o->ctx);
 	return 0;
@@ -179,7 +183,7 @@ static int visitor_hear(struct visitor *visitor, struct err *err)
 	for (unsigned int i = 0; i < VISITOR_QUESTIONS_MAX; i++) {
 		r = link_hear(visitor->link, m, err);
 		if (r < 0)
-			return answers ? visitor_go(visitor) : r;
+			return answers ? visitor_go(visitor, r) : r;
 		if (m->type == WIRE_OFFER) {
 			r = link_take_payload(visitor->link, &visitor->offer, &visitor->offer_len,
 					      err);

@@ -19,7 +19,7 @@ enum visitor_state {
 	VISITOR_NONE, /* the place is free */
 	VISITOR_COMES, /* its thread is at work; it has not said HELLO */
 	VISITOR_SPEAKS, /* its thread is at work; it has */
-	VISITOR_ASKS, /* its thread is at work; it was answered */
+	VISITOR_ASKS, /* its thread is at work; it was answered, or its decision is judged */
 	VISITOR_JUDGED, /* its thread is at work, and asks the owner whether it is to be received */
 	VISITOR_GONE, /* its thread ends, and is to be joined */
 	VISITOR_ARRIVED, /* likewise; it is to be received */
@@ -86,7 +86,7 @@ enum visitor_state visitor_is(struct visitor *visitor);
 uint64_t visitor_patience_ns(const struct visitor *visitor);
 
 /** visitor_is_late() - under the lock. Return: VISITOR_MAY_STAY while its time is not over. */
-enum visitor_farewell visitor_is_late(const struct visitor *visitor, uint64_t now);
+enum visitor_farewell visitor_is_late(const struct visitor *visitor);
 
 /** visitor_dismiss() - under the lock: it has to go; what it is told is the first reason */
 void visitor_dismiss(struct visitor *visitor, enum visitor_farewell why);
