@@ -18,19 +18,22 @@ void printed_flush(void)
 		printed_error = -errno;
 }
 
-/* A long text is flushed by stdio itself, which keeps no errno of that. */
-static int printed_guess(void)
+static bool printed_reader_has_gone(void)
 {
 	struct pollfd p = { .fd = STDOUT_FILENO, .events = POLLOUT };
 
-	return poll(&p, 1, 0) > 0 && p.revents & (POLLERR | POLLHUP) ? -EPIPE : -EIO;
+	return poll(&p, 1, 0) > 0 && p.revents & (POLLERR | POLLHUP);
 }
 
 int printed_finish(enum printed_reader reader, struct err *err)
 {
 	printed_flush();
-	if (!printed_error && ferror(stdout))
-		printed_error = printed_guess();
+	/* A long text is flushed by stdio itself, which keeps no errno of that. */
+	if (!printed_error && ferror(stdout)) {
+		if (!printed_reader_has_gone())
+			return err_fail(err, ERR_IO, -EIO, "standard output: the report is lost");
+		printed_error = -EPIPE;
+	}
 	if (printed_error == -EPIPE && reader == PRINTED_FOR_PEOPLE) {
 		log_info("standard output: its reader has seen enough");
 		return 0;
