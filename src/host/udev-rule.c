@@ -33,6 +33,12 @@ static bool udev_rule_plain(const char *name)
 	return *name && name[strspn(name, plain)] == '\0';
 }
 
+/*
+ * A driver that the kernel has chosen before the rule sets driver_override may still be on its way
+ * when the rule looks for it. So the rule looks once more when one has bound the function: what is
+ * not named by driver_override then has come in that way. What a user binds has an override of its
+ * own, or none.
+ */
 int udev_rule_text(const struct host *host, const struct vfio_node *node,
 		   const struct udev_rule *rule, char **ret, struct err *err)
 {
@@ -56,19 +62,21 @@ int udev_rule_text(const struct host *host, const struct vfio_node *node,
 			"# driver %s\n"
 			"# module %s\n"
 			"# found %s\n"
-			"ACTION!=\"add\", GOTO=\"vfiomigctl_end\"\n"
+			"ACTION!=\"add|bind\", GOTO=\"vfiomigctl_end\"\n"
 			"SUBSYSTEM!=\"pci\", GOTO=\"vfiomigctl_end\"\n"
 			"KERNEL!=\"%s\", GOTO=\"vfiomigctl_end\"\n"
 			"ATTR{vendor}!=\"0x%04x\", GOTO=\"vfiomigctl_end\"\n"
 			"ATTR{device}!=\"0x%04x\", GOTO=\"vfiomigctl_end\"\n"
 			"TEST==\"%s\", GOTO=\"vfiomigctl_end\"\n"
+			"ACTION==\"bind\", ATTR{driver_override}!=\"%s\", GOTO=\"vfiomigctl_end\"\n"
 			"ATTR{driver_override}=\"%s\"%s%s%s\n"
 			"TEST!=\"%s\", TEST==\"driver/unbind\", ATTR{driver/unbind}=\"%s\"\n"
 			"TEST!=\"%s\", ATTR{subsystem/drivers_probe}=\"%s\"\n"
 			"LABEL=\"vfiomigctl_end\"\n",
 			rule->driver, rule->module, rule->found, node->name, ids.vendor, ids.device,
-			bound, rule->driver, load ? ", RUN{builtin}+=\"kmod load " : "",
-			rule->module, load ? "\"" : "", bound, node->name, bound, node->name);
+			bound, rule->driver, rule->driver,
+			load ? ", RUN{builtin}+=\"kmod load " : "", rule->module, load ? "\"" : "",
+			bound, node->name, bound, node->name);
 	if (!text)
 		return err_set(err, -ENOMEM, "%s", node->name);
 	*ret = text;

@@ -70,6 +70,16 @@ has_driver()
 	[[ $driver == "$2" ]]
 }
 
+# comes_to DEVICE DRIVER
+comes_to()
+{
+	eventually has_driver "$1" "$2" && return
+	echo "it has '$driver', override $(<"$sysfs/$1/driver_override")"
+	cat "$BATS_TEST_TMPDIR/udevd" "$rules"/*
+	dmesg | tail -n 20
+	return 1
+}
+
 # make_anew COUNT: none, and then COUNT.
 make_anew()
 {
@@ -104,7 +114,7 @@ settled()
 	rm -rf /run/vfiomigctl # as a boot does
 	eventually heeds_rules
 	make_anew 3
-	eventually has_driver "$A" migsim-pci
+	comes_to "$A" migsim-pci
 	eventually settled
 	has_driver "$B" igbvf
 	has_driver "$C" igbvf
@@ -112,7 +122,7 @@ settled()
 	# Nor does it depend on the kernel's own probing of new VFs.
 	echo 0 >"$sysfs/$PF/sriov_drivers_autoprobe"
 	make_anew 3
-	eventually has_driver "$A" migsim-pci
+	comes_to "$A" migsim-pci
 	eventually settled
 	has_driver "$B" ''
 	echo 1 >"$sysfs/$PF/sriov_drivers_autoprobe"
@@ -157,6 +167,15 @@ settled()
 	migctl 0 bind --rules="$rules" --driver=vfio-pci "$A"
 	[[ $stderr == *"$A: migsim-pci has it again after the next boot, by a rule of bind --persist" ]]
 	has_driver "$A" vfio-pci
+	# Nor is one that the user binds, without an override; with that of the rule it was too quick for it.
+	echo "$A" >"$sysfs/$A/driver/unbind"
+	echo >"$sysfs/$A/driver_override"
+	echo "$A" >/sys/bus/pci/drivers/igbvf/bind
+	eventually settled
+	has_driver "$A" igbvf
+	echo migsim-pci >"$sysfs/$A/driver_override"
+	echo bind >"$sysfs/$A/uevent"
+	comes_to "$A" migsim-pci
 	sed -i 's/ATTR{device}!="0x10ca"/ATTR{device}!="0xffff"/' "$file"
 	eventually heeds_rules
 	make_anew 3
