@@ -711,6 +711,30 @@ int journal_phase(struct journal *j, const uint8_t txid[WIRE_ID_SIZE], enum wire
 	return 0;
 }
 
+int journal_change(struct journal *j, const uint8_t txid[WIRE_ID_SIZE], enum wire_role role,
+		   journal_change_fn *fn, const void *ctx, struct err *err)
+{
+	_cleanup_(journal_record_done) struct journal_record record = { 0 };
+	_cleanup_fd_ int lock = -1;
+	char name[JOURNAL_NAME_MAX];
+	int r;
+
+	journal_name(txid, role, name);
+	lock = journal_lock_dir(j, err);
+	if (lock < 0)
+		return lock;
+	if (!journal_exists(j, name) || journal_is_busy(j, name))
+		return 0;
+	r = journal_read_record(j, name, &record, err);
+	if (r < 0)
+		return r;
+	if (!fn(&record, ctx))
+		return 0;
+	record.changed_ns = j->ops->now_ns();
+	r = journal_put(j, name, &record, err);
+	return r == JOURNAL_UNSURE ? -EIO : r;
+}
+
 /* The list */
 
 void journal_list_done(struct journal_item *v, size_t n)

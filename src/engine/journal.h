@@ -187,6 +187,26 @@ struct journal_entry *journal_entry_free(struct journal_entry *e);
 DEFINE_CLEANUP(struct journal_entry *, journal_entry_free)
 
 /**
+ * journal_change_fn - look at a record, which may be in memory alone, and change it or not
+ *
+ * Return: whether it is to be written.
+ */
+typedef bool journal_change_fn(struct journal_record *record, const void *ctx);
+
+/**
+ * journal_change() - a record that no process works on, where @fn has something to change
+ *
+ * With the folder's lock alone: nobody sees it as one that is worked on, and of one that is,
+ * @fn is not asked. What changes nothing writes nothing.
+ *
+ * Return: 0; -EBADMSG (ERR_IMAGE) for a record that is damaged; negative errno where it may not
+ * be durable.
+ */
+_must_check_ int journal_change(struct journal *j, const uint8_t txid[WIRE_ID_SIZE],
+				enum wire_role role, journal_change_fn *fn, const void *ctx,
+				struct err *err);
+
+/**
  * struct journal_item - of a list
  * @file: its name in the folder
  * @busy: a process works on it

@@ -190,38 +190,37 @@ int recover_ask_journal(struct journal *j, const struct wire_state *word, struct
 	return journal_phase(j, word->txid, recover_ask_opposite(word->role), ret, err);
 }
 
-static bool recover_ask_is_over(enum wire_phase phase)
+static bool recover_ask_change(struct journal_record *record, const void *ctx)
 {
-	return phase == WIRE_PHASE_DONE || phase == WIRE_PHASE_ABORTED;
-}
+	const struct wire_state *word = ctx;
+	const enum recover_note note = recover_note(record->phase, record->told, word->phase);
+	char hex[2 * WIRE_ID_SIZE + 1];
 
-static int recover_ask_write_told(struct journal_entry *e, const struct wire_state *word,
-				  struct err *err)
-{
-	struct journal_record *record = journal_record(e);
-	int r;
-
-	if (recover_ask_is_over(record->phase) || record->told == word->phase ||
+	if (note == RECOVER_NOTE_NOTHING ||
 	    recover_ask_judge(record, word, NULL) == RECOVER_OTHER_UNREACHABLE)
-		return 0;
+		return false;
+	if (note == RECOVER_NOTE_CONTRARY) {
+		log_warn(
+			"transaction %s: the other end says %s, and has said %s before, which stays",
+			hex_encode(word->txid, WIRE_ID_SIZE, hex), wire_phase_name(word->phase),
+			wire_phase_name(record->told));
+		return false;
+	}
 	record->told = word->phase;
-	r = journal_write(e, err);
-	return r == JOURNAL_UNSURE ? -EIO : r;
+	return true;
 }
 
 void recover_ask_note(struct journal *j, const struct wire_state *word)
 {
-	_cleanup_(journal_entry_freep) struct journal_entry *e = NULL;
 	char hex[2 * WIRE_ID_SIZE + 1], reason[ERR_REASON_MAX];
 	struct err err = { 0 };
 	int r;
 
-	if (!recover_ask_is_over(word->phase))
+	/* What can be noted of no record is none's to look for. */
+	if (recover_note(WIRE_PHASE_NONE, WIRE_PHASE_NONE, word->phase) == RECOVER_NOTE_NOTHING)
 		return;
-	r = journal_lock(j, word->txid, recover_ask_opposite(word->role), &e, &err);
-	if (r == -ENOENT || r == -EBUSY)
-		return;
-	r = r < 0 ? r : recover_ask_write_told(e, word, &err);
+	r = journal_change(j, word->txid, recover_ask_opposite(word->role), recover_ask_change,
+			   word, &err);
 	if (r < 0)
 		log_warn("transaction %s: that the other end is %s could not be noted: %s%s",
 			 hex_encode(word->txid, WIRE_ID_SIZE, hex), wire_phase_name(word->phase),

@@ -65,7 +65,8 @@ struct wire_hello recover_ask_hello(const struct journal *j, int timeout_ms);
  *
  * For the next recover here, which may not be able to ask, see recover_recall(). Of a record that
  * is over, or that a process of this end works on, nothing is noted, nor is the word of another
- * journal. That it cannot be written is warned of, and keeps no answer back.
+ * journal; of two words the first is kept, and the other warned of, see recover_note(). That it
+ * cannot be written is warned of, too, and keeps no answer back.
  */
 void recover_ask_note(struct journal *j, const struct wire_state *word);
 

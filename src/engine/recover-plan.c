@@ -241,6 +241,15 @@ enum recover_other recover_recall(enum recover_other heard, enum wire_phase told
 	}
 }
 
+enum recover_note recover_note(enum wire_phase ours, enum wire_phase told, enum wire_phase says)
+{
+	const unsigned int over = P(DONE) | P(ABORTED);
+
+	if (!(over & 1u << says) || over & 1u << ours || told == says)
+		return RECOVER_NOTE_NOTHING;
+	return told == WIRE_PHASE_NONE ? RECOVER_NOTE_IT : RECOVER_NOTE_CONTRARY;
+}
+
 bool recover_starts(enum recover_start start, bool run)
 {
 	static const bool starts[RECOVER_NR_STARTS][2] = {

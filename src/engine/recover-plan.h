@@ -109,6 +109,20 @@ bool recover_plan(enum wire_role role, enum wire_phase phase, enum recover_devic
  */
 enum recover_other recover_recall(enum recover_other heard, enum wire_phase told);
 
+/** enum recover_note - what becomes of a word that is said to what only answers for this end */
+enum recover_note {
+	RECOVER_NOTE_NOTHING, /* it is not over there, or no news, or it is over here */
+	RECOVER_NOTE_IT,
+	RECOVER_NOTE_CONTRARY, /* it takes back what was noted, which stays: no end does */
+};
+
+/**
+ * recover_note() - by @says, the word
+ * @ours: this end's phase
+ * @told: what was noted before, or WIRE_PHASE_NONE
+ */
+enum recover_note recover_note(enum wire_phase ours, enum wire_phase told, enum wire_phase says);
+
 /** enum recover_start - whether RECOVER_START starts a destination's devices: the user's wish */
 enum recover_start {
 	RECOVER_START_AS_RECEIVED, /* as `receive` was to: what the record says */

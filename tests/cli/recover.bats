@@ -642,7 +642,7 @@ noted()
 }
 
 @test "recover: what is noted of a word is the other end's own, by the specification alone" {
-	local journal row says uri
+	local journal log row says uri
 
 	require python3
 	emu_start
@@ -675,6 +675,16 @@ noted()
 				"ask:$says" hear:HELLO hear:TELL close
 			noted here destination prepared "$says"
 		done
+	done
+	# No end takes back what it has said.
+	for uri in unix:ask unix:in; do
+		forge here destination prepared there "$B" 'told="aborted"'
+		"$BATS_TEST_DIRNAME/move-source.py" "$uri" /dev/null "hello:role=3,journal=$journal" tell:done \
+			hear:HELLO hear:TELL close
+		noted here destination prepared aborted
+	done
+	for log in serve.err receive.err; do
+		grep "$TXID: the other end says done, and has said aborted before, which stays" "$log"
 	done
 	# What is over is not touched.
 	forge here destination aborted there "$B"

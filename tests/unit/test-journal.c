@@ -474,6 +474,71 @@ static void a_record_is_locked_by_one(void **state)
 	journal_free(j);
 }
 
+static struct journal *witness;
+static unsigned int change_asked, change_writes;
+
+static void assert_not_busy(void)
+{
+	struct journal_item *v;
+	size_t n;
+
+	assert_int_equal(journal_list(witness, &v, &n, NULL), 0);
+	assert_int_equal(n, 1);
+	assert_false(v[0].busy);
+	journal_list_done(v, n);
+}
+
+static bool change_told(struct journal_record *record, const void *ctx)
+{
+	const bool *changes = ctx;
+
+	change_asked++;
+	assert_not_busy();
+	record->told = WIRE_PHASE_DONE;
+	return *changes;
+}
+
+static int change_renameat(int old_dir, const char *old_name, int new_dir, const char *new_name)
+{
+	change_writes++;
+	assert_not_busy();
+	return renameat(old_dir, old_name, new_dir, new_name);
+}
+
+static void a_record_is_changed_without_its_lock(void **state)
+{
+	struct journal_ops ops = journal_system_ops;
+	struct journal_record r = a_record(1, WIRE_PHASE_PREPARED);
+	struct journal_entry *e;
+	bool changes = false;
+	struct journal *j;
+
+	(void)state;
+	ops.renameat = change_renameat;
+	witness = opened();
+	assert_int_equal(journal_open_by(folder, &ops, &j, NULL), 0);
+	assert_int_equal(journal_change(j, r.txid, r.role, change_told, &changes, NULL), 0);
+	assert_int_equal(change_asked, 0);
+	/* A process works on it. */
+	e = added(witness, 1, WIRE_PHASE_PREPARED);
+	assert_int_equal(journal_change(j, r.txid, r.role, change_told, &changes, NULL), 0);
+	assert_int_equal(change_asked, 0);
+	journal_entry_free(e);
+
+	assert_int_equal(journal_change(j, r.txid, r.role, change_told, &changes, NULL), 0);
+	assert_int_equal(change_asked, 1);
+	assert_int_equal(change_writes, 0);
+	changes = true;
+	assert_int_equal(journal_change(j, r.txid, r.role, change_told, &changes, NULL), 0);
+	assert_int_equal(change_writes, 1);
+	assert_int_equal(journal_lock(witness, r.txid, r.role, &e, NULL), 0);
+	r.told = WIRE_PHASE_DONE;
+	assert_same(&r, journal_record(e));
+	journal_entry_free(e);
+	journal_free(j);
+	journal_free(witness);
+}
+
 static void a_lock_goes_with_its_process_and_not_with_its_children(void **state)
 {
 	struct journal_record r = a_record(1, WIRE_PHASE_BEGUN);
@@ -1114,6 +1179,7 @@ int main(void)
 		TEST(what_is_added_later_began_later_by_any_clock),
 		TEST(generations_grow_whatever_was_seen),
 		TEST(a_record_is_locked_by_one),
+		TEST(a_record_is_changed_without_its_lock),
 		TEST(a_lock_goes_with_its_process_and_not_with_its_children),
 		TEST(a_list_is_by_age_and_names_what_is_damaged),
 		TEST(finished_records_go_when_there_are_many),

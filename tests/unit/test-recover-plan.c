@@ -456,6 +456,27 @@ static void what_was_over_stays_over(void **state)
 					 over[told] && less[heard] ? over[told] : heard);
 }
 
+static void of_two_words_the_first_is_noted(void **state)
+{
+	static const bool over[WIRE_NR_PHASES] = {
+		[WIRE_PHASE_DONE] = true,
+		[WIRE_PHASE_ABORTED] = true,
+	};
+	static const enum wire_phase notes[] = { WIRE_PHASE_NONE, WIRE_PHASE_DONE,
+						 WIRE_PHASE_ABORTED };
+
+	(void)state;
+	for (enum wire_phase ours = 0; ours < WIRE_NR_PHASES; ours++)
+		for (size_t i = 0; i < ARRAY_SIZE(notes); i++)
+			for (enum wire_phase says = 0; says < WIRE_NR_PHASES; says++) {
+				enum recover_note want = RECOVER_NOTE_NOTHING;
+
+				if (over[says] && !over[ours] && notes[i] != says)
+					want = i ? RECOVER_NOTE_CONTRARY : RECOVER_NOTE_IT;
+				assert_int_equal(recover_note(ours, notes[i], says), want);
+			}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -473,6 +494,7 @@ int main(void)
 		cmocka_unit_test(force_does_what_it_says),
 		cmocka_unit_test(what_the_page_says),
 		cmocka_unit_test(what_waits_for_a_word_is_told_to_ask),
+		cmocka_unit_test(of_two_words_the_first_is_noted),
 		cmocka_unit_test(what_was_over_stays_over),
 		cmocka_unit_test(what_starts_is_what_was_received_unless_it_is_said_anew),
 	};
