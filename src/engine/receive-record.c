@@ -28,6 +28,7 @@ static int receive_record_fill(const struct receive *r, struct journal_record *r
 				 : r->options->load.start != LOAD_STARTS_NONE;
 	ret->end = r->end;
 	/* Of the word that is followed now: an earlier try's, or one not written, says nothing. */
+	ret->told = WIRE_PHASE_NONE;
 	free(ret->forced);
 	ret->forced = *r->forced.by ? strdup(r->forced.by) : NULL;
 	if (*r->forced.by && !ret->forced)

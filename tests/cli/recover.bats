@@ -696,6 +696,24 @@ noted()
 	wait "$server"
 }
 
+@test "recover: what a source has said of one try is not noted of the next one" {
+	require python3
+	emu_start
+	"$tool" -q save --leave=stop "$A" image
+	put "$B" stop
+	forge here destination begun there "$B" 'told="aborted"'
+	start receive receive --no-hold --state-dir here "$B" unix:in
+	eventually test -S in
+	"$BATS_TEST_DIRNAME/move-source.py" unix:in image "hello:journal=$(journal_id there)" hear:HELLO \
+		offer hear:VERDICT-yes frames end hear:READY leave
+	kill -KILL "$receive"
+	finish receive 137
+	phase here destination prepared
+	run ! noted here destination prepared aborted
+	recover 80
+	told phase prepared
+}
+
 # killed_source CALL N: a move of $A to a receiver of $B that listens at "in", whose source is killed
 # at its Nth such call, which is not made. At the 4th renameat READY was heard, and nothing decided; at
 # the 9th fsync its decision is in its record, and was not said. The receiver is in doubt.
