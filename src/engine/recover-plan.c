@@ -227,6 +227,31 @@ bool recover_plan(enum wire_role role, enum wire_phase phase, enum recover_devic
 	return !row->none;
 }
 
+void recover_plan_busy(enum wire_phase phase, bool answered, struct recover_plan *ret)
+{
+	static const struct {
+		unsigned int phases;
+		bool answered; /* the row needs it */
+		enum outcome outcome;
+		enum owner owner;
+	} rows[] = {
+		{ P(DONE), false, OUTCOME_COMPLETED, OWNER_DESTINATION },
+		{ P(COMMITTED), true, OUTCOME_COMPLETED, OWNER_DESTINATION },
+		{ P(ABORTED), false, OUTCOME_ABORTED, OWNER_SOURCE },
+		{ ANY, false, OUTCOME_IN_DOUBT, OWNER_UNKNOWN },
+	};
+	size_t i = 0;
+
+	while (!(rows[i].phases & 1u << phase) || (rows[i].answered && !answered))
+		i++;
+	*ret = (struct recover_plan){
+		.phase = phase,
+		.last = phase,
+		.outcome = rows[i].outcome,
+		.owner = rows[i].owner,
+	};
+}
+
 enum recover_other recover_recall(enum recover_other heard, enum wire_phase told)
 {
 	if (!(1u << heard & (NO_WORD | SAYS(NONE))))

@@ -101,6 +101,14 @@ bool recover_plan(enum wire_role role, enum wire_phase phase, enum recover_devic
 		  struct recover_plan *ret);
 
 /**
+ * recover_plan_busy() - what is to be said of a destination that a process of this end works on
+ * @phase: its record's; or, if @answered, what that process says
+ *
+ * That it has decided is not that its devices have started, but by its own word.
+ */
+void recover_plan_busy(enum wire_phase phase, bool answered, struct recover_plan *ret);
+
+/**
  * recover_recall() - what is to be made of what was heard of the other end just now
  * @told: how it was over there, as it has said before; WIRE_PHASE_NONE where it has not
  *

@@ -418,24 +418,13 @@ static enum wire_phase recover_word_phase(const struct recover_work *w)
 	}
 }
 
-static void recover_judge_worker(struct recover_result *result, enum wire_phase phase)
+static void recover_judge_worker(struct recover_result *result, enum wire_phase phase,
+				 bool answered)
 {
-	result->relayed = result->planned = true;
+	result->relayed = answered;
+	result->planned = true;
 	result->phase = phase;
-	switch (phase) {
-	case WIRE_PHASE_COMMITTED:
-	case WIRE_PHASE_DONE:
-		result->plan.outcome = OUTCOME_COMPLETED;
-		result->plan.owner = OWNER_DESTINATION;
-		break;
-	case WIRE_PHASE_ABORTED:
-		result->plan.outcome = OUTCOME_ABORTED;
-		result->plan.owner = OWNER_SOURCE;
-		break;
-	default:
-		result->plan.outcome = OUTCOME_IN_DOUBT;
-		result->plan.owner = OWNER_UNKNOWN;
-	}
+	recover_plan_busy(phase, answered, &result->plan);
 }
 
 static int recover_relay(struct recover_work *w, struct err *err)
@@ -448,12 +437,13 @@ static int recover_relay(struct recover_work *w, struct err *err)
 	struct wire_state answer;
 	int r;
 
-	recover_judge_worker(w->result, seen->phase);
+	recover_judge_worker(w->result, seen->phase, false);
 	if (!w->options->force)
 		recover_hear(w, WIRE_ASK);
 	word.says.phase = recover_word_phase(w);
 	if (word.says.phase == WIRE_PHASE_NONE || w->options->plan_only)
-		return recover_say(w, err);
+		/* One that has decided waits for no word: it is on its way. */
+		return seen->phase == WIRE_PHASE_COMMITTED ? -EBUSY : recover_say(w, err);
 	recover_signature(w, w->result->forced);
 	memcpy(word.says.txid, seen->txid, WIRE_ID_SIZE);
 	memcpy(word.says.journal, seen->peer_journal, WIRE_ID_SIZE);
@@ -462,7 +452,7 @@ static int recover_relay(struct recover_work *w, struct err *err)
 	if (r < 0)
 		return err_prefix(err, r, "transaction %s", w->txid);
 	recover_warn_forced(w);
-	recover_judge_worker(w->result, answer.phase);
+	recover_judge_worker(w->result, answer.phase, true);
 	return recover_say(w, err);
 }
 
@@ -506,7 +496,7 @@ static int recover_work(struct recover_work *w, struct err *err)
 }
 
 /*
- * The process that works on it could not be asked. It may have ended meanwhile, told by the source:
+ * The process that works on it could not be asked, or need not be. It may have ended meanwhile, told by the source:
  * then what it has left is this one's. A socket that is not there, or no longer, is a process that
  * is busy, and for now is not waiting for a word.
  */
@@ -524,7 +514,7 @@ static int recover_unasked(struct recover_work *w, int failed, struct err *err)
 		result->was = result->phase = recover_record(w)->phase;
 		return recover_work(w, err);
 	}
-	if (failed != -ENOENT && failed != -ECONNREFUSED)
+	if (failed != -ENOENT && failed != -ECONNREFUSED && failed != -EBUSY)
 		return failed;
 	*err = busy;
 	return r;

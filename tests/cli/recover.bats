@@ -376,6 +376,19 @@ signal.pause()' "$1" >locker.out 3>&- &
 	wait "$server"
 	recover 0
 	is "$A" running
+	# One that has decided is at its end when that process says so, and not before.
+	put "$B" stop
+	forge there destination committed here "$B"
+	lock "there/$TXID.destination"
+	for row in '' --dry-run; do
+		# shellcheck disable=SC2086 # an option, or none
+		migctl 71 recover --json --state-dir there $row "$TXID"
+		[[ $stderr == *"process 4711 works on it"* ]]
+		told phase committed
+		told outcome in-doubt
+	done
+	is "$B" stop
+	end_started locker
 }
 
 @test "recover: what connects to an answering end and asks nothing does not end it" {

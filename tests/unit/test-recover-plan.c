@@ -477,6 +477,37 @@ static void of_two_words_the_first_is_noted(void **state)
 			}
 }
 
+static void what_another_process_works_on_is_done_by_its_word_alone(void **state)
+{
+	static const struct {
+		enum outcome outcomes[2]; /* its record says so, and that process */
+		enum owner owners[2];
+	} wants[WIRE_NR_PHASES] = {
+#define DOUBT { { OUTCOME_IN_DOUBT, OUTCOME_IN_DOUBT }, { OWNER_UNKNOWN, OWNER_UNKNOWN } }
+		[WIRE_PHASE_NONE] = DOUBT,
+		[WIRE_PHASE_BEGUN] = DOUBT,
+		[WIRE_PHASE_PREPARED] = DOUBT,
+		[WIRE_PHASE_BUSY] = DOUBT,
+		[WIRE_PHASE_COMMITTED] = { { OUTCOME_IN_DOUBT, OUTCOME_COMPLETED },
+					   { OWNER_UNKNOWN, OWNER_DESTINATION } },
+		[WIRE_PHASE_DONE] = { { OUTCOME_COMPLETED, OUTCOME_COMPLETED },
+				      { OWNER_DESTINATION, OWNER_DESTINATION } },
+		[WIRE_PHASE_ABORTED] = { { OUTCOME_ABORTED, OUTCOME_ABORTED },
+					 { OWNER_SOURCE, OWNER_SOURCE } },
+	};
+
+	(void)state;
+	for (enum wire_phase phase = 0; phase < WIRE_NR_PHASES; phase++)
+		for (int answered = 0; answered < 2; answered++) {
+			struct recover_plan p;
+
+			recover_plan_busy(phase, answered, &p);
+			assert_int_equal(p.actions, 0);
+			assert_int_equal(p.outcome, wants[phase].outcomes[answered]);
+			assert_int_equal(p.owner, wants[phase].owners[answered]);
+		}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -495,6 +526,7 @@ int main(void)
 		cmocka_unit_test(what_the_page_says),
 		cmocka_unit_test(what_waits_for_a_word_is_told_to_ask),
 		cmocka_unit_test(of_two_words_the_first_is_noted),
+		cmocka_unit_test(what_another_process_works_on_is_done_by_its_word_alone),
 		cmocka_unit_test(what_was_over_stays_over),
 		cmocka_unit_test(what_starts_is_what_was_received_unless_it_is_said_anew),
 	};
