@@ -28,6 +28,7 @@ static const struct cmd_recover_next {
 	{ WIRE_DESTINATION, P(PREPARED), P(DONE), "start the devices" },
 	{ WIRE_DESTINATION, P(PREPARED), P(ABORTED), "discard what was loaded" },
 	{ WIRE_DESTINATION, P(PREPARED), ANY, "ask the source" },
+	{ WIRE_DESTINATION, P(BEGUN), P(DONE), "look here: it was given up there" },
 	{ WIRE_DESTINATION, P(BEGUN), ANY, "discard what was loaded" },
 	{ WIRE_DESTINATION, P(COMMITTED), P(ABORTED), "stop the devices: it has not moved" },
 	{ WIRE_DESTINATION, P(COMMITTED), ANY, "start the devices" },

@@ -166,6 +166,18 @@ static const struct recover_plan_row recover_plan_destination[] = {
 	{ P(BEGUN), ANY, NO_WORD | SAYS(NONE) | SAYS(BEGUN) | SAYS(ABORTED), ANY,
 	  PLAN, DISCARD | FINISH | DROP_SPOOL, 0, ABORTED, OUTCOME_ABORTED, OWNER_SOURCE },
 
+	/*
+	 * Given up by its user at the source, before this end was ready. What may be the last copy
+	 * is its user's to give up here, too; what the drivers had only a part of is none.
+	 */
+	{ P(BEGUN), ANY, DECIDED, ANY, SPOOLED, 0, 0, 0, OUTCOME_IN_DOUBT, OWNER_NONE },
+	{ P(BEGUN), DEV(HOLD) | DEV(SILENT), DECIDED, ANY,
+	  PLAN, 0, 0, 0, OUTCOME_IN_DOUBT, OWNER_NONE },
+	{ P(BEGUN), DEV(RUN), DECIDED, ANY,
+	  PLAN, FINISH, 0, ABORTED, OUTCOME_DEVICE_ERROR, OWNER_NONE },
+	{ P(BEGUN), ANY, DECIDED, ANY,
+	  PLAN, DISCARD | FINISH, 0, ABORTED, OUTCOME_DEVICE_ERROR, OWNER_NONE },
+
 	{ ANY, ANY, ANY, ANY, NONE(OUTCOME_IN_DOUBT, OWNER_UNKNOWN) },
 };
 /* clang-format on */

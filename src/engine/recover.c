@@ -306,6 +306,23 @@ static int recover_rounds(struct recover_work *w, struct err *err)
 
 /* What is to be said of it */
 
+/* The source was given up before this end was ready, and has no word for it any more. */
+static int recover_say_given_up(const struct recover_work *w, struct err *err)
+{
+	const struct recover_set *set = &w->result->set;
+
+	err_fail(err, ERR_IN_DOUBT, -EAGAIN,
+		 "transaction %s: in doubt: begun here, %s at the source", w->txid,
+		 recover_other_name(w->result->other));
+	if (set->spooled)
+		return err_hint(err, -EAGAIN,
+				"its spool may have the last copy: --force=run loads and starts "
+				"it, --force=drop gives it up");
+	return err_hint(err, -EAGAIN,
+			"the devices may hold the last copy: look at them; --force=drop gives it "
+			"up");
+}
+
 static int recover_say_doubt(const struct recover_work *w, struct err *err)
 {
 	const struct recover_result *result = w->result;
@@ -314,6 +331,9 @@ static int recover_say_doubt(const struct recover_work *w, struct err *err)
 	const struct journal *j = w->options->journal;
 	char command[RECOVER_HINT_MAX], serve[RECOVER_HINT_MAX];
 
+	if (!source && result->phase == WIRE_PHASE_BEGUN &&
+	    (result->other == RECOVER_OTHER_COMMITTED || result->other == RECOVER_OTHER_DONE))
+		return recover_say_given_up(w, err);
 	if (result->other == RECOVER_OTHER_UNREACHABLE) {
 		err_fail(err, ERR_IN_DOUBT, -EHOSTUNREACH, "transaction %s: in doubt: %s", w->txid,
 			 result->unheard);

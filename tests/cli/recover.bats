@@ -654,6 +654,43 @@ noted()
 	is "$A" stop
 }
 
+@test "recover: what was given up at its source before its destination was ready" {
+	emu_start --state-size 300K
+	"$tool" save -q --leave=stop "$A" image
+	put "$B" stop
+	forge there source begun here "$A"
+	forge here destination begun there "$B" "spool=\"$PWD/image\""
+	serve here ask
+	migctl 0 recover --json --state-dir there --peer unix:ask --force=drop "$TXID"
+	wait "$server"
+	noted here destination begun 'done'
+	COLUMNS=200 migctl 0 recover --state-dir here
+	[[ $output == *begun*"look here: it was given up there"* ]]
+	# The spool has the last copy.
+	recover 80
+	expect_message "begun here, done at the source"
+	expect_message "its spool may have the last copy: --force=run loads and starts it, --force=drop"
+	told owner none
+	[[ -e image ]]
+	recover 0 --force=run
+	is "$B" running
+
+	# What the device holds may be all of it.
+	put "$B" stop
+	forge here destination begun there "$B" 'told="done"'
+	recover 80
+	expect_message "the devices may hold the last copy"
+	is "$B" stop
+	# A part is none.
+	put "$B" resuming
+	forge here destination begun there "$B" 'told="done"'
+	recover 81
+	told phase aborted
+	told owner none
+	expect_message "the state runs nowhere"
+	recover 0
+}
+
 @test "recover: what is noted of a word is the other end's own, by the specification alone" {
 	local journal log row says uri
 
