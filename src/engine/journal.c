@@ -667,16 +667,28 @@ int journal_write(struct journal_entry *e, struct err *err)
 
 /*
  * What is over can be told of a record that is still locked, by a receiver that holds its devices
- * say. Should a crash undo that last write, what was there before has the same end.
+ * say: should a crash undo that last write, whose sync may be under way, what was there before has
+ * the same end. What a user has forced has another one; but a destination's DONE, which follows its
+ * COMMITTED, that was durable.
  */
+static bool journal_tells_busy(const struct journal_record *record)
+{
+	switch (record->phase) {
+	case WIRE_PHASE_DONE:
+		return !record->forced || record->role == WIRE_DESTINATION;
+	case WIRE_PHASE_ABORTED:
+		return !record->forced;
+	default:
+		return false;
+	}
+}
+
 static void journal_busy_phase(struct journal *j, const char *name, struct wire_state *ret)
 {
 	_cleanup_(journal_record_done) struct journal_record record = { 0 };
 
 	ret->phase = WIRE_PHASE_BUSY;
-	if (journal_read_record(j, name, &record, NULL) < 0)
-		return;
-	if (record.phase != WIRE_PHASE_DONE && record.phase != WIRE_PHASE_ABORTED)
+	if (journal_read_record(j, name, &record, NULL) < 0 || !journal_tells_busy(&record))
 		return;
 	ret->phase = record.phase;
 	ret->generation = record.generation;

@@ -225,9 +225,10 @@ _must_check_ int journal_list(struct journal *j, struct journal_item **ret, size
 void journal_list_done(struct journal_item *v, size_t n);
 
 /**
- * journal_phase() - what ASK is answered: of one that is locked, and not over, WIRE_PHASE_BUSY
+ * journal_phase() - what ASK is answered: of one that is locked WIRE_PHASE_BUSY, unless it is over
  *
- * Durable before it is returned, if it is not over. Return: 0; -EBADMSG (ERR_IMAGE) for a record
+ * Of one that is locked, and was forced, WIRE_PHASE_BUSY, too, but for a destination's DONE. What is
+ * returned is durable, or has no other end than what was before. Return: 0; -EBADMSG (ERR_IMAGE) for a record
  * that is damaged.
  */
 _must_check_ int journal_phase(struct journal *j, const uint8_t txid[WIRE_ID_SIZE],

@@ -474,6 +474,45 @@ static void a_record_is_locked_by_one(void **state)
 	journal_free(j);
 }
 
+/* What a crash may undo yet is told only where that has the same end. */
+static void of_what_is_locked_is_told_what_no_crash_undoes(void **state)
+{
+	static const struct {
+		enum wire_role role;
+		enum wire_phase phase;
+		enum wire_phase told[2]; /* decided by the other end's word, or forced */
+	} rows[] = {
+#define BUSY WIRE_PHASE_BUSY
+		{ WIRE_SOURCE, WIRE_PHASE_BEGUN, { BUSY, BUSY } },
+		{ WIRE_SOURCE, WIRE_PHASE_COMMITTED, { BUSY, BUSY } },
+		{ WIRE_SOURCE, WIRE_PHASE_DONE, { WIRE_PHASE_DONE, BUSY } },
+		{ WIRE_SOURCE, WIRE_PHASE_ABORTED, { WIRE_PHASE_ABORTED, BUSY } },
+		{ WIRE_DESTINATION, WIRE_PHASE_PREPARED, { BUSY, BUSY } },
+		{ WIRE_DESTINATION, WIRE_PHASE_COMMITTED, { BUSY, BUSY } },
+		{ WIRE_DESTINATION, WIRE_PHASE_DONE, { WIRE_PHASE_DONE, WIRE_PHASE_DONE } },
+		{ WIRE_DESTINATION, WIRE_PHASE_ABORTED, { WIRE_PHASE_ABORTED, BUSY } },
+#undef BUSY
+	};
+	struct journal *j = opened();
+
+	(void)state;
+	for (size_t i = 0; i < 2 * ARRAY_SIZE(rows); i++) {
+		struct journal_record r = a_record((uint8_t)(i + 1), rows[i / 2].phase);
+		struct journal_entry *e;
+		struct wire_state s;
+
+		r.role = rows[i / 2].role;
+		r.forced = i % 2 ? forced_by : NULL;
+		assert_int_equal(journal_add(j, &r, &e, NULL), JOURNAL_WRITTEN);
+		assert_int_equal(journal_phase(j, r.txid, r.role, &s, NULL), 0);
+		assert_int_equal(s.phase, rows[i / 2].told[i % 2]);
+		journal_entry_free(e);
+		assert_int_equal(journal_phase(j, r.txid, r.role, &s, NULL), 0);
+		assert_int_equal(s.phase, r.phase);
+	}
+	journal_free(j);
+}
+
 static struct journal *witness;
 static unsigned int change_asked, change_writes;
 
@@ -1179,6 +1218,7 @@ int main(void)
 		TEST(what_is_added_later_began_later_by_any_clock),
 		TEST(generations_grow_whatever_was_seen),
 		TEST(a_record_is_locked_by_one),
+		TEST(of_what_is_locked_is_told_what_no_crash_undoes),
 		TEST(a_record_is_changed_without_its_lock),
 		TEST(a_lock_goes_with_its_process_and_not_with_its_children),
 		TEST(a_list_is_by_age_and_names_what_is_damaged),
