@@ -278,6 +278,17 @@ enum recover_other recover_recall(enum recover_other heard, enum wire_phase told
 	}
 }
 
+bool recover_is_contrary(enum recover_other heard, enum wire_phase told)
+{
+	/* What was aborted may have begun anew. */
+	static const unsigned int takes_back[WIRE_NR_PHASES] = {
+		[WIRE_PHASE_DONE] = SAYS(BEGUN) | SAYS(PREPARED) | SAYS(ABORTED),
+		[WIRE_PHASE_ABORTED] = DECIDED,
+	};
+
+	return takes_back[told] & 1u << heard;
+}
+
 enum recover_note recover_note(enum wire_phase ours, enum wire_phase told, enum wire_phase says)
 {
 	const unsigned int over = P(DONE) | P(ABORTED);

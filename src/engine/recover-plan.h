@@ -117,6 +117,13 @@ void recover_plan_busy(enum wire_phase phase, bool answered, struct recover_plan
  */
 enum recover_other recover_recall(enum recover_other heard, enum wire_phase told);
 
+/**
+ * recover_is_contrary() - what was heard now takes back what was told before, as no end does
+ *
+ * One of both is not to be believed, and nothing says which.
+ */
+bool recover_is_contrary(enum recover_other heard, enum wire_phase told);
+
 /** enum recover_note - what becomes of a word that is said to what only answers for this end */
 enum recover_note {
 	RECOVER_NOTE_NOTHING, /* it is not over there, or no news, or it is over here */

@@ -266,11 +266,23 @@ static int recover_carry_out(struct recover_work *w, struct err *err)
 	return 0;
 }
 
+/* Who forces decides it. */
+static bool recover_hears_contrary(const struct recover_work *w)
+{
+	return !w->options->force && recover_is_contrary(w->result->other, recover_seen(w)->told);
+}
+
 static void recover_plan_now(struct recover_work *w)
 {
 	struct recover_result *result = w->result;
 	const struct journal_record *record = recover_record(w);
 
+	if (recover_hears_contrary(w)) {
+		result->planned = false;
+		result->plan = (struct recover_plan){ .outcome = OUTCOME_IN_DOUBT,
+						      .owner = OWNER_UNKNOWN };
+		return;
+	}
 	result->planned = recover_plan(record->role, record->phase, result->set.place,
 				       result->set.spooled, result->other, w->options->force,
 				       &result->plan);
@@ -323,6 +335,16 @@ static int recover_say_given_up(const struct recover_work *w, struct err *err)
 			"up");
 }
 
+static int recover_say_contrary(const struct recover_work *w, struct err *err)
+{
+	err_fail(err, ERR_IN_DOUBT, -EAGAIN,
+		 "transaction %s: in doubt: the other end says %s now, and has said %s", w->txid,
+		 recover_other_name(w->result->other), wire_phase_name(recover_seen(w)->told));
+	return err_hint(err, -EAGAIN,
+			"no end takes back what it has said: look at the devices there, then "
+			"--force=run or --force=drop here");
+}
+
 static int recover_say_doubt(const struct recover_work *w, struct err *err)
 {
 	const struct recover_result *result = w->result;
@@ -331,7 +353,9 @@ static int recover_say_doubt(const struct recover_work *w, struct err *err)
 	const struct journal *j = w->options->journal;
 	char command[RECOVER_HINT_MAX], serve[RECOVER_HINT_MAX];
 
-	if (!source && result->phase == WIRE_PHASE_BEGUN &&
+	if (recover_hears_contrary(w))
+		return recover_say_contrary(w, err);
+	if (!source && result->looked && result->phase == WIRE_PHASE_BEGUN &&
 	    (result->other == RECOVER_OTHER_COMMITTED || result->other == RECOVER_OTHER_DONE))
 		return recover_say_given_up(w, err);
 	if (result->other == RECOVER_OTHER_UNREACHABLE) {

@@ -654,6 +654,34 @@ noted()
 	is "$A" stop
 }
 
+@test "recover: another end that takes back what it has said is not followed" {
+	local dir role phase dev other says told as
+
+	emu_start
+	put "$A" stop
+	put "$B" stop
+	while read -r dir role phase dev other says told as; do
+		rm -f {here,there}/"$TXID".*
+		forge "$dir" "$role" "$phase" "$other" "$dev" "told=\"$told\""
+		as=${role/source/x} as=${as/destination/source} as=${as/x/destination}
+		forge "$other" "$as" "$says" "$dir" vfio-user:nowhere
+		migctl 80 recover --json --state-dir "$dir" \
+			--peer "exec:$tool -q recover --state-dir $other --serve -" "$TXID"
+		expect_message "the other end says $says now, and has said $told"
+		told phase "$phase"
+		told owner unknown
+		is "$dev" stop
+	done <<-ROWS
+		here destination prepared $B there committed aborted
+		here destination committed $B there aborted done
+		there source begun $A here begun done
+		there source committed $A here done aborted
+	ROWS
+	migctl 0 recover --json --state-dir there --force=drop \
+		--peer "exec:$tool -q recover --state-dir here --serve -" "$TXID"
+	told owner destination
+}
+
 @test "recover: what was given up at its source before its destination was ready" {
 	emu_start --state-size 300K
 	"$tool" save -q --leave=stop "$A" image

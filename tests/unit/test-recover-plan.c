@@ -521,6 +521,30 @@ static void what_another_process_works_on_is_done_by_its_word_alone(void **state
 		}
 }
 
+static void what_is_over_is_not_taken_back(void **state)
+{
+	static const bool back[WIRE_NR_PHASES][RECOVER_NR_OTHERS] = {
+		[WIRE_PHASE_DONE] = {
+			[RECOVER_OTHER_BEGUN] = true,
+			[RECOVER_OTHER_PREPARED] = true,
+			[RECOVER_OTHER_ABORTED] = true,
+		},
+		[WIRE_PHASE_ABORTED] = {
+			[RECOVER_OTHER_COMMITTED] = true,
+			[RECOVER_OTHER_DONE] = true,
+		},
+	};
+
+	(void)state;
+	for (enum wire_phase told = 0; told < WIRE_NR_PHASES; told++)
+		for (enum recover_other heard = 0; heard < RECOVER_NR_OTHERS; heard++) {
+			assert_int_equal(recover_is_contrary(heard, told), back[told][heard]);
+			/* What is remembered instead is not contrary by that. */
+			assert_int_equal(recover_is_contrary(recover_recall(heard, told), told),
+					 back[told][heard]);
+		}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -539,6 +563,7 @@ int main(void)
 		cmocka_unit_test(what_the_page_says),
 		cmocka_unit_test(what_waits_for_a_word_is_told_to_ask),
 		cmocka_unit_test(of_two_words_the_first_is_noted),
+		cmocka_unit_test(what_is_over_is_not_taken_back),
 		cmocka_unit_test(what_another_process_works_on_is_done_by_its_word_alone),
 		cmocka_unit_test(what_was_over_stays_over),
 		cmocka_unit_test(what_starts_is_what_was_received_unless_it_is_said_anew),
