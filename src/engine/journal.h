@@ -196,7 +196,7 @@ typedef bool journal_change_fn(struct journal_record *record, const void *ctx);
 /**
  * journal_change() - a record that no process works on, where @fn has something to change
  *
- * With the folder's lock alone: nobody sees it as one that is worked on, and of one that is,
+ * With the folder's lock alone: no reader takes it for one that is worked on, and of one that is,
  * @fn is not asked. What changes nothing writes nothing.
  *
  * Return: 0; -EBADMSG (ERR_IMAGE) for a record that is damaged; negative errno where it may not
@@ -227,9 +227,10 @@ void journal_list_done(struct journal_item *v, size_t n);
 /**
  * journal_phase() - what ASK is answered: of one that is locked WIRE_PHASE_BUSY, unless it is over
  *
- * Of one that is locked, and was forced, WIRE_PHASE_BUSY, too, but for a destination's DONE. What is
- * returned is durable, or has no other end than what was before. Return: 0; -EBADMSG (ERR_IMAGE) for a record
- * that is damaged.
+ * Of one that is locked, and was forced, WIRE_PHASE_BUSY, too, but for a destination's DONE. What
+ * is returned is durable, or has the same end as what was before.
+ *
+ * Return: 0; -EBADMSG (ERR_IMAGE) for a record that is damaged.
  */
 _must_check_ int journal_phase(struct journal *j, const uint8_t txid[WIRE_ID_SIZE],
 			       enum wire_role role, struct wire_state *ret, struct err *err);

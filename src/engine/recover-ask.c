@@ -200,10 +200,9 @@ static bool recover_ask_change(struct journal_record *record, const void *ctx)
 	    recover_ask_judge(record, word, NULL) == RECOVER_OTHER_UNREACHABLE)
 		return false;
 	if (note == RECOVER_NOTE_CONTRARY) {
-		log_warn(
-			"transaction %s: the other end says %s, and has said %s before, which stays",
-			hex_encode(word->txid, WIRE_ID_SIZE, hex), wire_phase_name(word->phase),
-			wire_phase_name(record->told));
+		log_warn("%s: the other end says %s, and has said %s before, which stays",
+			 hex_encode(word->txid, WIRE_ID_SIZE, hex), wire_phase_name(word->phase),
+			 wire_phase_name(record->told));
 		return false;
 	}
 	record->told = word->phase;

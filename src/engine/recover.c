@@ -540,9 +540,9 @@ static int recover_work(struct recover_work *w, struct err *err)
 }
 
 /*
- * The process that works on it could not be asked, or need not be. It may have ended meanwhile, told by the source:
- * then what it has left is this one's. A socket that is not there, or no longer, is a process that
- * is busy, and for now is not waiting for a word.
+ * The process that works on it could not be asked, or need not be. It may have ended meanwhile,
+ * told by the source: then what it has left is this one's. A socket that is not there, or no
+ * longer, is a process that is busy, and for now is not waiting for a word.
  */
 static int recover_unasked(struct recover_work *w, int failed, struct err *err)
 {
