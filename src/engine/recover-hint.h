@@ -9,13 +9,21 @@
  * user to fill in, since none but the user knows a way between both ends.
  */
 
-#include <limits.h>
 #include <stdbool.h>
 
 #include "engine/journal.h"
 
-/* For whatever path a folder has. */
-#define RECOVER_HINT_MAX (PATH_MAX + 128u)
+/* Two commands, one of them with a folder, fit into a hint. */
+#define RECOVER_HINT_WORD_MAX 256u
+#define RECOVER_HINT_MAX (RECOVER_HINT_WORD_MAX + 128u)
+
+/**
+ * recover_hint_word() - @text as one word of a shell, in quotes where it needs them
+ * @else_word: for one that is too long, or has what does not survive being shown
+ *
+ * Return: @buf
+ */
+char *recover_hint_word(char buf[RECOVER_HINT_WORD_MAX], const char *text, const char *else_word);
 
 /**
  * recover_hint_asks() - the record of that end does not say where the other one is asked
@@ -28,7 +36,7 @@ bool recover_hint_asks(enum wire_role role, enum wire_phase phase, const char *p
 /**
  * recover_hint_command() - "vfiomigctl recover --state-dir=/var/x --peer=URI 3f2a..."
  * @j: of this end, of which a folder that is not the user's default one is named; NULL for the
- *	other end's, which is not known here
+ *	other end's, which is not known here. "DIR" is one that recover_hint_word() cannot say
  * @asks: it has to be told where the other end answers
  *
  * Return: @buf.

@@ -576,6 +576,25 @@ advised()
 	done
 }
 
+@test "recover: a folder of any name is one word of what is advised" {
+	local dir long words
+
+	long=$(printf '%200s' '' | tr ' ' x)
+	for dir in "it's \$here;" "$long/$long"; do
+		mkdir -p "$(dirname "$dir")"
+		journal "$dir"
+		forge "$dir" destination prepared there "$B"
+		migctl 80 recover --state-dir "$dir" "$TXID"
+		# Neither is it cut.
+		[[ $stderr == *" $TXID here; if it is gone for ever, --force=run or --force=drop"* ]]
+		words=$(grep -o "vfiomigctl recover --state-dir=.* $TXID here" <<<"$stderr")
+		eval "words=($words)"
+		[[ ${words[*]:3} == "--peer=URI $TXID here" ]]
+		[[ $dir == */* || ${words[2]} == "--state-dir=$PWD/$dir" ]]
+		[[ $dir != */* || ${words[2]} == --state-dir=DIR ]]
+	done
+}
+
 # noted DIR ROLE PHASE WANT: what the record says of this end, and of what the other one has said.
 noted()
 {

@@ -545,6 +545,38 @@ static void what_is_over_is_not_taken_back(void **state)
 		}
 }
 
+static void a_folder_is_one_word_of_a_shell(void **state)
+{
+	static const char *const rows[][2] = {
+		{ "/var/lib/a-b_c.d", "/var/lib/a-b_c.d" },
+		{ "/x/a b", "'/x/a b'" },
+		{ "/x/$(a);`b`", "'/x/$(a);`b`'" },
+		{ "/it's", "'/it'\\''s'" },
+		{ "/\xc3\xa4", "'/\xc3\xa4'" },
+		{ "", "''" },
+		{ "/a\nb", "DIR" },
+		{ "/a\x7f", "DIR" },
+	};
+	char buf[RECOVER_HINT_WORD_MAX], text[2 * RECOVER_HINT_WORD_MAX];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		assert_string_equal(recover_hint_word(buf, rows[i][0], "DIR"), rows[i][1]);
+	/* Whole, or not at all. */
+	for (size_t n = 0; n < sizeof(text); n++)
+		for (int quote = 0; quote < 2; quote++) {
+			memset(text, quote ? '\'' : 'a', n);
+			text[n] = '\0';
+			recover_hint_word(buf, text, "DIR");
+			assert_true(strlen(buf) < sizeof(buf));
+			if (strcmp(buf, "DIR"))
+				assert_int_equal(strlen(buf),
+						 quote || !n ? 4 * (n * quote) + 2 : n);
+			else
+				assert_true(n > RECOVER_HINT_WORD_MAX / 5);
+		}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -562,6 +594,7 @@ int main(void)
 		cmocka_unit_test(force_does_what_it_says),
 		cmocka_unit_test(what_the_page_says),
 		cmocka_unit_test(what_waits_for_a_word_is_told_to_ask),
+		cmocka_unit_test(a_folder_is_one_word_of_a_shell),
 		cmocka_unit_test(of_two_words_the_first_is_noted),
 		cmocka_unit_test(what_is_over_is_not_taken_back),
 		cmocka_unit_test(what_another_process_works_on_is_done_by_its_word_alone),
