@@ -104,6 +104,23 @@ emu_teardown()
 	fi
 }
 
+# mute N SOCKET: so many that connect, and keep the connection, and say nothing; $mute is the process.
+# Of an emulator's socket: others wait for the device.
+mute()
+{
+	# What an earlier one said is no word of this one.
+	: >mute.out
+	python3 -c 'import signal, socket, sys
+s = [socket.socket(socket.AF_UNIX) for i in range(int(sys.argv[1]))]
+for one in s:
+    one.connect(sys.argv[2])
+print("connected", flush=True)
+signal.pause()' "$@" >mute.out 3>&- &
+	mute=$!
+	started+=("$mute")
+	eventually said connected mute.out
+}
+
 #
 # The devices, as somebody else sees them
 #

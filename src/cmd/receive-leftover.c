@@ -37,7 +37,7 @@ static int cmd_receive_leftover_device(void *ctx, unsigned int i, enum leftover 
 	bool asks;
 
 	(void)err;
-	if (left == LEFTOVER_NONE || left == LEFTOVER_GONE)
+	if (left == LEFTOVER_NONE || left == LEFTOVER_GONE || left == LEFTOVER_BUSY)
 		return 0;
 	hex_encode(record->txid, WIRE_ID_SIZE, txid);
 	asks = recover_hint_asks(record->role, record->phase, record->peer);
@@ -56,5 +56,5 @@ int cmd_receive_leftover_say(const struct cmd_receive_leftover *l, struct device
 {
 	struct cmd_receive_leftover_walk w = { l, devs };
 
-	return leftover_each(l->journal, devs, n_devs, cmd_receive_leftover_device, &w, err);
+	return leftover_each(l->journal, NULL, devs, n_devs, cmd_receive_leftover_device, &w, err);
 }

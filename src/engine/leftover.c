@@ -19,32 +19,100 @@ const char *leftover_story(enum wire_role role, enum wire_phase phase)
 	return (role == WIRE_SOURCE ? source : destination)[phase];
 }
 
-static bool leftover_has(const struct journal_record *record, const char *name)
+/* enum leftover_behind - which older records still count behind one */
+enum leftover_behind {
+	LEFTOVER_ENDS, /* none */
+	LEFTOVER_SHOWS_HELD, /* a state that came: it is there still, but nothing else is */
+	LEFTOVER_SHOWS_ALL, /* as if this one were not there */
+};
+
+struct leftover_row {
+	enum leftover left;
+	enum leftover_behind behind;
+};
+
+/*
+ * What is over is over even while its process ends. A move away is recorded once its device is open
+ * and was judged: it has changed nothing until it is decided. A receiver's record comes before that
+ * and tells as little: its process may yet wait for the device, or was refused it.
+ */
+static struct leftover_row leftover_row(const struct journal_item *item)
 {
-	for (unsigned int i = 0; i < record->n_devices; i++)
-		if (!strcmp(record->devices[i].name, name))
+	/* What a process has left, and what one is at work on. */
+	static const struct leftover_row source[WIRE_NR_PHASES][2] = {
+		/* clang-format off */
+		[WIRE_PHASE_BEGUN] = {
+			{ LEFTOVER_OPEN, LEFTOVER_ENDS },
+			{ LEFTOVER_NONE, LEFTOVER_SHOWS_HELD },
+		},
+		[WIRE_PHASE_COMMITTED] = {
+			{ LEFTOVER_OWED, LEFTOVER_ENDS },
+			{ LEFTOVER_BUSY, LEFTOVER_ENDS },
+		},
+		[WIRE_PHASE_DONE] = {
+			{ LEFTOVER_GONE, LEFTOVER_ENDS },
+			{ LEFTOVER_GONE, LEFTOVER_ENDS },
+		},
+		[WIRE_PHASE_ABORTED] = {
+			{ LEFTOVER_NONE, LEFTOVER_SHOWS_HELD },
+			{ LEFTOVER_NONE, LEFTOVER_SHOWS_HELD },
+		},
+		/* clang-format on */
+	};
+	static const struct leftover_row destination[WIRE_NR_PHASES][2] = {
+		/* clang-format off */
+		[WIRE_PHASE_BEGUN] = {
+			{ LEFTOVER_OPEN, LEFTOVER_ENDS },
+			{ LEFTOVER_NONE, LEFTOVER_SHOWS_ALL },
+		},
+		[WIRE_PHASE_PREPARED] = {
+			{ LEFTOVER_OWED, LEFTOVER_ENDS },
+			{ LEFTOVER_BUSY, LEFTOVER_ENDS },
+		},
+		[WIRE_PHASE_COMMITTED] = {
+			{ LEFTOVER_OWED, LEFTOVER_ENDS },
+			{ LEFTOVER_BUSY, LEFTOVER_ENDS },
+		},
+		[WIRE_PHASE_DONE] = {
+			{ LEFTOVER_HELD, LEFTOVER_ENDS },
+			{ LEFTOVER_HELD, LEFTOVER_ENDS },
+		},
+		[WIRE_PHASE_ABORTED] = {
+			{ LEFTOVER_NONE, LEFTOVER_SHOWS_ALL },
+			{ LEFTOVER_NONE, LEFTOVER_SHOWS_ALL },
+		},
+		/* clang-format on */
+	};
+	const struct journal_record *r = &item->record;
+
+	return (r->role == WIRE_SOURCE ? source : destination)[r->phase][item->busy];
+}
+
+static bool leftover_is_of(const struct journal_item *item, const char *name,
+			   const struct journal_record *own)
+{
+	const struct journal_record *r = &item->record;
+
+	if (item->damaged)
+		return false;
+	if (own && own->role == r->role && !memcmp(own->txid, r->txid, sizeof(r->txid)))
+		return false;
+	for (unsigned int i = 0; i < r->n_devices; i++)
+		if (!strcmp(r->devices[i].name, name))
 			return true;
 	return false;
 }
 
-/* A move away that has changed nothing, or not yet: the device has what it had. */
-static bool leftover_changes_nothing(const struct journal_item *item)
-{
-	return item->record.role == WIRE_SOURCE &&
-	       (item->record.phase == WIRE_PHASE_ABORTED ||
-		(item->busy && item->record.phase == WIRE_PHASE_BEGUN));
-}
-
-/* The newest of a device; @changes: of those that have changed what it has. NULL for none. */
+/* The newest that shows no more than @most of what is behind it; NULL for none. */
 static const struct journal_item *leftover_newest(const struct journal_item *items, size_t n,
-						  const char *name, bool changes)
+						  const char *name,
+						  const struct journal_record *own,
+						  enum leftover_behind most)
 {
 	const struct journal_item *newest = NULL;
 
 	for (size_t i = 0; i < n; i++) {
-		if (items[i].damaged || !leftover_has(&items[i].record, name))
-			continue;
-		if (changes && leftover_changes_nothing(&items[i]))
+		if (!leftover_is_of(&items[i], name, own) || leftover_row(&items[i]).behind > most)
 			continue;
 		if (!newest || items[i].record.begun_ns >= newest->record.begun_ns)
 			newest = &items[i];
@@ -52,29 +120,16 @@ static const struct journal_item *leftover_newest(const struct journal_item *ite
 	return newest;
 }
 
-static enum leftover leftover_judge(const struct journal_item *item)
-{
-	const struct journal_record *r = &item->record;
-
-	if (item->busy)
-		return LEFTOVER_NONE;
-	if (r->phase == WIRE_PHASE_PREPARED || r->phase == WIRE_PHASE_COMMITTED)
-		return LEFTOVER_OWED;
-	if (r->phase == WIRE_PHASE_DONE)
-		return r->role == WIRE_DESTINATION ? LEFTOVER_HELD : LEFTOVER_GONE;
-	return leftover_story(r->role, r->phase) ? LEFTOVER_OPEN : LEFTOVER_NONE;
-}
-
 /*
  * Behind moves that have changed nothing only a state that came counts: what else a device was left
  * with by then, it had another state of its own when it was to move.
  */
 enum leftover leftover_find(const struct journal_item *items, size_t n, const char *name,
-			    const struct journal_record **ret)
+			    const struct journal_record *own, const struct journal_record **ret)
 {
-	const struct journal_item *item = leftover_newest(items, n, name, true);
-	bool last = item && item == leftover_newest(items, n, name, false);
-	enum leftover left = item ? leftover_judge(item) : LEFTOVER_NONE;
+	const struct journal_item *item = leftover_newest(items, n, name, own, LEFTOVER_ENDS);
+	bool last = item && item == leftover_newest(items, n, name, own, LEFTOVER_SHOWS_HELD);
+	enum leftover left = item ? leftover_row(item).left : LEFTOVER_NONE;
 
 	if (left == LEFTOVER_NONE || (!last && left != LEFTOVER_HELD))
 		return LEFTOVER_NONE;
@@ -82,8 +137,8 @@ enum leftover leftover_find(const struct journal_item *items, size_t n, const ch
 	return left;
 }
 
-int leftover_each(struct journal *j, struct device *const *devs, unsigned int n_devs,
-		  leftover_fn *fn, void *ctx, struct err *err)
+int leftover_each(struct journal *j, const struct journal_record *own, struct device *const *devs,
+		  unsigned int n_devs, leftover_fn *fn, void *ctx, struct err *err)
 {
 	struct journal_item *items;
 	size_t n;
@@ -93,7 +148,7 @@ int leftover_each(struct journal *j, struct device *const *devs, unsigned int n_
 		return r;
 	for (unsigned int i = 0; !r && i < n_devs; i++) {
 		const struct journal_record *record = NULL;
-		enum leftover left = leftover_find(items, n, device_name(devs[i]), &record);
+		enum leftover left = leftover_find(items, n, device_name(devs[i]), own, &record);
 
 		r = fn(ctx, i, left, record, err);
 	}

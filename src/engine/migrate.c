@@ -118,6 +118,12 @@ static int migrate_refuse(struct migrate *m, const char *name, const struct jour
 
 	m->left_over = what;
 	hex_encode(record->txid, WIRE_ID_SIZE, txid);
+	if (what == LEFTOVER_BUSY) {
+		err_fail(err, ERR_SYSTEM, -EBUSY,
+			 "%s: transaction %s %s, and another process works on it", name, txid,
+			 leftover_story(record->role, record->phase));
+		return err_hint(err, -EBUSY, "wait for it to end");
+	}
 	err_fail(err, what == LEFTOVER_OWED ? ERR_IN_DOUBT : ERR_USAGE, -EALREADY,
 		 "%s: transaction %s %s", name, txid, leftover_story(record->role, record->phase));
 	if (what == LEFTOVER_OWED)
@@ -128,32 +134,28 @@ static int migrate_refuse(struct migrate *m, const char *name, const struct jour
 			"another state since");
 }
 
-struct migrate_check {
-	struct migrate *migrate;
-	enum leftover what;
-};
-
 static int migrate_check_device(void *ctx, unsigned int i, enum leftover left,
 				const struct journal_record *record, struct err *err)
 {
-	const struct migrate_check *c = ctx;
-	const struct device *dev = c->migrate->options->source.devs[i];
+	struct migrate *m = ctx;
+	const struct device *dev = m->options->source.devs[i];
+	/* One that is not open yet has no state to judge by. */
+	bool stays = left == LEFTOVER_GONE && dev->mig && dev->mig->state == MIG_STOP;
 
-	if (left != c->what || (left == LEFTOVER_GONE && dev->mig->state != MIG_STOP))
+	if (left != LEFTOVER_OWED && left != LEFTOVER_BUSY && !stays)
 		return 0;
-	return migrate_refuse(c->migrate, device_name(dev), record, left, err);
+	return migrate_refuse(m, device_name(dev), record, left, err);
 }
 
 /*
  * What has left must not leave once more: two ends would run it. A device that runs has another
  * state since; in STOP it is the one that has left.
  */
-static int migrate_check_left(struct migrate *m, enum leftover what, struct err *err)
+static int migrate_check_left(struct migrate *m, struct err *err)
 {
 	const struct source_options *o = &m->options->source;
-	struct migrate_check c = { m, what };
 
-	return leftover_each(m->journal, o->devs, o->n, migrate_check_device, &c, err);
+	return leftover_each(m->journal, NULL, o->devs, o->n, migrate_check_device, m, err);
 }
 
 static int migrate_open_all(struct migrate *m, struct err *err)
@@ -173,7 +175,7 @@ static int migrate_open_all(struct migrate *m, struct err *err)
 	r = migrate_open_journal(m, err);
 	if (r < 0)
 		return r;
-	r = migrate_check_left(m, LEFTOVER_OWED, err);
+	r = migrate_check_left(m, err);
 	r = r < 0 ? r : migrate_identify(m, err);
 	if (r < 0)
 		return r;
@@ -181,7 +183,8 @@ static int migrate_open_all(struct migrate *m, struct err *err)
 		return err->code;
 	r = source_open(&m->source, err);
 	r = r < 0 ? r : source_check(&m->source, err);
-	return r < 0 ? r : migrate_check_left(m, LEFTOVER_GONE, err);
+	/* To open a device may have taken as long as another process had it, and changed that. */
+	return r < 0 ? r : migrate_check_left(m, err);
 }
 
 /*
@@ -620,7 +623,7 @@ static void migrate_judge_left(struct migrate *m)
 	if (m->left_over == LEFTOVER_NONE)
 		return;
 	verdict->outcome = m->left_over == LEFTOVER_OWED ? OUTCOME_IN_DOUBT : OUTCOME_ABORTED;
-	verdict->owner = m->left_over == LEFTOVER_OWED ? OWNER_UNKNOWN : OWNER_DESTINATION;
+	verdict->owner = m->left_over == LEFTOVER_GONE ? OWNER_DESTINATION : OWNER_UNKNOWN;
 }
 
 static void migrate_note(struct migrate *m)

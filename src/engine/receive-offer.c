@@ -87,13 +87,14 @@ static int receive_offer_judge_device_left(void *ctx, unsigned int i, enum lefto
 
 	if (left == LEFTOVER_GONE)
 		r->held[0] = '\0';
-	if (left != LEFTOVER_OWED && left != LEFTOVER_HELD)
+	if (left == LEFTOVER_NONE || left == LEFTOVER_OPEN || left == LEFTOVER_GONE)
 		return 0;
 	hex_encode(record->txid, WIRE_ID_SIZE, txid);
-	if (left == LEFTOVER_OWED)
-		return err_fail(why, ERR_ABORTED, -EBUSY,
-				"%s: transaction %s %s: `recover` it first", name, txid,
-				leftover_story(record->role, record->phase));
+	if (left == LEFTOVER_OWED || left == LEFTOVER_BUSY)
+		return err_fail(why, ERR_ABORTED, -EBUSY, "%s: transaction %s %s: %s", name, txid,
+				leftover_story(record->role, record->phase),
+				left == LEFTOVER_OWED ? "`recover` it first"
+						      : "another process works on it");
 	if (!memcmp(record->txid, r->found[i], WIRE_ID_SIZE))
 		return 0;
 	return receive_offer_refuse_held(name, txid, why);

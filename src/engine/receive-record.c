@@ -153,7 +153,8 @@ int receive_each_left(struct receive *r, leftover_fn *fn, struct err *err)
 	int e;
 
 	pthread_mutex_lock(&r->journal_lock);
-	e = leftover_each(o->journal, o->load.devs, o->load.n, fn, r, err);
+	e = leftover_each(o->journal, r->entry ? journal_record(r->entry) : NULL, o->load.devs,
+			  o->load.n, fn, r, err);
 	pthread_mutex_unlock(&r->journal_lock);
 	return e;
 }

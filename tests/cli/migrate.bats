@@ -7,6 +7,7 @@
 
 # shellcheck disable=SC2034,SC2154 # variables are emu.bash's and run's
 load ../emu
+load ../recover
 
 setup()
 {
@@ -214,6 +215,31 @@ table()
 		expect_json '.move_state == "committed"' '.txid == (.error.hint | split(" ") | last)'
 		end_started receiver
 		set_state "$A" running
+	done
+}
+
+# To open the device takes as long as another process has it.
+@test "migrate: what another process has left until the device was open is not moved again" {
+	local record role phase status
+
+	emu_start --state-size 300K
+	journal there
+	for record in 'source committed 80' 'destination prepared 80' 'source done 64'; do
+		read -r role phase status <<<"$record"
+		rm -rf state
+		journal state
+		set_state "$A" stop
+		receiver accept
+		mute 1 emu
+		start moving migrate --json --state-dir=state "$A" unix:s
+		eventually connected_times 1
+		forge state "$role" "$phase" there "$A"
+		end_started mute
+		finish moving "$status"
+		[[ $stderr == *"$A: transaction $TXID "* ]]
+		expect_state "$A" stop
+		never_said OFFER receiver.out
+		end_started receiver
 	done
 }
 

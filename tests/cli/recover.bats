@@ -414,20 +414,6 @@ for i in range(20):
 	wait "$server"
 }
 
-# mute N SOCKET: so many that connect, and keep the connection, and say nothing; $mute is the process.
-mute()
-{
-	python3 -c 'import signal, socket, sys
-s = [socket.socket(socket.AF_UNIX) for i in range(int(sys.argv[1]))]
-for one in s:
-    one.connect(sys.argv[2])
-print("connected", flush=True)
-signal.pause()' "$@" >mute.out 3>&- &
-	mute=$!
-	started+=("$mute")
-	eventually said connected mute.out
-}
-
 @test "recover: callers of an answering end that say nothing keep no other one out" {
 	local n
 
@@ -1100,4 +1086,27 @@ socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(b"nothing", "log")' || t
 	is "$A" stop
 	kill "$receive"
 	wait "$receive"
+}
+
+@test "recover: what it works on does not leave meanwhile, and is told to be in work" {
+	local record work
+
+	emu_start
+	# Of the source that has decided, and of a destination that waits for that.
+	for record in "source committed $A" "destination prepared $B"; do
+		read -ra work <<<"$record"
+		rm -f here/"$TXID".* asked
+		put "${work[2]}" stop
+		forge here "${work[@]:0:2}" there "${work[2]}"
+		start asking recover --state-dir here --peer 'exec:: >asked; exec cat >/dev/null' "$TXID"
+		eventually test -e asked
+		migctl 71 migrate --json --state-dir here "${work[2]}" unix:nowhere
+		expect_json '.outcome == "aborted"' '.owner == "unknown"' '.txid == null'
+		[[ $stderr == *"${work[2]}: transaction $TXID "*", and another process works on it; wait for it to end" ]]
+		has_ended "$asking" && return 1
+		end_started asking
+		# It is over with that process, and in doubt still.
+		migctl 80 migrate --json --state-dir here "${work[2]}" unix:nowhere
+		is "${work[2]}" stop
+	done
 }

@@ -28,17 +28,17 @@ static void each_phase_of_each_end_has_its_answer(void **state)
 	static const struct {
 		enum wire_role role;
 		enum wire_phase phase;
-		enum leftover left;
+		enum leftover left, at_work;
 	} rows[] = {
-		{ WIRE_SOURCE, WIRE_PHASE_BEGUN, LEFTOVER_OPEN },
-		{ WIRE_SOURCE, WIRE_PHASE_COMMITTED, LEFTOVER_OWED },
-		{ WIRE_SOURCE, WIRE_PHASE_DONE, LEFTOVER_GONE },
-		{ WIRE_SOURCE, WIRE_PHASE_ABORTED, LEFTOVER_NONE },
-		{ WIRE_DESTINATION, WIRE_PHASE_BEGUN, LEFTOVER_OPEN },
-		{ WIRE_DESTINATION, WIRE_PHASE_PREPARED, LEFTOVER_OWED },
-		{ WIRE_DESTINATION, WIRE_PHASE_COMMITTED, LEFTOVER_OWED },
-		{ WIRE_DESTINATION, WIRE_PHASE_DONE, LEFTOVER_HELD },
-		{ WIRE_DESTINATION, WIRE_PHASE_ABORTED, LEFTOVER_NONE },
+		{ WIRE_SOURCE, WIRE_PHASE_BEGUN, LEFTOVER_OPEN, LEFTOVER_NONE },
+		{ WIRE_SOURCE, WIRE_PHASE_COMMITTED, LEFTOVER_OWED, LEFTOVER_BUSY },
+		{ WIRE_SOURCE, WIRE_PHASE_DONE, LEFTOVER_GONE, LEFTOVER_GONE },
+		{ WIRE_SOURCE, WIRE_PHASE_ABORTED, LEFTOVER_NONE, LEFTOVER_NONE },
+		{ WIRE_DESTINATION, WIRE_PHASE_BEGUN, LEFTOVER_OPEN, LEFTOVER_NONE },
+		{ WIRE_DESTINATION, WIRE_PHASE_PREPARED, LEFTOVER_OWED, LEFTOVER_BUSY },
+		{ WIRE_DESTINATION, WIRE_PHASE_COMMITTED, LEFTOVER_OWED, LEFTOVER_BUSY },
+		{ WIRE_DESTINATION, WIRE_PHASE_DONE, LEFTOVER_HELD, LEFTOVER_HELD },
+		{ WIRE_DESTINATION, WIRE_PHASE_ABORTED, LEFTOVER_NONE, LEFTOVER_NONE },
 	};
 
 	(void)state;
@@ -47,13 +47,39 @@ static void each_phase_of_each_end_has_its_answer(void **state)
 		const struct journal_record *found = NULL;
 		const char *story = leftover_story(rows[i].role, rows[i].phase);
 
-		assert_int_equal(leftover_find(&one, 1, "disk", &found), rows[i].left);
+		assert_int_equal(leftover_find(&one, 1, "disk", NULL, &found), rows[i].left);
 		assert_int_equal(!story,
 				 rows[i].left == LEFTOVER_NONE || rows[i].left == LEFTOVER_HELD);
 		if (rows[i].left != LEFTOVER_NONE)
 			assert_ptr_equal(found, &one.record);
-		assert_int_equal(leftover_find(&one, 1, "other", &found), LEFTOVER_NONE);
+		assert_int_equal(leftover_find(&one, 1, "other", NULL, &found), LEFTOVER_NONE);
+		one.busy = true;
+		found = NULL;
+		assert_int_equal(leftover_find(&one, 1, "disk", NULL, &found), rows[i].at_work);
+		assert_ptr_equal(found, rows[i].at_work == LEFTOVER_NONE ? NULL : &one.record);
 	}
+}
+
+static void a_transaction_tells_nothing_to_itself(void **state)
+{
+	struct journal_item items[] = {
+		item(WIRE_DESTINATION, WIRE_PHASE_DONE, 1),
+		item(WIRE_DESTINATION, WIRE_PHASE_PREPARED, 2),
+		item(WIRE_SOURCE, WIRE_PHASE_COMMITTED, 3),
+	};
+	struct journal_record own = { .role = WIRE_DESTINATION, .txid = { 2 } };
+	const struct journal_record *found = NULL;
+
+	(void)state;
+	items[0].record.txid[0] = 1;
+	items[1].record.txid[0] = items[2].record.txid[0] = 2;
+	items[1].busy = true;
+	assert_int_equal(leftover_find(items, 2, "disk", NULL, &found), LEFTOVER_BUSY);
+	assert_int_equal(leftover_find(items, 2, "disk", &own, &found), LEFTOVER_HELD);
+	assert_ptr_equal(found, &items[0].record);
+	/* The other end of the same move, where both are of one host. */
+	assert_int_equal(leftover_find(items, 3, "disk", &own, &found), LEFTOVER_OWED);
+	assert_ptr_equal(found, &items[2].record);
 }
 
 static void the_newest_record_of_the_device_tells(void **state)
@@ -69,53 +95,68 @@ static void the_newest_record_of_the_device_tells(void **state)
 	(void)state;
 	/* The last one is of another device. */
 	items[3].record.devices = &nic;
-	assert_int_equal(leftover_find(items, 4, "disk", &found), LEFTOVER_HELD);
+	assert_int_equal(leftover_find(items, 4, "disk", NULL, &found), LEFTOVER_HELD);
 	assert_ptr_equal(found, &items[1].record);
 	/* It has been moved away since. */
 	items[3].record.devices = &disk;
-	assert_int_equal(leftover_find(items, 4, "disk", &found), LEFTOVER_GONE);
+	assert_int_equal(leftover_find(items, 4, "disk", NULL, &found), LEFTOVER_GONE);
 	assert_ptr_equal(found, &items[3].record);
 }
 
-static void a_move_away_that_changes_nothing_leaves_a_state_that_had_come(void **state)
+static void what_counts_behind_a_newer_record(void **state)
 {
 	static const struct {
 		enum wire_role role;
 		enum wire_phase phase;
 		bool busy;
-		bool passes;
+		bool held, rest; /* a state that came; all else */
 	} rows[] = {
-		{ WIRE_SOURCE, WIRE_PHASE_ABORTED, false, true },
-		{ WIRE_SOURCE, WIRE_PHASE_BEGUN, true, true },
-		{ WIRE_SOURCE, WIRE_PHASE_COMMITTED, true, false },
-		{ WIRE_DESTINATION, WIRE_PHASE_ABORTED, false, false },
-		{ WIRE_DESTINATION, WIRE_PHASE_BEGUN, true, false },
-		{ WIRE_DESTINATION, WIRE_PHASE_PREPARED, true, false },
+		{ WIRE_SOURCE, WIRE_PHASE_BEGUN, false, false, false },
+		{ WIRE_SOURCE, WIRE_PHASE_BEGUN, true, true, false },
+		{ WIRE_SOURCE, WIRE_PHASE_COMMITTED, true, false, false },
+		{ WIRE_SOURCE, WIRE_PHASE_DONE, true, false, false },
+		{ WIRE_SOURCE, WIRE_PHASE_ABORTED, false, true, false },
+		{ WIRE_SOURCE, WIRE_PHASE_ABORTED, true, true, false },
+		{ WIRE_DESTINATION, WIRE_PHASE_BEGUN, false, false, false },
+		{ WIRE_DESTINATION, WIRE_PHASE_BEGUN, true, true, true },
+		{ WIRE_DESTINATION, WIRE_PHASE_PREPARED, true, false, false },
+		{ WIRE_DESTINATION, WIRE_PHASE_DONE, true, false, false },
+		{ WIRE_DESTINATION, WIRE_PHASE_ABORTED, false, true, true },
+		{ WIRE_DESTINATION, WIRE_PHASE_ABORTED, true, true, true },
+	};
+	static const struct {
+		enum wire_role role;
+		enum wire_phase phase;
+		enum leftover left;
+	} olds[] = {
+		{ WIRE_DESTINATION, WIRE_PHASE_DONE, LEFTOVER_HELD },
+		{ WIRE_SOURCE, WIRE_PHASE_DONE, LEFTOVER_GONE },
+		{ WIRE_SOURCE, WIRE_PHASE_COMMITTED, LEFTOVER_OWED },
+		{ WIRE_DESTINATION, WIRE_PHASE_PREPARED, LEFTOVER_OWED },
+		{ WIRE_SOURCE, WIRE_PHASE_BEGUN, LEFTOVER_OPEN },
 	};
 
 	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(rows) * ARRAY_SIZE(olds); i++) {
+		size_t row = i / ARRAY_SIZE(olds), old = i % ARRAY_SIZE(olds);
 		struct journal_item items[] = {
-			item(WIRE_SOURCE, WIRE_PHASE_DONE, 1),
-			item(WIRE_DESTINATION, WIRE_PHASE_DONE, 2),
-			item(rows[i].role, rows[i].phase, 3),
-			item(rows[i].role, rows[i].phase, 4),
+			item(olds[old].role, olds[old].phase, 2),
+			item(rows[row].role, rows[row].phase, 3),
+			item(rows[row].role, rows[row].phase, 4),
 		};
 		const struct journal_record *found = NULL;
+		bool counts = old == 0 ? rows[row].held : rows[row].rest;
 
-		items[2].busy = items[3].busy = rows[i].busy;
-		assert_int_equal(leftover_find(items, 4, "disk", &found),
-				 rows[i].passes ? LEFTOVER_HELD : LEFTOVER_NONE);
-		assert_ptr_equal(found, rows[i].passes ? &items[1].record : NULL);
-		/* What had left, or was cut off, was over when the device was to move once more. */
-		items[1].record.role = WIRE_SOURCE;
-		assert_int_equal(leftover_find(items, 4, "disk", &found), LEFTOVER_NONE);
-		items[1].record.phase = WIRE_PHASE_BEGUN;
-		assert_int_equal(leftover_find(items, 4, "disk", &found), LEFTOVER_NONE);
+		items[1].busy = items[2].busy = rows[row].busy;
+		leftover_find(items, 3, "disk", NULL, &found);
+		assert_int_equal(found == &items[0].record, counts);
+		if (counts)
+			assert_int_equal(leftover_find(items, 3, "disk", NULL, &found),
+					 olds[old].left);
 	}
 }
 
-static void what_is_at_work_or_cannot_be_read_is_no_leftover(void **state)
+static void what_cannot_be_read_is_no_leftover(void **state)
 {
 	struct journal_item items[] = {
 		item(WIRE_DESTINATION, WIRE_PHASE_PREPARED, 1),
@@ -126,20 +167,19 @@ static void what_is_at_work_or_cannot_be_read_is_no_leftover(void **state)
 
 	(void)state;
 	items[1].damaged = damaged;
-	assert_int_equal(leftover_find(items, 2, "disk", &found), LEFTOVER_OWED);
+	assert_int_equal(leftover_find(items, 2, "disk", NULL, &found), LEFTOVER_OWED);
 	assert_ptr_equal(found, &items[0].record);
-	items[0].busy = true;
-	assert_int_equal(leftover_find(items, 2, "disk", &found), LEFTOVER_NONE);
-	assert_int_equal(leftover_find(items, 0, "disk", &found), LEFTOVER_NONE);
+	assert_int_equal(leftover_find(items, 0, "disk", NULL, &found), LEFTOVER_NONE);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_phase_of_each_end_has_its_answer),
+		cmocka_unit_test(a_transaction_tells_nothing_to_itself),
 		cmocka_unit_test(the_newest_record_of_the_device_tells),
-		cmocka_unit_test(a_move_away_that_changes_nothing_leaves_a_state_that_had_come),
-		cmocka_unit_test(what_is_at_work_or_cannot_be_read_is_no_leftover),
+		cmocka_unit_test(what_counts_behind_a_newer_record),
+		cmocka_unit_test(what_cannot_be_read_is_no_leftover),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
