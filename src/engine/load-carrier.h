@@ -35,6 +35,12 @@ struct load_carrier_ops {
 	int (*open)(struct load_carrier *c, const struct load_judge *judge, struct err *err);
 
 	/**
+	 * @opened: All devices are open, by this process alone, and as they were: may their state
+	 * be replaced? Optional. A failure leaves it to them.
+	 */
+	int (*opened)(struct load_carrier *c, struct err *err);
+
+	/**
 	 * @begun: All devices are in RESUMING, and have got nothing yet. Optional. A failure
 	 * resets them.
 	 */

@@ -200,6 +200,9 @@ static int load_begin(struct load *l, const struct image_manifest *m, struct err
 	if (r < 0)
 		return r;
 	l->result->opened = true;
+	r = l->carrier->ops->opened ? l->carrier->ops->opened(l->carrier, err) : 0;
+	if (r < 0)
+		return r;
 	r = load_decide_start(l, err);
 	if (r < 0)
 		return r;

@@ -69,6 +69,12 @@ static int receive_carrier_open(struct load_carrier *c, const struct load_judge 
 	return input_from_reader(receive_carrier_read, r, link_name(r->link), &c->in, err);
 }
 
+/* Until now another process may have had them, and have brought a state, or left one in doubt. */
+static int receive_carrier_opened(struct load_carrier *c, struct err *err)
+{
+	return receive_judge_left(receive_carrier_of(c), err);
+}
+
 /* The source's devices run until it hears this. One that has no word for it has stopped them. */
 static int receive_carrier_begun(struct load_carrier *c, struct err *err)
 {
@@ -175,6 +181,7 @@ static void receive_carrier_close(struct load_carrier *c)
 
 const struct load_carrier_ops receive_carrier_ops = {
 	.open = receive_carrier_open,
+	.opened = receive_carrier_opened,
 	.begun = receive_carrier_begun,
 	.taken = receive_carrier_taken,
 	.accept = receive_carrier_accept,

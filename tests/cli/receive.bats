@@ -6,9 +6,9 @@
 
 # shellcheck disable=SC2034,SC2154,SC2030,SC2031 # variables are emu.bash's and run's, or theirs
 load ../emu
+load ../recover
 
 SOURCE=$BATS_TEST_DIRNAME/move-source.py
-TXID=00112233445566778899aabbccddeeff
 RECORD=state/$TXID.destination
 SPOOL=spool/$TXID.image
 
@@ -786,6 +786,55 @@ beside()
 	[[ $output == *"ABORT 75 $B: has the state of transaction $TXID"* ]]
 	finish receive 75
 	holds "$B"
+}
+
+# To open the device takes as long as another process has it.
+@test "receive: nor is one that has come, or is in doubt, until the device was open" {
+	local phase other=ffffffffffffffffffffffffffffffff
+
+	emulate
+	reference "$B"
+	journal there
+	for phase in 'done' prepared committed; do
+		rm -rf state spool
+		receive --keep
+		mute 1 emu.1
+		"$SOURCE" unix:r image hello:txid="$other" hear:HELLO offer hear:VERDICT-yes frames hear:ABORT \
+			>source.out 2>source.err 3>&- &
+		source=$!
+		started+=("$source")
+		eventually test -e "state/$other.destination"
+		forge state destination "$phase" there "$B"
+		end_started mute
+		finish source 0
+		[[ $output == *"ABORT 75 $B: "*"transaction $TXID"* ]]
+		grep -q '"phase": *"aborted"' "state/$other.destination"
+		# What was given up has touched nothing, and hides nothing.
+		offered hear:VERDICT-no
+		[[ $output == *"transaction $TXID"* ]]
+		holds "$B"
+		kill -TERM "$receive"
+		eventually has_ended "$receive"
+		wait "$receive" || true
+		rm receive.err
+	done
+}
+
+@test "receive: nor one that another receive waits with for its source's word" {
+	emulate
+	receive
+	start beside receive --state-dir=state --no-hold "$B" unix:beside
+	eventually said 'listening on' beside.err
+	send 0 "${READY[@]}" file:decided commit hear:DONE gone &
+	eventually test -e "$SPOOL"
+	eventually phase prepared
+	"$SOURCE" unix:beside image hello:txid=ffffffffffffffffffffffffffffffff hear:HELLO offer \
+		hear:VERDICT-no >source.out
+	[[ $(<source.out) == *"transaction $TXID is in doubt, and its state is here: another process works"* ]]
+	: >decided
+	wait $!
+	over 0 completed destination running 'done'
+	end_started beside
 }
 
 @test "receive: what an earlier start has left is said, with the command that brings it back" {
