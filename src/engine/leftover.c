@@ -137,6 +137,21 @@ enum leftover leftover_find(const struct journal_item *items, size_t n, const ch
 	return left;
 }
 
+static bool leftover_binds(const struct journal_record *r)
+{
+	return r->phase == WIRE_PHASE_PREPARED || r->phase == WIRE_PHASE_COMMITTED;
+}
+
+/* A later one that is begun or aborted was refused a state that is owed: it has touched nothing. */
+bool leftover_yields(const struct journal_record *own, const struct journal_record *other)
+{
+	bool later = other->begun_ns > own->begun_ns;
+
+	if (leftover_binds(own))
+		return later && (leftover_binds(other) || other->phase == WIRE_PHASE_DONE);
+	return later || leftover_binds(other);
+}
+
 int leftover_each(struct journal *j, const struct journal_record *own, struct device *const *devs,
 		  unsigned int n_devs, leftover_fn *fn, void *ctx, struct err *err)
 {

@@ -37,6 +37,13 @@ enum leftover {
 enum leftover leftover_find(const struct journal_item *items, size_t n, const char *name,
 			    const struct journal_record *own, const struct journal_record **ret);
 
+/**
+ * leftover_yields() - a device that two transactions have had is @other's, and not @own's; pure
+ *
+ * It is the later one's, unless the earlier one is in doubt or decided and not at its end.
+ */
+bool leftover_yields(const struct journal_record *own, const struct journal_record *other);
+
 /** leftover_story() - "is in doubt", what all but LEFTOVER_HELD are by the record; else NULL */
 const char *leftover_story(enum wire_role role, enum wire_phase phase);
 

@@ -9,6 +9,7 @@
 #include "base/macros.h"
 #include "device/peek.h"
 #include "device/recover.h"
+#include "engine/leftover.h"
 #include "engine/load.h"
 #include "engine/recover-devices.h"
 #include "fsm/fsm.h"
@@ -25,13 +26,9 @@ const char *recover_devices_name(enum recover_devices place)
 
 /* Looking */
 
-/* Device @name is part of a transaction that began after @record's. */
-static bool recover_devices_is_later(const struct journal_item *item,
-				     const struct journal_record *record, const char *name)
+static bool recover_devices_has(const struct journal_item *item, const char *name)
 {
-	if (item->damaged || item->record.begun_ns <= record->begun_ns)
-		return false;
-	for (unsigned int i = 0; i < item->record.n_devices; i++)
+	for (unsigned int i = 0; !item->damaged && i < item->record.n_devices; i++)
 		if (!strcmp(item->record.devices[i].name, name))
 			return true;
 	return false;
@@ -119,18 +116,38 @@ static void recover_devices_look_at(struct recover_set *set, struct recover_devi
 	d->place = recover_devices_place(set, d);
 }
 
-static void recover_devices_find_later(struct recover_device *d, const struct journal_item *items,
-				       size_t n, const struct journal_record *record)
+static void recover_devices_yield_one(struct recover_device *d, const struct journal_item *items,
+				      size_t n, const struct journal_record *record)
 {
 	char hex[2 * WIRE_ID_SIZE + 1];
 
 	for (size_t i = 0; i < n; i++) {
-		if (!recover_devices_is_later(&items[i], record, d->was->name))
+		const struct journal_record *other = &items[i].record;
+
+		if (!recover_devices_has(&items[i], d->was->name) ||
+		    !leftover_yields(record, other))
 			continue;
 		d->place = RECOVER_SILENT;
-		snprintf(d->story, sizeof(d->story), "it is part of transaction %s, which is newer",
-			 hex_encode(items[i].record.txid, WIRE_ID_SIZE, hex));
+		snprintf(d->story, sizeof(d->story), "it is part of transaction %s, which is %s",
+			 hex_encode(other->txid, WIRE_ID_SIZE, hex),
+			 other->begun_ns > record->begun_ns ? "newer" : "not over");
 	}
+}
+
+/* Those that are another transaction's are left alone. */
+static int recover_devices_yield(struct journal *j, struct recover_set *set, struct err *err)
+{
+	struct journal_item *items;
+	size_t n;
+	int r = journal_list(j, &items, &n, err);
+
+	if (r < 0)
+		return r;
+	for (unsigned int i = 0; i < set->n; i++)
+		if (!*set->v[i].story)
+			recover_devices_yield_one(&set->v[i], items, n, set->record);
+	journal_list_done(items, n);
+	return 0;
 }
 
 int recover_devices_look(struct journal *j, const struct journal_record *record,
@@ -138,29 +155,26 @@ int recover_devices_look(struct journal *j, const struct journal_record *record,
 			 struct err *err)
 {
 	struct recover_set set = { .record = record, .n = record->n_devices };
-	struct journal_item *items;
-	size_t n;
 	int r;
 
 	set.v = calloc(set.n ? set.n : 1, sizeof(*set.v));
 	if (!set.v)
 		return err_set(err, -ENOMEM, "calloc");
-	r = journal_list(j, &items, &n, err);
+	set.spooled = record->spool && access(record->spool, R_OK) == 0;
+	for (unsigned int i = 0; i < set.n; i++)
+		set.v[i].was = &record->devices[i];
+	r = recover_devices_yield(j, &set, err);
+	for (unsigned int i = 0; r >= 0 && i < set.n; i++)
+		if (!*set.v[i].story)
+			recover_devices_look_at(&set, &set.v[i], opts);
+	/* Until they were open another process may have had them, and have brought a state. */
+	r = r < 0 ? r : recover_devices_yield(j, &set, err);
 	if (r < 0) {
-		free(set.v);
+		recover_devices_done(&set);
 		return r;
 	}
-	set.spooled = record->spool && access(record->spool, R_OK) == 0;
-	for (unsigned int i = 0; i < set.n; i++) {
-		struct recover_device *d = &set.v[i];
-
-		d->was = &record->devices[i];
-		recover_devices_find_later(d, items, n, record);
-		if (!*d->story)
-			recover_devices_look_at(&set, d, opts);
-		set.place = MAX(set.place, d->place);
-	}
-	journal_list_done(items, n);
+	for (unsigned int i = 0; i < set.n; i++)
+		set.place = MAX(set.place, set.v[i].place);
 	*ret = set;
 	return 0;
 }

@@ -47,7 +47,7 @@ struct recover_set {
 
 /**
  * recover_devices_look() - find and ask them
- * @j: its other records are looked at: a device that is part of a later transaction is that one's
+ * @j: its other records are looked at, also once the devices are open: leftover_yields()
  * @opts: how to open them; a device that is open stays so
  *
  * What cannot be asked is no failure. Return: 0, -ENOMEM, as journal_list().

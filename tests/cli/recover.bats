@@ -1110,3 +1110,43 @@ socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(b"nothing", "log")' || t
 		is "${work[2]}" stop
 	done
 }
+
+# forge_newer DIR ROLE PHASE OTHER DEV: one of transaction $NEWER, which began after that of $TXID.
+NEWER=ffffffffffffffffffffffffffffffff
+forge_newer()
+{
+	local text
+
+	TXID=$NEWER forge "$@"
+	text=$(sed '1d; $d; s/1700000000000000000/1700000000500000000/' "$1/$NEWER.$2")
+	seal "$1/$NEWER.$2" "$text"
+}
+
+@test "recover: a device is the newer transaction's, unless it was refused it" {
+	local phase
+
+	emu_start
+	for phase in aborted begun; do
+		put "$B" stop
+		forge here destination prepared there "$B"
+		forge there source committed here "$A"
+		forge_newer here destination "$phase" there "$B"
+		serve there ask
+		# It has touched nothing, and is to touch nothing.
+		[[ $phase == aborted ]] || {
+			migctl 0 recover --json --state-dir here --force=drop "$NEWER"
+			expect_json ".devices[0].why == \"it is part of transaction $TXID, which is not over\""
+			is "$B" stop
+		}
+		recover 0 --peer unix:ask
+		told phase 'done'
+		is "$B" running
+		wait "$server"
+	done
+	put "$B" stop
+	forge here destination prepared there "$B"
+	forge_newer here destination 'done' there "$B"
+	recover 81 --force=run
+	[[ $output == *"it is part of transaction $NEWER, which is newer"* ]]
+	is "$B" stop
+}

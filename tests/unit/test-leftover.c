@@ -156,6 +156,41 @@ static void what_counts_behind_a_newer_record(void **state)
 	}
 }
 
+static void a_device_is_the_later_ones_unless_the_earlier_one_owes_it(void **state)
+{
+	static const struct {
+		enum wire_phase own, other;
+		bool earlier, later; /* the device is the other's, which began before, or after */
+	} rows[] = {
+		{ WIRE_PHASE_BEGUN, WIRE_PHASE_BEGUN, false, true },
+		{ WIRE_PHASE_BEGUN, WIRE_PHASE_PREPARED, true, true },
+		{ WIRE_PHASE_BEGUN, WIRE_PHASE_COMMITTED, true, true },
+		{ WIRE_PHASE_BEGUN, WIRE_PHASE_DONE, false, true },
+		{ WIRE_PHASE_BEGUN, WIRE_PHASE_ABORTED, false, true },
+		{ WIRE_PHASE_PREPARED, WIRE_PHASE_BEGUN, false, false },
+		{ WIRE_PHASE_PREPARED, WIRE_PHASE_PREPARED, false, true },
+		{ WIRE_PHASE_PREPARED, WIRE_PHASE_COMMITTED, false, true },
+		{ WIRE_PHASE_PREPARED, WIRE_PHASE_DONE, false, true },
+		{ WIRE_PHASE_PREPARED, WIRE_PHASE_ABORTED, false, false },
+		{ WIRE_PHASE_COMMITTED, WIRE_PHASE_BEGUN, false, false },
+		{ WIRE_PHASE_COMMITTED, WIRE_PHASE_PREPARED, false, true },
+		{ WIRE_PHASE_COMMITTED, WIRE_PHASE_COMMITTED, false, true },
+		{ WIRE_PHASE_COMMITTED, WIRE_PHASE_DONE, false, true },
+		{ WIRE_PHASE_COMMITTED, WIRE_PHASE_ABORTED, false, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct journal_record own = { .phase = rows[i].own, .begun_ns = 2 };
+		struct journal_record other = { .phase = rows[i].other, .begun_ns = 1 };
+
+		assert_int_equal(leftover_yields(&own, &other), rows[i].earlier);
+		other.begun_ns = 3;
+		assert_int_equal(leftover_yields(&own, &other), rows[i].later);
+		assert_int_equal(leftover_yields(&own, &own), false);
+	}
+}
+
 static void what_cannot_be_read_is_no_leftover(void **state)
 {
 	struct journal_item items[] = {
@@ -179,6 +214,7 @@ int main(void)
 		cmocka_unit_test(a_transaction_tells_nothing_to_itself),
 		cmocka_unit_test(the_newest_record_of_the_device_tells),
 		cmocka_unit_test(what_counts_behind_a_newer_record),
+		cmocka_unit_test(a_device_is_the_later_ones_unless_the_earlier_one_owes_it),
 		cmocka_unit_test(what_cannot_be_read_is_no_leftover),
 	};
 
