@@ -763,7 +763,8 @@ void journal_list_done(struct journal_item *v, size_t n)
 static int journal_list_one(struct journal *j, const char *name, struct journal_item *ret,
 			    struct err *err)
 {
-	struct journal_item item = { 0 };
+	/* Before it is read: what a process has ended meanwhile is read as it was left. */
+	struct journal_item item = { .busy = journal_is_busy(j, name) };
 	struct err why = { 0 };
 	int r;
 
@@ -778,7 +779,6 @@ static int journal_list_one(struct journal *j, const char *name, struct journal_
 		journal_record_done(&item.record);
 		return err_set(err, -ENOMEM, "journal");
 	}
-	item.busy = journal_is_busy(j, name);
 	*ret = item;
 	return 1;
 }
