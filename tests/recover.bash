@@ -35,20 +35,23 @@ seal()
 }
 
 # forge DIR ROLE PHASE OTHER DEV [KEY=JSON...]: the record of $TXID; OTHER is the folder of the other
-# end's journal.
+# end's journal. It is of long ago, or KEY is changed_ns.
 forge()
 {
-	local dir=$1 role=$2 phase=$3 other=$4 dev=$5 more=''
+	local dir=$1 role=$2 phase=$3 other=$4 dev=$5 more='' changed=1700000001000000000
 
 	shift 5
 	while (($#)); do
-		more+=", \"${1%%=*}\": ${1#*=}"
+		case $1 in
+		changed_ns=*) changed=${1#*=} ;;
+		*) more+=", \"${1%%=*}\": ${1#*=}" ;;
+		esac
 		shift
 	done
 	seal "$dir/$TXID.$role" "{ \"txid\": \"$TXID\", \"role\": \"$role\", \"phase\": \"$phase\",
 	  \"generation\": $GENERATION, \"peer_journal\": \"$(journal_id "$other")\", \"run\": true,
 	  \"image\": \"$TXID\", \"digest\": \"$TXID\", \"bytes\": 1, \"begun_ns\": 1700000000000000000,
-	  \"changed_ns\": 1700000001000000000, \"devices\": [ { \"device\": \"$dev\", \"address\": \"$dev\",
+	  \"changed_ns\": $changed, \"devices\": [ { \"device\": \"$dev\", \"address\": \"$dev\",
 	  \"found\": \"running\" } ]$more }"
 }
 

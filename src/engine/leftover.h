@@ -8,7 +8,8 @@
  * was about to have, must not be replaced unnoticed. The journal knows: of all records with the
  * device the newest one tells, since a later move of it, to here or away, ends the earlier story.
  * But for a move away that was not decided, or was given up: a state that had come is still there;
- * and for a move to here that has not got so far, or was given up: it may have touched nothing.
+ * and for a move to here that has not got so far, or was given up: it may have touched nothing, and
+ * was refused a state that may be the only copy; so that counts, and what has come since it began.
  *
  * What is to replace a state, or to move it away, is judged once the devices are open: until then
  * another process may have them, and change what is left. One that is at work on a record has let
@@ -40,7 +41,8 @@ enum leftover leftover_find(const struct journal_item *items, size_t n, const ch
 /**
  * leftover_yields() - a device that two transactions have had is @other's, and not @own's; pure
  *
- * It is the later one's, unless the earlier one is in doubt or decided and not at its end.
+ * It is the later one's, unless the earlier one is in doubt or decided and not at its end, or its
+ * state has come since the later one began.
  */
 bool leftover_yields(const struct journal_record *own, const struct journal_record *other);
 

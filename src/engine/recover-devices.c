@@ -130,7 +130,9 @@ static void recover_devices_yield_one(struct recover_device *d, const struct jou
 		d->place = RECOVER_SILENT;
 		snprintf(d->story, sizeof(d->story), "it is part of transaction %s, which is %s",
 			 hex_encode(other->txid, WIRE_ID_SIZE, hex),
-			 other->begun_ns > record->begun_ns ? "newer" : "not over");
+			 other->begun_ns > record->begun_ns ? "newer"
+			 : other->phase == WIRE_PHASE_DONE  ? "done, and its state has come since"
+							    : "not over");
 	}
 }
 

@@ -804,7 +804,7 @@ beside()
 		source=$!
 		started+=("$source")
 		eventually test -e "state/$other.destination"
-		forge state destination "$phase" there "$B"
+		forge state destination "$phase" there "$B" "changed_ns=$(date +%s%N)"
 		end_started mute
 		finish source 0
 		[[ $output == *"ABORT 75 $B: "*"transaction $TXID"* ]]

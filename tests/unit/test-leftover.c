@@ -75,6 +75,9 @@ static void a_transaction_tells_nothing_to_itself(void **state)
 	items[1].record.txid[0] = items[2].record.txid[0] = 2;
 	items[1].busy = true;
 	assert_int_equal(leftover_find(items, 2, "disk", NULL, &found), LEFTOVER_BUSY);
+	/* What was there when it began it may replace, what has come since not. */
+	assert_int_equal(leftover_find(items, 2, "disk", &own, &found), LEFTOVER_NONE);
+	items[0].record.changed_ns = 3;
 	assert_int_equal(leftover_find(items, 2, "disk", &own, &found), LEFTOVER_HELD);
 	assert_ptr_equal(found, &items[0].record);
 	/* The other end of the same move, where both are of one host. */
@@ -109,31 +112,34 @@ static void what_counts_behind_a_newer_record(void **state)
 		enum wire_role role;
 		enum wire_phase phase;
 		bool busy;
-		bool held, rest; /* a state that came; all else */
+		/* What came before it began, and since; what is owed; what is open, or has gone. */
+		bool held, came, owed, rest;
 	} rows[] = {
-		{ WIRE_SOURCE, WIRE_PHASE_BEGUN, false, false, false },
-		{ WIRE_SOURCE, WIRE_PHASE_BEGUN, true, true, false },
-		{ WIRE_SOURCE, WIRE_PHASE_COMMITTED, true, false, false },
-		{ WIRE_SOURCE, WIRE_PHASE_DONE, true, false, false },
-		{ WIRE_SOURCE, WIRE_PHASE_ABORTED, false, true, false },
-		{ WIRE_SOURCE, WIRE_PHASE_ABORTED, true, true, false },
-		{ WIRE_DESTINATION, WIRE_PHASE_BEGUN, false, false, false },
-		{ WIRE_DESTINATION, WIRE_PHASE_BEGUN, true, true, true },
-		{ WIRE_DESTINATION, WIRE_PHASE_PREPARED, true, false, false },
-		{ WIRE_DESTINATION, WIRE_PHASE_DONE, true, false, false },
-		{ WIRE_DESTINATION, WIRE_PHASE_ABORTED, false, true, true },
-		{ WIRE_DESTINATION, WIRE_PHASE_ABORTED, true, true, true },
+		{ WIRE_SOURCE, WIRE_PHASE_BEGUN, false, false, false, false, false },
+		{ WIRE_SOURCE, WIRE_PHASE_BEGUN, true, true, true, false, false },
+		{ WIRE_SOURCE, WIRE_PHASE_COMMITTED, true, false, false, false, false },
+		{ WIRE_SOURCE, WIRE_PHASE_DONE, true, false, false, false, false },
+		{ WIRE_SOURCE, WIRE_PHASE_ABORTED, false, true, true, false, false },
+		{ WIRE_SOURCE, WIRE_PHASE_ABORTED, true, true, true, false, false },
+		{ WIRE_DESTINATION, WIRE_PHASE_BEGUN, false, false, false, false, false },
+		{ WIRE_DESTINATION, WIRE_PHASE_BEGUN, true, false, true, true, false },
+		{ WIRE_DESTINATION, WIRE_PHASE_PREPARED, true, false, false, false, false },
+		{ WIRE_DESTINATION, WIRE_PHASE_DONE, true, false, false, false, false },
+		{ WIRE_DESTINATION, WIRE_PHASE_ABORTED, false, false, true, true, false },
+		{ WIRE_DESTINATION, WIRE_PHASE_ABORTED, true, false, true, true, false },
 	};
 	static const struct {
 		enum wire_role role;
 		enum wire_phase phase;
+		uint64_t changed_ns;
 		enum leftover left;
 	} olds[] = {
-		{ WIRE_DESTINATION, WIRE_PHASE_DONE, LEFTOVER_HELD },
-		{ WIRE_SOURCE, WIRE_PHASE_DONE, LEFTOVER_GONE },
-		{ WIRE_SOURCE, WIRE_PHASE_COMMITTED, LEFTOVER_OWED },
-		{ WIRE_DESTINATION, WIRE_PHASE_PREPARED, LEFTOVER_OWED },
-		{ WIRE_SOURCE, WIRE_PHASE_BEGUN, LEFTOVER_OPEN },
+		{ WIRE_DESTINATION, WIRE_PHASE_DONE, 2, LEFTOVER_HELD },
+		{ WIRE_DESTINATION, WIRE_PHASE_DONE, 5, LEFTOVER_HELD },
+		{ WIRE_SOURCE, WIRE_PHASE_COMMITTED, 2, LEFTOVER_OWED },
+		{ WIRE_DESTINATION, WIRE_PHASE_PREPARED, 2, LEFTOVER_OWED },
+		{ WIRE_SOURCE, WIRE_PHASE_DONE, 2, LEFTOVER_GONE },
+		{ WIRE_SOURCE, WIRE_PHASE_BEGUN, 5, LEFTOVER_OPEN },
 	};
 
 	(void)state;
@@ -145,8 +151,11 @@ static void what_counts_behind_a_newer_record(void **state)
 			item(rows[row].role, rows[row].phase, 4),
 		};
 		const struct journal_record *found = NULL;
-		bool counts = old == 0 ? rows[row].held : rows[row].rest;
+		const bool all[] = { rows[row].held, rows[row].came, rows[row].owed,
+				     rows[row].owed, rows[row].rest, rows[row].rest };
+		bool counts = all[old];
 
+		items[0].record.changed_ns = olds[old].changed_ns;
 		items[1].busy = items[2].busy = rows[row].busy;
 		leftover_find(items, 3, "disk", NULL, &found);
 		assert_int_equal(found == &items[0].record, counts);
@@ -191,6 +200,25 @@ static void a_device_is_the_later_ones_unless_the_earlier_one_owes_it(void **sta
 	}
 }
 
+/* Two waited for the device: the one that has a state in it began first. */
+static void a_state_that_came_since_is_not_the_later_ones(void **state)
+{
+	struct journal_record own = { .role = WIRE_DESTINATION,
+				      .phase = WIRE_PHASE_BEGUN,
+				      .begun_ns = 2 };
+	struct journal_record other = {
+		.role = WIRE_DESTINATION, .phase = WIRE_PHASE_DONE, .begun_ns = 1, .changed_ns = 3
+	};
+
+	(void)state;
+	assert_true(leftover_yields(&own, &other));
+	other.changed_ns = 1;
+	assert_false(leftover_yields(&own, &other));
+	other.changed_ns = 3;
+	other.role = WIRE_SOURCE;
+	assert_false(leftover_yields(&own, &other));
+}
+
 static void what_cannot_be_read_is_no_leftover(void **state)
 {
 	struct journal_item items[] = {
@@ -215,6 +243,7 @@ int main(void)
 		cmocka_unit_test(the_newest_record_of_the_device_tells),
 		cmocka_unit_test(what_counts_behind_a_newer_record),
 		cmocka_unit_test(a_device_is_the_later_ones_unless_the_earlier_one_owes_it),
+		cmocka_unit_test(a_state_that_came_since_is_not_the_later_ones),
 		cmocka_unit_test(what_cannot_be_read_is_no_leftover),
 	};
 
