@@ -74,6 +74,13 @@ static int receive_offer_refuse_held(const char *name, const char *txid, struct 
 			name, txid);
 }
 
+/* Of a load that was cut off no state is left; what was to be moved away is the only one. */
+static bool receive_offer_may_replace(enum leftover left, const struct journal_record *record)
+{
+	return left == LEFTOVER_NONE || left == LEFTOVER_GONE ||
+	       (left == LEFTOVER_OPEN && record->role == WIRE_DESTINATION);
+}
+
 /*
  * A state that has come here, by this process or by another one, and has not left since, is not to
  * be lost by another one. One that was there at the start the user was told of.
@@ -87,14 +94,14 @@ static int receive_offer_judge_device_left(void *ctx, unsigned int i, enum lefto
 
 	if (left == LEFTOVER_GONE)
 		r->held[0] = '\0';
-	if (left == LEFTOVER_NONE || left == LEFTOVER_OPEN || left == LEFTOVER_GONE)
+	if (receive_offer_may_replace(left, record))
 		return 0;
 	hex_encode(record->txid, WIRE_ID_SIZE, txid);
-	if (left == LEFTOVER_OWED || left == LEFTOVER_BUSY)
+	if (left != LEFTOVER_HELD)
 		return err_fail(why, ERR_ABORTED, -EBUSY, "%s: transaction %s %s: %s", name, txid,
 				leftover_story(record->role, record->phase),
-				left == LEFTOVER_OWED ? "`recover` it first"
-						      : "another process works on it");
+				left == LEFTOVER_BUSY ? "another process works on it"
+						      : "`recover` it first");
 	if (!memcmp(record->txid, r->found[i], WIRE_ID_SIZE))
 		return 0;
 	return receive_offer_refuse_held(name, txid, why);

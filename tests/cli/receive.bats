@@ -868,6 +868,22 @@ replaces it" receive.err
 	expect_state "$B" running
 }
 
+@test "receive: the state of a migrate that was cut off is not replaced before recover has given it back" {
+	emulate
+	journal there
+	receive --keep
+	forge state source begun there "$B"
+	set_state "$B" stop
+	send 0 hello:txid=ffffffffffffffffffffffffffffffff hear:HELLO offer hear:VERDICT-no
+	[[ $output == *"transaction $TXID was cut off while this device's state was sent: \`recover\` it first"* ]]
+	migctl 0 -q recover --state-dir=state "$TXID"
+	expect_state "$B" running
+	send 0 hello:txid=ffffffffffffffffffffffffffffffff offer hear:HELLO hear:VERDICT-yes frames end \
+		hear:READY commit hear:DONE
+	kill -TERM "$receive"
+	finish receive 0
+}
+
 # crash: it is killed, and what listens at its address next is another process.
 crash()
 {
