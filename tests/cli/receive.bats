@@ -757,10 +757,7 @@ beside()
 		offered hear:VERDICT-no
 		[[ $output == *"$TXID, which has not been moved away"* ]]
 		holds "$B"
-		kill -TERM "$receive"
-		eventually has_ended "$receive"
-		wait "$receive" || true
-		rm receive.err
+		end_started receive
 	done
 	# One that was there at the start is replaced, as it says.
 	receive --keep
@@ -813,10 +810,7 @@ beside()
 		offered hear:VERDICT-no
 		[[ $output == *"transaction $TXID"* ]]
 		holds "$B"
-		kill -TERM "$receive"
-		eventually has_ended "$receive"
-		wait "$receive" || true
-		rm receive.err
+		end_started receive
 	done
 }
 
